@@ -1,0 +1,4 @@
+//! The only code that names an AWS SDK type.
+
+pub mod ecr;
+pub mod ecs;

@@ -1,0 +1,1 @@
+//! A package's binary, static and with its dependency list inside, compiled by cargo.

@@ -1,0 +1,266 @@
+//! The typed things that happen while a command runs, and the stream that carries them to their readers.
+//!
+//! Stages emit; readers (terminal, JSON lines, GitHub, Slack) each have a thread and a queue of their own, so
+//! that one that blocks, fails or panics is reported once and changes no outcome.
+
+mod stream;
+
+use serde::Serialize;
+
+pub use stream::{Events, Stream};
+
+use crate::oci::digest::Digest;
+
+/// One thing that happened. Serialised with `event` as the discriminant, in kebab-case.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Event {
+    /// A command began. `command` is `release`, `deploy`, …
+    CommandStarted {
+        command: String,
+    },
+    /// A step of a stage began, such as `Planning`; `subject` is the image or service it is about, or empty.
+    StepStarted {
+        step: Step,
+        subject: String,
+    },
+    StepFinished {
+        step: Step,
+        subject: String,
+        seconds: f64,
+    },
+    /// Something worth knowing that is no problem; the terminal shows it under `verb`.
+    Note {
+        verb: String,
+        message: String,
+    },
+    /// Something that went another way than it should, without ending the command.
+    Warning {
+        message: String,
+        place: Option<Place>,
+    },
+    /// What the plan says of one image.
+    ImagePlanned {
+        image: String,
+        reference: String,
+        action: ImageAction,
+    },
+    /// A line that the builder printed.
+    BuildOutput {
+        image: String,
+        line: String,
+    },
+    /// A layout is complete.
+    ImageBuilt {
+        image: String,
+        digest: Digest,
+        layers: Vec<Layer>,
+    },
+    /// `sent` of `total` bytes of an image's missing blobs have been taken by the registry.
+    UploadProgress {
+        image: String,
+        sent: u64,
+        total: u64,
+    },
+    /// An attempt at a call or an upload failed and is tried again after `seconds`.
+    Retrying {
+        what: String,
+        error: String,
+        attempt: u32,
+        seconds: f64,
+    },
+    /// The verdict on one digest.
+    ImageScanned {
+        image: String,
+        digest: Digest,
+        scanner: String,
+        passed: bool,
+        findings: Vec<Finding>,
+        ignored: usize,
+    },
+    /// The tag is in ECR; `pinned` is `REGISTRY/REPOSITORY@sha256:…`. `new` is false where it was there before.
+    ImageReleased {
+        image: String,
+        reference: String,
+        pinned: String,
+        digest: Digest,
+        new: bool,
+    },
+    /// What the plan says of one service.
+    ServicePlanned {
+        service: String,
+        cluster: String,
+        action: ServiceAction,
+    },
+    /// One member of the task definition differs from the live revision. Values of secrets and of environment
+    /// variables are left out.
+    TaskDefinitionChange {
+        service: String,
+        path: String,
+        before: Option<String>,
+        after: Option<String>,
+    },
+    /// A revision was registered, or (`new` false) the live one was found equal.
+    RevisionRegistered {
+        service: String,
+        revision: String,
+        new: bool,
+    },
+    /// UpdateService was taken; the rollout is on.
+    RolloutStarted {
+        service: String,
+        deployment: String,
+        revision: String,
+    },
+    /// The state of a rollout changed.
+    RolloutProgress {
+        service: String,
+        status: String,
+        desired: u32,
+        pending: u32,
+        running: u32,
+        failed: u32,
+    },
+    /// ECS's own words about the service.
+    ServiceMessage {
+        service: String,
+        message: String,
+    },
+    /// A task of this rollout stopped.
+    TaskStopped {
+        service: String,
+        task: String,
+        stop_code: String,
+        reason: String,
+        exit_codes: Vec<ContainerExit>,
+    },
+    /// A rollout came to its end. `outcome` is one of the vocabulary's: `deployed`, `nothing-to-do`, `rolled-back`,
+    /// `rollback-failed`, `superseded`, `timed-out`.
+    RolloutEnded {
+        service: String,
+        outcome: String,
+        revision: String,
+        digests: Vec<Digest>,
+        seconds: f64,
+    },
+    /// Why a rollout failed.
+    PostMortem {
+        service: String,
+        post_mortem: PostMortem,
+    },
+    /// The command's end; nothing follows. `error` is what the terminal printed, empty after success.
+    CommandFinished {
+        command: String,
+        exit_code: u8,
+        error: String,
+        hint: String,
+        seconds: f64,
+    },
+}
+
+/// The steps of the two stages, in the order they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    Plan,
+    Build,
+    Scan,
+    Push,
+    Register,
+    Update,
+    Watch,
+}
+
+/// A place in a file of the workspace: path relative to its root, line and column from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+}
+
+/// What a release does about one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageAction {
+    /// The tag is not in ECR: build, scan, push.
+    Release,
+    /// The tag is in ECR with this digest: nothing to do.
+    AlreadyReleased { digest: Digest },
+}
+
+/// What a deploy does about one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceAction {
+    /// Register a revision and update the service to it.
+    Deploy,
+    /// The live revision is equal; only the service is updated.
+    Update,
+    NothingToDo,
+}
+
+/// A layer of a built image; `size` in bytes, compressed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Layer {
+    pub digest: Digest,
+    pub size: u64,
+    pub media_type: String,
+}
+
+/// A vulnerability that the scanner found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Finding {
+    pub package: String,
+    pub installed: String,
+    /// Empty where there is no fix yet.
+    pub fixed: String,
+    pub id: String,
+    /// `CRITICAL`, `HIGH`, …
+    pub severity: String,
+    /// What was scanned, in trivy's words: a file in the image, or the image's operating system.
+    pub target: String,
+    pub title: String,
+}
+
+/// How one container of a stopped task ended. `exit_code` is absent where it never ran.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ContainerExit {
+    pub container: String,
+    pub exit_code: Option<i32>,
+    pub reason: String,
+}
+
+/// Why a rollout failed, from what was observed of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PostMortem {
+    /// Stopped tasks grouped by cause, the most frequent first.
+    pub causes: Vec<Cause>,
+    /// The circuit breaker's count and threshold.
+    pub breaker: Option<(u32, u32)>,
+    /// What serves now, as `FAMILY:REVISION`.
+    pub serving: String,
+    pub likely_cause: String,
+    /// The command to run next.
+    pub next: String,
+}
+
+/// One group of stopped tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Cause {
+    pub tasks: usize,
+    pub stop_code: String,
+    pub reason: String,
+    pub containers: Vec<ContainerExit>,
+}
+
+/// Something that wants to know what happens. Called from a thread of its own, in order.
+pub trait Reader: Send {
+    /// Its name in a warning, such as `slack`.
+    fn name(&self) -> &'static str;
+    fn read(&mut self, event: &Event) -> anyhow::Result<()>;
+}

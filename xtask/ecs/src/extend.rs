@@ -1,0 +1,1 @@
+//! What a repository adds: commands, hooks, notifiers.

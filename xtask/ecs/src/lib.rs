@@ -1,0 +1,19 @@
+//! Ship containers to Amazon ECS from a crate in your own workspace.
+
+pub mod aws;
+pub mod binary;
+pub mod cli;
+pub mod config;
+pub mod deploy;
+pub mod event;
+pub mod extend;
+pub mod failure;
+pub mod interrupt;
+pub mod net;
+pub mod oci;
+pub mod process;
+pub mod reader;
+pub mod rehearse;
+pub mod release;
+pub mod tools;
+pub mod workflows;

@@ -1,0 +1,1 @@
+//! The native builder: base, assets and binary, as an OCI layout.

@@ -1,0 +1,147 @@
+//! Where an image is: registry, repository, and a tag or a digest.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::digest::Digest;
+
+/// `REGISTRY/REPOSITORY:TAG`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    pub registry: String,
+    pub repository: Repository,
+    pub tag: Tag,
+}
+
+impl Reference {
+    /// The same image, by content.
+    pub fn pin(&self, digest: Digest) -> Pinned {
+        Pinned { registry: self.registry.clone(), repository: self.repository.clone(), digest }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}:{}", self.registry, self.repository, self.tag)
+    }
+}
+
+/// A pinned reference: `REGISTRY/REPOSITORY@sha256:…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    pub registry: String,
+    pub repository: Repository,
+    pub digest: Digest,
+}
+
+impl fmt::Display for Pinned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}@{}", self.registry, self.repository, self.digest)
+    }
+}
+
+impl Serialize for Pinned {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An ECR repository name: 2 to 256 characters of `[a-z0-9]+([._-][a-z0-9]+)*`, segments joined by `/`.
+/// Source: ECR API, CreateRepository, repositoryName.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Repository(String);
+
+impl Repository {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Repository {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let segment = |segment: &str| {
+            segment
+                .split(['.', '_', '-'])
+                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        };
+        let doubled = text.replace("__", "_");
+        if (2..=256).contains(&text.len()) && doubled.split('/').all(segment) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName(
+                "a repository name is 2 to 256 lowercase letters and digits, with single `.`, `_`, `-` and `/` between them",
+            ))
+        }
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An image tag: 1 to 128 characters of `[A-Za-z0-9_][A-Za-z0-9._-]*`.
+/// Source: OCI distribution specification 1.1, section Pulling manifests.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Tag(String);
+
+impl Tag {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Tag {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let first_fits = text.bytes().next().is_some_and(word);
+        if first_fits && text.len() <= 128 && text.bytes().all(|b| word(b) || b == b'.' || b == b'-') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName("a tag is 1 to 128 letters, digits, `_`, `.` and `-`, and does not begin with `.` or `-`"))
+        }
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name does not fit the registry's grammar; the message is the rule.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidName(&'static str);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repositories_follow_the_grammar_of_ecr() {
+        for good in ["app", "sample/app", "a1/b.c_d-e/f", "my__app"] {
+            assert!(good.parse::<Repository>().is_ok(), "{good}");
+        }
+        for bad in ["", "a", "App", "a//b", "/a", "a/", "a..b", "a-", "-a", "a b", "a:b"] {
+            assert!(bad.parse::<Repository>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tags_follow_the_grammar_of_the_registry() {
+        for good in ["1.4.0", "v1", "_x", "1.0.0-rc.1"] {
+            assert!(good.parse::<Tag>().is_ok(), "{good}");
+        }
+        for bad in ["", ".x", "-x", "1.0+build", "a/b", "a:b", &"x".repeat(129)] {
+            assert!(bad.parse::<Tag>().is_err(), "{bad}");
+        }
+    }
+}

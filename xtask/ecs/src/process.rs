@@ -1,0 +1,257 @@
+//! The only code that starts a program.
+//!
+//! Quick questions go through xshell ([`ask`]); long, streamed or killable runs through duct ([`Tool`]).
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use crate::interrupt::Interrupt;
+
+/// How many of its last lines a program's end keeps.
+const TAIL: usize = 40;
+/// How long a program may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_millis(50);
+
+/// A program, its arguments and what it may see. Nothing passes through a shell.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    program: OsString,
+    args: Vec<OsString>,
+    dir: Option<PathBuf>,
+    set: Vec<(String, String)>,
+    hidden: Vec<&'static str>,
+    stdin: Vec<u8>,
+    timeout: Duration,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: Vec<u8>,
+    /// The last lines it wrote to stderr, oldest first.
+    pub tail: Vec<String>,
+}
+
+/// A program did not come to an end of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    #[error("`{program}` was not found in PATH")]
+    Missing { program: String },
+    #[error("`{program}` could not be started")]
+    Start {
+        program: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("`{program}` did not finish within {} s and was stopped", timeout.as_secs())]
+    TimedOut { program: String, timeout: Duration, tail: Vec<String> },
+    #[error("interrupted while `{program}` ran; it was stopped")]
+    Interrupted { program: String },
+}
+
+impl Tool {
+    /// `timeout` bounds the whole run.
+    pub fn new(program: impl AsRef<OsStr>, timeout: Duration) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            dir: None,
+            set: Vec::new(),
+            hidden: Vec::new(),
+            stdin: Vec::new(),
+            timeout,
+        }
+    }
+
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.dir = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.set.push((name.into(), value.into()));
+        self
+    }
+
+    /// Keeps every inherited variable whose name begins with one of these from the program.
+    #[must_use]
+    pub fn hide(mut self, prefixes: &[&'static str]) -> Self {
+        self.hidden.extend(prefixes);
+        self
+    }
+
+    #[must_use]
+    pub fn stdin(mut self, bytes: Vec<u8>) -> Self {
+        self.stdin = bytes;
+        self
+    }
+
+    /// Runs to the end, in a process group of its own, handing over each line of stderr as it comes. At the
+    /// interrupt or the timeout the whole group gets SIGTERM, then SIGKILL.
+    pub fn run(&self, interrupt: &Interrupt, mut on_line: impl FnMut(&str)) -> Result<Ended, ToolError> {
+        let program = self.program.to_string_lossy().into_owned();
+        let start_error = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => ToolError::Missing { program: program.clone() },
+            _ => ToolError::Start { program: program.clone(), source },
+        };
+        let (stderr, stderr_writer) = std::io::pipe().map_err(start_error)?;
+        let handle = {
+            // The expression owns a copy of the pipe's writing end; it must be gone before lines can end.
+            let expression = self.expression().stderr_file(stderr_writer);
+            expression.start().map_err(start_error)?
+        };
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                    break;
+                }
+            }
+        });
+
+        let mut tail = Vec::new();
+        let mut keep = |line: String, tail: &mut Vec<String>| {
+            on_line(&line);
+            if tail.len() == TAIL {
+                tail.remove(0);
+            }
+            tail.push(line);
+        };
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match lines.recv_timeout(TICK) {
+                Ok(line) => keep(line, &mut tail),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => drop(handle.wait_timeout(TICK)),
+            }
+            if interrupt.is_set() {
+                stop_group(&handle);
+                return Err(ToolError::Interrupted { program });
+            }
+            if Instant::now() > deadline {
+                stop_group(&handle);
+                return Err(ToolError::TimedOut { program, timeout: self.timeout, tail });
+            }
+            if let Some(output) = handle.try_wait().map_err(start_error)? {
+                let ended = (output.status, output.stdout.clone());
+                // A grandchild may keep the pipe open after its parent's end; its lines are not waited for.
+                while let Ok(line) = lines.recv_timeout(TICK) {
+                    keep(line, &mut tail);
+                }
+                return Ok(Ended { status: ended.0, stdout: ended.1, tail });
+            }
+        }
+    }
+
+    fn expression(&self) -> duct::Expression {
+        let mut expression = duct::cmd(&self.program, &self.args);
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        let visible = std::env::vars_os().filter(|(name, _)| {
+            let name = name.to_string_lossy();
+            !self.hidden.iter().any(|prefix| name.starts_with(prefix))
+        });
+        let set = self.set.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        expression = expression.full_env(visible.chain(set).collect::<Vec<_>>());
+        expression.stdin_bytes(self.stdin.clone()).stdout_capture().unchecked().before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        })
+    }
+}
+
+fn stop_group(handle: &duct::Handle) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let groups = || handle.pids().into_iter().filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+    for group in groups() {
+        kill_process_group(group, Signal::TERM).ok();
+    }
+    if matches!(handle.wait_timeout(GRACE), Ok(None)) {
+        for group in groups() {
+            kill_process_group(group, Signal::KILL).ok();
+        }
+        drop(handle.wait());
+    }
+}
+
+/// Asks a program a quick question and returns its trimmed stdout; `None` where it is missing or says no.
+/// For programs that answer from local files at once, such as `git rev-parse HEAD`.
+pub fn ask(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
+    let shell = xshell::Shell::new().ok()?;
+    shell.change_dir(dir);
+    xshell::cmd!(shell, "{program} {args...}").quiet().ignore_stderr().read().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn sh(script: &str) -> Tool {
+        Tool::new("sh", LONG).args(["-c", script])
+    }
+
+    #[test]
+    fn lines_come_as_they_are_written_and_stdout_is_kept_whole() {
+        let mut seen = Vec::new();
+        let ended = sh("cat; echo one >&2; echo two >&2; exit 3")
+            .stdin(b"given".to_vec())
+            .run(&Interrupt::default(), |line| seen.push(line.to_owned()))
+            .expect("sh runs");
+        assert_eq!(seen, ["one", "two"]);
+        assert_eq!(ended.stdout, b"given");
+        assert_eq!(ended.status.code(), Some(3));
+    }
+
+    #[test]
+    fn hidden_variables_do_not_reach_the_program() {
+        let ended = sh("echo \"${CARGO_MANIFEST_DIR-none} ${GIVEN-none}\"")
+            .hide(&["CARGO_"])
+            .env("GIVEN", "yes")
+            .run(&Interrupt::default(), |_| {})
+            .expect("sh runs");
+        assert_eq!(ended.stdout, b"none yes\n");
+    }
+
+    #[test]
+    fn a_missing_program_is_its_own_error() {
+        let error = Tool::new("no-such-program-here", LONG).run(&Interrupt::default(), |_| {});
+        assert!(matches!(error, Err(ToolError::Missing { .. })), "{error:?}");
+    }
+
+    #[test]
+    fn the_timeout_and_the_interrupt_stop_grandchildren_too() {
+        let error = Tool::new("sh", Duration::from_millis(200))
+            .args(["-c", "sleep 600 & wait"])
+            .run(&Interrupt::default(), |_| {});
+        assert!(matches!(error, Err(ToolError::TimedOut { .. })), "{error:?}");
+
+        let interrupt = Interrupt::default();
+        let trigger = interrupt.clone();
+        let error = sh("echo started >&2; sleep 600").run(&interrupt, |_| trigger.set());
+        assert!(matches!(error, Err(ToolError::Interrupted { .. })), "{error:?}");
+    }
+}

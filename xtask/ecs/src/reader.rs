@@ -1,0 +1,6 @@
+//! The readers of the event stream.
+
+pub mod github;
+pub mod json;
+pub mod slack;
+pub mod terminal;

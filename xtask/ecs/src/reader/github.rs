@@ -1,0 +1,1 @@
+//! GitHub Actions: groups, annotations, outputs, the step summary.

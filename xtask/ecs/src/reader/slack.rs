@@ -1,0 +1,1 @@
+//! Slack: one message for each command's end.

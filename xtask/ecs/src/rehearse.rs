@@ -1,0 +1,1 @@
+//! The two commands against the embedded stand-in.

@@ -1,0 +1,1 @@
+//! A pinned trivy, fetched by hash.

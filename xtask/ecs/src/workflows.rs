@@ -1,0 +1,1 @@
+//! The GitHub workflows, rendered from the configuration.
