@@ -47,6 +47,14 @@ impl Image {
     pub fn tag(&self) -> &Tag {
         &self.reference.tag
     }
+
+    /// `OS/ARCHITECTURE[/VARIANT]`.
+    pub fn platform(&self) -> &str {
+        match &self.builder {
+            Builder::Dockerfile(dockerfile) => &dockerfile.platform,
+            Builder::Package(package) => &package.platform,
+        }
+    }
 }
 
 /// How an image is built. Whatever the way, the result is an OCI layout.

@@ -196,6 +196,16 @@ fn stop_group(handle: &duct::Handle) {
     }
 }
 
+/// Whether a program of this name is in one of PATH's folders.
+pub fn is_in_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+/// Becomes another program; returns only where that failed.
+pub fn become_program(program: impl AsRef<OsStr>, args: &[OsString]) -> std::io::Error {
+    std::process::Command::new(program).args(args).exec()
+}
+
 /// Asks a program a quick question and returns its trimmed stdout; `None` where it is missing or says no.
 /// For programs that answer from local files at once, such as `git rev-parse HEAD`.
 pub fn ask(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
