@@ -8,6 +8,27 @@ use std::time::Duration;
 
 use crate::oci::reference::{Reference, Repository, Tag};
 
+mod diagnostic;
+mod duration;
+mod images;
+mod load;
+mod native;
+mod origin;
+mod path;
+mod scan;
+mod select;
+mod services;
+mod table;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end there")]
+mod tests;
+mod workspace;
+
+pub use diagnostic::{ConfigErrors, Diagnostic};
+pub use load::{Loaded, load};
+pub use origin::{Origin, Origins, Setting, render, to_json};
+pub use select::{images_named, services_named};
+
 /// The validated configuration of one workspace. Every path is absolute.
 #[derive(Clone, Debug)]
 pub struct Config {
