@@ -2,5 +2,6 @@
 
 pub mod github;
 pub mod json;
+pub mod record;
 pub mod slack;
 pub mod terminal;
