@@ -52,8 +52,7 @@ impl Session {
     /// Talks to a stand-in, with its own keys, whatever the environment says.
     pub fn at(config: &Config, endpoint: &Endpoint) -> Self {
         let keys = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "stand-in");
-        let sdk = net::runtime()
-            .block_on(loader(config).credentials_provider(keys).endpoint_url(&endpoint.url).load());
+        let sdk = net::runtime().block_on(loader(config).credentials_provider(keys).endpoint_url(&endpoint.url).load());
         Self { sdk, account: config.account.clone() }
     }
 

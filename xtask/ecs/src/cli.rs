@@ -2,8 +2,8 @@
 
 mod config;
 mod deploy;
-mod release;
 mod rehearse;
+mod release;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;

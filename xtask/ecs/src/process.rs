@@ -196,9 +196,20 @@ fn stop_group(handle: &duct::Handle) {
     }
 }
 
+/// A program's last lines, for an error: each on a line of its own behind `  | `, the empty ones left out.
+pub fn quote(tail: &[String]) -> String {
+    let mut text = String::new();
+    for line in tail.iter().filter(|line| !line.trim().is_empty()) {
+        text.push_str("\n  | ");
+        text.push_str(line);
+    }
+    text
+}
+
 /// Whether a program of this name is in one of PATH's folders.
 pub fn is_in_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 /// Becomes another program; returns only where that failed.

@@ -42,7 +42,10 @@ pub fn run(fault: Option<&str>, context: &Context) -> Result<()> {
     }
 
     let events = context.events();
-    events.note("Rehearsing", format!("against an embedded ECR and ECS on {}, {SPEED} times as fast", sandbox.registry()));
+    events.note(
+        "Rehearsing",
+        format!("against an embedded ECR and ECS on {}, {SPEED} times as fast", sandbox.registry()),
+    );
     if let Some(name) = fault {
         events.note("Fault", name);
     }
@@ -55,10 +58,17 @@ pub fn run(fault: Option<&str>, context: &Context) -> Result<()> {
     result
 }
 
-fn both_stages(fault: Option<&str>, config: &Config, session: &Session, events: &Events, context: &Context) -> Result<()> {
+fn both_stages(
+    fault: Option<&str>,
+    config: &Config,
+    session: &Session,
+    events: &Events,
+    context: &Context,
+) -> Result<()> {
     let images: Vec<&Image> = config.images.values().collect();
     let vulnerable = fault == Some("vulnerable");
-    let find_scanner = move |config: &_, events: &_, interrupt: &_| scanner::find(vulnerable, config, events, interrupt);
+    let find_scanner =
+        move |config: &_, events: &_, interrupt: &_| scanner::find(vulnerable, config, events, interrupt);
     let started = Instant::now();
     let mut released = Vec::new();
     release::run(config, &images, session, &find_scanner, events, context.interrupt(), &mut released)?;
@@ -68,7 +78,10 @@ fn both_stages(fault: Option<&str>, config: &Config, session: &Session, events: 
     let started = Instant::now();
     let options = deploy::Options { plan_only: false };
     deploy::run(config, session, &[], &options, events, context.interrupt())?;
-    events.note("Deployed", format!("{} in {:.1} s", count(config.services.len(), "service"), started.elapsed().as_secs_f64()));
+    events.note(
+        "Deployed",
+        format!("{} in {:.1} s", count(config.services.len(), "service"), started.elapsed().as_secs_f64()),
+    );
     Ok(())
 }
 
@@ -93,8 +106,14 @@ pub fn serve(listen: SocketAddr, speed: u32, context: &Context) -> Result<()> {
     }
     let registry = sandbox.registry();
     let events = context.events();
-    events.note("Serving", format!("ECR, ECS and a registry on http://{registry}; Ctrl-C stops it and forgets everything"));
-    events.note("Log in", format!("aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"));
+    events.note(
+        "Serving",
+        format!("ECR, ECS and a registry on http://{registry}; Ctrl-C stops it and forgets everything"),
+    );
+    events.note(
+        "Log in",
+        format!("aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"),
+    );
     while !context.interrupt().wait(Duration::from_secs(3600)) {}
     events.note("Stopped", "the sandbox and all it held are gone");
     Ok(())

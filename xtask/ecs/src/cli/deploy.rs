@@ -17,3 +17,16 @@ pub struct Deploy {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
+
+impl Deploy {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let config = context.config()?;
+        let session = context.session()?;
+        let options = deploy::Options { plan_only: self.plan };
+        let report = deploy::run(config, &session, &self.services, &options, context.events(), context.interrupt())?;
+        if self.format == Format::Json {
+            context.print(to_json(&report)?);
+        }
+        Ok(())
+    }
+}

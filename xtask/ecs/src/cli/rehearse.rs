@@ -24,44 +24,55 @@ pub struct ServeSandbox {
     pub speed: u32,
 }
 
-#[cfg(feature = "rehearse")]
 impl Rehearse {
     pub fn run(self, context: &Context) -> Result<()> {
-        crate::rehearse::run(self.fault.as_deref(), context)
+        with_sandbox::rehearse(self, context)
+    }
+}
+
+impl ServeSandbox {
+    pub fn run(self, context: &Context) -> Result<()> {
+        with_sandbox::serve(self, context)
     }
 }
 
 #[cfg(feature = "rehearse")]
-impl ServeSandbox {
-    pub fn run(self, context: &Context) -> Result<()> {
-        crate::rehearse::serve(self.listen, self.speed, context)
+mod with_sandbox {
+    use super::{Context, Rehearse, Result, ServeSandbox};
+
+    pub fn rehearse(command: Rehearse, context: &Context) -> Result<()> {
+        crate::rehearse::run(command.fault.as_deref(), context)
+    }
+
+    pub fn serve(command: ServeSandbox, context: &Context) -> Result<()> {
+        crate::rehearse::serve(command.listen, command.speed, context)
     }
 }
 
+/// Everyday commands do without the stand-in; these become the same binary, compiled with it.
 #[cfg(not(feature = "rehearse"))]
-impl Rehearse {
-    pub fn run(self, _: &Context) -> Result<()> {
-        run_with_sandbox()
-    }
-}
-
-#[cfg(not(feature = "rehearse"))]
-impl ServeSandbox {
-    pub fn run(self, _: &Context) -> Result<()> {
-        run_with_sandbox()
-    }
-}
-
-/// Everyday commands do without the stand-in; this one becomes the same binary, compiled with it.
-#[cfg(not(feature = "rehearse"))]
-fn run_with_sandbox() -> Result<()> {
+mod with_sandbox {
     use std::ffi::OsString;
 
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let package = std::env::var_os("CARGO_PKG_NAME").unwrap_or_else(|| "xtask".into());
-    let mut args: Vec<OsString> = vec!["run".into(), "--package".into(), package];
-    args.extend(["--features", "rehearse", "--"].map(OsString::from));
-    args.extend(std::env::args_os().skip(1));
-    let error = crate::process::become_program(cargo, &args);
-    Err(crate::failure::Failure::world(format_args!("could not start cargo to compile the rehearsal: {error}")))
+    use super::{Context, Rehearse, Result, ServeSandbox};
+    use crate::failure::Failure;
+    use crate::process;
+
+    pub fn rehearse(_: Rehearse, _: &Context) -> Result<()> {
+        become_rehearsal()
+    }
+
+    pub fn serve(_: ServeSandbox, _: &Context) -> Result<()> {
+        become_rehearsal()
+    }
+
+    fn become_rehearsal() -> Result<()> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let package = std::env::var_os("CARGO_PKG_NAME").unwrap_or_else(|| "xtask".into());
+        let mut args: Vec<OsString> = vec!["run".into(), "--package".into(), package];
+        args.extend(["--features", "rehearse", "--"].map(OsString::from));
+        args.extend(std::env::args_os().skip(1));
+        let error = process::become_program(cargo, &args);
+        Err(Failure::world(format_args!("could not start cargo to compile the rehearsal: {error}")))
+    }
 }

@@ -38,7 +38,11 @@ impl Release {
         let mut released = Vec::new();
         let result = release::run(config, &images, &session, &release::find_trivy, events, interrupt, &mut released);
         match self.format {
-            Format::Text => released.iter().for_each(|one| context.print(format_args!("{} {}", one.image, one.reference))),
+            Format::Text => {
+                for one in &released {
+                    context.print(format_args!("{} {}", one.image, one.reference));
+                }
+            }
             Format::Json => context.print(to_json(&json!({ "images": released }))?),
         }
         result

@@ -29,9 +29,8 @@ impl Terminal<std::io::Stderr> {
         let terminal = out.is_terminal() && !dumb;
         let forced = set("CLICOLOR_FORCE") || (set("CI") && set("GITHUB_ACTIONS"));
         let style = Style { colour: (terminal || forced) && !set("NO_COLOR") };
-        let columns = terminal.then(|| {
-            rustix::termios::tcgetwinsize(&out).map_or(80, |size| usize::from(size.ws_col).max(20))
-        });
+        let columns =
+            terminal.then(|| rustix::termios::tcgetwinsize(&out).map_or(80, |size| usize::from(size.ws_col).max(20)));
         Self::new(out, style, columns)
     }
 }
@@ -46,10 +45,10 @@ impl<W: Write + Send> Terminal<W> {
         writeln!(self.out, "{}", self.style.paint(line))
     }
 
-    fn live(&mut self, live: &Live) -> std::io::Result<()> {
+    fn show_live(&mut self, now: &Live) -> std::io::Result<()> {
         let Some(columns) = self.columns else { return Ok(()) };
         self.clear()?;
-        let line = Line::status(&live.verb, &live.text).working().cut(columns.saturating_sub(1));
+        let line = Line::status(&now.verb, &now.text).working().cut(columns.saturating_sub(1));
         write!(self.out, "{}", self.style.paint(&line))?;
         self.live_shown = true;
         self.out.flush()
@@ -74,7 +73,7 @@ impl<W: Write + Send> Reader for Terminal<W> {
             self.print(line)?;
         }
         match live {
-            Some(live) => self.live(&live)?,
+            Some(live) => self.show_live(&live)?,
             None if lines.is_empty() => {}
             None => self.clear()?,
         }

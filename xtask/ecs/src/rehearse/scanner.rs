@@ -38,10 +38,10 @@ impl Scanner for StandIn {
         let manifest = Layout::open(&folder.join("layout"))
             .and_then(|layout| layout.manifest(image.platform()))
             .map_err(Failure::from)?;
-        let expected = image.expect.clone().unwrap_or_else(|| vec!["stand-in".to_owned()]);
+        let expected = image.expected().unwrap_or_else(|| vec!["stand-in"]);
         Ok(Report {
             image_id: manifest.config.digest.to_string(),
-            kinds: expected.into_iter().map(|kind| (kind, 0)).collect(),
+            kinds: expected.into_iter().map(|kind| (kind.to_owned(), 0)).collect(),
             findings: Vec::new(),
         })
     }

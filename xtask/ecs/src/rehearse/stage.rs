@@ -81,7 +81,8 @@ fn first_definition(service: &Service) -> Result<Value> {
 /// native builder, and that is said.
 pub fn without_engine(mut config: Config, events: &Events, interrupt: &Interrupt) -> Config {
     let packs_binary = |dockerfile: &Dockerfile| dockerfile.binaries.len() == 1;
-    let candidates = config.images.values().any(|image| matches!(&image.builder, Builder::Dockerfile(one) if packs_binary(one)));
+    let candidates =
+        config.images.values().any(|image| matches!(&image.builder, Builder::Dockerfile(one) if packs_binary(one)));
     if !candidates || Engine::probe(interrupt).is_ok() {
         return config;
     }

@@ -14,7 +14,7 @@ use crate::event::{Event, Events, Layer, Place};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::{Layout, Manifest};
-use crate::process::{Tool, ToolError};
+use crate::process::{self, Tool, ToolError};
 
 /// Long enough for a cold build of a large workspace; a build that hangs ends at last.
 const TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -32,7 +32,7 @@ impl Commit {
     /// The workspace's HEAD. SOURCE_DATE_EPOCH in the environment wins over the commit's time.
     /// Source: reproducible-builds.org, SOURCE_DATE_EPOCH specification.
     pub fn of(root: &Path) -> Self {
-        let git = |args: &[&str]| crate::process::ask(root, "git", args);
+        let git = |args: &[&str]| process::ask(root, "git", args);
         let set = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|value| value.parse().ok());
         let committed = || git(&["log", "-1", "--format=%ct"])?.parse().ok();
         Self {
@@ -87,11 +87,7 @@ pub fn build(
         layers: written
             .layers
             .iter()
-            .map(|layer| Layer {
-                digest: layer.digest.clone(),
-                size: layer.size,
-                media_type: layer.media_type.clone(),
-            })
+            .map(|layer| Layer { digest: layer.digest.clone(), size: layer.size, media_type: layer.media_type.clone() })
             .collect(),
     });
     Ok(Built { folder, layout, manifest: written })
@@ -136,8 +132,7 @@ fn buildx(
     if ended.status.success() {
         return Ok(());
     }
-    let tail: String =
-        ended.tail.iter().filter(|line| !line.trim().is_empty()).map(|line| format!("\n  | {line}")).collect();
+    let tail = process::quote(&ended.tail);
     let fix = if tail.contains("no space left on device") {
         "the disk is full: free some space (`docker buildx prune`, `cargo clean`), nothing else is to be cleaned up"
     } else {
@@ -190,9 +185,9 @@ fn compile(
 ) -> Result<PathBuf> {
     let folder = config.target.join("xtask/binaries").join(&image.name);
     remove(&folder)?;
-    std::fs::create_dir_all(&folder).map_err(|error| disk(&folder, &error))?;
     for package in &dockerfile.binaries {
         let request = binary::Request {
+            image: image.name.clone(),
             root: config.root.clone(),
             package: package.clone(),
             bin: None,
@@ -200,11 +195,10 @@ fn compile(
             target: None,
             profile: "release".to_owned(),
             target_dir: config.target.join("xtask/build"),
+            out_dir: folder.clone(),
             source_date_epoch: commit.epoch,
         };
-        let binary = binary::build(&request, events, interrupt)?;
-        let copy = folder.join(&binary.name);
-        std::fs::copy(&binary.path, &copy).map_err(|error| disk(&copy, &error))?;
+        binary::build(&request, events, interrupt)?;
     }
     Ok(folder)
 }

@@ -50,10 +50,7 @@ mod tests {
         let found = unpinned(text, &BTreeSet::from(["handed"]));
         assert_eq!(
             found,
-            [
-                Unpinned { base: "rust:1.95".to_owned(), line: 2 },
-                Unpinned { base: "${BASE}".to_owned(), line: 7 },
-            ]
+            [Unpinned { base: "rust:1.95".to_owned(), line: 2 }, Unpinned { base: "${BASE}".to_owned(), line: 7 },]
         );
     }
 }

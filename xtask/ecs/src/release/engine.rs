@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::process::{Ended, Tool, ToolError};
+use crate::process::{Ended, Tool, ToolError, quote};
 
 /// The name of the docker-container builder this tool makes where the engine's own lacks the OCI exporter.
 const OWN_BUILDER: &str = "xtask";
@@ -38,7 +38,7 @@ impl Engine {
             return Err(Failure::world(format_args!(
                 "docker is here, but its buildx plugin is not{}\n\
                  install it: https://docs.docker.com/go/buildx/ (Debian and Ubuntu: docker-buildx or docker-buildx-plugin)",
-                last_words(&buildx)
+                quote(&buildx.tail)
             )));
         };
         if version < OLDEST_BUILDX {
@@ -81,7 +81,7 @@ impl Engine {
             "could not create a docker-container builder{}\n\
              it needs the image moby/buildkit; or switch the engine to the containerd image store, which needs no \
              builder: https://docs.docker.com/engine/storage/containerd/",
-            last_words(&made)
+            quote(&made.tail)
         )))
     }
 }
@@ -92,25 +92,25 @@ fn docker(args: &[&str], timeout: Duration, interrupt: &Interrupt) -> Result<End
             "docker was not found in PATH, and an image with `dockerfile` is built with docker buildx\n\
              install docker with buildx, or build without docker: `package = \"…\"` in the image's table",
         ),
-        ToolError::Interrupted { .. } => Failure::Interrupted("interrupted while planning; nothing was done".to_owned()),
-        error => Failure::World(anyhow::Error::new(error).context(format!("could not run `docker {}`", args.join(" ")))),
+        ToolError::Interrupted { .. } => {
+            Failure::Interrupted("interrupted while planning; nothing was done".to_owned())
+        }
+        error => {
+            Failure::World(anyhow::Error::new(error).context(format!("could not run `docker {}`", args.join(" "))))
+        }
     })
 }
 
 fn no_engine(answer: &Ended) -> Failure {
     Failure::world(format_args!(
         "the docker engine does not answer{}\nstart it, or set DOCKER_HOST to one that runs",
-        last_words(answer)
+        quote(&answer.tail)
     ))
 }
 
 fn has_containerd_store(interrupt: &Interrupt) -> Result<bool> {
     let info = docker(&["info", "--format", "{{json .DriverStatus}}"], ANSWER, interrupt)?;
     Ok(String::from_utf8_lossy(&info.stdout).contains("io.containerd.snapshotter"))
-}
-
-fn last_words(ended: &Ended) -> String {
-    ended.tail.iter().filter(|line| !line.trim().is_empty()).map(|line| format!("\n  | {line}")).collect()
 }
 
 /// `github.com/docker/buildx v0.29.1 …` → (0, 29). Debian's says `0.29.1+ds1` without the `v`.

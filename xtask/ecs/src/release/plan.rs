@@ -1,5 +1,7 @@
 //! What a release would do: one preflight that gathers every problem before the first effect.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 
 use super::engine::Engine;
@@ -96,11 +98,11 @@ fn together(mut problems: Vec<String>) -> Failure {
     match &problems[..] {
         [only] => Failure::world(only),
         several => {
-            let list: String = several
-                .iter()
-                .enumerate()
-                .map(|(number, problem)| format!("\n{}. {}", number + 1, problem.replace('\n', "\n   ")))
-                .collect();
+            let mut list = String::new();
+            for (number, problem) in several.iter().enumerate() {
+                let problem = problem.replace('\n', "\n   ");
+                write!(list, "\n{}. {problem}", number + 1).expect("a String takes everything");
+            }
             Failure::world(format_args!("{} problems stand before this release; nothing was done{list}", several.len()))
         }
     }

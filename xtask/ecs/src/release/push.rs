@@ -1,5 +1,6 @@
 //! The upload beside the scan, and the tag after both.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::Built;
@@ -75,9 +76,9 @@ fn verdict(
         }
         Verdict::Refused(summary) => {
             tell(&summary, false);
-            let table: String = scan::table(&summary.findings).iter().map(|line| format!("\n  {line}")).collect();
+            let table = scan::table(&summary.findings).join("\n  ");
             Err(Failure::Refused(format!(
-                "image `{}` is refused by the scan gate: {} {} of the severities that refuse{table}\n\
+                "image `{}` is refused by the scan gate: {} {} of the severities that refuse\n  {table}\n\
                  no tag was put; update what is listed, or accept an id for a while under \
                  [workspace.metadata.xtask.scan] `ignore`, with a reason and a day",
                 image.name,
@@ -100,7 +101,7 @@ fn upload(
     let digests: Vec<_> = blobs.iter().map(|blob| blob.digest.clone()).collect();
     let missing = ecr.missing(image.repository(), &digests)?;
     let blobs: Vec<Descriptor> = blobs.into_iter().filter(|blob| missing.contains(&blob.digest)).collect();
-    let registry = Registry::new(&config.registry, Box::new(EcrToken(ecr.clone())));
+    let registry = Registry::new(&config.registry, Some(Arc::new(EcrToken(ecr.clone()))));
     let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
     registry.upload(image.repository(), &built.layout, &blobs, &progress, events, interrupt)?;
     Ok(())

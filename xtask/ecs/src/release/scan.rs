@@ -109,20 +109,20 @@ fn same_image(reported: &str, config: &Digest, image: &str) -> Result<()> {
 
 fn saw_enough(report: &Report, image: &Image) -> Result<()> {
     let seen: Vec<&str> = report.kinds.iter().map(|(kind, _)| kind.as_str()).collect();
-    match &image.expect {
+    match image.expected() {
         None if seen.is_empty() => Err(Failure::world(format_args!(
             "the scanner saw nothing it knows in image `{}`: no operating system packages, no language packages\n\
              a Rust binary is seen when it carries its dependency list (`binaries` and `package` add it, or build with \
              cargo-auditable); if this image really holds nothing to scan, say so with `expect = []`",
             image.name
         ))),
-        Some(expected) => match expected.iter().find(|kind| !seen.contains(&kind.as_str())) {
+        Some(expected) => match expected.iter().find(|kind| !seen.contains(*kind)) {
             Some(kind) => Err(Failure::world(format_args!(
                 "the scan report for image `{}` holds no `{kind}` result, which `expect` asks for; it holds {}\n\
                  {}",
                 image.name,
                 if seen.is_empty() { "none".to_owned() } else { seen.join(", ") },
-                if kind == "rustbinary" {
+                if *kind == "rustbinary" {
                     "a Rust binary is seen only when it carries its dependency list (`.dep-v0`) and is executable"
                 } else {
                     "check that the image still holds it, or change `expect`"
@@ -160,16 +160,14 @@ pub fn table(findings: &[Finding]) -> Vec<String> {
             [&finding.package, &finding.installed, fixed, &finding.id, &finding.severity, &finding.target]
         })
         .collect();
-    let width = |column: usize| {
-        rows.iter().chain([&header]).map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
+    let width =
+        |column: usize| rows.iter().chain([&header]).map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     [&header]
         .into_iter()
         .chain(&rows)
         .map(|row| {
-            let cells: Vec<String> =
-                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
             cells.join("  ").trim_end().to_owned()
         })
         .collect()

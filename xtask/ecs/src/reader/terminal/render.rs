@@ -203,7 +203,8 @@ fn exits(containers: &[ContainerExit]) -> String {
             let reason = if one.reason.is_empty() { String::new() } else { format!(", {}", one.reason) };
             format!("; container {}: {code}{reason}", one.container)
         })
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 fn finished(command: &str, exit_code: u8, error: &str, hint: &str, seconds: f64) -> Shown {
@@ -218,7 +219,13 @@ fn finished(command: &str, exit_code: u8, error: &str, hint: &str, seconds: f64)
     let mut shown = Vec::new();
     let mut parts = error.lines();
     shown.extend(parts.next().map(Line::error));
-    shown.extend(parts.map(|line| Line::plain(&format!("  {line}"))));
+    // Excerpts are aligned already, and may hold several errors.
+    let excerpts = error.contains(" --> ");
+    shown.extend(parts.map(|line| match line.strip_prefix("error: ") {
+        Some(rest) if excerpts => Line::error(rest),
+        _ if excerpts => Line::plain(line),
+        _ => Line::plain(&format!("  {line}")),
+    }));
     if !hint.is_empty() {
         shown.push(Line::help(hint));
     }

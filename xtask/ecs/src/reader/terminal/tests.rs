@@ -29,7 +29,8 @@ fn without_colour_there_is_no_escape_sequence_at_all() {
 fn the_live_line_is_taken_away_before_the_next_line_and_never_wraps() {
     let output = |line: &str| Event::BuildOutput { image: "app".to_owned(), line: line.to_owned() };
     let long = "x".repeat(200);
-    let text = shown(Some(40), false, &[output(&long), Event::Note { verb: "Built".to_owned(), message: "app".to_owned() }]);
+    let text =
+        shown(Some(40), false, &[output(&long), Event::Note { verb: "Built".to_owned(), message: "app".to_owned() }]);
     let (live, rest) = text.split_once("\r\x1b[2K").expect("the live line is cleared");
     assert!(live.chars().count() < 40, "{live}");
     assert!(live.ends_with('…'), "{live}");

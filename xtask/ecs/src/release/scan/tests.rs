@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::config::{Builder, Dockerfile};
 use crate::oci::layout::Descriptor;
@@ -21,10 +23,10 @@ fn image(expect: Option<&[&str]>) -> Image {
         file: "Dockerfile".into(),
         context: ".".into(),
         platform: "linux/amd64".to_owned(),
-        args: Default::default(),
+        args: BTreeMap::new(),
         target: None,
-        contexts: Default::default(),
-        secrets: Default::default(),
+        contexts: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         binaries: Vec::new(),
     });
     let expect = expect.map(|kinds| kinds.iter().map(|&kind| kind.to_owned()).collect());

@@ -7,7 +7,7 @@ use super::{Report, Scanner};
 use crate::config::{Image, Scan};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::process::{Ended, Tool, ToolError};
+use crate::process::{Ended, Tool, ToolError, quote};
 
 /// Nothing that is worth stealing is shown to the scanner, and none of its own settings that could quietly narrow
 /// what it reports.
@@ -49,7 +49,9 @@ impl Trivy {
                      install it (https://trivy.dev/latest/getting-started/installation/), or pin one in the configuration",
                 ));
             }
-            Err(error) => return Err(Failure::World(anyhow::Error::new(error).context("could not ask trivy for its version"))),
+            Err(error) => {
+                return Err(Failure::World(anyhow::Error::new(error).context("could not ask trivy for its version")));
+            }
         };
         let text = String::from_utf8_lossy(&ended.stdout);
         let version = text.lines().find_map(|line| line.trim().strip_prefix("Version:")).map(str::trim);
@@ -92,7 +94,9 @@ impl Scanner for Trivy {
                 "interrupted while image `{}` was scanned; no tag was put, and a re-run continues from here",
                 image.name
             )),
-            error => Failure::World(anyhow::Error::new(error).context(format!("could not scan image `{}`", image.name))),
+            error => {
+                Failure::World(anyhow::Error::new(error).context(format!("could not scan image `{}`", image.name)))
+            }
         })?;
         read(&ended, &image.name)
     }
@@ -130,7 +134,7 @@ fn complaint(ended: &Ended, image: &str) -> String {
 }
 
 fn last_words(tail: &[String]) -> String {
-    tail.iter().rev().take(8).rev().filter(|line| !line.trim().is_empty()).map(|line| format!("\n  | {line}")).collect()
+    quote(&tail[tail.len().saturating_sub(8)..])
 }
 
 fn scrubbed(tool: Tool) -> Tool {
@@ -176,7 +180,8 @@ mod tests {
     fn a_crash_a_missing_database_and_silence_each_have_their_own_message() {
         let crash = message(&ended(2, "", &["panic: runtime error"]));
         assert!(crash.contains("crashed") && crash.contains("panic: runtime error"), "{crash}");
-        let database = message(&ended(1, "", &["FATAL Fatal error init error: DB error: failed to download vulnerability DB"]));
+        let database =
+            message(&ended(1, "", &["FATAL Fatal error init error: DB error: failed to download vulnerability DB"]));
         assert!(database.contains("no vulnerability database"), "{database}");
         let silence = message(&ended(0, " \n", &[]));
         assert!(silence.contains("reported nothing"), "{silence}");
