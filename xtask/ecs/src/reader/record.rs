@@ -283,6 +283,16 @@ pub fn count_by_severity(findings: &[Finding]) -> String {
     counts.filter(|(_, n)| *n > 0).map(|(severity, n)| format!("{n} {severity}")).collect::<Vec<_>>().join(", ")
 }
 
+/// `app exited with 1 (no such table), proxy never ran`.
+pub fn exits(containers: &[ContainerExit]) -> String {
+    let exit = |exit: &ContainerExit| {
+        let how = exit.exit_code.map_or("never ran".to_owned(), |code| format!("exited with {code}"));
+        let reason = if exit.reason.is_empty() { String::new() } else { format!(" ({})", exit.reason) };
+        format!("{} {how}{reason}", exit.container)
+    };
+    containers.iter().map(exit).collect::<Vec<_>>().join(", ")
+}
+
 /// Where an advisory can be read, for the kinds of id that have one public page each.
 pub fn advisory_url(id: &str) -> Option<String> {
     if !id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {

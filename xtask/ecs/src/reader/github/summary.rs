@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::event::{ContainerExit, Finding, PostMortem};
+use crate::event::{Finding, PostMortem};
 use crate::reader::record::{
-    Happened, ImageRecord, Record, Scan, ServiceRecord, advisory_url, count_by_severity, human_seconds, human_size,
+    Happened, ImageRecord, Record, Scan, ServiceRecord, advisory_url, count_by_severity, exits, human_seconds,
+    human_size,
 };
 
 /// GitHub refuses a larger summary of one step as a whole.
@@ -167,16 +168,6 @@ fn timeline(service: &ServiceRecord, text: &mut String) {
         vec![clock(moment.at), cell(&what)]
     });
     table(text, &["Time", "What"], rows);
-}
-
-/// `app exited with 1 (no such table), proxy never ran`.
-pub fn exits(containers: &[ContainerExit]) -> String {
-    let exit = |exit: &ContainerExit| {
-        let how = exit.exit_code.map_or("never ran".to_owned(), |code| format!("exited with {code}"));
-        let reason = if exit.reason.is_empty() { String::new() } else { format!(" ({})", exit.reason) };
-        format!("{} {how}{reason}", exit.container)
-    };
-    containers.iter().map(exit).collect::<Vec<_>>().join(", ")
 }
 
 fn clock(at: Duration) -> String {
