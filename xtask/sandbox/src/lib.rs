@@ -149,6 +149,8 @@ impl Sandbox {
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
             ("AWS_REGION", self.region.clone()),
+            // The AWS CLI, version 1, reads no other.
+            ("AWS_DEFAULT_REGION", self.region.clone()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("XTASK_REGISTRY", registry),
         ]
