@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use xtask_ecs::Failure;
 use xtask_ecs::interrupt::Interrupt;
 
 use console::{Command, say, warn};
@@ -26,21 +27,31 @@ use started::Started;
 /// The real parts (docker engine, buildx, BuildKit, trivy, a registry, skopeo, the AWS CLI) are fetched into
 /// target/parts, started on loopback with their own data folders, and stopped at the end. That needs Debian on
 /// x86-64, as root. Elsewhere the tests that need them are skipped and named; with CI=true that is a failure.
-#[derive(clap::Args)]
+#[derive(clap::Parser)]
+#[command(name = "ci")]
 pub struct Ci {
     /// Only fetch and start the real parts, then run this command with them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }
 
+impl xtask_ecs::Command for Ci {
+    fn run(self, context: &xtask_ecs::Context) -> Result<()> {
+        let interrupt = context.interrupt();
+        match self.run_until(interrupt) {
+            Err(error) if interrupt.is_set() => Err(Failure::Interrupted(format!("{error:#}")).into()),
+            result => result,
+        }
+    }
+}
+
 impl Ci {
-    pub fn run(self) -> Result<()> {
+    fn run_until(self, interrupt: &Interrupt) -> Result<()> {
         let began = Instant::now();
-        let interrupt = Interrupt::listen().context("failed to listen for Ctrl-C")?;
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the xtask package lies in no workspace")?;
-        let shop = Shop { root, interrupt: &interrupt, strict: std::env::var_os("CI").is_some_and(|ci| ci == "true") };
+        let shop = Shop { root, interrupt, strict: std::env::var_os("CI").is_some_and(|ci| ci == "true") };
         if let Some((program, args)) = self.command.split_first() {
-            let started = Started::start(Parts::get(root, &interrupt)?, &interrupt)?;
+            let started = Started::start(Parts::get(root, interrupt)?, interrupt)?;
             for missing in started.missing() {
                 warn(&format!("without {missing}"));
             }
@@ -48,13 +59,9 @@ impl Ci {
         }
         // The parts come over the network while cargo compiles.
         let parts = std::thread::scope(|scope| {
-            let parts = scope.spawn(|| Parts::get(root, &interrupt));
-            let checked = shop.checks();
-            if checked.is_err() {
-                interrupt.set();
-            }
-            let parts = parts.join().map_err(|_| anyhow::anyhow!("fetching the real parts panicked"));
-            checked.and(parts)
+            let parts = scope.spawn(|| Parts::get(root, interrupt));
+            shop.checks()?;
+            parts.join().map_err(|_| anyhow::anyhow!("fetching the real parts panicked"))
         })?;
         let skipped = shop.end_to_end(parts)?;
         for skip in &skipped {

@@ -1,15 +1,11 @@
-//! This repository's command line.
+//! This repository's own `cargo xtask`.
 
 mod ci;
 
-use clap::Parser;
+use std::process::ExitCode;
 
-#[derive(Parser)]
-enum Xtask {
-    Ci(ci::Ci),
-}
+use xtask_ecs::Xtask;
 
-fn main() -> anyhow::Result<()> {
-    let Xtask::Ci(ci) = Xtask::parse();
-    ci.run()
+fn main() -> ExitCode {
+    Xtask::new().command::<ci::Ci>().run()
 }
