@@ -60,7 +60,10 @@ impl fmt::Display for Diagnostic {
 fn write_help(f: &mut fmt::Formatter<'_>, gutter: &str, hint: &str) -> fmt::Result {
     let (first, rest) = hint.split_once('\n').unwrap_or((hint, ""));
     write!(f, "\n{gutter} = help: {first}")?;
-    rest.lines().try_for_each(|line| write!(f, "\n{gutter}{:9}{line}", "").map(drop))
+    rest.lines().try_for_each(|line| match line {
+        "" => f.write_str("\n"),
+        line => write!(f, "\n{gutter}{:9}{line}", ""),
+    })
 }
 
 /// Everything that is wrong with the configuration, in the order of the files and lines; never empty.

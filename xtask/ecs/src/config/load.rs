@@ -51,10 +51,14 @@ fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Opt
     let account = account(&mut table);
     let region = region(&mut table);
     let registry = registry(&mut table, account.as_deref(), region.as_deref());
-    let cluster = table.optional("cluster", services::cluster);
+    let cluster =
+        table.take("cluster").and_then(|value| services::cluster(&value).map(|cluster| (cluster, value.origin())));
+    if let Some((cluster, origin)) = &cluster {
+        table.note("cluster", cluster, origin.clone());
+    }
     let images = images::read(&mut table, registry.as_deref());
     let scan = scan::read(&mut table);
-    let services = services::read(&mut table, cluster.as_deref());
+    let services = services::read(&mut table, cluster.as_ref());
     table.finish();
     let config = Config {
         root: root.clone(),
@@ -204,7 +208,7 @@ fn fall_back(
         }
     }
     let hint = format!("add `{example}`, or set {}", variables.join(" or "));
-    table.error(format!("{} has no `{key}`", table.name()), hint);
+    table.missing(key, hint);
     None
 }
 

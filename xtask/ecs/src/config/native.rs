@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use super::images::{is_variable, package_name, platform};
+use super::images::{is_platform, is_variable, package_name, platform};
 use super::table::{Table, Value};
 use super::{Asset, Base, Compression, Package, path};
 use crate::oci::digest::Digest;
 
 pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
-    let package = table.required("package", "", package_name);
+    let package = table.optional("package", package_name);
     let bin = table.optional("bin", Value::string);
-    let platform = platform(table);
+    let platform = platform(table, |text| match text.matches('/').count() {
+        1 => is_platform(text),
+        _ => Err("the native builder takes `linux/amd64` or `linux/arm64`, without a variant"),
+    });
     let target = table.optional("target", |value| value.check(is_triple));
     let profile = table.or("profile", |value| value.check(is_profile), "release".to_owned());
     let base = table.optional("base", base);

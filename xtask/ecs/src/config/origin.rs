@@ -11,6 +11,9 @@ use serde_json::{Value as Json, json};
 use super::{Asset, Base, Compression, Ignore, Loaded, OnInterrupt, Severity, duration};
 use crate::event::Place;
 
+/// The widest value that comments are aligned behind.
+const WIDE: usize = 60;
+
 /// Where a value is from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,13 +84,16 @@ pub fn render(loaded: &Loaded) -> String {
     for (table, settings) in tables(&loaded.origins.settings) {
         let dot = if table.is_empty() { "" } else { "." };
         text += &format!("\n[workspace.metadata.xtask{dot}{table}]\n");
-        let lines: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), toml_value(&s.value), &s.origin)).collect();
+        let lines: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).collect();
         let keys = lines.iter().map(|(key, ..)| key.chars().count()).max().unwrap_or(0);
-        // One long list must not push every comment of its table off the screen.
-        let values = lines.iter().map(|(_, value, _)| value.chars().count()).filter(|width| *width <= 44).max();
+        // One long value must not push every comment of its table off the screen.
+        let values = lines.iter().map(|(_, value, _)| value.chars().count()).filter(|width| *width <= WIDE).max();
         let values = values.unwrap_or(0);
         for (key, value, origin) in lines {
-            text += &format!("{key:keys$} = {value:values$}  # {origin}\n");
+            match value.split_once('\n') {
+                Some((first, rest)) => text += &format!("{key:keys$} = {first}  # {origin}\n{rest}\n"),
+                None => text += &format!("{key:keys$} = {value:values$}  # {origin}\n"),
+            }
         }
     }
     text
@@ -117,6 +123,18 @@ fn tables(settings: &[Setting]) -> Vec<(&str, Vec<&Setting>)> {
 fn toml_key(key: &str) -> String {
     let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if bare { key.to_owned() } else { Json::from(key).to_string() }
+}
+
+/// A value on one line; an array that is too long for one has a line for each element.
+fn lay_out(value: &Json) -> String {
+    let line = toml_value(value);
+    match value {
+        Json::Array(items) if line.chars().count() > WIDE && items.len() > 1 => {
+            let items: String = items.iter().map(|item| format!("    {},\n", toml_value(item))).collect();
+            format!("[\n{items}]")
+        }
+        _ => line,
+    }
 }
 
 /// JSON's strings, numbers and arrays are TOML's as well; only objects are written another way.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
-use super::origin::Effective;
+use super::origin::{Effective, Origin};
 use super::table::{Table, Value};
 use super::{OnInterrupt, Rollout, Service, TaskDefinitionSource, path};
 
@@ -19,7 +19,7 @@ impl Default for Rollout {
 }
 
 /// Every service that is valid by itself; `default_cluster` is the one written at the top.
-pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&str>) -> BTreeMap<String, Service> {
+pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&(String, Origin)>) -> BTreeMap<String, Service> {
     let images = table.names("images");
     let mut services: BTreeMap<String, Service> = BTreeMap::new();
     for (name, mut table) in table.children("services") {
@@ -27,7 +27,10 @@ pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&str>) -> BTre
             table.required("cluster", "cluster = \"sample\"", self::cluster)
         } else {
             drop(table.take("cluster"));
-            default_cluster.map(str::to_owned)
+            default_cluster.map(|(cluster, origin)| {
+                table.note("cluster", cluster, origin.clone());
+                cluster.clone()
+            })
         };
         let service = table.or("service", |value| value.check(is_name), name.clone());
         let task_definition = table.required(
@@ -80,12 +83,9 @@ fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
         DeValue::String(_) => path::file(value, "task definition").map(TaskDefinitionSource::File),
         DeValue::Table(_) => {
             let mut table = value.table()?;
-            let family = table.take("family");
-            if family.is_none() {
-                table.error("this table names no task definition", "write `{ family = \"app\" }`");
-            }
+            let family = table.need("family", "write `{ family = \"app\" }`", |value| value.check(is_name));
             table.finish();
-            family?.check(is_name).map(TaskDefinitionSource::Family)
+            family.map(TaskDefinitionSource::Family)
         }
         _ => value.wrong_type("a task definition", "name a JSON file, or write `{ family = \"app\" }`"),
     }

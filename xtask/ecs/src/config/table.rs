@@ -100,7 +100,7 @@ impl<'a> Table<'a> {
         default
     }
 
-    /// A key that must be there; `example` is a line that would do.
+    /// A key that must be there; `example` is what could be written.
     pub(super) fn required<T: Effective>(
         &mut self,
         key: &'static str,
@@ -109,13 +109,13 @@ impl<'a> Table<'a> {
     ) -> Option<T> {
         if !self.has(key) {
             self.known.push(key);
-            self.missing(key, example);
+            self.missing(key, format!("add `{example}`"));
             return None;
         }
         self.optional(key, read)
     }
 
-    /// A key of an array's element, which must be there; its array is noted as a whole.
+    /// A key that must be there, in a table that is noted as a whole.
     pub(super) fn need<T>(
         &mut self,
         key: &'static str,
@@ -124,13 +124,14 @@ impl<'a> Table<'a> {
     ) -> Option<T> {
         let value = self.take(key);
         if value.is_none() {
-            self.error(format!("`{key}` is missing here"), hint);
+            self.missing(key, hint);
         }
         read(&value?)
     }
 
-    pub(super) fn missing(&mut self, key: &'static str, example: &str) {
-        self.missing.push((key, format!("add `{example}`")));
+    /// Has [`Table::finish`] report a key that must be there and is not.
+    pub(super) fn missing(&mut self, key: &'static str, hint: impl Into<String>) {
+        self.missing.push((key, hint.into()));
     }
 
     /// A table nobody wrote, whose keys all have their defaults.
@@ -145,7 +146,7 @@ impl<'a> Table<'a> {
         table.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect()
     }
 
-    pub(super) fn key_span(&self, key: &str) -> Option<Range<usize>> {
+    pub(super) fn value_span(&self, key: &str) -> Option<Range<usize>> {
         self.entries.get(key).map(Spanned::span)
     }
 
@@ -207,20 +208,22 @@ impl<'a> Table<'a> {
     }
 
     /// Reports every key that was not asked for, and every key that is missing unless it is there misspelt.
-    pub(super) fn finish(self) {
-        let mut misspelt = Vec::new();
-        for (name, value) in self.values() {
-            if !self.known.contains(&name.as_str()) {
-                misspelt.extend(nearest(&name, self.known.iter().copied()));
-                let hint = suggestion(&name, self.known.iter().copied(), "known keys");
-                value.error_at_key(format!("unknown key `{}`", name.escape_debug()), hint);
-            }
+    /// True if there was nothing to report.
+    pub(super) fn finish(self) -> bool {
+        let unknown: Vec<_> =
+            self.values().into_iter().filter(|(name, _)| !self.known.contains(&name.as_str())).collect();
+        for (name, value) in &unknown {
+            let hint = suggestion(name, self.known.iter().copied(), "known keys");
+            value.error_at_key(format!("unknown key `{}`", name.escape_debug()), hint);
         }
+        let misspelt: Vec<_> =
+            unknown.iter().filter_map(|(name, _)| nearest(name, self.known.iter().copied())).collect();
         for (key, hint) in &self.missing {
             if !misspelt.contains(key) {
                 self.error(format!("{} has no `{key}`", self.name()), hint.as_str());
             }
         }
+        unknown.is_empty() && self.missing.is_empty()
     }
 }
 
@@ -261,7 +264,8 @@ impl<'a> Value<'a> {
     pub(super) fn text(&self) -> Option<&'a str> {
         match self.get() {
             DeValue::String(text) => Some(text),
-            _ => self.wrong_type("a string", ""),
+            DeValue::Array(_) | DeValue::Table(_) => self.wrong_type("a string", ""),
+            _ => self.wrong_type("a string", "write it in quotes"),
         }
     }
 
@@ -287,10 +291,12 @@ impl<'a> Value<'a> {
             DeValue::Integer(number) => match u32::from_str_radix(number.as_str(), number.radix()) {
                 Ok(number) => Some(number),
                 Err(_) => {
-                    self.error(format!("`{}` is a whole number from 0 to {}", self.path, u32::MAX), "");
+                    let message = format!("`{}` should be a whole number from 0 to {}", self.path, u32::MAX);
+                    self.error(message, "");
                     None
                 }
             },
+            DeValue::String(_) => self.wrong_type("a whole number", "write it without quotes"),
             _ => self.wrong_type("a whole number", ""),
         }
     }
@@ -305,6 +311,10 @@ impl<'a> Value<'a> {
         let text = self.text()?;
         match check(text) {
             Ok(value) => Some(value),
+            Err(rule) if text.is_empty() => {
+                self.error(format!("`{}` is empty", self.path), rule.to_string());
+                None
+            }
             Err(rule) => {
                 self.error(format!("`{}` is not a valid `{}`", text.escape_debug(), self.last_key()), rule.to_string());
                 None
@@ -397,7 +407,7 @@ fn describe(value: &DeValue<'_>) -> &'static str {
         DeValue::Integer(_) => "an integer",
         DeValue::Float(_) => "a float",
         DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
+        DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
     }
