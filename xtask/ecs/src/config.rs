@@ -26,6 +26,7 @@ mod table;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may end there")]
 mod tests;
+mod value;
 mod workspace;
 
 pub use diagnostic::{ConfigErrors, Diagnostic};

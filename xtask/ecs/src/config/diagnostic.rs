@@ -34,10 +34,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         let Some(place) = &self.place else {
-            return match self.hint.is_empty() {
-                true => Ok(()),
-                false => write_help(f, "", &self.hint),
-            };
+            return if self.hint.is_empty() { Ok(()) } else { write_help(f, "", &self.hint) };
         };
         let number = place.line.to_string();
         let gutter = " ".repeat(number.len());

@@ -7,7 +7,8 @@ use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
 use super::origin::Origin;
-use super::table::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use super::workspace::Version;
 use super::{Builder, Dockerfile, Image, native, path};
 use crate::event::Place;
@@ -70,9 +71,10 @@ fn tag(table: &mut Table<'_>) -> Option<Tag> {
         DeValue::Table(_) => {
             let version = version(&value, FORMS)?;
             let Ok(tag) = version.text.parse::<Tag>() else {
-                let hint = match version.text.contains('+') {
-                    true => "a tag cannot hold `+`: drop the build metadata from the version, or write the tag out",
-                    false => "write the tag out",
+                let hint = if version.text.contains('+') {
+                    "a tag cannot hold `+`: drop the build metadata from the version, or write the tag out"
+                } else {
+                    "write the tag out"
                 };
                 let place = format!("{}:{}", version.place.file, version.place.line);
                 value.error(format!("the version `{}` ({place}) is not a tag", version.text.escape_debug()), hint);
@@ -88,10 +90,10 @@ fn tag(table: &mut Table<'_>) -> Option<Tag> {
 }
 
 fn literal_tag(text: &str) -> Result<Tag, String> {
-    text.parse::<Tag>().map_err(|rule| match text.contains('+') {
-        true => "a tag cannot hold `+`; `-` can stand for it".to_owned(),
-        false => rule.to_string(),
-    })
+    if text.contains('+') {
+        return Err("a tag cannot hold `+`; `-` can stand for it".to_owned());
+    }
+    text.parse::<Tag>().map_err(|rule| rule.to_string())
 }
 
 fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
@@ -163,14 +165,13 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
         }
         (both, _) => {
             let name = table.name();
-            let (message, hint) = match both {
-                true => (format!("{name} has both `dockerfile` and `package`"), "keep the one that builds it"),
-                false => (
-                    format!("nothing says how to build {name}"),
-                    "add `dockerfile = \"app/Dockerfile\"` (docker buildx) or `package = \"app\"` (no docker needed)",
-                ),
-            };
-            table.error(message, hint);
+            if both {
+                table.error(format!("{name} has both `dockerfile` and `package`"), "keep the one that builds it");
+            } else {
+                let hint =
+                    "add `dockerfile = \"app/Dockerfile\"` (docker buildx) or `package = \"app\"` (no docker needed)";
+                table.error(format!("nothing says how to build {name}"), hint);
+            }
             // Whichever form it will be, these keys are no typos; their values are looked at once it is clear.
             for key in DOCKERFILE_KEYS.into_iter().chain(PACKAGE_KEYS).chain(["args", "target", "platforms"]) {
                 drop(table.take(key));
@@ -221,7 +222,7 @@ pub(super) fn is_variable(text: &str) -> Result<String, &'static str> {
     let fits = !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if fits { Ok(text.to_owned()) } else { Err("an environment variable's name is letters, digits and `_`") }
+    fits.then(|| text.to_owned()).ok_or("an environment variable's name is letters, digits and `_`")
 }
 
 /// The one platform of an image.
@@ -250,8 +251,6 @@ pub(super) fn platform(table: &mut Table<'_>, check: impl Fn(&str) -> Result<Str
 pub(super) fn is_platform(text: &str) -> Result<String, &'static str> {
     let parts: Vec<&str> = text.split('/').collect();
     let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    match (2..=3).contains(&parts.len()) && parts.iter().all(word) {
-        true => Ok(text.to_owned()),
-        false => Err("a platform looks like `linux/amd64` or `linux/arm64`"),
-    }
+    let fits = (2..=3).contains(&parts.len()) && parts.iter().all(word);
+    fits.then(|| text.to_owned()).ok_or("a platform looks like `linux/amd64` or `linux/arm64`")
 }

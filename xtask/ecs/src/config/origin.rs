@@ -79,24 +79,24 @@ impl Origins {
 /// The effective configuration as TOML that could be put into Cargo.toml, each value's origin in a comment.
 pub fn render(loaded: &Loaded) -> String {
     let target = loaded.origins.target.as_ref().unwrap_or(&Origin::Default);
-    let mut text = format!("# workspace: {}\n", loaded.config.root.display());
-    text += &format!("# target:    {}  ({target})\n", loaded.config.target.display());
+    let mut lines = vec![
+        format!("# workspace: {}", loaded.config.root.display()),
+        format!("# target:    {}  ({target})", loaded.config.target.display()),
+    ];
     for (table, settings) in tables(&loaded.origins.settings) {
         let dot = if table.is_empty() { "" } else { "." };
-        text += &format!("\n[workspace.metadata.xtask{dot}{table}]\n");
-        let lines: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).collect();
-        let keys = lines.iter().map(|(key, ..)| key.chars().count()).max().unwrap_or(0);
+        lines.push(format!("\n[workspace.metadata.xtask{dot}{table}]"));
+        let entries: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).collect();
+        let keys = entries.iter().map(|(key, ..)| key.chars().count()).max().unwrap_or(0);
         // One long value must not push every comment of its table off the screen.
-        let values = lines.iter().map(|(_, value, _)| value.chars().count()).filter(|width| *width <= WIDE).max();
-        let values = values.unwrap_or(0);
-        for (key, value, origin) in lines {
-            match value.split_once('\n') {
-                Some((first, rest)) => text += &format!("{key:keys$} = {first}  # {origin}\n{rest}\n"),
-                None => text += &format!("{key:keys$} = {value:values$}  # {origin}\n"),
-            }
-        }
+        let widths = entries.iter().map(|(_, value, _)| value.chars().count());
+        let values = widths.filter(|width| *width <= WIDE).max().unwrap_or(0);
+        lines.extend(entries.into_iter().map(|(key, value, origin)| match value.split_once('\n') {
+            Some((first, rest)) => format!("{key:keys$} = {first}  # {origin}\n{rest}"),
+            None => format!("{key:keys$} = {value:values$}  # {origin}"),
+        }));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 /// The effective configuration for programs: `{"root", "target", "settings": [{"table", "key", "value", "origin"}]}`.
@@ -130,8 +130,8 @@ fn lay_out(value: &Json) -> String {
     let line = toml_value(value);
     match value {
         Json::Array(items) if line.chars().count() > WIDE && items.len() > 1 => {
-            let items: String = items.iter().map(|item| format!("    {},\n", toml_value(item))).collect();
-            format!("[\n{items}]")
+            let items: Vec<_> = items.iter().map(|item| format!("    {},", toml_value(item))).collect();
+            format!("[\n{}\n]", items.join("\n"))
         }
         _ => line,
     }

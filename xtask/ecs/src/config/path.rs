@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::diagnostic::nearest;
-use super::table::Value;
+use super::value::Value;
 
 /// The path without `.` and `..`, as it is spelt: links are not resolved.
 pub(super) fn normalise(path: &Path) -> PathBuf {

@@ -7,7 +7,8 @@ use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
 use super::origin::{Effective, Origin};
-use super::table::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use super::{OnInterrupt, Rollout, Service, TaskDefinitionSource, path};
 
 const NAME_RULE: &str = "an ECS name is 1 to 255 letters, digits, `-` and `_`";
@@ -75,7 +76,7 @@ pub(super) fn cluster(value: &Value<'_>) -> Option<String> {
 fn is_name(text: &str) -> Result<String, &'static str> {
     let fits =
         (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if fits { Ok(text.to_owned()) } else { Err(NAME_RULE) }
+    fits.then(|| text.to_owned()).ok_or(NAME_RULE)
 }
 
 fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {

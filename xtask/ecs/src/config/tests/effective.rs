@@ -1,5 +1,6 @@
 //! What a configuration comes to, and where each value is from.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -227,7 +228,7 @@ fn names_on_the_command_line_are_found_or_answered_with_the_nearest() {
     );
     let failure = services_named(&config, &names(&["api"])).unwrap_err();
     assert_eq!(failure.to_string(), "no service is named `api`: did you mean `app`?");
-    let empty = Config { services: Default::default(), ..config };
+    let empty = Config { services: BTreeMap::default(), ..config };
     assert_eq!(
         services_named(&empty, &[]).unwrap_err().to_string(),
         "no service is configured; describe one in Cargo.toml, under `[workspace.metadata.xtask.services.NAME]`"
