@@ -61,7 +61,7 @@ pub struct Image {
     pub reference: Reference,
     pub builder: Builder,
     /// Result types (trivy's `Type`, such as `debian` or `rustbinary`) that the scan report must hold;
-    /// `None` asks only that it holds some. From `expect`.
+    /// see [`Image::expected`]. From `expect`.
     pub expect: Option<Vec<String>>,
 }
 
@@ -72,6 +72,28 @@ impl Image {
 
     pub fn tag(&self) -> &Tag {
         &self.reference.tag
+    }
+
+    /// The result types that the scan report must hold. An image with a cargo package in it is expected to show it,
+    /// unless `expect` says otherwise; of others only some result is asked (`None`).
+    pub fn expected(&self) -> Option<Vec<&str>> {
+        let rust = match &self.builder {
+            Builder::Dockerfile(dockerfile) => !dockerfile.binaries.is_empty(),
+            Builder::Package(_) => true,
+        };
+        match &self.expect {
+            Some(kinds) => Some(kinds.iter().map(String::as_str).collect()),
+            None if rust => Some(vec!["rustbinary"]),
+            None => None,
+        }
+    }
+
+    /// `OS/ARCHITECTURE[/VARIANT]`.
+    pub fn platform(&self) -> &str {
+        match &self.builder {
+            Builder::Dockerfile(dockerfile) => &dockerfile.platform,
+            Builder::Package(package) => &package.platform,
+        }
     }
 }
 
