@@ -6,7 +6,7 @@ use super::State;
 use crate::clock::Instant;
 use crate::ecr::manifest::OCI_MANIFEST;
 use crate::ecr::{Put, digest_of};
-use crate::ecs::{Behaviour, Caller};
+use crate::ecs::Caller;
 use crate::fault::Effect;
 use crate::protocol::ApiError;
 
@@ -24,10 +24,7 @@ impl State {
                         drop(self.put_foreign(name, tag));
                     }
                 }
-                Effect::Behave(tasks) => {
-                    let (family, after_revision) = self.newest(input);
-                    self.ecs.behave(Behaviour { family, after_revision, tasks: tasks.clone() });
-                }
+                Effect::Behave(tasks) => self.ecs.behave_newer(tasks.clone()),
                 Effect::ForgetPreviousImages => {
                     if let Some(running) = self.service(input)["taskDefinition"].as_str() {
                         doomed.extend(self.images_of(running));
@@ -73,21 +70,6 @@ impl State {
         let now = self.timeline.now();
         let put = Put { repository: name, manifest: &manifest, media_type: None, tag: Some(tag), digest: None };
         self.ecr.put(put, now).map(drop)
-    }
-
-    /// The family that a call is about, and its newest revision so far.
-    fn newest(&mut self, input: &Value) -> (Option<String>, Option<u64>) {
-        let named = match input["family"].as_str() {
-            Some(family) => family.to_owned(),
-            None => match self.service(input)["taskDefinition"].as_str() {
-                Some(arn) => arn.to_owned(),
-                None => return (None, None),
-            },
-        };
-        let family = family_of(&named).to_owned();
-        let newest = self.look("DescribeTaskDefinition", json!({"taskDefinition": family}));
-        let revision = newest["taskDefinition"]["revision"].as_u64().unwrap_or(0);
-        (Some(family), Some(revision))
     }
 
     /// The service that a call names, itself or through one of its service deployments; null where there is none.
@@ -158,12 +140,6 @@ fn images_in(task_definition: &Value) -> Vec<String> {
     containers.into_iter().flatten().filter_map(|container| container["image"].as_str()).map(str::to_owned).collect()
 }
 
-/// `family` of `family`, `family:3` and `arn:…:task-definition/family:3`.
-fn family_of(task_definition: &str) -> &str {
-    let name = task_definition.rsplit('/').next().unwrap_or(task_definition);
-    name.split(':').next().unwrap_or(name)
-}
-
 /// Cluster and service, from the call's own members or from the ARN of a service deployment.
 fn named_service(input: &Value) -> Option<(String, String)> {
     let arn = input["serviceDeploymentArns"][0].as_str().or(input["serviceDeploymentArn"].as_str());
@@ -178,13 +154,6 @@ fn named_service(input: &Value) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_family_is_read_from_each_way_to_name_a_task_definition() {
-        for name in ["app", "app:3", "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/app:3"] {
-            assert_eq!(family_of(name), "app");
-        }
-    }
 
     #[test]
     fn a_service_is_found_by_name_and_by_service_deployment() {
