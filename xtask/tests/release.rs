@@ -58,7 +58,9 @@ fn a_plan_says_what_would_happen_and_does_nothing() {
 #[test]
 fn every_problem_of_the_preflight_is_in_one_run() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
-    sandbox.ecr("DeleteRepository", serde_json::json!({ "repositoryName": "sample/app", "force": true })).expect("deleted");
+    sandbox
+        .ecr("DeleteRepository", serde_json::json!({ "repositoryName": "sample/app", "force": true }))
+        .expect("deleted");
     let run = workspace.xtask(&sandbox, &["release"]);
     run.ends(1)
         .says("3 problems")
@@ -105,7 +107,8 @@ fn a_failing_build_ends_with_the_builders_last_lines() {
 /// Replaces trivy's answer to a scan, keeps its answer to `--version`.
 fn trivy_that(workspace: &Workspace, scan: &str) {
     workspace.that_releases();
-    workspace.tool("trivy", &format!("#!/bin/sh\n[ \"$1\" = --version ] && echo 'Version: 0.76.0' && exit 0\n{scan}\n"));
+    workspace
+        .tool("trivy", &format!("#!/bin/sh\n[ \"$1\" = --version ] && echo 'Version: 0.76.0' && exit 0\n{scan}\n"));
 }
 
 #[test]
@@ -113,7 +116,10 @@ fn a_scanner_that_crashes_says_nothing_or_lacks_its_database_is_no_pass() {
     for (scan, message) in [
         ("echo 'panic: nil map' >&2; exit 2", "trivy crashed on image `app`"),
         ("exit 0", "reported nothing for image `app`"),
-        ("echo 'FATAL init error: DB error: failed to download vulnerability DB' >&2; exit 1", "no vulnerability database"),
+        (
+            "echo 'FATAL init error: DB error: failed to download vulnerability DB' >&2; exit 1",
+            "no vulnerability database",
+        ),
         (r#"echo '{"Metadata":{"ImageID":"sha256:other"},"Results":[]}'"#, "speaks of another image"),
     ] {
         let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
@@ -142,7 +148,8 @@ fn the_scanner_sees_no_credentials_and_no_settings_that_hide_findings() {
     );
     workspace.tool("trivy", &script);
     let sandbox_environment = sandbox.environment();
-    let mut environment: Vec<(&str, &str)> = sandbox_environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let mut environment: Vec<(&str, &str)> =
+        sandbox_environment.iter().map(|(name, value)| (&**name, &**value)).collect();
     environment.extend([("GITHUB_TOKEN", "t"), ("SLACK_WEBHOOK_SECRET", "s"), ("TRIVY_IGNOREFILE", "all")]);
     workspace.xtask_with(&environment, &["release"]).ends(0);
 }
@@ -181,7 +188,12 @@ fn trouble_that_passes_is_retried_and_the_release_goes_on() {
         fault(
             "registry:PUT blob",
             Which::Nth(1),
-            Effect::Error { status: 429, code: "TOOMANYREQUESTS".to_owned(), message: "slow down".to_owned(), retry_after: Some(1) },
+            Effect::Error {
+                status: 429,
+                code: "TOOMANYREQUESTS".to_owned(),
+                message: "slow down".to_owned(),
+                retry_after: Some(1),
+            },
         ),
         fault("registry:PUT blob", Which::Nth(1), Effect::Cut { after_bytes: 3 }),
         fault("registry:PUT blob", Which::Nth(1), Effect::ExpireToken),
@@ -197,7 +209,8 @@ fn trouble_that_passes_is_retried_and_the_release_goes_on() {
 
 #[test]
 fn a_registry_that_refuses_the_token_for_good_is_an_error_that_says_so() {
-    let (workspace, sandbox) = (Workspace::sample(), sandbox(fault("registry:*", Which::Every, error(401, "UNAUTHORIZED"))));
+    let (workspace, sandbox) =
+        (Workspace::sample(), sandbox(fault("registry:*", Which::Every, error(401, "UNAUTHORIZED"))));
     workspace.that_releases();
     workspace.xtask(&sandbox, &["release"]).ends(1).says("401");
     assert_eq!(tagged(&sandbox, "sample/app", "1.4.0"), None);
@@ -205,7 +218,8 @@ fn a_registry_that_refuses_the_token_for_good_is_an_error_that_says_so() {
 
 #[test]
 fn a_rerun_after_a_failure_sends_no_blob_twice() {
-    let (workspace, sandbox) = (Workspace::sample(), sandbox(fault("ecr:PutImage", Which::Nth(1), error(400, "KmsException"))));
+    let (workspace, sandbox) =
+        (Workspace::sample(), sandbox(fault("ecr:PutImage", Which::Nth(1), error(400, "KmsException"))));
     workspace.that_releases();
     workspace.xtask(&sandbox, &["release"]).ends(1).says("KmsException");
     let sent = calls(&sandbox, "registry:PUT blob");

@@ -10,7 +10,6 @@
 //! Source: OCI image specification 1.1, layer.md, config.md, manifest.md.
 
 mod base;
-mod commit;
 mod configuration;
 mod furnish;
 mod layer;
@@ -21,14 +20,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-pub use self::commit::Commit;
-
 use self::base::BaseImage;
 use self::layer::{Written, write_layer};
 use self::tree::{Content, Entry, Owner, Tree};
 use super::layout::{Descriptor, Layout, LayoutWriter, Manifest, media_type};
 use super::registry::Registry;
 use crate::binary::Binary;
+use crate::commit::Commit;
 use crate::config::Package;
 use crate::event::{Event, Events, Layer};
 use crate::failure::{Failure, Result};

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::Request;
 use super::base::BaseImage;
-use super::commit::timestamp;
 use super::furnish;
 use super::layer::Written;
+use crate::commit::timestamp;
 
 /// The configuration's JSON; the same input gives the same bytes. What the base says and nobody changes stays.
 pub fn document(
