@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
@@ -23,6 +24,13 @@ use crate::net;
 /// The first try and four more, with the SDK's standard backoff: throttles of a busy account pass within seconds.
 const ATTEMPTS: u32 = 5;
 
+/// Where a stand-in for AWS listens, and the keys it takes.
+pub struct Endpoint {
+    pub url: String,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+}
+
 /// Resolved credentials and the two clients. Opening one asks AWS nothing.
 pub struct Session {
     sdk: SdkConfig,
@@ -34,26 +42,18 @@ impl Session {
     /// credentials once, so that their absence is one clear error before anything else happens.
     pub fn open(config: &Config) -> Result<Self> {
         net::runtime().block_on(async {
-            let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
-                .region(Region::new(config.region.clone()))
-                .http_client(
-                    aws_smithy_http_client::Builder::new()
-                        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                        .build_https(),
-                )
-                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-                .timeout_config(
-                    TimeoutConfig::builder()
-                        .connect_timeout(Duration::from_secs(5))
-                        .operation_attempt_timeout(Duration::from_secs(30))
-                        .build(),
-                )
-                .load()
-                .await;
+            let sdk = loader(config).load().await;
             let Some(provider) = sdk.credentials_provider() else { return Err(no_credentials("no provider")) };
             provider.provide_credentials().await.map_err(|error| no_credentials(&error::chain(&error)))?;
             Ok(Self { sdk, account: config.account.clone() })
         })
+    }
+
+    /// Talks to a stand-in, with its own keys, whatever the environment says.
+    pub fn at(config: &Config, endpoint: &Endpoint) -> Self {
+        let keys = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "stand-in");
+        let sdk = net::runtime().block_on(loader(config).credentials_provider(keys).endpoint_url(&endpoint.url).load());
+        Self { sdk, account: config.account.clone() }
     }
 
     pub fn ecr(&self) -> ecr::Ecr {
@@ -63,6 +63,21 @@ impl Session {
     pub fn ecs(&self) -> ecs::Ecs {
         ecs::Ecs::new(&self.sdk)
     }
+}
+
+fn loader(config: &Config) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(Region::new(config.region.clone()))
+        .http_client(
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+        )
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                .operation_attempt_timeout(Duration::from_secs(30))
+                .build(),
+        )
 }
 
 fn no_credentials(answer: &str) -> Failure {

@@ -8,6 +8,27 @@ use std::time::Duration;
 
 use crate::oci::reference::{Reference, Repository, Tag};
 
+mod diagnostic;
+mod duration;
+mod images;
+mod load;
+mod native;
+mod origin;
+mod path;
+mod scan;
+mod select;
+mod services;
+mod table;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end there")]
+mod tests;
+mod workspace;
+
+pub use diagnostic::{ConfigErrors, Diagnostic};
+pub use load::{Loaded, load};
+pub use origin::{Origin, Origins, Setting, render, to_json};
+pub use select::{images_named, services_named};
+
 /// The validated configuration of one workspace. Every path is absolute.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -35,7 +56,7 @@ pub struct Image {
     pub reference: Reference,
     pub builder: Builder,
     /// Result types (trivy's `Type`, such as `debian` or `rustbinary`) that the scan report must hold;
-    /// `None` asks only that it holds some. From `expect`.
+    /// see [`Image::expected`]. From `expect`.
     pub expect: Option<Vec<String>>,
 }
 
@@ -46,6 +67,28 @@ impl Image {
 
     pub fn tag(&self) -> &Tag {
         &self.reference.tag
+    }
+
+    /// The result types that the scan report must hold. An image with a cargo package in it is expected to show it,
+    /// unless `expect` says otherwise; of others only some result is asked (`None`).
+    pub fn expected(&self) -> Option<Vec<&str>> {
+        let rust = match &self.builder {
+            Builder::Dockerfile(dockerfile) => !dockerfile.binaries.is_empty(),
+            Builder::Package(_) => true,
+        };
+        match &self.expect {
+            Some(kinds) => Some(kinds.iter().map(String::as_str).collect()),
+            None if rust => Some(vec!["rustbinary"]),
+            None => None,
+        }
+    }
+
+    /// `OS/ARCHITECTURE[/VARIANT]`.
+    pub fn platform(&self) -> &str {
+        match &self.builder {
+            Builder::Dockerfile(dockerfile) => &dockerfile.platform,
+            Builder::Package(package) => &package.platform,
+        }
     }
 }
 

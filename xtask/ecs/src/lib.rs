@@ -13,7 +13,11 @@ pub mod net;
 pub mod oci;
 pub mod process;
 pub mod reader;
+#[cfg(feature = "rehearse")]
 pub mod rehearse;
 pub mod release;
 pub mod tools;
 pub mod workflows;
+
+pub use extend::{Command, Context, Stage, Xtask};
+pub use failure::Failure;

@@ -1,5 +1,8 @@
 //! The one runtime and the one HTTP client of this process, both made when first needed.
 
+#[cfg(test)]
+pub mod loopback;
+
 use std::sync::OnceLock;
 
 use bytes::Bytes;

@@ -20,6 +20,17 @@ pub struct Change {
     pub after: Option<String>,
 }
 
+impl Change {
+    /// Before and after for people; nothing at all of a value that is not shown and only changed.
+    pub fn shown(&self) -> (Option<String>, Option<String>) {
+        let hidden = |value: &Option<String>| value.as_deref() == Some(HIDDEN);
+        if hidden(&self.before) && hidden(&self.after) {
+            return (None, None);
+        }
+        (self.before.clone(), self.after.clone())
+    }
+}
+
 /// What changes from `before` to `after`, both normalised first; nothing where ECS would treat them alike. Tags that
 /// `after` does not write are not its business.
 pub fn changes(before: Option<&Value>, after: &Value) -> Vec<Change> {

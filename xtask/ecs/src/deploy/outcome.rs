@@ -212,8 +212,8 @@ fn by_deployments(seen: &Observation) -> Decision {
             _ => Decision::Watch(tasks_of(primary)),
         };
     }
-    let rolling_back = primary.task_definition == seen.previous
-        && (seen.seen_failed || primary.rollout_reason.contains("rolling back") || says_failed(seen));
+    let rolling_back = primary.rollout_reason.contains("rolling back")
+        || primary.task_definition == seen.previous && (seen.seen_failed || says_failed(seen));
     if !rolling_back {
         return Decision::Ended(superseded_by(primary));
     }
@@ -231,6 +231,29 @@ fn by_deployments(seen: &Observation) -> Decision {
 fn says_failed(seen: &Observation) -> bool {
     let messages = &seen.service.messages;
     messages.iter().any(|message| message.text.contains(&seen.deployment) && message.text.contains("deployment failed"))
+}
+
+/// What runs now, as a phrase: `app:3 serves (2 tasks)`.
+pub fn serving(service: &Service) -> String {
+    let running: Vec<_> = running(service)
+        .map(|(revision, tasks)| format!("{revision} ({tasks} {})", if tasks == 1 { "task" } else { "tasks" }))
+        .collect();
+    match running.as_slice() {
+        [] => format!("no task of service {} runs now", service.name),
+        [one] => format!("{one} serves now"),
+        several => format!("{} serve now", several.join(" and ")),
+    }
+}
+
+/// The revisions that run now: `app:3`, `app:3, app:4`, or `nothing`.
+pub fn serving_revisions(service: &Service) -> String {
+    let running: Vec<_> = running(service).map(|(revision, _)| revision).collect();
+    if running.is_empty() { "nothing".to_owned() } else { running.join(", ") }
+}
+
+fn running(service: &Service) -> impl Iterator<Item = (&str, u32)> {
+    let running = service.deployments.iter().filter(|deployment| deployment.running > 0);
+    running.map(|deployment| (short(&deployment.task_definition), deployment.running))
 }
 
 fn superseded_by(primary: &Deployment) -> Outcome {

@@ -9,7 +9,7 @@ use super::diff::{Change, changes};
 use super::task_definition::{self, family, strip_read_only};
 use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
-use crate::config::{Config, Image, Service, TaskDefinitionSource};
+use crate::config::{Config, Image, Service, TaskDefinitionSource, services_named};
 use crate::event::{Events, ServiceAction};
 use crate::failure::{Failure, Result};
 use crate::oci::digest::Digest;
@@ -60,9 +60,9 @@ impl Action {
     }
 }
 
-/// Plans these services (all where none is named), in the configuration's order.
+/// Plans these services, all of them for no name.
 pub fn plan(config: &Config, session: &Session, names: &[String], events: &Events) -> Result<Vec<Plan>> {
-    let services = chosen(config, names)?;
+    let services = services_named(config, names)?;
     let mut problems = Vec::new();
     let documents = documents(config, &services, events, &mut problems);
     let ecs = session.ecs();
@@ -72,7 +72,7 @@ pub fn plan(config: &Config, session: &Session, names: &[String], events: &Event
         let live = live_services(&ecs, &services);
         (digests.join().expect("a lookup does not panic"), live)
     });
-    let live = sort_out(&services, live, &mut problems);
+    let live = sort_out(live, &mut problems);
     let digests = found_images(&images, digests, &mut problems);
     let known = task_definitions(&ecs, &services, &documents, &live, &mut problems);
     let mut plans = Vec::new();
@@ -96,21 +96,6 @@ pub fn plan(config: &Config, session: &Session, names: &[String], events: &Event
         plans.push(Plan { service: service.clone(), live: live.clone(), document, pins, changes, action });
     }
     if problems.is_empty() { Ok(plans) } else { Err(together(problems)) }
-}
-
-/// The services named, or all.
-fn chosen<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a Service>> {
-    if config.services.is_empty() {
-        return Err(Failure::Usage(
-            "there is no service to deploy: add one under [workspace.metadata.xtask.services]".to_owned(),
-        ));
-    }
-    for name in names.iter().filter(|name| !config.services.contains_key(*name)) {
-        let known = config.services.keys().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-        return Err(Failure::Usage(format!("there is no service `{name}` in the configuration; it has {known}")));
-    }
-    let wanted = |service: &&Service| names.is_empty() || names.contains(&service.name);
-    Ok(config.services.values().filter(wanted).collect())
 }
 
 /// The documents that are files, by service.
@@ -161,7 +146,7 @@ fn found_images(
         match answer {
             Ok(Some(digest)) => drop(digests.insert(name.clone(), digest)),
             Ok(None) => problems.push(Failure::Conflict(format!(
-                "image {name} is not in ECR: {reference} was not found; release it with `cargo xtask release {name}`"
+                "image {name} is not in ECR: {reference} was not found\nrelease it first: `cargo xtask release {name}`"
             ))),
             Err(error) => problems.push(error.into()),
         }
@@ -185,7 +170,7 @@ fn live_services<'a>(ecs: &Ecs, services: &[&'a Service]) -> LiveServices<'a> {
 }
 
 /// The services that can be deployed to, by their names in the configuration.
-fn sort_out(services: &[&Service], answers: LiveServices<'_>, problems: &mut Vec<Failure>) -> BTreeMap<String, Live> {
+fn sort_out(answers: LiveServices<'_>, problems: &mut Vec<Failure>) -> BTreeMap<String, Live> {
     let mut live = BTreeMap::new();
     for (cluster, answer, members) in answers {
         match answer {
@@ -200,7 +185,6 @@ fn sort_out(services: &[&Service], answers: LiveServices<'_>, problems: &mut Vec
             }
         }
     }
-    debug_assert!(live.len() <= services.len());
     live
 }
 
@@ -208,13 +192,13 @@ fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live,
     let Service { name, service, .. } = service;
     let Some(found) = found else {
         return Err(format!(
-            "service {service} is not in cluster {cluster}: create it, or correct `service` and `cluster` under \
-             [workspace.metadata.xtask.services.{name}]"
+            "service {service} is not in cluster {cluster}\n\
+             create it, or correct `service` and `cluster` under [workspace.metadata.xtask.services.{name}]"
         ));
     };
     if found.status != "ACTIVE" {
         return Err(format!(
-            "service {service} in cluster {cluster} is {}, so ECS takes no deployment: create it again",
+            "service {service} in cluster {cluster} is {}, so ECS takes no deployment of it\ncreate it again",
             found.status
         ));
     }
@@ -254,7 +238,7 @@ fn task_definitions(
         match answer {
             Ok(Some(found)) => drop(known.insert(name.clone(), found)),
             Ok(None) if families.contains(&name) => problems.push(Failure::world(format!(
-                "the task definition family {name} has no active revision: register one, or correct `task-definition`"
+                "the task definition family {name} has no active revision\nregister one, or correct `task-definition`"
             ))),
             // A family that a file begins, or a revision that is gone: everything is new then.
             Ok(None) => {}

@@ -13,9 +13,7 @@ use sight::Sight;
 use super::cadence::{self, Pace};
 use super::outcome::{Decision, Newer, Observation, Outcome, outcome};
 use super::post_mortem::exit;
-use crate::aws::ecs::{
-    Deployment, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Status, Task, short,
-};
+use crate::aws::ecs::{Deployment, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Status, Task, short};
 use crate::aws::{AwsError, Kind};
 use crate::config::{OnInterrupt, Rollout};
 use crate::event::{Event, Events};
@@ -76,7 +74,9 @@ pub struct End {
 pub enum Ended {
     With(Outcome),
     /// Interrupted; `asked` where ECS was asked to roll back, and then how that ended.
-    Interrupted { asked: Option<Outcome> },
+    Interrupted {
+        asked: Option<Outcome>,
+    },
 }
 
 /// Follows the rollout to its end. An error means that sight of it was lost; it goes on in ECS.
@@ -100,8 +100,7 @@ pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> 
         let decision = outcome(&seen);
         watch.tell(observe, &seen, matches!(decision, Decision::Ended(_)));
         if let Decision::Ended(outcome) = decision {
-            let ended =
-                if asked { Ended::Interrupted { asked: Some(outcome) } } else { Ended::With(outcome) };
+            let ended = if asked { Ended::Interrupted { asked: Some(outcome) } } else { Ended::With(outcome) };
             return Ok(watch.end(ended, seen));
         }
         let pause = cadence::pause(target.rollout.poll, watch.pace, cadence::chance());
@@ -131,7 +130,10 @@ fn ask_for_rollback<O: Observe>(observe: &mut O, sight: &Sight<'_>, seen: &Obser
         events.warn(format!("the rollout could not be rolled back: {error}"));
         return false;
     }
-    events.note("Stopping", format!("the rollout of {} and rolling back; interrupt again to leave", short(&seen.revision)));
+    events.note(
+        "Stopping",
+        format!("the rollout of {} and rolling back; interrupt again to leave", short(&seen.revision)),
+    );
     true
 }
 

@@ -22,15 +22,7 @@ pub struct Sight<'a> {
 
 impl<'a> Sight<'a> {
     pub fn new(target: &'a Target, events: &'a Events) -> Self {
-        Self {
-            target,
-            events,
-            arn: None,
-            unlisted: false,
-            seen_failed: false,
-            newer: None,
-            revisions: BTreeMap::new(),
-        }
+        Self { target, events, arn: None, unlisted: false, seen_failed: false, newer: None, revisions: BTreeMap::new() }
     }
 
     pub fn look<O: Observe>(&mut self, observe: &mut O) -> Result<Observation, AwsError> {
