@@ -64,7 +64,7 @@ impl Ecs {
             let asked = asked.set_services(Some(batch.iter().map(ToString::to_string).collect()));
             let subject = format!("service {} in cluster {cluster}", batch.join(", "));
             let answer = wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
-            for failure in answer.failures().iter().filter(|failure| failure.reason() != Some("MISSING")) {
+            if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
                 let (reason, detail) = (failure.reason().unwrap_or_default(), failure.detail().unwrap_or_default());
                 return Err(AwsError::answered(CALL, &subject, reason, detail));
             }
@@ -107,7 +107,7 @@ impl Ecs {
         let (capture, body) = wire::capture();
         let asked = self.client.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags);
         match asked.customize().interceptor(capture).send().await {
-            Ok(_) => wire::task_definition(body.take())
+            Ok(_) => wire::task_definition(&body.take())
                 .map(Some)
                 .map_err(|what| AwsError::answered(CALL, format_args!("task definition {name}"), &what, "")),
             // ECS says of one that it does not have: "Unable to describe task definition."

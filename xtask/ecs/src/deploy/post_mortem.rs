@@ -39,7 +39,7 @@ pub fn post_mortem(evidence: &Evidence<'_>) -> PostMortem {
     }
 }
 
-/// Tasks that stopped for the same reason, the largest group first.
+/// Tasks that stopped for the same reason, the largest group first; those that a failure only brought along, last.
 fn causes(tasks: &[Task]) -> Vec<Cause> {
     let mut groups: Vec<Cause> = Vec::new();
     for task in tasks {
@@ -54,8 +54,13 @@ fn causes(tasks: &[Task]) -> Vec<Cause> {
             None => groups.push(Cause { tasks: 1, stop_code: task.stop_code.clone(), reason, containers }),
         }
     }
-    groups.sort_by_key(|group| std::cmp::Reverse(group.tasks));
+    groups.sort_by_key(|group| (is_consequence(group), std::cmp::Reverse(group.tasks)));
     groups
+}
+
+/// ECS stopped these because the rollout had failed or was scaled in; they are no reason for it.
+fn is_consequence(cause: &Cause) -> bool {
+    cause.reason.starts_with("Scaling activity initiated by")
 }
 
 /// How a container of a stopped task ended, its reason without the names of this one task.
@@ -127,7 +132,7 @@ enum Look {
 }
 
 fn likely(evidence: &Evidence<'_>, causes: &[Cause]) -> Finding {
-    let Some(cause) = causes.first() else { return without_tasks(evidence) };
+    let Some(cause) = causes.iter().find(|cause| !is_consequence(cause)) else { return without_tasks(evidence) };
     let failed = cause.containers.iter().find(|container| container.exit_code.is_some_and(|code| code != 0));
     let failed = failed.or_else(|| cause.containers.iter().find(|container| !container.reason.is_empty()));
     let failed = failed.or(cause.containers.first());

@@ -56,9 +56,9 @@ impl Intercept for Capture {
 }
 
 /// What DescribeTaskDefinition answered; the error says what is wrong with it.
-pub fn task_definition(body: Vec<u8>) -> Result<TaskDefinition, String> {
+pub fn task_definition(body: &[u8]) -> Result<TaskDefinition, String> {
     let mut answer: Value =
-        serde_json::from_slice(&body).map_err(|error| format!("a response that is not JSON ({error})"))?;
+        serde_json::from_slice(body).map_err(|error| format!("a response that is not JSON ({error})"))?;
     let mut document = answer["taskDefinition"].take();
     let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
     let (arn, registered_by) = (text("taskDefinitionArn"), text("registeredBy"));
@@ -81,7 +81,7 @@ mod tests {
     fn a_description_keeps_members_that_the_sdk_does_not_know() {
         let body = br#"{"taskDefinition":{"taskDefinitionArn":"arn:x/app:3","registeredBy":"arn:me","futureField":1},
                         "tags":[{"key":"team","value":"a"}]}"#;
-        let found = task_definition(body.to_vec()).unwrap();
+        let found = task_definition(body).unwrap();
         assert_eq!((found.arn.as_str(), found.registered_by.as_str()), ("arn:x/app:3", "arn:me"));
         assert_eq!(found.document["futureField"], 1);
         assert_eq!(found.document["tags"][0]["key"], "team");
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_response_that_names_no_revision_is_an_error() {
-        assert!(task_definition(b"{}".to_vec()).unwrap_err().contains("taskDefinitionArn"));
-        assert!(task_definition(b"<html>".to_vec()).unwrap_err().contains("not JSON"));
+        assert!(task_definition(b"{}").unwrap_err().contains("taskDefinitionArn"));
+        assert!(task_definition(b"<html>").unwrap_err().contains("not JSON"));
     }
 }
