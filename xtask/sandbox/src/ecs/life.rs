@@ -146,7 +146,9 @@ fn pull(task: &mut Task, mut service: Option<&mut Service>, at: Instant, images:
             (Some(service), Some(revision)) => service.revisions[revision].digest(&container.name),
             _ => None,
         };
-        let wanted = resolved.map_or_else(|| container.image.clone(), |digest| pinned(&container.image, digest));
+        // Another registry's image has no digest of its own here, and is asked for by the name it was given.
+        let known = resolved.filter(|digest| *digest != elsewhere(&container.image));
+        let wanted = known.map_or_else(|| container.image.clone(), |digest| pinned(&container.image, digest));
         match images.resolve(&wanted) {
             Ok(digest) => {
                 let digest = digest.unwrap_or_else(|| resolved.map_or_else(|| elsewhere(&wanted), str::to_owned));

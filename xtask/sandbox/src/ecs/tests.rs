@@ -1,5 +1,9 @@
 //! Rollout stories, told with a clock that is turned by hand.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod bounds;
+mod definition;
+mod failure;
+mod refusal;
 mod rollout;
 mod world;
