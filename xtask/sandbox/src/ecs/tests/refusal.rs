@@ -132,6 +132,16 @@ fn a_bad_service_is_refused() {
             "InvalidParameterException",
             "did not have a container port 81 defined.",
         ),
+        (
+            json!({ "deploymentConfiguration": { "strategy": "BLUE_GREEN" } }),
+            "UnsupportedFeatureException",
+            "only deployments of strategy ROLLING",
+        ),
+        (
+            json!({ "schedulingStrategy": "DAEMON" }),
+            "UnsupportedFeatureException",
+            "only the scheduling strategy REPLICA",
+        ),
         (json!({ "desiredCount": -1 }), "InvalidParameterException", "desiredCount"),
     ];
     for (change, code, sentence) in cases {
