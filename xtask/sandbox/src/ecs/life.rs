@@ -139,24 +139,24 @@ fn next_phase(task: &mut Task, service: Option<&mut Service>, at: Instant, image
 }
 
 /// Pulls every image. The first pull of a service revision decides its digests; later tasks of it pull those.
-fn pull(task: &mut Task, mut service: Option<&mut Service>, at: Instant, images: &dyn Images) {
+fn pull(task: &mut Task, service: Option<&mut Service>, at: Instant, images: &dyn Images) {
     let revision = task.placement.as_ref().map(|it| it.revision);
     for container in &mut task.containers {
         let resolved = match (&service, revision) {
             (Some(service), Some(revision)) => service.revisions[revision].digest(&container.name),
             _ => None,
         };
-        let wanted = resolved.map_or_else(|| container.image.clone(), |digest| pinned(&container.image, digest));
+        // Another registry's image has no digest of its own here, and is asked for by the name it was given.
+        let known = resolved.filter(|digest| *digest != elsewhere(&container.image));
+        let wanted = known.map_or_else(|| container.image.clone(), |digest| pinned(&container.image, digest));
         match images.resolve(&wanted) {
             Ok(digest) => {
                 let digest = digest.unwrap_or_else(|| resolved.map_or_else(|| elsewhere(&wanted), str::to_owned));
                 container.digest = Some(digest);
             }
             Err(reason) => {
-                let reason = match reason.starts_with("CannotPull") {
-                    true => reason,
-                    false => format!("CannotPullContainerError: {reason}"),
-                };
+                let named = reason.starts_with("CannotPull");
+                let reason = if named { reason } else { format!("CannotPullContainerError: {reason}") };
                 container.reason = Some(reason.clone());
                 task.pull_stopped_at = Some(at);
                 return failed_to_start(task, service, &reason, at);
@@ -164,7 +164,7 @@ fn pull(task: &mut Task, mut service: Option<&mut Service>, at: Instant, images:
         }
     }
     task.pull_stopped_at = Some(at);
-    if let (Some(service), Some(revision)) = (service.as_deref_mut(), revision) {
+    if let (Some(service), Some(revision)) = (service, revision) {
         service.revisions[revision].remember(&task.containers);
     }
     task.enter(Phase::Activating, Some(after(at, timing::ACTIVATING)));
@@ -287,12 +287,11 @@ fn elsewhere(image: &str) -> String {
         return digest.to_owned();
     }
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut parts = String::from("sha256:");
-    for round in 0..4u8 {
+    let words = (0..4u8).map(|round| {
         hash = image.bytes().chain([round]).fold(hash, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-        parts.push_str(&format!("{hash:016x}"));
-    }
-    parts
+        format!("{hash:016x}")
+    });
+    format!("sha256:{}", words.collect::<String>())
 }
 
 #[cfg(test)]

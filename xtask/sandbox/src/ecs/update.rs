@@ -217,6 +217,11 @@ fn fill_configuration(configuration: &mut Value) -> Result<(), ApiError> {
     members.entry("maximumPercent").or_insert_with(|| json!(200));
     members.entry("minimumHealthyPercent").or_insert_with(|| json!(100));
     members.entry("deploymentCircuitBreaker").or_insert_with(|| json!({ "enable": false, "rollback": false }));
+    members.entry("strategy").or_insert_with(|| json!("ROLLING"));
+    members.entry("bakeTimeInMinutes").or_insert_with(|| json!(0));
+    if members["strategy"] != "ROLLING" {
+        return Err(unsupported("deployments of strategy ROLLING"));
+    }
     let (maximum, minimum) = (members["maximumPercent"].as_i64(), members["minimumHealthyPercent"].as_i64());
     if minimum.is_none_or(|it| !(0..=100).contains(&it)) {
         return Err(invalid("minimumHealthyPercent must be between 0 and 100."));
@@ -269,8 +274,19 @@ fn fill_members(members: &mut Map<String, Value>) {
     }
 }
 
+/// What only the sandbox refuses: a stand-in that pretended to simulate it would mislead.
+fn unsupported(simulated: &str) -> ApiError {
+    ApiError::new("UnsupportedFeatureException", format!("The sandbox simulates only {simulated}."))
+}
+
 /// What ECS refuses in a service as a whole.
 fn check(given: &Value, definition: &Definition) -> Result<(), ApiError> {
+    if given["deploymentController"]["type"] != "ECS" {
+        return Err(unsupported("the deployment controller ECS"));
+    }
+    if given["schedulingStrategy"] != "REPLICA" {
+        return Err(unsupported("the scheduling strategy REPLICA"));
+    }
     let strategy = !list(given, "capacityProviderStrategy").is_empty();
     if strategy && given.get("launchType").is_some() {
         return Err(invalid("Specifying both a launch type and capacity provider strategy is not supported."));
