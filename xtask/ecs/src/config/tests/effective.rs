@@ -113,6 +113,8 @@ fn the_environment_fills_in_what_the_file_leaves_out() {
     assert_eq!(loaded.config.registry, "000000000001.dkr.ecr.eu-west-1.amazonaws.com");
     assert_eq!(loaded.origins.of("account").unwrap().to_string(), "AWS_ACCOUNT_ID");
     assert_eq!(loaded.origins.of("region").unwrap().to_string(), "AWS_REGION");
+    assert_eq!(loaded.origins.place("region"), None);
+    assert_eq!(loaded.origins.place("services.app.cluster").unwrap().line, 15);
     assert_eq!(with_environment(&bare, &[both[0], ("AWS_REGION", ""), both[2]]).config.region, "us-east-1");
     let written = with_environment(super::GOOD, &both);
     assert_eq!((written.config.account.as_str(), written.config.region.as_str()), ("123456789012", "ap-northeast-1"));
