@@ -153,6 +153,28 @@ pub struct Package {
     pub compression: Compression,
 }
 
+impl Package {
+    /// The package's only binary, on nothing, with every default.
+    pub fn new(package: &str, platform: &str) -> Self {
+        Self {
+            package: package.to_owned(),
+            bin: None,
+            platform: platform.to_owned(),
+            target: None,
+            profile: "release".to_owned(),
+            base: None,
+            assets: Vec::new(),
+            user: "65532:65532".to_owned(),
+            workdir: "/".to_owned(),
+            env: BTreeMap::new(),
+            ports: Vec::new(),
+            labels: BTreeMap::new(),
+            args: Vec::new(),
+            compression: Compression::Gzip,
+        }
+    }
+}
+
 /// What the native builder starts from.
 #[derive(Clone, Debug)]
 pub enum Base {
