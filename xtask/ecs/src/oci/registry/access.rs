@@ -121,7 +121,7 @@ impl Registry {
         let ask = || -> Result<(StatusCode, Bytes), Trouble> {
             let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
             let request = self.request(&Method::GET, url, basic.as_deref(), body)?;
-            let client = client()?;
+            let client = client(request.uri())?;
             self.watch(task, async {
                 let response = client.request(request).await.map_err(|error| lost(&error))?;
                 Ok((response.status(), collect(response.into_body(), 1 << 20).await?))

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, Uri};
 
 use super::answer::Answer;
 use super::location;
@@ -63,7 +63,7 @@ impl Registry {
         } else if ask.method == Method::POST {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let client = client()?;
+        let client = client(request.uri())?;
         let response = self.watch(task, async { client.request(request).await.map_err(|error| lost(&error)) })??;
         Ok((response, authorization))
     }
@@ -121,8 +121,8 @@ impl Registry {
 }
 
 /// The client, or what keeps this machine from having one.
-pub(super) fn client() -> Result<&'static net::HttpClient, Trouble> {
-    net::client().context("this machine has no root certificates to verify TLS with").map_err(Trouble::Fatal)
+pub(super) fn client(address: &Uri) -> Result<&'static net::HttpClient, Trouble> {
+    net::client_for(address).context("this machine has no root certificates to verify TLS with").map_err(Trouble::Fatal)
 }
 
 /// Reads a body of at most so many bytes; what is beyond is left.

@@ -15,12 +15,12 @@ use hyper::{Method, StatusCode};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use super::Registry;
 use super::answer::Answer;
 use super::body::{Piece, Pieces, Signal};
 use super::exchange::{Ask, client, collect, lost};
 use super::location;
 use super::retry::{TICK, Task, Trouble};
+use super::{AT_ONCE, Registry};
 use crate::event::Events;
 use crate::interrupt::Interrupt;
 use crate::net;
@@ -28,8 +28,6 @@ use crate::oci::digest::Hasher;
 use crate::oci::layout::{Descriptor, Layout, other_digest, unreadable};
 use crate::oci::reference::Repository;
 
-/// More at a time have failed with socket errors on ECR.
-const AT_ONCE: usize = 6;
 /// Pieces that fit the processor's cache, so that what was read is hashed and sent from there.
 const PIECE: usize = 256 * 1024;
 /// One is read and hashed, one is on its way to the connection, one is being sent.
@@ -81,9 +79,7 @@ impl Registry {
         events: &Events,
         interrupt: &Interrupt,
     ) -> Result<Uploaded> {
-        let mut blobs: Vec<&Descriptor> = blobs.iter().collect();
-        blobs.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.digest.cmp(&other.digest)));
-        blobs.dedup_by(|one, other| one.digest == other.digest);
+        let blobs = in_order(blobs);
         let uploaded = Uploaded { blobs: blobs.len(), bytes: blobs.iter().map(|blob| blob.size).sum() };
         let workers = blobs.len().min(AT_ONCE);
         let upload = Upload {
@@ -196,7 +192,7 @@ impl Registry {
         let mut request = self.request(&Method::PUT, url, authorization.as_deref(), body)?;
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        let client = client()?;
+        let client = client(request.uri())?;
         let ended = back.clone();
         let running = net::runtime().spawn(async move {
             let exchange = async {
@@ -289,6 +285,14 @@ impl Drop for Sending {
         drop(self.pieces.send(Err(io::Error::other("the upload was given up"))));
         self.running.abort();
     }
+}
+
+/// The largest first, so that no long one is left for the end; each once.
+pub(super) fn in_order(blobs: &[Descriptor]) -> Vec<&Descriptor> {
+    let mut blobs: Vec<&Descriptor> = blobs.iter().collect();
+    blobs.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.digest.cmp(&other.digest)));
+    blobs.dedup_by(|one, other| one.digest == other.digest);
+    blobs
 }
 
 fn check(hasher: Hasher, layout: &Layout, blob: &Descriptor) -> Result<(), Trouble> {
