@@ -195,7 +195,7 @@ impl Write for BlobWriter {
 }
 
 /// Writing stopped; the partial folder is removed when the writer goes.
-fn failed(destination: &Path, error: io::Error) -> anyhow::Error {
+pub(super) fn failed(destination: &Path, error: io::Error) -> anyhow::Error {
     let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let context = if full {
         format!(
