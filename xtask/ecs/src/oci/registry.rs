@@ -95,8 +95,8 @@ impl Registry {
         events: &Events,
         interrupt: &Interrupt,
     ) -> Result<Vec<Descriptor>> {
-        let absent = side_by_side(blobs, |blob| Ok(!self.exists(repository, &blob.digest, events, interrupt)?))?;
-        Ok(blobs.iter().zip(absent).filter(|(_, absent)| *absent).map(|(blob, _)| blob.clone()).collect())
+        let there = side_by_side(blobs, |blob| self.exists(repository, &blob.digest, events, interrupt))?;
+        Ok(blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob.clone()).collect())
     }
 
     /// Puts a manifest, under a tag or by its digest alone. (ECR's tag goes through PutImage instead, which
@@ -121,9 +121,9 @@ impl Registry {
         self.persist(&task, |_| {
             let mut ask = Ask::new(Method::PUT, self.url(repository, &format!("manifests/{name}")));
             ask.content = Some((manifest.media_type.clone(), manifest.bytes.clone().into()));
-            let answer = self.ask(&task, ask)?;
+            let answer = self.ask(&task, &ask)?;
             if answer.status != StatusCode::CREATED && answer.status != StatusCode::OK {
-                return Err(Trouble::Answered(answer));
+                return Err(answer.into());
             }
             let stored = answer.header("docker-content-digest").map(str::to_owned);
             let same = || -> Result<Digest> {
@@ -137,11 +137,11 @@ impl Registry {
 
     /// Asks for a blob's presence, once.
     fn has(&self, task: &Task<'_>, digest: &Digest) -> Result<bool, Trouble> {
-        let answer = self.ask(task, Ask::new(Method::HEAD, self.url(task.repository, &format!("blobs/{digest}"))))?;
+        let answer = self.ask(task, &Ask::new(Method::HEAD, self.url(task.repository, &format!("blobs/{digest}"))))?;
         match answer.status {
             StatusCode::OK | StatusCode::TEMPORARY_REDIRECT => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(Trouble::Answered(answer)),
+            _ => Err(answer.into()),
         }
     }
 
@@ -154,9 +154,14 @@ impl Registry {
 
 /// Does the same to each of several things, up to six at once; the results have their order. Ends with the first
 /// failure, after those that are under way.
-fn side_by_side<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+fn side_by_side<T, R, E>(things: &[T], work: impl Fn(&T) -> Result<R, E> + Sync) -> Result<Vec<R>, E>
+where
+    T: Sync,
+    R: Send,
+    E: Send,
+{
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<(usize, Result<R>)>> = Mutex::default();
+    let results: Mutex<Vec<(usize, Result<R, E>)>> = Mutex::default();
     let worker = || {
         while let index = next.fetch_add(1, Ordering::Relaxed)
             && let Some(thing) = things.get(index)

@@ -202,7 +202,7 @@ fn read_head(reader: &mut impl BufRead) -> Option<Head> {
         match line.trim_end().split_once(": ") {
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => head.length = value.parse().ok()?,
             Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
-                head.authorization = Some(value.to_owned())
+                head.authorization = Some(value.to_owned());
             }
             Some(_) => {}
             None => return Some(head),
