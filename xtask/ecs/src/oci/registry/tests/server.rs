@@ -50,6 +50,8 @@ pub struct State {
     pub broken: Vec<usize>,
     /// The `Authorization` that is good; none is needed without.
     pub good: Option<String>,
+    /// Whether uploads are believed to be what they say, as some registries do.
+    pub trusting: bool,
     /// How a refusal is made.
     pub challenge: String,
     /// Where uploads go; `{host}` is this server's.
@@ -176,7 +178,7 @@ impl Server {
             }
             "PUT" => {
                 let stated = head.target.rsplit("digest=").next().unwrap_or_default().to_owned();
-                if Digest::of(&body).as_str() != stated {
+                if !state.trusting && Digest::of(&body).as_str() != stated {
                     return (400, String::new(), complaint("DIGEST_INVALID", "provided digest did not match"));
                 }
                 state.blobs.insert(stated, body);
