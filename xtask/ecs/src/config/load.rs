@@ -8,7 +8,7 @@ use super::origin::{Effective, Origin, Origins};
 use super::table::{Context, Table};
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
-use super::{Config, images, scan, services};
+use super::{Config, images, scan, services, slack, workflows};
 
 /// A configuration, and where each of its values is from.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Opt
     let images = images::read(&mut table, registry.as_deref());
     let scan = scan::read(&mut table);
     let services = services::read(&mut table, cluster.as_ref());
+    let slack = slack::read(&mut table);
+    let workflows = workflows::read(&mut table);
     table.finish();
     let config = Config {
         root: root.clone(),
@@ -65,6 +67,8 @@ fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Opt
         images,
         scan,
         services,
+        slack,
+        workflows,
     };
     Some((config, target_origin))
 }
