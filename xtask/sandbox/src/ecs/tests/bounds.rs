@@ -31,8 +31,8 @@ fn the_bounds_hold_for_every_configuration() {
         json!({ "loadBalancers": [{ "targetGroupArn": "arn:group", "containerName": "app", "containerPort": 8080 }] });
     for (definition, service) in [(json!({}), json!({})), (health, json!({})), (json!({}), balancers)] {
         for desired in [1, 2, 3, 4, 5, 8] {
-            for minimum in [0, 33, 50, 66, 75, 100] {
-                for maximum in [100, 110, 125, 150, 200, 300] {
+            for minimum in [0, 33, 50, 75, 100] {
+                for maximum in [100, 125, 150, 200, 300] {
                     if minimum == 100 && maximum == 100 {
                         continue;
                     }
