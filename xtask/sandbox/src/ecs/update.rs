@@ -105,21 +105,15 @@ impl Ecs {
 
     /// Puts an input's members into what is known of the service, with ECS's defaults, and checks the whole.
     fn fill(&self, given: &mut Value, input: &Value, old: Option<&Service>) -> Result<(), ApiError> {
-        let name = match (text(input, "taskDefinition"), old) {
-            (Some(name), _) => Some(name),
+        let definition = match (text(input, "taskDefinition"), old) {
+            (Some(name), _) => self.usable_definition(name)?,
             (None, Some(old)) => {
                 // It may have been deregistered meanwhile; the service keeps it.
                 let arn = text(&old.given, "taskDefinition").unwrap_or_default();
-                let definition = self.definition(arn).ok_or_else(|| invalid("TaskDefinition not found."))?;
-                return self.fill_with(given, input, definition);
+                self.definition(arn).ok_or_else(|| invalid("TaskDefinition not found."))?
             }
-            (None, None) => None,
+            (None, None) => return Err(invalid("TaskDefinition cannot be empty.")),
         };
-        let Some(name) = name else { return Err(invalid("TaskDefinition cannot be empty.")) };
-        self.fill_with(given, input, self.usable_definition(name)?)
-    }
-
-    fn fill_with(&self, given: &mut Value, input: &Value, definition: &Definition) -> Result<(), ApiError> {
         let (Some(members), Some(new)) = (given.as_object_mut(), input.as_object()) else { return Ok(()) };
         let mut configuration = members.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({}));
         for (name, value) in new {
@@ -128,6 +122,10 @@ impl Ecs {
             } else if !["cluster", "service", "desiredCount", "forceNewDeployment"].contains(&name.as_str()) {
                 members.insert(name.clone(), value.clone());
             }
+        }
+        // A capacity provider strategy takes the launch type's place.
+        if old.is_some() && !list(input, "capacityProviderStrategy").is_empty() {
+            members.shift_remove("launchType");
         }
         fill_configuration(&mut configuration)?;
         members.insert("deploymentConfiguration".to_owned(), configuration);
