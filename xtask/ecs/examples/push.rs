@@ -41,9 +41,9 @@ fn main() -> Result<()> {
     let layout = Layout::open(Path::new(layout))?;
     let manifest = layout.manifest(platform)?;
     let repository = &reference.repository;
-    let missing = registry.missing(repository, manifest.blobs().map(|blob| &blob.digest), &events, &interrupt)?;
-    let blobs: Vec<Descriptor> = manifest.blobs().filter(|blob| missing.contains(&blob.digest)).cloned().collect();
-    registry.upload(repository, &layout, &blobs, &|_, _| {}, &events, &interrupt)?;
+    let blobs: Vec<Descriptor> = manifest.blobs().cloned().collect();
+    let missing = registry.missing(repository, &blobs, &events, &interrupt)?;
+    registry.upload(repository, &layout, &missing, &|_, _| {}, &events, &interrupt)?;
     let digest = registry.put_manifest(repository, &manifest, Some(&reference.tag), &events, &interrupt)?;
     #[expect(clippy::print_stdout, reason = "what this program is for")]
     {

@@ -1,6 +1,10 @@
 //! `[workspace.metadata.xtask]`: found, read with spans, validated into plain values.
 //!
-//! Everything downstream takes these types; nothing downstream reads TOML.
+//! Everything downstream takes these types; nothing downstream reads TOML. [`load`] collects every fault instead of
+//! stopping at the first; no serde derive does that and keeps the spans.
+//!
+//! A new table is a struct here, a file `config/NAME.rs` with `read(&mut Table) -> Struct` after the example of `scan`,
+//! and its line in `load::read`. [`Origins`] and the check for unknown keys follow from the keys it takes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,10 +22,14 @@ mod path;
 mod scan;
 mod select;
 mod services;
+mod slack;
 mod table;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may end there")]
 mod tests;
+mod trivy;
+mod value;
+mod workflows;
 mod workspace;
 
 pub use diagnostic::{ConfigErrors, Diagnostic};
@@ -46,6 +54,8 @@ pub struct Config {
     pub images: BTreeMap<String, Image>,
     pub scan: Scan,
     pub services: BTreeMap<String, Service>,
+    pub slack: crate::reader::slack::SlackConfig,
+    pub workflows: crate::workflows::Workflows,
 }
 
 /// An entry under `images`.
@@ -148,6 +158,28 @@ pub struct Package {
     pub compression: Compression,
 }
 
+impl Package {
+    /// The package's only binary, on nothing, with every default.
+    pub fn new(package: &str, platform: &str) -> Self {
+        Self {
+            package: package.to_owned(),
+            bin: None,
+            platform: platform.to_owned(),
+            target: None,
+            profile: "release".to_owned(),
+            base: None,
+            assets: Vec::new(),
+            user: "65532:65532".to_owned(),
+            workdir: "/".to_owned(),
+            env: BTreeMap::new(),
+            ports: Vec::new(),
+            labels: BTreeMap::new(),
+            args: Vec::new(),
+            compression: Compression::Gzip,
+        }
+    }
+}
+
 /// What the native builder starts from.
 #[derive(Clone, Debug)]
 pub enum Base {
@@ -188,6 +220,8 @@ pub struct Scan {
     pub timeout: Duration,
     /// Further arguments for `trivy image`, such as `--cache-dir DIR --skip-db-update`.
     pub args: Vec<String>,
+    /// The trivy to fetch where no trivy of that version is in PATH; none by default.
+    pub trivy: Option<crate::tools::TrivyPin>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

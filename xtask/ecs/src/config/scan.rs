@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::table::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use super::{Ignore, Scan, Severity};
 
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -30,6 +31,7 @@ impl Default for Scan {
             ignore: Vec::new(),
             timeout: TIMEOUT,
             args: Vec::new(),
+            trivy: None,
         }
     }
 }
@@ -47,6 +49,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Scan {
         ignore: table.or("ignore", |value| value.list(ignore), default.ignore),
         timeout: table.or("timeout", Value::duration, default.timeout),
         args: table.or("args", Value::strings, default.args),
+        trivy: table.optional("trivy", super::trivy::read),
     };
     table.finish();
     scan

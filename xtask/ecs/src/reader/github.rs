@@ -212,12 +212,22 @@ impl Commands {
                 }
             }
             Event::CommandFinished { exit_code, error, hint, .. } if *exit_code != 0 => {
-                let hint = if hint.is_empty() { String::new() } else { format!("\n{hint}") };
-                let title = format!("{} ended with {exit_code}", self.command);
-                command::annotation(Level::Error, None, &title, &format!("{error}{hint}"))
+                self.failure(*exit_code, error, hint)
             }
             _ => String::new(),
         }
+    }
+
+    /// One annotation for each place that the error names, or one for the command.
+    fn failure(&self, exit_code: u8, error: &str, hint: &str) -> String {
+        let places = command::places(error);
+        if !places.is_empty() {
+            let at = |(place, message): &(_, String)| command::annotation(Level::Error, Some(place), "", message);
+            return places.iter().take(ANNOTATIONS).map(at).collect();
+        }
+        let hint = if hint.is_empty() { String::new() } else { format!("\n{hint}") };
+        let title = format!("{} ended with {exit_code}", self.command);
+        command::annotation(Level::Error, None, &title, &format!("{error}{hint}"))
     }
 }
 

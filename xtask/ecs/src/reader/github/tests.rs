@@ -100,6 +100,13 @@ fn a_failure_stands_below_all_groups() {
 }
 
 #[test]
+fn a_fault_in_the_configuration_is_shown_at_its_line() {
+    let error = "unknown key `repositry`\n  --> Cargo.toml:12:1\n   |\n12 | repositry = 1";
+    let log = run(&[samples::started("release"), samples::finished("release", 2, error)]).log;
+    assert!(log.ends_with("\n::error file=Cargo.toml,line=12,col=1::unknown key `repositry`\n"), "{log}");
+}
+
+#[test]
 fn what_a_build_prints_is_never_a_command() {
     let line = "::set-output name=digest::sha256:0".to_owned();
     let log = run(&[Event::BuildOutput { image: "app".to_owned(), line }]).log;
