@@ -1,5 +1,8 @@
 //! The one runtime and the HTTP clients of this process, made when first needed.
 
+#[cfg(test)]
+pub mod loopback;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
