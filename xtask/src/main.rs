@@ -1,9 +1,11 @@
 //! This repository's own `cargo xtask`.
 
+mod ci;
+
 use std::process::ExitCode;
 
 use xtask_ecs::Xtask;
 
 fn main() -> ExitCode {
-    Xtask::new().run()
+    Xtask::new().command::<ci::Ci>().run()
 }

@@ -249,4 +249,6 @@ fn run(tool: &Tool, interrupt: &Interrupt, on_line: impl FnMut(&str)) -> Result<
 }
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

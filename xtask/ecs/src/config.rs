@@ -1,6 +1,10 @@
 //! `[workspace.metadata.xtask]`: found, read with spans, validated into plain values.
 //!
-//! Everything downstream takes these types; nothing downstream reads TOML.
+//! Everything downstream takes these types; nothing downstream reads TOML. [`load`] collects every fault instead of
+//! stopping at the first; no serde derive does that and keeps the spans.
+//!
+//! A new table is a struct here, a file `config/NAME.rs` with `read(&mut Table) -> Struct` after the example of `scan`,
+//! and its line in `load::read`. [`Origins`] and the check for unknown keys follow from the keys it takes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +28,7 @@ mod table;
 #[expect(clippy::unwrap_used, reason = "a test may end there")]
 mod tests;
 mod trivy;
+mod value;
 mod workflows;
 mod workspace;
 
@@ -151,6 +156,28 @@ pub struct Package {
     /// Arguments after the binary in the entrypoint.
     pub args: Vec<String>,
     pub compression: Compression,
+}
+
+impl Package {
+    /// The package's only binary, on nothing, with every default.
+    pub fn new(package: &str, platform: &str) -> Self {
+        Self {
+            package: package.to_owned(),
+            bin: None,
+            platform: platform.to_owned(),
+            target: None,
+            profile: "release".to_owned(),
+            base: None,
+            assets: Vec::new(),
+            user: "65532:65532".to_owned(),
+            workdir: "/".to_owned(),
+            env: BTreeMap::new(),
+            ports: Vec::new(),
+            labels: BTreeMap::new(),
+            args: Vec::new(),
+            compression: Compression::Gzip,
+        }
+    }
 }
 
 /// What the native builder starts from.

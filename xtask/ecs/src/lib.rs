@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod binary;
 pub mod cli;
+pub mod commit;
 pub mod config;
 pub mod deploy;
 pub mod event;

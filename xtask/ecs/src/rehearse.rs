@@ -33,9 +33,10 @@ pub fn run(fault: Option<&str>, context: &Context) -> Result<()> {
     }
     let faults = fault.map_or(Ok(Vec::new()), |name| fault_named(name).ok_or_else(|| unknown(name)))?;
     let clock = Clock::Scaled(SPEED);
-    let sandbox = Sandbox::start(Options { clock, ..Options::default() })
+    let config = context.config()?;
+    let sandbox = Sandbox::start(stage::options(config, clock))
         .map_err(|error| Failure::world(format_args!("could not start the sandbox: {error}")))?;
-    let config = stage::rehearsed(context.config()?, &sandbox, SPEED);
+    let config = stage::rehearsed(config, &sandbox, SPEED);
     stage::furnish(&sandbox, &config)?;
     for fault in faults {
         sandbox.inject(fault);
@@ -96,11 +97,11 @@ pub fn serve(listen: SocketAddr, speed: u32, context: &Context) -> Result<()> {
         )));
     }
     let clock = if speed <= 1 { Clock::Real } else { Clock::Scaled(speed) };
-    let sandbox = Sandbox::start(Options { listen, clock, ..Options::default() }).map_err(|error| {
+    let config = context.config()?;
+    let sandbox = Sandbox::start(Options { listen, ..stage::options(config, clock) }).map_err(|error| {
         Failure::world(format_args!("could not listen on {listen}: {error}\nanother --listen address may be free"))
     })?;
-    let config = stage::rehearsed(context.config()?, &sandbox, 1);
-    stage::furnish(&sandbox, &config)?;
+    stage::furnish(&sandbox, config)?;
     for (name, value) in sandbox.environment() {
         context.print(format_args!("export {name}={value}"));
     }

@@ -14,13 +14,13 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::aws::Session;
+use crate::commit::Commit;
 use crate::config::{Config, Image};
 use crate::event::{Event, Events, ImageAction, Step};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::oci::digest::Digest;
 use crate::oci::reference::Pinned;
-use build::Commit;
 use plan::{FindScanner, Planned, Tools};
 use scan::{Scanner, Summary, Trivy};
 

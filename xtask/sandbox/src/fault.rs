@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ecs::Tasks;
 
+mod named;
+
+pub use named::{FAULTS, fault_named};
+
 /// One thing that goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
@@ -60,4 +64,115 @@ pub enum Effect {
     Corrupt,
     /// The answer to a PATCH tells the range before it, although the bytes are stored.
     StaleRange,
+}
+
+/// The faults of a sandbox and how often each has been met.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<(Fault, u32)>);
+
+impl Faults {
+    pub fn inject(&mut self, fault: Fault) {
+        self.0.push((fault, 0));
+    }
+
+    /// Counts this call, and says what befalls it.
+    pub fn strike(&mut self, call: &str) -> Struck {
+        let mut struck = Struck::default();
+        for (fault, met) in &mut self.0 {
+            let matches = match fault.call.strip_suffix('*') {
+                Some(prefix) => call.starts_with(prefix),
+                None => fault.call == call,
+            };
+            if !matches {
+                continue;
+            }
+            *met += 1;
+            let due = match fault.which {
+                Which::Every => true,
+                Which::Nth(nth) => *met == nth,
+                Which::First(first) => *met <= first,
+                Which::After(spared) => *met > spared,
+            };
+            if due {
+                struck.add(fault.effect.clone());
+            }
+        }
+        struck
+    }
+}
+
+/// What befalls one call, sorted by when it happens.
+#[derive(Debug, Default)]
+pub(crate) struct Struck {
+    pub error: Option<Refusal>,
+    pub cut: Option<u64>,
+    pub stall: Option<u64>,
+    pub corrupt: bool,
+    pub stale_range: bool,
+    pub before: Vec<Effect>,
+    pub after: Vec<Effect>,
+}
+
+/// [`Effect::Error`], taken apart.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub status: u16,
+    pub code: String,
+    pub message: String,
+    pub retry_after: Option<u64>,
+}
+
+impl Struck {
+    fn add(&mut self, effect: Effect) {
+        match effect {
+            Effect::Error { status, code, message, retry_after } => {
+                self.error.get_or_insert(Refusal { status, code, message, retry_after });
+            }
+            Effect::Cut { after_bytes } => self.cut = Some(after_bytes),
+            Effect::Stall { millis } => self.stall = Some(millis),
+            Effect::Corrupt => self.corrupt = true,
+            Effect::StaleRange => self.stale_range = true,
+            Effect::ExpireToken | Effect::ForeignTag | Effect::Behave(_) => self.before.push(effect),
+            Effect::ForgetImages | Effect::Supersede { .. } => self.after.push(effect),
+            // What ran before is asked before the call and lost after it.
+            Effect::ForgetPreviousImages => self.before.push(effect),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(which: Which, pattern: &str, calls: &[&str]) -> Vec<bool> {
+        let mut faults = Faults::default();
+        faults.inject(Fault { call: pattern.to_owned(), which, effect: Effect::Stall { millis: 1 } });
+        calls.iter().map(|call| faults.strike(call).stall.is_some()).collect()
+    }
+
+    #[test]
+    fn which_counts_only_the_calls_that_match() {
+        let calls = ["ecr:PutImage", "ecr:BatchGetImage", "ecr:PutImage", "ecr:PutImage"];
+        assert_eq!(count(Which::Every, "ecr:PutImage", &calls), [true, false, true, true]);
+        assert_eq!(count(Which::Nth(2), "ecr:PutImage", &calls), [false, false, true, false]);
+        assert_eq!(count(Which::First(2), "ecr:PutImage", &calls), [true, false, true, false]);
+        assert_eq!(count(Which::After(1), "ecr:PutImage", &calls), [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_star_matches_every_call_of_a_service() {
+        assert_eq!(count(Which::Every, "ecs:*", &["ecs:ListTasks", "ecr:PutImage"]), [true, false]);
+        assert_eq!(count(Which::Every, "registry:PUT *", &["registry:PUT blob", "registry:GET blob"]), [true, false]);
+    }
+
+    #[test]
+    fn a_fault_reads_back_as_it_was_written() {
+        let fault = Fault {
+            call: "ecs:RegisterTaskDefinition".into(),
+            which: Which::Nth(1),
+            effect: Effect::Behave(Tasks::Exits { code: 101, after_seconds: 2, container: None }),
+        };
+        let text = serde_json::to_string(&fault).expect("a fault is JSON");
+        assert_eq!(serde_json::from_str::<Fault>(&text).expect("and read from it"), fault);
+    }
 }

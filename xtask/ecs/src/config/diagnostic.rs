@@ -34,10 +34,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         let Some(place) = &self.place else {
-            return match self.hint.is_empty() {
-                true => Ok(()),
-                false => write_help(f, "", &self.hint),
-            };
+            return if self.hint.is_empty() { Ok(()) } else { write_help(f, "", &self.hint) };
         };
         let number = place.line.to_string();
         let gutter = " ".repeat(number.len());
@@ -60,7 +57,10 @@ impl fmt::Display for Diagnostic {
 fn write_help(f: &mut fmt::Formatter<'_>, gutter: &str, hint: &str) -> fmt::Result {
     let (first, rest) = hint.split_once('\n').unwrap_or((hint, ""));
     write!(f, "\n{gutter} = help: {first}")?;
-    rest.lines().try_for_each(|line| write!(f, "\n{gutter}{:9}{line}", "").map(drop))
+    rest.lines().try_for_each(|line| match line {
+        "" => f.write_str("\n"),
+        line => write!(f, "\n{gutter}{:9}{line}", ""),
+    })
 }
 
 /// Everything that is wrong with the configuration, in the order of the files and lines; never empty.

@@ -35,14 +35,12 @@ pub(super) fn parse(text: &str) -> Result<Duration, &'static str> {
 /// The way back: `1h30m`.
 pub(super) fn format(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let mut text = String::new();
-    for (unit, milliseconds) in UNITS {
-        if rest >= milliseconds {
-            text += &std::format!("{}{unit}", rest / milliseconds);
-            rest %= milliseconds;
-        }
-    }
-    text
+    let part = |(unit, milliseconds)| {
+        let number = rest / milliseconds;
+        rest %= milliseconds;
+        if number == 0 { String::new() } else { std::format!("{number}{unit}") }
+    };
+    UNITS.into_iter().map(part).collect()
 }
 
 #[cfg(test)]

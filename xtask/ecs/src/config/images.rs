@@ -7,13 +7,14 @@ use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
 use super::origin::Origin;
-use super::table::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use super::workspace::Version;
 use super::{Builder, Dockerfile, Image, native, path};
 use crate::event::Place;
 use crate::oci::reference::{Reference, Repository, Tag};
 
-const DOCKERFILE_KEYS: [&str; 4] = ["dockerfile", "context", "contexts", "secrets"];
+const DOCKERFILE_KEYS: [&str; 5] = ["dockerfile", "context", "contexts", "secrets", "binaries"];
 const PACKAGE_KEYS: [&str; 11] =
     ["package", "bin", "profile", "base", "assets", "user", "workdir", "env", "ports", "labels", "compression"];
 
@@ -24,12 +25,12 @@ pub(super) fn read(table: &mut Table<'_>, registry: Option<&str>) -> BTreeMap<St
     let mut images = BTreeMap::new();
     let mut taken: Vec<(Repository, Tag, String, Place)> = Vec::new();
     for (name, mut table) in table.children("images") {
-        let place = table.has("repository").then(|| table.key_span("repository")).flatten();
+        let span = table.value_span("repository");
         let repository = table.required("repository", "repository = \"sample/app\"", Value::parse::<Repository>);
         let tag = tag(&mut table);
         let builder = builder(&mut table);
         let expect = table.optional("expect", Value::strings);
-        if let (Some(repository), Some(tag), Some(span)) = (&repository, &tag, place) {
+        if let (Some(repository), Some(tag), Some(span)) = (&repository, &tag, span) {
             refuse_duplicate(&table, &name, (repository, tag, span), &mut taken);
         }
         table.finish();
@@ -60,19 +61,20 @@ fn refuse_duplicate(
 
 /// A literal, `{ workspace-version = true }` or `{ package = "…" }`.
 fn tag(table: &mut Table<'_>) -> Option<Tag> {
-    const FORMS: &str = "write \"1.4.0\", { package = \"app\" } or { workspace-version = true }";
+    const FORMS: &str = "write `tag = \"1.4.0\"`, `{ package = \"app\" }` or `{ workspace-version = true }`";
     let Some(value) = table.take("tag") else {
-        table.missing("tag", "tag = \"1.4.0\"`, `tag = { package = \"app\" }` or `tag = { workspace-version = true }");
+        table.missing("tag", FORMS);
         return None;
     };
     let (tag, origin) = match value.get() {
-        DeValue::String(_) => (value.parse::<Tag>()?, value.origin()),
+        DeValue::String(_) => (value.check(literal_tag)?, value.origin()),
         DeValue::Table(_) => {
             let version = version(&value, FORMS)?;
             let Ok(tag) = version.text.parse::<Tag>() else {
-                let hint = match version.text.contains('+') {
-                    true => "a tag cannot hold `+`: drop the build metadata from the version, or write the tag out",
-                    false => "write the tag out",
+                let hint = if version.text.contains('+') {
+                    "a tag cannot hold `+`: drop the build metadata from the version, or write the tag out"
+                } else {
+                    "write the tag out"
                 };
                 let place = format!("{}:{}", version.place.file, version.place.line);
                 value.error(format!("the version `{}` ({place}) is not a tag", version.text.escape_debug()), hint);
@@ -87,12 +89,19 @@ fn tag(table: &mut Table<'_>) -> Option<Tag> {
     Some(tag)
 }
 
+fn literal_tag(text: &str) -> Result<Tag, String> {
+    if text.contains('+') {
+        return Err("a tag cannot hold `+`; `-` can stand for it".to_owned());
+    }
+    text.parse::<Tag>().map_err(|rule| rule.to_string())
+}
+
 fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
     let workspace = value.context.workspace;
     let mut form = value.table()?;
     let of_workspace = form.take("workspace-version");
     let of_package = form.take("package");
-    form.finish();
+    let complete = form.finish();
     match (of_workspace, of_package) {
         (Some(flag), None) => {
             if !flag.boolean()? {
@@ -121,7 +130,9 @@ fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
             None
         }
         (None, None) => {
-            value.error("this table names no tag", forms);
+            if complete {
+                value.error("this table names no tag", forms);
+            }
             None
         }
     }
@@ -154,18 +165,15 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
         }
         (both, _) => {
             let name = table.name();
-            let (message, hint) = match both {
-                true => (format!("{name} has both `dockerfile` and `package`"), "keep the one that builds it"),
-                false => (
-                    format!("nothing says how to build {name}"),
-                    "add `dockerfile = \"app/Dockerfile\"` (docker buildx) or `package = \"app\"` (no docker needed)",
-                ),
-            };
-            table.error(message, hint);
+            if both {
+                table.error(format!("{name} has both `dockerfile` and `package`"), "keep the one that builds it");
+            } else {
+                let hint =
+                    "add `dockerfile = \"app/Dockerfile\"` (docker buildx) or `package = \"app\"` (no docker needed)";
+                table.error(format!("nothing says how to build {name}"), hint);
+            }
             // Whichever form it will be, these keys are no typos; their values are looked at once it is clear.
-            for key in
-                DOCKERFILE_KEYS.into_iter().chain(PACKAGE_KEYS).chain(["args", "target", "platforms", "binaries"])
-            {
+            for key in DOCKERFILE_KEYS.into_iter().chain(PACKAGE_KEYS).chain(["args", "target", "platforms"]) {
                 drop(table.take(key));
             }
             None
@@ -175,14 +183,18 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
 
 fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
     let root = table.context.workspace.root.clone();
-    let file = table.required("dockerfile", "", |value| path::file(value, "Dockerfile"));
+    let file = table.optional("dockerfile", |value| path::file(value, "Dockerfile"));
     let context = table.or("context", |value| path::folder(value, "build context"), root);
-    let platform = platform(table);
+    let platform = platform(table, is_platform);
     let args = table.or("args", Value::string_map, BTreeMap::new());
     let target = table.optional("target", Value::string);
     let contexts = table.or("contexts", |value| value.map(|_, value| named_context(value)), BTreeMap::new());
-    let secrets = table.or("secrets", |value| value.map(|_, value| value.check(is_variable)), BTreeMap::new());
+    let secrets = table.or("secrets", |value| value.map(secret), BTreeMap::new());
     let binaries = table.or("binaries", |value| value.list(package_name), Vec::new());
+    if !binaries.is_empty() && contexts.contains_key("binaries") {
+        let hint = "give the one under `contexts` another name";
+        table.error(format!("{} has two build contexts named `binaries`", table.name()), hint);
+    }
     Some(Dockerfile { file: file?, context, platform: platform?, args, target, contexts, secrets, binaries })
 }
 
@@ -195,21 +207,31 @@ fn named_context(value: &Value<'_>) -> Option<String> {
     Some(path::folder(value, "build context")?.to_string_lossy().into_owned())
 }
 
+/// Id → the variable that holds the value. The id becomes part of a comma-separated list.
+fn secret(id: &str, value: &Value<'_>) -> Option<String> {
+    if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+        let rule = "use letters, digits, `-`, `_` and `.`";
+        value.error_at_key(format!("`{}` cannot be a secret's id", id.escape_debug()), rule);
+        return None;
+    }
+    value.check(is_variable)
+}
+
 /// Environment variable names: POSIX.1-2017, section 8.1.
 pub(super) fn is_variable(text: &str) -> Result<String, &'static str> {
     let fits = !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if fits { Ok(text.to_owned()) } else { Err("an environment variable's name is letters, digits and `_`") }
+    fits.then(|| text.to_owned()).ok_or("an environment variable's name is letters, digits and `_`")
 }
 
 /// The one platform of an image.
-pub(super) fn platform(table: &mut Table<'_>) -> Option<String> {
+pub(super) fn platform(table: &mut Table<'_>, check: impl Fn(&str) -> Result<String, &'static str>) -> Option<String> {
     let default = vec![PLATFORM.to_owned()];
     let platforms = table.or(
         "platforms",
         |value| {
-            let platforms = value.list(|item| item.check(is_platform))?;
+            let platforms = value.list(|item| item.check(&check))?;
             match platforms.len() {
                 1 => return Some(platforms),
                 0 => value.error("`platforms` is empty", format!("write `[\"{PLATFORM}\"]`")),
@@ -226,11 +248,9 @@ pub(super) fn platform(table: &mut Table<'_>) -> Option<String> {
 }
 
 /// Source: OCI image specification 1.1, image index, `platform`.
-fn is_platform(text: &str) -> Result<String, &'static str> {
+pub(super) fn is_platform(text: &str) -> Result<String, &'static str> {
     let parts: Vec<&str> = text.split('/').collect();
     let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    match (2..=3).contains(&parts.len()) && parts.iter().all(word) {
-        true => Ok(text.to_owned()),
-        false => Err("a platform looks like `linux/amd64` or `linux/arm64`"),
-    }
+    let fits = (2..=3).contains(&parts.len()) && parts.iter().all(word);
+    fits.then(|| text.to_owned()).ok_or("a platform looks like `linux/amd64` or `linux/arm64`")
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::diagnostic::{ConfigErrors, Diagnostic, nearest};
 use super::origin::{Effective, Origin, Origins};
 use super::table::{Context, Table};
+use super::value::Value;
 use super::workspace::{Workspace, parse};
 use super::{Config, images, scan, services, slack, workflows};
 
@@ -30,13 +31,7 @@ pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Resul
         diagnostics: RefCell::default(),
         settings: RefCell::default(),
     };
-    let config = match find_table(&context, &document) {
-        Ok(table) => read(&context, table, start),
-        Err(missing) => {
-            context.report(missing);
-            None
-        }
-    };
+    let config = find_table(&context, &document).and_then(|table| read(&context, table, start));
     let (config, target) = match (config, context.diagnostics.into_inner()) {
         (Some(config), diagnostics) if diagnostics.is_empty() => config,
         (_, diagnostics) => return Err(ConfigErrors::new(diagnostics)),
@@ -51,10 +46,14 @@ fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Opt
     let account = account(&mut table);
     let region = region(&mut table);
     let registry = registry(&mut table, account.as_deref(), region.as_deref());
-    let cluster = table.optional("cluster", services::cluster);
+    let cluster =
+        table.take("cluster").and_then(|value| services::cluster(&value).map(|cluster| (cluster, value.origin())));
+    if let Some((cluster, origin)) = &cluster {
+        table.note("cluster", cluster, origin.clone());
+    }
     let images = images::read(&mut table, registry.as_deref());
     let scan = scan::read(&mut table);
-    let services = services::read(&mut table, cluster.as_deref());
+    let services = services::read(&mut table, cluster.as_ref());
     let slack = slack::read(&mut table);
     let workflows = workflows::read(&mut table);
     table.finish();
@@ -73,28 +72,30 @@ fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Opt
     Some((config, target_origin))
 }
 
-/// `[workspace.metadata.xtask]`, or what to write where there is none.
-fn find_table<'a>(context: &'a Context<'a>, document: &'a toml::de::DeTable<'a>) -> Result<Table<'a>, Diagnostic> {
+/// `[workspace.metadata.xtask]`; what to write is reported where there is none.
+fn find_table<'a>(context: &'a Context<'a>, document: &'a toml::de::DeTable<'a>) -> Option<Table<'a>> {
     let source = context.source;
     let workspace = document.get_key_value("workspace");
     let metadata = workspace.and_then(|(_, workspace)| workspace.get_ref().as_table()?.get_key_value("metadata"));
     let metadata = metadata.and_then(|(_, metadata)| metadata.get_ref().as_table());
     if let Some((key, value)) = metadata.and_then(|metadata| metadata.get_key_value("xtask")) {
         let Some(entries) = value.get_ref().as_table() else {
-            return Err(source.diagnostic(value.span(), "`workspace.metadata.xtask` should be a table", EXAMPLE));
+            context.report(source.diagnostic(value.span(), "`workspace.metadata.xtask` should be a table", EXAMPLE));
+            return None;
         };
         let span = if value.span().is_empty() { key.span() } else { value.span() };
-        return Ok(Table::new(context, String::new(), span, entries));
+        return Some(Table::new(context, String::new(), span, entries));
     }
     let message = "Cargo.toml has no `[workspace.metadata.xtask]` table";
     let near = metadata.and_then(|metadata| {
         let near = nearest("xtask", metadata.keys().map(|key| key.get_ref().as_ref()))?;
         metadata.get_key_value(near)
     });
-    if let Some((key, _)) = near {
-        return Err(source.diagnostic(key.span(), message, "did you mean `xtask`?"));
-    }
-    Err(source.diagnostic(workspace.map_or(0..0, |(key, _)| key.span()), message, EXAMPLE))
+    context.report(match near {
+        Some((key, _)) => source.diagnostic(key.span(), message, "did you mean `xtask`?"),
+        None => source.diagnostic(workspace.map_or(0..0, |(key, _)| key.span()), message, EXAMPLE),
+    });
+    None
 }
 
 const EXAMPLE: &str = r#"describe what to ship, for example:
@@ -114,11 +115,11 @@ task-definition = "app/ecs/task-definition.json"
 containers = { app = "app" }"#;
 
 fn account(table: &mut Table<'_>) -> Option<String> {
-    let is_account = |text: &str| match text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
-        true => Ok(text.to_owned()),
-        false => Err("an AWS account's number has twelve digits"),
+    let is_account = |text: &str| {
+        let fits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+        fits.then(|| text.to_owned()).ok_or("an AWS account's number has twelve digits")
     };
-    let read = |value: &super::table::Value<'_>| match value.get() {
+    let read = |value: &Value<'_>| match value.get() {
         toml::de::DeValue::Integer(number) => value
             .wrong_type("a string", &format!("write it in quotes, leading zeros too: \"{:0>12}\"", number.as_str())),
         _ => value.check(is_account),
@@ -147,7 +148,7 @@ fn is_region(text: &str) -> Result<String, &'static str> {
         }
         _ => false,
     };
-    if fits { Ok(text.to_owned()) } else { Err("a region looks like `ap-northeast-1`") }
+    fits.then(|| text.to_owned()).ok_or("a region looks like `ap-northeast-1`")
 }
 
 /// XTASK_REGISTRY before the file, so that a rehearsal sends nothing to the registry of record.
@@ -187,10 +188,8 @@ fn is_registry(text: &str) -> Result<String, &'static str> {
     let is_address = host.starts_with('[') && host.ends_with(']');
     let host_fits = is_address || host.split('.').all(label);
     let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-    match host_fits && port_fits {
-        true => Ok(text.to_owned()),
-        false => Err("a registry is `HOST` or `HOST:PORT`, without `https://` and without a path"),
-    }
+    let fits = host_fits && port_fits;
+    fits.then(|| text.to_owned()).ok_or("a registry is `HOST` or `HOST:PORT`, without `https://` and without a path")
 }
 
 /// The first of `variables` that is set, or an error that names every way to give the value.
@@ -208,7 +207,7 @@ fn fall_back(
         }
     }
     let hint = format!("add `{example}`, or set {}", variables.join(" or "));
-    table.error(format!("{} has no `{key}`", table.name()), hint);
+    table.missing(key, hint);
     None
 }
 

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use super::images::{is_variable, package_name, platform};
-use super::table::{Table, Value};
+use super::images::{is_platform, is_variable, package_name, platform};
+use super::table::Table;
+use super::value::Value;
 use super::{Asset, Base, Compression, Package, path};
 use crate::oci::digest::Digest;
 
 pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
-    let package = table.required("package", "", package_name);
+    let package = table.optional("package", package_name);
     let bin = table.optional("bin", Value::string);
-    let platform = platform(table);
+    let platform = platform(table, |text| match text.matches('/').count() {
+        1 => is_platform(text),
+        _ => Err("the native builder takes `linux/amd64` or `linux/arm64`, without a variant"),
+    });
     let target = table.optional("target", |value| value.check(is_triple));
     let profile = table.or("profile", |value| value.check(is_profile), "release".to_owned());
     let base = table.optional("base", base);
@@ -47,7 +51,7 @@ fn is_triple(text: &str) -> Result<String, &'static str> {
     let fits = text.split('-').count() >= 3
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         && !text.starts_with('-');
-    if fits { Ok(text.to_owned()) } else { Err("a target looks like `x86_64-unknown-linux-musl`") }
+    fits.then(|| text.to_owned()).ok_or("a target looks like `x86_64-unknown-linux-musl`")
 }
 
 /// Source: the Cargo book, "Profiles", custom profiles.
@@ -55,7 +59,7 @@ fn is_profile(text: &str) -> Result<String, &'static str> {
     let fits = !text.is_empty()
         && !text.starts_with('-')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if fits { Ok(text.to_owned()) } else { Err("a profile's name is letters, digits, `-` and `_`") }
+    fits.then(|| text.to_owned()).ok_or("a profile's name is letters, digits, `-` and `_`")
 }
 
 /// `REPOSITORY@sha256:…`, or a layout in the workspace. A reference by tag would give other bytes on another day.
@@ -127,15 +131,13 @@ fn mode(value: &Value<'_>) -> Option<u32> {
 fn is_owner(text: &str) -> Result<String, &'static str> {
     let (user, group) = text.split_once(':').unwrap_or((text, "0"));
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u32>().is_ok();
-    match number(user) && number(group) {
-        true => Ok(text.to_owned()),
-        false => Err("a user is `UID` or `UID:GID` in numbers, such as `65532:65532`"),
-    }
+    let fits = number(user) && number(group);
+    fits.then(|| text.to_owned()).ok_or("a user is `UID` or `UID:GID` in numbers, such as `65532:65532`")
 }
 
 fn is_image_path(text: &str) -> Result<String, &'static str> {
     let fits = text.starts_with('/') && !text.contains('\0') && !text.split('/').any(|part| part == "..");
-    if fits { Ok(text.to_owned()) } else { Err("a path in the image begins with `/` and has no `..`") }
+    fits.then(|| text.to_owned()).ok_or("a path in the image begins with `/` and has no `..`")
 }
 
 fn variable(name: &str, value: &Value<'_>) -> Option<String> {

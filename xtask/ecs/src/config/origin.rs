@@ -11,6 +11,9 @@ use serde_json::{Value as Json, json};
 use super::{Asset, Base, Compression, Ignore, Loaded, OnInterrupt, Severity, duration};
 use crate::event::Place;
 
+/// The widest value that comments are aligned behind.
+const WIDE: usize = 60;
+
 /// Where a value is from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -76,21 +79,24 @@ impl Origins {
 /// The effective configuration as TOML that could be put into Cargo.toml, each value's origin in a comment.
 pub fn render(loaded: &Loaded) -> String {
     let target = loaded.origins.target.as_ref().unwrap_or(&Origin::Default);
-    let mut text = format!("# workspace: {}\n", loaded.config.root.display());
-    text += &format!("# target:    {}  ({target})\n", loaded.config.target.display());
+    let mut lines = vec![
+        format!("# workspace: {}", loaded.config.root.display()),
+        format!("# target:    {}  ({target})", loaded.config.target.display()),
+    ];
     for (table, settings) in tables(&loaded.origins.settings) {
         let dot = if table.is_empty() { "" } else { "." };
-        text += &format!("\n[workspace.metadata.xtask{dot}{table}]\n");
-        let lines: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), toml_value(&s.value), &s.origin)).collect();
-        let keys = lines.iter().map(|(key, ..)| key.chars().count()).max().unwrap_or(0);
-        // One long list must not push every comment of its table off the screen.
-        let values = lines.iter().map(|(_, value, _)| value.chars().count()).filter(|width| *width <= 44).max();
-        let values = values.unwrap_or(0);
-        for (key, value, origin) in lines {
-            text += &format!("{key:keys$} = {value:values$}  # {origin}\n");
-        }
+        lines.push(format!("\n[workspace.metadata.xtask{dot}{table}]"));
+        let entries: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).collect();
+        let keys = entries.iter().map(|(key, ..)| key.chars().count()).max().unwrap_or(0);
+        // One long value must not push every comment of its table off the screen.
+        let widths = entries.iter().map(|(_, value, _)| value.chars().count());
+        let values = widths.filter(|width| *width <= WIDE).max().unwrap_or(0);
+        lines.extend(entries.into_iter().map(|(key, value, origin)| match value.split_once('\n') {
+            Some((first, rest)) => format!("{key:keys$} = {first}  # {origin}\n{rest}"),
+            None => format!("{key:keys$} = {value:values$}  # {origin}"),
+        }));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 /// The effective configuration for programs: `{"root", "target", "settings": [{"table", "key", "value", "origin"}]}`.
@@ -117,6 +123,18 @@ fn tables(settings: &[Setting]) -> Vec<(&str, Vec<&Setting>)> {
 fn toml_key(key: &str) -> String {
     let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if bare { key.to_owned() } else { Json::from(key).to_string() }
+}
+
+/// A value on one line; an array that is too long for one has a line for each element.
+fn lay_out(value: &Json) -> String {
+    let line = toml_value(value);
+    match value {
+        Json::Array(items) if line.chars().count() > WIDE && items.len() > 1 => {
+            let items: Vec<_> = items.iter().map(|item| format!("    {},", toml_value(item))).collect();
+            format!("[\n{}\n]", items.join("\n"))
+        }
+        _ => line,
+    }
 }
 
 /// JSON's strings, numbers and arrays are TOML's as well; only objects are written another way.

@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::diagnostic::nearest;
-use super::table::Value;
+use super::value::Value;
 
 /// The path without `.` and `..`, as it is spelt: links are not resolved.
 pub(super) fn normalise(path: &Path) -> PathBuf {
@@ -79,11 +79,15 @@ fn neighbour(path: &Path) -> Option<PathBuf> {
 fn inside(value: &Value<'_>, what: &str) -> Option<PathBuf> {
     let root = &value.context.workspace.root;
     let text = value.string()?;
+    if text.contains('\0') {
+        value.error(format!("the {what} `{}` is not a path", text.escape_debug()), "");
+        return None;
+    }
     let path = normalise(&root.join(&text));
     let outside = |path: &Path, root: &Path| !path.starts_with(root);
     let resolved = path.canonicalize().ok().zip(root.canonicalize().ok());
     let link_leads_out = resolved.is_some_and(|(path, root)| outside(&path, &root));
-    if text.contains('\0') || outside(&path, root) || link_leads_out {
+    if outside(&path, root) || link_leads_out {
         let hint = "only files of the workspace are used, so that every clone builds the same";
         value.error(format!("the {what} `{}` is outside the workspace", text.escape_debug()), hint);
         return None;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::table::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use super::{Ignore, Scan, Severity};
 
 const TIMEOUT: Duration = Duration::from_secs(600);

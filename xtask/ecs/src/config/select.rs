@@ -30,12 +30,11 @@ fn named<'a, T>(known: &'a BTreeMap<String, T>, names: &[String], what: &str) ->
     let mut found = BTreeMap::new();
     let mut unknown = Vec::new();
     for (position, name) in names.iter().enumerate() {
-        match known.get_key_value(name) {
-            Some((name, value)) => drop(found.entry(name).or_insert((position, value))),
-            None => {
-                let hint = suggestion(name, known.keys().map(String::as_str), &format!("the {what}s"));
-                unknown.push(format!("no {what} is named `{}`: {hint}", name.escape_debug()));
-            }
+        if let Some((name, value)) = known.get_key_value(name) {
+            found.entry(name).or_insert((position, value));
+        } else {
+            let hint = suggestion(name, known.keys().map(String::as_str), &format!("the {what}s"));
+            unknown.push(format!("no {what} is named `{}`: {hint}", name.escape_debug()));
         }
     }
     if !unknown.is_empty() {

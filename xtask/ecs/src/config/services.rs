@@ -6,8 +6,9 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
-use super::origin::Effective;
-use super::table::{Table, Value};
+use super::origin::{Effective, Origin};
+use super::table::Table;
+use super::value::Value;
 use super::{OnInterrupt, Rollout, Service, TaskDefinitionSource, path};
 
 const NAME_RULE: &str = "an ECS name is 1 to 255 letters, digits, `-` and `_`";
@@ -19,7 +20,7 @@ impl Default for Rollout {
 }
 
 /// Every service that is valid by itself; `default_cluster` is the one written at the top.
-pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&str>) -> BTreeMap<String, Service> {
+pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&(String, Origin)>) -> BTreeMap<String, Service> {
     let images = table.names("images");
     let mut services: BTreeMap<String, Service> = BTreeMap::new();
     for (name, mut table) in table.children("services") {
@@ -27,7 +28,10 @@ pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&str>) -> BTre
             table.required("cluster", "cluster = \"sample\"", self::cluster)
         } else {
             drop(table.take("cluster"));
-            default_cluster.map(str::to_owned)
+            default_cluster.map(|(cluster, origin)| {
+                table.note("cluster", cluster, origin.clone());
+                cluster.clone()
+            })
         };
         let service = table.or("service", |value| value.check(is_name), name.clone());
         let task_definition = table.required(
@@ -72,7 +76,7 @@ pub(super) fn cluster(value: &Value<'_>) -> Option<String> {
 fn is_name(text: &str) -> Result<String, &'static str> {
     let fits =
         (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if fits { Ok(text.to_owned()) } else { Err(NAME_RULE) }
+    fits.then(|| text.to_owned()).ok_or(NAME_RULE)
 }
 
 fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
@@ -80,12 +84,9 @@ fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
         DeValue::String(_) => path::file(value, "task definition").map(TaskDefinitionSource::File),
         DeValue::Table(_) => {
             let mut table = value.table()?;
-            let family = table.take("family");
-            if family.is_none() {
-                table.error("this table names no task definition", "write `{ family = \"app\" }`");
-            }
+            let family = table.need("family", "write `{ family = \"app\" }`", |value| value.check(is_name));
             table.finish();
-            family?.check(is_name).map(TaskDefinitionSource::Family)
+            family.map(TaskDefinitionSource::Family)
         }
         _ => value.wrong_type("a task definition", "name a JSON file, or write `{ family = \"app\" }`"),
     }

@@ -1,6 +1,7 @@
 //! `[workspace.metadata.xtask.slack]`.
 
-use super::table::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use crate::reader::slack::SlackConfig;
 
 pub(super) fn read(table: &mut Table<'_>) -> SlackConfig {

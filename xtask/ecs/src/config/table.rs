@@ -11,17 +11,15 @@
 //! `None` from a reading function means that the fault has been reported; the caller gives up this value only.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable};
 
 use super::diagnostic::{Diagnostic, Source, nearest, suggestion};
-use super::duration;
 use super::origin::{Effective, Origin, Setting};
+use super::value::Value;
 use super::workspace::Workspace;
 
 /// What one run of [`super::load`] reads from and what it has found so far.
@@ -66,7 +64,7 @@ impl<'a> Table<'a> {
     pub(super) fn take(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.known.push(key);
         let (name, value) = self.entries.get_key_value(key)?;
-        Some(Value { context: self.context, path: join(&self.path, key), key: name.span(), value })
+        Some(Value::new(self.context, join(&self.path, key), name.span(), value))
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -100,7 +98,7 @@ impl<'a> Table<'a> {
         default
     }
 
-    /// A key that must be there; `example` is a line that would do.
+    /// A key that must be there; `example` is what could be written.
     pub(super) fn required<T: Effective>(
         &mut self,
         key: &'static str,
@@ -109,13 +107,13 @@ impl<'a> Table<'a> {
     ) -> Option<T> {
         if !self.has(key) {
             self.known.push(key);
-            self.missing(key, example);
+            self.missing(key, format!("add `{example}`"));
             return None;
         }
         self.optional(key, read)
     }
 
-    /// A key of an array's element, which must be there; its array is noted as a whole.
+    /// A key that must be there, in a table that is noted as a whole.
     pub(super) fn need<T>(
         &mut self,
         key: &'static str,
@@ -124,13 +122,14 @@ impl<'a> Table<'a> {
     ) -> Option<T> {
         let value = self.take(key);
         if value.is_none() {
-            self.error(format!("`{key}` is missing here"), hint);
+            self.missing(key, hint);
         }
         read(&value?)
     }
 
-    pub(super) fn missing(&mut self, key: &'static str, example: &str) {
-        self.missing.push((key, format!("add `{example}`")));
+    /// Has [`Table::finish`] report a key that must be there and is not.
+    pub(super) fn missing(&mut self, key: &'static str, hint: impl Into<String>) {
+        self.missing.push((key, hint.into()));
     }
 
     /// A table nobody wrote, whose keys all have their defaults.
@@ -145,7 +144,7 @@ impl<'a> Table<'a> {
         table.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect()
     }
 
-    pub(super) fn key_span(&self, key: &str) -> Option<Range<usize>> {
+    pub(super) fn value_span(&self, key: &str) -> Option<Range<usize>> {
         self.entries.get(key).map(Spanned::span)
     }
 
@@ -168,10 +167,9 @@ impl<'a> Table<'a> {
     pub(super) fn values(&self) -> Vec<(String, Value<'a>)> {
         let mut values: Vec<_> = self.entries.iter().collect();
         values.sort_by_key(|(name, _)| name.span().start);
-        let value = |(name, value): (&'a Spanned<_>, _)| {
-            let name_text = String::from(AsRef::<std::borrow::Cow<'a, str>>::as_ref(name).as_ref());
-            let path = join(&self.path, &name_text);
-            (name_text, Value { context: self.context, path, key: name.span(), value })
+        let value = |(name, value): (&'a Spanned<DeString<'a>>, _)| {
+            let path = join(&self.path, name.get_ref());
+            (name.get_ref().to_string(), Value::new(self.context, path, name.span(), value))
         };
         values.into_iter().map(value).collect()
     }
@@ -207,199 +205,22 @@ impl<'a> Table<'a> {
     }
 
     /// Reports every key that was not asked for, and every key that is missing unless it is there misspelt.
-    pub(super) fn finish(self) {
-        let mut misspelt = Vec::new();
-        for (name, value) in self.values() {
-            if !self.known.contains(&name.as_str()) {
-                misspelt.extend(nearest(&name, self.known.iter().copied()));
-                let hint = suggestion(&name, self.known.iter().copied(), "known keys");
-                value.error_at_key(format!("unknown key `{}`", name.escape_debug()), hint);
-            }
+    /// True if there was nothing to report.
+    pub(super) fn finish(self) -> bool {
+        let unknown: Vec<_> =
+            self.values().into_iter().filter(|(name, _)| !self.known.contains(&name.as_str())).collect();
+        for (name, value) in &unknown {
+            let hint = suggestion(name, self.known.iter().copied(), "known keys");
+            value.error_at_key(format!("unknown key `{}`", name.escape_debug()), hint);
         }
+        let misspelt: Vec<_> =
+            unknown.iter().filter_map(|(name, _)| nearest(name, self.known.iter().copied())).collect();
         for (key, hint) in &self.missing {
             if !misspelt.contains(key) {
                 self.error(format!("{} has no `{key}`", self.name()), hint.as_str());
             }
         }
-    }
-}
-
-/// A value and the key it was found under.
-pub(super) struct Value<'a> {
-    pub(super) context: &'a Context<'a>,
-    path: String,
-    key: Range<usize>,
-    value: &'a Spanned<DeValue<'a>>,
-}
-
-impl<'a> Value<'a> {
-    pub(super) fn get(&self) -> &'a DeValue<'a> {
-        self.value.get_ref()
-    }
-
-    /// Where it is written.
-    pub(super) fn origin(&self) -> Origin {
-        Origin::File(self.context.source.place(self.key.start))
-    }
-
-    pub(super) fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.context.report(self.context.source.diagnostic(self.value.span(), message, hint));
-    }
-
-    pub(super) fn error_at_key(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.context.report(self.context.source.diagnostic(self.key.clone(), message, hint));
-    }
-
-    /// Reports that it is not `expected`, such as `a string`.
-    pub(super) fn wrong_type<T>(&self, expected: &str, hint: &str) -> Option<T> {
-        let found = describe(self.get());
-        self.error(format!("`{}` is {found}, and should be {expected}", self.path), hint);
-        None
-    }
-
-    /// Any string, an empty one too.
-    pub(super) fn text(&self) -> Option<&'a str> {
-        match self.get() {
-            DeValue::String(text) => Some(text),
-            _ => self.wrong_type("a string", ""),
-        }
-    }
-
-    pub(super) fn string(&self) -> Option<String> {
-        let text = self.text()?;
-        if text.trim().is_empty() {
-            self.error(format!("`{}` is empty", self.path), "");
-            return None;
-        }
-        Some(text.to_owned())
-    }
-
-    pub(super) fn boolean(&self) -> Option<bool> {
-        match self.get() {
-            DeValue::Boolean(value) => Some(*value),
-            _ => self.wrong_type("true or false", ""),
-        }
-    }
-
-    /// A whole number from 0.
-    pub(super) fn count(&self) -> Option<u32> {
-        match self.get() {
-            DeValue::Integer(number) => match u32::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => Some(number),
-                Err(_) => {
-                    self.error(format!("`{}` is a whole number from 0 to {}", self.path, u32::MAX), "");
-                    None
-                }
-            },
-            _ => self.wrong_type("a whole number", ""),
-        }
-    }
-
-    /// A string that a type's grammar takes; the type's error is the message.
-    pub(super) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Option<T> {
-        self.check(|text| text.parse::<T>().map_err(|error| error.to_string()))
-    }
-
-    /// A string that `check` takes, its error being the rule that the string breaks.
-    pub(super) fn check<T, E: std::fmt::Display>(&self, check: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        let text = self.text()?;
-        match check(text) {
-            Ok(value) => Some(value),
-            Err(rule) => {
-                self.error(format!("`{}` is not a valid `{}`", text.escape_debug(), self.last_key()), rule.to_string());
-                None
-            }
-        }
-    }
-
-    /// One of a few words.
-    pub(super) fn one_of<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
-        let text = self.text()?;
-        let found = words.iter().find(|(word, _)| *word == text);
-        if found.is_none() {
-            let hint = suggestion(text, words.iter().map(|(word, _)| *word), "the choices");
-            self.error(format!("`{}` is not a valid `{}`", text.escape_debug(), self.last_key()), hint);
-        }
-        found.map(|(_, value)| *value)
-    }
-
-    /// `"15m"`, `"90s"`, `"1h30m"`; longer than zero.
-    pub(super) fn duration(&self) -> Option<Duration> {
-        match self.get() {
-            DeValue::Integer(number) => {
-                let hint = format!("write the unit: \"{number}s\" for seconds, \"{number}m\" for minutes");
-                self.wrong_type("a duration", &hint)
-            }
-            DeValue::String(_) => self.check(duration::parse),
-            _ => self.wrong_type("a duration", "such as \"15m\", \"90s\" or \"1h30m\""),
-        }
-    }
-
-    pub(super) fn table(&self) -> Option<Table<'a>> {
-        match self.get() {
-            DeValue::Table(entries) => Some(Table::new(self.context, self.path.clone(), self.table_span(), entries)),
-            _ => self.wrong_type("a table", ""),
-        }
-    }
-
-    /// A table that exists only through its children's headers or dotted keys has its key's span.
-    fn table_span(&self) -> Range<usize> {
-        if self.value.span().is_empty() { self.key.clone() } else { self.value.span() }
-    }
-
-    /// The elements of an array.
-    pub(super) fn items(&self) -> Option<Vec<Value<'a>>> {
-        let DeValue::Array(items) = self.get() else {
-            let hint = match self.get() {
-                DeValue::String(text) => format!("write `[\"{}\"]`", text.escape_debug()),
-                _ => String::new(),
-            };
-            return self.wrong_type("an array", &hint);
-        };
-        let item = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Value {
-            context: self.context,
-            path: format!("{}[{index}]", self.path),
-            key: value.span(),
-            value,
-        };
-        Some(items.iter().enumerate().map(item).collect())
-    }
-
-    /// An array whose elements `read` understands; faults in several elements are all reported.
-    pub(super) fn list<T>(&self, read: impl Fn(&Value<'a>) -> Option<T>) -> Option<Vec<T>> {
-        let read: Vec<Option<T>> = self.items()?.iter().map(read).collect();
-        read.into_iter().collect()
-    }
-
-    pub(super) fn strings(&self) -> Option<Vec<String>> {
-        self.list(|item| item.text().map(str::to_owned))
-    }
-
-    /// A table whose values `read` understands, by key; `read` is given key and value.
-    pub(super) fn map<T>(&self, read: impl Fn(&str, &Value<'a>) -> Option<T>) -> Option<BTreeMap<String, T>> {
-        let values = self.table()?.values();
-        let read: Vec<Option<_>> = values.into_iter().map(|(key, value)| Some((read(&key, &value)?, key))).collect();
-        read.into_iter().map(|pair| pair.map(|(value, key)| (key, value))).collect()
-    }
-
-    pub(super) fn string_map(&self) -> Option<BTreeMap<String, String>> {
-        self.map(|_, value| value.text().map(str::to_owned))
-    }
-
-    fn last_key(&self) -> &str {
-        self.path.rsplit('.').next().unwrap_or(&self.path)
-    }
-}
-
-fn describe(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "an integer",
-        DeValue::Float(_) => "a float",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
+        unknown.is_empty() && self.missing.is_empty()
     }
 }
 

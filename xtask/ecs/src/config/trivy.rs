@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::diagnostic::suggestion;
 use super::origin::Effective;
-use super::table::Value;
+use super::value::Value;
 use crate::tools::{PLATFORMS, TRIVY_URL, TrivyPin, is_malicious};
 
 pub(super) fn read(value: &Value<'_>) -> Option<TrivyPin> {

@@ -5,7 +5,8 @@ use serde_json::{Value as Json, json};
 use super::diagnostic::suggestion;
 use super::images::is_variable;
 use super::origin::Effective;
-use super::table::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use crate::workflows::{Ci, Pin, SlackSecret, Workflows};
 
 pub(super) fn read(table: &mut Table<'_>) -> Workflows {
@@ -75,7 +76,7 @@ fn variable(name: &str, value: &Value<'_>) -> Option<String> {
 }
 
 fn is_secret(text: &str) -> Result<String, String> {
-    is_variable(text).map_err(|rule| rule.to_string())?;
+    is_variable(text).map_err(str::to_owned)?;
     if text.to_ascii_uppercase().starts_with("GITHUB_") {
         return Err("GitHub keeps names that begin with GITHUB_ for itself".to_owned());
     }

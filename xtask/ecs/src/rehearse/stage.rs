@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use xtask_sandbox::Sandbox;
+use xtask_sandbox::{Clock, Options, Sandbox};
 
 use crate::config::{Builder, Config, Dockerfile, Package, Service, TaskDefinitionSource};
 use crate::event::Events;
@@ -11,11 +11,14 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::release::engine::Engine;
 
-/// The configuration with the sandbox's account, region and registry; deadlines shrink as its clock is faster.
+/// A sandbox of the configuration's account and region.
+pub fn options(config: &Config, clock: Clock) -> Options {
+    Options { account: config.account.clone(), region: config.region.clone(), clock, ..Options::default() }
+}
+
+/// The configuration with the sandbox's registry; deadlines shrink as its clock is faster.
 pub fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Config {
     let mut config = config.clone();
-    config.account = sandbox.account().to_owned();
-    config.region = sandbox.region().to_owned();
     config.registry = sandbox.registry();
     for image in config.images.values_mut() {
         image.reference.registry = sandbox.registry();
@@ -94,7 +97,7 @@ pub fn without_engine(mut config: Config, events: &Events, interrupt: &Interrupt
                 image.name,
                 dockerfile.file.strip_prefix(&config.root).unwrap_or(&dockerfile.file).display()
             ));
-            image.builder = Builder::Package(Package::of(&dockerfile.binaries[0], &dockerfile.platform));
+            image.builder = Builder::Package(Package::new(&dockerfile.binaries[0], &dockerfile.platform));
         }
     }
     config

@@ -9,38 +9,18 @@ use serde_json::{Value, json};
 use super::dockerfile;
 use super::engine::Engine;
 use crate::binary;
-use crate::config::{Builder, Config, Dockerfile, Image};
+use crate::commit::Commit;
+use crate::config::{Builder, Config, Dockerfile, Image, Package};
 use crate::event::{Event, Events, Layer, Place};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::oci;
 use crate::oci::layout::{Layout, Manifest};
-use crate::process::{self, Tool, ToolError};
+use crate::oci::registry::Registry;
+use crate::process::{Tool, ToolError, quote};
 
 /// Long enough for a cold build of a large workspace; a build that hangs ends at last.
 const TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
-
-/// The commit that is built.
-#[derive(Clone, Debug, Default)]
-pub struct Commit {
-    /// Forty hexadecimal digits; empty outside a repository.
-    pub hash: String,
-    /// Seconds since the Unix epoch: the commit's time, or SOURCE_DATE_EPOCH, or 0.
-    pub epoch: u64,
-}
-
-impl Commit {
-    /// The workspace's HEAD. SOURCE_DATE_EPOCH in the environment wins over the commit's time.
-    /// Source: reproducible-builds.org, SOURCE_DATE_EPOCH specification.
-    pub fn of(root: &Path) -> Self {
-        let git = |args: &[&str]| process::ask(root, "git", args);
-        let set = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|value| value.parse().ok());
-        let committed = || git(&["log", "-1", "--format=%ct"])?.parse().ok();
-        Self {
-            hash: git(&["rev-parse", "--verify", "--quiet", "HEAD"]).unwrap_or_default(),
-            epoch: set.or_else(committed).unwrap_or_default(),
-        }
-    }
-}
 
 /// A complete layout. Its folder is `FOLDER/layout`.
 #[derive(Debug)]
@@ -132,7 +112,7 @@ fn buildx(
     if ended.status.success() {
         return Ok(());
     }
-    let tail = process::quote(&ended.tail);
+    let tail = quote(&ended.tail);
     let fix = if tail.contains("no space left on device") {
         "the disk is full: free some space (`docker buildx prune`, `cargo clean`), nothing else is to be cleaned up"
     } else {
@@ -150,7 +130,7 @@ fn buildx(
 /// Source: docs.docker.com, Bake file reference; BuildKit, exporter/containerimage/exptypes/keys.go.
 fn bake(dockerfile: &Dockerfile, contexts: &BTreeMap<String, String>, commit: &Commit, dest: &Path) -> Value {
     let mut args = dockerfile.args.clone();
-    args.insert("SOURCE_DATE_EPOCH".to_owned(), commit.epoch.to_string());
+    args.insert("SOURCE_DATE_EPOCH".to_owned(), commit.time.to_string());
     let secrets: Vec<String> =
         dockerfile.secrets.iter().map(|(id, variable)| format!("type=env,id={id},env={variable}")).collect();
     let output = format!(
@@ -183,36 +163,58 @@ fn compile(
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<PathBuf> {
-    let folder = config.target.join("xtask/binaries").join(&image.name);
-    remove(&folder)?;
+    let mut request = compilation(config, image, commit);
+    remove(&request.out_dir)?;
     for package in &dockerfile.binaries {
-        let request = binary::Request {
-            image: image.name.clone(),
-            root: config.root.clone(),
-            package: package.clone(),
-            bin: None,
-            platform: dockerfile.platform.clone(),
-            target: None,
-            profile: "release".to_owned(),
-            target_dir: config.target.join("xtask/build"),
-            out_dir: folder.clone(),
-            source_date_epoch: commit.epoch,
-        };
+        request.package.clone_from(package);
         binary::build(&request, events, interrupt)?;
     }
-    Ok(folder)
+    Ok(request.out_dir)
 }
 
 fn native(
-    _config: &Config,
-    _image: &Image,
-    _package: &crate::config::Package,
-    _commit: &Commit,
-    _dest: &Path,
-    _events: &Events,
-    _interrupt: &Interrupt,
+    config: &Config,
+    image: &Image,
+    package: &Package,
+    commit: &Commit,
+    dest: &Path,
+    events: &Events,
+    interrupt: &Interrupt,
 ) -> Result<()> {
-    Err(Failure::world("the native builder is not in this version"))
+    let request = binary::Request {
+        package: package.package.clone(),
+        bin: package.bin.clone(),
+        target: package.target.clone(),
+        profile: package.profile.clone(),
+        ..compilation(config, image, commit)
+    };
+    let binary = binary::build(&request, events, interrupt)?;
+    let request = oci::image::Request {
+        image: &image.name,
+        package,
+        binary: &binary,
+        commit,
+        root: &config.root,
+        cache: config.target.join("xtask/cache"),
+        registry: &|host| Registry::new(host, None),
+    };
+    oci::image::build(&request, dest, events, interrupt)?;
+    Ok(())
+}
+
+fn compilation(config: &Config, image: &Image, commit: &Commit) -> binary::Request {
+    binary::Request {
+        image: image.name.clone(),
+        root: config.root.clone(),
+        package: String::new(),
+        bin: None,
+        platform: image.platform().to_owned(),
+        target: None,
+        profile: "release".to_owned(),
+        target_dir: config.target.join("xtask/build"),
+        out_dir: config.target.join("xtask/binaries").join(&image.name),
+        source_date_epoch: commit.time,
+    }
 }
 
 fn report_unpinned(config: &Config, dockerfile: &Dockerfile, events: &Events) {
@@ -270,7 +272,7 @@ mod tests {
             binaries: Vec::new(),
         };
         let contexts = BTreeMap::from([("base".to_owned(), "oci-layout:///w/base".to_owned())]);
-        let commit = Commit { hash: String::new(), epoch: 7 };
+        let commit = Commit { time: 7, ..Commit::default() };
         let bake = bake(&dockerfile, &contexts, &commit, Path::new("/w/target/layout"));
         assert_eq!(
             bake["target"]["image"],

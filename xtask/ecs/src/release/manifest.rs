@@ -5,21 +5,22 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::Released;
-use super::build::Commit;
+use crate::commit::Commit;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
-    commit: &'a str,
+    /// Absent outside a repository.
+    commit: Option<&'a str>,
     images: &'a [Released],
 }
 
 /// Writes `target/xtask/release.json`, whole or not at all, and says where.
 pub fn write(config: &Config, commit: &Commit, images: &[Released]) -> Result<PathBuf> {
     let path = config.target.join("xtask/release.json");
-    let document = Document { version: 1, commit: &commit.hash, images };
+    let document = Document { version: 1, commit: commit.revision.as_deref(), images };
     let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::World(error.into()))?;
     let written = std::fs::create_dir_all(config.target.join("xtask")).and_then(|()| {
         let partial = path.with_extension("json.partial");

@@ -1,11 +1,12 @@
 //! The upload beside the scan, and the tag after both.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::build::Built;
 use super::scan::{self, Passed, Scanner, Summary, Verdict};
 use crate::aws::ecr::{Ecr, Put};
+use crate::commit::timestamp;
 use crate::config::{Config, Image};
 use crate::event::{Event, Events, Step};
 use crate::failure::{Failure, Result};
@@ -144,35 +145,6 @@ impl Credentials for EcrToken {
 
 /// The day, `YYYY-MM-DD`, UTC.
 fn today() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    date(since.as_secs() / 86_400)
-}
-
-/// The civil date of a day since 1970-01-01.
-/// Source: Howard Hinnant, chrono-Compatible Low-Level Date Algorithms, `civil_from_days`.
-fn date(days: u64) -> String {
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_become_dates() {
-        for (days, expected) in
-            [(0, "1970-01-01"), (11_016, "2000-02-29"), (20_780, "2026-11-23"), (20_818, "2026-12-31")]
-        {
-            assert_eq!(date(days), expected);
-        }
-    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    timestamp(since.as_secs())[..10].to_owned()
 }

@@ -1,0 +1,153 @@
+//! Task definitions: registering, describing, deregistering.
+
+use serde_json::{Value, json};
+
+use super::json::{client, list, page, required, seconds, short, text, texts};
+use super::{Caller, Ecs, normal, rule};
+use crate::clock::Instant;
+use crate::protocol::{ApiError, ApiResult};
+
+/// One revision of a task definition.
+#[derive(Debug)]
+pub(super) struct Definition {
+    pub(super) family: String,
+    pub(super) revision: u64,
+    /// The registered members, as ECS fills them in.
+    pub(super) document: Value,
+    pub(super) active: bool,
+    registered_at: Instant,
+    deregistered_at: Option<Instant>,
+    registered_by: String,
+}
+
+impl Definition {
+    /// The containers, in the order they were registered.
+    pub(super) fn containers(&self) -> &[Value] {
+        list(&self.document, "containerDefinitions")
+    }
+
+    /// The container of this name.
+    pub(super) fn container(&self, name: &str) -> Option<&Value> {
+        self.containers().iter().find(|container| text(container, "name") == Some(name))
+    }
+
+    /// Whether its tasks have a network interface of their own.
+    pub(super) fn is_awsvpc(&self) -> bool {
+        text(&self.document, "networkMode") == Some("awsvpc")
+    }
+}
+
+impl Ecs {
+    pub(super) fn register_task_definition(&mut self, input: &Value, caller: &Caller, now: Instant) -> ApiResult {
+        rule::check(input)?;
+        let family = required(input, "family")?.to_owned();
+        let mut document = normal::fill(input);
+        let tags = document.as_object_mut().and_then(|members| members.shift_remove("tags"));
+        let revision = self.families.get(&family).map_or(0, |all| all.len() as u64) + 1;
+        if let Some(Value::Array(tags)) = tags.clone() {
+            self.tags.insert(self.arn(&format!("task-definition/{family}:{revision}")), tags);
+        }
+        let definition = Definition {
+            family: family.clone(),
+            revision,
+            document,
+            active: true,
+            registered_at: now,
+            deregistered_at: None,
+            registered_by: caller.arn.clone(),
+        };
+        let mut answer = json!({ "taskDefinition": self.definition_answer(&definition) });
+        if let Some(tags) = tags {
+            answer["tags"] = tags;
+        }
+        self.families.entry(family).or_default().push(definition);
+        Ok(answer)
+    }
+
+    pub(super) fn describe_task_definition(&self, input: &Value) -> ApiResult {
+        let definition = self
+            .definition(required(input, "taskDefinition")?)
+            .ok_or_else(|| client("Unable to describe task definition."))?;
+        let mut answer = json!({ "taskDefinition": self.definition_answer(definition) });
+        if texts(input, "include").contains(&"TAGS") {
+            answer["tags"] = json!(self.tags.get(&self.definition_arn(definition)).cloned().unwrap_or_default());
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn deregister_task_definition(&mut self, input: &Value, now: Instant) -> ApiResult {
+        let name = short(required(input, "taskDefinition")?);
+        let Some((family, revision)) = name.split_once(':') else {
+            return Err(client("Missing revision in task definition."));
+        };
+        let found = revision.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        let definition = self
+            .families
+            .get_mut(family)
+            .and_then(|all| all.get_mut(found?))
+            .ok_or_else(|| client("The specified task definition does not exist."))?;
+        definition.active = false;
+        definition.deregistered_at.get_or_insert(now);
+        let (family, revision) = (definition.family.clone(), definition.revision);
+        let answer = self.definition(&format!("{family}:{revision}")).map(|it| self.definition_answer(it));
+        Ok(json!({ "taskDefinition": answer }))
+    }
+
+    pub(super) fn list_task_definitions(&self, input: &Value) -> ApiResult {
+        let inactive = text(input, "status") == Some("INACTIVE");
+        let family = text(input, "familyPrefix");
+        let mut arns: Vec<Value> = self
+            .families
+            .values()
+            .flatten()
+            .filter(|it| it.active != inactive && family.is_none_or(|family| it.family == family))
+            .map(|it| json!(self.definition_arn(it)))
+            .collect();
+        if text(input, "sort") == Some("DESC") {
+            arns.reverse();
+        }
+        page(input, "taskDefinitionArns", arns, 100)
+    }
+
+    /// The revision that a family, `family:revision` or an ARN means. A bare family is its newest active revision.
+    pub(super) fn definition(&self, name: &str) -> Option<&Definition> {
+        if name.starts_with("arn:") && !name.starts_with(&self.arn("task-definition/")) {
+            return None;
+        }
+        match short(name).split_once(':') {
+            None => self.families.get(short(name))?.iter().rev().find(|it| it.active),
+            Some((family, revision)) => {
+                let place = revision.parse::<usize>().ok()?.checked_sub(1)?;
+                self.families.get(family)?.get(place)
+            }
+        }
+    }
+
+    /// The active revision that a service or RunTask names.
+    pub(super) fn usable_definition(&self, name: &str) -> Result<&Definition, ApiError> {
+        let definition = self.definition(name).ok_or_else(|| client("TaskDefinition not found."))?;
+        if definition.active { Ok(definition) } else { Err(client("TaskDefinition is inactive")) }
+    }
+
+    pub(super) fn definition_arn(&self, definition: &Definition) -> String {
+        self.arn(&format!("task-definition/{}:{}", definition.family, definition.revision))
+    }
+
+    /// The document as DescribeTaskDefinition shows it: with the read-only members among the registered ones.
+    fn definition_answer(&self, definition: &Definition) -> Value {
+        let mut answer = definition.document.clone();
+        if let Some(members) = answer.as_object_mut() {
+            members.shift_insert(0, "taskDefinitionArn".to_owned(), json!(self.definition_arn(definition)));
+            members.insert("revision".to_owned(), json!(definition.revision));
+            members.insert("status".to_owned(), json!(if definition.active { "ACTIVE" } else { "INACTIVE" }));
+            members.insert("requiresAttributes".to_owned(), normal::attributes(&definition.document));
+            members.insert("compatibilities".to_owned(), normal::compatibilities(&definition.document));
+            members.insert("registeredAt".to_owned(), seconds(definition.registered_at));
+            if let Some(at) = definition.deregistered_at {
+                members.insert("deregisteredAt".to_owned(), seconds(at));
+            }
+            members.insert("registeredBy".to_owned(), json!(definition.registered_by));
+        }
+        answer
+    }
+}

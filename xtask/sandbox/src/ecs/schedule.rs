@@ -1,0 +1,240 @@
+//! The service scheduler: how many tasks of which deployment, within the bounds of the deployment configuration.
+
+use super::Ecs;
+use super::life::Order;
+use super::service::{Key, Service, State, Status};
+use super::task::{Health, Phase, Placement, Target, Task, after};
+use super::timing;
+use crate::clock::Instant;
+
+/// The tasks of a service that are to run, by what the scheduler may do with them. Numbers, oldest first.
+#[derive(Default)]
+struct Census {
+    /// Of the PRIMARY, healthy.
+    healthy: Vec<u64>,
+    /// Of the PRIMARY, not healthy yet.
+    coming: Vec<u64>,
+    /// Of other deployments, healthy.
+    old: Vec<u64>,
+    /// Of other deployments, not healthy.
+    useless: Vec<u64>,
+    /// Of other deployments, on their way to STOPPED.
+    leaving: usize,
+}
+
+impl Ecs {
+    /// The scheduler looks at a service.
+    pub(super) fn look(&mut self, key: &Key, at: Instant) {
+        let Some(mut service) = self.services.remove(key) else { return };
+        service.look_at = None;
+        match service.status {
+            Status::Active => {
+                self.judge(&mut service, at);
+                self.balance(&mut service, at);
+                self.settle(&mut service, at);
+            }
+            Status::Draining => self.drain(&mut service, at),
+            Status::Inactive => {}
+        }
+        self.forget(&mut service);
+        self.services.insert(key.clone(), service);
+    }
+
+    fn own<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = (u64, &'a Task)> {
+        let own = |task: &Task| task.placement.as_ref().is_some_and(|it| it.key == service.key);
+        self.tasks.iter().filter(move |(_, task)| own(task)).map(|(number, task)| (*number, task))
+    }
+
+    fn census(&self, service: &Service) -> Census {
+        let mut census = Census::default();
+        let primary = service.deployments.first().map(|it| it.id.as_str());
+        for (number, task) in self.own(service).filter(|(_, task)| task.phase != Phase::Stopped) {
+            let is_primary = task.started_by.as_deref() == primary;
+            match (task.is_wanted(), is_primary, task.is_healthy()) {
+                (true, true, true) => census.healthy.push(number),
+                (true, true, false) => census.coming.push(number),
+                (true, false, true) => census.old.push(number),
+                (true, false, false) => census.useless.push(number),
+                (false, false, _) => census.leaving += 1,
+                (false, true, _) => {}
+            }
+        }
+        census
+    }
+
+    /// Stops what is too much and starts what is missing, as far as the bounds allow.
+    fn balance(&mut self, service: &mut Service, at: Instant) {
+        let Some(primary) = service.deployments.first().cloned() else { return };
+        // A failed deployment launches nothing, and what still serves is left alone.
+        if primary.state == State::Failed {
+            return;
+        }
+        let (lower, upper) = service.bounds();
+        let census = self.census(service);
+        let (starting, running): (Vec<u64>, Vec<u64>) =
+            census.useless.iter().partition(|number| self.tasks[*number].phase < Phase::Running);
+        self.stop_pending(service, &starting, &primary.id, at);
+        self.stop_running(service, &running, &primary.id, at);
+
+        let present = (census.healthy.len() + census.coming.len()) as u64;
+        let mut room = upper.saturating_sub(present + census.old.len() as u64);
+        let held = primary.start_after.is_some_and(|after| after > at);
+        let wanted = if held { 0 } else { service.desired.saturating_sub(present) };
+
+        // Old tasks go as new ones become healthy, or earlier to make room, and never below the lower bound.
+        let all_healthy = (census.healthy.len() + census.old.len()) as u64;
+        let spare = all_healthy.saturating_sub(lower);
+        let surplus = all_healthy.saturating_sub(service.desired).max(wanted.saturating_sub(room));
+        let stops = surplus.min(spare).min(census.old.len() as u64);
+        self.stop_running(service, first(&census.old, stops), &primary.id, at);
+        room += stops;
+
+        // Scaled in: those that do not serve yet go first, then the oldest.
+        let excess = present.saturating_sub(service.desired);
+        let coming = first(&census.coming, excess);
+        let (starting, unready): (Vec<u64>, Vec<u64>) =
+            coming.iter().partition(|number| self.tasks[*number].phase < Phase::Running);
+        self.stop_pending(service, &starting, &primary.id, at);
+        self.stop_running(service, &unready, &primary.id, at);
+        let rest = excess - coming.len() as u64;
+        self.stop_running(service, first(&census.healthy, rest), &primary.id, at);
+
+        let starts = wanted.min(room);
+        if starts > 0 {
+            self.start(service, starts, at);
+        } else if wanted > 0 && stops == 0 && census.leaving == 0 && census.coming.is_empty() {
+            service.tell_once(
+                "was unable to stop or start tasks during a deployment because of the service deployment configuration. \
+                 Update the minimumHealthyPercent or maximumPercent value and try again.",
+                at,
+            );
+        }
+        if let Some(later) = primary.start_after.filter(|_| held) {
+            service.look_by(later);
+        }
+    }
+
+    fn start(&mut self, service: &mut Service, count: u64, at: Instant) {
+        let primary = service.deployments[0].clone();
+        let revision = &service.revisions[primary.revision];
+        let definition = revision.given["taskDefinition"].as_str().unwrap_or_default().to_owned();
+        let mut constant = super::run::constant(&revision.given, &service.given);
+        if service.given["propagateTags"] == "SERVICE" {
+            let tags = self.tags.get(&service.arn).cloned().unwrap_or_default();
+            constant["tags"] = serde_json::Value::Array(tags);
+        }
+        let target = service.target(primary.revision);
+        let grace = service.given.get("healthCheckGracePeriodSeconds").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let mut names = Vec::new();
+        for _ in 0..count {
+            let number = self.start_task(
+                Order {
+                    cluster: service.key.cluster.clone(),
+                    definition: definition.clone(),
+                    placement: Some(Placement {
+                        key: service.key.clone(),
+                        deployment: primary.id.clone(),
+                        revision: primary.revision,
+                    }),
+                    started_by: Some(primary.id.clone()),
+                    group: format!("service:{}", service.key.name),
+                    constant: constant.clone(),
+                    target: target.clone().map(|(group, port)| Target { group, port, health: Health::Unknown }),
+                    grace: grace * 1000,
+                },
+                at,
+            );
+            names.extend(number.map(|number| format!("(task {})", self.tasks[&number].id)));
+        }
+        service.tell(&format!("has started {} tasks: {}.", names.len(), names.join(" ")), at);
+    }
+
+    /// Stops RUNNING tasks, and says so.
+    fn stop_running(&mut self, service: &mut Service, numbers: &[u64], by: &str, at: Instant) {
+        if numbers.is_empty() {
+            return;
+        }
+        let mut names = Vec::new();
+        let mut targets: Vec<String> = Vec::new();
+        for number in numbers {
+            let Some(task) = self.tasks.get_mut(number) else { continue };
+            names.push(format!("(task {})", task.id));
+            targets.extend(task.target.as_ref().map(|target| target.group.clone()));
+            task.stop("ServiceSchedulerInitiated", format!("Scaling activity initiated by (deployment {by})"), at);
+        }
+        if let Some(group) = targets.first() {
+            service.tell(&format!("deregistered {} targets in (target-group {group})", targets.len()), at);
+            service.tell(&format!("has begun draining connections on {} tasks.", targets.len()), at);
+        }
+        service.tell(&format!("has stopped {} running tasks: {}.", names.len(), names.join(" ")), at);
+    }
+
+    /// Stops tasks that are not RUNNING yet, and says so.
+    pub(super) fn stop_pending(&mut self, service: &mut Service, numbers: &[u64], by: &str, at: Instant) {
+        if numbers.is_empty() {
+            return;
+        }
+        for number in numbers {
+            let Some(task) = self.tasks.get_mut(number) else { continue };
+            task.stop("ServiceSchedulerInitiated", format!("Scaling activity initiated by (deployment {by})"), at);
+        }
+        service.tell(&format!("stopped {} pending tasks.", numbers.len()), at);
+    }
+
+    /// Whether the service is where it is to be, and for how long.
+    fn settle(&mut self, service: &mut Service, at: Instant) {
+        let census = self.census(service);
+        let desired = service.desired;
+        let here = census.healthy.len() as u64 == desired
+            && census.coming.is_empty()
+            && census.old.is_empty()
+            && census.useless.is_empty()
+            && census.leaving == 0;
+        let Some(primary) = service.deployments.first_mut().filter(|it| it.state != State::Failed) else { return };
+        if !here {
+            primary.steady_since = None;
+            primary.announced = false;
+            return;
+        }
+        let since = *primary.steady_since.get_or_insert(at);
+        // Nothing can become unstable where nothing runs.
+        let until = if desired == 0 { at } else { after(since, timing::STEADY) };
+        if until > at {
+            return service.look_by(until);
+        }
+        if !primary.announced {
+            primary.announced = true;
+            service.complete(at);
+            service.tell("has reached a steady state.", at);
+        }
+    }
+
+    fn drain(&mut self, service: &mut Service, at: Instant) {
+        let wanted: Vec<u64> =
+            self.own(service).filter(|(_, task)| task.is_wanted()).map(|(number, _)| number).collect();
+        let by = service.deployments.first().map(|it| it.id.clone()).unwrap_or_default();
+        let (starting, running): (Vec<u64>, Vec<u64>) =
+            wanted.iter().partition(|number| self.tasks[*number].phase < Phase::Running);
+        self.stop_pending(service, &starting, &by, at);
+        self.stop_running(service, &running, &by, at);
+        if self.own(service).all(|(_, task)| task.phase == Phase::Stopped) {
+            service.status = Status::Inactive;
+            service.deployments.clear();
+        }
+    }
+
+    /// A deployment that is not PRIMARY and has no task left is no longer shown.
+    fn forget(&mut self, service: &mut Service) {
+        let alive: Vec<String> = self
+            .own(service)
+            .filter(|(_, task)| task.phase != Phase::Stopped)
+            .filter_map(|(_, task)| task.started_by.clone())
+            .collect();
+        let mut first = true;
+        service.deployments.retain(|it| std::mem::take(&mut first) || alive.contains(&it.id));
+    }
+}
+
+fn first(numbers: &[u64], count: u64) -> &[u64] {
+    &numbers[..numbers.len().min(usize::try_from(count).unwrap_or(usize::MAX))]
+}

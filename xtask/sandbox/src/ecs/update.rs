@@ -1,0 +1,325 @@
+//! Creating, updating and deleting services: what is refused, and what makes a new deployment.
+
+use serde_json::{Map, Value, json};
+
+use super::cluster::is_name;
+use super::definition::Definition;
+use super::json::{invalid, list, required, seconds, short, text};
+use super::revision::{FROZEN, Revision};
+use super::rollout::{Progress, Rollout};
+use super::service::{Key, Service, Status};
+use super::task::{Phase, after};
+use super::{Caller, Ecs, timing};
+use crate::clock::Instant;
+use crate::protocol::{ApiError, ApiResult};
+
+impl Ecs {
+    pub(super) fn create_service(&mut self, input: &Value, caller: &Caller, now: Instant) -> ApiResult {
+        let cluster = self.cluster_of(input)?;
+        let name = required(input, "serviceName")?.to_owned();
+        if !is_name(&name) {
+            return Err(invalid("Invalid identifier: The service name must match the pattern [a-zA-Z0-9\\-_]{1,255}."));
+        }
+        let key = Key { cluster: cluster.clone(), name: name.clone() };
+        if let Some(old) = self.services.get(&key) {
+            let same = text(input, "clientToken").is_some_and(|token| old.token.as_deref() == Some(token));
+            match old.status {
+                Status::Active if same => return Ok(json!({ "service": self.service_answer(old, false) })),
+                Status::Active => return Err(invalid("Creation of service was not idempotent.")),
+                Status::Draining => {
+                    return Err(invalid("Unable to Start a service that is still Draining."));
+                }
+                Status::Inactive => {}
+            }
+        }
+        let mut given = input.clone();
+        let desired = count(input)?.unwrap_or(1);
+        self.fill(&mut given, input, None)?;
+        let arn = self.arn(&format!("service/{cluster}/{name}"));
+        let tags = given.as_object_mut().and_then(|members| {
+            for member in ["cluster", "serviceName", "desiredCount"] {
+                members.shift_remove(member);
+            }
+            members.shift_remove("tags")
+        });
+        self.tags.remove(&arn);
+        if let Some(Value::Array(tags)) = tags {
+            self.tags.insert(arn.clone(), tags);
+        }
+        let mut service = Service::new(key.clone(), arn, given, desired, &caller.arn, now);
+        self.deploy(&mut service, now);
+        let answer = json!({ "service": self.service_answer(&service, false) });
+        self.services.insert(key, service);
+        Ok(answer)
+    }
+
+    pub(super) fn update_service(&mut self, input: &Value, now: Instant) -> ApiResult {
+        let key = self.service_of(input)?.key.clone();
+        let old = self.services[&key].clone();
+        if !old.is_active() {
+            return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
+        }
+        let mut given = old.given.clone();
+        self.fill(&mut given, input, Some(&old))?;
+        let desired = count(input)?;
+        let Some(mut service) = self.services.remove(&key) else {
+            return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
+        };
+        let forced = input.get("forceNewDeployment") == Some(&json!(true));
+        let worth_one = FROZEN.iter().any(|member| !same(given.get(*member), service.given.get(*member)));
+        service.given = given;
+        if let Some(desired) = desired {
+            service.desired = desired;
+        }
+        if forced || worth_one {
+            self.deploy(&mut service, now);
+        }
+        service.look_by(after(now, timing::SCHEDULER));
+        let answer = json!({ "service": self.service_answer(&service, false) });
+        self.services.insert(key, service);
+        Ok(answer)
+    }
+
+    pub(super) fn delete_service(&mut self, input: &Value, now: Instant) -> ApiResult {
+        let key = self.service_of(input)?.key.clone();
+        let Some(mut service) = self.services.remove(&key) else {
+            return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
+        };
+        let force = input.get("force") == Some(&json!(true));
+        let refused = !force && service.desired > 0 && service.is_active();
+        if service.is_active() && !refused {
+            service.status = Status::Draining;
+            service.desired = 0;
+            if let Some(current) = service.current_rollout() {
+                service.rollouts[current].finish(Progress::Stopped, Some("The service was deleted."), now);
+            }
+            service.look_by(after(now, timing::SCHEDULER));
+        }
+        let answer = json!({ "service": self.service_answer(&service, false) });
+        self.services.insert(key, service);
+        if refused {
+            return Err(invalid("The service cannot be stopped while it is scaled above 0."));
+        }
+        Ok(answer)
+    }
+
+    /// Puts an input's members into what is known of the service, with ECS's defaults, and checks the whole.
+    fn fill(&self, given: &mut Value, input: &Value, old: Option<&Service>) -> Result<(), ApiError> {
+        let name = match (text(input, "taskDefinition"), old) {
+            (Some(name), _) => Some(name),
+            (None, Some(old)) => {
+                // It may have been deregistered meanwhile; the service keeps it.
+                let arn = text(&old.given, "taskDefinition").unwrap_or_default();
+                let definition = self.definition(arn).ok_or_else(|| invalid("TaskDefinition not found."))?;
+                return self.fill_with(given, input, definition);
+            }
+            (None, None) => None,
+        };
+        let Some(name) = name else { return Err(invalid("TaskDefinition cannot be empty.")) };
+        self.fill_with(given, input, self.usable_definition(name)?)
+    }
+
+    fn fill_with(&self, given: &mut Value, input: &Value, definition: &Definition) -> Result<(), ApiError> {
+        let (Some(members), Some(new)) = (given.as_object_mut(), input.as_object()) else { return Ok(()) };
+        let mut configuration = members.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({}));
+        for (name, value) in new {
+            if name == "deploymentConfiguration" {
+                let (Some(known), Some(value)) = (configuration.as_object_mut(), value.as_object()) else { continue };
+                known.extend(value.iter().map(|(name, value)| (name.clone(), value.clone())));
+            } else if !["cluster", "service", "desiredCount", "forceNewDeployment"].contains(&name.as_str()) {
+                members.insert(name.clone(), value.clone());
+            }
+        }
+        fill_configuration(&mut configuration)?;
+        members.insert("deploymentConfiguration".to_owned(), configuration);
+        members.insert("taskDefinition".to_owned(), json!(self.definition_arn(definition)));
+        fill_members(members);
+        check(given, definition)
+    }
+
+    /// A new revision, a new PRIMARY and a new service deployment. What was under way is stopped.
+    fn deploy(&mut self, service: &mut Service, now: Instant) {
+        if let Some(current) = service.current_rollout() {
+            let reason = "Service deployment stopped because it was superseded by a new service deployment.";
+            service.rollouts[current].finish(Progress::Stopped, Some(reason), now);
+        }
+        let (cluster, name) = (service.key.cluster.clone(), service.key.name.clone());
+        let frozen: Map<String, Value> = FROZEN
+            .iter()
+            .filter_map(|member| Some(((*member).to_owned(), service.given.get(*member)?.clone())))
+            .collect();
+        let definition = text(&service.given, "taskDefinition").and_then(|arn| self.definition(arn));
+        let images = definition.map(Definition::containers).unwrap_or_default().iter();
+        let images = images.filter_map(|it| Some((text(it, "name")?.to_owned(), text(it, "image")?.to_owned(), None)));
+        let images = images.collect();
+        let number = self.long_number();
+        let revision = Revision {
+            arn: self.arn(&format!("service-revision/{cluster}/{name}/{number}")),
+            given: Value::Object(frozen),
+            created_at: now,
+            images,
+        };
+        let mut sources: Vec<usize> = self
+            .tasks
+            .values()
+            .filter(|task| task.is_wanted() && task.phase != Phase::Stopped)
+            .filter_map(|task| task.placement.as_ref().filter(|it| it.key == service.key))
+            .map(|placement| placement.revision)
+            .collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let target = service.revisions.len();
+        service.revisions.push(revision);
+        let id = &self.long_hex()[..22];
+        let rollout = Rollout {
+            arn: self.arn(&format!("service-deployment/{cluster}/{name}/{id}")),
+            progress: Progress::Pending,
+            reason: None,
+            sources,
+            target,
+            rollback: None,
+            configuration: service.given["deploymentConfiguration"].clone(),
+            breaker: service.breaker().0,
+            failures: 0,
+            threshold: service.threshold(),
+            tripped: false,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            stopped_at: None,
+            updated_at: now,
+        };
+        service.rollouts.push(rollout);
+        let rollout = service.rollouts.len() - 1;
+        self.open(service, target, rollout, false, now);
+        service.look_by(after(now, timing::SCHEDULER));
+    }
+
+    /// The service that an input's `service` means, in its `cluster`.
+    pub(super) fn service_of(&self, input: &Value) -> Result<&Service, ApiError> {
+        let cluster = self.cluster_of(input)?;
+        let name = short(required(input, "service")?).to_owned();
+        let lost = || ApiError::new("ServiceNotFoundException", "Service not found.");
+        self.services.get(&Key { cluster, name }).ok_or_else(lost)
+    }
+}
+
+fn count(input: &Value) -> Result<Option<u64>, ApiError> {
+    match input.get("desiredCount").map(Value::as_u64) {
+        None => Ok(None),
+        Some(Some(count)) => Ok(Some(count)),
+        Some(None) => Err(invalid("desiredCount must be greater than or equal to 0.")),
+    }
+}
+
+fn fill_configuration(configuration: &mut Value) -> Result<(), ApiError> {
+    let Some(members) = configuration.as_object_mut() else { return Ok(()) };
+    members.entry("maximumPercent").or_insert_with(|| json!(200));
+    members.entry("minimumHealthyPercent").or_insert_with(|| json!(100));
+    members.entry("deploymentCircuitBreaker").or_insert_with(|| json!({ "enable": false, "rollback": false }));
+    let (maximum, minimum) = (members["maximumPercent"].as_i64(), members["minimumHealthyPercent"].as_i64());
+    if minimum.is_none_or(|it| !(0..=100).contains(&it)) {
+        return Err(invalid("minimumHealthyPercent must be between 0 and 100."));
+    }
+    if maximum.is_none_or(|it| it < 100) {
+        return Err(invalid("maximumPercent must be greater than or equal to 100."));
+    }
+    if maximum == Some(100) && minimum == Some(100) {
+        return Err(invalid(
+            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
+        ));
+    }
+    let breaker = &members["deploymentCircuitBreaker"];
+    if breaker["rollback"] == json!(true) && breaker["enable"] != json!(true) {
+        return Err(invalid(
+            "Deployment circuit breaker rollback cannot be enabled when the circuit breaker is disabled.",
+        ));
+    }
+    Ok(())
+}
+
+fn fill_members(members: &mut Map<String, Value>) {
+    for member in ["loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"] {
+        members.entry(member).or_insert_with(|| json!([]));
+    }
+    if !members.contains_key("capacityProviderStrategy") {
+        members.entry("launchType").or_insert_with(|| json!("EC2"));
+    }
+    let fargate = members.get("launchType").is_some_and(|it| it == "FARGATE")
+        || members.get("capacityProviderStrategy").is_some();
+    if fargate {
+        members.entry("platformVersion").or_insert_with(|| json!("LATEST"));
+    }
+    if let Some(vpc) = members
+        .get_mut("networkConfiguration")
+        .and_then(|it| it.get_mut("awsvpcConfiguration"))
+        .and_then(Value::as_object_mut)
+    {
+        vpc.entry("securityGroups").or_insert_with(|| json!([]));
+        vpc.entry("assignPublicIp").or_insert_with(|| json!("DISABLED"));
+    }
+    for (member, default) in [
+        ("schedulingStrategy", json!("REPLICA")),
+        ("deploymentController", json!({ "type": "ECS" })),
+        ("enableECSManagedTags", json!(false)),
+        ("propagateTags", json!("NONE")),
+        ("enableExecuteCommand", json!(false)),
+    ] {
+        members.entry(member).or_insert(default);
+    }
+}
+
+/// What ECS refuses in a service as a whole.
+fn check(given: &Value, definition: &Definition) -> Result<(), ApiError> {
+    let strategy = !list(given, "capacityProviderStrategy").is_empty();
+    if strategy && given.get("launchType").is_some() {
+        return Err(invalid("Specifying both a launch type and capacity provider strategy is not supported."));
+    }
+    let fargate = text(given, "launchType") == Some("FARGATE");
+    if fargate
+        && !definition.document["requiresCompatibilities"].as_array().is_some_and(|it| it.contains(&json!("FARGATE")))
+    {
+        return Err(invalid("Task definition does not support launch_type FARGATE."));
+    }
+    let subnets = &given["networkConfiguration"]["awsvpcConfiguration"];
+    if definition.is_awsvpc() && subnets.is_null() {
+        return Err(invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."));
+    }
+    if !definition.is_awsvpc() && !subnets.is_null() {
+        return Err(invalid("Network Configuration is not valid for the given networkMode of this task definition."));
+    }
+    if !subnets.is_null() && list(subnets, "subnets").is_empty() {
+        return Err(invalid("subnets can not be empty."));
+    }
+    for balancer in list(given, "loadBalancers") {
+        let name = text(balancer, "containerName").unwrap_or_default();
+        let Some(container) = definition.container(name) else {
+            return Err(invalid(format!("The container {name} does not exist in the task definition.")));
+        };
+        let port = &balancer["containerPort"];
+        if !list(container, "portMappings").iter().any(|it| it["containerPort"] == *port) {
+            return Err(invalid(format!("The container {name} did not have a container port {port} defined.")));
+        }
+    }
+    let grace = given.get("healthCheckGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
+    if grace > 0
+        && list(given, "loadBalancers").is_empty()
+        && definition.containers().iter().all(|it| it.get("healthCheck").is_none())
+    {
+        return Err(invalid("Health check grace period is only valid for services configured to use load balancers"));
+    }
+    Ok(())
+}
+
+/// Whether two members mean the same: none, null and an empty list do.
+fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
+    let empty = |value: &&Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    a.filter(|it| !empty(it)) == b.filter(|it| !empty(it))
+}
+
+impl Service {
+    /// `createdAt` as answers have it.
+    pub(super) fn born(&self) -> Value {
+        seconds(self.created_at)
+    }
+}

@@ -1,0 +1,98 @@
+//! The faults that a rehearsal can ask for by name.
+
+use super::{Effect, Fault, Which};
+use crate::ecs::Tasks;
+
+/// Name and one line about it, in the order in which they are listed.
+pub const FAULTS: &[(&str, &str)] = &[
+    ("vulnerable", "the scan finds a vulnerability and refuses the image"),
+    ("crash-loop", "the new revision's container exits soon after it starts"),
+    ("missing-image", "the image is deleted from ECR between the update and the pull"),
+    ("unhealthy", "the new revision's health check never passes"),
+    ("superseded", "somebody else deploys the same service meanwhile"),
+    ("throttled", "AWS answers the first calls of several operations with ThrottlingException"),
+    ("lost-connection", "the upload of a blob is cut in the middle, once"),
+    ("tag-conflict", "another client puts the tag with other content just before this one"),
+    ("rollback-failed", "the new revision crashes and the old revision's image is gone"),
+    ("never-stable", "the tasks run, but the service never becomes stable"),
+];
+
+/// The faults behind a name of [`FAULTS`]; None for another name. `vulnerable` is the scanner's and has none here.
+pub fn fault_named(name: &str) -> Option<Vec<Fault>> {
+    let crash = || Effect::Behave(Tasks::Exits { code: 101, after_seconds: 2, container: None });
+    let faults = match name {
+        "vulnerable" => Vec::new(),
+        "crash-loop" => vec![every("ecs:RegisterTaskDefinition", crash())],
+        "missing-image" => vec![every("ecs:UpdateService", Effect::ForgetImages)],
+        "unhealthy" => vec![every("ecs:RegisterTaskDefinition", Effect::Behave(Tasks::Unhealthy))],
+        "superseded" => vec![nth(1, "ecs:UpdateService", Effect::Supersede { by: "somebody-else".to_owned() })],
+        "throttled" => throttled(),
+        "lost-connection" => vec![nth(1, "registry:PUT blob", cut())],
+        "tag-conflict" => {
+            ["ecr:PutImage", "registry:PUT manifest"].map(|call| every(call, Effect::ForeignTag)).to_vec()
+        }
+        "rollback-failed" => {
+            vec![every("ecs:RegisterTaskDefinition", crash()), every("ecs:UpdateService", Effect::ForgetPreviousImages)]
+        }
+        "never-stable" => vec![every("ecs:RegisterTaskDefinition", Effect::Behave(Tasks::NeverStable))],
+        _ => return None,
+    };
+    Some(faults)
+}
+
+fn every(call: &str, effect: Effect) -> Fault {
+    Fault { call: call.to_owned(), which: Which::Every, effect }
+}
+
+fn nth(nth: u32, call: &str, effect: Effect) -> Fault {
+    Fault { call: call.to_owned(), which: Which::Nth(nth), effect }
+}
+
+/// Half of a small layer has arrived by then, and a little of a large one.
+fn cut() -> Effect {
+    Effect::Cut { after_bytes: 1000 }
+}
+
+/// Two in a row are within what the SDK's standard retries forgive, and so is one 429 of the registry.
+fn throttled() -> Vec<Fault> {
+    let rate_exceeded = |code: &str, status| Effect::Error {
+        status,
+        code: code.to_owned(),
+        message: "Rate exceeded".to_owned(),
+        retry_after: None,
+    };
+    let calls = [
+        "ecr:BatchGetImage",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:PutImage",
+        "ecs:DescribeServices",
+        "ecs:RegisterTaskDefinition",
+        "ecs:UpdateService",
+        "ecs:DescribeServiceDeployments",
+    ];
+    let mut faults: Vec<Fault> = calls
+        .iter()
+        .map(|call| Fault {
+            call: (*call).to_owned(),
+            which: Which::First(2),
+            effect: rate_exceeded("ThrottlingException", 400),
+        })
+        .collect();
+    faults.push(nth(1, "registry:POST blob", rate_exceeded("TOOMANYREQUESTS", 429)));
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_fault_exists_and_no_other() {
+        for (name, line) in FAULTS {
+            assert!(fault_named(name).is_some(), "{name}");
+            assert!(!line.is_empty());
+        }
+        assert_eq!(fault_named("vulnerable"), Some(Vec::new()));
+        assert_eq!(fault_named("crash"), None);
+    }
+}

@@ -1,0 +1,88 @@
+//! The stage that every rehearsal needs.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::Sandbox;
+use crate::protocol::{ApiError, ApiResult};
+
+/// What a service runs before its first release: an image of another registry, which is taken to exist.
+const FIRST_IMAGE: &str = "public.ecr.aws/docker/library/httpd:2.4";
+
+/// More events than the start of a service has.
+const PATIENCE: usize = 10_000;
+
+impl Sandbox {
+    /// Makes what is not there yet: the repositories (with immutable tags), the clusters, and of each
+    /// `(cluster, service, task definition)` a service whose first revision is running. A container without an image, or
+    /// with one of this registry, first runs another registry's. Answers `{}`.
+    pub fn furnish(&self, repositories: &[&str], services: &[(&str, &str, Value)]) -> ApiResult {
+        for name in repositories {
+            let input = json!({"repositoryName": name, "imageTagMutability": "IMMUTABLE"});
+            match self.ecr("CreateRepository", input) {
+                Err(error) if error.code != "RepositoryAlreadyExistsException" => return Err(error),
+                _ => {}
+            }
+        }
+        for (cluster, service, task_definition) in services {
+            self.ecs("CreateCluster", json!({"clusterName": cluster}))?;
+            let registered = self.ecs("RegisterTaskDefinition", self.first(task_definition))?;
+            let revision = &registered["taskDefinition"];
+            let mut input = json!({
+                "cluster": cluster,
+                "serviceName": service,
+                "taskDefinition": revision["taskDefinitionArn"],
+                "desiredCount": 2,
+                "deploymentConfiguration": {
+                    "deploymentCircuitBreaker": {"enable": true, "rollback": true},
+                    "minimumHealthyPercent": 100,
+                    "maximumPercent": 200,
+                },
+            });
+            if revision["requiresCompatibilities"].as_array().is_some_and(|list| list.contains(&json!("FARGATE"))) {
+                input["launchType"] = json!("FARGATE");
+            }
+            if revision["networkMode"] == "awsvpc" {
+                input["networkConfiguration"] = json!({"awsvpcConfiguration": {
+                    "subnets": ["subnet-0123456789abcdef0"],
+                    "securityGroups": ["sg-0123456789abcdef0"],
+                    "assignPublicIp": "DISABLED",
+                }});
+            }
+            self.ecs("CreateService", input)?;
+            self.await_first_rollout(cluster, service)?;
+        }
+        Ok(json!({}))
+    }
+
+    fn first(&self, task_definition: &Value) -> Value {
+        let mut first = task_definition.clone();
+        let state = self.world.lock();
+        for container in first["containerDefinitions"].as_array_mut().into_iter().flatten() {
+            let elsewhere = container["image"].as_str().is_some_and(|image| state.ecr.own(image).is_none());
+            if !elsewhere {
+                container["image"] = json!(FIRST_IMAGE);
+            }
+        }
+        first
+    }
+
+    /// Skips from event to event until the service is where it should be.
+    fn await_first_rollout(&self, cluster: &str, service: &str) -> Result<(), ApiError> {
+        for _ in 0..PATIENCE {
+            let found = self.ecs("DescribeServices", json!({"cluster": cluster, "services": [service]}))?;
+            if found["services"][0]["deployments"][0]["rolloutState"] == "COMPLETED" {
+                return Ok(());
+            }
+            let due = self.world.lock().ecs.next_event();
+            let Some(due) = due else { break };
+            self.advance(Duration::from_millis(due.0.saturating_sub(self.now().0)));
+        }
+        Err(ApiError {
+            status: 500,
+            code: "ServerException",
+            message: format!("the first rollout of service {service} in cluster {cluster} did not complete"),
+        })
+    }
+}

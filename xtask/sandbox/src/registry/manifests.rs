@@ -1,0 +1,109 @@
+//! Manifests, in and out, and the lists of them.
+
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::{Exchange, Outcome, Refusal, Stop, empty, reply};
+use crate::ecr::manifest::OCI_INDEX;
+use crate::ecr::{Put, Repository, Wanted};
+use crate::server::{collect, full};
+
+/// Source: OCI distribution specification 1.1, section Pushing Manifests.
+const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
+
+/// GET and HEAD; of a HEAD the server sends no body.
+pub(super) fn get(exchange: &Exchange, name: &str, reference: &str) -> Outcome {
+    let state = exchange.world.lock();
+    let repository = state.ecr.repository(name)?;
+    let image = repository.resolve(wanted(reference)).and_then(|digest| repository.images.get_key_value(digest));
+    let Some((digest, image)) = image else {
+        return Err(Refusal::new(404, "MANIFEST_UNKNOWN", "Requested image not found").into());
+    };
+    reply(200)
+        .header("content-type", &image.media_type)
+        .header("content-length", image.manifest.len())
+        .header("docker-content-digest", digest)
+        .body(full(image.manifest.clone()))
+        .map_err(|_| Stop::Cut)
+}
+
+pub(super) async fn put(exchange: Exchange<'_>, name: &str, reference: &str, body: Incoming) -> Outcome {
+    let bytes = collect(body, LARGEST_MANIFEST).await?;
+    let manifest = bytes
+        .as_deref()
+        .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        .ok_or_else(|| Refusal::new(400, "MANIFEST_INVALID", "the manifest is no text of at most 4 MiB"))?;
+    let media_type = exchange.header("content-type").and_then(|text| text.split(';').next()).map(str::trim);
+    let (tag, digest) = match wanted(reference) {
+        Wanted::Tag(tag) => (Some(tag), None),
+        Wanted::Digest(digest) => (None, Some(digest)),
+    };
+    if tag.is_some_and(|tag| !crate::ecr::names::is_tag(tag)) {
+        return Err(Refusal::new(400, "TAG_INVALID", format!("'{reference}' is no tag")).into());
+    }
+    let mut state = exchange.world.lock();
+    let now = state.now();
+    let stored = match state.ecr.put(Put { repository: name, manifest, media_type, tag, digest }, now) {
+        Ok(digest) => digest,
+        // Putting the same again is no error here, other than in the JSON API.
+        Err(error) if error.code == "ImageAlreadyExistsException" => crate::ecr::digest_of(manifest.as_bytes()),
+        Err(error) => return Err(error.into()),
+    };
+    let subject = state.ecr.repository(name)?.images[&stored].read.subject.clone();
+    drop(state);
+    let mut builder = reply(201)
+        .header("location", format!("{}/v2/{name}/manifests/{stored}", exchange.base()))
+        .header("docker-content-digest", stored)
+        .header("content-length", "0");
+    if let Some(subject) = subject {
+        builder = builder.header("oci-subject", subject);
+    }
+    empty(builder)
+}
+
+pub(super) fn tags(exchange: &Exchange, name: &str) -> Outcome {
+    let state = exchange.world.lock();
+    let repository = state.ecr.repository(name)?;
+    let last = exchange.parameter("last").unwrap_or_default();
+    let size = exchange.parameter("n").and_then(|n| n.parse().ok()).unwrap_or(1000);
+    let mut tags: Vec<&String> = repository.tags.keys().filter(|tag| **tag > last).collect();
+    let more = tags.len() > size;
+    tags.truncate(size);
+    let mut builder = reply(200).header("content-type", "application/json");
+    if let (true, Some(last)) = (more, tags.last()) {
+        builder = builder.header("link", format!("</v2/{name}/tags/list?last={last}&n={size}>; rel=\"next\""));
+    }
+    builder.body(full(json!({"name": name, "tags": tags}).to_string())).map_err(|_| Stop::Cut)
+}
+
+pub(super) fn referrers(exchange: &Exchange, name: &str, digest: &str) -> Outcome {
+    let state = exchange.world.lock();
+    let manifests = referring(state.ecr.repository(name)?, digest);
+    let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
+    reply(200).header("content-type", OCI_INDEX).body(full(index.to_string())).map_err(|_| Stop::Cut)
+}
+
+fn referring(repository: &Repository, subject: &str) -> Vec<Value> {
+    let images = repository.images.iter().filter(|(_, image)| image.read.subject.as_deref() == Some(subject));
+    images
+        .map(|(digest, image)| {
+            let mut descriptor = json!({
+                "mediaType": image.media_type,
+                "digest": digest,
+                "size": image.manifest.len(),
+            });
+            if let Some(artifact_type) = &image.read.artifact_type {
+                descriptor["artifactType"] = json!(artifact_type);
+            }
+            if image.read.annotations.is_object() {
+                descriptor["annotations"] = image.read.annotations.clone();
+            }
+            descriptor
+        })
+        .collect()
+}
+
+/// No tag holds a colon and every digest does.
+fn wanted(reference: &str) -> Wanted<'_> {
+    if reference.contains(':') { Wanted::Digest(reference) } else { Wanted::Tag(reference) }
+}

@@ -1,0 +1,167 @@
+//! What a fault does to the world around a call.
+
+use serde_json::{Value, json};
+
+use super::State;
+use crate::clock::Instant;
+use crate::ecr::manifest::OCI_MANIFEST;
+use crate::ecr::{Put, digest_of};
+use crate::ecs::Caller;
+use crate::fault::Effect;
+use crate::protocol::ApiError;
+
+impl State {
+    /// Before the call. Answers the images that will be gone after it.
+    pub fn before(&mut self, effects: &[Effect], input: &Value) -> Vec<String> {
+        let mut doomed = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::ExpireToken => self.expire_tokens(),
+                Effect::ForeignTag => {
+                    let (name, tag) = (&input["repositoryName"], &input["imageTag"]);
+                    if let (Some(name), Some(tag)) = (name.as_str(), tag.as_str()) {
+                        // Where the repository or its tag stands in the way, there is nothing to be first with.
+                        drop(self.put_foreign(name, tag));
+                    }
+                }
+                Effect::Behave(tasks) => self.ecs.behave_newer(tasks.clone()),
+                Effect::ForgetPreviousImages => {
+                    if let Some(running) = self.service(input)["taskDefinition"].as_str() {
+                        doomed.extend(self.images_of(running));
+                    }
+                }
+                _ => {}
+            }
+        }
+        doomed
+    }
+
+    /// After the call succeeded.
+    pub fn after(&mut self, effects: &[Effect], doomed: Vec<String>, input: &Value) {
+        let mut doomed = doomed;
+        for effect in effects {
+            match effect {
+                Effect::ForgetImages => doomed.extend(self.images_meant(input)),
+                Effect::Supersede { by } => self.supersede(by, input),
+                _ => {}
+            }
+        }
+        for image in doomed {
+            self.lose(&image);
+        }
+        self.settle();
+    }
+
+    /// Another client's image, with this tag, unless the tag is there.
+    fn put_foreign(&mut self, name: &str, tag: &str) -> Result<(), ApiError> {
+        if self.ecr.repository(name)?.tags.contains_key(tag) {
+            return Ok(());
+        }
+        let config = json!({"architecture": "amd64", "os": "linux", "config": {"Labels": {"put-by": "another client"}},
+            "rootfs": {"type": "layers", "diff_ids": []}})
+        .to_string();
+        self.ecr.store_layer(name, config.as_bytes())?;
+        let manifest = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": digest_of(config.as_bytes()),
+            "size": config.len(),
+        }, "layers": []})
+        .to_string();
+        let now = self.timeline.now();
+        let put = Put { repository: name, manifest: &manifest, media_type: None, tag: Some(tag), digest: None };
+        self.ecr.put(put, now).map(drop)
+    }
+
+    /// The service that a call names, itself or through one of its service deployments; null where there is none.
+    fn service(&mut self, input: &Value) -> Value {
+        let Some((cluster, service)) = named_service(input) else { return Value::Null };
+        let found = self.look("DescribeServices", json!({"cluster": cluster, "services": [service]}));
+        found["services"][0].clone()
+    }
+
+    fn images_of(&mut self, task_definition: &str) -> Vec<String> {
+        let found = self.look("DescribeTaskDefinition", json!({"taskDefinition": task_definition}));
+        images_in(&found["taskDefinition"])
+    }
+
+    /// The images that a call is about: those of a task definition, of a service's, or of a repository.
+    fn images_meant(&mut self, input: &Value) -> Vec<String> {
+        if input["containerDefinitions"].is_array() {
+            return images_in(input);
+        }
+        if let Some(name) = input["repositoryName"].as_str() {
+            let Ok(repository) = self.ecr.repository(name) else { return Vec::new() };
+            let digests = match (input["imageDigest"].as_str(), input["imageTag"].as_str()) {
+                (Some(digest), _) => vec![digest.to_owned()],
+                (None, Some(tag)) => repository.tags.get(tag).cloned().into_iter().collect(),
+                (None, None) => repository.images.keys().cloned().collect(),
+            };
+            return digests.iter().map(|digest| format!("{}/{name}@{digest}", self.ecr.host)).collect();
+        }
+        match self.service(input)["taskDefinition"].as_str() {
+            Some(task_definition) => self.images_of(task_definition),
+            None => Vec::new(),
+        }
+    }
+
+    fn lose(&mut self, image: &str) {
+        let Some((name, wanted)) = self.ecr.own(image) else {
+            self.lost.insert(image.to_owned());
+            return;
+        };
+        if let Ok(repository) = self.ecr.repository_mut(name) {
+            if let Some(digest) = repository.resolve(wanted).map(str::to_owned) {
+                repository.forget(&digest);
+            }
+        }
+    }
+
+    fn supersede(&mut self, by: &str, input: &Value) {
+        let Some((cluster, service)) = named_service(input) else { return };
+        let caller = Caller { arn: format!("arn:aws:iam::{}:user/{by}", self.ecr.account) };
+        let update = json!({"cluster": cluster, "service": service, "forceNewDeployment": true});
+        // A service that is gone by now cannot be deployed by anybody.
+        drop(self.ecs("UpdateService", update, &caller));
+    }
+
+    fn look(&mut self, operation: &str, input: Value) -> Value {
+        let caller = Caller { arn: format!("arn:aws:iam::{}:root", self.ecr.account) };
+        self.ecs(operation, input, &caller).unwrap_or_default()
+    }
+
+    /// The simulated time, for those that only ask.
+    pub fn now(&self) -> Instant {
+        self.timeline.now()
+    }
+}
+
+fn images_in(task_definition: &Value) -> Vec<String> {
+    let containers = task_definition["containerDefinitions"].as_array();
+    containers.into_iter().flatten().filter_map(|container| container["image"].as_str()).map(str::to_owned).collect()
+}
+
+/// Cluster and service, from the call's own members or from the ARN of a service deployment.
+fn named_service(input: &Value) -> Option<(String, String)> {
+    let arn = input["serviceDeploymentArns"][0].as_str().or(input["serviceDeploymentArn"].as_str());
+    if let Some(arn) = arn {
+        let mut parts = arn.split_once(":service-deployment/")?.1.split('/');
+        return Some((parts.next()?.to_owned(), parts.next()?.to_owned()));
+    }
+    let service = input["service"].as_str().or(input["serviceName"].as_str()).or(input["services"][0].as_str())?;
+    Some((input["cluster"].as_str().unwrap_or("default").to_owned(), service.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_found_by_name_and_by_service_deployment() {
+        let expected = Some(("sample".to_owned(), "app".to_owned()));
+        assert_eq!(named_service(&json!({"cluster": "sample", "service": "app"})), expected);
+        assert_eq!(named_service(&json!({"cluster": "sample", "services": ["app"]})), expected);
+        let arn = "arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/sample/app/x1";
+        assert_eq!(named_service(&json!({"serviceDeploymentArns": [arn]})), expected);
+        assert_eq!(named_service(&json!({"family": "app"})), None);
+    }
+}

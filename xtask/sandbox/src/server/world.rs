@@ -1,0 +1,157 @@
+//! Everything that the sandbox knows, behind one lock.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::Call;
+use crate::clock::{Instant, Timeline};
+use crate::ecr::Ecr;
+use crate::ecs::{Caller, Ecs, Images};
+use crate::fault::{Faults, Struck};
+use crate::protocol::ApiResult;
+
+/// How long a registry token lasts. Source: Amazon ECR User Guide, private registry authentication.
+const TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// The state, and the folder that goes with it.
+#[derive(Debug)]
+pub(crate) struct World {
+    state: Mutex<State>,
+    _folder: TempDir,
+}
+
+/// What changes.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub timeline: Timeline,
+    pub ecr: Ecr,
+    pub ecs: Ecs,
+    pub faults: Faults,
+    pub calls: Vec<Call>,
+    /// Registry tokens and when each expires, in real time.
+    tokens: HashMap<String, Instant>,
+    /// Images of other registries that are gone.
+    pub lost: HashSet<String>,
+}
+
+/// What a registry token is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenState {
+    Valid,
+    Expired,
+    Unknown,
+}
+
+impl World {
+    pub fn new(state: State, folder: TempDir) -> Self {
+        Self { state: Mutex::new(state), _folder: folder }
+    }
+
+    /// A simulation that panicked in one call still answers the next.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a call and how it was answered; status 0: not at all.
+    pub fn log(&self, operation: &str, input: Value, status: u16) {
+        self.lock().calls.push(Call { operation: operation.to_owned(), input, status });
+    }
+
+    /// Counts a call, and says what befalls it.
+    pub fn strike(&self, call: &str) -> Struck {
+        self.lock().faults.strike(call)
+    }
+}
+
+impl State {
+    pub fn new(timeline: Timeline, ecr: Ecr) -> Self {
+        let ecs = Ecs::new(&ecr.account, &ecr.region);
+        Self {
+            timeline,
+            ecr,
+            ecs,
+            faults: Faults::default(),
+            calls: Vec::new(),
+            tokens: HashMap::new(),
+            lost: HashSet::new(),
+        }
+    }
+
+    /// Lets the rollouts reach the present.
+    pub fn settle(&mut self) -> Instant {
+        let now = self.timeline.now();
+        self.ecs.advance(now, &Pull { ecr: &self.ecr, lost: &self.lost });
+        now
+    }
+
+    /// One call of the ECS API.
+    pub fn ecs(&mut self, operation: &str, input: Value, caller: &Caller) -> ApiResult {
+        let now = self.settle();
+        let answer = self.ecs.call(operation, input, caller, now, &Pull { ecr: &self.ecr, lost: &self.lost });
+        self.settle();
+        answer
+    }
+
+    /// One call of the ECR API.
+    pub fn ecr(&mut self, operation: &str, input: &Value) -> ApiResult {
+        let now = self.settle();
+        let answer = self.ecr.call(operation, input, now)?;
+        if operation == "GetAuthorizationToken" { Ok(self.authorize()) } else { Ok(answer) }
+    }
+
+    fn authorize(&mut self) -> Value {
+        let token = STANDARD.encode(crate::ecr::random_id());
+        let expires = Instant(self.timeline.wall().0 + TOKEN_LIFE.as_secs() * 1000);
+        let datum = json!({
+            "authorizationToken": STANDARD.encode(format!("AWS:{token}")),
+            "expiresAt": expires.seconds(),
+            "proxyEndpoint": format!("http://{}", self.ecr.host),
+        });
+        self.tokens.insert(token, expires);
+        json!({"authorizationData": [datum]})
+    }
+
+    pub fn token_state(&self, token: &str) -> TokenState {
+        match self.tokens.get(token) {
+            None => TokenState::Unknown,
+            Some(expires) if *expires <= self.timeline.wall() => TokenState::Expired,
+            Some(_) => TokenState::Valid,
+        }
+    }
+
+    /// Every token handed out so far is worth nothing any more.
+    pub fn expire_tokens(&mut self) {
+        self.tokens.values_mut().for_each(|expires| *expires = Instant(0));
+    }
+}
+
+/// What a pull finds.
+#[derive(Debug)]
+struct Pull<'a> {
+    ecr: &'a Ecr,
+    lost: &'a HashSet<String>,
+}
+
+impl Images for Pull<'_> {
+    fn resolve(&self, image: &str) -> Result<Option<String>, String> {
+        let failed = |why: &str| {
+            format!(
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {why}"
+            )
+        };
+        let not_found = || failed(&format!("{image}: not found"));
+        let Some((name, wanted)) = self.ecr.own(image) else {
+            return if self.lost.contains(image) { Err(not_found()) } else { Ok(None) };
+        };
+        let repository =
+            self.ecr.repository(name).map_err(|error| failed(&format!("name unknown: {}", error.message)))?;
+        let digest = repository.resolve(wanted).ok_or_else(not_found)?.to_owned();
+        Ok(Some(digest))
+    }
+}
