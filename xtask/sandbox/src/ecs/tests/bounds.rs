@@ -30,9 +30,9 @@ fn the_bounds_hold_for_every_configuration() {
     let balancers =
         json!({ "loadBalancers": [{ "targetGroupArn": "arn:group", "containerName": "app", "containerPort": 8080 }] });
     for (definition, service) in [(json!({}), json!({})), (health, json!({})), (json!({}), balancers)] {
-        for desired in 1..=9u64 {
-            for minimum in [0, 33, 50, 66, 75, 100] {
-                for maximum in [100, 110, 125, 150, 200, 300] {
+        for desired in [1, 2, 3, 4, 5, 8] {
+            for minimum in [0, 33, 50, 75, 100] {
+                for maximum in [100, 125, 150, 200, 300] {
                     if minimum == 100 && maximum == 100 {
                         continue;
                     }
@@ -77,6 +77,25 @@ fn a_failing_rollout_of_checked_tasks_never_goes_below_the_minimum() {
         world.release("own/app:2", health);
         watch(&mut world, desired, 2 * desired, &format!("desired {desired}"));
         assert_eq!(world.rollout()["status"], "ROLLBACK_SUCCESSFUL");
+    }
+}
+
+#[test]
+fn the_threshold_can_be_configured() {
+    for (kind, value, desired, threshold) in [
+        ("COUNT", 1, 100, 1),
+        ("COUNT", 500, 2, 500),
+        ("UNBOUNDED_PERCENT", 50, 800, 400),
+        ("UNBOUNDED_PERCENT", 10, 5, 1),
+        ("BOUNDED_PERCENT", 10, 100, 10),
+        ("BOUNDED_PERCENT", 10, 10, 3),
+    ] {
+        let mut world = World::new();
+        world.register("own/app:1", json!({}));
+        let mut configuration = breaker();
+        configuration["deploymentCircuitBreaker"]["thresholdConfiguration"] = json!({ "type": kind, "value": value });
+        world.create(desired, configuration, json!({}));
+        assert_eq!(world.rollout()["deploymentCircuitBreaker"]["threshold"], threshold);
     }
 }
 

@@ -79,7 +79,7 @@ fn a_crash_loop_without_a_breaker_goes_on_for_ever() {
     let mut world = World::serving(1, json!({}));
     world.behave(Some(1), crash());
     world.release("own/app:2", json!({}));
-    for _ in 0..10 {
+    for _ in 0..3 {
         let before = world.service()["deployments"][0]["failedTasks"].as_u64().unwrap();
         world.pass(3600);
         let service = world.service();
@@ -87,6 +87,43 @@ fn a_crash_loop_without_a_breaker_goes_on_for_ever() {
         assert!(service["deployments"][0]["failedTasks"].as_u64().unwrap() > before + 10);
         assert_eq!(world.rollout()["deploymentCircuitBreaker"]["status"], "DISABLED");
     }
+}
+
+#[test]
+fn a_task_that_becomes_healthy_resets_the_count_unless_told_otherwise() {
+    for (resets, expected) in [(true, "IN_PROGRESS"), (false, "ROLLBACK_SUCCESSFUL")] {
+        let health = json!({ "healthCheck": { "command": ["CMD", "true"], "interval": 5 } });
+        let mut configuration = breaker();
+        configuration["deploymentCircuitBreaker"]["resetOnHealthyTask"] = json!(resets);
+        let mut world = World::new();
+        world.register("own/app:1", health.clone());
+        world.create(1, configuration, json!({}));
+        world.settle();
+        // It passes its first check, and exits before the service can be called steady.
+        world.behave(Some(1), Tasks::Exits { code: 1, after_seconds: 10, container: None });
+        world.release("own/app:2", health);
+        world.pass(3600);
+        assert_eq!(world.rollout()["status"], expected, "resetOnHealthyTask {resets}");
+    }
+}
+
+#[test]
+fn an_update_keeps_what_it_does_not_mention_of_the_breaker() {
+    let mut world = World::serving(1, breaker());
+    let input =
+        json!({ "deploymentCircuitBreaker": { "enable": true, "rollback": true, "resetOnHealthyTask": false } });
+    world.update(json!({ "deploymentConfiguration": input }));
+    world.update(json!({ "deploymentConfiguration": { "minimumHealthyPercent": 50 } }));
+    world.update(
+        json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": false } } }),
+    );
+    let configuration = world.service()["deploymentConfiguration"].clone();
+    let expected = json!({
+        "enable": true, "rollback": false, "resetOnHealthyTask": false,
+        "thresholdConfiguration": { "type": "BOUNDED_PERCENT", "value": 50 },
+    });
+    assert_eq!(configuration["deploymentCircuitBreaker"], expected);
+    assert_eq!((&configuration["minimumHealthyPercent"], &configuration["maximumPercent"]), (&json!(50), &json!(200)));
 }
 
 #[test]

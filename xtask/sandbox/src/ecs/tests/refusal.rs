@@ -15,7 +15,8 @@ fn register(change: impl Fn(&mut Value)) -> (&'static str, String) {
 #[test]
 fn a_bad_task_definition_is_refused_in_ecs_own_words() {
     type Case = (fn(&mut Value), &'static str, &'static str);
-    let cases: [Case; 18] = [
+    let cases: [Case; 19] = [
+        (|it| it["tags"] = json!([]), "ClientException", "Tags can not be empty."),
         (|it| it["family"] = json!("a b"), "ClientException", "Family contains invalid characters."),
         (|it| it["family"] = json!(null), "ClientException", "Family can not be blank."),
         (|it| it["containerDefinitions"] = json!([]), "ClientException", "Container list cannot be empty."),
