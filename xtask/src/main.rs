@@ -1,1 +1,11 @@
-fn main() {}
+//! This repository's own `cargo xtask`.
+
+mod ci;
+
+use std::process::ExitCode;
+
+use xtask_ecs::Xtask;
+
+fn main() -> ExitCode {
+    Xtask::new().command::<ci::Ci>().run()
+}

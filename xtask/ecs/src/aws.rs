@@ -1,4 +1,90 @@
 //! The only code that names an AWS SDK type.
+//!
+//! What leaves this room are plain values, and [`AwsError`]: which call, on what, what AWS answered, and the fix.
 
 pub mod ecr;
 pub mod ecs;
+mod error;
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+pub use error::{AwsError, Kind};
+
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::net;
+
+/// The first try and four more, with the SDK's standard backoff: throttles of a busy account pass within seconds.
+const ATTEMPTS: u32 = 5;
+
+/// Where a stand-in for AWS listens, and the keys it takes.
+pub struct Endpoint {
+    pub url: String,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+}
+
+/// Resolved credentials and the two clients. Opening one asks AWS nothing.
+pub struct Session {
+    sdk: SdkConfig,
+    account: String,
+}
+
+impl Session {
+    /// Loads the SDK's configuration (environment, profile, web identity, container, instance) and resolves
+    /// credentials once, so that their absence is one clear error before anything else happens.
+    pub fn open(config: &Config) -> Result<Self> {
+        net::runtime().block_on(async {
+            let sdk = loader(config).load().await;
+            let Some(provider) = sdk.credentials_provider() else { return Err(no_credentials("no provider")) };
+            provider.provide_credentials().await.map_err(|error| no_credentials(&error::chain(&error)))?;
+            Ok(Self { sdk, account: config.account.clone() })
+        })
+    }
+
+    /// Talks to a stand-in, with its own keys, whatever the environment says.
+    pub fn at(config: &Config, endpoint: &Endpoint) -> Self {
+        let keys = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "stand-in");
+        let sdk = net::runtime().block_on(loader(config).credentials_provider(keys).endpoint_url(&endpoint.url).load());
+        Self { sdk, account: config.account.clone() }
+    }
+
+    pub fn ecr(&self) -> ecr::Ecr {
+        ecr::Ecr::new(&self.sdk, &self.account)
+    }
+
+    pub fn ecs(&self) -> ecs::Ecs {
+        ecs::Ecs::new(&self.sdk)
+    }
+}
+
+fn loader(config: &Config) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(Region::new(config.region.clone()))
+        .http_client(
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+        )
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                .operation_attempt_timeout(Duration::from_secs(30))
+                .build(),
+        )
+}
+
+fn no_credentials(answer: &str) -> Failure {
+    let fix = if answer.contains("sso") {
+        "enable the feature `sso` of xtask-ecs, or run `aws configure export-credentials --format env`"
+    } else {
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached"
+    };
+    Failure::World(anyhow::anyhow!("could not load AWS credentials: {answer}\n{fix}"))
+}

@@ -1,1 +1,254 @@
-//! A package's binary, static and with its dependency list inside, compiled by cargo.
+//! Compiles one binary of the workspace for a Linux container: static, reproducible, its own list of crates inside.
+//!
+//! Serves the native builder and, for images with a Dockerfile, the named context `binaries`.
+
+mod dependencies;
+mod elf;
+mod metadata;
+mod toolchain;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use self::dependencies::Compiled;
+use self::elf::Elf;
+use self::metadata::Metadata;
+use self::toolchain::Toolchain;
+use crate::event::{Event, Events};
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::process::{Ended, Tool, ToolError};
+
+/// A cold build of a large workspace on a small runner; longer than that, something hangs.
+const CARGO_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// What to compile, for what, and where to. All paths are absolute.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The name of the image it is for, as events call it.
+    pub image: String,
+    /// The workspace's root.
+    pub root: PathBuf,
+    /// The cargo package.
+    pub package: String,
+    /// Which of its binaries; the only one by default.
+    pub bin: Option<String>,
+    /// `linux/amd64` or `linux/arm64`.
+    pub platform: String,
+    /// A Rust target triple that fits the platform; by default musl where it is installed, else glibc.
+    pub target: Option<String>,
+    /// A cargo profile, such as `release`.
+    pub profile: String,
+    /// Cargo's target folder for this build, apart from the developer's own.
+    pub target_dir: PathBuf,
+    /// Where the finished binary goes, under its own name.
+    pub out_dir: PathBuf,
+    /// Seconds since the Unix epoch; build scripts and linkers that stamp times stamp this one.
+    pub source_date_epoch: u64,
+}
+
+/// A finished binary and what its package says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binary {
+    /// `OUT_DIR/NAME`, mode 0755.
+    pub path: PathBuf,
+    pub name: String,
+    pub package: String,
+    pub version: String,
+    pub license: Option<String>,
+    pub repository: Option<String>,
+    pub description: Option<String>,
+    /// The Rust target triple it was compiled for.
+    pub target: String,
+    /// The dynamic loader it wants, where the configuration turned static linking off (`-crt-static`).
+    pub interpreter: Option<String>,
+}
+
+/// Compiles it. A second call with nothing changed costs what `cargo build` needs to see that.
+///
+/// # Errors
+/// `Usage` where the request names a package, binary, target or platform that is not to be had, with the fix;
+/// `World` where cargo fails, with the last lines it wrote.
+pub fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Result<Binary> {
+    let toolchain = Toolchain::probe(&request.root)?;
+    let target = toolchain.target(&request.platform, request.target.as_deref())?;
+    let metadata = Metadata::read(request, &[&target, &toolchain.host], interrupt)?;
+    let package = metadata.member(&request.package)?;
+    let name = package.binary(request.bin.as_deref())?;
+
+    let flags = toolchain.flags(request, &target);
+    let tool = cargo(&request.root)
+        .args(["build", "--locked", "--message-format=json-render-diagnostics"])
+        .args(["--package", &request.package, "--bin", &name, "--profile", &request.profile, "--target", &target])
+        .arg("--target-dir")
+        .arg(&request.target_dir)
+        .args(flags.arguments())
+        // A user's `build.build-dir` would put intermediate files where other builds fight for them.
+        .env("CARGO_BUILD_BUILD_DIR", request.target_dir.to_string_lossy())
+        .env("CARGO_INCREMENTAL", "0")
+        .env("SOURCE_DATE_EPOCH", request.source_date_epoch.to_string());
+    let tool = flags.environment().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value));
+    let ended = run(&tool, interrupt, |line| {
+        events.emit(Event::BuildOutput { image: request.image.clone(), line: line.to_owned() });
+    })?;
+    if !ended.status.success() {
+        return Err(toolchain::build_failure(request, &target, &ended.tail));
+    }
+
+    let artifacts = Artifacts::read(&ended.stdout, request, &target, &package.id, &name);
+    let built = artifacts.executable.with_context(|| {
+        format!("cargo reported no program for the binary `{name}` of package `{}`", request.package)
+    })?;
+    let bytes = std::fs::read(&built).with_context(|| format!("failed to read {}", built.display()))?;
+    let elf = Elf::parse(&bytes).with_context(|| format!("failed to read {}", built.display()))?;
+    let interpreter = elf.interpreter().with_context(|| format!("failed to read {}", built.display()))?;
+    check(&elf, interpreter.as_deref(), request, &target, flags.wants_static())?;
+
+    // A binary built by way of cargo-auditable has its list already.
+    let finished = if elf.section(dependencies::SECTION).is_some() {
+        bytes
+    } else {
+        let list = dependencies::section(&metadata, &package.id, &artifacts.compiled);
+        elf.with_section(dependencies::SECTION, &list)
+            .with_context(|| format!("failed to add the list of crates to {}", built.display()))?
+    };
+    let path = request.out_dir.join(&name);
+    put(&path, &finished, request.source_date_epoch).with_context(|| format!("failed to write {}", path.display()))?;
+    Ok(Binary {
+        path,
+        name,
+        package: package.name.clone(),
+        version: package.version.clone(),
+        license: package.license.clone(),
+        repository: package.repository.clone(),
+        description: package.description.clone(),
+        target,
+        interpreter,
+    })
+}
+
+/// What cargo's JSON messages tell of a build.
+struct Artifacts {
+    executable: Option<PathBuf>,
+    compiled: Compiled,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(default)]
+    package_id: String,
+    target: Option<MessageTarget>,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct MessageTarget {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl Artifacts {
+    /// Source: The Cargo Book, external tools, artifact messages. Files for the target are in a folder of its
+    /// name, files for the building machine are not.
+    fn read(messages: &[u8], request: &Request, target: &str, package: &str, name: &str) -> Self {
+        let mut artifacts = Self { executable: None, compiled: BTreeMap::new() };
+        let for_target = |file: &PathBuf| {
+            let inside = file.strip_prefix(&request.target_dir).unwrap_or(file);
+            inside.components().any(|component| component.as_os_str() == target)
+        };
+        for line in messages.split(|byte| *byte == b'\n') {
+            // Procedural macros may print to stdout; whatever is no message is theirs.
+            let Ok(message) = serde_json::from_slice::<Message>(line) else { continue };
+            let Some(made) = message.target else { continue };
+            if message.package_id == package && made.name == name && made.kind.iter().any(|kind| kind == "bin") {
+                artifacts.executable = message.executable;
+            }
+            *artifacts.compiled.entry(message.package_id).or_default() |= message.filenames.iter().any(for_target);
+        }
+        artifacts
+    }
+}
+
+fn check(elf: &Elf, interpreter: Option<&str>, request: &Request, target: &str, wants_static: bool) -> Result<()> {
+    let wanted = toolchain::architecture(&request.platform)?.0;
+    if elf.architecture() != Some(wanted) {
+        let is = elf.architecture().unwrap_or("another architecture");
+        return Err(Failure::Usage(format!(
+            "the image is for {}, and the program that cargo built for `{target}` is for {is}; \
+             set `platform` and `target` to values that fit each other",
+            request.platform
+        )));
+    }
+    match interpreter {
+        Some(interpreter) if wants_static => Err(Failure::world(format!(
+            "the program built for `{target}` is not static: it wants {interpreter}; \
+             look for a build script or a linker argument that asks for dynamic linking"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the file in one step, and only where it differs, so that its time and inode mean something.
+fn put(path: &Path, bytes: &[u8], seconds: u64) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    if std::fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder)?;
+    // Beside the folder's other files while it is written, it must not look like one of them.
+    let mut file = tempfile::Builder::new().prefix(".").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o755))?;
+    file.as_file().set_modified(UNIX_EPOCH + Duration::from_secs(seconds))?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Variables that `cargo run --package xtask` sets for xtask and that would make this build another one, those
+/// that say where and for what to build, and credentials that no build script should see.
+const HIDDEN: &[&str] = &[
+    "CARGO_MANIFEST_",
+    "CARGO_PKG_",
+    "CARGO_BIN_",
+    "CARGO_CRATE_NAME",
+    "CARGO_PRIMARY_PACKAGE",
+    "CARGO_MAKEFLAGS",
+    "CARGO_TARGET_DIR",
+    "CARGO_TARGET_TMPDIR",
+    "CARGO_BUILD_TARGET",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "RUSTFLAGS",
+    "OUT_DIR",
+    "AWS_",
+    "ACTIONS_ID_TOKEN_",
+    "ACTIONS_RUNTIME_TOKEN",
+    "SLACK_",
+    "XTASK_",
+];
+
+/// The cargo that runs this program, in the workspace's root.
+fn cargo(root: &Path) -> Tool {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    Tool::new(program, CARGO_TIMEOUT).dir(root).hide(HIDDEN)
+}
+
+fn run(tool: &Tool, interrupt: &Interrupt, on_line: impl FnMut(&str)) -> Result<Ended> {
+    tool.run(interrupt, on_line).map_err(|error| match error {
+        ToolError::Interrupted { .. } => Failure::Interrupted(error.to_string()),
+        ToolError::TimedOut { .. } => Failure::TimedOut(error.to_string()),
+        error => Failure::World(error.into()),
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,75 @@
-//! The command line.
+//! The command line. A command's arguments are the command: each struct has a `run`.
+
+mod config;
+mod deploy;
+mod rehearse;
+mod release;
+mod workflows;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::extend::{Context, Stage};
+use crate::failure::{Failure, Result};
+
+/// Ship this workspace's containers to Amazon ECS.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", disable_version_flag = true)]
+pub struct Cli {
+    /// What goes to stderr: text for people, or a JSON document a line for machines
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log: Log,
+    #[command(subcommand)]
+    pub command: Builtin,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Log {
+    #[default]
+    Text,
+    Json,
+}
+
+/// What goes to stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+pub enum Builtin {
+    Release(release::Release),
+    Deploy(deploy::Deploy),
+    Config(config::ShowConfig),
+    Workflows(workflows::WriteWorkflows),
+    Rehearse(rehearse::Rehearse),
+    Sandbox(rehearse::ServeSandbox),
+}
+
+impl Builtin {
+    /// The stage that hooks are for.
+    pub fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::Release(_) => Some(Stage::Release),
+            Self::Deploy(_) => Some(Stage::Deploy),
+            _ => None,
+        }
+    }
+
+    pub fn run(self, context: &Context) -> Result<()> {
+        match self {
+            Self::Release(command) => command.run(context),
+            Self::Deploy(command) => command.run(context),
+            Self::Config(command) => command.run(context),
+            Self::Workflows(command) => command.run(context),
+            Self::Rehearse(command) => command.run(context),
+            Self::Sandbox(command) => command.run(context),
+        }
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value).map_err(|error| Failure::World(error.into()))
+}

@@ -1,12 +1,41 @@
 //! `[workspace.metadata.xtask]`: found, read with spans, validated into plain values.
 //!
-//! Everything downstream takes these types; nothing downstream reads TOML.
+//! Everything downstream takes these types; nothing downstream reads TOML. [`load`] collects every fault instead of
+//! stopping at the first; no serde derive does that and keeps the spans.
+//!
+//! A new table is a struct here, a file `config/NAME.rs` with `read(&mut Table) -> Struct` after the example of `scan`,
+//! and its line in `load::read`. [`Origins`] and the check for unknown keys follow from the keys it takes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::oci::reference::{Reference, Repository, Tag};
+
+mod diagnostic;
+mod duration;
+mod images;
+mod load;
+mod native;
+mod origin;
+mod path;
+mod scan;
+mod select;
+mod services;
+mod slack;
+mod table;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end there")]
+mod tests;
+mod trivy;
+mod value;
+mod workflows;
+mod workspace;
+
+pub use diagnostic::{ConfigErrors, Diagnostic};
+pub use load::{Loaded, load};
+pub use origin::{Origin, Origins, Setting, render, to_json};
+pub use select::{images_named, services_named};
 
 /// The validated configuration of one workspace. Every path is absolute.
 #[derive(Clone, Debug)]
@@ -25,6 +54,8 @@ pub struct Config {
     pub images: BTreeMap<String, Image>,
     pub scan: Scan,
     pub services: BTreeMap<String, Service>,
+    pub slack: crate::reader::slack::SlackConfig,
+    pub workflows: crate::workflows::Workflows,
 }
 
 /// An entry under `images`.
@@ -35,7 +66,7 @@ pub struct Image {
     pub reference: Reference,
     pub builder: Builder,
     /// Result types (trivy's `Type`, such as `debian` or `rustbinary`) that the scan report must hold;
-    /// `None` asks only that it holds some. From `expect`.
+    /// see [`Image::expected`]. From `expect`.
     pub expect: Option<Vec<String>>,
 }
 
@@ -46,6 +77,28 @@ impl Image {
 
     pub fn tag(&self) -> &Tag {
         &self.reference.tag
+    }
+
+    /// The result types that the scan report must hold. An image with a cargo package in it is expected to show it,
+    /// unless `expect` says otherwise; of others only some result is asked (`None`).
+    pub fn expected(&self) -> Option<Vec<&str>> {
+        let rust = match &self.builder {
+            Builder::Dockerfile(dockerfile) => !dockerfile.binaries.is_empty(),
+            Builder::Package(_) => true,
+        };
+        match &self.expect {
+            Some(kinds) => Some(kinds.iter().map(String::as_str).collect()),
+            None if rust => Some(vec!["rustbinary"]),
+            None => None,
+        }
+    }
+
+    /// `OS/ARCHITECTURE[/VARIANT]`.
+    pub fn platform(&self) -> &str {
+        match &self.builder {
+            Builder::Dockerfile(dockerfile) => &dockerfile.platform,
+            Builder::Package(package) => &package.platform,
+        }
     }
 }
 
@@ -105,6 +158,28 @@ pub struct Package {
     pub compression: Compression,
 }
 
+impl Package {
+    /// The package's only binary, on nothing, with every default.
+    pub fn new(package: &str, platform: &str) -> Self {
+        Self {
+            package: package.to_owned(),
+            bin: None,
+            platform: platform.to_owned(),
+            target: None,
+            profile: "release".to_owned(),
+            base: None,
+            assets: Vec::new(),
+            user: "65532:65532".to_owned(),
+            workdir: "/".to_owned(),
+            env: BTreeMap::new(),
+            ports: Vec::new(),
+            labels: BTreeMap::new(),
+            args: Vec::new(),
+            compression: Compression::Gzip,
+        }
+    }
+}
+
 /// What the native builder starts from.
 #[derive(Clone, Debug)]
 pub enum Base {
@@ -145,6 +220,8 @@ pub struct Scan {
     pub timeout: Duration,
     /// Further arguments for `trivy image`, such as `--cache-dir DIR --skip-db-update`.
     pub args: Vec<String>,
+    /// The trivy to fetch where no trivy of that version is in PATH; none by default.
+    pub trivy: Option<crate::tools::TrivyPin>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,1 +1,225 @@
-//! What a repository adds: commands, hooks, notifiers.
+//! What a repository adds to its own `cargo xtask`: commands, hooks around the stages, notifiers.
+//!
+//! Nothing added here sees a verdict before it is given, and nothing can make one: the tag takes a proof that only
+//! the scan gate makes.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::aws::Session;
+use crate::cli::{Cli, Log};
+use crate::config::{self, Config, ConfigErrors, Loaded};
+use crate::event::{Event, Events, Reader, Stream};
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::reader::github::GitHub;
+use crate::reader::json::JsonLines;
+use crate::reader::slack::{self, Slack};
+use crate::reader::terminal::Terminal;
+
+/// The two stages, for hooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Release,
+    Deploy,
+}
+
+/// A command of the repository's own: a clap type that runs.
+pub trait Command: Parser {
+    /// Does the work. A [`Failure`] inside the error keeps its exit code; anything else exits with 1.
+    fn run(self, context: &Context) -> anyhow::Result<()>;
+}
+
+/// What a command or a hook may use.
+pub struct Context {
+    events: Events,
+    interrupt: Interrupt,
+    loaded: Result<Loaded, ConfigErrors>,
+}
+
+impl Context {
+    /// The workspace's configuration. Fails (exit 2) with every mistake in it.
+    pub fn config(&self) -> Result<&Config> {
+        Ok(&self.loaded()?.config)
+    }
+
+    pub(crate) fn loaded(&self) -> Result<&Loaded> {
+        self.loaded.as_ref().map_err(|faults| faults.clone().into())
+    }
+
+    /// AWS, with credentials resolved. Fails (exit 1) where there are none.
+    pub fn session(&self) -> Result<Session> {
+        Session::open(self.config()?)
+    }
+
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// Writes a line of data to stdout. A reader that went away is no failure.
+    pub fn print(&self, line: impl std::fmt::Display) {
+        drop(writeln!(std::io::stdout(), "{line}"));
+    }
+}
+
+type Run = Box<dyn FnOnce(&clap::ArgMatches, &Context) -> anyhow::Result<()>>;
+type Hook = Box<dyn Fn(&Context) -> anyhow::Result<()>>;
+
+/// A repository's `cargo xtask`.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     xtask_ecs::Xtask::new().run()
+/// }
+/// ```
+#[derive(Default)]
+pub struct Xtask {
+    commands: Vec<(clap::Command, Run)>,
+    notifiers: Vec<Box<dyn Reader>>,
+    before: Vec<(Stage, Hook)>,
+    after: Vec<(Stage, Hook)>,
+}
+
+impl Xtask {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a command, under the name that its clap type gives it.
+    #[must_use]
+    pub fn command<C: Command>(mut self) -> Self {
+        let run: Run = Box::new(|matches, context| C::from_arg_matches(matches)?.run(context));
+        self.commands.push((C::command(), run));
+        self
+    }
+
+    /// Adds a reader of the event stream. It runs apart from the work and cannot change how a command ends.
+    #[must_use]
+    pub fn notifier(mut self, reader: impl Reader + 'static) -> Self {
+        self.notifiers.push(Box::new(reader));
+        self
+    }
+
+    /// Runs before a stage's first effect; an error stops the stage, with nothing done.
+    #[must_use]
+    pub fn before(mut self, stage: Stage, hook: impl Fn(&Context) -> anyhow::Result<()> + 'static) -> Self {
+        self.before.push((stage, Box::new(hook)));
+        self
+    }
+
+    /// Runs after a stage that went well; an error fails the command, and what was done stays done.
+    #[must_use]
+    pub fn after(mut self, stage: Stage, hook: impl Fn(&Context) -> anyhow::Result<()> + 'static) -> Self {
+        self.after.push((stage, Box::new(hook)));
+        self
+    }
+
+    /// Reads the command line, runs what it says, and returns the exit code ([`Failure::exit_code`]).
+    pub fn run(self) -> ExitCode {
+        let arguments: Vec<_> = std::env::args_os().collect();
+        self.run_with(arguments)
+    }
+
+    fn run_with(mut self, arguments: Vec<std::ffi::OsString>) -> ExitCode {
+        let own = self.commands.iter().map(|(command, _)| command.clone());
+        let command = own.fold(Cli::command(), clap::Command::subcommand);
+        let matches = match command.try_get_matches_from(arguments) {
+            Ok(matches) => matches,
+            Err(error) => {
+                drop(error.print());
+                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            }
+        };
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        let log = matches.get_one::<Log>("log").copied().unwrap_or_default();
+        let loaded = load();
+        let stream = Stream::start(self.readers(&name, log, loaded.as_ref().ok()));
+        let interrupt = Interrupt::listen().unwrap_or_default();
+        let context = Context { events: stream.events(), interrupt, loaded };
+
+        let started = Instant::now();
+        context.events.emit(Event::CommandStarted { command: name.clone() });
+        let result = self.dispatch(&name, &matches, &context);
+        let (exit_code, error) = match &result {
+            Ok(()) => (0, String::new()),
+            Err(failure) => (failure.exit_code(), failure.to_string()),
+        };
+        context.events.emit(Event::CommandFinished {
+            command: name,
+            exit_code,
+            error,
+            hint: String::new(),
+            seconds: started.elapsed().as_secs_f64(),
+        });
+        drop(context);
+        stream.finish();
+        ExitCode::from(exit_code)
+    }
+
+    /// The first prints; the others tell GitHub, Slack and whom this repository added of a stage's run.
+    fn readers(&mut self, command: &str, log: Log, loaded: Option<&Loaded>) -> Vec<Box<dyn Reader>> {
+        let printer: Box<dyn Reader> = match log {
+            Log::Text => Box::new(Terminal::stderr()),
+            Log::Json => Box::new(JsonLines::new(std::io::stderr())),
+        };
+        if !matches!(command, "release" | "deploy") {
+            return vec![printer];
+        }
+        let mut readers = vec![match GitHub::from_environment(&environment, &secrets()) {
+            Some(github) => Box::new(github.around(printer)),
+            None => printer,
+        }];
+        let (slack, root) =
+            loaded.map_or_else(Default::default, |loaded| (loaded.config.slack.clone(), loaded.config.root.clone()));
+        if let Some(slack) = Slack::from_environment(&environment, slack, &root) {
+            readers.push(Box::new(slack));
+        }
+        readers.append(&mut self.notifiers);
+        readers
+    }
+
+    fn dispatch(mut self, name: &str, matches: &clap::ArgMatches, context: &Context) -> Result<()> {
+        if let Some(place) = self.commands.iter().position(|(command, _)| command.get_name() == name) {
+            let (_, run) = self.commands.swap_remove(place);
+            let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
+            return Ok(run(matches, context)?);
+        }
+        let cli = Cli::from_arg_matches(matches).map_err(|error| Failure::Usage(error.to_string()))?;
+        let stage = cli.command.stage();
+        run_hooks(&self.before, stage, context, "before")?;
+        cli.command.run(context)?;
+        run_hooks(&self.after, stage, context, "after")
+    }
+}
+
+fn load() -> Result<Loaded, ConfigErrors> {
+    // A folder that is gone is found by nobody, and that is what the error then says.
+    config::load(&std::env::current_dir().unwrap_or_default(), &environment)
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What GitHub is to mask before the first line is printed.
+fn secrets() -> Vec<String> {
+    let keys = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].into_iter().filter_map(environment);
+    keys.chain(slack::secrets(&environment)).collect()
+}
+
+fn run_hooks(hooks: &[(Stage, Hook)], stage: Option<Stage>, context: &Context, when: &str) -> Result<()> {
+    for (_, hook) in hooks.iter().filter(|(of, _)| Some(*of) == stage) {
+        hook(context).map_err(|error| match error.downcast::<Failure>() {
+            Ok(failure) => failure,
+            Err(error) => Failure::World(error.context(format!("this repository's hook {when} the stage said no"))),
+        })?;
+    }
+    Ok(())
+}

@@ -2,9 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// How often a child that waits looks at its parent.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Whether the user (or GitHub's cancel) asked this process to stop. Clones share one flag.
 #[derive(Clone, Default)]
@@ -12,6 +15,7 @@ pub struct Interrupt(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
+    parent: Option<Interrupt>,
     set: AtomicBool,
     sleepers: Mutex<()>,
     wake: Condvar,
@@ -36,6 +40,12 @@ impl Interrupt {
         Ok(interrupt)
     }
 
+    /// A flag that can be set by itself, and counts as set when this one is.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self(Arc::new(Shared { parent: Some(self.clone()), ..Shared::default() }))
+    }
+
     pub fn set(&self) {
         self.0.set.store(true, Ordering::SeqCst);
         let _sleepers = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,13 +53,22 @@ impl Interrupt {
     }
 
     pub fn is_set(&self) -> bool {
-        self.0.set.load(Ordering::SeqCst)
+        self.0.set.load(Ordering::SeqCst) || self.0.parent.as_ref().is_some_and(Self::is_set)
     }
 
     /// Waits this long, or until the interrupt; true when interrupted.
     pub fn wait(&self, duration: Duration) -> bool {
-        let sleepers = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.0.wake.wait_timeout_while(sleepers, duration, |()| !self.is_set()));
+        let deadline = Instant::now() + duration;
+        while !self.is_set() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            // A parent's interrupt does not wake its children: they look again now and then.
+            let nap = if self.0.parent.is_some() { left.min(LOOK) } else { left };
+            let sleepers = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(self.0.wake.wait_timeout_while(sleepers, nap, |()| !self.is_set()));
+        }
         self.is_set()
     }
 }
@@ -66,5 +85,16 @@ mod tests {
         let setter = std::thread::spawn(move || other.set());
         assert!(interrupt.wait(Duration::from_secs(60)));
         setter.join().expect("the setter does not panic");
+    }
+
+    #[test]
+    fn a_child_is_interrupted_with_its_parent_and_not_the_other_way_round() {
+        let parent = Interrupt::default();
+        let child = parent.child();
+        child.set();
+        assert!(child.is_set() && !parent.is_set());
+        let sibling = parent.child();
+        parent.set();
+        assert!(sibling.wait(Duration::from_secs(60)));
     }
 }

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod binary;
 pub mod cli;
+pub mod commit;
 pub mod config;
 pub mod deploy;
 pub mod event;
@@ -13,7 +14,11 @@ pub mod net;
 pub mod oci;
 pub mod process;
 pub mod reader;
+#[cfg(feature = "rehearse")]
 pub mod rehearse;
 pub mod release;
 pub mod tools;
 pub mod workflows;
+
+pub use extend::{Command, Context, Stage, Xtask};
+pub use failure::Failure;

@@ -196,6 +196,27 @@ fn stop_group(handle: &duct::Handle) {
     }
 }
 
+/// A program's last lines, for an error: each on a line of its own behind `  | `, the empty ones left out.
+pub fn quote(tail: &[String]) -> String {
+    let mut text = String::new();
+    for line in tail.iter().filter(|line| !line.trim().is_empty()) {
+        text.push_str("\n  | ");
+        text.push_str(line);
+    }
+    text
+}
+
+/// Whether a program of this name is in one of PATH's folders.
+pub fn is_in_path(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+/// Becomes another program; returns only where that failed.
+pub fn become_program(program: impl AsRef<OsStr>, args: &[OsString]) -> std::io::Error {
+    std::process::Command::new(program).args(args).exec()
+}
+
 /// Asks a program a quick question and returns its trimmed stdout; `None` where it is missing or says no.
 /// For programs that answer from local files at once, such as `git rev-parse HEAD`.
 pub fn ask(dir: &Path, program: &str, args: &[&str]) -> Option<String> {

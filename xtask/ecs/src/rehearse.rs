@@ -1,1 +1,150 @@
-//! The two commands against the embedded stand-in.
+//! The two commands against the embedded stand-in: everything but AWS is real.
+
+mod scanner;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use xtask_sandbox::{Clock, FAULTS, Options, Sandbox, fault_named};
+
+use crate::aws::{Endpoint, Session};
+use crate::config::{Config, Image};
+use crate::deploy;
+use crate::event::{Event, Events};
+use crate::extend::Context;
+use crate::failure::{Failure, Result};
+use crate::release;
+
+/// Simulated seconds in one real second: a rollout of two minutes takes four seconds.
+const SPEED: u32 = 30;
+
+/// Releases every image and deploys every service of the configuration into a sandbox of its own.
+///
+/// `fault` is a name of [`FAULTS`], or `list`. Ends with the exit code that the same trouble has in earnest.
+pub fn run(fault: Option<&str>, context: &Context) -> Result<()> {
+    if fault == Some("list") {
+        for (name, what) in FAULTS {
+            context.print(format_args!("{name:<16} {what}"));
+        }
+        return Ok(());
+    }
+    let faults = fault.map_or(Ok(Vec::new()), |name| fault_named(name).ok_or_else(|| unknown(name)))?;
+    let clock = Clock::Scaled(SPEED);
+    let config = context.config()?;
+    let sandbox = Sandbox::start(stage::options(config, clock))
+        .map_err(|error| Failure::world(format_args!("could not start the sandbox: {error}")))?;
+    let config = stage::rehearsed(config, &sandbox, SPEED);
+    stage::furnish(&sandbox, &config)?;
+    for fault in faults {
+        sandbox.inject(fault);
+    }
+
+    let events = context.events();
+    events.note(
+        "Rehearsing",
+        format!("against an embedded ECR and ECS on {}, {SPEED} times as fast", sandbox.registry()),
+    );
+    if let Some(name) = fault {
+        events.note("Fault", name);
+    }
+    let config = stage::without_engine(config, events, context.interrupt());
+    let session = Session::at(&config, &endpoint(&sandbox));
+    let (events, steps) = events.tee();
+    let result = both_stages(fault, &config, &session, &events, context);
+    drop(events);
+    summary(context, &steps);
+    result
+}
+
+fn both_stages(
+    fault: Option<&str>,
+    config: &Config,
+    session: &Session,
+    events: &Events,
+    context: &Context,
+) -> Result<()> {
+    let images: Vec<&Image> = config.images.values().collect();
+    let vulnerable = fault == Some("vulnerable");
+    let find_scanner =
+        move |config: &_, events: &_, interrupt: &_| scanner::find(vulnerable, config, events, interrupt);
+    let mut released = Vec::new();
+    release::run(config, &images, session, &find_scanner, events, context.interrupt(), &mut released)?;
+    let options = deploy::Options { plan_only: false };
+    deploy::run(config, session, &[], &options, events, context.interrupt())?;
+    Ok(())
+}
+
+/// Serves a sandbox, furnished for the workspace's configuration, until the interrupt.
+pub fn serve(listen: SocketAddr, speed: u32, context: &Context) -> Result<()> {
+    if !listen.ip().is_loopback() {
+        return Err(Failure::Usage(format!(
+            "the sandbox takes anyone's word for who they are, so it listens on loopback only, and {} is not\n\
+             use 127.0.0.1:{}",
+            listen.ip(),
+            listen.port()
+        )));
+    }
+    let clock = if speed <= 1 { Clock::Real } else { Clock::Scaled(speed) };
+    let config = context.config()?;
+    let sandbox = Sandbox::start(Options { listen, ..stage::options(config, clock) }).map_err(|error| {
+        Failure::world(format_args!("could not listen on {listen}: {error}\nanother --listen address may be free"))
+    })?;
+    stage::furnish(&sandbox, config)?;
+    for (name, value) in sandbox.environment() {
+        context.print(format_args!("export {name}={value}"));
+    }
+    let registry = sandbox.registry();
+    let events = context.events();
+    events.note(
+        "Serving",
+        format!("ECR, ECS and a registry on http://{registry}; Ctrl-C stops it and forgets everything"),
+    );
+    events.note(
+        "Log in",
+        format!("aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"),
+    );
+    while !context.interrupt().wait(Duration::from_secs(3600)) {}
+    events.note("Stopped", "the sandbox and all it held are gone");
+    Ok(())
+}
+
+fn endpoint(sandbox: &Sandbox) -> Endpoint {
+    let environment: BTreeMap<String, String> = sandbox.environment().into_iter().collect();
+    let of = |name: &str| environment.get(name).cloned().unwrap_or_default();
+    Endpoint {
+        url: of("AWS_ENDPOINT_URL"),
+        access_key_id: of("AWS_ACCESS_KEY_ID"),
+        secret_access_key: of("AWS_SECRET_ACCESS_KEY"),
+    }
+}
+
+/// How long each step took, and what runs.
+fn summary(context: &Context, events: &Receiver<Event>) {
+    for event in events.try_iter() {
+        match event {
+            Event::StepFinished { step, subject, seconds } => {
+                let step = format!("{step:?}").to_lowercase();
+                context.events().note("Took", format!("{seconds:>6.2} s  {step} {subject}").trim_end());
+            }
+            Event::RolloutEnded { service, outcome, digests, .. } => {
+                for digest in digests {
+                    context.print(format_args!("{service} {outcome} {digest}"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn unknown(name: &str) -> Failure {
+    let nearest = FAULTS
+        .iter()
+        .map(|(known, _)| (strsim::damerau_levenshtein(known, name), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    let hint = nearest.map_or(String::new(), |(_, known)| format!("; did you mean `{known}`?"));
+    Failure::Usage(format!("there is no fault `{name}`{hint}\n`cargo xtask rehearse --fault list` names them"))
+}

@@ -1,1 +1,171 @@
-//! The release stage: plan, build, scan, push.
+//! The release stage: plan, build, scan beside upload, tag.
+
+pub mod build;
+mod dockerfile;
+pub mod engine;
+mod manifest;
+pub mod plan;
+mod push;
+pub mod scan;
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::aws::Session;
+use crate::commit::Commit;
+use crate::config::{Config, Image};
+use crate::event::{Event, Events, ImageAction, Step};
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::oci::digest::Digest;
+use crate::oci::reference::Pinned;
+use plan::{FindScanner, Planned, Tools};
+use scan::{Scanner, Summary, Trivy};
+
+/// An image whose tag is in ECR.
+#[derive(Clone, Debug, Serialize)]
+pub struct Released {
+    pub image: String,
+    pub tag: String,
+    pub digest: Digest,
+    /// `REGISTRY/REPOSITORY@sha256:…`.
+    pub reference: Pinned,
+    /// False where the tag was in ECR before.
+    pub new: bool,
+    /// `OS/ARCHITECTURE`; absent where nothing was built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scanner: Option<String>,
+    /// Absent where nothing was scanned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<Summary>,
+}
+
+/// Says what a release would do, and does nothing.
+pub fn plan(
+    config: &Config,
+    images: &[&Image],
+    session: &Session,
+    find_scanner: &FindScanner<'_>,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Vec<Planned>> {
+    let plan = plan::plan(config, images, &session.ecr(), find_scanner, events, interrupt)?;
+    Ok(plan
+        .images
+        .into_iter()
+        .map(|(image, action)| Planned { image: image.name.clone(), reference: image.reference.to_string(), action })
+        .collect())
+}
+
+/// Releases each image whose tag is not in ECR, in order, and writes the release manifest.
+///
+/// `released` holds what was done even where a later image fails. A refused, failed or interrupted release leaves no
+/// tag; a re-run finds the tags and blobs that are there.
+pub fn run(
+    config: &Config,
+    images: &[&Image],
+    session: &Session,
+    find_scanner: &FindScanner<'_>,
+    events: &Events,
+    interrupt: &Interrupt,
+    released: &mut Vec<Released>,
+) -> Result<()> {
+    warn_of_content_trust(events);
+    let ecr = session.ecr();
+    let plan = plan::plan(config, images, &ecr, find_scanner, events, interrupt)?;
+    let commit = Commit::of(&config.root);
+    for (image, action) in plan.images {
+        let one = match (action, &plan.tools) {
+            (ImageAction::AlreadyReleased { digest }, _) => already(image, digest),
+            (ImageAction::Release, Some(tools)) => release(config, image, &commit, tools, &ecr, events, interrupt)?,
+            (ImageAction::Release, None) => return Err(Failure::world("nothing was found to build with")),
+        };
+        events.emit(Event::ImageReleased {
+            image: one.image.clone(),
+            reference: image.reference.to_string(),
+            pinned: one.reference.to_string(),
+            digest: one.digest.clone(),
+            new: one.new,
+        });
+        released.push(one);
+        manifest::write(config, &commit, released)?;
+    }
+    Ok(())
+}
+
+fn release(
+    config: &Config,
+    image: &Image,
+    commit: &Commit,
+    tools: &Tools,
+    ecr: &crate::aws::ecr::Ecr,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Released> {
+    let built = step(events, Step::Build, image, || {
+        build::build(config, image, tools.engine.as_ref(), commit, events, interrupt)
+    })?;
+    let (scanner, passed) = (
+        tools.scanner.name(),
+        step(events, Step::Push, image, || {
+            push::scan_and_upload(config, image, &built, tools.scanner.as_ref(), ecr, events, interrupt)
+        })?,
+    );
+    if interrupt.is_set() {
+        return Err(Failure::Interrupted(format!(
+            "interrupted before the tag of image `{}` was put; its blobs are in ECR, and a re-run does not send them again",
+            image.name
+        )));
+    }
+    let pinned = push::tag(image, &passed, ecr)?;
+    Ok(Released {
+        image: image.name.clone(),
+        tag: image.tag().to_string(),
+        digest: pinned.digest.clone(),
+        reference: pinned,
+        new: true,
+        platform: Some(image.platform().to_owned()),
+        scanner: Some(scanner),
+        scan: Some(passed.summary().clone()),
+    })
+}
+
+fn already(image: &Image, digest: Digest) -> Released {
+    Released {
+        image: image.name.clone(),
+        tag: image.tag().to_string(),
+        reference: image.reference.pin(digest.clone()),
+        digest,
+        new: false,
+        platform: None,
+        scanner: None,
+        scan: None,
+    }
+}
+
+fn step<T>(events: &Events, step: Step, image: &Image, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let subject = image.name.clone();
+    events.emit(Event::StepStarted { step, subject: subject.clone() });
+    let started = Instant::now();
+    let result = work();
+    events.emit(Event::StepFinished { step, subject, seconds: started.elapsed().as_secs_f64() });
+    result
+}
+
+/// trivy from PATH.
+pub fn find_trivy(config: &Config, _events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
+    Ok(Box::new(Trivy::probe(Path::new("trivy"), &config.scan, interrupt)?))
+}
+
+fn warn_of_content_trust(events: &Events) {
+    if std::env::var_os("DOCKER_CONTENT_TRUST").is_some_and(|value| value == "1") {
+        events.warn(
+            "DOCKER_CONTENT_TRUST=1 verifies nothing here: BuildKit never looked at it, and Docker 29 removed it; what \
+             stands in for it is every FROM pinned by digest, which this release reports on",
+        );
+    }
+}

@@ -1,1 +1,220 @@
-//! ECR's JSON API.
+//! ECR's JSON API: which tags and blobs are there, the registry's token, and the tag itself.
+//! Source: Amazon ECR API Reference, version 2015-09-21.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use aws_config::SdkConfig;
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::error::ProvideErrorMetadata;
+use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, LayerAvailability};
+
+use super::AwsError;
+use crate::net;
+use crate::oci::digest::Digest;
+use crate::oci::reference::{Repository, Tag};
+
+/// Image ids in one BatchGetImage, digests in one BatchCheckLayerAvailability.
+const BATCH: usize = 100;
+
+/// Without them ECR converts an OCI manifest to Docker's and answers with another digest.
+const MANIFEST_TYPES: [&str; 4] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+
+/// ECR in the session's account and region. Methods block.
+#[derive(Clone)]
+pub struct Ecr {
+    client: Client,
+    account: String,
+}
+
+/// The registry's password for twelve hours.
+#[derive(Clone)]
+pub struct Token {
+    /// `Basic …`, for the Authorization header.
+    pub authorization: String,
+    pub expires: Option<SystemTime>,
+}
+
+/// What PutImage made of a manifest and a tag.
+#[derive(Debug)]
+pub enum Put {
+    New,
+    /// The same content under the same tag was there already.
+    AlreadyThere,
+    /// The tag cannot be moved and holds other content.
+    TakenBy(Option<Digest>),
+}
+
+impl Ecr {
+    pub(super) fn new(sdk: &SdkConfig, account: &str) -> Self {
+        Self { client: Client::new(sdk), account: account.to_owned() }
+    }
+
+    /// The digest under each tag, `None` where ECR says that there is no such image; answers in the order asked.
+    /// One BatchGetImage for each repository and hundred tags, all at once. An image that is inaccessible or
+    /// archived, or a repository that is missing, is an error and not an absence.
+    pub fn find(&self, wanted: &[(&Repository, &Tag)]) -> Vec<Result<Option<Digest>, AwsError>> {
+        let mut groups: BTreeMap<&Repository, Vec<usize>> = BTreeMap::new();
+        for (position, (repository, _)) in wanted.iter().enumerate() {
+            groups.entry(repository).or_default().push(position);
+        }
+        let batches: Vec<(&Repository, Vec<usize>)> = groups
+            .into_iter()
+            .flat_map(|(repository, positions)| {
+                positions.chunks(BATCH).map(|chunk| (repository, chunk.to_vec())).collect::<Vec<_>>()
+            })
+            .collect();
+        let mut answers: Vec<Option<Result<Option<Digest>, AwsError>>> = vec![None; wanted.len()];
+        net::runtime().block_on(async {
+            let running: Vec<_> = batches
+                .into_iter()
+                .map(|(repository, positions)| {
+                    let tags: Vec<Tag> = positions.iter().map(|&position| wanted[position].1.clone()).collect();
+                    let (ecr, repository) = (self.clone(), repository.clone());
+                    (positions, tokio::spawn(async move { ecr.find_in(&repository, &tags).await }))
+                })
+                .collect();
+            for (positions, batch) in running {
+                let found = batch.await.expect("a lookup does not panic");
+                for (place, position) in positions.into_iter().enumerate() {
+                    answers[position] = Some(match &found {
+                        Ok(found) => found[place].clone(),
+                        Err(error) => Err(error.clone()),
+                    });
+                }
+            }
+        });
+        answers.into_iter().map(|answer| answer.expect("each position is in one batch")).collect()
+    }
+
+    async fn find_in(
+        &self,
+        repository: &Repository,
+        tags: &[Tag],
+    ) -> Result<Vec<Result<Option<Digest>, AwsError>>, AwsError> {
+        const CALL: &str = "ecr:BatchGetImage";
+        let subject = format!("repository {repository}");
+        let answer = self
+            .client
+            .batch_get_image()
+            .registry_id(&self.account)
+            .repository_name(repository.as_str())
+            .set_image_ids(Some(
+                tags.iter().map(|tag| ImageIdentifier::builder().image_tag(tag.as_str()).build()).collect(),
+            ))
+            .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        Ok(tags
+            .iter()
+            .map(|tag| {
+                let of_tag =
+                    |id: Option<&ImageIdentifier>| id.and_then(ImageIdentifier::image_tag) == Some(tag.as_str());
+                let image = answer.images().iter().find(|image| of_tag(image.image_id()));
+                if let Some(digest) = image.and_then(|image| image.image_id()?.image_digest()) {
+                    return digest
+                        .parse()
+                        .map(Some)
+                        .map_err(|_| AwsError::answered(CALL, &subject, "an unknown kind of digest", digest));
+                }
+                let failure = answer.failures().iter().find(|failure| of_tag(failure.image_id()));
+                match failure.map(|failure| (failure.failure_code(), failure.failure_reason())) {
+                    Some((Some(ImageFailureCode::ImageNotFound), _)) => Ok(None),
+                    Some((code, reason)) => Err(AwsError::answered(
+                        CALL,
+                        format_args!("image {repository}:{tag}"),
+                        code.map_or("a failure without a code", ImageFailureCode::as_str),
+                        reason.unwrap_or_default(),
+                    )),
+                    None => Err(AwsError::answered(
+                        CALL,
+                        format_args!("image {repository}:{tag}"),
+                        "no answer for this tag",
+                        "the response names it neither among images nor among failures",
+                    )),
+                }
+            })
+            .collect())
+    }
+
+    /// Which of these blobs the repository does not hold yet; one question for each hundred.
+    pub fn missing(&self, repository: &Repository, blobs: &[Digest]) -> Result<Vec<Digest>, AwsError> {
+        const CALL: &str = "ecr:BatchCheckLayerAvailability";
+        let mut missing = Vec::new();
+        for batch in blobs.chunks(BATCH) {
+            let answer = net::runtime()
+                .block_on(
+                    self.client
+                        .batch_check_layer_availability()
+                        .registry_id(&self.account)
+                        .repository_name(repository.as_str())
+                        .set_layer_digests(Some(batch.iter().map(ToString::to_string).collect()))
+                        .send(),
+                )
+                .map_err(|error| AwsError::new(CALL, format_args!("repository {repository}"), &error))?;
+            let available: Vec<&str> = answer
+                .layers()
+                .iter()
+                .filter(|layer| layer.layer_availability() == Some(&LayerAvailability::Available))
+                .filter_map(|layer| layer.layer_digest())
+                .collect();
+            missing.extend(batch.iter().filter(|digest| !available.contains(&digest.as_str())).cloned());
+        }
+        Ok(missing)
+    }
+
+    /// A fresh token for the registry.
+    pub fn token(&self) -> Result<Token, AwsError> {
+        const CALL: &str = "ecr:GetAuthorizationToken";
+        let answer = net::runtime()
+            .block_on(self.client.get_authorization_token().send())
+            .map_err(|error| AwsError::new(CALL, "the registry", &error))?;
+        let data = answer.authorization_data().first();
+        let token = data.and_then(|data| data.authorization_token()).ok_or_else(|| {
+            AwsError::answered(CALL, "the registry", "no token", "the response holds no authorizationToken")
+        })?;
+        Ok(Token {
+            authorization: format!("Basic {token}"),
+            expires: data.and_then(|data| data.expires_at()).and_then(|at| SystemTime::try_from(*at).ok()),
+        })
+    }
+
+    /// Puts the tag on a manifest whose blobs are in the repository. ECR refuses bytes whose digest differs.
+    pub fn put_image(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        manifest: &[u8],
+        media_type: &str,
+        digest: &Digest,
+    ) -> Result<Put, AwsError> {
+        let sent = net::runtime().block_on(
+            self.client
+                .put_image()
+                .registry_id(&self.account)
+                .repository_name(repository.as_str())
+                .image_tag(tag.as_str())
+                .image_manifest(String::from_utf8_lossy(manifest))
+                .image_manifest_media_type(media_type)
+                .image_digest(digest.as_str())
+                .send(),
+        );
+        match sent {
+            Ok(_) => Ok(Put::New),
+            Err(error) => match error.code() {
+                Some("ImageAlreadyExistsException") => Ok(Put::AlreadyThere),
+                Some("ImageTagAlreadyExistsException") => {
+                    let holder = self.find(&[(repository, tag)]).pop().and_then(Result::ok).flatten();
+                    Ok(Put::TakenBy(holder))
+                }
+                _ => Err(AwsError::new("ecr:PutImage", format_args!("repository {repository}"), &error)),
+            },
+        }
+    }
+}

@@ -26,6 +26,14 @@ impl Events {
         (Self(vec![sender]), receiver)
     }
 
+    /// This stream with one more reader, who receives by hand.
+    pub fn tee(&self) -> (Self, Receiver<Event>) {
+        let (sender, receiver) = channel();
+        let mut queues = self.0.clone();
+        queues.push(sender);
+        (Self(queues), receiver)
+    }
+
     pub fn emit(&self, event: Event) {
         let Some((last, others)) = self.0.split_last() else { return };
         for queue in others {

@@ -1,1 +1,183 @@
 //! An OCI image layout directory: read, verified, written.
+//!
+//! ```text
+//! oci-layout             {"imageLayoutVersion":"1.0.0"}
+//! index.json             names the image manifests, by digest
+//! blobs/sha256/HEX       manifests, configurations, layers
+//! ```
+//!
+//! Source: OCI image specification 1.1, image-layout.md, manifest.md and image-index.md.
+
+mod index;
+mod manifest;
+mod verify;
+mod writer;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+pub use index::{Index, Platform};
+pub use manifest::Manifest;
+pub use verify::CorruptBlob;
+pub(in crate::oci) use verify::{other_digest, unreadable};
+pub use writer::{BlobWriter, LayoutWriter};
+
+use super::digest::Digest;
+
+/// The media types that occur here. Docker's are the older names of the same things.
+pub mod media_type {
+    pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+    pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+    pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+}
+
+/// The most bytes a manifest, an index or a configuration may have: 4 MiB, which is where registries draw the line.
+/// Source: OCI distribution specification 1.1, section Pushing Manifests.
+pub const DOCUMENT_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// What a manifest says of a blob; `size` in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    pub media_type: String,
+    pub digest: Digest,
+    pub size: u64,
+}
+
+/// A layout directory that exists and says that it is one.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Fails where the folder is no layout, or one of a version other than 1.
+    pub fn open(root: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Marker {
+            image_layout_version: String,
+        }
+        let marker = root.join("oci-layout");
+        let text = fs::read(&marker).with_context(|| {
+            format!("{} is not an OCI image layout: its file `oci-layout` cannot be read", root.display())
+        })?;
+        let Marker { image_layout_version: version } = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not the marker of an OCI image layout", marker.display()))?;
+        ensure!(
+            version.starts_with("1."),
+            "{} is an OCI image layout of version {version}; only version 1 is known here",
+            root.display()
+        );
+        Ok(Self { root: root.to_owned() })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the blob's file is, whether or not it exists.
+    pub fn blob(&self, digest: &Digest) -> PathBuf {
+        self.root.join("blobs").join("sha256").join(digest.hex())
+    }
+
+    /// The one image manifest for a platform, such as `linux/amd64`, in the index or an index inside it.
+    /// Attestations are passed over. None, or several that differ, is an error.
+    pub fn manifest(&self, platform: &str) -> Result<Manifest> {
+        let wanted: Platform = platform.parse()?;
+        let path = self.root.join("index.json");
+        let bytes = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        let index = Index::parse(&bytes).with_context(|| format!("{} is not an image index", path.display()))?;
+        let mut images = Vec::new();
+        self.images(&index, 0, &mut images)?;
+
+        let mut fitting: Vec<Manifest> = Vec::new();
+        let mut others = Vec::new();
+        for (found, manifest) in images {
+            if found != wanted {
+                others.push(found.to_string());
+            } else if fitting.iter().all(|seen| seen.digest != manifest.digest) {
+                fitting.push(manifest);
+            }
+        }
+        let root = self.root.display();
+        match (fitting.len(), fitting.pop()) {
+            (1, Some(manifest)) => Ok(manifest),
+            (0, _) if others.is_empty() => bail!("the layout {root} holds no image; build it again"),
+            (0, _) => bail!("the layout {root} holds no image for {wanted}, only for {}", others.join(", ")),
+            (count, _) => bail!(
+                "the layout {root} holds {count} different images for {wanted}, so which one is meant is not known; \
+                 a build into an existing layout adds to it: remove the folder and build again"
+            ),
+        }
+    }
+
+    /// The image's configuration, its digest checked.
+    pub fn config(&self, manifest: &Manifest) -> Result<serde_json::Value> {
+        let bytes = self.document(&manifest.config)?;
+        serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} is not an image configuration", self.blob(&manifest.config.digest).display()))
+    }
+
+    /// A small blob, whole, its size and digest checked.
+    pub fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
+        let path = self.blob(&descriptor.digest);
+        ensure!(
+            descriptor.size <= DOCUMENT_LIMIT,
+            "{} is said to have {} bytes; a manifest or configuration has at most {DOCUMENT_LIMIT}",
+            path.display(),
+            descriptor.size
+        );
+        let actual =
+            fs::metadata(&path).map(|data| data.len()).map_err(|error| verify::unreadable(self, descriptor, error))?;
+        if actual != descriptor.size {
+            return Err(verify::other_size(self, descriptor, actual));
+        }
+        let bytes = fs::read(&path).map_err(|error| verify::unreadable(self, descriptor, error))?;
+        let found = Digest::of(&bytes);
+        if found != descriptor.digest {
+            return Err(verify::other_digest(self, descriptor, &found));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads every blob of the image: each is there and has the size and the digest that the manifest states.
+    pub fn verify(&self, manifest: &Manifest) -> Result<()> {
+        manifest.blobs().try_for_each(|blob| self.verify_blob(blob))
+    }
+
+    /// Collects the images below an index. Real ones are two deep.
+    fn images(&self, index: &Index, depth: usize, into: &mut Vec<(Platform, Manifest)>) -> Result<()> {
+        ensure!(depth < 4, "the layout {} nests its indexes more than 4 deep", self.root.display());
+        for entry in index.entries() {
+            if entry.is_index() {
+                let bytes = self.document(&entry.descriptor)?;
+                let inner = Index::parse(&bytes)
+                    .with_context(|| format!("blob {} is not an image index", entry.descriptor.digest))?;
+                self.images(&inner, depth + 1, into)?;
+            } else if entry.is_image() {
+                let manifest = Manifest::parse(self.document(&entry.descriptor)?, &entry.descriptor.media_type)
+                    .with_context(|| format!("blob {} is not an image manifest", entry.descriptor.digest))?;
+                let platform = match &entry.platform {
+                    Some(platform) => platform.clone(),
+                    None if manifest.is_image() => Platform::of_config(&self.config(&manifest)?)?,
+                    None => continue,
+                };
+                into.push((platform, manifest));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

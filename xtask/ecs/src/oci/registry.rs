@@ -1,1 +1,188 @@
-//! The upload: what a layout holds and a registry lacks, streamed and verified.
+//! A registry, spoken to over HTTP: what a layout holds and it lacks is sent, streamed and verified.
+//!
+//! Everything here blocks and is called from plain threads. Requests that fail for reasons that pass are tried again
+//! with growing pauses; each wait ends at the interrupt.
+//!
+//! Source: OCI distribution specification 1.1.
+
+mod access;
+mod answer;
+mod body;
+mod exchange;
+mod fetch;
+mod location;
+mod retry;
+mod upload;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Result, ensure};
+use hyper::{Method, StatusCode};
+
+pub use answer::RegistryError;
+pub use retry::Backoff;
+pub use upload::Uploaded;
+
+use self::access::Access;
+use self::exchange::Ask;
+use self::retry::{Task, Trouble};
+use super::digest::Digest;
+use super::layout::{Descriptor, Manifest};
+use super::reference::{Repository, Tag};
+use crate::event::Events;
+use crate::interrupt::Interrupt;
+
+/// How many requests go on at once. More have failed with socket errors on ECR.
+const AT_ONCE: usize = 6;
+
+/// Where the value of an `Authorization` header comes from. Called from plain threads; it may block.
+pub trait Credentials: Send + Sync {
+    /// `Basic …`. `stale`: the previous one was refused, so get a new one rather than one that was kept.
+    fn authorization(&self, stale: bool) -> Result<String>;
+}
+
+/// One registry, such as `123456789012.dkr.ecr.ap-northeast-1.amazonaws.com`, `ghcr.io` or `127.0.0.1:5000`.
+pub struct Registry {
+    host: String,
+    access: Access,
+    backoff: Backoff,
+}
+
+impl Registry {
+    /// `host` may carry a port. Loopback addresses and `localhost` are spoken to in plain HTTP, all others through TLS.
+    /// Without credentials only what is open to everyone can be read.
+    pub fn new(host: &str, credentials: Option<Arc<dyn Credentials>>) -> Self {
+        Self { host: host.to_owned(), access: Access::new(credentials), backoff: Backoff::default() }
+    }
+
+    /// With other pauses between attempts.
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether the blob is in the repository.
+    pub fn exists(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        events: &Events,
+        interrupt: &Interrupt,
+    ) -> Result<bool> {
+        let task = Task {
+            doing: format!("look for blob {digest}"),
+            repository,
+            needs: fetch::READING,
+            events,
+            interrupt,
+            halted: None,
+        };
+        self.persist(&task, |_| self.has(&task, digest))
+    }
+
+    /// Those of the blobs that the repository lacks, in the order given; several are asked for at once. For registries
+    /// without a batch question.
+    pub fn missing(
+        &self,
+        repository: &Repository,
+        blobs: &[Descriptor],
+        events: &Events,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Descriptor>> {
+        let there = side_by_side(blobs, |blob| self.exists(repository, &blob.digest, events, interrupt))?;
+        Ok(blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob.clone()).collect())
+    }
+
+    /// Puts a manifest, under a tag or by its digest alone. (ECR's tag goes through PutImage instead, which
+    /// refuses a digest that differs.)
+    pub fn put_manifest(
+        &self,
+        repository: &Repository,
+        manifest: &Manifest,
+        tag: Option<&Tag>,
+        events: &Events,
+        interrupt: &Interrupt,
+    ) -> Result<Digest> {
+        let name = tag.map_or(manifest.digest.as_str(), Tag::as_str);
+        let task = Task {
+            doing: format!("put manifest {} as {name}", manifest.digest),
+            repository,
+            needs: &["ecr:PutImage"],
+            events,
+            interrupt,
+            halted: None,
+        };
+        self.persist(&task, |_| {
+            let mut ask = Ask::new(Method::PUT, self.url(repository, &format!("manifests/{name}")));
+            ask.content = Some((manifest.media_type.clone(), manifest.bytes.clone().into()));
+            let answer = self.ask(&task, &ask)?;
+            if answer.status != StatusCode::CREATED && answer.status != StatusCode::OK {
+                return Err(answer.into());
+            }
+            let stored = answer.header("docker-content-digest").map(str::to_owned);
+            let same = || -> Result<Digest> {
+                let stored = stored.map_or_else(|| Ok(manifest.digest.clone()), |stored| stored.parse())?;
+                ensure!(stored == manifest.digest, "the registry stored the manifest {} as {stored}", manifest.digest);
+                Ok(stored)
+            };
+            same().map_err(Trouble::Fatal)
+        })
+    }
+
+    /// Asks for a blob's presence, once.
+    fn has(&self, task: &Task<'_>, digest: &Digest) -> Result<bool, Trouble> {
+        let answer = self.ask(task, &Ask::new(Method::HEAD, self.url(task.repository, &format!("blobs/{digest}"))))?;
+        match answer.status {
+            StatusCode::OK | StatusCode::TEMPORARY_REDIRECT => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(answer.into()),
+        }
+    }
+
+    /// `SCHEME://HOST/v2/REPOSITORY/…`.
+    fn url(&self, repository: &Repository, rest: &str) -> String {
+        let (scheme, host) = location::endpoint(&self.host);
+        format!("{scheme}://{host}/v2/{repository}/{rest}")
+    }
+}
+
+/// Does the same to each of several things, up to six at once; the results have their order. Ends with the first
+/// failure, after those that are under way.
+fn side_by_side<T, R, E>(things: &[T], work: impl Fn(&T) -> Result<R, E> + Sync) -> Result<Vec<R>, E>
+where
+    T: Sync,
+    R: Send,
+    E: Send,
+{
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, Result<R, E>)>> = Mutex::default();
+    let worker = || {
+        while let index = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(thing) = things.get(index)
+        {
+            let result = work(thing);
+            if result.is_err() {
+                next.store(things.len(), Ordering::Relaxed);
+            }
+            results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..things.len().min(AT_ONCE) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests;

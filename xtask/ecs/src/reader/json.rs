@@ -1,1 +1,61 @@
-//! One JSON document a line on stderr.
+//! `--log json`: one JSON document a line on stderr, for machines.
+
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::event::{Event, Reader};
+
+/// The version of the lines' fields; it changes when one is renamed, removed or means something else.
+pub const VERSION: u32 = 1;
+
+/// Writes `{"version":1,"time":SECONDS,"event":…}` for every event; `time` is seconds since the Unix epoch.
+pub struct JsonLines<W> {
+    out: W,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    version: u32,
+    time: f64,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+impl<W: Write + Send> JsonLines<W> {
+    pub fn new(out: W) -> Self {
+        Self { out }
+    }
+}
+
+impl<W: Write + Send> Reader for JsonLines<W> {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn read(&mut self, event: &Event) -> anyhow::Result<()> {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
+        let mut line = serde_json::to_vec(&Line { version: VERSION, time, event })?;
+        line.push(b'\n');
+        self.out.write_all(&line)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_with_its_version_and_name() {
+        let mut out = Vec::new();
+        JsonLines::new(&mut out)
+            .read(&Event::BuildOutput { image: "app".to_owned(), line: "two\nlines".to_owned() })
+            .expect("a Vec takes everything");
+        let text = String::from_utf8(out).expect("JSON is UTF-8");
+        assert_eq!(text.matches('\n').count(), 1);
+        let value: serde_json::Value = serde_json::from_str(&text).expect("is JSON");
+        assert_eq!((&value["version"], &value["event"]), (&1.into(), &"build-output".into()));
+    }
+}

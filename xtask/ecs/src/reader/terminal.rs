@@ -1,1 +1,85 @@
-//! Cargo's look on stderr.
+//! Cargo's look on stderr: a right-aligned verb, then the thing. A terminal also gets one live line at the bottom.
+
+mod render;
+mod style;
+
+use std::io::{IsTerminal, Write};
+
+use crate::event::{Event, Reader};
+use render::{Live, Render, Shown};
+use style::{Line, Style};
+
+/// Shows events to a person.
+pub struct Terminal<W> {
+    out: W,
+    style: Style,
+    /// Columns of the terminal; `None` where there is none, and so no live line.
+    columns: Option<usize>,
+    render: Render,
+    live_shown: bool,
+}
+
+impl Terminal<std::io::Stderr> {
+    /// Looks at stderr, NO_COLOR, CLICOLOR_FORCE and TERM.
+    /// Source: no-color.org; bixense.com/clicolors.
+    pub fn stderr() -> Self {
+        let out = std::io::stderr();
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let terminal = out.is_terminal() && !dumb;
+        let forced = set("CLICOLOR_FORCE") || (set("CI") && set("GITHUB_ACTIONS"));
+        let style = Style { colour: (terminal || forced) && !set("NO_COLOR") };
+        let columns =
+            terminal.then(|| rustix::termios::tcgetwinsize(&out).map_or(80, |size| usize::from(size.ws_col).max(20)));
+        Self::new(out, style, columns)
+    }
+}
+
+impl<W: Write + Send> Terminal<W> {
+    fn new(out: W, style: Style, columns: Option<usize>) -> Self {
+        Self { out, style, columns, render: Render::new(columns.is_some()), live_shown: false }
+    }
+
+    fn print(&mut self, line: &Line) -> std::io::Result<()> {
+        self.clear()?;
+        writeln!(self.out, "{}", self.style.paint(line))
+    }
+
+    fn show_live(&mut self, now: &Live) -> std::io::Result<()> {
+        let Some(columns) = self.columns else { return Ok(()) };
+        self.clear()?;
+        let line = Line::status(&now.verb, &now.text).working().cut(columns.saturating_sub(1));
+        write!(self.out, "{}", self.style.paint(&line))?;
+        self.live_shown = true;
+        self.out.flush()
+    }
+
+    fn clear(&mut self) -> std::io::Result<()> {
+        if std::mem::take(&mut self.live_shown) {
+            self.out.write_all(b"\r\x1b[2K")?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write + Send> Reader for Terminal<W> {
+    fn name(&self) -> &'static str {
+        "terminal"
+    }
+
+    fn read(&mut self, event: &Event) -> anyhow::Result<()> {
+        let Shown { lines, live } = self.render.show(event);
+        for line in &lines {
+            self.print(line)?;
+        }
+        match live {
+            Some(live) => self.show_live(&live)?,
+            None if lines.is_empty() => {}
+            None => self.clear()?,
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! The list of crates in a binary, as cargo-auditable writes it and scanners read it: the section `.dep-v0`.
+//! Source: cargo-auditable, `auditable-serde` (format 1) and its JSON schema.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use serde::Serialize;
+
+use super::metadata::{Metadata, Package};
+
+/// The ELF section that holds the list: zlib over JSON.
+pub const SECTION: &str = ".dep-v0";
+
+/// What cargo compiled for a binary: package id → whether any of it was compiled for the binary's own target.
+/// Packages of which all was compiled for the building machine (build scripts, procedural macros and what they
+/// need) are build dependencies.
+pub type Compiled = BTreeMap<String, bool>;
+
+#[derive(Serialize)]
+struct List<'a> {
+    packages: Vec<Entry<'a>>,
+    format: u32,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Entry<'a> {
+    name: &'a str,
+    version: &'a str,
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dependencies: Vec<usize>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    root: bool,
+}
+
+/// The section's content for the binary of package `root` (an id). Lists exactly the packages that cargo
+/// compiled for it, which is less than the lock file or the resolved graph of a workspace holds.
+pub fn section(metadata: &Metadata, root: &str, compiled: &Compiled) -> Vec<u8> {
+    let mut packages: Vec<&Package> =
+        metadata.packages.iter().filter(|package| compiled.contains_key(&package.id)).collect();
+    packages.sort_by_key(|package| (&package.name, &package.version, source(package)));
+    let index: BTreeMap<&str, usize> =
+        packages.iter().enumerate().map(|(index, package)| (package.id.as_str(), index)).collect();
+    let nodes: BTreeMap<&str, _> = metadata.resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
+
+    let entries = packages.iter().map(|package| {
+        let dependencies: BTreeSet<usize> = nodes
+            .get(package.id.as_str())
+            .into_iter()
+            .flat_map(|node| &node.deps)
+            .filter(|dependency| dependency.dep_kinds.iter().any(|kind| kind.kind.as_deref() != Some("dev")))
+            .filter_map(|dependency| index.get(dependency.pkg.as_str()).copied())
+            .collect();
+        Entry {
+            name: &package.name,
+            version: &package.version,
+            source: source(package),
+            kind: (!compiled[&package.id]).then_some("build"),
+            dependencies: dependencies.into_iter().collect(),
+            root: package.id == root,
+        }
+    });
+    let list = List { packages: entries.collect(), format: 1 };
+    let json = serde_json::to_vec(&list).expect("plain strings and numbers are JSON");
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(7));
+    encoder.write_all(&json).expect("writing to a Vec cannot fail");
+    encoder.finish().expect("writing to a Vec cannot fail")
+}
+
+/// The format knows four kinds of sources, and deliberately no addresses.
+fn source(package: &Package) -> &'static str {
+    match package.source.as_deref() {
+        None => "local",
+        Some("registry+https://github.com/rust-lang/crates.io-index" | "sparse+https://index.crates.io/") => {
+            "crates.io"
+        }
+        Some(source) if source.starts_with("git+") => "git",
+        Some(_) => "registry",
+    }
+}

@@ -1,0 +1,25 @@
+use clap::Args;
+
+use super::{Format, to_json};
+use crate::config;
+use crate::extend::Context;
+use crate::failure::Result;
+
+/// Print the effective configuration, each value with where it comes from
+#[derive(Args)]
+pub struct ShowConfig {
+    /// What goes to stdout
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl ShowConfig {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let loaded = context.loaded()?;
+        match self.format {
+            Format::Text => context.print(config::render(loaded).trim_end()),
+            Format::Json => context.print(to_json(&config::to_json(loaded))?),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use crate::extend::Context;
+use crate::failure::Result;
+
+/// Release and deploy into an embedded ECR and ECS; no AWS account is touched
+#[derive(Args)]
+pub struct Rehearse {
+    /// Something that goes wrong; `list` names them
+    #[arg(long, value_name = "NAME")]
+    pub fault: Option<String>,
+}
+
+/// Serve the embedded ECR and ECS to other clients, until Ctrl-C
+#[derive(Args)]
+pub struct ServeSandbox {
+    /// A loopback address and a port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4680")]
+    pub listen: SocketAddr,
+    /// How many times as fast as the real one its clock runs
+    #[arg(long, value_name = "TIMES", default_value_t = 1)]
+    pub speed: u32,
+}
+
+impl Rehearse {
+    pub fn run(self, context: &Context) -> Result<()> {
+        with_sandbox::rehearse(&self, context)
+    }
+}
+
+impl ServeSandbox {
+    pub fn run(self, context: &Context) -> Result<()> {
+        with_sandbox::serve(&self, context)
+    }
+}
+
+#[cfg(feature = "rehearse")]
+mod with_sandbox {
+    use super::{Context, Rehearse, Result, ServeSandbox};
+
+    pub fn rehearse(command: &Rehearse, context: &Context) -> Result<()> {
+        crate::rehearse::run(command.fault.as_deref(), context)
+    }
+
+    pub fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
+        crate::rehearse::serve(command.listen, command.speed, context)
+    }
+}
+
+/// Everyday commands do without the stand-in; these become the same binary, compiled with it.
+#[cfg(not(feature = "rehearse"))]
+mod with_sandbox {
+    use std::ffi::OsString;
+
+    use super::{Context, Rehearse, Result, ServeSandbox};
+    use crate::failure::Failure;
+    use crate::process;
+
+    pub fn rehearse(_: &Rehearse, _: &Context) -> Result<()> {
+        become_rehearsal()
+    }
+
+    pub fn serve(_: &ServeSandbox, _: &Context) -> Result<()> {
+        become_rehearsal()
+    }
+
+    fn become_rehearsal() -> Result<()> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let package = std::env::var_os("CARGO_PKG_NAME").unwrap_or_else(|| "xtask".into());
+        let mut args: Vec<OsString> = vec!["run".into(), "--package".into(), package];
+        args.extend(["--features", "rehearse", "--"].map(OsString::from));
+        args.extend(std::env::args_os().skip(1));
+        let error = process::become_program(cargo, &args);
+        Err(Failure::world(format_args!("could not start cargo to compile the rehearsal: {error}")))
+    }
+}

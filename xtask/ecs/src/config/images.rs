@@ -1,0 +1,276 @@
+//! `[workspace.metadata.xtask.images.NAME]`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeValue;
+
+use super::diagnostic::suggestion;
+use super::origin::{Effective, Origin};
+use super::table::Table;
+use super::value::Value;
+use super::workspace::Version;
+use super::{Builder, Dockerfile, Image, native, path};
+use crate::event::Place;
+use crate::oci::reference::{Reference, Repository, Tag};
+
+const DOCKERFILE_KEYS: [&str; 5] = ["dockerfile", "context", "contexts", "secrets", "binaries"];
+const PACKAGE_KEYS: [&str; 11] =
+    ["package", "bin", "profile", "base", "assets", "user", "workdir", "env", "ports", "labels", "compression"];
+
+pub(super) const PLATFORM: &str = "linux/amd64";
+
+/// Every image that is valid by itself, if their registry is known.
+pub(super) fn read(table: &mut Table<'_>, registry: Option<&str>) -> BTreeMap<String, Image> {
+    let mut images = BTreeMap::new();
+    let mut taken: Vec<(Repository, Tag, String, Place)> = Vec::new();
+    for (name, mut table) in table.children("images") {
+        let span = table.value_span("repository");
+        let repository = table.required("repository", "repository = \"sample/app\"", Value::parse::<Repository>);
+        let tag = tag(&mut table);
+        let builder = builder(&mut table);
+        let expect = table.optional("expect", Value::strings);
+        if let (Some(repository), Some(tag), Some(span)) = (&repository, &tag, span) {
+            refuse_duplicate(&table, &name, (repository, tag, span), &mut taken);
+        }
+        table.finish();
+        if let (Some(registry), Some(repository), Some(tag), Some(builder)) = (registry, repository, tag, builder) {
+            let reference = Reference { registry: registry.to_owned(), repository, tag };
+            images.insert(name.clone(), Image { name, reference, builder, expect });
+        }
+    }
+    images
+}
+
+/// Two images with one repository and tag would overwrite each other's release.
+fn refuse_duplicate(
+    table: &Table<'_>,
+    name: &str,
+    (repository, tag, span): (&Repository, &Tag, Range<usize>),
+    taken: &mut Vec<(Repository, Tag, String, Place)>,
+) {
+    let place = table.context.source.place(span.start);
+    let same = taken.iter().find(|(other, other_tag, ..)| other == repository && other_tag == tag);
+    if let Some((.., other, at)) = same {
+        let message = format!("the images `{other}` and `{name}` are both `{repository}:{tag}`");
+        let hint = format!("`{other}` is at line {}; give one another repository or tag", at.line);
+        table.context.report(table.context.source.diagnostic(span, message, hint));
+    }
+    taken.push((repository.clone(), tag.clone(), name.to_owned(), place));
+}
+
+/// A literal, `{ workspace-version = true }` or `{ package = "…" }`.
+fn tag(table: &mut Table<'_>) -> Option<Tag> {
+    const FORMS: &str = "write `tag = \"1.4.0\"`, `{ package = \"app\" }` or `{ workspace-version = true }`";
+    let Some(value) = table.take("tag") else {
+        table.missing("tag", FORMS);
+        return None;
+    };
+    let (tag, origin) = match value.get() {
+        DeValue::String(_) => (value.check(literal_tag)?, value.origin()),
+        DeValue::Table(_) => {
+            let version = version(&value, FORMS)?;
+            let Ok(tag) = version.text.parse::<Tag>() else {
+                let hint = if version.text.contains('+') {
+                    "a tag cannot hold `+`: drop the build metadata from the version, or write the tag out"
+                } else {
+                    "write the tag out"
+                };
+                let place = format!("{}:{}", version.place.file, version.place.line);
+                value.error(format!("the version `{}` ({place}) is not a tag", version.text.escape_debug()), hint);
+                return None;
+            };
+            let Origin::File(by) = value.origin() else { return None };
+            (tag, Origin::Through { at: version.place, by })
+        }
+        _ => return value.wrong_type("a tag", FORMS),
+    };
+    table.note("tag", &tag, origin);
+    Some(tag)
+}
+
+fn literal_tag(text: &str) -> Result<Tag, String> {
+    if text.contains('+') {
+        return Err("a tag cannot hold `+`; `-` can stand for it".to_owned());
+    }
+    text.parse::<Tag>().map_err(|rule| rule.to_string())
+}
+
+fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
+    let workspace = value.context.workspace;
+    let mut form = value.table()?;
+    let of_workspace = form.take("workspace-version");
+    let of_package = form.take("package");
+    let complete = form.finish();
+    match (of_workspace, of_package) {
+        (Some(flag), None) => {
+            if !flag.boolean()? {
+                flag.error("`workspace-version` is only ever true", forms);
+                return None;
+            }
+            let version = workspace.version();
+            if version.is_none() {
+                flag.error_at_key(
+                    "the workspace has no version",
+                    "add `version = \"0.1.0\"` under `[workspace.package]`, or write the tag out",
+                );
+            }
+            version
+        }
+        (None, Some(package)) => {
+            let name = package_name(&package)?;
+            let version = workspace.package(&name)?.version.clone();
+            if version.is_none() {
+                package.error(format!("the package `{name}` has no version"), "give it one, or write the tag out");
+            }
+            version
+        }
+        (Some(_), Some(_)) => {
+            value.error("a tag is either the workspace's version or a package's, not both", forms);
+            None
+        }
+        (None, None) => {
+            if complete {
+                value.error("this table names no tag", forms);
+            }
+            None
+        }
+    }
+}
+
+/// The name of a package of the workspace.
+pub(super) fn package_name(value: &Value<'_>) -> Option<String> {
+    let name = value.string()?;
+    let workspace = value.context.workspace;
+    if workspace.package(&name).is_none() {
+        let names = workspace.packages().iter().map(|package| package.name.as_str());
+        let hint = suggestion(&name, names, "its packages");
+        value.error(format!("`{}` is no package of this workspace", name.escape_debug()), hint);
+        return None;
+    }
+    Some(name)
+}
+
+fn builder(table: &mut Table<'_>) -> Option<Builder> {
+    match (table.has("dockerfile"), table.has("package")) {
+        (true, false) => {
+            let builder = dockerfile(table).map(Builder::Dockerfile);
+            table.refuse(&PACKAGE_KEYS, "belongs to images with `package`; this one has `dockerfile`");
+            builder
+        }
+        (false, true) => {
+            let builder = native::read(table).map(Builder::Package);
+            table.refuse(&DOCKERFILE_KEYS, "belongs to images with `dockerfile`; this one has `package`");
+            builder
+        }
+        (both, _) => {
+            let name = table.name();
+            if both {
+                table.error(format!("{name} has both `dockerfile` and `package`"), "keep the one that builds it");
+            } else {
+                let hint =
+                    "add `dockerfile = \"app/Dockerfile\"` (docker buildx) or `package = \"app\"` (no docker needed)";
+                table.error(format!("nothing says how to build {name}"), hint);
+            }
+            // Whichever form it will be, these keys are no typos; their values are looked at once it is clear.
+            for key in DOCKERFILE_KEYS.into_iter().chain(PACKAGE_KEYS).chain(["args", "target", "platforms"]) {
+                drop(table.take(key));
+            }
+            None
+        }
+    }
+}
+
+fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
+    let root = table.context.workspace.root.clone();
+    let file = table.optional("dockerfile", |value| path::file(value, "Dockerfile"));
+    let context = table.or("context", |value| path::folder(value, "build context"), root);
+    let platform = platform(table, is_platform);
+    let args = table.or("args", Value::string_map, BTreeMap::new());
+    let target = table.optional("target", Value::string);
+    let contexts =
+        table.or("contexts", |value| value.map(|_, value| named_context(value)).map(Contexts), Contexts::default()).0;
+    let secrets = table.or("secrets", |value| value.map(secret), BTreeMap::new());
+    let binaries = table.or("binaries", |value| value.list(package_name), Vec::new());
+    if !binaries.is_empty() && contexts.contains_key("binaries") {
+        let hint = "give the one under `contexts` another name";
+        table.error(format!("{} has two build contexts named `binaries`", table.name()), hint);
+    }
+    Some(Dockerfile { file: file?, context, platform: platform?, args, target, contexts, secrets, binaries })
+}
+
+/// Shown with folders relative to the root, as they were written.
+#[derive(Default)]
+struct Contexts(BTreeMap<String, String>);
+
+impl Effective for Contexts {
+    fn effective(&self, root: &Path) -> serde_json::Value {
+        let shown = |(name, value): (&String, &String)| {
+            let value = if Path::new(value).is_absolute() {
+                PathBuf::from(value).effective(root)
+            } else {
+                value.effective(root)
+            };
+            (name.clone(), value)
+        };
+        serde_json::Value::Object(self.0.iter().map(shown).collect())
+    }
+}
+
+/// A folder of the workspace, or what buildx fetches itself: `oci-layout://…`, `docker-image://…`, a URL.
+fn named_context(value: &Value<'_>) -> Option<String> {
+    let text = value.string()?;
+    if text.contains("://") {
+        return Some(text);
+    }
+    Some(path::folder(value, "build context")?.to_string_lossy().into_owned())
+}
+
+/// Id → the variable that holds the value. The id becomes part of a comma-separated list.
+fn secret(id: &str, value: &Value<'_>) -> Option<String> {
+    if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+        let rule = "use letters, digits, `-`, `_` and `.`";
+        value.error_at_key(format!("`{}` cannot be a secret's id", id.escape_debug()), rule);
+        return None;
+    }
+    value.check(is_variable)
+}
+
+/// Environment variable names: POSIX.1-2017, section 8.1.
+pub(super) fn is_variable(text: &str) -> Result<String, &'static str> {
+    let fits = !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    fits.then(|| text.to_owned()).ok_or("an environment variable's name is letters, digits and `_`")
+}
+
+/// The one platform of an image.
+pub(super) fn platform(table: &mut Table<'_>, check: impl Fn(&str) -> Result<String, &'static str>) -> Option<String> {
+    let default = vec![PLATFORM.to_owned()];
+    let platforms = table.or(
+        "platforms",
+        |value| {
+            let platforms = value.list(|item| item.check(&check))?;
+            match platforms.len() {
+                1 => return Some(platforms),
+                0 => value.error("`platforms` is empty", format!("write `[\"{PLATFORM}\"]`")),
+                _ => value.error(
+                    "an image of several platforms is not supported yet",
+                    "keep one platform; another image can have the other",
+                ),
+            }
+            None
+        },
+        default,
+    );
+    platforms.into_iter().next()
+}
+
+/// Source: OCI image specification 1.1, image index, `platform`.
+pub(super) fn is_platform(text: &str) -> Result<String, &'static str> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let fits = (2..=3).contains(&parts.len()) && parts.iter().all(word);
+    fits.then(|| text.to_owned()).ok_or("a platform looks like `linux/amd64` or `linux/arm64`")
+}

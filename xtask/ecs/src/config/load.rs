@@ -1,0 +1,235 @@
+//! From a folder to a validated configuration, or to everything that is wrong with it.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use super::diagnostic::{ConfigErrors, Diagnostic, nearest};
+use super::origin::{Effective, Origin, Origins};
+use super::table::{Context, Table};
+use super::value::Value;
+use super::workspace::{Root, Workspace, parse};
+use super::{Config, images, scan, services, slack, workflows};
+
+/// A configuration, and where each of its values is from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    pub origins: Origins,
+}
+
+/// Reads `[workspace.metadata.xtask]` of the workspace around `start`, without running cargo.
+///
+/// `environment` answers for environment variables: XTASK_REGISTRY, AWS_ACCOUNT_ID, AWS_REGION, AWS_DEFAULT_REGION,
+/// and those that tell cargo's target folder. The error holds everything that is wrong, not only the first fault.
+pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
+    let root = Root::find(start)?;
+    let document = parse(root.source())?;
+    let workspace = Workspace::new(root.folder.clone(), root.source(), &document);
+    let context = Context {
+        source: root.source(),
+        workspace: &workspace,
+        environment,
+        diagnostics: RefCell::default(),
+        settings: RefCell::default(),
+    };
+    let config = find_table(&context).and_then(|table| read(&context, table, start));
+    let (config, target) = match (config, context.diagnostics.into_inner()) {
+        (Some(config), diagnostics) if diagnostics.is_empty() => config,
+        (_, diagnostics) => return Err(ConfigErrors::new(diagnostics)),
+    };
+    let settings = context.settings.into_inner();
+    Ok(Loaded { config, origins: Origins { settings, target: Some(target) } })
+}
+
+fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Option<(Config, Origin)> {
+    let root = &context.workspace.root;
+    let (target, target_origin) = context.workspace.target(start, |name| context.variable(name));
+    let account = account(&mut table);
+    let region = region(&mut table);
+    let registry = registry(&mut table, account.as_deref(), region.as_deref());
+    let cluster =
+        table.take("cluster").and_then(|value| services::cluster(&value).map(|cluster| (cluster, value.origin())));
+    if let Some((cluster, origin)) = &cluster {
+        table.note("cluster", cluster, origin.clone());
+    }
+    let images = images::read(&mut table, registry.as_deref());
+    let scan = scan::read(&mut table);
+    let services = services::read(&mut table, cluster.as_ref());
+    let slack = slack::read(&mut table);
+    let workflows = workflows::read(&mut table);
+    table.finish();
+    let config = Config {
+        root: root.clone(),
+        target,
+        account: account?,
+        region: region?,
+        registry: registry?,
+        images,
+        scan,
+        services,
+        slack,
+        workflows,
+    };
+    Some((config, target_origin))
+}
+
+/// `[workspace.metadata.xtask]`; what to write is reported where there is none.
+fn find_table<'a>(context: &'a Context<'a>) -> Option<Table<'a>> {
+    let source = context.source;
+    let workspace = context.workspace.document.get_key_value("workspace");
+    let metadata = workspace.and_then(|(_, workspace)| workspace.get_ref().as_table()?.get_key_value("metadata"));
+    let metadata = metadata.and_then(|(_, metadata)| metadata.get_ref().as_table());
+    if let Some((key, value)) = metadata.and_then(|metadata| metadata.get_key_value("xtask")) {
+        let Some(entries) = value.get_ref().as_table() else {
+            context.report(source.diagnostic(value.span(), "`workspace.metadata.xtask` should be a table", EXAMPLE));
+            return None;
+        };
+        let span = if value.span().is_empty() { key.span() } else { value.span() };
+        return Some(Table::new(context, String::new(), span, entries));
+    }
+    let message = "Cargo.toml has no `[workspace.metadata.xtask]` table";
+    let near = metadata.and_then(|metadata| {
+        let near = nearest("xtask", metadata.keys().map(|key| key.get_ref().as_ref()))?;
+        metadata.get_key_value(near)
+    });
+    context.report(match near {
+        Some((key, _)) => source.diagnostic(key.span(), message, "did you mean `xtask`?"),
+        None => source.diagnostic(workspace.map_or(0..0, |(key, _)| key.span()), message, EXAMPLE),
+    });
+    None
+}
+
+const EXAMPLE: &str = r#"describe what to ship, for example:
+
+[workspace.metadata.xtask]
+account = "123456789012"
+region = "ap-northeast-1"
+
+[workspace.metadata.xtask.images.app]
+repository = "sample/app"
+tag = { package = "app" }
+dockerfile = "app/Dockerfile"
+
+[workspace.metadata.xtask.services.app]
+cluster = "sample"
+task-definition = "app/ecs/task-definition.json"
+containers = { app = "app" }"#;
+
+fn account(table: &mut Table<'_>) -> Option<String> {
+    let is_account = |text: &str| {
+        let fits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+        fits.then(|| text.to_owned()).ok_or("an AWS account's number has twelve digits")
+    };
+    let read = |value: &Value<'_>| match value.get() {
+        toml::de::DeValue::Integer(number) => value
+            .wrong_type("a string", &format!("write it in quotes, leading zeros too: \"{:0>12}\"", number.as_str())),
+        _ => value.check(is_account),
+    };
+    if table.has("account") {
+        return table.optional("account", read);
+    }
+    fall_back(table, "account", &["AWS_ACCOUNT_ID"], "account = \"123456789012\"", is_account)
+}
+
+fn region(table: &mut Table<'_>) -> Option<String> {
+    if table.has("region") {
+        return table.optional("region", |value| value.check(is_region));
+    }
+    fall_back(table, "region", &["AWS_REGION", "AWS_DEFAULT_REGION"], "region = \"ap-northeast-1\"", is_region)
+}
+
+/// `ap-northeast-1`, `us-gov-west-1`, `eusc-de-east-1`: the shape, so that a new region needs no new version.
+fn is_region(text: &str) -> Result<String, &'static str> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let fits = match parts.as_slice() {
+        [names @ .., number] if names.len() >= 2 => {
+            names.iter().all(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase()))
+                && (1..=2).contains(&number.len())
+                && number.bytes().all(|b| b.is_ascii_digit())
+        }
+        _ => false,
+    };
+    fits.then(|| text.to_owned()).ok_or("a region looks like `ap-northeast-1`")
+}
+
+/// XTASK_REGISTRY before the file, so that a rehearsal sends nothing to the registry of record.
+fn registry(table: &mut Table<'_>, account: Option<&str>, region: Option<&str>) -> Option<String> {
+    let written = table.take("registry");
+    let in_file = written.as_ref().and_then(|value| value.check(is_registry));
+    if let Some(text) = table.context.variable("XTASK_REGISTRY") {
+        return from_environment(table, "registry", "XTASK_REGISTRY", &text, is_registry);
+    }
+    if let Some(value) = written {
+        table.note("registry", in_file.as_ref()?, value.origin());
+        return in_file;
+    }
+    let (account, region) = (account?, region?);
+    let registry = format!("{account}.dkr.ecr.{region}.{}", dns_suffix(region));
+    table.note("registry", &registry, Origin::Default);
+    Some(registry)
+}
+
+/// Source: the partitions in the endpoint rules of aws-sdk-ecr.
+fn dns_suffix(region: &str) -> &'static str {
+    match region.split_once('-').map_or("", |(first, _)| first) {
+        "cn" => "amazonaws.com.cn",
+        "eusc" => "amazonaws.eu",
+        _ if region.starts_with("us-iso-") => "c2s.ic.gov",
+        _ if region.starts_with("us-isob-") => "sc2s.sgov.gov",
+        _ => "amazonaws.com",
+    }
+}
+
+fn is_registry(text: &str) -> Result<String, &'static str> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_address = address.is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
+    let host_fits = is_address || host.split('.').all(label);
+    let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    let fits = host_fits && port_fits;
+    fits.then(|| text.to_owned()).ok_or("a registry is `HOST` or `HOST:PORT`, without `https://` and without a path")
+}
+
+/// The first of `variables` that is set, or an error that names every way to give the value.
+fn fall_back(
+    table: &mut Table<'_>,
+    key: &'static str,
+    variables: &[&str],
+    example: &str,
+    check: impl Fn(&str) -> Result<String, &'static str>,
+) -> Option<String> {
+    drop(table.take(key));
+    for variable in variables {
+        if let Some(text) = table.context.variable(variable) {
+            return from_environment(table, key, variable, &text, check);
+        }
+    }
+    let hint = format!("add `{example}`, or set {}", variables.join(" or "));
+    table.missing(key, hint);
+    None
+}
+
+fn from_environment<T: Effective>(
+    table: &Table<'_>,
+    key: &str,
+    variable: &str,
+    text: &str,
+    check: impl Fn(&str) -> Result<T, &'static str>,
+) -> Option<T> {
+    match check(text) {
+        Ok(value) => {
+            table.note(key, &value, Origin::Environment(variable.to_owned()));
+            Some(value)
+        }
+        Err(rule) => {
+            let message =
+                format!("`{}` in the environment variable {variable} is not a valid `{key}`", text.escape_debug());
+            table.context.report(Diagnostic::anywhere(message, rule));
+            None
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The keys of an image that the native builder makes: `package = "…"`.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use super::images::{is_platform, is_variable, package_name, platform};
+use super::table::Table;
+use super::value::Value;
+use super::{Asset, Base, Compression, Package, path};
+use crate::oci::digest::Digest;
+
+pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
+    let package = table.optional("package", package_name);
+    let bin = table.optional("bin", Value::string);
+    let platform = platform(table, |text| match text.matches('/').count() {
+        1 => is_platform(text),
+        _ => Err("the native builder takes `linux/amd64` or `linux/arm64`, without a variant"),
+    });
+    let target = table.optional("target", |value| value.check(is_triple));
+    let profile = table.or("profile", |value| value.check(is_profile), "release".to_owned());
+    let base = table.optional("base", base);
+    let assets = table.or("assets", |value| value.list(asset), Vec::new());
+    let user = table.or("user", |value| value.check(is_owner), "65532:65532".to_owned());
+    let workdir = table.or("workdir", |value| value.check(is_image_path), "/".to_owned());
+    let env = table.or("env", |value| value.map(variable), BTreeMap::new());
+    let ports = table.or("ports", |value| value.list(port), Vec::new());
+    let labels = table.or("labels", Value::string_map, BTreeMap::new());
+    let args = table.or("args", Value::strings, Vec::new());
+    let choices = [("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];
+    let compression = table.or("compression", |value| value.one_of(&choices), Compression::Gzip);
+    Some(Package {
+        package: package?,
+        bin,
+        platform: platform?,
+        target,
+        profile,
+        base,
+        assets,
+        user,
+        workdir,
+        env,
+        ports,
+        labels,
+        args,
+        compression,
+    })
+}
+
+fn is_triple(text: &str) -> Result<String, &'static str> {
+    let fits = text.split('-').count() >= 3
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && !text.starts_with('-');
+    fits.then(|| text.to_owned()).ok_or("a target looks like `x86_64-unknown-linux-musl`")
+}
+
+/// Source: the Cargo book, "Profiles", custom profiles.
+fn is_profile(text: &str) -> Result<String, &'static str> {
+    let fits = !text.is_empty()
+        && !text.starts_with('-')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    fits.then(|| text.to_owned()).ok_or("a profile's name is letters, digits, `-` and `_`")
+}
+
+/// `REPOSITORY@sha256:…`, or a layout in the workspace. A reference by tag would give other bytes on another day.
+fn base(value: &Value<'_>) -> Option<Base> {
+    let text = value.string()?;
+    if let Some((name, digest)) = text.split_once('@') {
+        if digest.parse::<Digest>().is_err() || name.is_empty() {
+            let hint = "a pinned reference ends in `@sha256:` and 64 lowercase hexadecimal digits";
+            value.error(format!("`{}` is not a pinned reference", text.escape_debug()), hint);
+            return None;
+        }
+        return Some(Base::Reference(text));
+    }
+    let looks_like_reference = text.contains(':') || text.split_once('/').is_some_and(|(host, _)| host.contains('.'));
+    if looks_like_reference && !text.starts_with('.') && !value.context.workspace.root.join(&text).exists() {
+        let message = format!("the base `{}` is not pinned: its tag can move", text.escape_debug());
+        value.error(message, "name it by digest, `REPOSITORY@sha256:…`; `docker buildx imagetools inspect` prints it");
+        return None;
+    }
+    let folder = path::folder(value, "base layout")?;
+    if !folder.join("index.json").is_file() {
+        let message = format!("the base `{}` is not an OCI layout: it has no index.json", text.escape_debug());
+        value.error(message, "name a layout folder, or an image by digest: `REPOSITORY@sha256:…`");
+        return None;
+    }
+    Some(Base::Layout(folder))
+}
+
+/// `{ source = "static", path = "/srv/static", mode = "0644", owner = "0:0" }`
+fn asset(value: &Value<'_>) -> Option<Asset> {
+    let mut table = value.table()?;
+    let source = table.need("source", "add `source = \"static\"`, a file or folder of the workspace", |value| {
+        path::file_or_folder(value, "asset")
+    });
+    let path =
+        table.need("path", "add `path = \"/srv/static\"`, its place in the image", |value| value.check(is_image_path));
+    let mode = table.take("mode").map(|value| mode(&value));
+    let owner = table.take("owner").map_or(Some("0:0".to_owned()), |value| value.check(is_owner));
+    table.finish();
+    let mode = mode.map_or(Some(None), |mode| mode.map(Some));
+    Some(Asset { source: source?, path: path?, mode: mode?, owner: owner? })
+}
+
+/// `0o644` or `"0644"`. A decimal 644 would be quite other permissions than it looks.
+fn mode(value: &Value<'_>) -> Option<u32> {
+    const RULE: &str = "permission bits are octal: 0o644 or \"0644\"";
+    let digits = match value.get() {
+        DeValue::Integer(number) if number.radix() == 8 => number.as_str(),
+        DeValue::Integer(number) => {
+            let digits = number.as_str();
+            value.error(
+                format!("the mode {digits} is not written in octal"),
+                format!("write 0o{digits} or \"0{digits}\""),
+            );
+            return None;
+        }
+        DeValue::String(text) => text.as_ref(),
+        _ => return value.wrong_type("permission bits", RULE),
+    };
+    let octal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| octal && *mode <= 0o7777);
+    if mode.is_none() {
+        value.error(format!("`{}` is not a valid `mode`", digits.escape_debug()), RULE);
+    }
+    mode
+}
+
+/// `UID[:GID]` in numbers: an image need not have /etc/passwd.
+fn is_owner(text: &str) -> Result<String, &'static str> {
+    let (user, group) = text.split_once(':').unwrap_or((text, "0"));
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u32>().is_ok();
+    let fits = number(user) && number(group);
+    fits.then(|| text.to_owned()).ok_or("a user is `UID` or `UID:GID` in numbers, such as `65532:65532`")
+}
+
+fn is_image_path(text: &str) -> Result<String, &'static str> {
+    let fits = text.starts_with('/') && !text.contains('\0') && !text.split('/').any(|part| part == "..");
+    fits.then(|| text.to_owned()).ok_or("a path in the image begins with `/` and has no `..`")
+}
+
+fn variable(name: &str, value: &Value<'_>) -> Option<String> {
+    if let Err(rule) = is_variable(name) {
+        value.error_at_key(format!("`{}` cannot be a variable's name", name.escape_debug()), rule);
+        return None;
+    }
+    value.text().map(str::to_owned)
+}
+
+/// `8080`, `"8080"`, `"8080/tcp"` or `"53/udp"`. Source: OCI image specification 1.1, config.md, ExposedPorts.
+fn port(value: &Value<'_>) -> Option<String> {
+    const RULE: &str = "a port is 1 to 65535, with `/tcp` or `/udp` behind it where that matters: \"8080/tcp\"";
+    let text = match value.get() {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+        DeValue::String(text) => text,
+        _ => return value.wrong_type("a port", RULE),
+    };
+    let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let digits = number.bytes().all(|b| b.is_ascii_digit());
+    match number.parse::<u16>() {
+        Ok(number) if digits && number > 0 && matches!(protocol, "tcp" | "udp") => Some(format!("{number}/{protocol}")),
+        _ => {
+            value.error(format!("`{}` is not a valid port", text.escape_debug()), RULE);
+            None
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The effective configuration, each value with where it is from: what `cargo xtask config` prints.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::{Asset, Base, Compression, Ignore, Loaded, OnInterrupt, Severity, duration};
+use crate::event::Place;
+
+/// The widest value that comments are aligned behind.
+const WIDE: usize = 60;
+
+/// Where a value is from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    File(Place),
+    /// `by` in the configuration names what stands at `at`, such as a package's version.
+    Through {
+        at: Place,
+        by: Place,
+    },
+    /// An environment variable's name.
+    Environment(String),
+    Default,
+}
+
+/// `FILE:LINE`, the variable's name, or `default`.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(place) => write!(f, "{}:{}", place.file, place.line),
+            Self::Through { at, by } => write!(f, "{}:{}, through {}:{}", at.file, at.line, by.file, by.line),
+            Self::Environment(name) => f.write_str(name),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One effective value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The table below `[workspace.metadata.xtask]`, dotted; empty for that table itself.
+    pub table: String,
+    pub key: String,
+    /// Paths of the workspace are relative to its root.
+    pub value: Json,
+    pub origin: Origin,
+}
+
+/// Where every value of a [`super::Config`] is from, table by table in the order written.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    pub settings: Vec<Setting>,
+    /// Where the target folder's path is from.
+    pub(super) target: Option<Origin>,
+}
+
+impl Origins {
+    /// The origin of `KEY` or `TABLE.KEY`, such as `images.app.tag`.
+    pub fn of(&self, name: &str) -> Option<&Origin> {
+        let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
+        self.settings.iter().find(|setting| setting.table == table && setting.key == key).map(|setting| &setting.origin)
+    }
+
+    /// The place in a file of `KEY` or `TABLE.KEY`, for a warning that points at it.
+    pub fn place(&self, name: &str) -> Option<&Place> {
+        match self.of(name)? {
+            Origin::File(place) | Origin::Through { by: place, .. } => Some(place),
+            Origin::Environment(_) | Origin::Default => None,
+        }
+    }
+}
+
+/// The effective configuration as TOML that could be put into Cargo.toml, each value's origin in a comment.
+pub fn render(loaded: &Loaded) -> String {
+    let target = loaded.origins.target.as_ref().unwrap_or(&Origin::Default);
+    let mut lines = vec![
+        format!("# workspace: {}", loaded.config.root.display()),
+        format!("# target:    {}  ({target})", loaded.config.target.display()),
+    ];
+    for (table, settings) in tables(&loaded.origins.settings) {
+        let dot = if table.is_empty() { "" } else { "." };
+        lines.push(format!("\n[workspace.metadata.xtask{dot}{table}]"));
+        let entries: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).collect();
+        let keys = entries.iter().map(|(key, ..)| key.chars().count()).max().unwrap_or(0);
+        // One long value must not push every comment of its table off the screen.
+        let widths = entries.iter().map(|(_, value, _)| value.chars().count());
+        let values = widths.filter(|width| *width <= WIDE).max().unwrap_or(0);
+        lines.extend(entries.into_iter().map(|(key, value, origin)| match value.split_once('\n') {
+            Some((first, rest)) => format!("{key:keys$} = {first}  # {origin}\n{rest}"),
+            None => format!("{key:keys$} = {value:values$}  # {origin}"),
+        }));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The effective configuration for programs: `{"root", "target", "settings": [{"table", "key", "value", "origin"}]}`.
+pub fn to_json(loaded: &Loaded) -> Json {
+    json!({
+        "root": loaded.config.root,
+        "target": loaded.config.target,
+        "settings": loaded.origins.settings,
+    })
+}
+
+/// Settings by table; a table's place is where its first setting is.
+fn tables(settings: &[Setting]) -> Vec<(&str, Vec<&Setting>)> {
+    let mut tables: Vec<(&str, Vec<&Setting>)> = Vec::new();
+    for setting in settings {
+        match tables.iter_mut().find(|(table, _)| *table == setting.table) {
+            Some((_, settings)) => settings.push(setting),
+            None => tables.push((&setting.table, vec![setting])),
+        }
+    }
+    tables
+}
+
+fn toml_key(key: &str) -> String {
+    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if bare { key.to_owned() } else { Json::from(key).to_string() }
+}
+
+/// A value on one line; an array that is too long for one has a line for each element.
+fn lay_out(value: &Json) -> String {
+    let line = toml_value(value);
+    match value {
+        Json::Array(items) if line.chars().count() > WIDE && items.len() > 1 => {
+            let items: Vec<_> = items.iter().map(|item| format!("    {},", toml_value(item))).collect();
+            format!("[\n{}\n]", items.join("\n"))
+        }
+        _ => line,
+    }
+}
+
+/// JSON's strings, numbers and arrays are TOML's as well; only objects are written another way.
+fn toml_value(value: &Json) -> String {
+    match value {
+        Json::Object(members) if members.is_empty() => "{}".to_owned(),
+        Json::Object(members) => {
+            let members: Vec<_> =
+                members.iter().map(|(key, value)| format!("{} = {}", toml_key(key), toml_value(value))).collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        Json::Array(items) => format!("[{}]", items.iter().map(toml_value).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// A validated value, written back as the configuration would spell it.
+pub(super) trait Effective {
+    fn effective(&self, root: &Path) -> Json;
+}
+
+impl Effective for Json {
+    fn effective(&self, _: &Path) -> Json {
+        self.clone()
+    }
+}
+
+impl Effective for String {
+    fn effective(&self, _: &Path) -> Json {
+        json!(self)
+    }
+}
+
+impl Effective for bool {
+    fn effective(&self, _: &Path) -> Json {
+        json!(self)
+    }
+}
+
+impl Effective for u32 {
+    fn effective(&self, _: &Path) -> Json {
+        json!(self)
+    }
+}
+
+impl Effective for Duration {
+    fn effective(&self, _: &Path) -> Json {
+        json!(duration::format(*self))
+    }
+}
+
+impl Effective for PathBuf {
+    fn effective(&self, root: &Path) -> Json {
+        let relative = self.strip_prefix(root).unwrap_or(self);
+        if relative.as_os_str().is_empty() { json!(".") } else { json!(relative.to_string_lossy()) }
+    }
+}
+
+impl<T: Effective> Effective for Vec<T> {
+    fn effective(&self, root: &Path) -> Json {
+        self.iter().map(|item| item.effective(root)).collect()
+    }
+}
+
+impl<T: Effective> Effective for BTreeMap<String, T> {
+    fn effective(&self, root: &Path) -> Json {
+        Json::Object(self.iter().map(|(key, value)| (key.clone(), value.effective(root))).collect())
+    }
+}
+
+impl Effective for crate::oci::reference::Repository {
+    fn effective(&self, _: &Path) -> Json {
+        json!(self.as_str())
+    }
+}
+
+impl Effective for crate::oci::reference::Tag {
+    fn effective(&self, _: &Path) -> Json {
+        json!(self.as_str())
+    }
+}
+
+impl Effective for Severity {
+    fn effective(&self, _: &Path) -> Json {
+        json!(self.as_str())
+    }
+}
+
+impl Effective for Ignore {
+    fn effective(&self, _: &Path) -> Json {
+        json!({ "id": self.id, "reason": self.reason, "until": self.until })
+    }
+}
+
+impl Effective for Compression {
+    fn effective(&self, _: &Path) -> Json {
+        json!(match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+impl Effective for OnInterrupt {
+    fn effective(&self, _: &Path) -> Json {
+        json!(match self {
+            Self::Leave => "leave",
+            Self::Rollback => "rollback",
+        })
+    }
+}
+
+impl Effective for Base {
+    fn effective(&self, root: &Path) -> Json {
+        match self {
+            Self::Layout(folder) => folder.effective(root),
+            Self::Reference(reference) => json!(reference),
+        }
+    }
+}
+
+impl Effective for Asset {
+    fn effective(&self, root: &Path) -> Json {
+        let mut asset = json!({ "source": self.source.effective(root), "path": self.path });
+        if let Some(mode) = self.mode {
+            asset["mode"] = json!(format!("{mode:04o}"));
+        }
+        asset["owner"] = json!(self.owner);
+        asset
+    }
+}

@@ -1,0 +1,104 @@
+//! `[workspace.metadata.xtask.scan]`.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::table::Table;
+use super::value::Value;
+use super::{Ignore, Scan, Severity};
+
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+impl Severity {
+    /// Trivy's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "UNKNOWN",
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Self {
+            severity: vec![Severity::High, Severity::Critical],
+            ignore_unfixed: true,
+            ignore: Vec::new(),
+            timeout: TIMEOUT,
+            args: Vec::new(),
+            trivy: None,
+        }
+    }
+}
+
+pub(super) fn read(table: &mut Table<'_>) -> Scan {
+    let scan = match table.take("scan") {
+        Some(value) => value.table(),
+        None => Some(table.empty("scan")),
+    };
+    let default = Scan::default();
+    let Some(mut table) = scan else { return default };
+    let scan = Scan {
+        severity: table.or("severity", severities, default.severity),
+        ignore_unfixed: table.or("ignore-unfixed", Value::boolean, default.ignore_unfixed),
+        ignore: table.or("ignore", |value| value.list(ignore), default.ignore),
+        timeout: table.or("timeout", Value::duration, default.timeout),
+        args: table.or("args", Value::strings, default.args),
+        trivy: table.optional("trivy", super::trivy::read),
+    };
+    table.finish();
+    scan
+}
+
+fn severities(value: &Value<'_>) -> Option<Vec<Severity>> {
+    let words = [Severity::Unknown, Severity::Low, Severity::Medium, Severity::High, Severity::Critical]
+        .map(|severity| (severity.as_str(), severity));
+    let severities = value.list(|item| item.one_of(&words))?;
+    if severities.is_empty() {
+        value.error("`severity` is empty: no finding would refuse an image", "name at least one, such as \"CRITICAL\"");
+        return None;
+    }
+    Some(severities)
+}
+
+/// `{ id = "CVE-2026-1234", reason = "…", until = "2027-01-31" }`
+fn ignore(value: &Value<'_>) -> Option<Ignore> {
+    let mut table = value.table()?;
+    let id = table.need("id", "which finding: add `id = \"CVE-…\"`", Value::string);
+    let reason = table.need("reason", "say why the finding can wait: `reason = \"…\"`", Value::string);
+    let until = table.need("until", "say until when it can wait: `until = \"2027-01-31\"`", date);
+    table.finish();
+    Some(Ignore { id: id?, reason: reason?, until: until? })
+}
+
+/// A day that exists, `YYYY-MM-DD`, as a string or as TOML's own date.
+fn date(value: &Value<'_>) -> Option<String> {
+    const RULE: &str = "a day is written \"2027-01-31\"";
+    match value.get() {
+        DeValue::Datetime(date) if date.time.is_none() => Some(date.to_string()),
+        DeValue::String(_) => value.check(|text| if is_day(text) { Ok(text.to_owned()) } else { Err(RULE) }),
+        _ => value.wrong_type("a day", RULE),
+    }
+}
+
+fn is_day(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [year, month, day] = parts.as_slice() else { return false };
+    let shape = [year.len(), month.len(), day.len()] == [4, 2, 2];
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
+    let (Some(year), Some(month), Some(day)) = (number(year), number(month), number(day)) else { return false };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    shape && (1..=days).contains(&day)
+}

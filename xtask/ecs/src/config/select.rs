@@ -1,0 +1,46 @@
+//! Images and services by the names on the command line.
+
+use std::collections::BTreeMap;
+
+use super::diagnostic::suggestion;
+use super::{Config, Image, Service};
+use crate::failure::{Failure, Result};
+
+/// The images of these names, in the order asked for and each once; all of them for no name.
+/// [`Failure::Usage`] where a name is unknown or no image is configured.
+pub fn images_named<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a Image>> {
+    named(&config.images, names, "image")
+}
+
+/// The services of these names, in the order asked for and each once; all of them for no name.
+/// [`Failure::Usage`] where a name is unknown or no service is configured.
+pub fn services_named<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a Service>> {
+    named(&config.services, names, "service")
+}
+
+fn named<'a, T>(known: &'a BTreeMap<String, T>, names: &[String], what: &str) -> Result<Vec<&'a T>> {
+    if known.is_empty() {
+        return Err(Failure::Usage(format!(
+            "no {what} is configured; describe one in Cargo.toml, under `[workspace.metadata.xtask.{what}s.NAME]`"
+        )));
+    }
+    if names.is_empty() {
+        return Ok(known.values().collect());
+    }
+    let mut found = BTreeMap::new();
+    let mut unknown = Vec::new();
+    for (position, name) in names.iter().enumerate() {
+        if let Some((name, value)) = known.get_key_value(name) {
+            found.entry(name).or_insert((position, value));
+        } else {
+            let hint = suggestion(name, known.keys().map(String::as_str), &format!("the {what}s"));
+            unknown.push(format!("no {what} is named `{}`: {hint}", name.escape_debug()));
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(Failure::Usage(unknown.join("\n")));
+    }
+    let mut found: Vec<_> = found.into_values().collect();
+    found.sort_by_key(|(position, _)| *position);
+    Ok(found.into_iter().map(|(_, value)| value).collect())
+}

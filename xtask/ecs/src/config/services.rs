@@ -1,0 +1,141 @@
+//! `[workspace.metadata.xtask.services.NAME]`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::diagnostic::suggestion;
+use super::origin::{Effective, Origin};
+use super::table::Table;
+use super::value::Value;
+use super::{OnInterrupt, Rollout, Service, TaskDefinitionSource, path};
+
+const NAME_RULE: &str = "an ECS name is 1 to 255 letters, digits, `-` and `_`";
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(15 * 60), poll: Duration::from_secs(1), on_interrupt: OnInterrupt::Leave }
+    }
+}
+
+/// Every service that is valid by itself; `default_cluster` is the one written at the top.
+pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&(String, Origin)>) -> BTreeMap<String, Service> {
+    let images = table.names("images");
+    let mut services: BTreeMap<String, Service> = BTreeMap::new();
+    for (name, mut table) in table.children("services") {
+        let cluster = if table.has("cluster") || default_cluster.is_none() {
+            table.required("cluster", "cluster = \"sample\"", self::cluster)
+        } else {
+            drop(table.take("cluster"));
+            default_cluster.map(|(cluster, origin)| {
+                table.note("cluster", cluster, origin.clone());
+                cluster.clone()
+            })
+        };
+        let service = table.or("service", |value| value.check(is_name), name.clone());
+        let task_definition = table.required(
+            "task-definition",
+            "task-definition = \"app/ecs/task-definition.json\"` or `task-definition = { family = \"app\" }",
+            task_definition,
+        );
+        let containers =
+            table.required("containers", "containers = { app = \"app\" }", |value| containers(value, &images));
+        let desired_count = table.optional("desired-count", Value::count);
+        let force_new_deployment = table.or("force-new-deployment", Value::boolean, false);
+        let rollout = rollout(&mut table);
+        let same = services.values().find(|other| Some(&other.cluster) == cluster.as_ref() && other.service == service);
+        if let Some(other) = same {
+            let message = format!("`services.{}` and `services.{name}` are the same ECS service", other.name);
+            table.error(message, "their rollouts would stop each other: keep one, or set `service` or `cluster`");
+        }
+        table.finish();
+        if let (Some(cluster), Some(task_definition), Some(containers)) = (cluster, task_definition, containers) {
+            let service = Service {
+                name: name.clone(),
+                cluster,
+                service,
+                task_definition,
+                containers,
+                desired_count,
+                force_new_deployment,
+                rollout,
+            };
+            services.insert(name, service);
+        }
+    }
+    services
+}
+
+/// A cluster's name or ARN.
+pub(super) fn cluster(value: &Value<'_>) -> Option<String> {
+    value.check(|text| if text.starts_with("arn:") { Ok(text.to_owned()) } else { is_name(text) })
+}
+
+/// Source: ECS API, CreateService serviceName, CreateCluster clusterName, RegisterTaskDefinition family.
+fn is_name(text: &str) -> Result<String, &'static str> {
+    let fits =
+        (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    fits.then(|| text.to_owned()).ok_or(NAME_RULE)
+}
+
+fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
+    match value.get() {
+        DeValue::String(_) => path::file(value, "task definition").map(TaskDefinitionSource::File),
+        DeValue::Table(_) => {
+            let mut table = value.table()?;
+            let family = table.need("family", "write `{ family = \"app\" }`", |value| value.check(is_name));
+            table.finish();
+            family.map(TaskDefinitionSource::Family)
+        }
+        _ => value.wrong_type("a task definition", "name a JSON file, or write `{ family = \"app\" }`"),
+    }
+}
+
+impl Effective for TaskDefinitionSource {
+    fn effective(&self, root: &std::path::Path) -> serde_json::Value {
+        match self {
+            Self::File(file) => file.effective(root),
+            Self::Family(family) => serde_json::json!({ "family": family }),
+        }
+    }
+}
+
+/// Container name → image name.
+fn containers(value: &Value<'_>, images: &[String]) -> Option<BTreeMap<String, String>> {
+    let containers = value.map(|container, value| {
+        if let Err(rule) = is_name(container) {
+            value.error_at_key(format!("`{}` cannot be a container's name", container.escape_debug()), rule);
+        }
+        let image = value.text()?;
+        if !images.iter().any(|known| known == image) {
+            let hint = suggestion(image, images.iter().map(String::as_str), "images");
+            let image = image.escape_debug();
+            value.error(format!("the container `{}` names no image: `{image}`", container.escape_debug()), hint);
+            return None;
+        }
+        Some(image.to_owned())
+    })?;
+    if containers.is_empty() {
+        value.error("no container is given an image", "write `{ CONTAINER = \"IMAGE\" }`, such as `{ app = \"app\" }`");
+        return None;
+    }
+    Some(containers)
+}
+
+fn rollout(table: &mut Table<'_>) -> Rollout {
+    let rollout = match table.take("rollout") {
+        Some(value) => value.table(),
+        None => Some(table.empty("rollout")),
+    };
+    let default = Rollout::default();
+    let Some(mut table) = rollout else { return default };
+    let choices = [("leave", OnInterrupt::Leave), ("rollback", OnInterrupt::Rollback)];
+    let rollout = Rollout {
+        deadline: table.or("deadline", Value::duration, default.deadline),
+        poll: table.or("poll", Value::duration, default.poll),
+        on_interrupt: table.or("on-interrupt", |value| value.one_of(&choices), default.on_interrupt),
+    };
+    table.finish();
+    rollout
+}

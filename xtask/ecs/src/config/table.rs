@@ -1,0 +1,239 @@
+//! A cursor over TOML with spans: each read notes where the value is from, each fault is collected and reading
+//! goes on, and [`Table::finish`] reports the keys that nobody asked for.
+//!
+//! A table's reader is a function that takes its keys one by one, with a default where there is one:
+//!
+//! ```ignore
+//! let scan = Scan { timeout: table.or("timeout", Value::duration, TEN_MINUTES), … };
+//! table.finish();
+//! ```
+//!
+//! `None` from a reading function means that the fault has been reported; the caller gives up this value only.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable};
+
+use super::diagnostic::{Diagnostic, Source, nearest, suggestion};
+use super::origin::{Effective, Origin, Setting};
+use super::value::Value;
+use super::workspace::Workspace;
+
+/// What one run of [`super::load`] reads from and what it has found so far.
+pub(super) struct Context<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) workspace: &'a Workspace<'a>,
+    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) diagnostics: RefCell<Vec<Diagnostic>>,
+    pub(super) settings: RefCell<Vec<Setting>>,
+}
+
+impl Context<'_> {
+    pub(super) fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// An environment variable; one that is empty counts as unset.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.environment)(name).filter(|value| !value.trim().is_empty())
+    }
+}
+
+/// A TOML table whose keys are being read.
+pub(super) struct Table<'a> {
+    pub(super) context: &'a Context<'a>,
+    /// Its name below `[workspace.metadata.xtask]`, dotted; empty for that table itself.
+    path: String,
+    /// Where to point when a key is missing: the header, or the whole inline table.
+    span: Range<usize>,
+    entries: &'a DeTable<'a>,
+    known: Vec<&'static str>,
+    /// Keys that must be there and are not, each with its hint.
+    missing: Vec<(&'static str, String)>,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(context: &'a Context<'a>, path: String, span: Range<usize>, entries: &'a DeTable<'a>) -> Self {
+        Self { context, path, span, entries, known: Vec::new(), missing: Vec::new() }
+    }
+
+    /// The value of a key, which is known from now on.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Value<'a>> {
+        self.known.push(key);
+        let (name, value) = self.entries.get_key_value(key)?;
+        Some(Value::new(self.context, join(&self.path, key), name.span(), value))
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// A key that may be left out.
+    pub(super) fn optional<T: Effective>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&Value<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(key)?;
+        let read = read(&value)?;
+        self.note(key, &read, value.origin());
+        Some(read)
+    }
+
+    /// A key that stands for `default` where it is left out.
+    pub(super) fn or<T: Effective>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&Value<'a>) -> Option<T>,
+        default: T,
+    ) -> T {
+        if self.has(key) {
+            return self.optional(key, read).unwrap_or(default);
+        }
+        self.known.push(key);
+        self.note(key, &default, Origin::Default);
+        default
+    }
+
+    /// A key that must be there; `example` is what could be written.
+    pub(super) fn required<T: Effective>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl FnOnce(&Value<'a>) -> Option<T>,
+    ) -> Option<T> {
+        if !self.has(key) {
+            self.known.push(key);
+            self.missing(key, format!("add `{example}`"));
+            return None;
+        }
+        self.optional(key, read)
+    }
+
+    /// A key that must be there, in a table that is noted as a whole.
+    pub(super) fn need<T>(
+        &mut self,
+        key: &'static str,
+        hint: &str,
+        read: impl FnOnce(&Value<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(key);
+        if value.is_none() {
+            self.missing(key, hint);
+        }
+        read(&value?)
+    }
+
+    /// Has [`Table::finish`] report a key that must be there and is not.
+    pub(super) fn missing(&mut self, key: &'static str, hint: impl Into<String>) {
+        self.missing.push((key, hint.into()));
+    }
+
+    /// A table nobody wrote, whose keys all have their defaults.
+    pub(super) fn empty(&self, key: &str) -> Table<'a> {
+        static NOTHING: LazyLock<DeTable<'static>> = LazyLock::new(DeTable::new);
+        Table::new(self.context, join(&self.path, key), self.span.clone(), &NOTHING)
+    }
+
+    /// The names under a key, whether what they name is valid or not.
+    pub(super) fn names(&self, key: &str) -> Vec<String> {
+        let table = self.entries.get(key).and_then(|value| value.get_ref().as_table());
+        table.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect()
+    }
+
+    pub(super) fn value_span(&self, key: &str) -> Option<Range<usize>> {
+        self.entries.get(key).map(Spanned::span)
+    }
+
+    /// The tables under a key, by name, in the order written: `images.NAME`.
+    pub(super) fn children(&mut self, key: &'static str) -> Vec<(String, Table<'a>)> {
+        let Some(table) = self.take(key).and_then(|value| value.table()) else { return Vec::new() };
+        let children = table.values().into_iter().filter_map(|(name, value)| {
+            let child = value.table()?;
+            if is_plain_name(&name) {
+                return Some((name, child));
+            }
+            let hint = "use letters, digits, `-` and `_`, and begin with a letter or a digit";
+            value.error_at_key(format!("`{}` cannot be a name here", name.escape_debug()), hint);
+            None
+        });
+        children.collect()
+    }
+
+    /// Every key with its value, in the order written.
+    pub(super) fn values(&self) -> Vec<(String, Value<'a>)> {
+        let mut values: Vec<_> = self.entries.iter().collect();
+        values.sort_by_key(|(name, _)| name.span().start);
+        let value = |(name, value): (&'a Spanned<DeString<'a>>, _)| {
+            let path = join(&self.path, name.get_ref());
+            (name.get_ref().to_string(), Value::new(self.context, path, name.span(), value))
+        };
+        values.into_iter().map(value).collect()
+    }
+
+    /// Notes the effective value of a key for `cargo xtask config`.
+    pub(super) fn note(&self, key: &str, value: &impl Effective, origin: Origin) {
+        let value = value.effective(&self.context.workspace.root);
+        let setting = Setting { table: self.path.clone(), key: key.to_owned(), value, origin };
+        self.context.settings.borrow_mut().push(setting);
+    }
+
+    /// What an error calls this table.
+    pub(super) fn name(&self) -> String {
+        match self.path.as_str() {
+            "" => "`[workspace.metadata.xtask]`".to_owned(),
+            path => format!("`{path}`"),
+        }
+    }
+
+    pub(super) fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
+        self.context.report(self.context.source.diagnostic(self.span.clone(), message, hint));
+    }
+
+    /// Reports keys that belong to another form of this table, `why` saying which.
+    pub(super) fn refuse(&mut self, keys: &[&'static str], why: &str) {
+        for key in keys {
+            if !self.known.contains(key)
+                && let Some(value) = self.take(key)
+            {
+                value.error_at_key(format!("`{key}` {why}"), "");
+            }
+        }
+    }
+
+    /// Reports every key that was not asked for, and every key that is missing unless it is there misspelt.
+    /// True if there was nothing to report.
+    pub(super) fn finish(self) -> bool {
+        let unknown: Vec<_> =
+            self.values().into_iter().filter(|(name, _)| !self.known.contains(&name.as_str())).collect();
+        for (name, value) in &unknown {
+            let hint = suggestion(name, self.known.iter().copied(), "known keys");
+            value.error_at_key(format!("unknown key `{}`", name.escape_debug()), hint);
+        }
+        let misspelt: Vec<_> =
+            unknown.iter().filter_map(|(name, _)| nearest(name, self.known.iter().copied())).collect();
+        for (key, hint) in &self.missing {
+            if !misspelt.contains(key) {
+                self.error(format!("{} has no `{key}`", self.name()), hint.as_str());
+            }
+        }
+        unknown.is_empty() && self.missing.is_empty()
+    }
+}
+
+/// Names become file names, bake targets and columns of output.
+fn is_plain_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && name.len() <= 100
+}
+
+/// `TABLE.KEY`, the key quoted where TOML wants that.
+fn join(path: &str, key: &str) -> String {
+    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let key = if bare { key.to_owned() } else { format!("\"{}\"", key.escape_debug()) };
+    if path.is_empty() { key } else { format!("{path}.{key}") }
+}

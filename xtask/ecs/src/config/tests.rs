@@ -1,0 +1,110 @@
+//! Workspaces in temporary folders, and what [`load`] says of them.
+
+mod effective;
+mod fuzz;
+mod images;
+mod native;
+mod people;
+mod rendering;
+mod scan;
+mod services;
+mod top;
+mod workspaces;
+
+use std::path::Path;
+
+use super::{ConfigErrors, Diagnostic, Loaded, load};
+
+/// A configuration without a fault; what tests spoil.
+const GOOD: &str = r#"[workspace]
+members = ["app"]
+
+[workspace.package]
+version = "1.4.0"
+
+[workspace.metadata.xtask]
+account = "123456789012"
+region = "ap-northeast-1"
+
+[workspace.metadata.xtask.images.app]
+repository = "sample/app"
+tag = "1.4.0"
+dockerfile = "app/Dockerfile"
+
+[workspace.metadata.xtask.services.app]
+cluster = "sample"
+task-definition = "app/ecs/task-definition.json"
+containers = { app = "app" }
+"#;
+
+/// A folder with these files, beside the ones that [`GOOD`] names.
+fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let usual = [
+        ("Cargo.toml", GOOD),
+        ("app/Cargo.toml", "[package]\nname = \"app\"\nversion.workspace = true\n"),
+        ("app/Dockerfile", "FROM scratch\n"),
+        ("app/ecs/task-definition.json", "{}\n"),
+    ];
+    for (path, text) in usual.iter().chain(files) {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+/// An environment in which nothing is set.
+fn nothing(_: &str) -> Option<String> {
+    None
+}
+
+fn loaded(folder: &Path) -> Loaded {
+    load(folder, &nothing).unwrap_or_else(|errors| panic!("{}", errors.render()))
+}
+
+/// What is wrong with this Cargo.toml; the folder's path, which differs from run to run, is `ROOT`.
+fn errors_of(manifest: &str) -> ConfigErrors {
+    let folder = workspace(&[("Cargo.toml", manifest)]);
+    let root = folder.path().display().to_string();
+    let mut errors = load(folder.path(), &nothing).expect_err("the configuration is faulty");
+    for diagnostic in &mut errors.diagnostics {
+        diagnostic.message = diagnostic.message.replace(&root, "ROOT");
+        diagnostic.hint = diagnostic.hint.replace(&root, "ROOT");
+    }
+    errors
+}
+
+/// [`GOOD`] with the first of each pair replaced by its second.
+fn spoilt(replacements: &[(&str, &str)]) -> String {
+    let mut manifest = GOOD.to_owned();
+    for (old, new) in replacements {
+        assert!(manifest.contains(old), "{old} is not in the manifest");
+        manifest = manifest.replacen(old, new, 1);
+    }
+    manifest
+}
+
+/// A line for each fault: `LINE:COLUMN [UNDERLINED] MESSAGE | HINT`.
+fn brief(errors: &ConfigErrors) -> String {
+    let line = |fault: &Diagnostic| {
+        let place = fault.place.as_ref().map_or(String::new(), |place| {
+            let marked = fault.excerpt.chars().skip(fault.underline.start).take(fault.underline.len());
+            format!("{}:{} [{}] ", place.line, place.column, marked.collect::<String>())
+        });
+        let bar = if fault.hint.is_empty() { "" } else { " | " };
+        format!("{place}{}{bar}{}", fault.message, fault.hint)
+    };
+    errors.diagnostics.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Each case is what replaces `old` in [`GOOD`], and what is wrong with the result.
+fn check(old: &str, cases: &[(&str, &str)]) {
+    let faults = cases.iter().map(|(new, _)| brief(&errors_of(&spoilt(&[(old, new)]))));
+    let different: Vec<String> = faults
+        .zip(cases)
+        .filter(|(actual, (_, expected))| actual != expected)
+        .map(|(actual, (new, expected))| format!("=== {new}\n--- expected\n{expected}\n--- actual\n{actual}\n"))
+        .collect();
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}

@@ -1,0 +1,220 @@
+//! Faults as a person reads them, whole.
+
+use super::{errors_of, spoilt, workspace};
+use crate::config::load;
+use crate::failure::Failure;
+
+#[test]
+fn a_short_hint_stands_beside_the_carets() {
+    assert_eq!(
+        errors_of(&spoilt(&[("repository", "repositry")])).render(),
+        r#"error: unknown key `repositry`
+  --> Cargo.toml:12:1
+   |
+12 | repositry = "sample/app"
+   | ^^^^^^^^^ did you mean `repository`?"#
+    );
+}
+
+#[test]
+fn a_long_hint_stands_below() {
+    assert_eq!(
+        errors_of(&spoilt(&[("tag = \"1.4.0\"", "tag = \".x\"")])).render(),
+        r#"error: `.x` is not a valid `tag`
+  --> Cargo.toml:13:7
+   |
+13 | tag = ".x"
+   |       ^^^^
+   |
+   = help: a tag is 1 to 128 letters, digits, `_`, `.` and `-`, and does not begin with `.` or `-`"#
+    );
+}
+
+#[test]
+fn a_workspace_without_the_table_is_told_what_to_add() {
+    assert_eq!(
+        errors_of("[workspace]\nmembers = [\"app\"]\n").render(),
+        r#"error: Cargo.toml has no `[workspace.metadata.xtask]` table
+ --> Cargo.toml:1:2
+  |
+1 | [workspace]
+  |  ^^^^^^^^^
+  |
+  = help: describe what to ship, for example:
+
+          [workspace.metadata.xtask]
+          account = "123456789012"
+          region = "ap-northeast-1"
+
+          [workspace.metadata.xtask.images.app]
+          repository = "sample/app"
+          tag = { package = "app" }
+          dockerfile = "app/Dockerfile"
+
+          [workspace.metadata.xtask.services.app]
+          cluster = "sample"
+          task-definition = "app/ecs/task-definition.json"
+          containers = { app = "app" }"#
+    );
+}
+
+#[test]
+fn ten_faults_are_reported_in_one_run() {
+    let manifest = spoilt(&[
+        ("account = \"123456789012\"", "account = 123456789012"),
+        ("region = \"ap-northeast-1\"", "region = \"tokyo\"\nregistri = \"x\""),
+        ("repository = \"sample/app\"", "repository = \"Sample\""),
+        ("tag = \"1.4.0\"", "tag = { package = \"ap\" }"),
+        ("app/Dockerfile", "app/Dockerfil"),
+        ("cluster = \"sample\"", "cluster = 1\nrollout.deadline = 900"),
+        ("task-definition.json", "task-definition.jsn"),
+        ("{ app = \"app\" }", "{ app = \"worker\" }"),
+    ]);
+    assert_eq!(
+        errors_of(&manifest).render(),
+        r#"error: `account` is an integer, and should be a string
+ --> Cargo.toml:8:11
+  |
+8 | account = 123456789012
+  |           ^^^^^^^^^^^^ write it in quotes, leading zeros too: "123456789012"
+
+error: `tokyo` is not a valid `region`
+ --> Cargo.toml:9:10
+  |
+9 | region = "tokyo"
+  |          ^^^^^^^ a region looks like `ap-northeast-1`
+
+error: unknown key `registri`
+  --> Cargo.toml:10:1
+   |
+10 | registri = "x"
+   | ^^^^^^^^ did you mean `registry`?
+
+error: `Sample` is not a valid `repository`
+  --> Cargo.toml:13:14
+   |
+13 | repository = "Sample"
+   |              ^^^^^^^^
+   |
+   = help: a repository name is 2 to 256 lowercase letters and digits, with single `.`, `_`, `-` and `/` between them
+
+error: `ap` is no package of this workspace
+  --> Cargo.toml:14:19
+   |
+14 | tag = { package = "ap" }
+   |                   ^^^^ did you mean `app`?
+
+error: the Dockerfile `app/Dockerfil` does not exist
+  --> Cargo.toml:15:14
+   |
+15 | dockerfile = "app/Dockerfil"
+   |              ^^^^^^^^^^^^^^^ did you mean `app/Dockerfile`?
+
+error: `services.app.cluster` is an integer, and should be a string
+  --> Cargo.toml:18:11
+   |
+18 | cluster = 1
+   |           ^ write it in quotes
+
+error: `services.app.rollout.deadline` is an integer, and should be a duration
+  --> Cargo.toml:19:20
+   |
+19 | rollout.deadline = 900
+   |                    ^^^ write the unit: "900s" for seconds, "900m" for minutes
+
+error: the task definition `app/ecs/task-definition.jsn` does not exist
+  --> Cargo.toml:20:19
+   |
+20 | task-definition = "app/ecs/task-definition.jsn"
+   |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ did you mean `app/ecs/task-definition.json`?
+
+error: the container `app` names no image: `worker`
+  --> Cargo.toml:21:22
+   |
+21 | containers = { app = "worker" }
+   |                      ^^^^^^^^ images are `app`"#
+    );
+}
+
+#[test]
+fn columns_count_characters_and_carets_count_terminal_columns() {
+    let rendered = errors_of(&spoilt(&[("dockerfile", "args = { \"ä日本\" = \"ok\", b = 1 }\ndockerfile")])).render();
+    assert_eq!(
+        rendered,
+        "error: `images.app.args.b` is an integer, and should be a string
+  --> Cargo.toml:14:28
+   |
+14 | args = { \"ä日本\" = \"ok\", b = 1 }
+   |                              ^ write it in quotes"
+    );
+}
+
+#[test]
+fn tabs_and_line_ends_of_windows_do_not_shift_the_carets() {
+    let manifest = spoilt(&[("cluster = \"sample\"", "\tcluster = 1")]).replace('\n', "\r\n");
+    assert_eq!(
+        errors_of(&manifest).render(),
+        "error: `services.app.cluster` is an integer, and should be a string
+  --> Cargo.toml:17:12
+   |
+17 |     cluster = 1
+   |               ^ write it in quotes"
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_no_column() {
+    let errors = errors_of(&format!("\u{feff}workspaces = 1\n{}", spoilt(&[("account", "acount")])));
+    assert!(errors.render().contains("--> Cargo.toml:9:1"), "{}", errors.render());
+}
+
+#[test]
+fn a_fault_of_several_lines_is_shown_by_its_first() {
+    let errors = errors_of(&spoilt(&[("cluster = \"sample\"", "cluster = [\n    1,\n    2,\n]")]));
+    assert_eq!(
+        errors.render(),
+        "error: `services.app.cluster` is an array, and should be a string
+  --> Cargo.toml:17:11
+   |
+17 | cluster = [
+   |           ^"
+    );
+}
+
+#[test]
+fn an_environment_variable_is_blamed_by_name() {
+    let folder = workspace(&[("Cargo.toml", &spoilt(&[("region = \"ap-northeast-1\"\n", "")]))]);
+    let environment = |name: &str| (name == "AWS_REGION").then(|| "Tokyo".to_owned());
+    assert_eq!(
+        load(folder.path(), &environment).unwrap_err().render(),
+        "error: `Tokyo` in the environment variable AWS_REGION is not a valid `region`
+ = help: a region looks like `ap-northeast-1`"
+    );
+}
+
+#[test]
+fn text_that_is_not_toml_is_shown_where_it_stops_being_so() {
+    assert_eq!(
+        errors_of(&spoilt(&[("region = \"ap-northeast-1\"", "region = \"ap-northeast-1")])).render(),
+        "error: Cargo.toml is not TOML: invalid basic string, expected `\"`
+ --> Cargo.toml:9:25
+  |
+9 | region = \"ap-northeast-1
+  |                         ^"
+    );
+    assert_eq!(
+        errors_of("[workspace]\nmembers = []\nmembers = []\n").render(),
+        "error: Cargo.toml is not TOML: duplicate key
+ --> Cargo.toml:3:1
+  |
+3 | members = []
+  | ^^^^^^^"
+    );
+}
+
+#[test]
+fn configuration_errors_end_a_command_with_2_and_without_a_doubled_prefix() {
+    let failure = Failure::from(errors_of(&spoilt(&[("repository", "repositry")])));
+    assert_eq!(failure.exit_code(), 2);
+    assert!(failure.to_string().starts_with("unknown key `repositry`\n  --> Cargo.toml:12:1\n"), "{failure}");
+}

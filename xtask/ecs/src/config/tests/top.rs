@@ -1,0 +1,146 @@
+use super::check;
+
+#[test]
+fn an_account_has_twelve_digits() {
+    check(
+        r#"account = "123456789012""#,
+        &[
+            (
+                r#"account = "12345678901""#,
+                r#"8:11 ["12345678901"] `12345678901` is not a valid `account` | an AWS account's number has twelve digits"#,
+            ),
+            (
+                r#"account = "12345678901x""#,
+                r#"8:11 ["12345678901x"] `12345678901x` is not a valid `account` | an AWS account's number has twelve digits"#,
+            ),
+            (
+                "account = 123456789012",
+                r#"8:11 [123456789012] `account` is an integer, and should be a string | write it in quotes, leading zeros too: "123456789012""#,
+            ),
+            ("account = true", "8:11 [true] `account` is a boolean, and should be a string | write it in quotes"),
+            (r#"account = """#, r#"8:11 [""] `account` is empty | an AWS account's number has twelve digits"#),
+        ],
+    );
+}
+
+#[test]
+fn a_region_has_the_shape_of_one() {
+    check(
+        r#"region = "ap-northeast-1""#,
+        &[
+            (
+                r#"region = "tokyo""#,
+                r#"9:10 ["tokyo"] `tokyo` is not a valid `region` | a region looks like `ap-northeast-1`"#,
+            ),
+            (
+                r#"region = "ap-northeast-1a""#,
+                r#"9:10 ["ap-northeast-1a"] `ap-northeast-1a` is not a valid `region` | a region looks like `ap-northeast-1`"#,
+            ),
+            (
+                r#"region = "AP-NORTHEAST-1""#,
+                r#"9:10 ["AP-NORTHEAST-1"] `AP-NORTHEAST-1` is not a valid `region` | a region looks like `ap-northeast-1`"#,
+            ),
+            (
+                r#"region = ["ap-northeast-1"]"#,
+                r#"9:10 [["ap-northeast-1"]] `region` is an array, and should be a string"#,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_is_missing_is_named_with_every_way_to_give_it() {
+    check(
+        r#"account = "123456789012"
+region = "ap-northeast-1"
+"#,
+        &[(
+            "",
+            r#"7:1 [[workspace.metadata.xtask]] `[workspace.metadata.xtask]` has no `account` | add `account = "123456789012"`, or set AWS_ACCOUNT_ID
+7:1 [[workspace.metadata.xtask]] `[workspace.metadata.xtask]` has no `region` | add `region = "ap-northeast-1"`, or set AWS_REGION or AWS_DEFAULT_REGION"#,
+        )],
+    );
+}
+
+#[test]
+fn a_registry_is_a_host_with_or_without_a_port() {
+    check(
+        r#"region = "ap-northeast-1""#,
+        &[
+            (
+                r#"region = "ap-northeast-1"
+registry = "https://registry.example""#,
+                r#"10:12 ["https://registry.example"] `https://registry.example` is not a valid `registry` | a registry is `HOST` or `HOST:PORT`, without `https://` and without a path"#,
+            ),
+            (
+                r#"region = "ap-northeast-1"
+registry = "registry.example/team""#,
+                r#"10:12 ["registry.example/team"] `registry.example/team` is not a valid `registry` | a registry is `HOST` or `HOST:PORT`, without `https://` and without a path"#,
+            ),
+            (
+                r#"region = "ap-northeast-1"
+registry = "registry.example:0""#,
+                r#"10:12 ["registry.example:0"] `registry.example:0` is not a valid `registry` | a registry is `HOST` or `HOST:PORT`, without `https://` and without a path"#,
+            ),
+            (
+                r#"region = "ap-northeast-1"
+registry = ":5000""#,
+                r#"10:12 [":5000"] `:5000` is not a valid `registry` | a registry is `HOST` or `HOST:PORT`, without `https://` and without a path"#,
+            ),
+            (
+                r#"region = "ap-northeast-1"
+registry = 5000"#,
+                "10:12 [5000] `registry` is an integer, and should be a string | write it in quotes",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_key_is_answered_with_the_nearest_or_with_all() {
+    check(
+        r#"region = "ap-northeast-1""#,
+        &[
+            (
+                r#"region = "ap-northeast-1"
+reigon = "x""#,
+                "10:1 [reigon] unknown key `reigon` | did you mean `region`?",
+            ),
+            (
+                r#"region = "ap-northeast-1"
+image = {}"#,
+                "10:1 [image] unknown key `image` | did you mean `images`?",
+            ),
+            (
+                r#"region = "ap-northeast-1"
+zzz = 1"#,
+                "10:1 [zzz] unknown key `zzz` | known keys are `account`, `region`, `registry`, `cluster`, `images`, `scan`, `services`, `slack`, `workflows`",
+            ),
+            (
+                r#"region = "ap-northeast-1"
+"é\u0007" = 1"#,
+                r#"10:1 ["é\u0007"] unknown key `é\u{7}` | known keys are `account`, `region`, `registry`, `cluster`, `images`, `scan`, `services`, `slack`, `workflows`"#,
+            ),
+            (
+                r#"region = "ap-northeast-1"
+images-dir.x = 1"#,
+                "10:1 [images-dir] unknown key `images-dir` | did you mean `images`?",
+            ),
+            (r#"regoin = "ap-northeast-1""#, "9:1 [regoin] unknown key `regoin` | did you mean `region`?"),
+        ],
+    );
+}
+
+#[test]
+fn a_table_is_where_a_table_should_be() {
+    check(
+        "[workspace.metadata.xtask]
+",
+        &[(
+            "[workspace.metadata.xtask]
+scan = 1
+",
+            "8:8 [1] `scan` is an integer, and should be a table",
+        )],
+    );
+}

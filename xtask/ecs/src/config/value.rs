@@ -1,0 +1,205 @@
+//! One value under the cursor, read as what it should be. `None` means that the fault has been reported.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::diagnostic::suggestion;
+use super::duration;
+use super::origin::Origin;
+use super::table::{Context, Table};
+
+/// A value and the key it was found under.
+pub(super) struct Value<'a> {
+    pub(super) context: &'a Context<'a>,
+    path: String,
+    key: Range<usize>,
+    inner: &'a Spanned<DeValue<'a>>,
+}
+
+impl<'a> Value<'a> {
+    /// `path` is its name below `[workspace.metadata.xtask]`, dotted; `key` is where its key is written.
+    pub(super) fn new(
+        context: &'a Context<'a>,
+        path: String,
+        key: Range<usize>,
+        inner: &'a Spanned<DeValue<'a>>,
+    ) -> Self {
+        Self { context, path, key, inner }
+    }
+
+    pub(super) fn get(&self) -> &'a DeValue<'a> {
+        self.inner.get_ref()
+    }
+
+    /// Where it is written.
+    pub(super) fn origin(&self) -> Origin {
+        Origin::File(self.context.source.place(self.key.start))
+    }
+
+    pub(super) fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
+        self.context.report(self.context.source.diagnostic(self.inner.span(), message, hint));
+    }
+
+    pub(super) fn error_at_key(&self, message: impl Into<String>, hint: impl Into<String>) {
+        self.context.report(self.context.source.diagnostic(self.key.clone(), message, hint));
+    }
+
+    /// Reports that it is not `expected`, such as `a string`.
+    pub(super) fn wrong_type<T>(&self, expected: &str, hint: &str) -> Option<T> {
+        let found = describe(self.get());
+        self.error(format!("`{}` is {found}, and should be {expected}", self.path), hint);
+        None
+    }
+
+    /// Any string, an empty one too.
+    pub(super) fn text(&self) -> Option<&'a str> {
+        match self.get() {
+            DeValue::String(text) => Some(text),
+            DeValue::Array(_) | DeValue::Table(_) => self.wrong_type("a string", ""),
+            _ => self.wrong_type("a string", "write it in quotes"),
+        }
+    }
+
+    pub(super) fn string(&self) -> Option<String> {
+        let text = self.text()?;
+        if text.trim().is_empty() {
+            self.error(format!("`{}` is empty", self.path), "");
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    pub(super) fn boolean(&self) -> Option<bool> {
+        match self.get() {
+            DeValue::Boolean(value) => Some(*value),
+            _ => self.wrong_type("true or false", ""),
+        }
+    }
+
+    /// A whole number from 0.
+    pub(super) fn count(&self) -> Option<u32> {
+        match self.get() {
+            DeValue::Integer(number) => {
+                let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
+                if count.is_none() {
+                    self.error(format!("`{}` should be a whole number from 0 to {}", self.path, u32::MAX), "");
+                }
+                count
+            }
+            DeValue::String(_) => self.wrong_type("a whole number", "write it without quotes"),
+            _ => self.wrong_type("a whole number", ""),
+        }
+    }
+
+    /// A string that a type's grammar takes; the type's error is the message.
+    pub(super) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Option<T> {
+        self.check(|text| text.parse::<T>().map_err(|error| error.to_string()))
+    }
+
+    /// A string that `check` takes, its error being the rule that the string breaks.
+    pub(super) fn check<T, E: std::fmt::Display>(&self, check: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        let text = self.text()?;
+        match check(text) {
+            Ok(value) => Some(value),
+            Err(rule) if text.is_empty() => {
+                self.error(format!("`{}` is empty", self.path), rule.to_string());
+                None
+            }
+            Err(rule) => {
+                self.error(format!("`{}` is not a valid `{}`", text.escape_debug(), self.last_key()), rule.to_string());
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn one_of<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
+        let text = self.text()?;
+        let found = words.iter().find(|(word, _)| *word == text);
+        if found.is_none() {
+            let hint = suggestion(text, words.iter().map(|(word, _)| *word), "the choices");
+            self.error(format!("`{}` is not a valid `{}`", text.escape_debug(), self.last_key()), hint);
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// `"15m"`, `"90s"`, `"1h30m"`; longer than zero.
+    pub(super) fn duration(&self) -> Option<Duration> {
+        match self.get() {
+            DeValue::Integer(number) => {
+                let hint = format!("write the unit: \"{number}s\" for seconds, \"{number}m\" for minutes");
+                self.wrong_type("a duration", &hint)
+            }
+            DeValue::String(_) => self.check(duration::parse),
+            _ => self.wrong_type("a duration", "such as \"15m\", \"90s\" or \"1h30m\""),
+        }
+    }
+
+    pub(super) fn table(&self) -> Option<Table<'a>> {
+        match self.get() {
+            DeValue::Table(entries) => Some(Table::new(self.context, self.path.clone(), self.table_span(), entries)),
+            _ => self.wrong_type("a table", ""),
+        }
+    }
+
+    /// A table that exists only through its children's headers or dotted keys has its key's span.
+    fn table_span(&self) -> Range<usize> {
+        if self.inner.span().is_empty() { self.key.clone() } else { self.inner.span() }
+    }
+
+    /// The elements of an array.
+    pub(super) fn items(&self) -> Option<Vec<Value<'a>>> {
+        let DeValue::Array(items) = self.get() else {
+            let hint = match self.get() {
+                DeValue::String(text) => format!("write `[\"{}\"]`", text.escape_debug()),
+                _ => String::new(),
+            };
+            return self.wrong_type("an array", &hint);
+        };
+        let item = |(index, inner): (usize, &'a Spanned<DeValue<'a>>)| {
+            Value::new(self.context, format!("{}[{index}]", self.path), inner.span(), inner)
+        };
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// An array whose elements `read` understands; faults in several elements are all reported.
+    pub(super) fn list<T>(&self, read: impl Fn(&Value<'a>) -> Option<T>) -> Option<Vec<T>> {
+        let read: Vec<Option<T>> = self.items()?.iter().map(read).collect();
+        read.into_iter().collect()
+    }
+
+    pub(super) fn strings(&self) -> Option<Vec<String>> {
+        self.list(|item| item.text().map(str::to_owned))
+    }
+
+    /// A table whose values `read` understands, by key; `read` is given key and value.
+    pub(super) fn map<T>(&self, read: impl Fn(&str, &Value<'a>) -> Option<T>) -> Option<BTreeMap<String, T>> {
+        let values = self.table()?.values();
+        let read: Vec<Option<_>> = values.into_iter().map(|(key, value)| Some((read(&key, &value)?, key))).collect();
+        read.into_iter().map(|pair| pair.map(|(value, key)| (key, value))).collect()
+    }
+
+    pub(super) fn string_map(&self) -> Option<BTreeMap<String, String>> {
+        self.map(|_, value| value.text().map(str::to_owned))
+    }
+
+    fn last_key(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(&self.path)
+    }
+}
+
+fn describe(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

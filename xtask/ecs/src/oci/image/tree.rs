@@ -1,0 +1,243 @@
+//! What goes into a layer, as a tree of paths: from the configured assets, and what every image wants.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::Context;
+
+use super::base::{Files, Found};
+use super::furnish;
+use crate::config::Asset;
+use crate::failure::{Failure, Result};
+
+/// Entries by path, relative to the image's root; a folder comes before what is in it.
+#[derive(Debug, Default)]
+pub struct Tree(BTreeMap<PathBuf, Entry>);
+
+#[derive(Debug)]
+pub struct Entry {
+    pub kind: Kind,
+    /// Permission bits.
+    pub mode: u32,
+    pub owner: Owner,
+}
+
+#[derive(Debug)]
+pub enum Kind {
+    Folder,
+    File(Content),
+    /// A symbolic link, and what it says.
+    Link(PathBuf),
+}
+
+#[derive(Debug)]
+pub enum Content {
+    Disk(PathBuf),
+    Bytes(Vec<u8>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub uid: u64,
+    pub gid: u64,
+}
+
+impl Owner {
+    pub const ROOT: Self = Self { uid: 0, gid: 0 };
+
+    /// `UID[:GID]`; without a group, that of the same number, as Dockerfiles' `--chown` has it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+        Some(Self { uid: uid.parse::<u32>().ok()?.into(), gid: gid.parse::<u32>().ok()?.into() })
+    }
+}
+
+impl Entry {
+    pub fn file(content: Content, mode: u32, owner: Owner) -> Self {
+        Self { kind: Kind::File(content), mode, owner }
+    }
+
+    pub fn folder(mode: u32) -> Self {
+        Self { kind: Kind::Folder, mode, owner: Owner::ROOT }
+    }
+}
+
+impl Tree {
+    /// Reads what the assets name. A later one takes the place of an earlier one at the same path.
+    pub fn collect(assets: &[Asset], root: &Path) -> Result<Self> {
+        let root = fs::canonicalize(root).with_context(|| format!("failed to read {}", root.display()))?;
+        let mut tree = Self::default();
+        for asset in assets {
+            let from = inside(&asset.source, &root)?;
+            let owner = Owner::parse(&asset.owner).ok_or_else(|| {
+                Failure::Usage(format!("the owner `{}` of the asset {} is not `UID:GID`", asset.owner, asset.path))
+            })?;
+            let mut to = relative(&asset.path)?;
+            if from.is_file() && asset.path.ends_with('/') {
+                to.push(asset.source.file_name().unwrap_or_default());
+            }
+            let walk = Walk { asset, root: &root, top: &from, owner };
+            walk.add(&mut tree, &from, &to)?;
+        }
+        Ok(tree)
+    }
+
+    pub fn put(&mut self, path: &Path, entry: Entry) {
+        self.0.insert(path.to_owned(), entry);
+    }
+
+    pub fn contains(&self, path: &Path) -> bool {
+        self.0.contains_key(path)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn entries(&self) -> impl Iterator<Item = (&Path, &Entry)> {
+        self.0.iter().map(|(path, entry)| (path.as_path(), entry))
+    }
+
+    /// Adds what a program expects of any system and neither the base nor the assets have. True where CA
+    /// certificates are among it.
+    pub fn furnish(&mut self, base: &Files, user: &str, workdir: &str) -> Result<bool> {
+        let lacks = |tree: &Self, path: &str| !tree.contains(Path::new(path)) && !base.has(Path::new(path));
+        let certificates = furnish::CERTIFICATE_BUNDLES.iter().all(|path| lacks(self, path));
+        if certificates {
+            let bundle = Content::Bytes(furnish::certificates());
+            self.put(Path::new(furnish::CERTIFICATES), Entry::file(bundle, 0o644, Owner::ROOT));
+        }
+        for (path, text) in furnish::accounts(Owner::parse(user)) {
+            if lacks(self, path) {
+                self.put(Path::new(path), Entry::file(Content::Bytes(text.into_bytes()), 0o644, Owner::ROOT));
+            }
+        }
+        if lacks(self, "tmp") {
+            self.put(Path::new("tmp"), Entry::folder(0o1777));
+        }
+        let workdir = relative(workdir)?;
+        if !workdir.as_os_str().is_empty() && !self.contains(&workdir) && !base.has(&workdir) {
+            self.put(&workdir, Entry::folder(0o755));
+        }
+        Ok(certificates)
+    }
+
+    /// Adds the folders that the entries are in, where neither the base nor `below` has them; a folder that the
+    /// base has keeps its mode and owner. Fails where something is at such a path that is no folder.
+    pub fn add_folders(&mut self, base: &Files, below: Option<&Self>) -> Result<()> {
+        self.0.retain(|path, entry| !(matches!(entry.kind, Kind::Folder) && base.find(path) == Found::Folder));
+        let mut folders = Vec::new();
+        for (path, entry) in &self.0 {
+            if !matches!(entry.kind, Kind::Folder) && base.find(path) == Found::Folder {
+                return Err(Failure::Usage(format!(
+                    "the base image has a folder at /{}, where a file is to go; choose another path",
+                    path.display()
+                )));
+            }
+            for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+                let own = self.0.get(folder).or_else(|| below?.0.get(folder));
+                match (own.map(|entry| &entry.kind), base.find(folder)) {
+                    (Some(Kind::Folder), _) | (None, Found::Folder) => {}
+                    (None, Found::Nothing) => folders.push(folder.to_owned()),
+                    _ => {
+                        return Err(Failure::Usage(format!(
+                            "/{} cannot go into the image: /{} is a file there, not a folder",
+                            path.display(),
+                            folder.display()
+                        )));
+                    }
+                }
+            }
+        }
+        self.0.extend(folders.into_iter().map(|folder| (folder, Entry::folder(0o755))));
+        Ok(())
+    }
+}
+
+/// One asset being read.
+struct Walk<'a> {
+    asset: &'a Asset,
+    root: &'a Path,
+    /// The asset's own file or folder.
+    top: &'a Path,
+    owner: Owner,
+}
+
+impl Walk<'_> {
+    /// `from` is a real file or folder of this machine, `to` its path in the image.
+    fn add(&self, tree: &mut Tree, from: &Path, to: &Path) -> Result<()> {
+        let read = || format!("failed to read the asset {}", from.display());
+        let data = fs::symlink_metadata(from).with_context(read)?;
+        if data.is_dir() {
+            if !to.as_os_str().is_empty() {
+                let mode = self.asset.mode.map_or(0o755, |mode| mode | (mode & 0o444) >> 2);
+                tree.put(to, Entry { kind: Kind::Folder, mode, owner: self.owner });
+            }
+            for child in fs::read_dir(from).with_context(read)? {
+                let name = child.with_context(read)?.file_name();
+                self.add(tree, &from.join(&name), &to.join(&name))?;
+            }
+            Ok(())
+        } else if data.is_symlink() {
+            self.link(tree, from, to)
+        } else if data.is_file() {
+            let mode = if data.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
+            let content = Content::Disk(from.to_owned());
+            tree.put(to, Entry::file(content, self.asset.mode.unwrap_or(mode), self.owner));
+            Ok(())
+        } else {
+            Err(Failure::Usage(format!("the asset {} is neither a file nor a folder; leave it out", from.display())))
+        }
+    }
+
+    /// A link within the asset stays a link; one to a file elsewhere in the workspace becomes that file.
+    fn link(&self, tree: &mut Tree, from: &Path, to: &Path) -> Result<()> {
+        let target = fs::read_link(from).with_context(|| format!("failed to read the asset {}", from.display()))?;
+        let real = inside(from, self.root)?;
+        if target.is_relative() && real.starts_with(self.top) {
+            tree.put(to, Entry { kind: Kind::Link(target), mode: 0o777, owner: self.owner });
+            Ok(())
+        } else if real.is_file() {
+            self.add(tree, &real, to)
+        } else {
+            Err(Failure::Usage(format!(
+                "the link {} leads out of the asset to the folder {}; name that folder as an asset of its own",
+                from.display(),
+                real.display()
+            )))
+        }
+    }
+}
+
+/// The real path of something that must be in the workspace; `root` is a real path.
+fn inside(path: &Path, root: &Path) -> Result<PathBuf> {
+    let real = fs::canonicalize(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Failure::Usage(format!("the asset {} does not exist; create it, or correct `source`", path.display()))
+        }
+        _ => Failure::World(anyhow::Error::new(error).context(format!("failed to read the asset {}", path.display()))),
+    })?;
+    if real.starts_with(root) {
+        Ok(real)
+    } else {
+        Err(Failure::Usage(format!(
+            "the asset {} points outside the workspace, to {}; copy it into the workspace",
+            path.display(),
+            real.display()
+        )))
+    }
+}
+
+/// An absolute path in the image, without its first slash; empty for the root.
+pub fn relative(path: &str) -> Result<PathBuf> {
+    let mut components = Path::new(path).components();
+    let absolute = components.next() == Some(Component::RootDir);
+    let rest: PathBuf = components.clone().collect();
+    if absolute && components.all(|component| matches!(component, Component::Normal(_))) {
+        Ok(rest)
+    } else {
+        Err(Failure::Usage(format!("`{path}` is not an absolute path in the image; begin it with `/`, without `..`")))
+    }
+}

@@ -1,0 +1,131 @@
+//! What a registry answered, and what to make of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::RETRY_AFTER;
+use hyper::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+/// An answer, its body read as far as wanted.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// The `Authorization` that the request carried.
+    pub authorization: Option<String>,
+}
+
+/// An error in the registry's own words.
+/// Source: OCI distribution specification 1.1, section Error Codes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Complaint {
+    #[serde(default)]
+    pub code: String,
+    #[serde(default)]
+    pub message: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The first error of the body; empty where it has none in the specified form.
+    pub fn complaint(&self) -> Complaint {
+        #[derive(Deserialize)]
+        struct Errors {
+            errors: Vec<Complaint>,
+        }
+        let errors: Option<Errors> = serde_json::from_slice(&self.body).ok();
+        errors.and_then(|body| body.errors.into_iter().next()).unwrap_or_default()
+    }
+
+    /// The credentials are not or no longer good, and new ones may be. ECR says so of an expired token with DENIED.
+    pub fn refuses_credentials(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+            || self.status.is_client_error()
+                && self.complaint().message.to_lowercase().contains("authorization token has expired")
+    }
+
+    /// The same request may succeed later.
+    pub fn passes(&self) -> bool {
+        let lost_upload = || ["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "DIGEST_INVALID"];
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::RANGE_NOT_SATISFIABLE => true,
+            status if status.is_server_error() => true,
+            status if status.is_client_error() => lost_upload().contains(&self.complaint().code.as_str()),
+            _ => false,
+        }
+    }
+
+    /// How long the registry asks to be left alone, in seconds or until a date.
+    /// Source: RFC 9110, section 10.2.3.
+    pub fn retry_after(&self) -> Option<Duration> {
+        use aws_smithy_types::{DateTime, date_time::Format};
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = DateTime::from_str(text, Format::HttpDate).ok()?;
+        let seconds = until.secs() - DateTime::from(std::time::SystemTime::now()).secs();
+        Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the registry answered {}", self.status)?;
+        let Complaint { code, message } = self.complaint();
+        match (code.is_empty(), message.is_empty()) {
+            (true, true) => Ok(()),
+            (false, true) => write!(f, " ({code})"),
+            (true, false) => write!(f, " ({message})"),
+            (false, false) => write!(f, " ({code}: {message})"),
+        }
+    }
+}
+
+/// A registry did not do what it was asked, after all attempts that made sense.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {doing} in {repository} at {registry}: {cause}{}; {fix}", attempts_text(*attempts))]
+pub struct RegistryError {
+    /// A verb and its object, such as `upload blob sha256:… (12.0 MiB)`.
+    pub doing: String,
+    pub repository: String,
+    pub registry: String,
+    /// What was answered, or how the connection ended.
+    pub cause: String,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// The registry's own code, such as `NAME_UNKNOWN`; may be empty.
+    pub code: String,
+    pub attempts: u32,
+    /// What would likely help.
+    pub fix: String,
+}
+
+fn attempts_text(attempts: u32) -> String {
+    if attempts == 1 { String::new() } else { format!(", after {attempts} attempts") }
+}
+
+/// The likely fix for an answer; `needs` are the IAM actions of the request.
+pub(super) fn fix(answer: &Answer, repository: &str, needs: &[&str]) -> String {
+    let code = answer.complaint().code;
+    let actions = needs.join(", ");
+    match answer.status.as_u16() {
+        401 => "a fresh token was refused too: check that the credentials belong to this registry's account and region"
+            .to_owned(),
+        403 => format!("allow {actions} on this repository to the identity that runs this"),
+        404 if code == "NAME_UNKNOWN" => {
+            format!("create the repository {repository}, or correct its name, account or region")
+        }
+        404 => "check the repository's name and the digest".to_owned(),
+        413 => "something before the registry limits the size of requests".to_owned(),
+        429 => "the registry limits the rate of requests: wait a while and run again; what arrived is not sent again"
+            .to_owned(),
+        500..=599 => "this is the registry's own trouble: run again; what arrived is not sent again".to_owned(),
+        _ => "check that this is a registry that follows the OCI distribution specification".to_owned(),
+    }
+}

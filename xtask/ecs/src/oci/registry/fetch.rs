@@ -1,0 +1,189 @@
+//! Manifests and blobs from a registry, verified by digest.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use http_body_util::BodyExt;
+use hyper::{Method, StatusCode};
+
+use super::exchange::{Ask, collect};
+use super::retry::{Task, Trouble};
+use super::{Registry, location};
+use crate::event::Events;
+use crate::interrupt::Interrupt;
+use crate::oci::digest::{Digest, Hasher};
+use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, Index, Manifest, media_type};
+use crate::oci::reference::{Repository, Tag};
+
+/// What reading needs.
+pub(super) const READING: &[&str] = &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
+/// What is taken for a manifest.
+const DOCUMENTS: [&str; 4] =
+    [media_type::MANIFEST, media_type::INDEX, media_type::DOCKER_MANIFEST, media_type::DOCKER_INDEX];
+/// Redirects in a row; real registries make one, to their storage.
+const REDIRECTS: usize = 5;
+
+impl Registry {
+    /// The digest that a tag stands for, of an image or an index; none where there is no such tag, or no repository
+    /// yet. A registry that does not say the digest is not asked for the manifest to compute it: none, too.
+    pub fn resolve(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        events: &Events,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Digest>> {
+        let task = reading(format!("look for tag {tag}"), repository, events, interrupt);
+        self.persist(&task, |_| {
+            let mut ask = Ask::new(Method::HEAD, self.url(repository, &format!("manifests/{tag}")));
+            ask.accept = Some(DOCUMENTS.join(", "));
+            let answer = self.ask(&task, &ask)?;
+            match answer.status {
+                StatusCode::OK => Ok(answer.header("docker-content-digest").and_then(|digest| digest.parse().ok())),
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => Err(answer.into()),
+            }
+        })
+    }
+
+    /// The bytes of a manifest or index, and its media type; the bytes have the digest that was asked for.
+    pub fn fetch_document(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        events: &Events,
+        interrupt: &Interrupt,
+    ) -> Result<(String, Vec<u8>)> {
+        let task = reading(format!("fetch manifest {digest}"), repository, events, interrupt);
+        self.persist(&task, |_| {
+            let mut ask = Ask::new(Method::GET, self.url(repository, &format!("manifests/{digest}")));
+            ask.accept = Some(DOCUMENTS.join(", "));
+            ask.limit = usize::try_from(DOCUMENT_LIMIT).unwrap_or(usize::MAX);
+            let answer = self.ask(&task, &ask)?;
+            if answer.status != StatusCode::OK {
+                return Err(answer.into());
+            }
+            let found = Digest::of(&answer.body);
+            if found != *digest {
+                return Err(Trouble::Fatal(anyhow!("the registry answered a manifest with digest {found}")));
+            }
+            let kind = answer.header("content-type").unwrap_or_default();
+            let kind = kind.split(';').next().unwrap_or_default().trim().to_owned();
+            Ok((kind, answer.body.to_vec()))
+        })
+    }
+
+    /// The image manifest with this digest, or, where the digest is an index's, the one it names for the platform
+    /// (`linux/amd64`).
+    pub fn fetch_manifest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        platform: &str,
+        events: &Events,
+        interrupt: &Interrupt,
+    ) -> Result<Manifest> {
+        let (mut kind, mut bytes) = self.fetch_document(repository, digest, events, interrupt)?;
+        let place = || format!("{}/{repository}@{digest}", self.host());
+        if [media_type::INDEX, media_type::DOCKER_INDEX].contains(&kind.as_str()) {
+            let index = Index::parse(&bytes).with_context(|| format!("{} is not an image index", place()))?;
+            let chosen = index.choose(&platform.parse()?).with_context(place)?;
+            (kind, bytes) = self.fetch_document(repository, &chosen.digest, events, interrupt)?;
+        }
+        Manifest::parse(bytes, &kind).with_context(|| format!("{} is not an image", place()))
+    }
+
+    /// Fetches a blob into a file, unless the file has it already. The file appears when it is complete and has the
+    /// digest and size of the descriptor.
+    pub fn fetch_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        into: &Path,
+        events: &Events,
+        interrupt: &Interrupt,
+    ) -> Result<()> {
+        if has_digest(into, blob) {
+            return Ok(());
+        }
+        let task = reading(format!("fetch blob {}", blob.digest), repository, events, interrupt);
+        self.persist(&task, |_| self.download(&task, blob, into))
+    }
+
+    fn download(&self, task: &Task<'_>, blob: &Descriptor, into: &Path) -> Result<(), Trouble> {
+        let disk = |error: std::io::Error| {
+            Trouble::Fatal(anyhow::Error::new(error).context(format!("failed to write {}", into.display())))
+        };
+        let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut url = self.url(task.repository, &format!("blobs/{}", blob.digest));
+        for _ in 0..=REDIRECTS {
+            let (response, authorization) = self.open(task, &Ask::new(Method::GET, url.clone()))?;
+            let (parts, mut body) = response.into_parts();
+            if parts.status.is_redirection() {
+                let target =
+                    parts.headers.get("location").and_then(|value| location::resolve(&url, value.to_str().ok()?));
+                url = target.ok_or_else(|| Trouble::Lost(format!("{} without a Location", parts.status)))?;
+                continue;
+            }
+            if parts.status != StatusCode::OK {
+                let body = self.watch(task, collect(body, 64 * 1024))??;
+                let answer =
+                    super::answer::Answer { status: parts.status, headers: parts.headers, body, authorization };
+                return Err(answer.into());
+            }
+            std::fs::create_dir_all(parent).map_err(disk)?;
+            let mut file = tempfile::NamedTempFile::new_in(parent).map_err(disk)?;
+            let mut hasher = Hasher::new();
+            let mut left = blob.size;
+            while let Some(frame) = self.watch(task, body.frame())? {
+                let frame = frame.map_err(|error| Trouble::Lost(format!("the blob broke off: {error}")))?;
+                let Ok(data) = frame.into_data() else { continue };
+                left = left.checked_sub(data.len() as u64).ok_or_else(|| other(blob, "more bytes"))?;
+                hasher.update(&data);
+                file.write_all(&data).map_err(disk)?;
+            }
+            if left > 0 {
+                return Err(Trouble::Lost(format!("the blob ended {left} bytes early")));
+            }
+            let found = hasher.finish();
+            if found != blob.digest {
+                return Err(other(blob, &format!("digest {found}")));
+            }
+            return file.persist(into).map(drop).map_err(|error| disk(error.error));
+        }
+        Err(Trouble::Fatal(anyhow!("more than {REDIRECTS} redirects in a row, the last to {url}")))
+    }
+}
+
+fn reading<'a>(doing: String, repository: &'a Repository, events: &'a Events, interrupt: &'a Interrupt) -> Task<'a> {
+    Task { doing, repository, needs: READING, events, interrupt, halted: None }
+}
+
+fn other(blob: &Descriptor, found: &str) -> Trouble {
+    let Descriptor { digest, size, .. } = blob;
+    Trouble::Fatal(anyhow!("expected digest {digest} and {size} bytes, and the registry answered {found}"))
+}
+
+/// Whether a file is the blob already.
+fn has_digest(path: &Path, blob: &Descriptor) -> bool {
+    let Ok(mut file) = std::fs::File::open(path) else { return false };
+    if !file.metadata().is_ok_and(|data| data.len() == blob.size) {
+        return false;
+    }
+    let mut hasher = Hashing(Hasher::new());
+    std::io::copy(&mut file, &mut hasher).is_ok() && hasher.0.finish() == blob.digest
+}
+
+struct Hashing(Hasher);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! Attempts, and the pauses between them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Registry;
+use super::answer::{self, Answer, RegistryError};
+use crate::event::{Event, Events};
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::oci::reference::Repository;
+
+/// How often waits look at the interrupt and at each other.
+pub(super) const TICK: Duration = Duration::from_millis(50);
+/// A registry that asks for more is not waited for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
+
+/// One for a registry that wants a bearer token in place of the credentials, one for a token that expires on the way.
+const RENEWALS: u32 = 2;
+
+/// How many attempts there are and how long the pauses between them.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    /// Attempts in all, the first included.
+    pub attempts: u32,
+    /// The first pause; each further one is twice as long.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+    /// How long a request may go on without a byte moving.
+    pub stall: Duration,
+}
+
+impl Default for Backoff {
+    /// Six attempts over about half a minute; 60 s without a byte end one.
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(15),
+            stall: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Backoff {
+    /// The pause after this many attempts: between half and all of a time that doubles, so that clients that failed
+    /// together do not come back together.
+    fn pause(&self, attempts: u32) -> Duration {
+        let full = self.first.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(self.longest);
+        let random = RandomState::new().hash_one(attempts) % 1024;
+        full.mul_f64(0.5 + f64::from(u32::try_from(random).unwrap_or(0)) / 2048.0)
+    }
+}
+
+/// What is being done, for messages and for waits.
+pub(super) struct Task<'a> {
+    /// A verb and its object, such as `upload blob sha256:…`.
+    pub doing: String,
+    pub repository: &'a Repository,
+    /// The IAM actions it needs.
+    pub needs: &'a [&'a str],
+    pub events: &'a Events,
+    pub interrupt: &'a Interrupt,
+    /// Set when work beside this one failed, so that this has no use any more.
+    pub halted: Option<&'a AtomicBool>,
+}
+
+impl Task<'_> {
+    /// Whether to stop waiting, because of the interrupt or a failure elsewhere.
+    pub fn is_over(&self) -> bool {
+        self.interrupt.is_set() || self.halted.is_some_and(|halted| halted.load(Ordering::Relaxed))
+    }
+
+    fn pause(&self, duration: Duration) {
+        let end = Instant::now() + duration;
+        while !self.is_over() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.interrupt.wait(left.min(TICK)) {
+                return;
+            }
+        }
+    }
+}
+
+/// Why an attempt did not succeed.
+pub(super) enum Trouble {
+    /// The registry said no.
+    Answered(Box<Answer>),
+    /// The connection failed or stood still; the words fit after a colon.
+    Lost(String),
+    /// Another attempt cannot help.
+    Fatal(anyhow::Error),
+    /// The task is over.
+    Over,
+}
+
+impl From<Answer> for Trouble {
+    fn from(answer: Answer) -> Self {
+        Self::Answered(Box::new(answer))
+    }
+}
+
+impl Registry {
+    /// Attempts until one succeeds, trouble does not pass, or all attempts are used up. Credentials that are refused
+    /// are renewed, and that does not count as an attempt.
+    pub(super) fn persist<T>(&self, task: &Task<'_>, mut attempt: impl FnMut(u32) -> Result<T, Trouble>) -> Result<T> {
+        let mut attempts = 0;
+        let mut renewals = 0;
+        loop {
+            if task.is_over() {
+                return Err(self.over(task));
+            }
+            attempts += 1;
+            let trouble = match attempt(attempts) {
+                Ok(value) => return Ok(value),
+                Err(trouble) => trouble,
+            };
+            let (passes, asked) = match &trouble {
+                Trouble::Over => return Err(self.over(task)),
+                Trouble::Answered(answer) if answer.refuses_credentials() && renewals < RENEWALS => {
+                    renewals += 1;
+                    attempts -= 1;
+                    self.renew(task, answer)?;
+                    continue;
+                }
+                Trouble::Answered(answer) => (answer.passes(), answer.retry_after()),
+                Trouble::Lost(_) => (true, None),
+                Trouble::Fatal(_) => (false, None),
+            };
+            if !passes || attempts >= self.backoff.attempts || asked.is_some_and(|asked| asked > LONGEST_RETRY_AFTER) {
+                return Err(self.failure(task, trouble, attempts));
+            }
+            let pause = asked.unwrap_or_else(|| self.backoff.pause(attempts));
+            task.events.emit(Event::Retrying {
+                what: task.doing.clone(),
+                error: trouble_text(&trouble),
+                attempt: attempts,
+                seconds: pause.as_secs_f64(),
+            });
+            task.pause(pause);
+        }
+    }
+
+    fn over(&self, task: &Task<'_>) -> anyhow::Error {
+        let Self { host, .. } = self;
+        let Task { doing, repository, .. } = task;
+        Failure::Interrupted(format!(
+            "interrupted, about to {doing} in {repository} at {host}; what arrived there is not sent again"
+        ))
+        .into()
+    }
+
+    fn failure(&self, task: &Task<'_>, trouble: Trouble, attempts: u32) -> anyhow::Error {
+        let cause = trouble_text(&trouble);
+        let (status, code, fix) = match trouble {
+            Trouble::Fatal(error) => {
+                let Task { doing, repository, .. } = task;
+                return error.context(format!("failed to {doing} in {repository} at {}", self.host));
+            }
+            Trouble::Answered(answer) => {
+                let fix = answer::fix(&answer, task.repository.as_str(), task.needs);
+                (Some(answer.status.as_u16()), answer.complaint().code, fix)
+            }
+            Trouble::Lost(_) | Trouble::Over => {
+                let fix = format!(
+                    "check the network and the name {}, then run again; what arrived is not sent again",
+                    self.host
+                );
+                (None, String::new(), fix)
+            }
+        };
+        RegistryError {
+            doing: task.doing.clone(),
+            repository: task.repository.to_string(),
+            registry: self.host.clone(),
+            cause,
+            status,
+            code,
+            attempts,
+            fix,
+        }
+        .into()
+    }
+}
+
+fn trouble_text(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Answered(answer) => answer.to_string(),
+        Trouble::Lost(how) => how.clone(),
+        Trouble::Fatal(error) => format!("{error:#}"),
+        Trouble::Over => "it was interrupted".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_vary() {
+        let backoff = Backoff::default();
+        for (attempts, full) in [(1, 0.5), (2, 1.0), (3, 2.0), (10, 15.0), (40, 15.0)] {
+            let pause = backoff.pause(attempts).as_secs_f64();
+            assert!((full / 2.0..=full).contains(&pause), "{attempts}: {pause}");
+        }
+        let different = (0..20).any(|_| backoff.pause(3) != backoff.pause(3));
+        assert!(different, "twenty pairs of equal pauses are no accident");
+    }
+}

@@ -1,0 +1,382 @@
+//! What a command has done so far, kept from its events: what GitHub's summary and Slack's message are made of.
+
+use std::time::Duration;
+
+use crate::event::{ContainerExit, Event, Finding, ImageAction, PostMortem, ServiceAction};
+use crate::oci::digest::Digest;
+
+/// One command, from its start to where its events have got.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// `release`, `deploy`, …
+    pub command: String,
+    /// In the order they were first heard of.
+    pub images: Vec<ImageRecord>,
+    /// In the order they were first heard of.
+    pub services: Vec<ServiceRecord>,
+    pub warnings: Vec<String>,
+    pub end: Option<End>,
+}
+
+/// What happened to one image.
+#[derive(Clone, Debug, Default)]
+pub struct ImageRecord {
+    pub name: String,
+    /// `REGISTRY/REPOSITORY:TAG`.
+    pub reference: String,
+    pub digest: Option<Digest>,
+    /// Compressed bytes of all layers, and how many there are; absent where nothing was built.
+    pub size: Option<(u64, usize)>,
+    pub scan: Option<Scan>,
+    /// Bytes that the registry has taken, of how many.
+    pub upload: Option<(u64, u64)>,
+    /// Whether the tag is in ECR; `Some(true)` where this command put it there.
+    pub released: Option<bool>,
+}
+
+/// The verdict on an image.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    pub scanner: String,
+    pub passed: bool,
+    pub findings: Vec<Finding>,
+    pub ignored: usize,
+}
+
+/// What happened to one service.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceRecord {
+    pub name: String,
+    pub cluster: String,
+    pub action: Option<ServiceAction>,
+    /// The paths in the task definition that differ from the live revision.
+    pub changes: Vec<String>,
+    pub revision: String,
+    pub timeline: Vec<Moment>,
+    /// One of the vocabulary's outcomes; empty while it is open.
+    pub outcome: String,
+    pub digests: Vec<Digest>,
+    pub seconds: f64,
+    pub post_mortem: Option<PostMortem>,
+}
+
+/// A line of a rollout's timeline; `at` is counted from the command's start.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    pub at: Duration,
+    pub what: Happened,
+}
+
+#[derive(Clone, Debug)]
+pub enum Happened {
+    Started { deployment: String, revision: String },
+    Progress { status: String, desired: u32, pending: u32, running: u32, failed: u32 },
+    Message(String),
+    TaskStopped { task: String, stop_code: String, reason: String, exit_codes: Vec<ContainerExit> },
+    Ended { outcome: String, revision: String },
+}
+
+/// How the command ended.
+#[derive(Clone, Debug)]
+pub struct End {
+    pub exit_code: u8,
+    pub error: String,
+    pub hint: String,
+    pub seconds: f64,
+}
+
+impl ImageRecord {
+    /// The part of the reference after its last colon, where that is a tag.
+    pub fn tag(&self) -> &str {
+        match self.reference.rsplit_once(':') {
+            Some((_, tag)) if !tag.contains('/') => tag,
+            _ => "",
+        }
+    }
+
+    /// `REGISTRY/REPOSITORY@sha256:…`, once the tag is in ECR.
+    pub fn pinned(&self) -> Option<String> {
+        let digest = self.digest.as_ref().filter(|_| self.released.is_some())?;
+        let untagged = self.reference.strip_suffix(self.tag())?.trim_end_matches(':');
+        Some(format!("{untagged}@{digest}"))
+    }
+
+    /// `released`, `already-released`, `refused`, or `unfinished`.
+    pub fn outcome(&self) -> &'static str {
+        match (self.released, &self.scan) {
+            (Some(true), _) => "released",
+            (Some(false), _) => "already-released",
+            (None, Some(scan)) if !scan.passed => "refused",
+            _ => "unfinished",
+        }
+    }
+}
+
+impl ServiceRecord {
+    /// The vocabulary's outcome, `planned` where the plan is all there is, or `unfinished`.
+    pub fn outcome(&self) -> &str {
+        match (self.outcome.as_str(), &self.action) {
+            ("", Some(ServiceAction::NothingToDo)) => "nothing-to-do",
+            ("", _) => "unfinished",
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+impl Record {
+    /// Takes in one event, read `at` after the first.
+    pub fn take(&mut self, event: &Event, at: Duration) {
+        match event {
+            Event::CommandStarted { command } => self.command.clone_from(command),
+            Event::Warning { message, .. } => self.warnings.push(message.clone()),
+            Event::CommandFinished { command, exit_code, error, hint, seconds } => {
+                self.command.clone_from(command);
+                self.end =
+                    Some(End { exit_code: *exit_code, error: error.clone(), hint: hint.clone(), seconds: *seconds });
+            }
+            _ => {
+                self.take_image(event);
+                self.take_service(event, at);
+            }
+        }
+    }
+
+    fn take_image(&mut self, event: &Event) {
+        match event {
+            Event::ImagePlanned { image, reference, action } => {
+                let image = self.image(image);
+                image.reference.clone_from(reference);
+                if let ImageAction::AlreadyReleased { digest } = action {
+                    image.digest = Some(digest.clone());
+                    image.released = Some(false);
+                }
+            }
+            Event::ImageBuilt { image, digest, layers } => {
+                let image = self.image(image);
+                image.digest = Some(digest.clone());
+                image.size = Some((layers.iter().map(|layer| layer.size).sum(), layers.len()));
+            }
+            Event::UploadProgress { image, sent, total } => self.image(image).upload = Some((*sent, *total)),
+            Event::ImageScanned { image, digest, scanner, passed, findings, ignored } => {
+                let image = self.image(image);
+                image.digest = Some(digest.clone());
+                image.scan = Some(Scan {
+                    scanner: scanner.clone(),
+                    passed: *passed,
+                    findings: findings.clone(),
+                    ignored: *ignored,
+                });
+            }
+            Event::ImageReleased { image, reference, digest, new, .. } => {
+                let image = self.image(image);
+                image.reference.clone_from(reference);
+                image.digest = Some(digest.clone());
+                image.released = Some(*new);
+            }
+            _ => {}
+        }
+    }
+
+    fn take_service(&mut self, event: &Event, at: Duration) {
+        let (name, what) = match event {
+            Event::ServicePlanned { service, cluster, action } => {
+                let service = self.service(service);
+                service.cluster.clone_from(cluster);
+                service.action = Some(action.clone());
+                return;
+            }
+            Event::TaskDefinitionChange { service, path, .. } => {
+                self.service(service).changes.push(path.clone());
+                return;
+            }
+            Event::RevisionRegistered { service, revision, .. } => {
+                self.service(service).revision.clone_from(revision);
+                return;
+            }
+            Event::PostMortem { service, post_mortem } => {
+                self.service(service).post_mortem = Some(post_mortem.clone());
+                return;
+            }
+            Event::RolloutStarted { service, deployment, revision } => {
+                (service, Happened::Started { deployment: deployment.clone(), revision: revision.clone() })
+            }
+            Event::RolloutProgress { service, status, desired, pending, running, failed } => {
+                let (desired, pending, running, failed) = (*desired, *pending, *running, *failed);
+                (service, Happened::Progress { status: status.clone(), desired, pending, running, failed })
+            }
+            Event::ServiceMessage { service, message } => (service, Happened::Message(message.clone())),
+            Event::TaskStopped { service, task, stop_code, reason, exit_codes } => {
+                let (task, stop_code, reason) = (task.clone(), stop_code.clone(), reason.clone());
+                (service, Happened::TaskStopped { task, stop_code, reason, exit_codes: exit_codes.clone() })
+            }
+            Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
+                let record = self.service(service);
+                record.outcome.clone_from(outcome);
+                record.revision.clone_from(revision);
+                record.digests.clone_from(digests);
+                record.seconds = *seconds;
+                (service, Happened::Ended { outcome: outcome.clone(), revision: revision.clone() })
+            }
+            _ => return,
+        };
+        self.service(name).timeline.push(Moment { at, what });
+    }
+
+    /// Whether the command ended well and changed nothing. A command that is about no image and no service has
+    /// no such end.
+    pub fn nothing_to_do(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.exit_code == 0)
+            && !(self.images.is_empty() && self.services.is_empty())
+            && !self.acts()
+    }
+
+    /// Whether anything is changed, or planned to be.
+    pub fn acts(&self) -> bool {
+        self.images.iter().any(|image| image.released != Some(false))
+            || self.services.iter().any(|service| service.outcome() != "nothing-to-do")
+    }
+
+    /// One word for the command's end, by its exit code: `done`, `nothing-to-do`, `failed`, `invalid`, `refused`,
+    /// `rolled-back`, `rollback-failed`, `superseded`, `timed-out`, `conflict`, `interrupted`; after success
+    /// `released` or `deployed` where that is what happened.
+    pub fn outcome(&self) -> &'static str {
+        match self.end.as_ref().map_or(1, |end| end.exit_code) {
+            0 if self.nothing_to_do() => "nothing-to-do",
+            0 if self.services.iter().any(|service| service.outcome == "deployed") => "deployed",
+            0 if self.images.iter().any(|image| image.released == Some(true)) => "released",
+            0 => "done",
+            2 => "invalid",
+            3 => "refused",
+            4 => "rolled-back",
+            5 => "rollback-failed",
+            6 => "superseded",
+            7 => "timed-out",
+            8 => "conflict",
+            130 => "interrupted",
+            _ => "failed",
+        }
+    }
+
+    fn image(&mut self, name: &str) -> &mut ImageRecord {
+        let index = self.images.iter().position(|image| image.name == name).unwrap_or_else(|| {
+            self.images.push(ImageRecord { name: name.to_owned(), ..ImageRecord::default() });
+            self.images.len() - 1
+        });
+        &mut self.images[index]
+    }
+
+    fn service(&mut self, name: &str) -> &mut ServiceRecord {
+        let index = self.services.iter().position(|service| service.name == name).unwrap_or_else(|| {
+            self.services.push(ServiceRecord { name: name.to_owned(), ..ServiceRecord::default() });
+            self.services.len() - 1
+        });
+        &mut self.services[index]
+    }
+}
+
+/// How many findings there are of each severity, the worst first: `2 CRITICAL, 1 HIGH`.
+pub fn count_by_severity(findings: &[Finding]) -> String {
+    let known = ["CRITICAL", "HIGH", "MEDIUM", "LOW"];
+    let count = |severity: &str| findings.iter().filter(|finding| finding.severity == severity).count();
+    let other = findings.iter().filter(|finding| !known.contains(&finding.severity.as_str())).count();
+    let counts = known.iter().map(|severity| (*severity, count(severity))).chain([("UNKNOWN", other)]);
+    counts.filter(|(_, n)| *n > 0).map(|(severity, n)| format!("{n} {severity}")).collect::<Vec<_>>().join(", ")
+}
+
+/// `app exited with 1 (no such table), proxy never ran`.
+pub fn exits(containers: &[ContainerExit]) -> String {
+    let exit = |exit: &ContainerExit| {
+        let how = exit.exit_code.map_or("never ran".to_owned(), |code| format!("exited with {code}"));
+        let reason = if exit.reason.is_empty() { String::new() } else { format!(" ({})", exit.reason) };
+        format!("{} {how}{reason}", exit.container)
+    };
+    containers.iter().map(exit).collect::<Vec<_>>().join(", ")
+}
+
+/// Where an advisory can be read, for the kinds of id that have one public page each.
+pub fn advisory_url(id: &str) -> Option<String> {
+    if !id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
+        return None;
+    }
+    match id.split('-').next() {
+        Some("CVE") => Some(format!("https://nvd.nist.gov/vuln/detail/{id}")),
+        Some("GHSA") => Some(format!("https://github.com/advisories/{id}")),
+        Some("RUSTSEC") => Some(format!("https://rustsec.org/advisories/{id}.html")),
+        _ => None,
+    }
+}
+
+/// A size for people: `512 B`, `24.1 MB`; powers of ten, as registries show them.
+pub fn human_size(bytes: u64) -> String {
+    let mut unit = 1;
+    for name in ["B", "kB", "MB", "GB"] {
+        if bytes < unit * 1000 || name == "GB" {
+            let tenths = bytes * 10 / unit;
+            return match unit {
+                1 => format!("{bytes} B"),
+                _ => format!("{}.{} {name}", tenths / 10, tenths % 10),
+            };
+        }
+        unit *= 1000;
+    }
+    unreachable!("the last unit takes every size")
+}
+
+/// A duration for people: `4.2 s`, `3 min 20 s`, `1 h 2 min`.
+pub fn human_seconds(seconds: f64) -> String {
+    let whole = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
+    match whole {
+        0..60 => format!("{:.1} s", seconds.max(0.0)),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+pub mod samples;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rolled_back_deploy_keeps_its_timeline_its_digest_and_its_post_mortem() {
+        let record = samples::record(&samples::rolled_back());
+        assert_eq!(record.outcome(), "rolled-back");
+        assert_eq!(record.services.len(), 1);
+        assert_eq!(record.services[0].outcome(), "rolled-back");
+        assert!(record.services[0].post_mortem.is_some());
+        assert_eq!(record.services[0].timeline.len(), 5);
+        assert!(!record.nothing_to_do());
+    }
+
+    #[test]
+    fn an_image_that_was_there_is_nothing_to_do_and_pinned_by_its_digest() {
+        let record = samples::record(&samples::already_released());
+        assert!(record.nothing_to_do());
+        assert_eq!(record.outcome(), "nothing-to-do");
+        assert_eq!(record.images[0].tag(), "1.4.0");
+        let pinned = record.images[0].pinned().expect("it is in ECR");
+        assert_eq!(pinned, format!("127.0.0.1:5000/sample/app@{}", samples::digest()));
+    }
+
+    #[test]
+    fn an_end_before_anything_was_planned_is_a_failure_and_not_nothing_to_do() {
+        let mut record = Record::default();
+        assert_eq!(record.outcome(), "failed");
+        record.take(&samples::finished("release", 2, "no metadata table"), Duration::ZERO);
+        assert_eq!(record.outcome(), "invalid");
+        assert!(!record.nothing_to_do());
+    }
+
+    #[test]
+    fn sizes_and_durations_read_well() {
+        assert_eq!(human_size(512), "512 B");
+        assert_eq!(human_size(24_150_000), "24.1 MB");
+        assert_eq!(human_size(5_000_000_000_000), "5000.0 GB");
+        assert_eq!(human_seconds(4.24), "4.2 s");
+        assert_eq!(human_seconds(200.0), "3 min 20 s");
+        assert_eq!(human_seconds(3720.0), "1 h 2 min");
+        assert_eq!(human_seconds(f64::NAN), "0.0 s");
+    }
+}

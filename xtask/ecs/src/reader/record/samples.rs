@@ -1,0 +1,244 @@
+//! Runs as the stages tell them, for the tests of the readers.
+
+use std::time::Duration;
+
+use super::Record;
+use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, Layer, Place, PostMortem, ServiceAction, Step};
+use crate::oci::digest::Digest;
+
+const REFERENCE: &str = "127.0.0.1:5000/sample/app:1.4.0";
+
+pub fn digest() -> Digest {
+    Digest::of(b"a manifest")
+}
+
+/// What a reader that keeps a record would have after these; one second between events.
+pub fn record(events: &[Event]) -> Record {
+    let mut record = Record::default();
+    for (second, event) in (0..).zip(events) {
+        record.take(event, Duration::from_secs(second));
+    }
+    record
+}
+
+pub fn started(command: &str) -> Event {
+    Event::CommandStarted { command: command.to_owned() }
+}
+
+pub fn finished(command: &str, exit_code: u8, error: &str) -> Event {
+    let hint = if exit_code == 0 { String::new() } else { "cargo xtask release".to_owned() };
+    Event::CommandFinished { command: command.to_owned(), exit_code, error: error.to_owned(), hint, seconds: 12.5 }
+}
+
+fn planned(action: ImageAction) -> Event {
+    Event::ImagePlanned { image: "app".to_owned(), reference: REFERENCE.to_owned(), action }
+}
+
+pub fn finding(index: usize) -> Finding {
+    Finding {
+        package: format!("libdemo{index}"),
+        installed: "1.0-1".to_owned(),
+        fixed: if index.is_multiple_of(2) { "1.0-2".to_owned() } else { String::new() },
+        id: format!("CVE-2026-{:04}", 1000 + index),
+        severity: if index.is_multiple_of(3) { "CRITICAL" } else { "HIGH" }.to_owned(),
+        target: "app (debian 12.11)".to_owned(),
+        title: "a | pipe, a `tick` and a <tag>".to_owned(),
+    }
+}
+
+fn scanned(passed: bool, findings: usize) -> Event {
+    Event::ImageScanned {
+        image: "app".to_owned(),
+        digest: digest(),
+        scanner: "trivy 0.69.3".to_owned(),
+        passed,
+        findings: (0..findings).map(finding).collect(),
+        ignored: 1,
+    }
+}
+
+/// An image built, scanned and pushed.
+pub fn released() -> Vec<Event> {
+    let image = || "app".to_owned();
+    let step = |step| Event::StepStarted { step, subject: "app".to_owned() };
+    let done = |step| Event::StepFinished { step, subject: "app".to_owned(), seconds: 1.5 };
+    let layer = Layer { digest: digest(), size: 24_150_000, media_type: "application/gzip".to_owned() };
+    vec![
+        started("release"),
+        planned(ImageAction::Release),
+        Event::Warning {
+            message: "FROM debian:12 is not pinned by digest".to_owned(),
+            place: Some(Place { file: "app/Dockerfile".to_owned(), line: 3, column: 6 }),
+        },
+        step(Step::Build),
+        Event::BuildOutput { image: image(), line: "#5 [2/3] RUN true".to_owned() },
+        Event::ImageBuilt { image: image(), digest: digest(), layers: vec![layer.clone(), layer] },
+        done(Step::Build),
+        step(Step::Scan),
+        Event::UploadProgress { image: image(), sent: 24_150_000, total: 48_300_000 },
+        scanned(true, 0),
+        done(Step::Scan),
+        Event::ImageReleased {
+            image: image(),
+            reference: REFERENCE.to_owned(),
+            pinned: format!("127.0.0.1:5000/sample/app@{}", digest()),
+            digest: digest(),
+            new: true,
+        },
+        finished("release", 0, ""),
+    ]
+}
+
+pub fn already_released() -> Vec<Event> {
+    vec![started("release"), planned(ImageAction::AlreadyReleased { digest: digest() }), finished("release", 0, "")]
+}
+
+/// An image that the gate refused for this many findings.
+pub fn refused(findings: usize) -> Vec<Event> {
+    let error = format!("the scan refused app: {findings} findings");
+    vec![started("release"), planned(ImageAction::Release), scanned(false, findings), finished("release", 3, &error)]
+}
+
+fn service_planned(action: ServiceAction) -> Event {
+    Event::ServicePlanned { service: "app".to_owned(), cluster: "sample".to_owned(), action }
+}
+
+fn progress(status: &str, running: u32, failed: u32) -> Event {
+    let service = "app".to_owned();
+    Event::RolloutProgress { service, status: status.to_owned(), desired: 2, pending: 2 - running, running, failed }
+}
+
+fn ended(outcome: &str) -> Event {
+    Event::RolloutEnded {
+        service: "app".to_owned(),
+        outcome: outcome.to_owned(),
+        revision: "app:7".to_owned(),
+        digests: vec![digest()],
+        seconds: 95.0,
+    }
+}
+
+pub fn deployed() -> Vec<Event> {
+    vec![
+        started("deploy"),
+        service_planned(ServiceAction::Deploy),
+        Event::TaskDefinitionChange {
+            service: "app".to_owned(),
+            path: "containerDefinitions[app].image".to_owned(),
+            before: Some("127.0.0.1:5000/sample/app@sha256:00".to_owned()),
+            after: Some("127.0.0.1:5000/sample/app@sha256:11".to_owned()),
+        },
+        Event::RevisionRegistered { service: "app".to_owned(), revision: "app:7".to_owned(), new: true },
+        Event::RolloutStarted {
+            service: "app".to_owned(),
+            deployment: "abcdefg".to_owned(),
+            revision: "app:7".to_owned(),
+        },
+        progress("IN_PROGRESS", 0, 0),
+        progress("IN_PROGRESS", 2, 0),
+        ended("deployed"),
+        finished("deploy", 0, ""),
+    ]
+}
+
+pub fn deploy_with_nothing_to_do() -> Vec<Event> {
+    vec![started("deploy"), service_planned(ServiceAction::NothingToDo), finished("deploy", 0, "")]
+}
+
+pub fn rolled_back() -> Vec<Event> {
+    let exits =
+        vec![ContainerExit { container: "app".to_owned(), exit_code: Some(1), reason: "no such table".to_owned() }];
+    let cause = Cause {
+        tasks: 3,
+        stop_code: "EssentialContainerExited".to_owned(),
+        reason: "Essential container in task exited".to_owned(),
+        containers: exits.clone(),
+    };
+    vec![
+        started("deploy"),
+        service_planned(ServiceAction::Deploy),
+        Event::RolloutStarted {
+            service: "app".to_owned(),
+            deployment: "abcdefg".to_owned(),
+            revision: "app:7".to_owned(),
+        },
+        progress("IN_PROGRESS", 0, 1),
+        Event::TaskStopped {
+            service: "app".to_owned(),
+            task: "0123456789abcdef".to_owned(),
+            stop_code: "EssentialContainerExited".to_owned(),
+            reason: "Essential container in task exited".to_owned(),
+            exit_codes: exits,
+        },
+        Event::ServiceMessage {
+            service: "app".to_owned(),
+            message: "(service app) rolled back to deployment b.".to_owned(),
+        },
+        ended("rolled-back"),
+        Event::PostMortem {
+            service: "app".to_owned(),
+            post_mortem: PostMortem {
+                causes: vec![cause],
+                breaker: Some((3, 3)),
+                serving: "app:6".to_owned(),
+                likely_cause: "the container app exits with 1 at its start".to_owned(),
+                next: "aws logs tail /ecs/app --since 15m".to_owned(),
+            },
+        },
+        finished("deploy", 4, "the rollout of app failed and was rolled back to app:6"),
+    ]
+}
+
+/// A generator good enough to fuzz with, the same on every run of a test: SplitMix64.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((word ^ (word >> 31)) % bound as u64).expect("it is below a usize")
+    }
+
+    /// Up to `length` pieces of what has broken escapers before.
+    pub fn text(&mut self, length: usize) -> String {
+        const PIECES: [&str; 34] = [
+            "%",
+            "\r",
+            "\n",
+            "\r\n",
+            ":",
+            "::",
+            ",",
+            "=",
+            "<<",
+            "%25",
+            "%0A",
+            "%3A",
+            "##[",
+            "]",
+            "::add-mask::",
+            "::set-output name=a::",
+            "|",
+            "`",
+            "<",
+            ">",
+            "&",
+            "@here",
+            "<!channel>",
+            "*",
+            "_",
+            "[",
+            "](",
+            "\\",
+            "é",
+            "日本",
+            "\u{200b}",
+            " ",
+            "a",
+            "0",
+        ];
+        (0..self.below(length + 1)).map(|_| PIECES[self.below(PIECES.len())]).collect()
+    }
+}

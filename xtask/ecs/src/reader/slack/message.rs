@@ -1,0 +1,384 @@
+//! What Slack is told: Block Kit, within its limits.
+//! Source: Slack's Block Kit reference (header, section, context) and "Formatting text".
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::SlackConfig;
+use super::origin::Origin;
+use crate::event::Finding;
+use crate::reader::record::{
+    Happened, ImageRecord, Record, ServiceRecord, advisory_url, count_by_severity, exits, human_seconds, human_size,
+};
+
+/// Characters of a header's plain text.
+const HEADER: usize = 150;
+/// Characters of a section's text.
+const SECTION: usize = 3000;
+/// Characters of one of a section's fields, which may be ten.
+const FIELD: usize = 2000;
+/// Blocks of a message.
+const BLOCKS: usize = 50;
+/// Characters of the text that stands for the message in a notification.
+const TEXT: usize = 300;
+/// Characters of an error's excerpt; the log has the rest.
+const ERROR: usize = 1500;
+/// Findings of an image that the message itself names; its thread has more.
+const NAMED: usize = 5;
+
+/// One message: `text` is what notifications and screen readers get.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub text: String,
+    pub blocks: Vec<Value>,
+}
+
+impl Message {
+    pub fn payload(&self) -> Value {
+        json!({ "text": self.text, "blocks": self.blocks })
+    }
+}
+
+/// The message while the command runs.
+pub fn under_way(record: &Record, origin: &Origin) -> Message {
+    let title = format!("⏳ {}{}", capitalised(&record.command), subjects(record));
+    let mut page = Page::new(&title);
+    page.fields(&fields(record, origin));
+    for image in &record.images {
+        let state = match (image.released, &image.scan, image.upload) {
+            (Some(_), ..) => image.outcome().to_owned(),
+            (None, Some(scan), _) if !scan.passed => "refused".to_owned(),
+            (None, _, Some((sent, total))) => format!("sent {} of {}", human_size(sent), human_size(total)),
+            (None, Some(_), None) => "scanned".to_owned(),
+            (None, None, None) => "building".to_owned(),
+        };
+        page.line(&format!("*{}* {}: {state}", escape(&image.name), code(image.tag())));
+    }
+    for service in &record.services {
+        let state = match service.timeline.iter().rev().find_map(|moment| progress(&moment.what)) {
+            Some(state) if service.outcome.is_empty() => state,
+            _ => service.outcome().to_owned(),
+        };
+        page.line(&format!("*{}* on {}: {}", escape(&service.name), escape(&service.cluster), escape(&state)));
+    }
+    page.finish(&title)
+}
+
+/// The message at the command's end.
+pub fn end(record: &Record, origin: &Origin, config: &SlackConfig) -> Message {
+    let title = title(record);
+    let mut page = Page::new(&title);
+    page.fields(&fields(record, origin));
+    for image in &record.images {
+        page.line(&image_line(image));
+    }
+    for service in &record.services {
+        page.line(&service_line(service));
+    }
+    let failed = record.end.as_ref().filter(|end| end.exit_code != 0);
+    if let Some(end) = failed {
+        page.flush();
+        let mention = config.mention_on_failure.as_deref().map(mention).unwrap_or_default();
+        page.line(&format!("{mention}Exit code {}", end.exit_code));
+        page.line(&preformatted(&end.error, ERROR));
+        for image in &record.images {
+            page.named_findings(image);
+        }
+        for service in &record.services {
+            page.cause(service);
+        }
+        if !end.hint.is_empty() {
+            page.line(&format!("*Next:* {}", escape(&end.hint)));
+        }
+    }
+    page.finish(&title)
+}
+
+/// What the thread below the last message holds: findings, causes, the rollout's timeline. `None` where there is
+/// nothing beyond the message itself.
+pub fn details(record: &Record) -> Option<Message> {
+    let mut page = Page::default();
+    for image in &record.images {
+        let Some(scan) = image.scan.as_ref().filter(|scan| !scan.findings.is_empty()) else { continue };
+        page.line(&format!("*Findings in {}:* {}", escape(&image.name), count_by_severity(&scan.findings)));
+        scan.findings.iter().for_each(|finding| page.line(&finding_line(finding)));
+    }
+    for service in &record.services {
+        if let Some(post_mortem) = &service.post_mortem {
+            page.line(&format!("*Stopped tasks of {}*", escape(&service.name)));
+            for cause in &post_mortem.causes {
+                let exits = exits(&cause.containers);
+                let (tasks, stop_code) = (cause.tasks, &cause.stop_code);
+                page.line(&escape(&format!("• {tasks} × {stop_code}: {} {exits}", cause.reason)));
+            }
+        }
+        if service.timeline.is_empty() {
+            continue;
+        }
+        page.flush();
+        page.line(&format!("*Rollout of {}*", escape(&service.name)));
+        for moment in &service.timeline {
+            let seconds = moment.at.as_secs();
+            let what = escape(&happened(&moment.what));
+            page.line(&format!("`{}:{:02}` {what}", seconds / 60, seconds % 60));
+        }
+    }
+    (!page.is_empty()).then(|| page.finish("Details"))
+}
+
+fn title(record: &Record) -> String {
+    let failed = || format!("{} failed", capitalised(&record.command));
+    let (mark, phrase) = match record.outcome() {
+        "released" => ("✅", "Released".to_owned()),
+        "deployed" => ("✅", "Deployed".to_owned()),
+        "nothing-to-do" => ("✅", "Nothing to do".to_owned()),
+        "done" => ("✅", format!("{} done", capitalised(&record.command))),
+        "refused" => ("❌", "Refused by the scan".to_owned()),
+        "rolled-back" => ("❌", "Rolled back".to_owned()),
+        "rollback-failed" => ("❌", "Rollback failed".to_owned()),
+        "superseded" => ("⚠️", "Superseded".to_owned()),
+        "timed-out" => ("❌", "Timed out".to_owned()),
+        "interrupted" => ("⚠️", format!("{} interrupted", capitalised(&record.command))),
+        _ => ("❌", failed()),
+    };
+    format!("{mark} {phrase}{}", subjects(record))
+}
+
+/// `: app 1.4.0, worker 1.4.0`; services where there are any, else images.
+fn subjects(record: &Record) -> String {
+    let of_service = |service: &ServiceRecord| match service.cluster.as_str() {
+        "" => service.name.clone(),
+        cluster => format!("{} on {cluster}", service.name),
+    };
+    let of_image = |image: &ImageRecord| format!("{} {}", image.name, image.tag()).trim_end().to_owned();
+    let all: Vec<String> = match record.services.as_slice() {
+        [] => record.images.iter().map(of_image).collect(),
+        services => services.iter().map(of_service).collect(),
+    };
+    match all.as_slice() {
+        [] => String::new(),
+        [_, _, _, _, ..] => format!(": {} and {} more", all[..3].join(", "), all.len() - 3),
+        few => format!(": {}", few.join(", ")),
+    }
+}
+
+fn fields(record: &Record, origin: &Origin) -> Vec<String> {
+    let mut fields = Vec::new();
+    let mut push = |name: &str, value: String| {
+        if !value.is_empty() {
+            fields.push(format!("*{name}*\n{value}"));
+        }
+    };
+    push("By", escape(&origin.who));
+    push("Repository", escape(&origin.repository));
+    push("Commit", link(&origin.commit_url, origin.commit.get(..12).unwrap_or(&origin.commit)));
+    push("Took", record.end.as_ref().map_or(String::new(), |end| human_seconds(end.seconds)));
+    push("Run", if origin.run_url.is_empty() { String::new() } else { link(&origin.run_url, "log") });
+    fields
+}
+
+fn image_line(image: &ImageRecord) -> String {
+    let digest = image.digest.as_ref().map_or(String::new(), |digest| format!("\n`{digest}`"));
+    let size = image.size.map_or(String::new(), |(bytes, _)| format!(", {}", human_size(bytes)));
+    format!("*{}* {}: {}{size}{digest}", escape(&image.name), code(image.tag()), image.outcome())
+}
+
+fn service_line(service: &ServiceRecord) -> String {
+    let mut line = format!("*{}* on {}: {}", escape(&service.name), escape(&service.cluster), service.outcome());
+    if !service.revision.is_empty() {
+        write!(line, ", {}", escape(&service.revision)).expect("writing to a String cannot fail");
+    }
+    if service.seconds > 0.0 {
+        write!(line, ", {}", human_seconds(service.seconds)).expect("writing to a String cannot fail");
+    }
+    for digest in &service.digests {
+        write!(line, "\n`{digest}`").expect("writing to a String cannot fail");
+    }
+    line
+}
+
+fn finding_line(finding: &Finding) -> String {
+    let Finding { package, installed, fixed, id, severity, .. } = finding;
+    let fixed = if fixed.is_empty() { "no fix yet" } else { fixed };
+    let link = advisory_url(id).map_or_else(|| escape(id), |url| link(&url, id));
+    format!("• {} {} {} → {}, {link}", escape(severity), escape(package), escape(installed), escape(fixed))
+}
+
+fn progress(what: &Happened) -> Option<String> {
+    match what {
+        Happened::Progress { status, desired, pending, running, failed } => {
+            Some(format!("{status}, {running} of {desired} running, {pending} pending, {failed} failed"))
+        }
+        _ => None,
+    }
+}
+
+fn happened(what: &Happened) -> String {
+    match what {
+        Happened::Started { revision, .. } => format!("rollout of {revision} started"),
+        Happened::Progress { .. } => progress(what).unwrap_or_default(),
+        Happened::Message(message) => message.clone(),
+        Happened::TaskStopped { task, stop_code, reason, exit_codes } => {
+            format!("task {task} stopped, {stop_code}: {reason} {}", exits(exit_codes))
+        }
+        Happened::Ended { outcome, revision } => format!("{outcome}, {revision}"),
+    }
+}
+
+/// Blocks in the making. Lines are packed into sections; what does not fit below the last block is counted.
+#[derive(Default)]
+struct Page {
+    blocks: Vec<Value>,
+    section: String,
+    left_out: usize,
+}
+
+impl Page {
+    fn new(title: &str) -> Self {
+        let text = fit(title, HEADER);
+        let header = json!({ "type": "header", "text": { "type": "plain_text", "text": text, "emoji": true } });
+        Self { blocks: vec![header], ..Self::default() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.section.is_empty()
+    }
+
+    fn fields(&mut self, fields: &[String]) {
+        for ten in fields.chunks(10) {
+            let field = |text: &String| json!({ "type": "mrkdwn", "text": fit(text, FIELD) });
+            self.blocks.push(json!({ "type": "section", "fields": ten.iter().map(field).collect::<Vec<_>>() }));
+        }
+    }
+
+    /// A line of mrkdwn, escaped already.
+    fn line(&mut self, line: &str) {
+        let line = fit(line, SECTION);
+        if units(&self.section) + 1 + units(&line) > SECTION {
+            self.flush();
+        }
+        // One block is kept for the note of what was left out.
+        if self.section.is_empty() && self.blocks.len() >= BLOCKS - 1 {
+            self.left_out += 1;
+            return;
+        }
+        if !self.section.is_empty() {
+            self.section.push('\n');
+        }
+        self.section.push_str(&line);
+    }
+
+    /// Ends the section under way; the next line begins another.
+    fn flush(&mut self) {
+        let section = std::mem::take(&mut self.section);
+        if !section.trim().is_empty() {
+            self.blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": section } }));
+        }
+    }
+
+    fn named_findings(&mut self, image: &ImageRecord) {
+        let Some(scan) = image.scan.as_ref().filter(|scan| !scan.passed) else { return };
+        self.line(&format!("*Findings in {}:* {}", escape(&image.name), count_by_severity(&scan.findings)));
+        scan.findings.iter().take(NAMED).for_each(|finding| self.line(&finding_line(finding)));
+        if let more @ 1.. = scan.findings.len().saturating_sub(NAMED) {
+            self.line(&format!("… and {more} more"));
+        }
+    }
+
+    fn cause(&mut self, service: &ServiceRecord) {
+        let Some(post_mortem) = &service.post_mortem else { return };
+        for (name, value) in [
+            ("Likely cause", &post_mortem.likely_cause),
+            ("Serving now", &post_mortem.serving),
+            ("Next", &post_mortem.next),
+        ] {
+            if !value.is_empty() {
+                self.line(&format!("*{name}* ({}): {}", escape(&service.name), escape(value)));
+            }
+        }
+    }
+
+    fn finish(mut self, text: &str) -> Message {
+        self.flush();
+        if self.left_out > 0 {
+            let text = format!("{} further lines are in the log", self.left_out);
+            self.blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": text }] }));
+        }
+        Message { text: fit(&escape(text), TEXT), blocks: self.blocks }
+    }
+}
+
+/// The three characters that mean something in mrkdwn wherever they stand: without them there is no link, no mention.
+fn escape(text: &str) -> String {
+    let text = text.trim().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect()
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("`{}`", escape(text).replace('`', "'")) }
+}
+
+/// A block of text as it is, its end cut to fit.
+fn preformatted(text: &str, limit: usize) -> String {
+    if text.trim().is_empty() {
+        return String::new();
+    }
+    format!("```{}```", fit(&escape(text).replace("```", "'''"), limit))
+}
+
+fn link(url: &str, text: &str) -> String {
+    let text = escape(text).replace('|', "/");
+    if url.is_empty() { text } else { format!("<{}|{text}>", url.replace(['<', '>', '|'], "")) }
+}
+
+/// `U…` and `W…` are members, `S…` a group; a word is one of Slack's own.
+fn mention(whom: &str) -> String {
+    if !whom.chars().all(|letter| letter.is_ascii_alphanumeric()) {
+        return String::new();
+    }
+    match whom.chars().next() {
+        Some('U' | 'W') => format!("<@{whom}> "),
+        Some('S') => format!("<!subteam^{whom}> "),
+        Some(_) if matches!(whom, "here" | "channel" | "everyone") => format!("<!{whom}> "),
+        _ => String::new(),
+    }
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Slack's limits, counted the larger way: an emoji is two.
+fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// At most `limit` characters, with an ellipsis where something is missing, and no escape cut in half.
+fn fit(text: &str, limit: usize) -> String {
+    if units(text) <= limit {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 1;
+    for letter in text.chars() {
+        used += letter.len_utf16();
+        if used > limit {
+            break;
+        }
+        kept.push(letter);
+    }
+    for (open, close) in [('&', ';'), ('<', '>')] {
+        if let Some(start) = kept.rfind(open)
+            && !kept[start..].contains(close)
+        {
+            kept.truncate(start);
+        }
+    }
+    kept.push('…');
+    kept
+}
+
+#[cfg(test)]
+pub mod tests;

@@ -1,0 +1,267 @@
+//! Events → lines. Pure: what is shown depends on the events so far and on whether there is a live line.
+
+use super::style::Line;
+use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, PostMortem, ServiceAction, Step};
+
+/// What one event shows.
+#[derive(Default)]
+pub struct Shown {
+    pub lines: Vec<Line>,
+    /// The line at the bottom, in a terminal; `None` takes it away.
+    pub live: Option<Live>,
+}
+
+/// What goes on at the moment.
+pub struct Live {
+    pub verb: String,
+    pub text: String,
+}
+
+pub struct Render {
+    has_live_line: bool,
+    /// The last tenth of an upload that was told where there is no live line.
+    told_tenth: u64,
+}
+
+impl Render {
+    pub fn new(has_live_line: bool) -> Self {
+        Self { has_live_line, told_tenth: 0 }
+    }
+
+    pub fn show(&mut self, event: &Event) -> Shown {
+        match event {
+            Event::CommandStarted { .. } | Event::StepFinished { .. } => Shown::default(),
+            Event::StepStarted { step, subject } => self.step(*step, subject),
+            Event::Note { verb, message } => lines([Line::status(verb, message)]),
+            Event::Warning { message, place } => {
+                let place = place.as_ref().map(|at| format!("{}:{}:{}", at.file, at.line, at.column));
+                let place = place.map(|place| Line::plain(&format!("  --> {place}")));
+                lines([Line::warning(message)].into_iter().chain(place))
+            }
+            Event::ImagePlanned { image, reference, action } => lines([match action {
+                ImageAction::Release => Line::status("Planned", &format!("{image}: build, scan, push {reference}")),
+                ImageAction::AlreadyReleased { digest } => {
+                    Line::status("Fresh", &format!("{image}: {reference} is already released ({})", digest.short()))
+                }
+            }]),
+            Event::BuildOutput { image, line } => self.build_output(image, line),
+            Event::ImageBuilt { image, digest, layers } => {
+                let total: u64 = layers.iter().map(|layer| layer.size).sum();
+                let layers_word = if layers.len() == 1 { "layer" } else { "layers" };
+                let text = format!("{image} {} ({} {layers_word}, {})", digest.short(), layers.len(), bytes(total));
+                lines([Line::status("Built", &text)])
+            }
+            Event::UploadProgress { image, sent, total } => self.upload(image, *sent, *total),
+            Event::Retrying { what, error, attempt, seconds } => {
+                lines([Line::warning(&format!("{what}: {error}; attempt {attempt} follows in {seconds:.1} s"))])
+            }
+            Event::ImageScanned { image, digest, scanner, passed, findings, ignored } => {
+                scanned(image, digest.short(), scanner, *passed, findings, *ignored)
+            }
+            Event::ImageReleased { reference, digest, new, .. } => {
+                if *new {
+                    lines([Line::status("Released", &format!("{reference} ({})", digest.short()))])
+                } else {
+                    Shown::default()
+                }
+            }
+            Event::ServicePlanned { service, cluster, action } => {
+                let what = match action {
+                    ServiceAction::Deploy => "register a revision and roll it out",
+                    ServiceAction::Update => "roll out the revision that is registered",
+                    ServiceAction::NothingToDo => {
+                        return lines([Line::status("Fresh", &format!("{service} in {cluster}: nothing to do"))]);
+                    }
+                };
+                lines([Line::status("Planned", &format!("{service} in {cluster}: {what}"))])
+            }
+            Event::TaskDefinitionChange { path, before, after, .. } => {
+                lines([Line::detail(&change(path, before.as_deref(), after.as_deref()))])
+            }
+            Event::RevisionRegistered { revision, new, .. } => {
+                let revision = short_arn(revision);
+                lines([if *new {
+                    Line::status("Registered", revision)
+                } else {
+                    Line::status("Fresh", &format!("{revision} is registered already"))
+                }])
+            }
+            Event::RolloutStarted { service, revision, .. } => {
+                lines([Line::status("Deploying", &format!("{service} → {}", short_arn(revision)))])
+            }
+            Event::RolloutProgress { service, status, desired, pending, running, failed } => {
+                let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
+                let text = format!("{service} {status}: {running}/{desired} running, {pending} pending{failed}");
+                Shown {
+                    lines: vec![Line::status("Rollout", &text)],
+                    live: Some(Live { verb: "Watching".to_owned(), text }),
+                }
+            }
+            Event::ServiceMessage { message, .. } => lines([Line::detail(message)]),
+            Event::TaskStopped { task, stop_code, reason, exit_codes, .. } => {
+                let text = format!("task {} ({stop_code}): {reason}{}", short_arn(task), exits(exit_codes));
+                lines([Line::status("Stopped", &text).bad()])
+            }
+            Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
+                let digests: Vec<&str> = digests.iter().map(crate::oci::digest::Digest::short).collect();
+                let digests = if digests.is_empty() { String::new() } else { format!(" ({})", digests.join(", ")) };
+                let text = format!("{service}: {}{digests} in {}", short_arn(revision), duration(*seconds));
+                let line = Line::status(&outcome_verb(outcome), &text);
+                lines([if matches!(outcome.as_str(), "deployed" | "nothing-to-do") { line } else { line.bad() }])
+            }
+            Event::PostMortem { service, post_mortem } => post_mortem_lines(service, post_mortem),
+            Event::CommandFinished { command, exit_code, error, hint, seconds } => {
+                finished(command, *exit_code, error, hint, *seconds)
+            }
+        }
+    }
+
+    fn step(&mut self, step: Step, subject: &str) -> Shown {
+        self.told_tenth = 0;
+        let verb = match step {
+            Step::Build => "Building",
+            Step::Scan => "Scanning",
+            Step::Push => "Uploading",
+            Step::Plan | Step::Register | Step::Update | Step::Watch => return Shown::default(),
+        };
+        let live = Some(Live { verb: verb.to_owned(), text: subject.to_owned() });
+        Shown { lines: vec![Line::status(verb, subject)], live }
+    }
+
+    fn build_output(&self, image: &str, line: &str) -> Shown {
+        let line = line.trim_end();
+        if line.is_empty() {
+            Shown::default()
+        } else if self.has_live_line {
+            Shown { live: Some(Live { verb: "Building".to_owned(), text: format!("{image}: {line}") }), lines: vec![] }
+        } else {
+            lines([Line::plain(&format!("[{image}] {line}"))])
+        }
+    }
+
+    fn upload(&mut self, image: &str, sent: u64, total: u64) -> Shown {
+        let text = format!("{image}: {} of {}", bytes(sent), bytes(total));
+        if self.has_live_line {
+            return Shown { live: Some(Live { verb: "Uploading".to_owned(), text }), lines: vec![] };
+        }
+        let tenth = (sent * 10).checked_div(total).unwrap_or_default();
+        // Small uploads are over before a line about them would be read.
+        if total < 16 << 20 || tenth <= self.told_tenth {
+            return Shown::default();
+        }
+        self.told_tenth = tenth;
+        lines([Line::status("Uploading", &text)])
+    }
+}
+
+fn lines(lines: impl IntoIterator<Item = Line>) -> Shown {
+    Shown { lines: lines.into_iter().collect(), live: None }
+}
+
+fn scanned(image: &str, digest: &str, scanner: &str, passed: bool, findings: &[Finding], ignored: usize) -> Shown {
+    let accepted = if ignored > 0 { format!(", {ignored} accepted for now") } else { String::new() };
+    let text = format!("{image} {digest} by {scanner}");
+    lines([if passed {
+        Line::status("Passed", &format!("{text}{accepted}"))
+    } else {
+        let count = findings.len();
+        let word = if count == 1 { "finding" } else { "findings" };
+        Line::status("Refused", &format!("{text}: {count} {word}{accepted}")).bad()
+    }])
+}
+
+fn change(path: &str, before: Option<&str>, after: Option<&str>) -> String {
+    match (before, after) {
+        (Some(before), Some(after)) => format!("~ {path}: {before} → {after}"),
+        (Some(before), None) => format!("- {path}: {before}"),
+        (None, Some(after)) => format!("+ {path}: {after}"),
+        (None, None) => format!("~ {path}"),
+    }
+}
+
+fn post_mortem_lines(service: &str, found: &PostMortem) -> Shown {
+    let mut shown = vec![Line::status("Post-mortem", service).bad()];
+    for Cause { tasks, stop_code, reason, containers } in &found.causes {
+        let word = if *tasks == 1 { "task" } else { "tasks" };
+        shown.push(Line::detail(&format!("{tasks} {word} {stop_code}: {reason}{}", exits(containers))));
+    }
+    if let Some((count, threshold)) = found.breaker {
+        shown.push(Line::detail(&format!("circuit breaker: {count} of {threshold} failures")));
+    }
+    shown.push(Line::detail(&format!("serving now: {}", found.serving)));
+    shown.push(Line::detail(&format!("likely cause: {}", found.likely_cause)));
+    shown.push(Line::detail(&format!("next: {}", found.next)));
+    lines(shown)
+}
+
+fn exits(containers: &[ContainerExit]) -> String {
+    containers
+        .iter()
+        .map(|one| {
+            let code = one.exit_code.map_or("did not run".to_owned(), |code| format!("exit code {code}"));
+            let reason = if one.reason.is_empty() { String::new() } else { format!(", {}", one.reason) };
+            format!("; container {}: {code}{reason}", one.container)
+        })
+        .collect::<Vec<_>>()
+        .concat()
+}
+
+fn finished(command: &str, exit_code: u8, error: &str, hint: &str, seconds: f64) -> Shown {
+    if exit_code == 0 {
+        return match command {
+            "release" | "deploy" | "rehearse" => {
+                lines([Line::status("Finished", &format!("{command} in {}", duration(seconds)))])
+            }
+            _ => Shown::default(),
+        };
+    }
+    let mut shown = Vec::new();
+    let mut parts = error.lines();
+    shown.extend(parts.next().map(Line::error));
+    // Excerpts are aligned already, and may hold several errors.
+    let excerpts = error.contains(" --> ");
+    shown.extend(parts.map(|line| match line.strip_prefix("error: ") {
+        Some(rest) if excerpts => Line::error(rest),
+        _ if excerpts => Line::plain(line),
+        _ => Line::plain(&format!("  {line}")),
+    }));
+    if !hint.is_empty() {
+        shown.push(Line::help(hint));
+    }
+    lines(shown)
+}
+
+fn outcome_verb(outcome: &str) -> String {
+    let mut verb = outcome.replace('-', " ");
+    if let Some(first) = verb.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    verb
+}
+
+/// The part after the last `/` of an ARN, or all of it.
+fn short_arn(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut whole = count;
+    let mut unit = 0;
+    while whole >= 1024 * 1024 && unit < UNITS.len() - 1 {
+        whole /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", whole / 1024, whole % 1024 * 10 / 1024, UNITS[unit])
+}
+
+pub(super) fn duration(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = std::time::Duration::from_secs_f64(seconds).as_secs();
+    format!("{} min {} s", whole / 60, whole % 60)
+}

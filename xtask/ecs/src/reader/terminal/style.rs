@@ -1,0 +1,103 @@
+//! Lines with a verb, and how they are coloured.
+
+/// Columns that verbs are right-aligned in, as cargo does.
+const VERB: usize = 12;
+
+/// What a verb's colour says. Without colour the verb says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tone {
+    Done,
+    Working,
+    Warning,
+    Error,
+    Help,
+    Plain,
+}
+
+/// One line of output: a head that is coloured, and the rest that is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    tone: Tone,
+    head: String,
+    text: String,
+}
+
+impl Line {
+    /// `      Verb text`
+    pub fn status(verb: &str, text: &str) -> Self {
+        Self { tone: Tone::Done, head: format!("{verb:>VERB$}"), text: format!(" {text}") }
+    }
+
+    /// `warning: text`
+    pub fn warning(text: &str) -> Self {
+        Self { tone: Tone::Warning, head: "warning".to_owned(), text: format!(": {text}") }
+    }
+
+    /// `error: text`
+    pub fn error(text: &str) -> Self {
+        Self { tone: Tone::Error, head: "error".to_owned(), text: format!(": {text}") }
+    }
+
+    /// `  help: text`
+    pub fn help(text: &str) -> Self {
+        Self { tone: Tone::Help, head: "  help".to_owned(), text: format!(": {text}") }
+    }
+
+    /// Indented under the verbs.
+    pub fn detail(text: &str) -> Self {
+        Self { tone: Tone::Plain, head: " ".repeat(VERB), text: format!(" {text}") }
+    }
+
+    /// As it is.
+    pub fn plain(text: &str) -> Self {
+        Self { tone: Tone::Plain, head: String::new(), text: text.to_owned() }
+    }
+
+    /// Its verb in the colour of what goes on.
+    #[must_use]
+    pub fn working(mut self) -> Self {
+        self.tone = Tone::Working;
+        self
+    }
+
+    /// Its verb in the colour of trouble.
+    #[must_use]
+    pub fn bad(mut self) -> Self {
+        self.tone = Tone::Error;
+        self
+    }
+
+    /// At most so many columns, with an ellipsis where something was cut.
+    #[must_use]
+    pub fn cut(mut self, columns: usize) -> Self {
+        let room = columns.saturating_sub(self.head.chars().count());
+        if self.text.chars().count() > room {
+            self.text = self.text.chars().take(room.saturating_sub(1)).chain(['…']).collect();
+        }
+        self
+    }
+}
+
+/// Whether and how colour is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    pub colour: bool,
+}
+
+impl Style {
+    pub fn paint(self, line: &Line) -> String {
+        let code = match line.tone {
+            Tone::Done => "1;32",
+            Tone::Working => "1;36",
+            Tone::Warning => "1;33",
+            Tone::Error => "1;31",
+            Tone::Help => "1",
+            Tone::Plain => return format!("{}{}", line.head, line.text),
+        };
+        if self.colour {
+            format!("\x1b[{code}m{}\x1b[0m{}", line.head, line.text)
+        } else {
+            format!("{}{}", line.head, line.text)
+        }
+    }
+}

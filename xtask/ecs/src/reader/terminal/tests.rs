@@ -1,0 +1,57 @@
+use super::*;
+use crate::event::{Place, Step};
+
+fn shown(columns: Option<usize>, colour: bool, events: &[Event]) -> String {
+    let mut out = Vec::new();
+    let mut terminal = Terminal::new(&mut out, Style { colour }, columns);
+    for event in events {
+        terminal.read(event).expect("a Vec takes everything");
+    }
+    String::from_utf8(out).expect("output is UTF-8")
+}
+
+#[test]
+fn verbs_are_right_aligned_as_cargo_does() {
+    let text = shown(None, false, &[Event::StepStarted { step: Step::Build, subject: "app".to_owned() }]);
+    assert_eq!(text, "    Building app\n");
+}
+
+#[test]
+fn without_colour_there_is_no_escape_sequence_at_all() {
+    let warning = Event::Warning {
+        message: "not pinned".to_owned(),
+        place: Some(Place { file: "app/Dockerfile".to_owned(), line: 3, column: 1 }),
+    };
+    assert_eq!(shown(None, false, &[warning]), "warning: not pinned\n  --> app/Dockerfile:3:1\n");
+}
+
+#[test]
+fn the_live_line_is_taken_away_before_the_next_line_and_never_wraps() {
+    let output = |line: &str| Event::BuildOutput { image: "app".to_owned(), line: line.to_owned() };
+    let long = "x".repeat(200);
+    let text =
+        shown(Some(40), false, &[output(&long), Event::Note { verb: "Built".to_owned(), message: "app".to_owned() }]);
+    let (live, rest) = text.split_once("\r\x1b[2K").expect("the live line is cleared");
+    assert!(live.chars().count() < 40, "{live}");
+    assert!(live.ends_with('…'), "{live}");
+    assert_eq!(rest, "       Built app\n");
+}
+
+#[test]
+fn errors_keep_their_lines_and_come_last() {
+    let end = Event::CommandFinished {
+        command: "release".to_owned(),
+        exit_code: 1,
+        error: "could not reach ECR\ncheck the network".to_owned(),
+        hint: String::new(),
+        seconds: 1.0,
+    };
+    assert_eq!(shown(None, true, &[end]), "\x1b[1;31merror\x1b[0m: could not reach ECR\n  check the network\n");
+}
+
+#[test]
+fn long_uploads_without_a_live_line_are_told_by_the_tenth() {
+    let progress = |sent| Event::UploadProgress { image: "app".to_owned(), sent, total: 1 << 30 };
+    let events: Vec<Event> = (0..=1024).map(|mib| progress(mib << 20)).collect();
+    assert_eq!(shown(None, false, &events).lines().count(), 10);
+}

@@ -1,0 +1,70 @@
+//! Scanners that only a rehearsal may use.
+
+use std::path::Path;
+
+use crate::config::{Config, Image};
+use crate::event::{Events, Finding};
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::oci::layout::Layout;
+use crate::process;
+use crate::release::find_trivy;
+use crate::release::scan::{Report, Scanner};
+
+/// trivy where it is installed, else the stand-in, said loudly. With `vulnerable` a made-up finding is added to what
+/// it reports.
+pub fn find(vulnerable: bool, config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
+    let scanner = if process::is_in_path("trivy") {
+        find_trivy(config, events, interrupt)?
+    } else {
+        events.warn(
+            "trivy was not found, so a stand-in takes its place: NOTHING IS SCANNED in this rehearsal. \
+             A release in earnest refuses to go on without trivy",
+        );
+        Box::new(StandIn)
+    };
+    Ok(if vulnerable { Box::new(Vulnerable(scanner)) } else { scanner })
+}
+
+/// Reports the image that is in the layout, and nothing about it.
+struct StandIn;
+
+impl Scanner for StandIn {
+    fn name(&self) -> String {
+        "a stand-in that scans nothing".to_owned()
+    }
+
+    fn scan(&self, image: &Image, folder: &Path, _: &Interrupt) -> Result<Report> {
+        let manifest = Layout::open(&folder.join("layout"))
+            .and_then(|layout| layout.manifest(image.platform()))
+            .map_err(Failure::from)?;
+        let expected = image.expected().unwrap_or_else(|| vec!["stand-in"]);
+        Ok(Report {
+            image_id: manifest.config.digest.to_string(),
+            kinds: expected.into_iter().map(|kind| (kind.to_owned(), 0)).collect(),
+            findings: Vec::new(),
+        })
+    }
+}
+
+struct Vulnerable(Box<dyn Scanner>);
+
+impl Scanner for Vulnerable {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report> {
+        let mut report = self.0.scan(image, folder, interrupt)?;
+        report.findings.push(Finding {
+            package: "rehearsed".to_owned(),
+            installed: "1.0.0".to_owned(),
+            fixed: "1.0.1".to_owned(),
+            id: "CVE-2026-00000".to_owned(),
+            severity: "CRITICAL".to_owned(),
+            target: image.name.clone(),
+            title: "made up for this rehearsal".to_owned(),
+        });
+        Ok(report)
+    }
+}

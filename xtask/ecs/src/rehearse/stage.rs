@@ -1,0 +1,104 @@
+//! The workspace's configuration, moved into a sandbox that is furnished for it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use xtask_sandbox::{Clock, Options, Sandbox};
+
+use crate::config::{Builder, Config, Dockerfile, Package, Service, TaskDefinitionSource};
+use crate::event::Events;
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::release::engine::Engine;
+
+/// A sandbox of the configuration's account and region.
+pub fn options(config: &Config, clock: Clock) -> Options {
+    Options { account: config.account.clone(), region: config.region.clone(), clock, ..Options::default() }
+}
+
+/// The configuration with the sandbox's registry; deadlines shrink as its clock is faster.
+pub fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Config {
+    let mut config = config.clone();
+    config.registry = sandbox.registry();
+    for image in config.images.values_mut() {
+        image.reference.registry = sandbox.registry();
+    }
+    for service in config.services.values_mut() {
+        service.rollout.deadline = (service.rollout.deadline / speed).max(Duration::from_secs(10));
+    }
+    config
+}
+
+/// What a team has before its first release with this tool: repositories, clusters, and each service running on a
+/// revision whose image comes from another registry.
+pub fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
+    let repositories: Vec<&str> = config.images.values().map(|image| image.repository().as_str()).collect();
+    let definitions = config.services.values().map(first_definition).collect::<Result<Vec<Value>>>()?;
+    let services: Vec<(&str, &str, Value)> = config
+        .services
+        .values()
+        .zip(definitions)
+        .map(|(service, definition)| (service.cluster.as_str(), service.service.as_str(), definition))
+        .collect();
+    sandbox.furnish(&repositories, &services).map_err(|error| {
+        Failure::world(format_args!("could not furnish the sandbox: {}: {}", error.code, error.message))
+    })?;
+    Ok(())
+}
+
+/// The service's own document on an older image; a made-up one where IaC owns it.
+fn first_definition(service: &Service) -> Result<Value> {
+    let older = |name: &str| format!("public.ecr.aws/docker/library/{name}:before");
+    let mut document = match &service.task_definition {
+        TaskDefinitionSource::File(path) => {
+            let text = std::fs::read(path)
+                .map_err(|error| Failure::world(format_args!("could not read {}: {error}", path.display())))?;
+            serde_json::from_slice(&text).map_err(|error| {
+                Failure::Usage(format!(
+                    "{}:{}:{}: the task definition is no JSON: {error}",
+                    path.display(),
+                    error.line(),
+                    error.column()
+                ))
+            })?
+        }
+        TaskDefinitionSource::Family(family) => json!({
+            "family": family,
+            "cpu": "256",
+            "memory": "512",
+            "networkMode": "awsvpc",
+            "requiresCompatibilities": ["FARGATE"],
+            "containerDefinitions": service.containers.keys().map(|name| json!({ "name": name, "image": older(name) })).collect::<Vec<_>>(),
+        }),
+    };
+    for container in document["containerDefinitions"].as_array_mut().into_iter().flatten() {
+        let name = container["name"].as_str().unwrap_or_default().to_owned();
+        if service.containers.contains_key(&name) {
+            container["image"] = json!(older(&name));
+        }
+    }
+    Ok(document)
+}
+
+/// Where no docker engine answers, images whose Dockerfile only packs binaries of this workspace are built by the
+/// native builder, and that is said.
+pub fn without_engine(mut config: Config, events: &Events, interrupt: &Interrupt) -> Config {
+    let packs_binary = |dockerfile: &Dockerfile| dockerfile.binaries.len() == 1;
+    let candidates =
+        config.images.values().any(|image| matches!(&image.builder, Builder::Dockerfile(one) if packs_binary(one)));
+    if !candidates || Engine::probe(interrupt).is_ok() {
+        return config;
+    }
+    for image in config.images.values_mut() {
+        let Builder::Dockerfile(dockerfile) = &image.builder else { continue };
+        if packs_binary(dockerfile) {
+            events.warn(format!(
+                "no docker engine answers, so image `{}` is built by the native builder instead of {}",
+                image.name,
+                dockerfile.file.strip_prefix(&config.root).unwrap_or(&dockerfile.file).display()
+            ));
+            image.builder = Builder::Package(Package::new(&dockerfile.binaries[0], &dockerfile.platform));
+        }
+    }
+    config
+}

@@ -1,0 +1,293 @@
+//! An image's layout, by docker buildx or by the native builder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::dockerfile;
+use super::engine::Engine;
+use crate::binary;
+use crate::commit::Commit;
+use crate::config::{Builder, Config, Dockerfile, Image, Package};
+use crate::event::{Event, Events, Layer, Place};
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::oci;
+use crate::oci::layout::{Layout, Manifest};
+use crate::oci::registry::Registry;
+use crate::process::{Tool, ToolError, quote};
+
+/// Long enough for a cold build of a large workspace; a build that hangs ends at last.
+const TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// A complete layout. Its folder is `FOLDER/layout`.
+#[derive(Debug)]
+pub struct Built {
+    pub folder: PathBuf,
+    pub layout: Layout,
+    pub manifest: Manifest,
+}
+
+/// Builds one image into `target/xtask/images/NAME/layout`. A layout that is not complete is never under that name.
+pub fn build(
+    config: &Config,
+    image: &Image,
+    engine: Option<&Engine>,
+    commit: &Commit,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Built> {
+    let folder = config.target.join("xtask/images").join(&image.name);
+    let (partial, complete) = (folder.join("partial"), folder.join("layout"));
+    for old in [&partial, &complete] {
+        remove(old)?;
+    }
+    std::fs::create_dir_all(&folder).map_err(|error| disk(&folder, &error))?;
+
+    let platform = match &image.builder {
+        Builder::Dockerfile(dockerfile) => {
+            let engine = engine.ok_or_else(|| Failure::world("no docker engine was probed for this build"))?;
+            report_unpinned(config, dockerfile, events);
+            buildx(config, image, dockerfile, engine, commit, &partial, events, interrupt)?;
+            &dockerfile.platform
+        }
+        Builder::Package(package) => {
+            native(config, image, package, commit, &partial, events, interrupt)?;
+            &package.platform
+        }
+    };
+    let written = Layout::open(&partial)?.manifest(platform)?;
+    std::fs::rename(&partial, &complete).map_err(|error| disk(&complete, &error))?;
+    let layout = Layout::open(&complete)?;
+    events.emit(Event::ImageBuilt {
+        image: image.name.clone(),
+        digest: written.digest.clone(),
+        layers: written
+            .layers
+            .iter()
+            .map(|layer| Layer { digest: layer.digest.clone(), size: layer.size, media_type: layer.media_type.clone() })
+            .collect(),
+    });
+    Ok(Built { folder, layout, manifest: written })
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is one thing a build needs")]
+fn buildx(
+    config: &Config,
+    image: &Image,
+    dockerfile: &Dockerfile,
+    engine: &Engine,
+    commit: &Commit,
+    dest: &Path,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let mut contexts = dockerfile.contexts.clone();
+    if !dockerfile.binaries.is_empty() {
+        let folder = compile(config, image, dockerfile, commit, events, interrupt)?;
+        contexts.insert("binaries".to_owned(), folder.display().to_string());
+    }
+    engine.prepare(events, interrupt)?;
+
+    let bake = bake(dockerfile, &contexts, commit, dest);
+    let mut tool = Tool::new("docker", TIMEOUT)
+        .args(["buildx", "bake", "--file", "-", "--progress", "plain"])
+        // The file on stdin is ours, and so is all that it names.
+        .args(["--allow", "fs=*"])
+        .dir(&config.root)
+        .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
+        .stdin(bake.to_string().into_bytes());
+    if let Some(builder) = &engine.builder {
+        tool = tool.args(["--builder", builder]);
+    }
+    let line = |line: &str| {
+        events.emit(Event::BuildOutput { image: image.name.clone(), line: line.to_owned() });
+    };
+    let ended = tool.arg("image").run(interrupt, line).map_err(|error| match error {
+        ToolError::Interrupted { .. } => interrupted(&image.name),
+        error => Failure::World(anyhow::Error::new(error).context(format!("could not build image `{}`", image.name))),
+    })?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    let tail = quote(&ended.tail);
+    let fix = if tail.contains("no space left on device") {
+        "the disk is full: free some space (`docker buildx prune`, `cargo clean`), nothing else is to be cleaned up"
+    } else {
+        "the failing step's last lines are above; the layout was not written"
+    };
+    Err(Failure::world(format_args!(
+        "docker buildx could not build image `{}` from {} ({}){tail}\n{fix}",
+        image.name,
+        relative(config, &dockerfile.file),
+        ended.status
+    )))
+}
+
+/// The bake file. Every option that affects the digest is explicit, since defaults have moved between versions.
+/// Source: docs.docker.com, Bake file reference; BuildKit, exporter/containerimage/exptypes/keys.go.
+fn bake(dockerfile: &Dockerfile, contexts: &BTreeMap<String, String>, commit: &Commit, dest: &Path) -> Value {
+    let mut args = dockerfile.args.clone();
+    args.insert("SOURCE_DATE_EPOCH".to_owned(), commit.time.to_string());
+    let secrets: Vec<String> =
+        dockerfile.secrets.iter().map(|(id, variable)| format!("type=env,id={id},env={variable}")).collect();
+    let output = format!(
+        "type=oci,tar=false,oci-mediatypes=true,compression=gzip,force-compression=false,rewrite-timestamp=true,\
+         \"dest={}\"",
+        dest.display()
+    );
+    let mut target = json!({
+        "context": dockerfile.context,
+        "dockerfile": dockerfile.file,
+        "platforms": [dockerfile.platform],
+        "args": args,
+        "contexts": contexts,
+        "secret": secrets,
+        "output": [output],
+        "attest": ["type=provenance,disabled=true", "type=sbom,disabled=true"],
+    });
+    if let Some(stage) = &dockerfile.target {
+        target["target"] = json!(stage);
+    }
+    json!({ "target": { "image": target } })
+}
+
+/// Compiles the packages whose binaries the Dockerfile copies, into a folder that holds nothing else.
+fn compile(
+    config: &Config,
+    image: &Image,
+    dockerfile: &Dockerfile,
+    commit: &Commit,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
+    let mut request = compilation(config, image, commit);
+    remove(&request.out_dir)?;
+    for package in &dockerfile.binaries {
+        request.package.clone_from(package);
+        binary::build(&request, events, interrupt)?;
+    }
+    Ok(request.out_dir)
+}
+
+fn native(
+    config: &Config,
+    image: &Image,
+    package: &Package,
+    commit: &Commit,
+    dest: &Path,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let request = binary::Request {
+        package: package.package.clone(),
+        bin: package.bin.clone(),
+        target: package.target.clone(),
+        profile: package.profile.clone(),
+        ..compilation(config, image, commit)
+    };
+    let binary = binary::build(&request, events, interrupt)?;
+    let request = oci::image::Request {
+        image: &image.name,
+        package,
+        binary: &binary,
+        commit,
+        root: &config.root,
+        cache: config.target.join("xtask/cache"),
+        registry: &|host| Registry::new(host, None),
+    };
+    oci::image::build(&request, dest, events, interrupt)?;
+    Ok(())
+}
+
+fn compilation(config: &Config, image: &Image, commit: &Commit) -> binary::Request {
+    binary::Request {
+        image: image.name.clone(),
+        root: config.root.clone(),
+        package: String::new(),
+        bin: None,
+        platform: image.platform().to_owned(),
+        target: None,
+        profile: "release".to_owned(),
+        target_dir: config.target.join("xtask/build"),
+        out_dir: config.target.join("xtask/binaries").join(&image.name),
+        source_date_epoch: commit.time,
+    }
+}
+
+fn report_unpinned(config: &Config, dockerfile: &Dockerfile, events: &Events) {
+    let Ok(text) = std::fs::read_to_string(&dockerfile.file) else { return };
+    let contexts: BTreeSet<&str> = dockerfile.contexts.keys().map(String::as_str).collect();
+    for from in dockerfile::unpinned(&text, &contexts) {
+        events.emit(Event::Warning {
+            message: format!(
+                "`FROM {}` is not pinned by digest: the same Dockerfile can give another image tomorrow",
+                from.base
+            ),
+            place: Some(Place { file: relative(config, &dockerfile.file), line: from.line, column: 1 }),
+        });
+    }
+}
+
+fn interrupted(image: &str) -> Failure {
+    Failure::Interrupted(format!("interrupted while image `{image}` was built; nothing was pushed"))
+}
+
+fn relative(config: &Config, path: &Path) -> String {
+    path.strip_prefix(&config.root).unwrap_or(path).display().to_string()
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk(folder, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn disk(path: &Path, error: &std::io::Error) -> Failure {
+    let fix = match error.kind() {
+        std::io::ErrorKind::StorageFull => "\nthe disk is full: free some space and run it again",
+        std::io::ErrorKind::PermissionDenied => "\ncheck who owns the folder",
+        _ => "",
+    };
+    Failure::world(format_args!("could not write {}: {error}{fix}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_that_affects_the_digest_is_written_out() {
+        let dockerfile = Dockerfile {
+            file: "/w/app/Dockerfile".into(),
+            context: "/w".into(),
+            platform: "linux/amd64".to_owned(),
+            args: BTreeMap::from([("PROFILE".to_owned(), "release".to_owned())]),
+            target: Some("runtime".to_owned()),
+            contexts: BTreeMap::new(),
+            secrets: BTreeMap::from([("npm".to_owned(), "NPM_TOKEN".to_owned())]),
+            binaries: Vec::new(),
+        };
+        let contexts = BTreeMap::from([("base".to_owned(), "oci-layout:///w/base".to_owned())]);
+        let commit = Commit { time: 7, ..Commit::default() };
+        let bake = bake(&dockerfile, &contexts, &commit, Path::new("/w/target/layout"));
+        assert_eq!(
+            bake["target"]["image"],
+            json!({
+                "context": "/w",
+                "dockerfile": "/w/app/Dockerfile",
+                "platforms": ["linux/amd64"],
+                "args": { "PROFILE": "release", "SOURCE_DATE_EPOCH": "7" },
+                "contexts": { "base": "oci-layout:///w/base" },
+                "secret": ["type=env,id=npm,env=NPM_TOKEN"],
+                "output": ["type=oci,tar=false,oci-mediatypes=true,compression=gzip,force-compression=false,\
+                            rewrite-timestamp=true,\"dest=/w/target/layout\""],
+                "attest": ["type=provenance,disabled=true", "type=sbom,disabled=true"],
+                "target": "runtime",
+            })
+        );
+    }
+}

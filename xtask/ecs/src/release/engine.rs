@@ -1,0 +1,143 @@
+//! Which docker, which buildx, which builder: asked before the first effect.
+
+use std::time::Duration;
+
+use crate::event::Events;
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::process::{Ended, Tool, ToolError, quote};
+
+/// The name of the docker-container builder this tool makes where the engine's own lacks the OCI exporter.
+const OWN_BUILDER: &str = "xtask";
+/// `--allow fs.write=…` came with this buildx, the first whose bake takes an output outside its folder.
+const OLDEST_BUILDX: (u32, u32) = (0, 17);
+const ANSWER: Duration = Duration::from_secs(30);
+const BOOT: Duration = Duration::from_secs(300);
+
+/// A builder that can write an OCI layout.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// What `--builder` says; `None` leaves the choice to buildx.
+    pub builder: Option<String>,
+    /// Whether the builder has still to be created.
+    create: bool,
+    /// For people, such as `buildx 0.29.1, driver docker`.
+    pub description: String,
+}
+
+impl Engine {
+    /// Asks docker and buildx what they can do; changes nothing.
+    pub fn probe(interrupt: &Interrupt) -> Result<Self> {
+        let server = docker(&["version", "--format", "{{.Server.Version}}"], ANSWER, interrupt)?;
+        if !server.status.success() {
+            return Err(no_engine(&server));
+        }
+        let buildx = docker(&["buildx", "version"], ANSWER, interrupt)?;
+        let version = buildx_version(&String::from_utf8_lossy(&buildx.stdout)).filter(|_| buildx.status.success());
+        let Some(version) = version else {
+            return Err(Failure::world(format_args!(
+                "docker is here, but its buildx plugin is not{}\n\
+                 install it: https://docs.docker.com/go/buildx/ (Debian and Ubuntu: docker-buildx or docker-buildx-plugin)",
+                quote(&buildx.tail)
+            )));
+        };
+        if version < OLDEST_BUILDX {
+            return Err(Failure::world(format_args!(
+                "docker buildx {}.{} is too old: {}.{} or newer is needed to write an image layout\n\
+                 install a newer one: https://docs.docker.com/go/buildx/",
+                version.0, version.1, OLDEST_BUILDX.0, OLDEST_BUILDX.1
+            )));
+        }
+
+        let inspected = docker(&["buildx", "inspect"], ANSWER, interrupt)?;
+        let driver = driver_of(&String::from_utf8_lossy(&inspected.stdout)).unwrap_or("docker".to_owned());
+        let describe = |driver: &str| format!("buildx {}.{}, driver {driver}", version.0, version.1);
+        if driver != "docker" || has_containerd_store(interrupt)? {
+            return Ok(Self { builder: None, create: false, description: describe(&driver) });
+        }
+        let own = docker(&["buildx", "inspect", OWN_BUILDER], ANSWER, interrupt)?;
+        Ok(Self {
+            builder: Some(OWN_BUILDER.to_owned()),
+            create: !own.status.success(),
+            description: describe("docker-container"),
+        })
+    }
+
+    /// Creates the docker-container builder where it is needed and not there yet.
+    pub fn prepare(&self, events: &Events, interrupt: &Interrupt) -> Result<()> {
+        if !self.create {
+            return Ok(());
+        }
+        events.note(
+            "Creating",
+            format!("builder `{OWN_BUILDER}` (driver docker-container): the engine's own cannot write an image layout"),
+        );
+        let args = ["buildx", "create", "--name", OWN_BUILDER, "--driver", "docker-container", "--bootstrap"];
+        let made = docker(&args, BOOT, interrupt)?;
+        if made.status.success() {
+            return Ok(());
+        }
+        Err(Failure::world(format_args!(
+            "could not create a docker-container builder{}\n\
+             it needs the image moby/buildkit; or switch the engine to the containerd image store, which needs no \
+             builder: https://docs.docker.com/engine/storage/containerd/",
+            quote(&made.tail)
+        )))
+    }
+}
+
+fn docker(args: &[&str], timeout: Duration, interrupt: &Interrupt) -> Result<Ended> {
+    Tool::new("docker", timeout).args(args).run(interrupt, |_| {}).map_err(|error| match error {
+        ToolError::Missing { .. } => Failure::world(
+            "docker was not found in PATH, and an image with `dockerfile` is built with docker buildx\n\
+             install docker with buildx, or build without docker: `package = \"…\"` in the image's table",
+        ),
+        ToolError::Interrupted { .. } => {
+            Failure::Interrupted("interrupted while planning; nothing was done".to_owned())
+        }
+        error => {
+            Failure::World(anyhow::Error::new(error).context(format!("could not run `docker {}`", args.join(" "))))
+        }
+    })
+}
+
+fn no_engine(answer: &Ended) -> Failure {
+    Failure::world(format_args!(
+        "the docker engine does not answer{}\nstart it, or set DOCKER_HOST to one that runs",
+        quote(&answer.tail)
+    ))
+}
+
+fn has_containerd_store(interrupt: &Interrupt) -> Result<bool> {
+    let info = docker(&["info", "--format", "{{json .DriverStatus}}"], ANSWER, interrupt)?;
+    Ok(String::from_utf8_lossy(&info.stdout).contains("io.containerd.snapshotter"))
+}
+
+/// `github.com/docker/buildx v0.29.1 …` → (0, 29). Debian's says `0.29.1+ds1` without the `v`.
+fn buildx_version(text: &str) -> Option<(u32, u32)> {
+    let version = text.split_whitespace().nth(1)?.trim_start_matches('v');
+    let mut numbers = version.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+fn driver_of(inspected: &str) -> Option<String> {
+    inspected.lines().find_map(|line| line.strip_prefix("Driver:")).map(|driver| driver.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_versions_as_docker_and_debian_print_them() {
+        assert_eq!(buildx_version("github.com/docker/buildx v0.36.1 28c90ea"), Some((0, 36)));
+        assert_eq!(buildx_version("github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-1"), Some((0, 13)));
+        assert_eq!(buildx_version("what?"), None);
+        assert!(buildx_version("github.com/docker/buildx v0.9.1 x").is_some_and(|version| version < OLDEST_BUILDX));
+    }
+
+    #[test]
+    fn reads_the_driver_of_the_builder_in_use() {
+        assert_eq!(driver_of("Name:   default\nDriver: docker\n\nNodes:\n").as_deref(), Some("docker"));
+    }
+}

@@ -1,0 +1,124 @@
+//! What a release would do: one preflight that gathers every problem before the first effect.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::engine::Engine;
+use super::scan::Scanner;
+use crate::aws::ecr::Ecr;
+use crate::config::{Builder, Config, Image};
+use crate::event::{Event, Events, ImageAction};
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+
+/// The images in the order of the configuration, with what is to be done about each.
+pub struct Plan<'a> {
+    pub images: Vec<(&'a Image, ImageAction)>,
+    /// What builds and scans; `None` where nothing is to be built.
+    pub tools: Option<Tools>,
+}
+
+/// The tools a build needs, found good.
+pub struct Tools {
+    /// `None` where no image is built from a Dockerfile.
+    pub engine: Option<Engine>,
+    pub scanner: Box<dyn Scanner>,
+}
+
+/// Finds the scanner; a rehearsal on a machine without trivy brings a stand-in.
+pub type FindScanner<'a> = dyn Fn(&Config, &Events, &Interrupt) -> Result<Box<dyn Scanner>> + 'a;
+
+/// One line of `release --plan --format json`.
+#[derive(Serialize)]
+pub struct Planned {
+    pub image: String,
+    pub reference: String,
+    #[serde(flatten)]
+    pub action: ImageAction,
+}
+
+/// Asks ECR about every tag at once; where one is missing, also asks for the tools to build it. All problems are
+/// in the one failure.
+pub fn plan<'a>(
+    config: &Config,
+    images: &[&'a Image],
+    ecr: &Ecr,
+    find_scanner: &FindScanner<'_>,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Plan<'a>> {
+    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
+    let mut problems = Vec::new();
+    let mut planned = Vec::new();
+    for (&image, found) in images.iter().zip(ecr.find(&wanted)) {
+        match found {
+            Ok(found) => {
+                let action = found.map_or(ImageAction::Release, |digest| ImageAction::AlreadyReleased { digest });
+                planned.push((image, action));
+            }
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    let to_build: Vec<&Image> =
+        planned.iter().filter(|(_, action)| *action == ImageAction::Release).map(|(image, _)| *image).collect();
+    let mut tools = None;
+    if !to_build.is_empty() || !problems.is_empty() {
+        let with_dockerfile = |image: &&Image| matches!(image.builder, Builder::Dockerfile(_));
+        let engine = images.iter().copied().find(with_dockerfile).map(|_| Engine::probe(interrupt)).transpose();
+        let scanner = find_scanner(config, events, interrupt);
+        match (engine, scanner) {
+            (Ok(engine), Ok(scanner)) => tools = Some(Tools { engine, scanner }),
+            (engine, scanner) => {
+                for failure in [engine.err(), scanner.err()].into_iter().flatten() {
+                    if matches!(failure, Failure::Interrupted(_)) {
+                        return Err(failure);
+                    }
+                    problems.push(failure.to_string());
+                }
+            }
+        }
+    }
+    if problems.is_empty() {
+        for (image, action) in &planned {
+            events.emit(Event::ImagePlanned {
+                image: image.name.clone(),
+                reference: image.reference.to_string(),
+                action: action.clone(),
+            });
+        }
+        return Ok(Plan { images: planned, tools });
+    }
+    Err(together(problems))
+}
+
+/// Several problems as one failure, each said once: a denied action answers the same for every repository.
+fn together(mut problems: Vec<String>) -> Failure {
+    problems.dedup();
+    match &problems[..] {
+        [only] => Failure::world(only),
+        several => {
+            let mut list = String::new();
+            for (number, problem) in several.iter().enumerate() {
+                let problem = problem.replace('\n', "\n   ");
+                write!(list, "\n{}. {problem}", number + 1).expect("a String takes everything");
+            }
+            Failure::world(format_args!("{} problems stand before this release; nothing was done{list}", several.len()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_problems_are_numbered_and_a_repeated_one_is_said_once() {
+        let problems = vec!["denied\nallow it".to_owned(), "denied\nallow it".to_owned(), "no trivy".to_owned()];
+        assert_eq!(
+            together(problems).to_string(),
+            "2 problems stand before this release; nothing was done\n1. denied\n   allow it\n2. no trivy"
+        );
+        assert_eq!(together(vec!["alone".to_owned()]).to_string(), "alone");
+    }
+}

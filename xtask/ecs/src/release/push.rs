@@ -1,0 +1,150 @@
+//! The upload beside the scan, and the tag after both.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::build::Built;
+use super::scan::{self, Passed, Scanner, Summary, Verdict};
+use crate::aws::ecr::{Ecr, Put};
+use crate::commit::timestamp;
+use crate::config::{Config, Image};
+use crate::event::{Event, Events, Step};
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::oci::layout::Descriptor;
+use crate::oci::reference::Pinned;
+use crate::oci::registry::{Credentials, Registry};
+
+/// Scans the layout while its blobs travel; a blob without a tag publishes nothing. Returns the proof that this
+/// digest passed, with every blob in the repository.
+pub fn scan_and_upload(
+    config: &Config,
+    image: &Image,
+    built: &Built,
+    scanner: &dyn Scanner,
+    ecr: &Ecr,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Passed> {
+    let stop = interrupt.child();
+    std::thread::scope(|scope| {
+        let upload = scope.spawn(|| upload(config, image, built, ecr, events, &stop));
+        let verdict = verdict(config, image, built, scanner, events, interrupt);
+        if verdict.is_err() {
+            stop.set();
+        }
+        let uploaded = upload.join().map_err(|_| Failure::world("the upload panicked; this is a bug"))?;
+        let passed = verdict?;
+        uploaded?;
+        Ok(passed)
+    })
+}
+
+fn verdict(
+    config: &Config,
+    image: &Image,
+    built: &Built,
+    scanner: &dyn Scanner,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Passed> {
+    events.emit(Event::StepStarted { step: Step::Scan, subject: image.name.clone() });
+    let started = std::time::Instant::now();
+    let report = scanner.scan(image, &built.folder, interrupt)?;
+    let verdict = scan::judge(built.manifest.clone(), &report, image, &config.scan, &today())?;
+    let tell = |summary: &Summary, passed: bool| {
+        events.emit(Event::ImageScanned {
+            image: image.name.clone(),
+            digest: built.manifest.digest.clone(),
+            scanner: scanner.name(),
+            passed,
+            findings: summary.findings.clone(),
+            ignored: summary.ignored.len(),
+        });
+        for expired in &summary.expired {
+            events.warn(format!("an accepted finding is past its day and counts again: {expired}"));
+        }
+        events.emit(Event::StepFinished {
+            step: Step::Scan,
+            subject: image.name.clone(),
+            seconds: started.elapsed().as_secs_f64(),
+        });
+    };
+    match verdict {
+        Verdict::Passed(passed) => {
+            tell(passed.summary(), true);
+            Ok(passed)
+        }
+        Verdict::Refused(summary) => {
+            tell(&summary, false);
+            let table = scan::table(&summary.findings).join("\n  ");
+            Err(Failure::Refused(format!(
+                "image `{}` is refused by the scan gate: {} {} of the severities that refuse\n  {table}\n\
+                 no tag was put; update what is listed, or accept an id for a while under \
+                 [workspace.metadata.xtask.scan] `ignore`, with a reason and a day",
+                image.name,
+                summary.findings.len(),
+                if summary.findings.len() == 1 { "finding" } else { "findings" },
+            )))
+        }
+    }
+}
+
+fn upload(
+    config: &Config,
+    image: &Image,
+    built: &Built,
+    ecr: &Ecr,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let blobs: Vec<Descriptor> = built.manifest.blobs().cloned().collect();
+    let digests: Vec<_> = blobs.iter().map(|blob| blob.digest.clone()).collect();
+    let missing = ecr.missing(image.repository(), &digests)?;
+    let blobs: Vec<Descriptor> = blobs.into_iter().filter(|blob| missing.contains(&blob.digest)).collect();
+    let registry = Registry::new(&config.registry, Some(Arc::new(EcrToken(ecr.clone()))));
+    let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
+    registry.upload(image.repository(), &built.layout, &blobs, &progress, events, interrupt)?;
+    Ok(())
+}
+
+/// Puts the tag on what passed, and only on that.
+pub fn tag(image: &Image, passed: &Passed, ecr: &Ecr) -> Result<Pinned> {
+    let manifest = passed.manifest();
+    let conflict = |holder: Option<String>| {
+        Failure::Conflict(format!(
+            "the tag {} was put by somebody else while this release ran, with other content\n\
+             in ECR: {}\nbuilt here: {}\nnothing was overwritten; give this image another tag",
+            image.reference,
+            holder.unwrap_or_else(|| "a digest that could not be read".to_owned()),
+            manifest.digest
+        ))
+    };
+    // A mutable repository would let the tag be moved without a word.
+    let holder = ecr.find(&[(image.repository(), image.tag())]).pop().transpose()?.flatten();
+    match holder {
+        Some(holder) if holder != manifest.digest => return Err(conflict(Some(holder.to_string()))),
+        Some(_) => return Ok(image.reference.pin(manifest.digest.clone())),
+        None => {}
+    }
+    match ecr.put_image(image.repository(), image.tag(), &manifest.bytes, &manifest.media_type, &manifest.digest)? {
+        Put::New | Put::AlreadyThere => Ok(image.reference.pin(manifest.digest.clone())),
+        Put::TakenBy(Some(holder)) if holder == manifest.digest => Ok(image.reference.pin(holder)),
+        Put::TakenBy(holder) => Err(conflict(holder.map(|digest| digest.to_string()))),
+    }
+}
+
+/// The registry's password, asked for again when the registry no longer takes it.
+struct EcrToken(Ecr);
+
+impl Credentials for EcrToken {
+    fn authorization(&self, _stale: bool) -> anyhow::Result<String> {
+        Ok(self.0.token()?.authorization)
+    }
+}
+
+/// The day, `YYYY-MM-DD`, UTC.
+fn today() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    timestamp(since.as_secs())[..10].to_owned()
+}

@@ -1,0 +1,177 @@
+//! The gate: a scanner's report on one layout, and the verdict on one digest.
+//!
+//! A gate never passes by accident. A [`Passed`] is made in one place, [`judge`], from a report that names the
+//! image it speaks of; there is no other way to get one, and the tag cannot be put without one.
+
+mod report;
+mod trivy;
+
+use crate::config::{Ignore, Image, Scan, Severity};
+use crate::event::Finding;
+use crate::failure::{Failure, Result};
+use crate::oci::digest::Digest;
+use crate::oci::layout::Manifest;
+
+pub use report::Report;
+pub use trivy::{Trivy, version_problem};
+
+/// Something that reads a layout and reports what it found.
+pub trait Scanner: Sync {
+    /// What people know it by, such as `trivy 0.70.0`.
+    fn name(&self) -> String;
+    /// `folder` holds the layout as `layout/`.
+    fn scan(&self, image: &Image, folder: &std::path::Path, interrupt: &crate::interrupt::Interrupt) -> Result<Report>;
+}
+
+/// What the gate says of one image.
+#[derive(Debug)]
+pub enum Verdict {
+    Passed(Passed),
+    Refused(Summary),
+}
+
+/// Proof that the image with this manifest was scanned and passed.
+#[derive(Debug)]
+pub struct Passed {
+    manifest: Manifest,
+    summary: Summary,
+}
+
+impl Passed {
+    /// The manifest that passed: exactly these bytes may be tagged.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+}
+
+/// What the scan saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Packages of all kinds in the report.
+    pub packages: usize,
+    /// Findings that refuse, most severe first.
+    pub findings: Vec<Finding>,
+    /// Findings passed over because the configuration accepts them for now.
+    pub ignored: Vec<String>,
+    /// Acceptances that are past their day; their findings count again.
+    pub expired: Vec<String>,
+}
+
+/// Holds the report against the configuration. `today` is `YYYY-MM-DD`, UTC.
+///
+/// Fails (exit 1) where the report cannot be trusted to speak of this image: another config digest, nothing
+/// seen at all, or a kind of package missing that the image is expected to hold.
+pub fn judge(manifest: Manifest, report: &Report, image: &Image, scan: &Scan, today: &str) -> Result<Verdict> {
+    same_image(&report.image_id, &manifest.config.digest, &image.name)?;
+    saw_enough(report, image)?;
+
+    let mut summary = Summary { packages: report.packages(), ..Summary::default() };
+    for finding in &report.findings {
+        let severe = severity(&finding.severity).is_none_or(|severity| scan.severity.contains(&severity));
+        if !severe || (scan.ignore_unfixed && finding.fixed.is_empty()) {
+            continue;
+        }
+        match scan.ignore.iter().find(|ignore| ignore.id == finding.id) {
+            Some(ignore) if holds(ignore, today) => summary.ignored.push(finding.id.clone()),
+            Some(ignore) => {
+                summary.expired.push(format!("{} (accepted until {}: {})", ignore.id, ignore.until, ignore.reason));
+                summary.findings.push(finding.clone());
+            }
+            None => summary.findings.push(finding.clone()),
+        }
+    }
+    summary.findings.sort_by(|a, b| {
+        severity(&b.severity)
+            .cmp(&severity(&a.severity))
+            .then_with(|| (&a.target, &a.package, &a.id).cmp(&(&b.target, &b.package, &b.id)))
+    });
+    Ok(if summary.findings.is_empty() {
+        Verdict::Passed(Passed { manifest, summary })
+    } else {
+        Verdict::Refused(summary)
+    })
+}
+
+fn same_image(reported: &str, config: &Digest, image: &str) -> Result<()> {
+    if reported == config.as_str() {
+        return Ok(());
+    }
+    Err(Failure::world(format_args!(
+        "the scan report for image `{image}` speaks of another image: it names {}, the layout holds {config}\n\
+         nothing was tagged; remove target/xtask and run it again",
+        if reported.is_empty() { "none" } else { reported },
+    )))
+}
+
+fn saw_enough(report: &Report, image: &Image) -> Result<()> {
+    let seen: Vec<&str> = report.kinds.iter().map(|(kind, _)| kind.as_str()).collect();
+    match image.expected() {
+        None if seen.is_empty() => Err(Failure::world(format_args!(
+            "the scanner saw nothing it knows in image `{}`: no operating system packages, no language packages\n\
+             a Rust binary is seen when it carries its dependency list (`binaries` and `package` add it, or build with \
+             cargo-auditable); if this image really holds nothing to scan, say so with `expect = []`",
+            image.name
+        ))),
+        Some(expected) => match expected.iter().find(|kind| !seen.contains(*kind)) {
+            Some(kind) => Err(Failure::world(format_args!(
+                "the scan report for image `{}` holds no `{kind}` result, which `expect` asks for; it holds {}\n\
+                 {}",
+                image.name,
+                if seen.is_empty() { "none".to_owned() } else { seen.join(", ") },
+                if *kind == "rustbinary" {
+                    "a Rust binary is seen only when it carries its dependency list (`.dep-v0`) and is executable"
+                } else {
+                    "check that the image still holds it, or change `expect`"
+                },
+            ))),
+            None => Ok(()),
+        },
+        None => Ok(()),
+    }
+}
+
+fn holds(ignore: &Ignore, today: &str) -> bool {
+    // Both are YYYY-MM-DD, which sorts as text.
+    ignore.until.as_str() >= today
+}
+
+fn severity(name: &str) -> Option<Severity> {
+    Some(match name {
+        "UNKNOWN" => Severity::Unknown,
+        "LOW" => Severity::Low,
+        "MEDIUM" => Severity::Medium,
+        "HIGH" => Severity::High,
+        "CRITICAL" => Severity::Critical,
+        _ => return None,
+    })
+}
+
+/// Findings as a table with a header, columns aligned; one line each.
+pub fn table(findings: &[Finding]) -> Vec<String> {
+    let header = ["PACKAGE", "INSTALLED", "FIXED IN", "ID", "SEVERITY", "TARGET"];
+    let rows: Vec<[&str; 6]> = findings
+        .iter()
+        .map(|finding| {
+            let fixed = if finding.fixed.is_empty() { "-" } else { &finding.fixed };
+            [&finding.package, &finding.installed, fixed, &finding.id, &finding.severity, &finding.target]
+        })
+        .collect();
+    let width =
+        |column: usize| rows.iter().chain([&header]).map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    [&header]
+        .into_iter()
+        .chain(&rows)
+        .map(|row| {
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! trivy's JSON report, as far as the gate reads it.
+//! Source: trivy, pkg/types/report.go, SchemaVersion 2.
+
+use serde::Deserialize;
+
+use crate::event::Finding;
+
+/// What a scanner says of one image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The config digest of the image that was scanned.
+    pub image_id: String,
+    /// Result types (`debian`, `rustbinary`, …) with the number of packages under each.
+    pub kinds: Vec<(String, usize)>,
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Reads trivy's JSON.
+    pub fn parse(json: &[u8]) -> serde_json::Result<Self> {
+        let raw: Raw = serde_json::from_slice(json)?;
+        let mut report = Self { image_id: raw.metadata.image_id, ..Self::default() };
+        for result in raw.results {
+            report.kinds.push((result.kind, result.packages.len()));
+            for found in result.vulnerabilities {
+                report.findings.push(Finding {
+                    package: found.package,
+                    installed: found.installed,
+                    fixed: found.fixed,
+                    id: found.id,
+                    severity: found.severity,
+                    target: result.target.clone(),
+                    title: found.title,
+                });
+            }
+        }
+        Ok(report)
+    }
+
+    /// Packages of all kinds.
+    pub fn packages(&self) -> usize {
+        self.kinds.iter().map(|(_, packages)| packages).sum()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Raw {
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    results: Vec<RawResult>,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    #[serde(default, rename = "ImageID")]
+    image_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawResult {
+    #[serde(default)]
+    target: String,
+    #[serde(default, rename = "Type")]
+    kind: String,
+    #[serde(default)]
+    packages: Vec<serde::de::IgnoredAny>,
+    #[serde(default)]
+    vulnerabilities: Vec<RawFinding>,
+}
+
+#[derive(Deserialize)]
+struct RawFinding {
+    #[serde(rename = "VulnerabilityID")]
+    id: String,
+    #[serde(rename = "PkgName")]
+    package: String,
+    #[serde(default, rename = "InstalledVersion")]
+    installed: String,
+    #[serde(default, rename = "FixedVersion")]
+    fixed: String,
+    #[serde(default, rename = "Severity")]
+    severity: String,
+    #[serde(default, rename = "Title")]
+    title: String,
+}

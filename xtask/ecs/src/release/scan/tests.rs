@@ -1,0 +1,141 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::config::{Builder, Dockerfile};
+use crate::oci::layout::Descriptor;
+use crate::oci::reference::Reference;
+
+const CONFIG: &[u8] = b"config";
+
+fn manifest() -> Manifest {
+    let bytes = b"manifest".to_vec();
+    let config = Descriptor { media_type: String::new(), digest: Digest::of(CONFIG), size: 6 };
+    Manifest { digest: Digest::of(&bytes), media_type: String::new(), bytes, config, layers: Vec::new() }
+}
+
+fn image(expect: Option<&[&str]>) -> Image {
+    let reference = Reference {
+        registry: "registry".to_owned(),
+        repository: "sample/app".parse().expect("a good name"),
+        tag: "1.0.0".parse().expect("a good tag"),
+    };
+    let builder = Builder::Dockerfile(Dockerfile {
+        file: "Dockerfile".into(),
+        context: ".".into(),
+        platform: "linux/amd64".to_owned(),
+        args: BTreeMap::new(),
+        target: None,
+        contexts: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        binaries: Vec::new(),
+    });
+    let expect = expect.map(|kinds| kinds.iter().map(|&kind| kind.to_owned()).collect());
+    Image { name: "app".to_owned(), reference, builder, expect }
+}
+
+fn scan() -> Scan {
+    Scan {
+        severity: vec![Severity::High, Severity::Critical],
+        ignore_unfixed: true,
+        ignore: vec![Ignore { id: "CVE-1".to_owned(), reason: "no path".to_owned(), until: "2026-12-31".to_owned() }],
+        timeout: std::time::Duration::from_secs(1),
+        args: Vec::new(),
+        trivy: None,
+    }
+}
+
+fn finding(id: &str, severity: &str, fixed: &str) -> Finding {
+    Finding {
+        package: "openssl".to_owned(),
+        installed: "1.0".to_owned(),
+        fixed: fixed.to_owned(),
+        id: id.to_owned(),
+        severity: severity.to_owned(),
+        target: "app".to_owned(),
+        title: String::new(),
+    }
+}
+
+fn report(findings: Vec<Finding>) -> Report {
+    Report { image_id: Digest::of(CONFIG).to_string(), kinds: vec![("debian".to_owned(), 3)], findings }
+}
+
+fn verdict(findings: Vec<Finding>, today: &str) -> Verdict {
+    judge(manifest(), &report(findings), &image(None), &scan(), today).expect("the report is about this image")
+}
+
+#[test]
+fn only_fixable_findings_of_the_configured_severities_refuse() {
+    let harmless = vec![finding("CVE-2", "MEDIUM", "1.1"), finding("CVE-3", "HIGH", "")];
+    assert!(matches!(verdict(harmless, "2026-11-23"), Verdict::Passed(_)));
+    let Verdict::Refused(summary) =
+        verdict(vec![finding("CVE-4", "HIGH", "1.1"), finding("CVE-5", "CRITICAL", "1.1")], "2026-11-23")
+    else {
+        panic!("passed")
+    };
+    assert_eq!(summary.findings.iter().map(|finding| finding.id.as_str()).collect::<Vec<_>>(), ["CVE-5", "CVE-4"]);
+}
+
+#[test]
+fn a_severity_that_nobody_knows_yet_refuses() {
+    assert!(matches!(verdict(vec![finding("CVE-6", "APOCALYPTIC", "1.1")], "2026-11-23"), Verdict::Refused(_)));
+}
+
+#[test]
+fn an_accepted_finding_passes_until_its_day_and_counts_again_after_it() {
+    let Verdict::Passed(passed) = verdict(vec![finding("CVE-1", "HIGH", "1.1")], "2026-12-31") else {
+        panic!("refused on its last day")
+    };
+    assert_eq!(passed.summary().ignored, ["CVE-1"]);
+    let Verdict::Refused(summary) = verdict(vec![finding("CVE-1", "HIGH", "1.1")], "2027-01-01") else {
+        panic!("passed after its day")
+    };
+    assert_eq!(summary.expired, ["CVE-1 (accepted until 2026-12-31: no path)"]);
+}
+
+#[test]
+fn a_report_about_another_image_is_no_verdict() {
+    let mut other = report(Vec::new());
+    other.image_id = Digest::of(b"another").to_string();
+    let error = judge(manifest(), &other, &image(None), &scan(), "2026-11-23").expect_err("is about another image");
+    assert!(error.to_string().contains("speaks of another image"), "{error}");
+    assert_eq!(error.exit_code(), 1);
+}
+
+#[test]
+fn an_empty_report_is_no_verdict_unless_the_configuration_expects_nothing() {
+    let empty = Report { kinds: Vec::new(), ..report(Vec::new()) };
+    let error = judge(manifest(), &empty, &image(None), &scan(), "2026-11-23").expect_err("saw nothing");
+    assert!(error.to_string().contains("saw nothing"), "{error}");
+    assert!(judge(manifest(), &empty, &image(Some(&[])), &scan(), "2026-11-23").is_ok());
+}
+
+#[test]
+fn a_rust_binary_that_is_expected_and_not_seen_is_no_verdict() {
+    let error = judge(manifest(), &report(Vec::new()), &image(Some(&["rustbinary"])), &scan(), "2026-11-23")
+        .expect_err("holds no rustbinary");
+    assert!(error.to_string().contains(".dep-v0"), "{error}");
+}
+
+#[test]
+fn the_table_is_aligned() {
+    let lines = table(&[finding("CVE-2026-1", "HIGH", "1.1")]);
+    assert_eq!(
+        lines,
+        [
+            "PACKAGE  INSTALLED  FIXED IN  ID          SEVERITY  TARGET",
+            "openssl  1.0        1.1       CVE-2026-1  HIGH      app",
+        ]
+    );
+}
+
+#[test]
+fn reads_what_trivy_writes() {
+    let json = br#"{"SchemaVersion":2,"ArtifactName":"layout","Metadata":{"ImageID":"sha256:abc","OS":{"Family":"debian"}},
+        "Results":[{"Target":"layout (debian 12.1)","Class":"os-pkgs","Type":"debian","Packages":[{"ID":"a"},{"ID":"b"}],
+        "Vulnerabilities":[{"VulnerabilityID":"CVE-7","PkgName":"a","InstalledVersion":"1","FixedVersion":"2","Severity":"HIGH","Title":"t"}]}]}"#;
+    let report = Report::parse(json).expect("is trivy's");
+    assert_eq!(report.image_id, "sha256:abc");
+    assert_eq!(report.kinds, [("debian".to_owned(), 2)]);
+    assert_eq!(report.findings[0].fixed, "2");
+}

@@ -1,0 +1,201 @@
+//! The real scanner.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Report, Scanner};
+use crate::config::{Image, Scan};
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::process::{Ended, Tool, ToolError, quote};
+
+/// Nothing that is worth stealing is shown to the scanner, and none of its own settings that could quietly narrow
+/// what it reports.
+const HIDDEN: [&str; 9] =
+    ["AWS_", "SLACK_", "GITHUB_", "ACTIONS_", "GH_", "CARGO_REGISTRY", "DOCKER_AUTH", "XTASK_", "TRIVY_"];
+
+/// Settings that say where the database is and how to get it; they cannot hide a finding.
+const ALLOWED: [&str; 9] = [
+    "TRIVY_CACHE_DIR",
+    "TRIVY_CACHE_BACKEND",
+    "TRIVY_DB_REPOSITORY",
+    "TRIVY_JAVA_DB_REPOSITORY",
+    "TRIVY_SKIP_DB_UPDATE",
+    "TRIVY_SKIP_JAVA_DB_UPDATE",
+    "TRIVY_OFFLINE_SCAN",
+    "TRIVY_INSECURE",
+    "TRIVY_TIMEOUT",
+];
+
+/// A trivy whose version was asked and found good.
+#[derive(Clone, Debug)]
+pub struct Trivy {
+    program: PathBuf,
+    version: String,
+    timeout: Duration,
+    args: Vec<String>,
+}
+
+impl Trivy {
+    /// Asks the program for its version. `program` is a path, or a name looked up in PATH.
+    pub fn probe(program: &Path, scan: &Scan, interrupt: &Interrupt) -> Result<Self> {
+        let name = program.display();
+        let asked = scrubbed(Tool::new(program, Duration::from_secs(30)).arg("--version")).run(interrupt, |_| {});
+        let ended = match asked {
+            Ok(ended) => ended,
+            Err(ToolError::Missing { .. }) => {
+                return Err(Failure::world(
+                    "trivy was not found in PATH, and an image is not released unscanned\n\
+                     install it (https://trivy.dev/latest/getting-started/installation/), or pin one in the configuration",
+                ));
+            }
+            Err(error) => {
+                return Err(Failure::World(anyhow::Error::new(error).context("could not ask trivy for its version")));
+            }
+        };
+        let text = String::from_utf8_lossy(&ended.stdout);
+        let version = text.lines().find_map(|line| line.trim().strip_prefix("Version:")).map(str::trim);
+        let Some(version) = version.filter(|_| ended.status.success()) else {
+            return Err(Failure::world(format_args!(
+                "`{name} --version` did not answer as trivy does ({}){}\nis it trivy?",
+                ended.status,
+                last_words(&ended.tail)
+            )));
+        };
+        if let Some(problem) = version_problem(version) {
+            return Err(Failure::world(problem));
+        }
+        Ok(Self {
+            program: program.to_owned(),
+            version: version.to_owned(),
+            timeout: scan.timeout,
+            args: scan.args.clone(),
+        })
+    }
+}
+
+impl Scanner for Trivy {
+    fn name(&self) -> String {
+        format!("trivy {}", self.version)
+    }
+
+    fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report> {
+        // Run beside the layout, where no .trivyignore and no trivy.yaml can lie, and with a relative path: trivy
+        // takes `:` in a path for the beginning of a tag.
+        let tool = Tool::new(&self.program, self.timeout)
+            .args(["image", "--input", "layout", "--scanners", "vuln", "--format", "json", "--quiet"])
+            .args(["--list-all-pkgs", "--exit-code", "0"])
+            .args(&self.args)
+            .env("TRIVY_DISABLE_TELEMETRY", "true")
+            .env("TRIVY_SKIP_VERSION_CHECK", "true")
+            .dir(folder);
+        let ended = scrubbed(tool).run(interrupt, |_| {}).map_err(|error| match error {
+            ToolError::Interrupted { .. } => Failure::Interrupted(format!(
+                "interrupted while image `{}` was scanned; no tag was put, and a re-run continues from here",
+                image.name
+            )),
+            error => {
+                Failure::World(anyhow::Error::new(error).context(format!("could not scan image `{}`", image.name)))
+            }
+        })?;
+        read(&ended, &image.name)
+    }
+}
+
+fn read(ended: &Ended, image: &str) -> Result<Report> {
+    if !ended.status.success() {
+        return Err(Failure::world(complaint(ended, image)));
+    }
+    if ended.stdout.iter().all(u8::is_ascii_whitespace) {
+        return Err(Failure::world(format_args!(
+            "trivy ended well but reported nothing for image `{image}`, which is no verdict{}\n\
+             run it by hand on the layout under target/xtask/images/{image}",
+            last_words(&ended.tail)
+        )));
+    }
+    Report::parse(&ended.stdout).map_err(|error| {
+        Failure::world(format_args!(
+            "trivy's report for image `{image}` could not be read: {error}\nis it trivy, of a version since 0.40?"
+        ))
+    })
+}
+
+fn complaint(ended: &Ended, image: &str) -> String {
+    let words = ended.tail.join("\n");
+    let database = ["vulnerability DB", "trivy-db", "DB error", "--skip-db-update cannot be specified"];
+    if database.iter().any(|sign| words.contains(sign)) {
+        return format!(
+            "trivy has no vulnerability database, so image `{image}` was not scanned{}\n\
+             check the network, or name a mirror in TRIVY_DB_REPOSITORY (a rate limit passes after a few minutes)",
+            last_words(&ended.tail)
+        );
+    }
+    format!("trivy crashed on image `{image}` ({}){}\nno verdict, no tag", ended.status, last_words(&ended.tail))
+}
+
+fn last_words(tail: &[String]) -> String {
+    quote(&tail[tail.len().saturating_sub(8)..])
+}
+
+fn scrubbed(tool: Tool) -> Tool {
+    ALLOWED.iter().fold(tool.hide(&HIDDEN), |tool, name| match std::env::var(name) {
+        Ok(value) => tool.env(*name, value),
+        Err(_) => tool,
+    })
+}
+
+/// Why this version of trivy must not run, if it must not.
+///
+/// Source: the compromise of March 2026, in which the releases 0.69.4 to 0.69.6 were replaced by malicious ones.
+pub fn version_problem(version: &str) -> Option<String> {
+    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).collect();
+    matches!(numbers[..], [0, 69, 4..=6, ..]).then(|| {
+        format!(
+            "trivy {version} is one of the releases that were replaced by malicious ones in March 2026 (0.69.4 to 0.69.6)\n\
+             remove it, rotate what it could read, and install another version"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    fn ended(code: i32, stdout: &str, tail: &[&str]) -> Ended {
+        Ended {
+            status: ExitStatus::from_raw(code << 8),
+            stdout: stdout.as_bytes().to_vec(),
+            tail: tail.iter().map(|&line| line.to_owned()).collect(),
+        }
+    }
+
+    fn message(ended: &Ended) -> String {
+        read(ended, "app").expect_err("is no report").to_string()
+    }
+
+    #[test]
+    fn a_crash_a_missing_database_and_silence_each_have_their_own_message() {
+        let crash = message(&ended(2, "", &["panic: runtime error"]));
+        assert!(crash.contains("crashed") && crash.contains("panic: runtime error"), "{crash}");
+        let database =
+            message(&ended(1, "", &["FATAL Fatal error init error: DB error: failed to download vulnerability DB"]));
+        assert!(database.contains("no vulnerability database"), "{database}");
+        let silence = message(&ended(0, " \n", &[]));
+        assert!(silence.contains("reported nothing"), "{silence}");
+        let chatter = message(&ended(0, "all good!", &[]));
+        assert!(chatter.contains("could not be read"), "{chatter}");
+    }
+
+    #[test]
+    fn the_malicious_releases_and_only_they_are_refused() {
+        for bad in ["0.69.4", "0.69.5", "v0.69.6"] {
+            assert!(version_problem(bad).is_some(), "{bad}");
+        }
+        for good in ["0.69.3", "0.69.7", "0.76.0", "1.69.4"] {
+            assert!(version_problem(good).is_none(), "{good}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `cargo xtask ci`: everything that must hold before a change is merged, on this machine.
+
+mod builder;
+mod console;
+mod debian;
+mod engine;
+mod parts;
+mod python;
+mod registry;
+mod server;
+mod started;
+mod stock;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use xtask_ecs::Failure;
+use xtask_ecs::interrupt::Interrupt;
+
+use console::{Command, say, warn};
+use parts::Parts;
+use started::Started;
+
+/// Run every check and every test, the end-to-end tests on real parts included.
+///
+/// The real parts (docker engine, buildx, BuildKit, trivy, a registry, skopeo, the AWS CLI) are fetched into
+/// target/parts, started on loopback with their own data folders, and stopped at the end. That needs Debian on
+/// x86-64, as root. Elsewhere the tests that need them are skipped and named; with CI=true that is a failure.
+#[derive(clap::Parser)]
+#[command(name = "ci")]
+pub struct Ci {
+    /// Only fetch and start the real parts, then run this command with them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+impl xtask_ecs::Command for Ci {
+    fn run(self, context: &xtask_ecs::Context) -> Result<()> {
+        let interrupt = context.interrupt();
+        match self.run_until(interrupt) {
+            Err(error) if interrupt.is_set() => Err(Failure::Interrupted(format!("{error:#}")).into()),
+            result => result,
+        }
+    }
+}
+
+impl Ci {
+    fn run_until(self, interrupt: &Interrupt) -> Result<()> {
+        let began = Instant::now();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the xtask package lies in no workspace")?;
+        let shop = Shop { root, interrupt, strict: std::env::var_os("CI").is_some_and(|ci| ci == "true") };
+        if let Some((program, args)) = self.command.split_first() {
+            let started = Started::start(Parts::get(root, interrupt)?, interrupt)?;
+            for missing in started.missing() {
+                warn(&format!("without {missing}"));
+            }
+            return shop.command(program, args).envs(&started.environment()).run();
+        }
+        // The parts come over the network while cargo compiles.
+        let parts = std::thread::scope(|scope| {
+            let parts = scope.spawn(|| Parts::get(root, interrupt));
+            shop.checks()?;
+            parts.join().map_err(|_| anyhow::anyhow!("fetching the real parts panicked"))
+        })?;
+        let skipped = shop.end_to_end(parts)?;
+        for skip in &skipped {
+            warn(&format!("skipped {skip}"));
+        }
+        say("Finished", &format!("ci in {} s", began.elapsed().as_secs()));
+        Ok(())
+    }
+}
+
+struct Shop<'a> {
+    root: &'a Path,
+    interrupt: &'a Interrupt,
+    /// Nothing may be skipped.
+    strict: bool,
+}
+
+impl Shop<'_> {
+    fn checks(&self) -> Result<()> {
+        say("Checking", "formatting");
+        self.cargo("fmt --all --check").run().context("`cargo fmt --all` would change files")?;
+        say("Checking", "lints");
+        self.cargo("clippy --workspace --all-targets -- -D warnings").run()?;
+        self.cargo("clippy --workspace --all-targets --features xtask/rehearse -- -D warnings").run()?;
+        say("Testing", "everything that needs no real parts");
+        self.cargo("test --workspace --features xtask/rehearse").run()
+    }
+
+    /// Runs the tests on real parts and returns what had to be skipped, and why.
+    fn end_to_end(&self, parts: Result<Parts>) -> Result<Vec<String>> {
+        let started = match parts.and_then(|parts| Started::start(parts, self.interrupt)) {
+            Ok(started) => started,
+            Err(error) if self.strict || self.interrupt.is_set() => return Err(error),
+            Err(error) => return Ok(vec![format!("every test on real parts: {error:#}")]),
+        };
+        if self.strict && !started.missing().is_empty() {
+            bail!("CI=true skips nothing, but these parts are missing:\n{}", started.missing().join("\n"));
+        }
+        let workflows = self.root.join(".github/workflows");
+        if workflows.is_dir() {
+            say("Checking", "workflows");
+            self.command("actionlint", &[]).envs(&started.environment()).run()?;
+            let zizmor = ["--offline", "--quiet", "--persona", "pedantic", "."].map(str::to_owned);
+            self.command("zizmor", &zizmor).envs(&started.environment()).run()?;
+        }
+        say("Testing", "real parts, end to end");
+        let mut tests = self.cargo("test --workspace --features xtask/rehearse --tests -- --ignored");
+        for module in started.skipped_modules() {
+            tests = tests.args(["--skip", module]);
+        }
+        tests.envs(&started.environment()).run()?;
+        Ok(started.missing().to_vec())
+    }
+
+    fn cargo(&self, arguments: &str) -> Command<'_> {
+        // The cargo that runs this keeps its choices (toolchain, offline) in CARGO.
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        Command::new(&cargo, self.root, self.interrupt).args(arguments.split(' '))
+    }
+
+    fn command(&self, program: &str, args: &[String]) -> Command<'_> {
+        Command::new(program, self.root, self.interrupt).args(args.iter().map(String::as_str))
+    }
+}

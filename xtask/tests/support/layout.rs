@@ -1,0 +1,48 @@
+//! Layouts made by hand, good and bad.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// Writes a layout for linux/amd64 whose layers are these bytes; returns the manifest's digest.
+pub fn write(root: &Path, layers: &[&[u8]]) -> String {
+    let blobs = root.join("blobs/sha256");
+    fs::create_dir_all(&blobs).expect("the layout's folders can be made");
+    let put = |media_type: &str, bytes: &[u8]| -> Value {
+        let hex = sha256(bytes);
+        fs::write(blobs.join(&hex), bytes).expect("a blob can be written");
+        json!({ "mediaType": media_type, "digest": format!("sha256:{hex}"), "size": bytes.len() })
+    };
+    let layer = |bytes: &&[u8]| put("application/vnd.oci.image.layer.v1.tar+gzip", bytes);
+    let layers: Vec<Value> = layers.iter().map(layer).collect();
+    let config = json!({ "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": [] } });
+    let config = put("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers });
+    let mut manifest = put(media_type, manifest.to_string().as_bytes());
+    manifest["platform"] = json!({ "architecture": "amd64", "os": "linux" });
+    let index = json!({ "schemaVersion": 2, "manifests": [manifest] });
+    fs::write(root.join("index.json"), index.to_string()).expect("the index can be written");
+    fs::write(root.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("the marker can be written");
+    manifest["digest"].as_str().expect("a digest is text").to_owned()
+}
+
+/// Flips a bit of the largest blob.
+pub fn corrupt(root: &Path) {
+    let blobs = fs::read_dir(root.join("blobs/sha256")).expect("the layout has blobs").flatten();
+    let largest = blobs.max_by_key(|blob| blob.metadata().map_or(0, |metadata| metadata.len()));
+    let path = largest.expect("the layout has a blob").path();
+    let mut bytes = fs::read(&path).expect("the blob can be read");
+    *bytes.last_mut().expect("the blob is not empty") ^= 1;
+    fs::write(path, bytes).expect("the blob can be written");
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes everything");
+        hex
+    })
+}
