@@ -73,7 +73,10 @@ fn a_rollback_that_fails_too_has_an_exit_code_of_its_own() {
     stage.inject("rollback-failed");
     let failure = stage.deploy().unwrap_err();
     assert_eq!(failure.exit_code(), 5, "{failure}");
-    assert!(failure.to_string().contains("is not on its last good revision"), "{failure}");
+    let text = failure.to_string();
+    assert!(text.contains("is not on its last good revision") && text.contains("the rollback failed too"), "{text}");
+    let codes: Vec<_> = stage.post_mortem().causes.iter().map(|cause| cause.stop_code.as_str()).collect();
+    assert_eq!(codes, ["EssentialContainerExited", "TaskFailedToStart"], "the rollback's tasks are told, too");
 }
 
 #[test]
