@@ -1,17 +1,26 @@
-//! The one runtime and the one HTTP client of this process, both made when first needed.
+//! The one runtime and the HTTP clients of this process, made when first needed.
 
 #[cfg(test)]
 pub mod loopback;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
+use hyper::Uri;
+use hyper_rustls::builderstates::WantsSchemes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How soon a silent connection is asked whether its other end is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A request's body: whole, or streamed from disk.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -32,16 +41,40 @@ pub fn runtime() -> &'static Runtime {
     })
 }
 
-/// Fails where the machine has no root certificates at all.
+/// The client for any address. Fails where the machine has no root certificates at all.
 pub fn client() -> std::io::Result<&'static HttpClient> {
     static CLIENT: OnceLock<HttpClient> = OnceLock::new();
     if let Some(client) = CLIENT.get() {
         return Ok(client);
     }
-    let connector = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
-        .https_or_http()
-        .enable_http1()
-        .build();
-    Ok(CLIENT.get_or_init(|| Client::builder(TokioExecutor::new()).build(connector)))
+    let provider = rustls::crypto::ring::default_provider();
+    let roots = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
+    Ok(CLIENT.get_or_init(|| connect(roots)))
+}
+
+/// The client for one address. Reading the root certificates takes longer than many a whole command, so plain HTTP
+/// does not wait for it.
+pub fn client_for(address: &Uri) -> std::io::Result<&'static HttpClient> {
+    static PLAIN: OnceLock<HttpClient> = OnceLock::new();
+    if address.scheme_str() == Some("http") {
+        return Ok(PLAIN.get_or_init(|| connect(HttpsConnectorBuilder::new().with_tls_config(trusting_nobody()))));
+    }
+    client()
+}
+
+fn connect(tls: HttpsConnectorBuilder<WantsSchemes>) -> HttpClient {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT));
+    tcp.set_keepalive(Some(KEEPALIVE));
+    Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().wrap_connector(tcp))
+}
+
+fn trusting_nobody() -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring knows the ciphers of the versions it is built with")
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth()
 }

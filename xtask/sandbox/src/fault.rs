@@ -132,10 +132,11 @@ impl Struck {
             Effect::Stall { millis } => self.stall = Some(millis),
             Effect::Corrupt => self.corrupt = true,
             Effect::StaleRange => self.stale_range = true,
-            Effect::ExpireToken | Effect::ForeignTag | Effect::Behave(_) => self.before.push(effect),
+            // What ran before the call is asked before it, and lost after it.
+            Effect::ExpireToken | Effect::ForeignTag | Effect::Behave(_) | Effect::ForgetPreviousImages => {
+                self.before.push(effect);
+            }
             Effect::ForgetImages | Effect::Supersede { .. } => self.after.push(effect),
-            // What ran before is asked before the call and lost after it.
-            Effect::ForgetPreviousImages => self.before.push(effect),
         }
     }
 }

@@ -92,7 +92,9 @@ async fn refuse_tls(mut stream: TcpStream) {
         This port speaks plain HTTP.\n";
     let farewell = async {
         let mut rest = [0; 4096];
-        stream.read(&mut rest).await?;
+        if stream.read(&mut rest).await? == 0 {
+            return Ok(());
+        }
         stream.write_all(REFUSAL).await?;
         stream.shutdown().await?;
         // Closing over unread bytes would reset the connection and take the answer with it.

@@ -155,7 +155,7 @@ impl Layout {
         manifest.blobs().try_for_each(|blob| self.verify_blob(blob))
     }
 
-    /// Collects the images below an index. Real ones are two deep; the bound is against an index that names itself.
+    /// Collects the images below an index. Real ones are two deep.
     fn images(&self, index: &Index, depth: usize, into: &mut Vec<(Platform, Manifest)>) -> Result<()> {
         ensure!(depth < 4, "the layout {} nests its indexes more than 4 deep", self.root.display());
         for entry in index.entries() {
@@ -178,3 +178,6 @@ impl Layout {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

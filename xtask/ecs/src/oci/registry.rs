@@ -14,7 +14,8 @@ mod location;
 mod retry;
 mod upload;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, ensure};
 use hyper::{Method, StatusCode};
@@ -27,10 +28,13 @@ use self::access::Access;
 use self::exchange::Ask;
 use self::retry::{Task, Trouble};
 use super::digest::Digest;
-use super::layout::Manifest;
+use super::layout::{Descriptor, Manifest};
 use super::reference::{Repository, Tag};
 use crate::event::Events;
 use crate::interrupt::Interrupt;
+
+/// How many requests go on at once. More have failed with socket errors on ECR.
+const AT_ONCE: usize = 6;
 
 /// Where the value of an `Authorization` header comes from. Called from plain threads; it may block.
 pub trait Credentials: Send + Sync {
@@ -82,21 +86,17 @@ impl Registry {
         self.persist(&task, |_| self.has(&task, digest))
     }
 
-    /// Those of the blobs that the repository lacks, in the order given. For registries without a batch question.
-    pub fn missing<'a>(
+    /// Those of the blobs that the repository lacks, in the order given; several are asked for at once. For registries
+    /// without a batch question.
+    pub fn missing(
         &self,
         repository: &Repository,
-        digests: impl IntoIterator<Item = &'a Digest>,
+        blobs: &[Descriptor],
         events: &Events,
         interrupt: &Interrupt,
-    ) -> Result<Vec<Digest>> {
-        let mut missing = Vec::new();
-        for digest in digests {
-            if !self.exists(repository, digest, events, interrupt)? {
-                missing.push(digest.clone());
-            }
-        }
-        Ok(missing)
+    ) -> Result<Vec<Descriptor>> {
+        let there = side_by_side(blobs, |blob| self.exists(repository, &blob.digest, events, interrupt))?;
+        Ok(blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob.clone()).collect())
     }
 
     /// Puts a manifest, under a tag or by its digest alone. (ECR's tag goes through PutImage instead, which
@@ -121,9 +121,9 @@ impl Registry {
         self.persist(&task, |_| {
             let mut ask = Ask::new(Method::PUT, self.url(repository, &format!("manifests/{name}")));
             ask.content = Some((manifest.media_type.clone(), manifest.bytes.clone().into()));
-            let answer = self.ask(&task, ask)?;
+            let answer = self.ask(&task, &ask)?;
             if answer.status != StatusCode::CREATED && answer.status != StatusCode::OK {
-                return Err(Trouble::Answered(answer));
+                return Err(answer.into());
             }
             let stored = answer.header("docker-content-digest").map(str::to_owned);
             let same = || -> Result<Digest> {
@@ -137,11 +137,11 @@ impl Registry {
 
     /// Asks for a blob's presence, once.
     fn has(&self, task: &Task<'_>, digest: &Digest) -> Result<bool, Trouble> {
-        let answer = self.ask(task, Ask::new(Method::HEAD, self.url(task.repository, &format!("blobs/{digest}"))))?;
+        let answer = self.ask(task, &Ask::new(Method::HEAD, self.url(task.repository, &format!("blobs/{digest}"))))?;
         match answer.status {
             StatusCode::OK | StatusCode::TEMPORARY_REDIRECT => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(Trouble::Answered(answer)),
+            _ => Err(answer.into()),
         }
     }
 
@@ -151,3 +151,38 @@ impl Registry {
         format!("{scheme}://{host}/v2/{repository}/{rest}")
     }
 }
+
+/// Does the same to each of several things, up to six at once; the results have their order. Ends with the first
+/// failure, after those that are under way.
+fn side_by_side<T, R, E>(things: &[T], work: impl Fn(&T) -> Result<R, E> + Sync) -> Result<Vec<R>, E>
+where
+    T: Sync,
+    R: Send,
+    E: Send,
+{
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, Result<R, E>)>> = Mutex::default();
+    let worker = || {
+        while let index = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(thing) = things.get(index)
+        {
+            let result = work(thing);
+            if result.is_err() {
+                next.store(things.len(), Ordering::Relaxed);
+            }
+            results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..things.len().min(AT_ONCE) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -109,10 +109,10 @@ impl State {
             self.lost.insert(image.to_owned());
             return;
         };
-        if let Ok(repository) = self.ecr.repository_mut(name) {
-            if let Some(digest) = repository.resolve(wanted).map(str::to_owned) {
-                repository.forget(&digest);
-            }
+        if let Ok(repository) = self.ecr.repository_mut(name)
+            && let Some(digest) = repository.resolve(wanted).map(str::to_owned)
+        {
+            repository.forget(&digest);
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::{Descriptor, Layout, Manifest, Platform, media_type};
-use crate::oci::digest::{Digest, Hasher};
+use crate::oci::digest::Hasher;
 
 /// Writes a layout. Dropped before [`LayoutWriter::finish`], it leaves nothing behind.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl LayoutWriter {
     /// Writes a whole blob, such as a configuration.
     pub fn add_bytes(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor> {
         let mut blob = self.add_stream(media_type)?;
-        blob.write_all(bytes).map_err(|error| failed(&self.destination, error))?;
+        blob.write_all(bytes)?;
         blob.finish()
     }
 
@@ -85,7 +85,7 @@ impl LayoutWriter {
             Err(_) => {
                 let mut source = fs::File::open(from).with_context(|| format!("failed to read {}", from.display()))?;
                 let mut blob = self.add_stream(&descriptor.media_type)?;
-                io::copy(&mut source, &mut blob).map_err(|error| failed(&self.destination, error))?;
+                io::copy(&mut source, &mut blob)?;
                 let copied = blob.finish()?;
                 ensure!(
                     copied.digest == descriptor.digest,
@@ -175,27 +175,27 @@ impl BlobWriter {
         Ok(Descriptor { media_type: self.media_type, digest, size: self.size })
     }
 
-    /// The digest of what was written so far.
-    pub fn digest(&self) -> Digest {
-        self.hasher.clone().finish()
+    /// A compressor between the caller and this passes on an error and nothing else, so it has to say all.
+    fn stopped(&self, error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{:#}", failed(&self.destination, error)))
     }
 }
 
 impl Write for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
+        let count = self.file.write(bytes).map_err(|error| self.stopped(error))?;
         self.hasher.update(&bytes[..count]);
         self.size += count as u64;
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.flush().map_err(|error| self.stopped(error))
     }
 }
 
 /// Writing stopped; the partial folder is removed when the writer goes.
-fn failed(destination: &Path, error: io::Error) -> anyhow::Error {
+pub(super) fn failed(destination: &Path, error: io::Error) -> anyhow::Error {
     let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let context = if full {
         format!(

@@ -11,7 +11,7 @@ use hyper::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::answer::{Answer, RegistryError};
-use super::exchange::{client, collect, lost};
+use super::exchange::{client, collect, lost, request};
 use super::location;
 use super::retry::{Task, Trouble};
 use super::{Credentials, Registry};
@@ -102,9 +102,9 @@ impl Registry {
             self.host
         );
         let basic = |stale| credentials.map(|credentials| credentials.authorization(stale)).transpose();
-        let mut answer = self.ask_for_token(task, &url, basic(false)?)?;
+        let mut answer = self.ask_for_token(task, &url, basic(false)?.as_deref())?;
         if answer.0 == StatusCode::UNAUTHORIZED && credentials.is_some() {
-            answer = self.ask_for_token(task, &url, basic(true)?)?;
+            answer = self.ask_for_token(task, &url, basic(true)?.as_deref())?;
         }
         let (status, body) = answer;
         ensure!(
@@ -117,11 +117,11 @@ impl Registry {
         token.map(|token| format!("Bearer {token}")).with_context(|| format!("{realm} answered without a token"))
     }
 
-    fn ask_for_token(&self, task: &Task<'_>, url: &str, basic: Option<String>) -> Result<(StatusCode, Bytes)> {
+    fn ask_for_token(&self, task: &Task<'_>, url: &str, basic: Option<&str>) -> Result<(StatusCode, Bytes)> {
         let ask = || -> Result<(StatusCode, Bytes), Trouble> {
             let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
-            let request = self.request(&Method::GET, url, basic.as_deref(), body)?;
-            let client = client()?;
+            let request = request(&Method::GET, url, basic, body)?;
+            let client = client(request.uri())?;
             self.watch(task, async {
                 let response = client.request(request).await.map_err(|error| lost(&error))?;
                 Ok((response.status(), collect(response.into_body(), 1 << 20).await?))

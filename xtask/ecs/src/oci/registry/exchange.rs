@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, Uri};
 
 use super::answer::Answer;
 use super::location;
@@ -38,7 +38,7 @@ impl Ask {
 
 impl Registry {
     /// Asks once, with credentials where the URL is the registry's own.
-    pub(super) fn ask(&self, task: &Task<'_>, ask: Ask) -> Result<Answer, Trouble> {
+    pub(super) fn ask(&self, task: &Task<'_>, ask: &Ask) -> Result<Answer, Trouble> {
         let limit = ask.limit;
         let (response, authorization) = self.open(task, ask)?;
         let (parts, body) = response.into_parts();
@@ -47,13 +47,13 @@ impl Registry {
     }
 
     /// Asks once, and leaves the answer's body to be read.
-    pub(super) fn open(&self, task: &Task<'_>, ask: Ask) -> Result<(Response<Incoming>, Option<String>), Trouble> {
+    pub(super) fn open(&self, task: &Task<'_>, ask: &Ask) -> Result<(Response<Incoming>, Option<String>), Trouble> {
         let body = match &ask.content {
             Some((_, bytes)) => Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync(),
             None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
         };
         let authorization = self.authorization(task, &ask.url)?;
-        let mut request = self.request(&ask.method, &ask.url, authorization.as_deref(), body)?;
+        let mut request = request(&ask.method, &ask.url, authorization.as_deref(), body)?;
         let headers = request.headers_mut();
         if let Some(accept) = ask.accept.as_deref().and_then(|accept| accept.parse().ok()) {
             headers.insert(ACCEPT, accept);
@@ -63,29 +63,9 @@ impl Registry {
         } else if ask.method == Method::POST {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let client = client()?;
+        let client = client(request.uri())?;
         let response = self.watch(task, async { client.request(request).await.map_err(|error| lost(&error)) })??;
         Ok((response, authorization))
-    }
-
-    /// A request with what all of them carry. Credentials go over TLS or to this machine, nowhere else.
-    pub(super) fn request(
-        &self,
-        method: &Method,
-        url: &str,
-        authorization: Option<&str>,
-        body: Body,
-    ) -> Result<Request<Body>, Trouble> {
-        let agent = concat!("xtask-ecs/", env!("CARGO_PKG_VERSION"));
-        let mut builder = Request::builder().method(method).uri(url).header(USER_AGENT, agent);
-        if let Some(value) = authorization {
-            let mut value = HeaderValue::from_str(value)
-                .context("the credentials are not fit for a header")
-                .map_err(Trouble::Fatal)?;
-            value.set_sensitive(true);
-            builder = builder.header(AUTHORIZATION, value);
-        }
-        builder.body(body).with_context(|| format!("`{url}` is not an address")).map_err(Trouble::Fatal)
     }
 
     /// The `Authorization` for a URL: none where it leads away from the registry, as redirects to storage do.
@@ -120,9 +100,27 @@ impl Registry {
     }
 }
 
+/// A request with what all of them carry. Credentials go over TLS or to this machine, nowhere else.
+pub(super) fn request(
+    method: &Method,
+    url: &str,
+    authorization: Option<&str>,
+    body: Body,
+) -> Result<Request<Body>, Trouble> {
+    let agent = concat!("xtask-ecs/", env!("CARGO_PKG_VERSION"));
+    let mut builder = Request::builder().method(method).uri(url).header(USER_AGENT, agent);
+    if let Some(value) = authorization {
+        let mut value =
+            HeaderValue::from_str(value).context("the credentials are not fit for a header").map_err(Trouble::Fatal)?;
+        value.set_sensitive(true);
+        builder = builder.header(AUTHORIZATION, value);
+    }
+    builder.body(body).with_context(|| format!("`{url}` is not an address")).map_err(Trouble::Fatal)
+}
+
 /// The client, or what keeps this machine from having one.
-pub(super) fn client() -> Result<&'static net::HttpClient, Trouble> {
-    net::client().context("this machine has no root certificates to verify TLS with").map_err(Trouble::Fatal)
+pub(super) fn client(address: &Uri) -> Result<&'static net::HttpClient, Trouble> {
+    net::client_for(address).context("this machine has no root certificates to verify TLS with").map_err(Trouble::Fatal)
 }
 
 /// Reads a body of at most so many bytes; what is beyond is left.

@@ -36,9 +36,9 @@ impl Registry {
             let mut ask = Ask::new(Method::GET, self.url(repository, &format!("manifests/{digest}")));
             ask.accept = Some(kinds.join(", "));
             ask.limit = usize::try_from(DOCUMENT_LIMIT).unwrap_or(usize::MAX);
-            let answer = self.ask(&task, ask)?;
+            let answer = self.ask(&task, &ask)?;
             if answer.status != StatusCode::OK {
-                return Err(Trouble::Answered(answer));
+                return Err(answer.into());
             }
             let found = Digest::of(&answer.body);
             if found != *digest {
@@ -94,7 +94,7 @@ impl Registry {
         let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut url = self.url(task.repository, &format!("blobs/{}", blob.digest));
         for _ in 0..=REDIRECTS {
-            let (response, authorization) = self.open(task, Ask::new(Method::GET, url.clone()))?;
+            let (response, authorization) = self.open(task, &Ask::new(Method::GET, url.clone()))?;
             let (parts, mut body) = response.into_parts();
             if parts.status.is_redirection() {
                 let target =
@@ -106,7 +106,7 @@ impl Registry {
                 let body = self.watch(task, collect(body, 64 * 1024))??;
                 let answer =
                     super::answer::Answer { status: parts.status, headers: parts.headers, body, authorization };
-                return Err(Trouble::Answered(answer));
+                return Err(answer.into());
             }
             std::fs::create_dir_all(parent).map_err(disk)?;
             let mut file = tempfile::NamedTempFile::new_in(parent).map_err(disk)?;

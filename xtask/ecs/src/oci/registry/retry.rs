@@ -89,13 +89,19 @@ impl Task<'_> {
 /// Why an attempt did not succeed.
 pub(super) enum Trouble {
     /// The registry said no.
-    Answered(Answer),
+    Answered(Box<Answer>),
     /// The connection failed or stood still; the words fit after a colon.
     Lost(String),
     /// Another attempt cannot help.
     Fatal(anyhow::Error),
     /// The task is over.
     Over,
+}
+
+impl From<Answer> for Trouble {
+    fn from(answer: Answer) -> Self {
+        Self::Answered(Box::new(answer))
+    }
 }
 
 impl Registry {

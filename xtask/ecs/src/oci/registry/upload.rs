@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use hyper::{Method, StatusCode};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use super::Registry;
 use super::answer::Answer;
 use super::body::{Piece, Pieces, Signal};
-use super::exchange::{Ask, client, collect, lost};
+use super::exchange::{Ask, client, collect, lost, request};
 use super::location;
 use super::retry::{TICK, Task, Trouble};
+use super::{Registry, side_by_side};
 use crate::event::Events;
 use crate::interrupt::Interrupt;
 use crate::net;
@@ -28,8 +28,6 @@ use crate::oci::digest::Hasher;
 use crate::oci::layout::{Descriptor, Layout, other_digest, unreadable};
 use crate::oci::reference::Repository;
 
-/// More at a time have failed with socket errors on ECR.
-const AT_ONCE: usize = 6;
 /// Pieces that fit the processor's cache, so that what was read is hashed and sent from there.
 const PIECE: usize = 256 * 1024;
 /// One is read and hashed, one is on its way to the connection, one is being sent.
@@ -48,15 +46,16 @@ pub struct Uploaded {
     pub bytes: u64,
 }
 
+type Slot = Mutex<Arc<AtomicU64>>;
+
 /// What the workers of one upload share.
 struct Upload<'a> {
     registry: &'a Registry,
     repository: &'a Repository,
     layout: &'a Layout,
-    blobs: Vec<&'a Descriptor>,
-    next: AtomicUsize,
-    /// What the latest attempt at each blob has sent. An attempt that failed may still let go of pieces, uncounted.
-    sent: Vec<Mutex<Arc<AtomicU64>>>,
+    /// Each blob, and what the latest attempt at it has sent. An attempt that failed may still let go of pieces, which
+    /// are not counted.
+    sent: Vec<(&'a Descriptor, Slot)>,
     events: &'a Events,
     interrupt: &'a Interrupt,
     halted: AtomicBool,
@@ -81,33 +80,25 @@ impl Registry {
         events: &Events,
         interrupt: &Interrupt,
     ) -> Result<Uploaded> {
-        let mut blobs: Vec<&Descriptor> = blobs.iter().collect();
-        blobs.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.digest.cmp(&other.digest)));
-        blobs.dedup_by(|one, other| one.digest == other.digest);
+        let blobs = in_order(blobs);
         let uploaded = Uploaded { blobs: blobs.len(), bytes: blobs.iter().map(|blob| blob.size).sum() };
-        let workers = blobs.len().min(AT_ONCE);
         let upload = Upload {
             registry: self,
             repository,
             layout,
-            sent: blobs.iter().map(|_| Mutex::default()).collect(),
-            blobs,
-            next: AtomicUsize::new(0),
+            sent: blobs.iter().map(|blob| (*blob, Mutex::default())).collect(),
             events,
             interrupt,
             halted: AtomicBool::new(false),
-            failure: Mutex::new(None),
+            failure: Mutex::default(),
         };
         let (done, finished) = channel::<()>();
         std::thread::scope(|scope| {
-            for _ in 0..workers {
-                let (upload, done) = (&upload, done.clone());
-                scope.spawn(move || {
-                    upload.work();
-                    drop(done);
-                });
-            }
-            drop(done);
+            scope.spawn(|| {
+                side_by_side(&upload.sent, |(blob, slot)| upload.one(blob, slot).map_err(|error| upload.halt(error)))
+                    .ok();
+                drop(done);
+            });
             let mut told = u64::MAX;
             while finished.recv_timeout(2 * TICK) == Err(RecvTimeoutError::Timeout) {
                 let sent = upload.sent();
@@ -127,26 +118,17 @@ impl Registry {
 
 impl Upload<'_> {
     fn sent(&self) -> u64 {
-        let sent =
-            |slot: &Mutex<Arc<AtomicU64>>| slot.lock().unwrap_or_else(PoisonError::into_inner).load(Ordering::Relaxed);
-        self.sent.iter().map(sent).sum()
+        let sent = |slot: &Slot| slot.lock().unwrap_or_else(PoisonError::into_inner).load(Ordering::Relaxed);
+        self.sent.iter().map(|(_, slot)| sent(slot)).sum()
     }
 
-    /// Takes blobs until there are none, or one has failed.
-    fn work(&self) {
-        loop {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(blob) = self.blobs.get(index) else { return };
-            if let Err(error) = self.one(blob, &self.sent[index]) {
-                // Those that stop because of the first failure have nothing to add to it.
-                self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                self.halted.store(true, Ordering::Relaxed);
-                return;
-            }
-        }
+    /// Keeps the first failure and stops the others, which have nothing to add to it.
+    fn halt(&self, error: anyhow::Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.halted.store(true, Ordering::Relaxed);
     }
 
-    fn one(&self, blob: &Descriptor, slot: &Mutex<Arc<AtomicU64>>) -> Result<()> {
+    fn one(&self, blob: &Descriptor, slot: &Slot) -> Result<()> {
         let task = Task {
             doing: format!("upload blob {} ({})", blob.digest, in_words(blob.size)),
             repository: self.repository,
@@ -169,7 +151,7 @@ impl Upload<'_> {
             let sending = self.registry.send(&task, &url, blob.size, sent)?;
             match sending.feed(&task, self.layout, blob, file)? {
                 answer if answer.status == StatusCode::CREATED || answer.status == StatusCode::NO_CONTENT => Ok(()),
-                answer => Err(Trouble::Answered(answer)),
+                answer => Err(answer.into()),
             }
         })
     }
@@ -179,9 +161,9 @@ impl Registry {
     /// Asks for a place to send a blob to.
     fn begin(&self, task: &Task<'_>) -> Result<String, Trouble> {
         let url = self.url(task.repository, "blobs/uploads/");
-        let answer = self.ask(task, Ask::new(Method::POST, url.clone()))?;
+        let answer = self.ask(task, &Ask::new(Method::POST, url.clone()))?;
         if answer.status != StatusCode::ACCEPTED {
-            return Err(Trouble::Answered(answer));
+            return Err(answer.into());
         }
         let place = answer.header("location").and_then(|location| location::resolve(&url, location));
         place.ok_or_else(|| Trouble::Lost("the registry answered 202 without saying where to send the blob".to_owned()))
@@ -193,10 +175,10 @@ impl Registry {
         let (back, signals) = channel();
         let authorization = self.authorization(task, url)?;
         let body = Pieces { pieces: taken, left: size }.boxed_unsync();
-        let mut request = self.request(&Method::PUT, url, authorization.as_deref(), body)?;
+        let mut request = request(&Method::PUT, url, authorization.as_deref(), body)?;
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        let client = client()?;
+        let client = client(request.uri())?;
         let ended = back.clone();
         let running = net::runtime().spawn(async move {
             let exchange = async {
@@ -289,6 +271,14 @@ impl Drop for Sending {
         drop(self.pieces.send(Err(io::Error::other("the upload was given up"))));
         self.running.abort();
     }
+}
+
+/// The largest first, so that no long one is left for the end; each once.
+pub(super) fn in_order(blobs: &[Descriptor]) -> Vec<&Descriptor> {
+    let mut blobs: Vec<&Descriptor> = blobs.iter().collect();
+    blobs.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.digest.cmp(&other.digest)));
+    blobs.dedup_by(|one, other| one.digest == other.digest);
+    blobs
 }
 
 fn check(hasher: Hasher, layout: &Layout, blob: &Descriptor) -> Result<(), Trouble> {
