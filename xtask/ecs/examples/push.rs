@@ -1,4 +1,5 @@
-//! Pushes an image from a layout to any registry: the blobs it lacks, then the manifest.
+//! Pushes an image from a layout to any registry: nothing if the tag is there with this digest, else the blobs that
+//! are missing, then the manifest.
 //!
 //! ```text
 //! cargo run --package xtask-ecs --example push -- LAYOUT REGISTRY/REPOSITORY:TAG [PLATFORM]
@@ -14,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use base64::Engine;
 use xtask_ecs::event::Events;
 use xtask_ecs::interrupt::Interrupt;
+use xtask_ecs::oci::digest::Digest;
 use xtask_ecs::oci::layout::{Descriptor, Layout};
 use xtask_ecs::oci::reference::{Reference, Repository, Tag};
 use xtask_ecs::oci::registry::{Credentials, Registry};
@@ -41,14 +43,19 @@ fn main() -> Result<()> {
     let layout = Layout::open(Path::new(layout))?;
     let manifest = layout.manifest(platform)?;
     let repository = &reference.repository;
+    if registry.resolve(repository, &reference.tag, &events, &interrupt)?.as_ref() == Some(&manifest.digest) {
+        return print(&reference, manifest.digest);
+    }
     let blobs: Vec<Descriptor> = manifest.blobs().cloned().collect();
     let missing = registry.missing(repository, &blobs, &events, &interrupt)?;
     registry.upload(repository, &layout, &missing, &|_, _| {}, &events, &interrupt)?;
     let digest = registry.put_manifest(repository, &manifest, Some(&reference.tag), &events, &interrupt)?;
-    #[expect(clippy::print_stdout, reason = "what this program is for")]
-    {
-        println!("{}", reference.pin(digest));
-    }
+    print(&reference, digest)
+}
+
+#[expect(clippy::print_stdout, clippy::unnecessary_wraps, reason = "what this program is for, and its end")]
+fn print(reference: &Reference, digest: Digest) -> Result<()> {
+    println!("{}", reference.pin(digest));
     Ok(())
 }
 

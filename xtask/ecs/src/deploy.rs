@@ -19,7 +19,8 @@ use post_mortem::Evidence;
 use rollout::{End, Ended, Live, Target};
 
 pub use diff::Change;
-pub use report::{Report, ServiceReport};
+use report::NOT_ATTEMPTED;
+pub use report::{ImageReport, Report, ServiceReport};
 
 use crate::aws::Session;
 use crate::aws::ecs::{Ecs, Service, Update, short};
@@ -43,23 +44,42 @@ pub fn run(
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<Report> {
+    let mut report = Report::default();
+    run_into(&mut report, config, session, services, options, events, interrupt)?;
+    Ok(report)
+}
+
+/// [`run`], but what became of each service is in `report` after a failure, too.
+pub fn run_into(
+    report: &mut Report,
+    config: &Config,
+    session: &Session,
+    services: &[String],
+    options: &Options,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<()> {
     let plans = step(events, Step::Plan, "", || plan::plan(config, session, services, events))?;
+    report.services = plans.iter().map(ServiceReport::of_plan).collect();
     for plan in &plans {
         announce(plan, events);
     }
     if options.plan_only {
-        return Ok(Report::of_plans(&plans));
+        return Ok(());
     }
     let ecs = session.ecs();
-    let mut report = Report::default();
-    for (position, plan) in plans.iter().enumerate() {
-        let stage = Stage { config, ecs: &ecs, plan, events, interrupt };
-        match stage.deploy() {
-            Ok(done) => report.services.push(done),
-            Err(failure) => return Err(report::with_rest(failure, &plans[position + 1..])),
+    for waiting in &mut report.services {
+        NOT_ATTEMPTED.clone_into(&mut waiting.outcome);
+    }
+    for (plan, report) in plans.iter().zip(&mut report.services) {
+        let mut stage = Stage { config, ecs: &ecs, plan, report, events, interrupt };
+        if let Err(failure) = stage.deploy() {
+            report.failure = Some(failure.to_string());
+            let rest = plans.iter().skip_while(|other| !std::ptr::eq(*other, plan)).skip(1);
+            return Err(report::with_rest(failure, rest));
         }
     }
-    Ok(report)
+    Ok(())
 }
 
 fn announce(plan: &Plan, events: &Events) {
@@ -80,25 +100,35 @@ struct Stage<'a> {
     config: &'a Config,
     ecs: &'a Ecs,
     plan: &'a Plan,
+    report: &'a mut ServiceReport,
     events: &'a Events,
     interrupt: &'a Interrupt,
 }
 
 impl Stage<'_> {
-    fn deploy(&self) -> Result<ServiceReport> {
+    fn deploy(&mut self) -> Result<()> {
         let Plan { live, action, .. } = self.plan;
         self.not_interrupted("nothing of it was changed", live)?;
         let revision = match action {
-            Action::NothingToDo { revision } => return Ok(self.nothing_to_do(revision)),
+            Action::NothingToDo { revision } => {
+                self.tell_end(&Outcome::NothingToDo, revision, 0.0);
+                return Ok(());
+            }
             Action::Register => self.step(Step::Register, || self.register())?,
             Action::Update { revision } | Action::Follow { revision } => revision.clone(),
         };
-        self.tell_revision(&revision);
+        self.report.revision = Some(revision.clone());
+        self.events.emit(Event::RevisionRegistered {
+            service: self.name().to_owned(),
+            revision: short(&revision).to_owned(),
+            new: *action == Action::Register,
+        });
         self.not_interrupted(&format!("{} is registered and the service not updated", short(&revision)), live)?;
         let target = match action {
             Action::Follow { .. } => self.join(&revision)?,
             _ => self.step(Step::Update, || self.update(&revision))?,
         };
+        self.report.deployment.clone_from(&target.deployment);
         let mut live = Live::new(self.ecs, &self.plan.service.cluster, &self.plan.service.service, self.interrupt);
         let end = self.step(Step::Watch, || {
             rollout::follow(&mut live, &target, self.events).map_err(|error| {
@@ -113,14 +143,7 @@ impl Stage<'_> {
             Ended::With(Outcome::Deployed) => running::assert_digests(&mut live, self.plan, &end.seen, self.events),
             _ => Ok(()),
         };
-        self.conclude(&target, end, proof)
-    }
-
-    fn nothing_to_do(&self, revision: &str) -> ServiceReport {
-        let done = ServiceReport::new(self.plan, Outcome::NothingToDo.name(), revision);
-        self.tell_revision(revision);
-        self.tell_end(&Outcome::NothingToDo, revision, 0.0);
-        done
+        self.conclude(&target, &end, proof)
     }
 
     fn register(&self) -> Result<String> {
@@ -172,59 +195,59 @@ impl Stage<'_> {
             previous: previous.to_owned(),
             deployment: primary.id.clone(),
             since: primary.created_at,
+            start: live.clone(),
             only_scaled,
             rollout: self.plan.service.rollout.clone(),
         })
     }
 
-    fn conclude(&self, target: &Target, end: End, proof: Result<()>) -> Result<ServiceReport> {
-        let revision = &target.revision;
-        let seconds = end.seen.elapsed.as_secs_f64();
+    /// Tells the end, and turns it into this stage's result.
+    fn conclude(&mut self, target: &Target, end: &End, proof: Result<()>) -> Result<()> {
+        let name = self.name().to_owned();
+        let revision = short(&target.revision);
         let now = serving(&end.seen.service);
-        let outcome = match &end.ended {
-            Ended::With(outcome) | Ended::Interrupted { asked: Some(outcome) } => outcome.clone(),
+        self.report.seconds = end.seen.elapsed.as_secs_f64();
+        if let Some(rollout) = &end.seen.rollout {
+            self.report.deployment.clone_from(&rollout.arn);
+        }
+        let (outcome, asked) = match &end.ended {
+            Ended::With(outcome) => (outcome.clone(), false),
+            Ended::Interrupted { asked: Some(outcome) } => (outcome.clone(), true),
             Ended::Interrupted { asked: None } => {
+                "interrupted".clone_into(&mut self.report.outcome);
                 return Err(Failure::Interrupted(format!(
-                    "interrupted: {now}, and the rollout of {} on service {name} goes on in ECS\n\
-                     `cargo xtask deploy {name}` follows it to its end",
-                    short(revision),
-                    name = self.name()
+                    "interrupted: {now}, and the rollout of {revision} on service {name} goes on in ECS\n\
+                     `cargo xtask deploy {name}` follows it to its end"
                 )));
             }
         };
-        if let Err(failure) = proof {
-            let reason = failure.to_string();
-            self.tell_end(&Outcome::RollbackFailed { reason }, revision, seconds);
-            return Err(failure);
+        let outcome = match &proof {
+            Ok(()) => outcome,
+            Err(failure) => Outcome::RollbackFailed { reason: failure.to_string() },
+        };
+        self.tell_end(&outcome, &target.revision, end.seen.elapsed.as_secs_f64());
+        if matches!(outcome, Outcome::RolledBack { .. } | Outcome::RollbackFailed { .. } | Outcome::TimedOut { .. }) {
+            self.post_mortem(end);
         }
-        self.tell_end(&outcome, revision, seconds);
-        let failed = !matches!(outcome, Outcome::Deployed | Outcome::NothingToDo | Outcome::Superseded { .. });
-        if failed {
-            self.post_mortem(&end);
-        }
-        let asked = matches!(end.ended, Ended::Interrupted { .. });
-        match outcome.failure(self.name(), revision, &now, target.rollout.deadline) {
-            Some(Failure::RolledBack(_)) if asked => Err(Failure::Interrupted(format!(
-                "interrupted: the rollout of {} on service {} was rolled back, as `on-interrupt` says; {now}",
-                short(revision),
-                self.name()
+        proof?;
+        let failure = outcome.failure(&name, &target.revision, &now, target.rollout.deadline);
+        let says = "as `on-interrupt` says";
+        match (failure, &self.plan.action) {
+            (Some(Failure::RolledBack(_)), _) if asked => Err(Failure::Interrupted(format!(
+                "interrupted: the rollout of {revision} on service {name} was rolled back, {says}; {now}"
             ))),
-            Some(failure) => Err(failure),
-            None if asked => Err(Failure::Interrupted(format!(
-                "interrupted, but the rollout of {} on service {} had ended well by then; {now}",
-                short(revision),
-                self.name()
+            (None, _) if asked => Err(Failure::Interrupted(format!(
+                "interrupted, but the rollout of {revision} on service {name} had ended well by then; {now}"
             ))),
-            None => {
-                let mut done = ServiceReport::new(self.plan, outcome.name(), revision);
-                done.deployment = end.seen.rollout.map_or_else(|| target.deployment.clone(), |rollout| rollout.arn);
-                done.seconds = seconds;
-                Ok(done)
-            }
+            (Some(Failure::RollbackFailed(text)), Action::Follow { .. }) => Err(Failure::RollbackFailed(format!(
+                "{text}\nECS does not try it again by itself: change something, or set `force-new-deployment = true`"
+            ))),
+            (Some(failure), _) => Err(failure),
+            (None, _) => Ok(()),
         }
     }
 
-    fn post_mortem(&self, end: &End) {
+    fn post_mortem(&mut self, end: &End) {
         let images: Vec<_> = self.plan.pins.iter().map(|pin| (pin.container.clone(), pin.image.clone())).collect();
         let post_mortem = post_mortem::post_mortem(&Evidence {
             cluster: &self.plan.service.cluster,
@@ -237,18 +260,12 @@ impl Stage<'_> {
             document: Some(&self.plan.document),
             images: &images,
         });
+        self.report.post_mortem = Some(post_mortem.clone());
         self.events.emit(Event::PostMortem { service: self.name().to_owned(), post_mortem });
     }
 
-    fn tell_revision(&self, revision: &str) {
-        self.events.emit(Event::RevisionRegistered {
-            service: self.name().to_owned(),
-            revision: short(revision).to_owned(),
-            new: self.plan.action == Action::Register,
-        });
-    }
-
-    fn tell_end(&self, outcome: &Outcome, revision: &str, seconds: f64) {
+    fn tell_end(&mut self, outcome: &Outcome, revision: &str, seconds: f64) {
+        outcome.name().clone_into(&mut self.report.outcome);
         let well = matches!(outcome, Outcome::Deployed | Outcome::NothingToDo);
         let digests = self.plan.pins.iter().filter(|_| well).map(|pin| pin.pinned.digest.clone()).collect();
         self.events.emit(Event::RolloutEnded {

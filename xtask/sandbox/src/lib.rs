@@ -42,7 +42,8 @@ use ecr::Ecr;
 use ecs::Caller;
 use server::{State, World};
 
-/// The access key id that the sandbox hands out. It takes any other, too, but `EXPIRED` and `DENIED` mean what they say.
+/// The access key id that the sandbox hands out, with a secret against which it checks the signatures. It takes any
+/// other key, too, whoever signed; `EXPIRED` and `DENIED` mean what they say.
 pub const ACCESS_KEY: &str = "AKIASANDBOX000000000";
 
 /// The secret that belongs to [`ACCESS_KEY`], and to nothing else in the world.

@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 mod api;
 mod effects;
+mod signature;
 mod world;
 
 pub(crate) use world::{State, TokenState, World};

@@ -364,3 +364,11 @@ fn two_sandboxes_know_nothing_of_each_other() {
         "RepositoryNotFoundException"
     );
 }
+
+#[test]
+fn a_signature_of_another_secret_is_refused() {
+    let sandbox = sandbox();
+    let key = Some(xtask_sandbox::ACCESS_KEY);
+    let (code, _) = call_as(&sandbox, key, "ecr", "DescribeRepositories", &json!({})).unwrap_err();
+    assert_eq!(code, "InvalidSignatureException");
+}

@@ -10,11 +10,10 @@ use crate::process::ask;
 
 /// The Rust compiler that cargo uses in the workspace.
 pub struct Toolchain {
-    root: PathBuf,
     /// The triple of the building machine.
     pub host: String,
     commit: Option<String>,
-    sysroot: Option<PathBuf>,
+    sysroot: PathBuf,
 }
 
 /// OCI's architecture and the first word of Rust's triples for a platform.
@@ -37,10 +36,9 @@ impl Toolchain {
             version.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
         };
         Ok(Self {
-            root: root.to_owned(),
             host: field("host").context("`rustc -vV` answered without a host")?,
             commit: field("commit-hash").filter(|hash| hash != "unknown"),
-            sysroot: ask(root, &rustc(), &["--print", "sysroot"]).map(PathBuf::from),
+            sysroot: ask(root, &rustc(), &["--print", "sysroot"]).context("`rustc --print sysroot` failed")?.into(),
         })
     }
 
@@ -68,9 +66,7 @@ impl Toolchain {
 
     /// Whether the standard library for this target is there.
     fn installed(&self, target: &str) -> bool {
-        let Some(folder) = ask(&self.root, &rustc(), &["--print", "target-libdir", "--target", target]) else {
-            return false;
-        };
+        let folder = self.sysroot.join("lib/rustlib").join(target).join("lib");
         let Ok(files) = std::fs::read_dir(folder) else { return false };
         files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
     }
@@ -99,8 +95,8 @@ impl Toolchain {
             remap(&home, "/cargo");
         }
         // Only where the component rust-src is installed does the standard library name its own files there.
-        if let (Some(sysroot), Some(commit)) = (&self.sysroot, &self.commit) {
-            remap(&sysroot.join("lib/rustlib/src/rust"), &format!("/rustc/{commit}"));
+        if let Some(commit) = &self.commit {
+            remap(&self.sysroot.join("lib/rustlib/src/rust"), &format!("/rustc/{commit}"));
         }
         remap(&request.root, "/build");
         remap(&request.target_dir, "/build/target");

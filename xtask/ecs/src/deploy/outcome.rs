@@ -38,7 +38,7 @@ pub struct Observation {
 pub struct Newer {
     /// The ARN of the revision that it rolls out.
     pub revision: String,
-    /// Who registered that revision; empty where ECS does not say.
+    /// Who registered that revision; empty where ECS does not say, or where it is our own.
     pub who: String,
 }
 
@@ -84,7 +84,8 @@ impl Outcome {
 
     /// The failure it ends the command with, if it is one. `serving` is what runs now, as a phrase.
     pub fn failure(&self, service: &str, revision: &str, serving: &str, deadline: Duration) -> Option<Failure> {
-        let revision = short(revision);
+        let arn = revision;
+        let revision = short(arn);
         Some(match self {
             Self::Deployed | Self::NothingToDo => return None,
             Self::RolledBack { reason } => Failure::RolledBack(format!(
@@ -95,11 +96,13 @@ impl Outcome {
                  revision: {reason}; {serving}"
             )),
             Self::Superseded { by } => {
-                let whose = if by.who.is_empty() { String::new() } else { format!(", registered by {}", by.who) };
+                let other = match (short(&by.revision), by.who.as_str()) {
+                    _ if by.revision == arn => "another deployment of the same revision".to_owned(),
+                    (other, "") => format!("a deployment of {other}"),
+                    (other, who) => format!("a deployment of {other}, registered by {who}"),
+                };
                 Failure::Superseded(format!(
-                    "the rollout of {revision} on service {service} was superseded by a deployment of {}{whose}; \
-                     {serving}",
-                    short(&by.revision)
+                    "the rollout of {revision} on service {service} was superseded by {other}; {serving}"
                 ))
             }
             Self::TimedOut { waiting_for } => Failure::TimedOut(format!(

@@ -274,16 +274,16 @@ fn decide(
     }
     let revision = live.task_definition.clone();
     let scales = service.desired_count.is_some_and(|count| count != live.desired);
-    let resting = live.primary().is_none_or(|primary| match primary.rollout_state.as_str() {
-        "COMPLETED" => true,
-        "" => primary.running == primary.desired && live.deployments.len() == 1,
-        _ => false,
-    });
-    let action = match (scales, resting) {
-        (true, _) => Action::Update { revision },
-        (false, false) => Action::Follow { revision },
-        (false, true) if service.force_new_deployment => Action::Update { revision },
-        (false, true) => Action::NothingToDo { revision },
+    let state = live.primary().map_or("", |primary| primary.rollout_state.as_str());
+    let steady = live.primary().is_none_or(|primary| primary.running == primary.desired);
+    let complete = state == "COMPLETED" || state.is_empty() && steady && live.deployments.len() <= 1;
+    let ended = complete || state == "FAILED";
+    let action = if scales || service.force_new_deployment && ended {
+        Action::Update { revision }
+    } else if complete {
+        Action::NothingToDo { revision }
+    } else {
+        Action::Follow { revision }
     };
     (action, changed)
 }

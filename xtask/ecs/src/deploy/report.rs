@@ -4,8 +4,11 @@ use serde::Serialize;
 
 use super::diff::Change;
 use super::plan::{Action, Plan};
-use crate::event::ServiceAction;
+use crate::event::{PostMortem, ServiceAction};
 use crate::failure::Failure;
+
+/// What became of a service after one that failed.
+pub const NOT_ATTEMPTED: &str = "not-attempted";
 
 /// What became of each service, in the order they were deployed.
 #[derive(Debug, Default, Serialize)]
@@ -22,7 +25,8 @@ pub struct ServiceReport {
     pub cluster: String,
     /// What the plan says is to be done.
     pub action: ServiceAction,
-    /// `deployed` or `nothing-to-do`; `planned` where only a plan was asked for.
+    /// How the rollout ended (`deployed`, `nothing-to-do`, `rolled-back`, `rollback-failed`, `superseded`, `timed-out`),
+    /// or `interrupted`, `not-attempted`, or `planned` where only a plan was asked for.
     pub outcome: String,
     /// The ARN of the revision; absent in a plan that is going to register it.
     pub revision: Option<String>,
@@ -33,6 +37,9 @@ pub struct ServiceReport {
     pub seconds: f64,
     /// What differs from the revision that the service was on.
     pub changes: Vec<Change>,
+    /// What the terminal says of it, where it did not end well.
+    pub failure: Option<String>,
+    pub post_mortem: Option<PostMortem>,
 }
 
 /// Which bytes a container runs.
@@ -47,31 +54,20 @@ pub struct ImageReport {
     pub digest: String,
 }
 
-impl Report {
-    pub(super) fn of_plans(plans: &[Plan]) -> Self {
-        let of_plan = |plan: &Plan| {
-            let revision = match &plan.action {
-                Action::Register => None,
-                Action::Update { revision } | Action::Follow { revision } | Action::NothingToDo { revision } => {
-                    Some(revision.as_str())
-                }
-            };
-            let mut report = ServiceReport::new(plan, "planned", revision.unwrap_or_default());
-            report.revision = revision.map(str::to_owned);
-            report
-        };
-        Self { services: plans.iter().map(of_plan).collect() }
-    }
-}
-
 impl ServiceReport {
-    pub(super) fn new(plan: &Plan, outcome: &str, revision: &str) -> Self {
+    pub(super) fn of_plan(plan: &Plan) -> Self {
+        let revision = match &plan.action {
+            Action::Register => None,
+            Action::Update { revision } | Action::Follow { revision } | Action::NothingToDo { revision } => {
+                Some(revision.clone())
+            }
+        };
         Self {
             service: plan.service.name.clone(),
             cluster: plan.service.cluster.clone(),
             action: plan.action.service_action(),
-            outcome: outcome.to_owned(),
-            revision: Some(revision.to_owned()),
+            outcome: "planned".to_owned(),
+            revision,
             images: plan
                 .pins
                 .iter()
@@ -85,13 +81,15 @@ impl ServiceReport {
             deployment: String::new(),
             seconds: 0.0,
             changes: plan.changes.clone(),
+            failure: None,
+            post_mortem: None,
         }
     }
 }
 
 /// The failure of one service, with the names of those that were to come after it.
-pub fn with_rest(failure: Failure, rest: &[Plan]) -> Failure {
-    let waiting = rest.iter().filter(|plan| !matches!(plan.action, Action::NothingToDo { .. }));
+pub fn with_rest<'a>(failure: Failure, rest: impl Iterator<Item = &'a Plan>) -> Failure {
+    let waiting = rest.filter(|plan| !matches!(plan.action, Action::NothingToDo { .. }));
     let names: Vec<_> = waiting.map(|plan| plan.service.name.as_str()).collect();
     if names.is_empty() {
         return failure;

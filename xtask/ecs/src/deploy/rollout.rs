@@ -50,6 +50,8 @@ pub struct Target {
     pub revision: String,
     /// The ARN of the revision that the service was on before.
     pub previous: String,
+    /// The service as UpdateService answered it.
+    pub start: Service,
     /// The id of its entry in `deployments`.
     pub deployment: String,
     /// When that entry was created.
@@ -83,27 +85,27 @@ pub enum Ended {
 pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> Result<End, AwsError> {
     let mut sight = Sight::new(target, events);
     let mut watch = Watch { target, events, told: Told::default(), pace: Pace::default(), stopped: Vec::new() };
-    let mut blind = 0;
-    let mut asked = false;
+    let mut seen = sight.observation(observe, target.start.clone(), None);
+    let (mut blind, mut asked) = (0, false);
     loop {
-        let seen = match sight.look(observe) {
-            Ok(seen) => seen,
+        let mut pause = target.rollout.poll * 2;
+        match sight.look(observe) {
+            Ok(found) => {
+                (seen, blind) = (found, 0);
+                let decision = outcome(&seen);
+                watch.tell(observe, &seen, matches!(decision, Decision::Ended(_)));
+                if let Decision::Ended(outcome) = decision {
+                    let ended = if asked { Ended::Interrupted { asked: Some(outcome) } } else { Ended::With(outcome) };
+                    return Ok(watch.end(ended, seen));
+                }
+                pause = cadence::pause(target.rollout.poll, watch.pace, cadence::chance());
+            }
             Err(error) if may_pass(&error) && blind < BLIND && observe.elapsed() < target.rollout.deadline => {
                 blind += 1;
                 events.warn(format!("could not look at the rollout, which goes on; looking again: {error}"));
-                observe.pause(cadence::pause(target.rollout.poll * 2, Pace::default(), cadence::chance()), true);
-                continue;
             }
             Err(error) => return Err(error),
-        };
-        blind = 0;
-        let decision = outcome(&seen);
-        watch.tell(observe, &seen, matches!(decision, Decision::Ended(_)));
-        if let Decision::Ended(outcome) = decision {
-            let ended = if asked { Ended::Interrupted { asked: Some(outcome) } } else { Ended::With(outcome) };
-            return Ok(watch.end(ended, seen));
         }
-        let pause = cadence::pause(target.rollout.poll, watch.pace, cadence::chance());
         if observe.pause(pause, asked) {
             let rolls_back = target.rollout.on_interrupt == OnInterrupt::Rollback;
             if !rolls_back || !ask_for_rollback(observe, &sight, &seen, events) {

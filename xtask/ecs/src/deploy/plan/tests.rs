@@ -72,6 +72,7 @@ fn what_is_done_follows_from_what_runs() {
         ("failed and left there", action(&service(), &failed, "app@1"), Action::Follow { revision: at(LIVE) }),
         ("forced", action(&force, &resting, "app@1"), Action::Update { revision: at(LIVE) }),
         ("forced, on its way already", action(&force, &moving, "app@1"), Action::Follow { revision: at(LIVE) }),
+        ("forced after a failure", action(&force, &failed, "app@1"), Action::Update { revision: at(LIVE) }),
         ("another desired count", action(&scaled(5), &resting, "app@1"), Action::Update { revision: at(LIVE) }),
         ("the same desired count", action(&scaled(2), &resting, "app@1"), Action::NothingToDo { revision: at(LIVE) }),
     ] {

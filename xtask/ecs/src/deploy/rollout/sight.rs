@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{AwsError, Events, Kind, ListedDeployment, Newer, Observation, Observe, Service, Status, Target};
+use super::{
+    AwsError, Events, Kind, ListedDeployment, Newer, Observation, Observe, Service, ServiceDeployment, Status, Target,
+};
 
 /// Clocks of ECS's own parts may differ by this much, in milliseconds.
 const SLACK: i64 = 60_000;
@@ -53,11 +55,11 @@ impl<'a> Sight<'a> {
         Ok(self.observation(observe, service, rollout))
     }
 
-    fn observation<O: Observe>(
+    pub fn observation<O: Observe>(
         &self,
         observe: &O,
         service: Service,
-        rollout: Option<super::ServiceDeployment>,
+        rollout: Option<ServiceDeployment>,
     ) -> Observation {
         Observation {
             elapsed: observe.elapsed(),
@@ -84,7 +86,8 @@ impl<'a> Sight<'a> {
                 ours.push(deployment);
             }
         }
-        let nearest = ours.into_iter().min_by_key(|deployment| (deployment.created_at - self.target.since).abs());
+        // Of two created at one moment ours is the older, which is listed later: the other was made after it.
+        let nearest = ours.into_iter().rev().min_by_key(|deployment| (deployment.created_at - self.target.since).abs());
         Ok(nearest.map(|deployment| deployment.arn.clone()))
     }
 
@@ -95,9 +98,12 @@ impl<'a> Sight<'a> {
         created_at: i64,
     ) -> Result<Option<Newer>, AwsError> {
         let listed = observe.listed(created_at)?;
-        let newest = listed.iter().find(|other| other.arn != arn && other.created_at > created_at);
+        let newest = listed.first().filter(|newest| newest.arn != arn && newest.created_at >= created_at);
         let Some(newest) = newest else { return Ok(None) };
         let revision = self.task_definition(observe, newest)?;
+        if revision == self.target.revision {
+            return Ok(Some(Newer { revision, who: String::new() }));
+        }
         // Who it was is worth knowing, and not worth failing for.
         let who = observe.registered_by(&revision).unwrap_or_default();
         Ok(Some(Newer { revision, who }))

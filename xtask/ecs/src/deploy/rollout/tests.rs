@@ -181,6 +181,7 @@ fn target(on_interrupt: OnInterrupt) -> Target {
         service: "app".into(),
         revision: OURS.into(),
         previous: BEFORE.into(),
+        start: ours(Status::Pending, 0).service,
         deployment: "ecs-svc/4".into(),
         since: 1_000_000,
         only_scaled: false,
@@ -344,6 +345,15 @@ fn a_network_that_stays_away_ends_the_watch() {
     let mut story = Story { scenes: vec![blind], ..Story::default() };
     let error = follow(&mut story, &target(OnInterrupt::Leave), &Events::discard()).expect_err("nothing was seen");
     assert_eq!(error.kind, Kind::Unreachable);
+}
+
+#[test]
+fn an_interrupt_is_heard_while_nothing_can_be_seen() {
+    let blind = Scene { unreachable: true, ..ours(Status::InProgress, 1) };
+    let mut story = Story { scenes: vec![blind], interrupted_at: Some(2), ..Story::default() };
+    let (end, _) = watch(&mut story);
+    assert_eq!(end.ended, Ended::Interrupted { asked: None });
+    assert_eq!(end.seen.service.deployments.len(), 1, "what UpdateService answered is known");
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub struct RegistryError {
 }
 
 fn attempts_text(attempts: u32) -> String {
-    if attempts == 1 { String::new() } else { format!(" (attempt {attempts})") }
+    if attempts == 1 { String::new() } else { format!(", after {attempts} attempts") }
 }
 
 /// The likely fix for an answer; `needs` are the IAM actions of the request.

@@ -14,14 +14,39 @@ use crate::event::Events;
 use crate::interrupt::Interrupt;
 use crate::oci::digest::{Digest, Hasher};
 use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, Index, Manifest, media_type};
-use crate::oci::reference::Repository;
+use crate::oci::reference::{Repository, Tag};
 
 /// What reading needs.
 pub(super) const READING: &[&str] = &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
+/// What is taken for a manifest.
+const DOCUMENTS: [&str; 4] =
+    [media_type::MANIFEST, media_type::INDEX, media_type::DOCKER_MANIFEST, media_type::DOCKER_INDEX];
 /// Redirects in a row; real registries make one, to their storage.
 const REDIRECTS: usize = 5;
 
 impl Registry {
+    /// The digest that a tag stands for, of an image or an index; none where there is no such tag, or no repository
+    /// yet. A registry that does not say the digest is not asked for the manifest to compute it: none, too.
+    pub fn resolve(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        events: &Events,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Digest>> {
+        let task = reading(format!("look for tag {tag}"), repository, events, interrupt);
+        self.persist(&task, |_| {
+            let mut ask = Ask::new(Method::HEAD, self.url(repository, &format!("manifests/{tag}")));
+            ask.accept = Some(DOCUMENTS.join(", "));
+            let answer = self.ask(&task, &ask)?;
+            match answer.status {
+                StatusCode::OK => Ok(answer.header("docker-content-digest").and_then(|digest| digest.parse().ok())),
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => Err(answer.into()),
+            }
+        })
+    }
+
     /// The bytes of a manifest or index, and its media type; the bytes have the digest that was asked for.
     pub fn fetch_document(
         &self,
@@ -31,10 +56,9 @@ impl Registry {
         interrupt: &Interrupt,
     ) -> Result<(String, Vec<u8>)> {
         let task = reading(format!("fetch manifest {digest}"), repository, events, interrupt);
-        let kinds = [media_type::MANIFEST, media_type::INDEX, media_type::DOCKER_MANIFEST, media_type::DOCKER_INDEX];
         self.persist(&task, |_| {
             let mut ask = Ask::new(Method::GET, self.url(repository, &format!("manifests/{digest}")));
-            ask.accept = Some(kinds.join(", "));
+            ask.accept = Some(DOCUMENTS.join(", "));
             ask.limit = usize::try_from(DOCUMENT_LIMIT).unwrap_or(usize::MAX);
             let answer = self.ask(&task, &ask)?;
             if answer.status != StatusCode::OK {

@@ -166,7 +166,11 @@ impl Registry {
                 (Some(answer.status.as_u16()), answer.complaint().code, fix)
             }
             Trouble::Lost(_) | Trouble::Over => {
-                (None, String::new(), "check the network and run again; what arrived is not sent again".to_owned())
+                let fix = format!(
+                    "check the network and the name {}, then run again; what arrived is not sent again",
+                    self.host
+                );
+                (None, String::new(), fix)
             }
         };
         RegistryError {

@@ -122,11 +122,10 @@ impl Render {
             Step::Build => "Building",
             Step::Scan => "Scanning",
             Step::Push => "Uploading",
-            Step::Plan => "Planning",
-            Step::Register | Step::Update | Step::Watch => return Shown::default(),
+            Step::Plan | Step::Register | Step::Update | Step::Watch => return Shown::default(),
         };
         let live = Some(Live { verb: verb.to_owned(), text: subject.to_owned() });
-        Shown { lines: vec![Line::status(verb, subject)], live: live.filter(|_| step != Step::Plan) }
+        Shown { lines: vec![Line::status(verb, subject)], live }
     }
 
     fn build_output(&self, image: &str, line: &str) -> Shown {

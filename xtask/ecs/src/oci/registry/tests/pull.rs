@@ -81,6 +81,19 @@ fn a_challenge_is_answered_with_a_token_that_storage_never_sees() {
 }
 
 #[test]
+fn a_tag_is_resolved_or_is_not_there() {
+    let server = Server::start();
+    let (events, interrupt) = (Events::discard(), Interrupt::default());
+    let tag: Tag = "1.4.0".parse().unwrap();
+    let resolve = || registry(&server).resolve(&repository(), &tag, &events, &interrupt).unwrap();
+    assert_eq!(resolve(), None);
+    let digest = Digest::of(b"some manifest");
+    let there = format!("docker-content-digest: {digest}\r\n");
+    server.fault(1, |head| head.is("HEAD", "/manifests/1.4.0"), Fault::Answer(200, there.leak(), String::new()));
+    assert_eq!(resolve(), Some(digest));
+}
+
+#[test]
 fn without_credentials_a_refusal_says_so() {
     let server = Server::start();
     server.state().good = Some("Basic x".into());
