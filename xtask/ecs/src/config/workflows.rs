@@ -76,7 +76,7 @@ fn variable(name: &str, value: &Value<'_>) -> Option<String> {
 }
 
 fn is_secret(text: &str) -> Result<String, String> {
-    is_variable(text).map_err(ToString::to_string)?;
+    is_variable(text).map_err(str::to_owned)?;
     if text.to_ascii_uppercase().starts_with("GITHUB_") {
         return Err("GitHub keeps names that begin with GITHUB_ for itself".to_owned());
     }

@@ -82,6 +82,23 @@ force-new-deployment = false                           # default
 deadline     = "1h30m"  # Cargo.toml:23
 poll         = "1s"     # default
 on-interrupt = "leave"  # default
+
+[workspace.metadata.xtask.slack]
+quiet-when-nothing-to-do = false  # default
+
+[workspace.metadata.xtask.workflows]
+runner        = "ubuntu-24.04"  # default
+slack         = "webhook"       # default
+tags          = ["v*"]          # default
+setup         = []              # default
+env           = {}              # default
+secrets       = []              # default
+actions       = {}              # default
+build-timeout = "1h"            # default
+
+[workspace.metadata.xtask.workflows.ci]
+timeout = "1h"  # default
+setup   = []    # default
 "#
     );
 }
