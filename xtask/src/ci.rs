@@ -4,6 +4,7 @@ mod builder;
 mod console;
 mod debian;
 mod engine;
+mod javascript;
 mod parts;
 mod python;
 mod registry;

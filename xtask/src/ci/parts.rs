@@ -10,6 +10,7 @@ use xtask_ecs::interrupt::Interrupt;
 use super::builder::{builder_image, go_tools};
 use super::console::quietly;
 use super::debian::{BOOKWORM, Debian, SID};
+use super::javascript;
 use super::python;
 use super::stock::{Stock, write_wrapper};
 
@@ -18,8 +19,12 @@ pub struct Parts {
     stock: Stock,
     pub engine: PathBuf,
     pub registry: PathBuf,
-    /// Programs a test may run: docker, skopeo, trivy, aws, actionlint, zizmor.
+    /// Programs a test may run: docker, skopeo, trivy, aws, actionlint, zizmor, node.
     pub bin: PathBuf,
+    /// Packages for node.
+    pub node_modules: PathBuf,
+    /// Python's slack_sdk.
+    pub slack_sdk: PathBuf,
     /// trivy's cache folder, with the offline database in it.
     pub trivy_cache: PathBuf,
     /// The image of the docker-container builder as a tar archive, or why there is none.
@@ -41,6 +46,11 @@ impl Parts {
             folders.push(python::program(&stock, &debian, program)?.join("bin"));
             go_on()?;
         }
+        let slack_sdk = python::library(&stock, &debian, "slack_sdk")?;
+        let packages = javascript::packages(&stock, &debian, &workspace.join("xtask/ecs/tests/workflows"))?;
+        folders.push(packages.join("bin"));
+        let node_modules = packages.join("node_modules");
+        go_on()?;
         let trivy_cache = trivy_database(&stock)?;
         // The one part whose source comes from the network's slow end: without it the other tests still run.
         let builder_image = go_tools(&stock, &debian).and_then(|go_tools| {
@@ -50,7 +60,7 @@ impl Parts {
         go_on()?;
         let bin = links(&stock, &folders)?;
         let builder_image = builder_image.map_err(|error| format!("{error:#}"));
-        Ok(Self { stock, engine, registry, bin, trivy_cache, builder_image })
+        Ok(Self { stock, engine, registry, bin, node_modules, slack_sdk, trivy_cache, builder_image })
     }
 
     pub fn root(&self) -> &Path {

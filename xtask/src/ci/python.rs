@@ -10,6 +10,20 @@ use super::console::quietly;
 use super::debian::{BOOKWORM, Debian};
 use super::stock::{Stock, write_wrapper};
 
+/// The folder of the modules in fixtures/parts/NAME.txt, for PYTHONPATH.
+pub fn library(stock: &Stock, debian: &Debian, name: &str) -> Result<PathBuf> {
+    let requirements = stock.fixture(&format!("{name}.txt"));
+    let text =
+        fs::read_to_string(&requirements).with_context(|| format!("failed to read {}", requirements.display()))?;
+    let part = stock.part(name, &text, |folder| {
+        let install = pip(debian, folder)?(&requirements, &folder.join("library"));
+        quietly(&install, &format!("installing {} with pip", requirements.display()))?;
+        let pinned = text.lines().find_map(|line| line.split_once("==")).context("nothing is pinned")?;
+        Ok(pinned.1.trim_end_matches(['\\', ' ']).to_owned())
+    })?;
+    Ok(part.join("library"))
+}
+
 /// A folder whose bin/PROGRAM runs the program of fixtures/parts/PROGRAM.txt.
 pub fn program(stock: &Stock, debian: &Debian, name: &str) -> Result<PathBuf> {
     let requirements = stock.fixture(&format!("{name}.txt"));

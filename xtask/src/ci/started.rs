@@ -52,6 +52,8 @@ impl Started {
     /// - `XTASK_DOCKER_CONTAINERD`, `XTASK_DOCKER_PLAIN`: a `DOCKER_HOST` for each engine
     /// - `XTASK_REGISTRY_V2`: HOST:PORT of a plain registry without TLS or accounts
     /// - `DOCKER_CONFIG`: a folder of this run with buildx in it and no account
+    /// - `XTASK_NODE_MODULES`: packages for node, which is in `PATH`
+    /// - `XTASK_SLACK_SDK`: a PYTHONPATH with slack_sdk
     /// - `TRIVY_*`: the offline database, and no way to another one
     pub fn environment(&self) -> Vec<(String, String)> {
         let path = std::env::var("PATH").unwrap_or_default();
@@ -62,6 +64,8 @@ impl Started {
             ("XTASK_DOCKER_PLAIN", self.plain.host()),
             ("XTASK_REGISTRY_V2", self.registry.address().to_owned()),
             ("DOCKER_CONFIG", self.docker_config.path().display().to_string()),
+            ("XTASK_NODE_MODULES", self.parts.node_modules.display().to_string()),
+            ("XTASK_SLACK_SDK", self.parts.slack_sdk.display().to_string()),
             ("TRIVY_CACHE_DIR", self.parts.trivy_cache.display().to_string()),
             ("TRIVY_SKIP_DB_UPDATE", "true".to_owned()),
             ("TRIVY_OFFLINE_SCAN", "true".to_owned()),
