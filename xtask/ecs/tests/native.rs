@@ -226,13 +226,7 @@ fn trivy_reads_the_crates_of_the_binary_and_the_gate_refuses_a_weak_one() {
     let root = weak(&folder.path().join("workspace"));
     let package = package("careless");
     let (_, manifest) = build(&root, &root.join("target"), &package, folder.path());
-    let scan = Scan {
-        severity: vec![Severity::High, Severity::Critical],
-        ignore_unfixed: true,
-        ignore: Vec::new(),
-        timeout: Duration::from_secs(120),
-        args: Vec::new(),
-    };
+    let scan = Scan { severity: vec![Severity::High, Severity::Critical], ignore_unfixed: true, ..Scan::default() };
     let image = Image {
         name: "app".to_owned(),
         reference: Reference {

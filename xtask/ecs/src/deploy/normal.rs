@@ -12,7 +12,7 @@ use super::task_definition::strip_read_only;
 pub fn identity(list: &str) -> Option<&'static str> {
     Some(match list {
         "containerDefinitions" | "environment" | "secrets" | "secretOptions" | "volumes" | "ulimits" => "name",
-        "mountPoints" => "containerPath",
+        "mountPoints" | "tmpfs" => "containerPath",
         "portMappings" => "containerPort",
         "dependsOn" => "containerName",
         "systemControls" => "namespace",
@@ -20,7 +20,6 @@ pub fn identity(list: &str) -> Option<&'static str> {
         "tags" => "key",
         "volumesFrom" => "sourceContainer",
         "devices" => "hostPath",
-        "tmpfs" => "containerPath",
         "inferenceAccelerators" => "deviceName",
         "extraHosts" => "hostname",
         _ => return None,

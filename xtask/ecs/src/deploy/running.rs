@@ -26,19 +26,18 @@ pub fn assert_digests<O: Observe>(observe: &mut O, plan: &Plan, seen: &Observati
     }
     let tasks = of_tasks(observe, seen);
     for pin in open {
-        match tasks.as_ref().ok().and_then(|images| digest(images, &pin.container)) {
-            Some(running) => compare(plan, pin, &running)?,
-            None => {
-                let why = [&revision, &tasks].into_iter().find_map(|answer| answer.as_ref().err());
-                let why = why.map_or_else(|| "ECS does not say it".to_owned(), ToString::to_string);
-                events.warn(format!(
-                    "which digest container {} runs could not be read; {} names {} and no other: {why}",
-                    pin.container,
-                    short(&seen.revision),
-                    pin.pinned.digest
-                ));
-            }
+        if let Some(running) = tasks.as_ref().ok().and_then(|images| digest(images, &pin.container)) {
+            compare(plan, pin, &running)?;
+            continue;
         }
+        let why = [&revision, &tasks].into_iter().find_map(|answer| answer.as_ref().err());
+        let why = why.map_or_else(|| "ECS does not say it".to_owned(), ToString::to_string);
+        events.warn(format!(
+            "which digest container {} runs could not be read; {} names {} and no other: {why}",
+            pin.container,
+            short(&seen.revision),
+            pin.pinned.digest
+        ));
     }
     Ok(())
 }

@@ -1,19 +1,17 @@
 //! A sandbox with a running service, and a configuration that deploys to it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask_ecs::aws::{Endpoint, Session};
-use xtask_ecs::config::{
-    Builder, Config, Dockerfile, Image, OnInterrupt, Rollout, Scan, Service, TaskDefinitionSource,
-};
+use xtask_ecs::config::{self, Config, Service};
 use xtask_ecs::deploy::{self, Options, Report};
 use xtask_ecs::event::{Event, Events, PostMortem};
 use xtask_ecs::failure::Result;
 use xtask_ecs::interrupt::Interrupt;
-use xtask_ecs::oci::reference::Reference;
 use xtask_sandbox::{Clock, Fault, Sandbox, fault_named};
 
 /// Simulated time that passes at each look: enough for a rollout of two tasks to take some thirty looks.
@@ -75,7 +73,6 @@ impl Stage {
             report: Report::default(),
             interrupts: false,
         };
-        stage.write(&document());
         stage.release("1.0");
         stage
     }
@@ -209,51 +206,35 @@ impl Stage {
     }
 }
 
+/// Read from a workspace's Cargo.toml, as in earnest; only the looks come quicker than a configuration may say.
 fn config(sandbox: &Sandbox, folder: &TempDir, services: &[&str]) -> Config {
-    let root = folder.path().to_owned();
-    let reference = Reference {
-        registry: sandbox.registry(),
-        repository: "sample/app".parse().unwrap(),
-        tag: "1.0".parse().unwrap(),
-    };
-    let builder = Builder::Dockerfile(Dockerfile {
-        file: root.join("Dockerfile"),
-        context: root.clone(),
-        platform: "linux/amd64".into(),
-        args: BTreeMap::new(),
-        target: None,
-        contexts: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        binaries: Vec::new(),
-    });
-    let service = |name: &&str| Service {
-        name: (*name).to_owned(),
-        cluster: "sample".into(),
-        service: (*name).to_owned(),
-        task_definition: TaskDefinitionSource::File(root.join("task-definition.json")),
-        containers: BTreeMap::from([("app".to_owned(), "app".to_owned())]),
-        desired_count: None,
-        force_new_deployment: false,
-        rollout: Rollout {
-            deadline: Duration::from_secs(600),
-            poll: Duration::from_millis(1),
-            on_interrupt: OnInterrupt::Leave,
-        },
-    };
-    Config {
-        target: root.join("target"),
-        account: "123456789012".into(),
-        region: "ap-northeast-1".into(),
-        registry: sandbox.registry(),
-        images: BTreeMap::from([("app".to_owned(), Image { name: "app".into(), reference, builder, expect: None })]),
-        scan: Scan {
-            severity: Vec::new(),
-            ignore_unfixed: true,
-            ignore: Vec::new(),
-            timeout: Duration::from_secs(600),
-            args: Vec::new(),
-        },
-        services: services.iter().map(|name| ((*name).to_owned(), service(name))).collect(),
-        root,
+    let mut toml = r#"
+        [workspace]
+        members = []
+
+        [workspace.metadata.xtask]
+        account = "123456789012"
+        region = "ap-northeast-1"
+        cluster = "sample"
+
+        [workspace.metadata.xtask.images.app]
+        repository = "sample/app"
+        tag = "1.0"
+        dockerfile = "Dockerfile"
+    "#
+    .to_owned();
+    for name in services {
+        writeln!(toml, "[workspace.metadata.xtask.services.{name}]").unwrap();
+        writeln!(toml, "task-definition = \"task-definition.json\"").unwrap();
+        writeln!(toml, "containers = {{ app = \"app\" }}").unwrap();
     }
+    std::fs::write(folder.path().join("Cargo.toml"), toml).unwrap();
+    std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
+    std::fs::write(folder.path().join("task-definition.json"), document().to_string()).unwrap();
+    let registry = |name: &str| (name == "XTASK_REGISTRY").then(|| sandbox.registry());
+    let mut config = config::load(folder.path(), &registry).unwrap().config;
+    for service in config.services.values_mut() {
+        service.rollout.poll = Duration::from_millis(1);
+    }
+    config
 }
