@@ -19,7 +19,11 @@ fn denied(call: &str) -> Vec<Fault> {
         "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: {call} on resource: \
          arn:aws:ecs:ap-northeast-1:123456789012:service/sample/app because no identity-based policy allows the action"
     );
-    fault(call, Which::Every, Effect::Error { status: 400, code: "AccessDeniedException".to_owned(), message, retry_after: None })
+    fault(
+        call,
+        Which::Every,
+        Effect::Error { status: 400, code: "AccessDeniedException".to_owned(), message, retry_after: None },
+    )
 }
 
 /// A workspace whose image is released into the sandbox.
@@ -34,7 +38,8 @@ fn released(faults: Vec<Fault>) -> (Workspace, Sandbox) {
 }
 
 fn serving(sandbox: &Sandbox) -> String {
-    let answer = sandbox.ecs("DescribeServices", json!({ "cluster": "sample", "services": ["app"] })).expect("described");
+    let answer =
+        sandbox.ecs("DescribeServices", json!({ "cluster": "sample", "services": ["app"] })).expect("described");
     let arn = answer["services"][0]["taskDefinition"].as_str().expect("a service has one");
     arn.rsplit('/').next().unwrap_or_default().to_owned()
 }
