@@ -86,7 +86,8 @@ fn a_rollout_that_somebody_else_replaces_is_superseded() {
     let failure = stage.deploy().unwrap_err();
     assert_eq!(failure.exit_code(), 6, "{failure}");
     let text = failure.to_string();
-    assert!(text.starts_with("the rollout of app:2 on service app was superseded by another deployment"), "{text}");
+    let by = "a deployment of app:3, registered by arn:aws:iam::123456789012:user/somebody-else";
+    assert!(text.starts_with(&format!("the rollout of app:2 on service app was superseded by {by}")), "{text}");
     assert_eq!(stage.outcomes(), ["superseded"]);
 }
 
