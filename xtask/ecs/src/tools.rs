@@ -20,7 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Tool, ToolError};
 
-pub use self::database::{MIRRORS, database};
+pub use self::database::Database;
 
 /// Where the project publishes its archives.
 pub const TRIVY_URL: &str =
@@ -33,7 +33,8 @@ pub const PLATFORMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-macos
 const ARCHIVES: [(&str, &str); 4] = [("Linux", "64bit"), ("Linux", "ARM64"), ("macOS", "64bit"), ("macOS", "ARM64")];
 
 /// What a scanner has no business with.
-const HIDDEN: [&str; 6] = ["AWS_", "SLACK_", "GITHUB_", "ACTIONS_", "GH_", "CARGO_REGISTR"];
+const HIDDEN: [&str; 9] =
+    ["AWS_", "SLACK_", "GITHUB_", "ACTIONS_", "GH_", "CARGO_REGISTR", "DOCKER_AUTH", "XTASK_", "TRIVY_"];
 
 /// `[workspace.metadata.xtask.scan] trivy = { version = "…", sha256 = { x86_64-linux = "…" } }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,8 @@ pub struct Pinned {
 
 /// Whether this version was published by an attacker (trivy's security advisory of March 2026).
 pub fn is_malicious(version: &str) -> bool {
-    matches!(version, "0.69.4" | "0.69.5" | "0.69.6")
+    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).collect();
+    matches!(numbers[..], [0, 69, 4..=6, ..])
 }
 
 /// The trivy to run: the one in PATH where nothing is pinned or it has the pinned version, else the release archive's,
