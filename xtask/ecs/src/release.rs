@@ -8,7 +8,6 @@ pub mod plan;
 mod push;
 pub mod scan;
 
-use std::path::Path;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -21,6 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::oci::digest::Digest;
 use crate::oci::reference::Pinned;
+use crate::tools;
 use plan::{FindScanner, Planned, Tools};
 use scan::{Scanner, Summary, Trivy};
 
@@ -156,9 +156,10 @@ fn step<T>(events: &Events, step: Step, image: &Image, work: impl FnOnce() -> Re
     result
 }
 
-/// trivy from PATH.
-pub fn find_trivy(config: &Config, _events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
-    Ok(Box::new(Trivy::probe(Path::new("trivy"), &config.scan, interrupt)?))
+/// The pinned trivy, or the one in PATH.
+pub fn find_trivy(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
+    let program = tools::trivy(config.scan.trivy.as_ref(), &config.target, events, interrupt)?;
+    Ok(Box::new(Trivy::probe(&program, &config.scan, interrupt)?.with_database(&config.target)))
 }
 
 fn warn_of_content_trust(events: &Events) {

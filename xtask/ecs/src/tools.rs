@@ -20,7 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Tool, ToolError};
 
-pub use self::database::{MIRRORS, database};
+pub use self::database::Database;
 
 /// Where the project publishes its archives.
 pub const TRIVY_URL: &str =
@@ -33,7 +33,8 @@ pub const PLATFORMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-macos
 const ARCHIVES: [(&str, &str); 4] = [("Linux", "64bit"), ("Linux", "ARM64"), ("macOS", "64bit"), ("macOS", "ARM64")];
 
 /// What a scanner has no business with.
-const HIDDEN: [&str; 6] = ["AWS_", "SLACK_", "GITHUB_", "ACTIONS_", "GH_", "CARGO_REGISTR"];
+const HIDDEN: [&str; 9] =
+    ["AWS_", "SLACK_", "GITHUB_", "ACTIONS_", "GH_", "CARGO_REGISTR", "DOCKER_AUTH", "XTASK_", "TRIVY_"];
 
 /// `[workspace.metadata.xtask.scan] trivy = { version = "…", sha256 = { x86_64-linux = "…" } }`.
 #[derive(Clone, Debug, PartialEq, Eq)]

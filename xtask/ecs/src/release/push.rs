@@ -144,7 +144,7 @@ impl Credentials for EcrToken {
 }
 
 /// The day, `YYYY-MM-DD`, UTC.
-fn today() -> String {
+pub(super) fn today() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     timestamp(since.as_secs())[..10].to_owned()
 }

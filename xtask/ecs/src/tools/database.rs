@@ -1,6 +1,7 @@
 //! trivy's vulnerability database: fetched by trivy itself, once a run and once a day.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,32 +12,66 @@ use crate::interrupt::Interrupt;
 use crate::process::{Tool, ToolError, quote};
 
 /// Where the database is published; trivy asks the next one where one answers 429 or 5xx.
-pub const MIRRORS: [&str; 3] =
+const MIRRORS: [&str; 3] =
     ["mirror.gcr.io/aquasec/trivy-db:2", "ghcr.io/aquasecurity/trivy-db:2", "public.ecr.aws/aquasecurity/trivy-db:2"];
 
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Has `program` (a trivy) fetch the database of `today` (`YYYY-MM-DD`) into `TARGET/xtask/trivy-db`, unless it is there,
-/// and returns the arguments with which scans use it without asking the network again. Those of other days are removed.
-///
-/// A fetch that fails is a failure of its own, exit code 1: an old database does not stand in for today's.
-pub fn database(program: &Path, target: &Path, today: &str, interrupt: &Interrupt) -> Result<Vec<String>> {
-    let databases = target.join("xtask/trivy-db");
-    let folder = databases.join(today);
-    if !folder.join("db/metadata.json").is_file() {
-        std::fs::create_dir_all(&databases).with_context(|| format!("failed to create {}", databases.display()))?;
-        // Appears whole or not at all: an interrupted fetch leaves nothing that looks like a database.
-        let beside = tempfile::Builder::new().prefix(".fetching-").tempdir_in(&databases);
-        let beside = beside.with_context(|| format!("failed to create a folder in {}", databases.display()))?;
-        fetch(program, beside.path(), interrupt)?;
-        match std::fs::rename(beside.path(), &folder) {
-            Ok(()) => drop(beside.keep()),
-            Err(_) if folder.join("db/metadata.json").is_file() => {}
-            Err(error) => return Err(anyhow::Error::new(error).context("failed to keep the database").into()),
+/// Arguments of trivy that say that the user keeps the database.
+const KEPT_BY_ARGUMENT: [&str; 5] =
+    ["--cache-dir", "--skip-db-update", "--db-repository", "--offline-scan", "--server"];
+/// Variables that say so.
+const KEPT_BY_VARIABLE: [&str; 4] =
+    ["TRIVY_CACHE_DIR", "TRIVY_SKIP_DB_UPDATE", "TRIVY_DB_REPOSITORY", "TRIVY_OFFLINE_SCAN"];
+
+/// The database of a run, under `TARGET/xtask/trivy-db/DAY`.
+#[derive(Debug)]
+pub struct Database {
+    folder: PathBuf,
+    /// The scans of a run share one fetch.
+    ready: Mutex<Option<Vec<String>>>,
+}
+
+impl Database {
+    /// `None` where trivy's own arguments or variables say where the database is: then it is the user's to keep.
+    pub fn unless_kept(args: &[String], is_set: impl Fn(&str) -> bool, target: &Path) -> Option<Self> {
+        let names_it = |arg: &String| KEPT_BY_ARGUMENT.iter().any(|kept| arg.starts_with(kept));
+        if args.iter().any(names_it) || KEPT_BY_VARIABLE.iter().any(|name| is_set(name)) {
+            return None;
         }
+        Some(Self { folder: target.join("xtask/trivy-db"), ready: Mutex::default() })
     }
-    remove_others(&databases, today);
-    Ok(vec!["--cache-dir".to_owned(), folder.display().to_string(), "--skip-db-update".to_owned()])
+
+    /// Has `program` (a trivy) fetch the database of `today` (`YYYY-MM-DD`), unless it is there, and returns the
+    /// arguments with which scans use it without asking the network again. Those of other days are removed.
+    ///
+    /// A fetch that fails is a failure of its own, exit code 1: an old database does not stand in for today's.
+    pub fn arguments(&self, program: &Path, today: &str, interrupt: &Interrupt) -> Result<Vec<String>> {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(arguments) = ready.as_ref() {
+            return Ok(arguments.clone());
+        }
+        let day = self.folder.join(today);
+        if !is_database(&day) {
+            let failed = || format!("failed to make a folder for trivy's database in {}", self.folder.display());
+            std::fs::create_dir_all(&self.folder).with_context(failed)?;
+            // Appears whole or not at all: an interrupted fetch leaves nothing that looks like a database.
+            let beside = tempfile::Builder::new().prefix(".fetching-").tempdir_in(&self.folder).with_context(failed)?;
+            fetch(program, beside.path(), interrupt)?;
+            match std::fs::rename(beside.path(), &day) {
+                Ok(()) => drop(beside.keep()),
+                Err(_) if is_database(&day) => {}
+                Err(error) => return Err(anyhow::Error::new(error).context("failed to keep trivy's database").into()),
+            }
+        }
+        remove_others(&self.folder, today);
+        let arguments = vec!["--cache-dir".to_owned(), day.display().to_string(), "--skip-db-update".to_owned()];
+        Ok(ready.insert(arguments).clone())
+    }
+}
+
+fn is_database(cache: &Path) -> bool {
+    cache.join("db/metadata.json").is_file()
 }
 
 fn fetch(program: &Path, cache: &Path, interrupt: &Interrupt) -> Result<()> {
@@ -54,7 +89,7 @@ fn fetch(program: &Path, cache: &Path, interrupt: &Interrupt) -> Result<()> {
             }
             error => Failure::World(anyhow::Error::new(error).context("trivy could not fetch its database")),
         })?;
-    if ended.status.success() && cache.join("db/metadata.json").is_file() {
+    if ended.status.success() && is_database(cache) {
         return Ok(());
     }
     Err(Failure::world(format_args!(

@@ -299,16 +299,22 @@ fn the_database_is_fetched_once_a_day_from_a_list_of_mirrors_and_yesterdays_goes
     let folder = tempfile::tempdir().expect("a folder");
     let program = stand_in(folder.path(), true);
     let target = folder.path().join("target");
-    let get = |today: &str| database(&program, &target, today, &Interrupt::default()).expect("it is fetched");
-    let arguments = get("2026-11-22");
-    assert_eq!(arguments, get("2026-11-22"));
+    let database = || Database::unless_kept(&[], |_| false, &target).expect("nobody else keeps it");
+    let get = |database: &Database, today: &str| {
+        database.arguments(&program, today, &Interrupt::default()).expect("it is fetched")
+    };
+    let run = database();
+    let arguments = get(&run, "2026-11-22");
+    assert_eq!(arguments, get(&run, "2026-11-23"), "a run that goes on past midnight keeps its database");
+    assert_eq!(arguments, get(&database(), "2026-11-22"));
     let cache = target.join("xtask/trivy-db/2026-11-22");
     assert_eq!(arguments, ["--cache-dir", cache.to_str().expect("text"), "--skip-db-update"]);
     assert!(cache.join("db/metadata.json").is_file());
     let calls = || std::fs::read_to_string(folder.path().join("calls")).expect("it was called");
     assert_eq!(calls().lines().count(), 1, "{}", calls());
-    assert!(calls().contains(&format!("--db-repository {}", MIRRORS.join(","))), "{}", calls());
-    get("2026-11-23");
+    let mirrors = "--db-repository mirror.gcr.io/aquasec/trivy-db:2,ghcr.io/aquasecurity/trivy-db:2,";
+    assert!(calls().contains(mirrors), "{}", calls());
+    get(&database(), "2026-11-23");
     assert_eq!(calls().lines().count(), 2);
     assert!(!cache.exists(), "yesterday's is still there");
 }
@@ -317,9 +323,19 @@ fn the_database_is_fetched_once_a_day_from_a_list_of_mirrors_and_yesterdays_goes
 fn a_database_that_cannot_be_fetched_is_its_own_failure_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = stand_in(folder.path(), false);
-    let failure = database(&program, folder.path(), "2026-11-23", &Interrupt::default()).expect_err("it fails");
+    let database = Database::unless_kept(&[], |_| false, folder.path()).expect("nobody else keeps it");
+    let failure = database.arguments(&program, "2026-11-23", &Interrupt::default()).expect_err("it fails");
     assert_eq!(failure.exit_code(), 1);
     assert!(failure.to_string().contains("  | TOOMANYREQUESTS"), "{failure}");
     let left = std::fs::read_dir(folder.path().join("xtask/trivy-db")).expect("the folder").count();
     assert_eq!(left, 0);
+}
+
+#[test]
+fn a_database_that_the_user_keeps_is_left_alone() {
+    let folder = Path::new("/target");
+    let by_argument = |arg: &str| Database::unless_kept(&[arg.to_owned()], |_| false, folder).is_none();
+    assert!(by_argument("--skip-db-update") && by_argument("--cache-dir=/var/cache/trivy"));
+    assert!(!by_argument("--pkg-types=os"));
+    assert!(Database::unless_kept(&[], |name| name == "TRIVY_CACHE_DIR", folder).is_none());
 }
