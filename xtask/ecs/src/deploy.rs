@@ -248,6 +248,7 @@ impl Stage<'_> {
     }
 
     fn post_mortem(&mut self, end: &End) {
+        let ours = end.seen.service.deployment(&end.seen.deployment);
         let images: Vec<_> = self.plan.pins.iter().map(|pin| (pin.container.clone(), pin.image.clone())).collect();
         let post_mortem = post_mortem::post_mortem(&Evidence {
             cluster: &self.plan.service.cluster,
@@ -257,6 +258,7 @@ impl Stage<'_> {
             breaker: end.seen.rollout.as_ref().and_then(|rollout| rollout.breaker),
             serving: serving_revisions(&end.seen.service),
             messages: &end.messages,
+            running: ours.map_or((0, end.seen.service.desired), |ours| (ours.running, ours.desired)),
             document: Some(&self.plan.document),
             images: &images,
         });

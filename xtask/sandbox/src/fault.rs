@@ -53,7 +53,7 @@ pub enum Effect {
     ForgetImages,
     /// After the call the images of the revision that the service ran before it are gone.
     ForgetPreviousImages,
-    /// After the call another principal forces a new deployment of the service.
+    /// After the call another principal registers the service's task definition once more and deploys that.
     Supersede {
         /// An IAM user name.
         by: String,

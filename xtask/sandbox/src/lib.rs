@@ -1,6 +1,10 @@
 //! A stand-in for Amazon ECR and ECS on loopback: the JSON APIs of both and a registry behind one port, rollouts that
 //! are simulated, faults that are injected.
 //!
+//! The AWS CLI, `docker pull` and `docker push`, skopeo and crane work against it as they are. Where it differs from AWS:
+//! a signature is checked only for the key that it hands out; a layer is sent from here and not from S3, and never
+//! expires; a manifest is answered in the media type in which it was put; nothing is encrypted, replicated or scanned.
+//!
 //! ```
 //! use serde_json::json;
 //! use xtask_sandbox::{Options, Sandbox};
@@ -31,7 +35,7 @@ mod furnish;
 pub mod protocol;
 mod registry;
 mod server;
-pub mod validate;
+mod validate;
 
 pub use clock::{Clock, Instant};
 pub use fault::{Effect, FAULTS, Fault, Which, fault_named};

@@ -372,3 +372,18 @@ fn a_signature_of_another_secret_is_refused() {
     let (code, _) = call_as(&sandbox, key, "ecr", "DescribeRepositories", &json!({})).unwrap_err();
     assert_eq!(code, "InvalidSignatureException");
 }
+
+#[test]
+fn the_caller_is_told_who_they_are() {
+    let sandbox = sandbox();
+    let form = [
+        ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
+        ("authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260101/ap-northeast-1/sts/aws4_request, Signature=0"),
+    ];
+    let body = b"Action=GetCallerIdentity&Version=2011-06-15";
+    let reply = send(&sandbox, "POST", "/", &form, body).unwrap();
+    let text = String::from_utf8(reply.body).unwrap();
+    assert_eq!(reply.status, 200);
+    assert!(text.contains("<Arn>arn:aws:iam::123456789012:user/akiatest</Arn>"), "{text}");
+    assert_eq!(send(&sandbox, "POST", "/", &form[..1], body).unwrap().status, 403);
+}

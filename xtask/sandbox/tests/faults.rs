@@ -262,7 +262,13 @@ fn superseded_is_stopped_by_somebody_elses_deployment() {
     assert_eq!(outcome(&sandbox, &ours)["status"], "STOPPED");
     let newest = list(&sandbox)[0]["serviceDeploymentArn"].as_str().unwrap().to_owned();
     assert_ne!(newest, ours);
-    assert_eq!(outcome(&sandbox, &newest)["status"], "SUCCESSFUL");
+    let theirs = outcome(&sandbox, &newest);
+    assert_eq!(theirs["status"], "SUCCESSFUL");
+    let service = sandbox.ecs("DescribeServices", json!({"cluster": "sample", "services": ["app"]})).unwrap();
+    let running = json!({"taskDefinition": service["services"][0]["taskDefinition"]});
+    let revision = sandbox.ecs("DescribeTaskDefinition", running).unwrap()["taskDefinition"].clone();
+    assert_eq!(revision["revision"], 3);
+    assert_eq!(revision["registeredBy"], "arn:aws:iam::123456789012:user/somebody-else");
 }
 
 #[test]

@@ -307,3 +307,21 @@ fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
     stream.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("HTTP/1.1 201 Created"), "{rest}");
 }
+
+#[test]
+fn an_upload_of_unknown_length_is_taken_in_one_patch() {
+    let sandbox = sandbox();
+    let registry = Registry::of(&sandbox);
+    let upload = registry.begin("sample/app");
+    let mut stream = TcpStream::connect(sandbox.address()).unwrap();
+    let request = format!(
+        "PATCH {upload} HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\ntransfer-encoding: chunked\r\n\
+         connection: close\r\n\r\n3\r\nlay\r\n2\r\ner\r\n0\r\n\r\n",
+        registry.authorization
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201") && answer.contains("range: 0-4\r\n"), "{answer}");
+    assert_eq!(registry.finish(&upload, &digest(b"layer"), b"").unwrap().status, 201);
+}

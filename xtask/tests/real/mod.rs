@@ -60,6 +60,47 @@ impl Workspace {
         Self(folder)
     }
 
+    /// A copy of this repository's app, in a workspace of its own. Its image is configured by these lines.
+    pub fn of_app(image: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let repository = repository();
+        let manifest = std::fs::read_to_string(repository.join("Cargo.toml")).expect("the workspace has a manifest");
+        let replace = |text: String, old: &str, new: &str| {
+            assert!(text.contains(old), "Cargo.toml has no `{old}` any more");
+            text.replace(old, new)
+        };
+        let manifest = replace(manifest, r#"["app", "xtask", "xtask/ecs", "xtask/sandbox"]"#, r#"["app"]"#);
+        let manifest = replace(manifest, "dockerfile = \"app/Dockerfile\"\nbinaries = [\"app\"]", image);
+        std::fs::write(folder.path().join("Cargo.toml"), manifest).expect("a file is written");
+        let mut copy = Command::new("cp");
+        succeed(
+            copy.arg("--recursive").args([repository.join("app"), repository.join("Cargo.lock")]).arg(folder.path()),
+        );
+        let workspace = Self(folder);
+        workspace.lock();
+        workspace
+    }
+
+    /// Brings Cargo.lock up to date with the manifests.
+    fn lock(&self) {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        succeed(cargo.args(["metadata", "--offline", "--format-version", "1"]).current_dir(self.path()));
+    }
+
+    /// Makes a crate of this name and version a dependency of the app.
+    pub fn depend_on(&self, name: &str, version: &str) {
+        let sources = self.path().join(name).join("src");
+        std::fs::create_dir_all(&sources).expect("a folder is made");
+        std::fs::write(sources.join("lib.rs"), "").expect("a file is written");
+        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n");
+        std::fs::write(self.path().join(name).join("Cargo.toml"), manifest).expect("a file is written");
+        let app = self.path().join("app/Cargo.toml");
+        let manifest = std::fs::read_to_string(&app).expect("the app has a manifest");
+        let dependency = format!("[dependencies]\n{name} = {{ path = \"../{name}\" }}\n");
+        std::fs::write(app, manifest.replace("[dependencies]\n", &dependency)).expect("a file is written");
+        self.lock();
+    }
+
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -147,7 +188,8 @@ impl Docker {
         let password = succeed(Command::new("aws").args(["ecr", "get-login-password"]).envs(sandbox.environment()));
         let registry = sandbox.registry();
         let mut log_in = self.command(&["login", "--username", "AWS", "--password-stdin", &registry]);
-        let mut child = log_in.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("docker starts");
+        let mut child =
+            log_in.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("docker starts");
         child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("docker reads the password");
         assert!(child.wait().expect("docker ends").success(), "docker logs in");
     }

@@ -57,6 +57,39 @@ mod tests {
         near(at(100, true, true), 1.0);
     }
 
+    /// Looks through a rollout whose tasks start at 1 s, run at `running` and are called complete at `complete`; how
+    /// long after that the look comes that sees it. All in seconds.
+    fn noticed_after(running: f64, complete: f64, chances: &mut impl Iterator<Item = f64>) -> f64 {
+        let (mut now, mut last, mut unchanged) = (0.0, 0, 0);
+        loop {
+            if now >= complete {
+                return now - complete;
+            }
+            let state = u8::from(now >= 1.0) + u8::from(now >= running);
+            unchanged = if state == last { unchanged + 1 } else { 0 };
+            last = state;
+            let pace = Pace { unchanged, all_started: state >= 1, all_running: state == 2 };
+            now += pause(POLL, pace, chances.next().unwrap_or(0.5)).as_secs_f64();
+        }
+    }
+
+    #[test]
+    fn the_end_is_noticed_within_a_second_and_a_half_as_a_rule() {
+        // A fixed sequence that is spread evenly: multiples of the golden ratio.
+        let mut chances = (1..).map(|n| (f64::from(n) * 0.618_033_988_75).fract());
+        let mut delays = Vec::new();
+        for tenths in 0..200 {
+            let running = 12.0 + f64::from(tenths) * 0.37;
+            for steady in [0.2, 3.0, 20.0, 60.0] {
+                delays.push(noticed_after(running, running + steady, &mut chances));
+            }
+        }
+        delays.sort_by(f64::total_cmp);
+        let median = delays[delays.len() / 2];
+        assert!(median <= 1.0, "{median}");
+        assert!(delays[delays.len() - 1] <= 2.2, "{delays:?}");
+    }
+
     #[test]
     fn jitter_is_a_tenth_either_way() {
         assert_eq!(pause(POLL, Pace::default(), 0.0), Duration::from_millis(900));

@@ -8,6 +8,8 @@ use crate::failure::Failure;
 /// How long a service deployment may take to be listed before `deployments` is believed instead.
 const LISTED_WITHIN: Duration = Duration::from_secs(20);
 
+const NO_REASON: &str = "ECS gives no reason";
+
 /// Everything that one look at a rollout found.
 #[derive(Clone, Debug, Default)]
 pub struct Observation {
@@ -162,12 +164,15 @@ fn by_service_deployment(seen: &Observation, rollout: &ServiceDeployment) -> Dec
         rollback
             .or_else(|| Some(rollout.reason.clone()).filter(|text| !text.is_empty()))
             .or(alarms)
-            .unwrap_or_else(|| "ECS gives no reason".to_owned())
+            .map_or_else(|| NO_REASON.to_owned(), |reason| reason.trim_end_matches('.').to_owned())
     };
     match rollout.status {
         Status::Successful => return Decision::Ended(Outcome::Deployed),
         Status::RollbackSuccessful => return Decision::Ended(Outcome::RolledBack { reason: reason() }),
-        Status::RollbackFailed => return Decision::Ended(Outcome::RollbackFailed { reason: reason() }),
+        Status::RollbackFailed => {
+            let reason = format!("{}, and the rollback failed too", reason());
+            return Decision::Ended(Outcome::RollbackFailed { reason });
+        }
         _ => {}
     }
     if let Some(newer) = &seen.newer {
@@ -199,8 +204,8 @@ fn by_deployments(seen: &Observation) -> Decision {
         return Decision::Watch("the service to have a deployment".to_owned());
     };
     let reason = |deployment: &Deployment| {
-        let said = &deployment.rollout_reason;
-        if said.is_empty() { "ECS gives no reason".to_owned() } else { said.clone() }
+        let said = deployment.rollout_reason.trim_end_matches('.');
+        if said.is_empty() { NO_REASON.to_owned() } else { said.to_owned() }
     };
     if primary.id == seen.deployment {
         return match primary.rollout_state.as_str() {
@@ -221,7 +226,10 @@ fn by_deployments(seen: &Observation) -> Decision {
         return Decision::Ended(superseded_by(primary));
     }
     match primary.rollout_state.as_str() {
-        "FAILED" => Decision::Ended(Outcome::RollbackFailed { reason: reason(primary) }),
+        "FAILED" => {
+            let reason = format!("{}, and the rollback failed too", reason(primary));
+            Decision::Ended(Outcome::RollbackFailed { reason })
+        }
         "COMPLETED" => {
             let ours = seen.service.deployment(&seen.deployment);
             Decision::Ended(Outcome::RolledBack { reason: reason(ours.unwrap_or(primary)) })

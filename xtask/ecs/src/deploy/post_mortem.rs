@@ -20,6 +20,8 @@ pub struct Evidence<'a> {
     pub serving: String,
     /// ECS's words about the service since the rollout began, the newest first.
     pub messages: &'a [String],
+    /// How many tasks of this rollout run at the end, of how many that are wanted.
+    pub running: (u32, u32),
     /// The document that was rolled out.
     pub document: Option<&'a Value>,
     /// Containers of the document whose image is one of ours: container and image name.
@@ -103,7 +105,7 @@ fn is_volatile(word: &str) -> bool {
     };
     let address = |text: &str| {
         let host = text.split(':').next().unwrap_or_default();
-        host.split('.').count() == 4 && host.split('.').all(|part| part.parse::<u8>().is_ok())
+        !text.contains('/') && host.split('.').count() == 4 && host.split('.').all(|part| part.parse::<u8>().is_ok())
     };
     let of_task = |text: &str| text.starts_with("arn:") && text.contains(":task/");
     task(word)
@@ -251,10 +253,16 @@ fn without_tasks(evidence: &Evidence<'_>) -> Finding {
     let placing = evidence.messages.iter().find(|message| {
         ["unable to place", "unable to consistently start", "was unable to"].iter().any(|words| message.contains(words))
     });
-    let sentence = placing.map_or_else(
-        || "no task of this rollout has stopped; they do not become ready, or none could be started".to_owned(),
-        |message| format!("ECS says: {}", without_names(message)),
-    );
+    let (running, desired) = evidence.running;
+    let sentence = match placing {
+        Some(message) => format!("ECS says: {}", without_names(message)),
+        None if running >= desired => "all tasks run, but ECS does not find them healthy, or the old ones do not end: \
+                                       check the health checks and the deregistration delay"
+            .to_owned(),
+        None => "no task of this rollout has stopped, and not all have started: they wait for capacity, an address or \
+                 the pull of an image"
+            .to_owned(),
+    };
     Finding { sentence, look: Look::Service }
 }
 

@@ -194,11 +194,12 @@ impl Watch<'_> {
         };
         self.told.progress = Some(progress);
         if !self.target.only_scaled && (changed || last || self.pace.unchanged.is_multiple_of(TASKS_EVERY)) {
-            self.tell_stopped(observe);
+            self.tell_stopped(observe, seen);
         }
     }
 
-    fn tell_stopped<O: Observe>(&mut self, observe: &mut O) {
+    /// The tasks of this rollout, and of its rollback.
+    fn tell_stopped<O: Observe>(&mut self, observe: &mut O, seen: &Observation) {
         if self.told.tasks_denied {
             return;
         }
@@ -212,7 +213,8 @@ impl Watch<'_> {
         };
         for task in tasks {
             self.told.tasks.insert(task.arn.clone());
-            if task.started_by != self.target.deployment {
+            let of_rollback = goes_back(seen) && seen.service.primary().is_some_and(|it| it.id == task.started_by);
+            if task.started_by != self.target.deployment && !of_rollback {
                 continue;
             }
             self.events.emit(Event::TaskStopped {
@@ -231,13 +233,17 @@ impl Watch<'_> {
     }
 }
 
+/// ECS is going back to the revision before, has gone, or has failed to.
+fn goes_back(seen: &Observation) -> bool {
+    use Status::{RollbackFailed, RollbackInProgress, RollbackRequested, RollbackSuccessful};
+    let back = [RollbackRequested, RollbackInProgress, RollbackSuccessful, RollbackFailed];
+    seen.rollout.as_ref().is_some_and(|rollout| back.contains(&rollout.status))
+}
+
 /// Our entry's numbers; once ECS goes back, those of what it goes back to.
 fn progress(seen: &Observation) -> Progress {
     let ours = seen.service.deployment(&seen.deployment);
-    let rolling_back = seen.rollout.as_ref().is_some_and(|rollout| {
-        matches!(rollout.status, Status::RollbackRequested | Status::RollbackInProgress | Status::RollbackSuccessful)
-    });
-    let shown = if rolling_back || ours.is_none() { seen.service.primary().or(ours) } else { ours };
+    let shown = if goes_back(seen) || ours.is_none() { seen.service.primary().or(ours) } else { ours };
     let none = Deployment::default();
     let Deployment { desired, pending, running, .. } = shown.unwrap_or(&none);
     let status = match &seen.rollout {

@@ -75,3 +75,6 @@ fn compare(plan: &Plan, pin: &Pin, running: &str) -> Result<()> {
         plan.service.name, pinned.digest
     )))
 }
+
+#[cfg(test)]
+mod tests;

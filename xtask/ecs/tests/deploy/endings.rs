@@ -73,7 +73,10 @@ fn a_rollback_that_fails_too_has_an_exit_code_of_its_own() {
     stage.inject("rollback-failed");
     let failure = stage.deploy().unwrap_err();
     assert_eq!(failure.exit_code(), 5, "{failure}");
-    assert!(failure.to_string().contains("is not on its last good revision"), "{failure}");
+    let text = failure.to_string();
+    assert!(text.contains("is not on its last good revision") && text.contains("the rollback failed too"), "{text}");
+    let codes: Vec<_> = stage.post_mortem().causes.iter().map(|cause| cause.stop_code.as_str()).collect();
+    assert_eq!(codes, ["EssentialContainerExited", "TaskFailedToStart"], "the rollback's tasks are told, too");
 }
 
 #[test]
@@ -83,7 +86,8 @@ fn a_rollout_that_somebody_else_replaces_is_superseded() {
     let failure = stage.deploy().unwrap_err();
     assert_eq!(failure.exit_code(), 6, "{failure}");
     let text = failure.to_string();
-    assert!(text.starts_with("the rollout of app:2 on service app was superseded by another deployment"), "{text}");
+    let by = "a deployment of app:3, registered by arn:aws:iam::123456789012:user/somebody-else";
+    assert!(text.starts_with(&format!("the rollout of app:2 on service app was superseded by {by}")), "{text}");
     assert_eq!(stage.outcomes(), ["superseded"]);
 }
 

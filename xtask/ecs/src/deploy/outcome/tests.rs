@@ -37,7 +37,7 @@ fn seen(deployments: Vec<Deployment>) -> Observation {
 }
 
 fn rollout(status: Status) -> ServiceDeployment {
-    ServiceDeployment { status, reason: "tasks failed to start".into(), ..ServiceDeployment::default() }
+    ServiceDeployment { status, reason: "tasks failed to start.".into(), ..ServiceDeployment::default() }
 }
 
 /// Followed by its service deployment, with ours as PRIMARY.
@@ -113,7 +113,11 @@ fn the_service_deployment_decides() {
             },
             rolled_back("alarms in ALARM: errors"),
         ),
-        ("rollback failed", listed(Status::RollbackFailed), rollback_failed(reason)),
+        (
+            "rollback failed",
+            listed(Status::RollbackFailed),
+            rollback_failed("tasks failed to start, and the rollback failed too"),
+        ),
         (
             "the breaker stopped it and no rollback is configured",
             listed(Status::Stopped),
@@ -197,7 +201,7 @@ fn without_service_deployments_the_id_of_our_primary_decides() {
         (
             "the rollback failed too",
             Observation { seen_failed: true, ..unlisted(vec![back("FAILED", 0)]) },
-            rollback_failed("ECS gives no reason"),
+            rollback_failed("ECS gives no reason, and the rollback failed too"),
         ),
         (
             "our failure was missed, but ECS's events tell it",
@@ -276,7 +280,7 @@ fn a_desired_count_of_zero_is_deployed_at_once() {
     other.service.deployments[0].task_definition = OTHER.into();
     expect(vec![
         ("on the new revision", zero, Decision::Ended(Outcome::Deployed)),
-        ("but failed", failed, rollback_failed("tasks failed to start")),
+        ("but failed", failed, rollback_failed("tasks failed to start, and the rollback failed too")),
         ("on another revision", other, superseded(&Newer { revision: OTHER.into(), who: String::new() })),
     ]);
 }

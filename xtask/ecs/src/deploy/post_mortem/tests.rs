@@ -58,6 +58,7 @@ fn only_what_differs_from_task_to_task_is_taken_out_of_a_reason() {
         ("dial tcp 10.0.12.7:443: i/o timeout".to_owned(), "dial tcp …: i/o timeout"),
         ("request id: 6f1c7a9e-0d7e-4a52-9c2f-2f6f1f6a0b11.".to_owned(), "request id: …."),
         ("(instance i-0abc1234def567890)".to_owned(), "(instance …)"),
+        ("10.0.0.1:5000/app@sha256:aa: not found".to_owned(), "10.0.0.1:5000/app@sha256:aa: not found"),
         ("port 8080, code 137, app:4, 1.4.0".to_owned(), "port 8080, code 137, app:4, 1.4.0"),
         ("arn:aws:secretsmanager:r:1:secret:db not found".to_owned(), "arn:aws:secretsmanager:r:1:secret:db not found"),
     ] {
@@ -169,4 +170,22 @@ fn without_a_stopped_task_ecs_has_the_word() {
     assert!(found.likely_cause.contains("no container instance met"), "{}", found.likely_cause);
     assert!(found.next.starts_with("aws ecs describe-services"), "{}", found.next);
     assert_eq!(found.breaker, Some((3, 3)));
+}
+
+#[test]
+fn tasks_that_only_went_down_with_the_rollout_are_no_cause() {
+    let scaled_in =
+        |n| task(n, "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/9)", Some(143), "");
+    let crashed = task(1, "EssentialContainerExited", "Essential container in task exited", Some(101), "");
+    let tasks = [scaled_in(2), scaled_in(3), crashed];
+    let found = post_mortem(&evidence(&tasks));
+    assert_eq!(found.causes[0].containers[0].exit_code, Some(101));
+    assert!(found.likely_cause.contains("panicked"), "{}", found.likely_cause);
+}
+
+#[test]
+fn tasks_that_run_and_are_never_called_healthy_are_told_from_those_that_never_run() {
+    let with = |running| post_mortem(&Evidence { running, ..evidence(&[]) }).likely_cause;
+    assert!(with((2, 2)).starts_with("all tasks run, but"), "{}", with((2, 2)));
+    assert!(with((0, 2)).contains("not all have started"), "{}", with((0, 2)));
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
@@ -13,6 +13,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::answer::Answer;
 use super::retry::Trouble;
+
+/// How much the connection takes at once. A slow one shows by it that it moves.
+const FRAME: usize = 64 * 1024;
 
 /// What reaches the thread that reads the file.
 pub(super) enum Signal {
@@ -28,8 +31,6 @@ pub(super) struct Piece {
     /// How much of the buffer is the piece.
     pub length: usize,
     pub back: Sender<Signal>,
-    /// Counts the bytes that left.
-    pub sent: Arc<AtomicU64>,
 }
 
 impl AsRef<[u8]> for Piece {
@@ -40,7 +41,6 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.sent.fetch_add(self.length as u64, Ordering::Relaxed);
         // Nobody waits for it after the last piece.
         drop(self.back.send(Signal::Free(std::mem::take(&mut self.buffer))));
     }
@@ -48,8 +48,17 @@ impl Drop for Piece {
 
 /// Streams the pieces. An error among them ends the connection, so that the registry never has the whole blob.
 pub(super) struct Pieces {
-    pub pieces: UnboundedReceiver<io::Result<Bytes>>,
-    pub left: u64,
+    coming: UnboundedReceiver<io::Result<Bytes>>,
+    piece: Bytes,
+    left: u64,
+    sent: Arc<AtomicU64>,
+}
+
+impl Pieces {
+    /// `sent` counts the bytes that the connection took.
+    pub fn new(coming: UnboundedReceiver<io::Result<Bytes>>, size: u64, sent: Arc<AtomicU64>) -> Self {
+        Self { coming, piece: Bytes::new(), left: size, sent }
+    }
 }
 
 impl hyper::body::Body for Pieces {
@@ -57,13 +66,17 @@ impl hyper::body::Body for Pieces {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.pieces.poll_recv(context).map(|piece| {
-            let piece = piece?;
-            if let Ok(bytes) = &piece {
-                self.left -= bytes.len() as u64;
+        if self.piece.is_empty() {
+            match ready!(self.coming.poll_recv(context)) {
+                Some(Ok(piece)) => self.piece = piece,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
             }
-            Some(piece.map(Frame::data))
-        })
+        }
+        let length = self.piece.len().min(FRAME);
+        self.left -= length as u64;
+        self.sent.fetch_add(length as u64, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(self.piece.split_to(length)))))
     }
 
     fn is_end_stream(&self) -> bool {

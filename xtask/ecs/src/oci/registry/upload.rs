@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
@@ -28,12 +28,16 @@ use crate::oci::digest::Hasher;
 use crate::oci::layout::{Descriptor, Layout, other_digest, unreadable};
 use crate::oci::reference::Repository;
 
-/// Pieces that fit the processor's cache, so that what was read is hashed and sent from there.
-const PIECE: usize = 256 * 1024;
-/// One is read and hashed, one is on its way to the connection, one is being sent.
-const BUFFERS: usize = 4;
+/// Pieces that fit the processor's cache, so that what was read is hashed and sent from there. Smaller ones cost more
+/// turns between threads (64 KiB: a quarter more processor time), larger ones only memory.
+const PIECE: usize = 512 * 1024;
+/// One is being read and hashed, one is on its way to the connection, one is being sent.
+const BUFFERS: usize = 3;
 /// A registry may need this much longer to answer for a blob, a byte, than to answer at all: it hashes and moves it.
 const SETTLING: u32 = 10_000_000;
+
+/// However slowly it moves, one blob does not take longer than a job on GitHub may.
+const WHOLE: Duration = Duration::from_secs(6 * 3600);
 
 /// What an upload needs.
 const WRITING: &[&str] = &["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"];
@@ -69,7 +73,8 @@ impl Registry {
     /// Every byte is hashed on its way out, and the last piece of a blob leaves only when the whole of it has the
     /// digest it should: a blob that is corrupt on disk never becomes complete in the registry.
     ///
-    /// `progress` hears the bytes sent and the bytes in all, now and then and at the end, from the calling thread.
+    /// `progress` hears the bytes sent and the bytes in all, now and then and at the end, from the calling thread. What
+    /// was sent steps back where an attempt failed.
     /// Fails with [`super::RegistryError`], with [`crate::oci::layout::CorruptBlob`], or as interrupted.
     pub fn upload(
         &self,
@@ -174,7 +179,7 @@ impl Registry {
         let (pieces, taken) = unbounded_channel();
         let (back, signals) = channel();
         let authorization = self.authorization(task, url)?;
-        let body = Pieces { pieces: taken, left: size }.boxed_unsync();
+        let body = Pieces::new(taken, size, Arc::clone(&sent)).boxed_unsync();
         let mut request = request(&Method::PUT, url, authorization.as_deref(), body)?;
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
@@ -188,7 +193,7 @@ impl Registry {
             };
             drop(ended.send(Signal::Ended(exchange.await)));
         });
-        Ok(Sending { running, pieces, signals, back, sent, stall: self.backoff.stall })
+        Ok(Sending { running, pieces, signals, back, sent, stall: self.backoff.stall, began: Instant::now() })
     }
 }
 
@@ -200,6 +205,7 @@ struct Sending {
     back: std::sync::mpsc::Sender<Signal>,
     sent: Arc<AtomicU64>,
     stall: Duration,
+    began: Instant,
 }
 
 impl Sending {
@@ -234,7 +240,7 @@ impl Sending {
             if left == 0 {
                 check(hasher.clone(), layout, blob)?;
             }
-            let piece = Piece { buffer, length, back: self.back.clone(), sent: Arc::clone(&self.sent) };
+            let piece = Piece { buffer, length, back: self.back.clone() };
             // Where nobody takes it, the request is over and its end is among the signals.
             drop(self.pieces.send(Ok(Bytes::from_owner(piece))));
         }
@@ -251,15 +257,24 @@ impl Sending {
     }
 
     fn wait(&self, task: &Task<'_>, limit: Duration) -> Result<Signal, Trouble> {
-        let deadline = Instant::now() + limit;
+        let mut sent = self.sent.load(Ordering::Relaxed);
+        let mut moved = Instant::now();
         loop {
-            match self.signals.recv_timeout(TICK) {
-                Ok(signal) => return Ok(signal),
-                Err(_) if task.is_over() => return Err(Trouble::Over),
-                Err(_) if Instant::now() > deadline => {
-                    return Err(Trouble::Lost(format!("nothing moved for {} s", limit.as_secs())));
-                }
-                Err(_) => {}
+            if let Ok(signal) = self.signals.recv_timeout(TICK) {
+                return Ok(signal);
+            }
+            if task.is_over() {
+                return Err(Trouble::Over);
+            }
+            let now = self.sent.load(Ordering::Relaxed);
+            if now != sent {
+                (sent, moved) = (now, Instant::now());
+            }
+            if moved.elapsed() > limit {
+                return Err(Trouble::Lost(format!("nothing moved for {} s", limit.as_secs())));
+            }
+            if self.began.elapsed() > WHOLE {
+                return Err(Trouble::Fatal(anyhow!("it was still under way after {} hours", WHOLE.as_secs() / 3600)));
             }
         }
     }

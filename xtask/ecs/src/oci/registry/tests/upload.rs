@@ -3,7 +3,7 @@
 use super::*;
 use crate::oci::registry::upload;
 
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 512 * 1024;
 
 #[test]
 fn every_blob_arrives_once_and_progress_ends_at_the_total() {
@@ -113,7 +113,7 @@ fn a_connection_that_is_always_cut_ends_with_the_blob_the_place_and_the_count() 
     let error = error.downcast_ref::<RegistryError>().unwrap();
     assert_eq!((error.status, error.attempts), (None, 4));
     let text = error.to_string();
-    for part in ["upload blob sha256:", "(1.0 MiB)", "sample/app", &server.host, "connection", "after 4 attempts"] {
+    for part in ["upload blob sha256:", "(2.0 MiB)", "sample/app", &server.host, "connection", "after 4 attempts"] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
 }

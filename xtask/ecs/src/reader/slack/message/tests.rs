@@ -194,10 +194,9 @@ for message in messages:
             assert key in block.to_dict(), (key, given)
 print(len(messages))
 ";
-    let library = std::env::var("XTASK_SLACK_SDK").expect("XTASK_SLACK_SDK names a folder with slack_sdk");
-    let mut child = Command::new("python3")
+    let python = std::env::var("XTASK_TEST_PYTHON").expect("XTASK_TEST_PYTHON names a Python that finds slack_sdk");
+    let mut child = Command::new(python)
         .args(["-c", SCRIPT])
-        .env("PYTHONPATH", library)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
