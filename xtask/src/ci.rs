@@ -83,6 +83,9 @@ impl Shop<'_> {
     fn checks(&self) -> Result<()> {
         say("Checking", "formatting");
         self.cargo("fmt --all --check").run().context("`cargo fmt --all` would change files")?;
+        say("Checking", "workflows against the configuration");
+        let this = std::env::current_exe().context("failed to find this program")?;
+        self.command(&this.display().to_string(), &["workflows", "--check"].map(str::to_owned)).run()?;
         say("Checking", "lints");
         self.cargo("clippy --workspace --all-targets -- -D warnings").run()?;
         self.cargo("clippy --workspace --all-targets --features xtask/rehearse -- -D warnings").run()?;
@@ -100,13 +103,12 @@ impl Shop<'_> {
         if self.strict && !started.missing().is_empty() {
             bail!("CI=true skips nothing, but these parts are missing:\n{}", started.missing().join("\n"));
         }
-        let workflows = self.root.join(".github/workflows");
-        if workflows.is_dir() {
-            say("Checking", "workflows");
+        say("Checking", "workflows");
+        if started.has_go_tools() {
             self.command("actionlint", &[]).envs(&started.environment()).run()?;
-            let zizmor = ["--offline", "--quiet", "--persona", "pedantic", "."].map(str::to_owned);
-            self.command("zizmor", &zizmor).envs(&started.environment()).run()?;
         }
+        let zizmor = ["--offline", "--quiet", "--persona", "pedantic", "."].map(str::to_owned);
+        self.command("zizmor", &zizmor).envs(&started.environment()).run()?;
         say("Testing", "real parts, end to end");
         let mut tests = self.cargo("test --workspace --features xtask/rehearse --tests -- --ignored");
         for module in started.skipped_modules() {

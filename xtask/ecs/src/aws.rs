@@ -59,6 +59,10 @@ impl Session {
     pub fn ecr(&self) -> ecr::Ecr {
         ecr::Ecr::new(&self.sdk, &self.account)
     }
+
+    pub fn ecs(&self) -> ecs::Ecs {
+        ecs::Ecs::new(&self.sdk)
+    }
 }
 
 fn loader(config: &Config) -> ConfigLoader {

@@ -77,9 +77,7 @@ pub struct Binary {
 pub fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Result<Binary> {
     let toolchain = Toolchain::probe(&request.root)?;
     let target = toolchain.target(&request.platform, request.target.as_deref())?;
-    let metadata = Metadata::read(request, &[&target, &toolchain.host], interrupt)?;
-    let package = metadata.member(&request.package)?;
-    let name = package.binary(request.bin.as_deref())?;
+    let name = Metadata::outline(request, interrupt)?.member(&request.package)?.binary(request.bin.as_deref())?;
 
     let flags = toolchain.flags(request, &target);
     let tool = cargo(&request.root)
@@ -93,13 +91,21 @@ pub fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Resul
         .env("CARGO_INCREMENTAL", "0")
         .env("SOURCE_DATE_EPOCH", request.source_date_epoch.to_string());
     let tool = flags.environment().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value));
-    let ended = run(&tool, interrupt, |line| {
-        events.emit(Event::BuildOutput { image: request.image.clone(), line: line.to_owned() });
-    })?;
+    let (metadata, ended) = std::thread::scope(|scope| {
+        // Which crates there are does not depend on the build, and takes as long as a small one.
+        let metadata = scope.spawn(|| Metadata::resolved(request, &[&target, &toolchain.host], interrupt));
+        let ended = run(&tool, interrupt, |line| {
+            events.emit(Event::BuildOutput { image: request.image.clone(), line: line.to_owned() });
+        });
+        (metadata.join(), ended)
+    });
+    let metadata = metadata.map_err(|_| Failure::world("reading cargo's metadata panicked; this is a bug"))??;
+    let ended = ended?;
     if !ended.status.success() {
         return Err(toolchain::build_failure(request, &target, &ended.tail));
     }
 
+    let package = metadata.member(&request.package)?;
     let artifacts = Artifacts::read(&ended.stdout, request, &target, &package.id, &name);
     let built = artifacts.executable.with_context(|| {
         format!("cargo reported no program for the binary `{name}` of package `{}`", request.package)

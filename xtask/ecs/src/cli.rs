@@ -4,11 +4,12 @@ mod config;
 mod deploy;
 mod rehearse;
 mod release;
+mod tools;
+mod workflows;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::event::Reader;
 use crate::extend::{Context, Stage};
 use crate::failure::{Failure, Result};
 
@@ -43,6 +44,8 @@ pub enum Builtin {
     Release(release::Release),
     Deploy(deploy::Deploy),
     Config(config::ShowConfig),
+    Workflows(workflows::WriteWorkflows),
+    Tools(tools::Tools),
     Rehearse(rehearse::Rehearse),
     Sandbox(rehearse::ServeSandbox),
 }
@@ -62,15 +65,12 @@ impl Builtin {
             Self::Release(command) => command.run(context),
             Self::Deploy(command) => command.run(context),
             Self::Config(command) => command.run(context),
+            Self::Workflows(command) => command.run(context),
+            Self::Tools(command) => command.run(context),
             Self::Rehearse(command) => command.run(context),
             Self::Sandbox(command) => command.run(context),
         }
     }
-}
-
-/// The readers beside the terminal's that the environment asks for.
-pub fn readers(_command: &str) -> Vec<Box<dyn Reader>> {
-    Vec::new()
 }
 
 fn to_json(value: &impl Serialize) -> Result<String> {

@@ -83,6 +83,25 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_is_known_and_so_is_what_differs_from_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        assert_eq!(Commit::of(root).revision, None);
+
+        let git = |args: &[&str]| ask(root, "git", args).expect("git answers");
+        std::fs::write(root.join("file"), "one").expect("written");
+        git(&["init", "--quiet"]);
+        git(&["add", "file"]);
+        let who = ["-c", "user.name=a", "-c", "user.email=a@b.example"];
+        git(&[&who[..], &["commit", "--quiet", "--no-gpg-sign", "--message", "one"]].concat());
+        let commit = Commit::of(root);
+        assert_eq!((commit.revision.map(|hash| hash.len()), commit.remote), (Some(40), None));
+
+        std::fs::write(root.join("file"), "two").expect("written");
+        assert!(Commit::of(root).revision.is_some_and(|revision| revision.ends_with("-dirty")));
+    }
+
+    #[test]
     fn times_are_written_as_date_does() {
         assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
         assert_eq!(timestamp(951_782_400), "2000-02-29T00:00:00Z");

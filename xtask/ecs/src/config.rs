@@ -22,11 +22,14 @@ mod path;
 mod scan;
 mod select;
 mod services;
+mod slack;
 mod table;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may end there")]
 mod tests;
+mod trivy;
 mod value;
+mod workflows;
 mod workspace;
 
 pub use diagnostic::{ConfigErrors, Diagnostic};
@@ -51,6 +54,8 @@ pub struct Config {
     pub images: BTreeMap<String, Image>,
     pub scan: Scan,
     pub services: BTreeMap<String, Service>,
+    pub slack: crate::reader::slack::SlackConfig,
+    pub workflows: crate::workflows::Workflows,
 }
 
 /// An entry under `images`.
@@ -215,6 +220,8 @@ pub struct Scan {
     pub timeout: Duration,
     /// Further arguments for `trivy image`, such as `--cache-dir DIR --skip-db-update`.
     pub args: Vec<String>,
+    /// The trivy to fetch where no trivy of that version is in PATH; none by default.
+    pub trivy: Option<crate::tools::TrivyPin>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

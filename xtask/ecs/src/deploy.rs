@@ -1,18 +1,306 @@
-//! The deploy stage: plan, register, update, watch, outcome.
+//! The deploy stage: plan · task definition · rollout · outcome · post-mortem.
+
+mod cadence;
+mod diff;
+mod normal;
+mod outcome;
+mod plan;
+mod post_mortem;
+mod report;
+mod rollout;
+mod running;
+mod task_definition;
+
+use std::time::Instant;
+
+use outcome::{Outcome, serving, serving_revisions};
+use plan::{Action, Plan};
+use post_mortem::Evidence;
+use rollout::{End, Ended, Live, Target};
+
+pub use diff::Change;
+use report::NOT_ATTEMPTED;
+pub use report::{ImageReport, Report, ServiceReport};
 
 use crate::aws::Session;
+use crate::aws::ecs::{Ecs, Service, Update, short};
 use crate::config::Config;
-use crate::event::Events;
+use crate::event::{Event, Events, Step};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 
 pub struct Options {
+    /// Say what would happen, and do nothing.
     pub plan_only: bool,
 }
 
-#[derive(serde::Serialize)]
-pub struct Report {}
+/// Deploys these services of the configuration, all of them for no name: planned together, then rolled out one after
+/// another. The first that does not end well ends the stage, and its failure names those that were not attempted.
+pub fn run(
+    config: &Config,
+    session: &Session,
+    services: &[String],
+    options: &Options,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Report> {
+    let mut report = Report::default();
+    run_into(&mut report, config, session, services, options, events, interrupt)?;
+    Ok(report)
+}
 
-pub fn run(_: &Config, _: &Session, _: &[String], _: &Options, _: &Events, _: &Interrupt) -> Result<Report> {
-    Err(Failure::world("not merged yet"))
+/// [`run`], but what became of each service is in `report` after a failure, too.
+pub fn run_into(
+    report: &mut Report,
+    config: &Config,
+    session: &Session,
+    services: &[String],
+    options: &Options,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let plans = step(events, Step::Plan, "", || plan::plan(config, session, services, events))?;
+    report.services = plans.iter().map(ServiceReport::of_plan).collect();
+    for plan in &plans {
+        announce(plan, events);
+    }
+    if options.plan_only {
+        return Ok(());
+    }
+    let ecs = session.ecs();
+    for waiting in &mut report.services {
+        NOT_ATTEMPTED.clone_into(&mut waiting.outcome);
+    }
+    for (plan, report) in plans.iter().zip(&mut report.services) {
+        let mut stage = Stage { config, ecs: &ecs, plan, report, events, interrupt };
+        if let Err(failure) = stage.deploy() {
+            report.failure = Some(failure.to_string());
+            let rest = plans.iter().skip_while(|other| !std::ptr::eq(*other, plan)).skip(1);
+            return Err(report::with_rest(failure, rest));
+        }
+    }
+    Ok(())
+}
+
+fn announce(plan: &Plan, events: &Events) {
+    let service = &plan.service.name;
+    events.emit(Event::ServicePlanned {
+        service: service.clone(),
+        cluster: plan.service.cluster.clone(),
+        action: plan.action.service_action(),
+    });
+    for change in &plan.changes {
+        let (before, after) = change.shown();
+        events.emit(Event::TaskDefinitionChange { service: service.clone(), path: change.path.clone(), before, after });
+    }
+}
+
+/// One service on its way.
+struct Stage<'a> {
+    config: &'a Config,
+    ecs: &'a Ecs,
+    plan: &'a Plan,
+    report: &'a mut ServiceReport,
+    events: &'a Events,
+    interrupt: &'a Interrupt,
+}
+
+impl Stage<'_> {
+    fn deploy(&mut self) -> Result<()> {
+        let Plan { live, action, .. } = self.plan;
+        self.not_interrupted("nothing of it was changed", live)?;
+        let revision = match action {
+            Action::NothingToDo { revision } => {
+                self.tell_end(&Outcome::NothingToDo, revision, 0.0);
+                return Ok(());
+            }
+            Action::Register => self.step(Step::Register, || self.register())?,
+            Action::Update { revision } | Action::Follow { revision } => revision.clone(),
+        };
+        self.report.revision = Some(revision.clone());
+        self.events.emit(Event::RevisionRegistered {
+            service: self.name().to_owned(),
+            revision: short(&revision).to_owned(),
+            new: *action == Action::Register,
+        });
+        self.not_interrupted(&format!("{} is registered and the service not updated", short(&revision)), live)?;
+        let target = match action {
+            Action::Follow { .. } => self.join(&revision)?,
+            _ => self.step(Step::Update, || self.update(&revision))?,
+        };
+        self.report.deployment.clone_from(&target.deployment);
+        let mut live = Live::new(self.ecs, &self.plan.service.cluster, &self.plan.service.service, self.interrupt);
+        let end = self.step(Step::Watch, || {
+            rollout::follow(&mut live, &target, self.events).map_err(|error| {
+                Failure::world(format_args!(
+                    "the rollout of {} on service {} goes on in ECS, but cannot be followed any more: {error}",
+                    short(&revision),
+                    self.name()
+                ))
+            })
+        })?;
+        let proof = match end.ended {
+            Ended::With(Outcome::Deployed) => running::assert_digests(&mut live, self.plan, &end.seen, self.events),
+            _ => Ok(()),
+        };
+        self.conclude(&target, &end, proof)
+    }
+
+    fn register(&self) -> Result<String> {
+        Ok(self.ecs.register_task_definition(&self.plan.document)?)
+    }
+
+    /// The one UpdateService.
+    fn update(&self, revision: &str) -> Result<Target> {
+        let Plan { service, live, .. } = self.plan;
+        let after = self.ecs.update_service(&Update {
+            cluster: service.cluster.clone(),
+            service: service.service.clone(),
+            task_definition: revision.to_owned(),
+            desired_count: service.desired_count,
+            force_new_deployment: service.force_new_deployment,
+        })?;
+        let primary = |service: &Service| service.primary().map(|primary| primary.id.clone());
+        let rested = live.primary().is_none_or(|primary| primary.rollout_state != "IN_PROGRESS");
+        let same = primary(&after) == primary(live) && live.task_definition == revision;
+        self.target(&after, revision, &live.task_definition, same && rested)
+    }
+
+    /// The rollout that is under way already, such as that of an interrupted run.
+    fn join(&self, revision: &str) -> Result<Target> {
+        let live = &self.plan.live;
+        let from = live.deployments.iter().find(|deployment| deployment.status != "PRIMARY");
+        let previous = from.map_or(revision, |deployment| &deployment.task_definition);
+        self.events.note("Joining", format!("the rollout of {} that is under way", short(revision)));
+        self.target(live, revision, previous, false)
+    }
+
+    fn target(&self, live: &Service, revision: &str, previous: &str, only_scaled: bool) -> Result<Target> {
+        let primary = live.primary().ok_or_else(|| {
+            Failure::world(format_args!("service {} has no PRIMARY deployment after the update", self.name()))
+        })?;
+        if live.desired == 0 {
+            let revision = short(revision);
+            let note = format!("service {} has a desired count of 0, so no task runs {revision}", self.name());
+            self.events.note("Idle", note);
+        }
+        self.events.emit(Event::RolloutStarted {
+            service: self.name().to_owned(),
+            deployment: primary.id.clone(),
+            revision: short(revision).to_owned(),
+        });
+        Ok(Target {
+            service: self.name().to_owned(),
+            revision: revision.to_owned(),
+            previous: previous.to_owned(),
+            deployment: primary.id.clone(),
+            since: primary.created_at,
+            start: live.clone(),
+            only_scaled,
+            rollout: self.plan.service.rollout.clone(),
+        })
+    }
+
+    /// Tells the end, and turns it into this stage's result.
+    fn conclude(&mut self, target: &Target, end: &End, proof: Result<()>) -> Result<()> {
+        let name = self.name().to_owned();
+        let revision = short(&target.revision);
+        let now = serving(&end.seen.service);
+        self.report.seconds = end.seen.elapsed.as_secs_f64();
+        if let Some(rollout) = &end.seen.rollout {
+            self.report.deployment.clone_from(&rollout.arn);
+        }
+        let (outcome, asked) = match &end.ended {
+            Ended::With(outcome) => (outcome.clone(), false),
+            Ended::Interrupted { asked: Some(outcome) } => (outcome.clone(), true),
+            Ended::Interrupted { asked: None } => {
+                "interrupted".clone_into(&mut self.report.outcome);
+                return Err(Failure::Interrupted(format!(
+                    "interrupted: {now}, and the rollout of {revision} on service {name} goes on in ECS\n\
+                     `cargo xtask deploy {name}` follows it to its end"
+                )));
+            }
+        };
+        let outcome = match &proof {
+            Ok(()) => outcome,
+            Err(failure) => Outcome::RollbackFailed { reason: failure.to_string() },
+        };
+        self.tell_end(&outcome, &target.revision, end.seen.elapsed.as_secs_f64());
+        if matches!(outcome, Outcome::RolledBack { .. } | Outcome::RollbackFailed { .. } | Outcome::TimedOut { .. }) {
+            self.post_mortem(end);
+        }
+        proof?;
+        let failure = outcome.failure(&name, &target.revision, &now, target.rollout.deadline);
+        let says = "as `on-interrupt` says";
+        match (failure, &self.plan.action) {
+            (Some(Failure::RolledBack(_)), _) if asked => Err(Failure::Interrupted(format!(
+                "interrupted: the rollout of {revision} on service {name} was rolled back, {says}; {now}"
+            ))),
+            (None, _) if asked => Err(Failure::Interrupted(format!(
+                "interrupted, but the rollout of {revision} on service {name} had ended well by then; {now}"
+            ))),
+            (Some(Failure::RollbackFailed(text)), Action::Follow { .. }) => Err(Failure::RollbackFailed(format!(
+                "{text}\nECS does not try it again by itself: change something, or set `force-new-deployment = true`"
+            ))),
+            (Some(failure), _) => Err(failure),
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn post_mortem(&mut self, end: &End) {
+        let ours = end.seen.service.deployment(&end.seen.deployment);
+        let images: Vec<_> = self.plan.pins.iter().map(|pin| (pin.container.clone(), pin.image.clone())).collect();
+        let post_mortem = post_mortem::post_mortem(&Evidence {
+            cluster: &self.plan.service.cluster,
+            service: &self.plan.service.service,
+            region: &self.config.region,
+            tasks: &end.stopped,
+            breaker: end.seen.rollout.as_ref().and_then(|rollout| rollout.breaker),
+            serving: serving_revisions(&end.seen.service),
+            messages: &end.messages,
+            running: ours.map_or((0, end.seen.service.desired), |ours| (ours.running, ours.desired)),
+            document: Some(&self.plan.document),
+            images: &images,
+        });
+        self.report.post_mortem = Some(post_mortem.clone());
+        self.events.emit(Event::PostMortem { service: self.name().to_owned(), post_mortem });
+    }
+
+    fn tell_end(&mut self, outcome: &Outcome, revision: &str, seconds: f64) {
+        outcome.name().clone_into(&mut self.report.outcome);
+        let well = matches!(outcome, Outcome::Deployed | Outcome::NothingToDo);
+        let digests = self.plan.pins.iter().filter(|_| well).map(|pin| pin.pinned.digest.clone()).collect();
+        self.events.emit(Event::RolloutEnded {
+            service: self.name().to_owned(),
+            outcome: outcome.name().to_owned(),
+            revision: short(revision).to_owned(),
+            digests,
+            seconds,
+        });
+    }
+
+    fn not_interrupted(&self, done: &str, live: &Service) -> Result<()> {
+        if !self.interrupt.is_set() {
+            return Ok(());
+        }
+        let now = serving(live);
+        Err(Failure::Interrupted(format!("interrupted before the rollout on service {}: {done}; {now}", self.name())))
+    }
+
+    fn step<T>(&self, step: Step, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self::step(self.events, step, self.name(), work)
+    }
+
+    fn name(&self) -> &str {
+        &self.plan.service.name
+    }
+}
+
+fn step<T>(events: &Events, step: Step, subject: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let subject = subject.to_owned();
+    events.emit(Event::StepStarted { step, subject: subject.clone() });
+    let started = Instant::now();
+    let result = work();
+    events.emit(Event::StepFinished { step, subject, seconds: started.elapsed().as_secs_f64() });
+    result
 }

@@ -3,7 +3,6 @@
 //! Nothing added here sees a verdict before it is given, and nothing can make one: the tag takes a proof that only
 //! the scan gate makes.
 
-use std::cell::OnceCell;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -11,12 +10,15 @@ use std::time::Instant;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::aws::Session;
-use crate::cli::{self, Cli, Log};
-use crate::config::{self, Config, Loaded};
+use crate::cli::{Cli, Log};
+use crate::config::{self, Config, ConfigErrors, Loaded};
 use crate::event::{Event, Events, Reader, Stream};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::reader;
+use crate::reader::github::GitHub;
+use crate::reader::json::JsonLines;
+use crate::reader::slack::{self, Slack};
+use crate::reader::terminal::Terminal;
 
 /// The two stages, for hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,23 +37,17 @@ pub trait Command: Parser {
 pub struct Context {
     events: Events,
     interrupt: Interrupt,
-    loaded: OnceCell<Loaded>,
+    loaded: Result<Loaded, ConfigErrors>,
 }
 
 impl Context {
-    /// The workspace's configuration, read when first asked for. Fails (exit 2) with every mistake in it.
+    /// The workspace's configuration. Fails (exit 2) with every mistake in it.
     pub fn config(&self) -> Result<&Config> {
         Ok(&self.loaded()?.config)
     }
 
     pub(crate) fn loaded(&self) -> Result<&Loaded> {
-        if let Some(loaded) = self.loaded.get() {
-            return Ok(loaded);
-        }
-        let here = std::env::current_dir()
-            .map_err(|error| Failure::world(format_args!("could not tell the current folder: {error}")))?;
-        let loaded = config::load(&here, &|name| std::env::var(name).ok())?;
-        Ok(self.loaded.get_or_init(|| loaded))
+        self.loaded.as_ref().map_err(|faults| faults.clone().into())
     }
 
     /// AWS, with credentials resolved. Fails (exit 1) where there are none.
@@ -143,9 +139,10 @@ impl Xtask {
         };
         let name = matches.subcommand_name().unwrap_or_default().to_owned();
         let log = matches.get_one::<Log>("log").copied().unwrap_or_default();
-        let stream = Stream::start(self.readers(&name, log));
+        let loaded = load();
+        let stream = Stream::start(self.readers(&name, log, loaded.as_ref().ok()));
         let interrupt = Interrupt::listen().unwrap_or_default();
-        let context = Context { events: stream.events(), interrupt, loaded: OnceCell::new() };
+        let context = Context { events: stream.events(), interrupt, loaded };
 
         let started = Instant::now();
         context.events.emit(Event::CommandStarted { command: name.clone() });
@@ -166,12 +163,24 @@ impl Xtask {
         ExitCode::from(exit_code)
     }
 
-    fn readers(&mut self, command: &str, log: Log) -> Vec<Box<dyn Reader>> {
-        let mut readers: Vec<Box<dyn Reader>> = vec![match log {
-            Log::Text => Box::new(reader::terminal::Terminal::stderr()),
-            Log::Json => Box::new(reader::json::JsonLines::new(std::io::stderr())),
+    /// The first prints; the others tell GitHub, Slack and whom this repository added of a stage's run.
+    fn readers(&mut self, command: &str, log: Log, loaded: Option<&Loaded>) -> Vec<Box<dyn Reader>> {
+        let printer: Box<dyn Reader> = match log {
+            Log::Text => Box::new(Terminal::stderr()),
+            Log::Json => Box::new(JsonLines::new(std::io::stderr())),
+        };
+        if !matches!(command, "release" | "deploy") {
+            return vec![printer];
+        }
+        let mut readers = vec![match GitHub::from_environment(&environment, &secrets()) {
+            Some(github) => Box::new(github.around(printer)),
+            None => printer,
         }];
-        readers.extend(cli::readers(command));
+        let (slack, root) =
+            loaded.map_or_else(Default::default, |loaded| (loaded.config.slack.clone(), loaded.config.root.clone()));
+        if let Some(slack) = Slack::from_environment(&environment, slack, &root) {
+            readers.push(Box::new(slack));
+        }
         readers.append(&mut self.notifiers);
         readers
     }
@@ -188,6 +197,21 @@ impl Xtask {
         cli.command.run(context)?;
         run_hooks(&self.after, stage, context, "after")
     }
+}
+
+fn load() -> Result<Loaded, ConfigErrors> {
+    // A folder that is gone is found by nobody, and that is what the error then says.
+    config::load(&std::env::current_dir().unwrap_or_default(), &environment)
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What GitHub is to mask before the first line is printed.
+fn secrets() -> Vec<String> {
+    let keys = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].into_iter().filter_map(environment);
+    keys.chain(slack::secrets(&environment)).collect()
 }
 
 fn run_hooks(hooks: &[(Stage, Hook)], stage: Option<Stage>, context: &Context, when: &str) -> Result<()> {

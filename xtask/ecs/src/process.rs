@@ -17,6 +17,8 @@ const TAIL: usize = 40;
 /// How long a program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(50);
+/// How long lines that a program wrote before its end may take to arrive; on a busy machine that is more than a tick.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// A program, its arguments and what it may see. Nothing passes through a shell.
 #[derive(Clone, Debug)]
@@ -156,7 +158,7 @@ impl Tool {
             if let Some(output) = handle.try_wait().map_err(start_error)? {
                 let ended = (output.status, output.stdout.clone());
                 // A grandchild may keep the pipe open after its parent's end; its lines are not waited for.
-                while let Ok(line) = lines.recv_timeout(TICK) {
+                while let Ok(line) = lines.recv_timeout(DRAIN) {
                     keep(line, &mut tail);
                 }
                 return Ok(Ended { status: ended.0, stdout: ended.1, tail });

@@ -6,7 +6,7 @@ mod stage;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use xtask_sandbox::{Clock, FAULTS, Options, Sandbox, fault_named};
 
@@ -70,19 +70,10 @@ fn both_stages(
     let vulnerable = fault == Some("vulnerable");
     let find_scanner =
         move |config: &_, events: &_, interrupt: &_| scanner::find(vulnerable, config, events, interrupt);
-    let started = Instant::now();
     let mut released = Vec::new();
     release::run(config, &images, session, &find_scanner, events, context.interrupt(), &mut released)?;
-    let release_seconds = started.elapsed().as_secs_f64();
-    events.note("Released", format!("{} in {release_seconds:.1} s", count(released.len(), "image")));
-
-    let started = Instant::now();
     let options = deploy::Options { plan_only: false };
     deploy::run(config, session, &[], &options, events, context.interrupt())?;
-    events.note(
-        "Deployed",
-        format!("{} in {:.1} s", count(config.services.len(), "service"), started.elapsed().as_secs_f64()),
-    );
     Ok(())
 }
 
@@ -136,7 +127,7 @@ fn summary(context: &Context, events: &Receiver<Event>) {
         match event {
             Event::StepFinished { step, subject, seconds } => {
                 let step = format!("{step:?}").to_lowercase();
-                context.events().note("Took", format!("{seconds:>6.1} s  {step} {subject}"));
+                context.events().note("Took", format!("{seconds:>6.2} s  {step} {subject}").trim_end());
             }
             Event::RolloutEnded { service, outcome, digests, .. } => {
                 for digest in digests {
@@ -146,10 +137,6 @@ fn summary(context: &Context, events: &Receiver<Event>) {
             _ => {}
         }
     }
-}
-
-fn count(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 fn unknown(name: &str) -> Failure {

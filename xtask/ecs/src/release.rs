@@ -1,14 +1,13 @@
 //! The release stage: plan, build, scan beside upload, tag.
 
-pub mod build;
+mod build;
 mod dockerfile;
-pub mod engine;
+pub(crate) mod engine;
 mod manifest;
-pub mod plan;
+pub(crate) mod plan;
 mod push;
 pub mod scan;
 
-use std::path::Path;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -21,6 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::oci::digest::Digest;
 use crate::oci::reference::Pinned;
+use crate::tools;
 use plan::{FindScanner, Planned, Tools};
 use scan::{Scanner, Summary, Trivy};
 
@@ -45,7 +45,7 @@ pub struct Released {
 }
 
 /// Says what a release would do, and does nothing.
-pub fn plan(
+pub(crate) fn plan(
     config: &Config,
     images: &[&Image],
     session: &Session,
@@ -65,7 +65,7 @@ pub fn plan(
 ///
 /// `released` holds what was done even where a later image fails. A refused, failed or interrupted release leaves no
 /// tag; a re-run finds the tags and blobs that are there.
-pub fn run(
+pub(crate) fn run(
     config: &Config,
     images: &[&Image],
     session: &Session,
@@ -77,6 +77,9 @@ pub fn run(
     warn_of_content_trust(events);
     let ecr = session.ecr();
     let plan = plan::plan(config, images, &ecr, find_scanner, events, interrupt)?;
+    if let Some(tools) = &plan.tools {
+        events.note("Using", tools.describe(&plan.images));
+    }
     let commit = Commit::of(&config.root);
     for (image, action) in plan.images {
         let one = match (action, &plan.tools) {
@@ -156,9 +159,10 @@ fn step<T>(events: &Events, step: Step, image: &Image, work: impl FnOnce() -> Re
     result
 }
 
-/// trivy from PATH.
-pub fn find_trivy(config: &Config, _events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
-    Ok(Box::new(Trivy::probe(Path::new("trivy"), &config.scan, interrupt)?))
+/// The pinned trivy, or the one in PATH.
+pub(crate) fn find_trivy(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
+    let program = tools::trivy(config.scan.trivy.as_ref(), &config.target, events, interrupt)?;
+    Ok(Box::new(Trivy::probe(&program, &config.scan, interrupt)?.with_database(&config.target)))
 }
 
 fn warn_of_content_trust(events: &Events) {

@@ -1,1 +1,228 @@
-//! A pinned trivy, fetched by hash.
+//! A pinned trivy, fetched by hash, and its database.
+//!
+//! The scanner decides what is released, and in March 2026 its own releases were replaced by malicious ones: so an
+//! archive is named by its hash, and no byte of it runs or is unpacked before that was checked.
+
+mod database;
+mod download;
+mod unpack;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use self::download::{Download, Patience};
+use crate::event::Events;
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::process::{Tool, ToolError};
+
+pub use self::database::Database;
+
+/// Where the project publishes its archives.
+pub const TRIVY_URL: &str =
+    "https://github.com/aquasecurity/trivy/releases/download/v{version}/trivy_{version}_{os}-{arch}.tar.gz";
+
+/// The platforms that a hash can be given for.
+pub const PLATFORMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-macos", "aarch64-macos"];
+
+/// The same, in the words of trivy's archives.
+const ARCHIVES: [(&str, &str); 4] = [("Linux", "64bit"), ("Linux", "ARM64"), ("macOS", "64bit"), ("macOS", "ARM64")];
+
+/// What a scanner has no business with.
+const HIDDEN: [&str; 9] =
+    ["AWS_", "SLACK_", "GITHUB_", "ACTIONS_", "GH_", "CARGO_REGISTR", "DOCKER_AUTH", "XTASK_", "TRIVY_"];
+
+/// `[workspace.metadata.xtask.scan] trivy = { version = "…", sha256 = { x86_64-linux = "…" } }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrivyPin {
+    /// Such as `0.70.0`.
+    pub version: String,
+    /// Platform (one of [`PLATFORMS`]) → SHA-256 of the release archive, 64 lowercase hexadecimal digits.
+    pub sha256: BTreeMap<String, String>,
+    /// Where archives are, with `{version}`, `{os}` (`Linux`, `macOS`) and `{arch}` (`64bit`, `ARM64`) to be filled in;
+    /// [`TRIVY_URL`] by default.
+    pub url: String,
+}
+
+/// What `cargo xtask tools pin trivy VERSION` found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The lines for Cargo.toml.
+    pub toml: String,
+    /// What has to be true for these hashes to be the right ones, a sentence each.
+    pub trusted: Vec<String>,
+}
+
+/// Whether this version was published by an attacker (trivy's security advisory of March 2026).
+pub fn is_malicious(version: &str) -> bool {
+    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).collect();
+    matches!(numbers[..], [0, 69, 4..=6, ..])
+}
+
+/// The trivy to run: the one in PATH where nothing is pinned or it has the pinned version, else the release archive's,
+/// under `TARGET/xtask/tools`, fetched where it is not there yet.
+///
+/// Fails with exit code 2 where there is no hash for this platform, and with 1 where the archive cannot be had or is
+/// another one.
+pub fn trivy(pin: Option<&TrivyPin>, target: &Path, events: &Events, interrupt: &Interrupt) -> Result<PathBuf> {
+    let Some(pin) = pin else { return Ok(PathBuf::from("trivy")) };
+    refuse_malicious(&pin.version)?;
+    if version_in_path(interrupt)?.is_some_and(|found| found == pin.version) {
+        return Ok(PathBuf::from("trivy"));
+    }
+    let platform = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+    provide(pin, &platform, &target.join("xtask/tools"), Patience::default(), events, interrupt)
+}
+
+fn provide(
+    pin: &TrivyPin,
+    platform: &str,
+    tools: &Path,
+    patience: Patience,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
+    let TrivyPin { version, .. } = pin;
+    refuse_malicious(version)?;
+    let Some(sha256) = pin.sha256.get(platform) else {
+        return Err(Failure::Usage(format!(
+            "trivy {version} is not in PATH, and has no hash for {platform} to be fetched by\n\
+             `cargo xtask tools pin trivy {version}` prints the hashes and what they rest on"
+        )));
+    };
+    // The hash is in the name: another pin is another folder.
+    let folder = tools.join(format!("trivy-{version}-{}", &sha256[..12.min(sha256.len())]));
+    let program = folder.join("trivy");
+    if program.is_file() {
+        return Ok(program);
+    }
+    std::fs::create_dir_all(tools).with_context(|| format!("failed to create {}", tools.display()))?;
+    let url = archive_url(&pin.url, version, platform)
+        .ok_or_else(|| Failure::Usage(format!("trivy has no release archive for {platform}")))?;
+    events.note("Fetching", format!("trivy {version} from {url}"));
+    let download = Download { what: &format!("trivy {version}"), patience, events, interrupt };
+    let archive = download.to_file(&url, tools)?;
+    if archive.sha256 != *sha256 {
+        return Err(Failure::world(format_args!(
+            "the archive of trivy {version} from {url} is not the pinned one; nothing of it was run\n\
+             its SHA-256 is {}\n\
+             pinned is       {sha256}\n\
+             find out why before you pin another: a changed release is how trivy's was attacked",
+            archive.sha256
+        )));
+    }
+    unpack::program(archive.file.path(), "trivy", &folder)
+        .with_context(|| format!("the archive of trivy {version} from {url} was not unpacked"))?;
+    Ok(program)
+}
+
+/// Fetches the archives of a version for every platform and hashes them. `url` is the template; [`TRIVY_URL`] in
+/// most cases. Where the release has a list of checksums, the hashes are held against it.
+pub fn pin_trivy(version: &str, url: &str, target: &Path, events: &Events, interrupt: &Interrupt) -> Result<Pinned> {
+    pin(version, url, &target.join("xtask/tools"), Patience::default(), events, interrupt)
+}
+
+fn pin(
+    version: &str,
+    template: &str,
+    tools: &Path,
+    patience: Patience,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Pinned> {
+    refuse_malicious(version)?;
+    std::fs::create_dir_all(tools).with_context(|| format!("failed to create {}", tools.display()))?;
+    let download = Download { what: &format!("trivy {version}"), patience, events, interrupt };
+    let list = checksums(&download, template, version, tools)?;
+    let mut hashes = String::new();
+    for platform in PLATFORMS {
+        let url = archive_url(template, version, platform).unwrap_or_default();
+        events.note("Fetching", &url);
+        let sha256 = download.to_file(&url, tools)?.sha256;
+        let name = url.rsplit('/').next().unwrap_or_default();
+        let listed = list.as_deref().map(|list| checksum_of(list, name));
+        if let Some(listed) = listed
+            && listed != Some(sha256.as_str())
+        {
+            return Err(Failure::world(format_args!(
+                "{url} is not what the release's own list of checksums says; do not use it\n\
+                 its SHA-256 is {sha256}\nlisted is       {}",
+                listed.unwrap_or("nothing")
+            )));
+        }
+        writeln!(hashes, "{platform} = \"{sha256}\"").expect("writing to a String cannot fail");
+    }
+    let host = template.split('/').nth(2).unwrap_or_default();
+    let mut trusted = vec![
+        format!("the hashes are those of what {host} handed out just now, over TLS with this machine's roots"),
+        format!("whoever could publish trivy {version} there is trusted; from now on nobody is"),
+    ];
+    trusted.push(match list {
+        Some(_) => "the release's list of checksums has the same hashes, and lies at the same place".to_owned(),
+        None => "the release has no list of checksums to hold them against".to_owned(),
+    });
+    trusted.push("compare them with those that others have pinned before you commit them".to_owned());
+    let mut toml = format!("[workspace.metadata.xtask.scan.trivy]\nversion = \"{version}\"\n");
+    if template != TRIVY_URL {
+        writeln!(toml, "url = \"{template}\"").expect("writing to a String cannot fail");
+    }
+    write!(toml, "\n[workspace.metadata.xtask.scan.trivy.sha256]\n{hashes}").expect("writing to a String cannot fail");
+    Ok(Pinned { toml, trusted })
+}
+
+/// The release's list, where it has one: a line each, hash and name.
+fn checksums(download: &Download<'_>, template: &str, version: &str, tools: &Path) -> Result<Option<String>> {
+    let Some((folder, _)) = template.rsplit_once('/') else { return Ok(None) };
+    let url = format!("{folder}/trivy_{version}_checksums.txt").replace("{version}", version);
+    match download.to_file(&url, tools) {
+        Ok(list) => {
+            let text = std::fs::read_to_string(list.file.path()).context("the list of checksums is no text")?;
+            Ok(Some(text))
+        }
+        Err(failure) if failure.to_string().contains("answered 404") => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn checksum_of<'a>(list: &'a str, name: &str) -> Option<&'a str> {
+    list.lines().filter_map(|line| line.split_once(' ')).find_map(|(hash, of)| (of.trim() == name).then_some(hash))
+}
+
+fn archive_url(template: &str, version: &str, platform: &str) -> Option<String> {
+    let index = PLATFORMS.iter().position(|known| *known == platform)?;
+    let (os, arch) = ARCHIVES[index];
+    Some(template.replace("{version}", version).replace("{os}", os).replace("{arch}", arch))
+}
+
+fn refuse_malicious(version: &str) -> Result<()> {
+    if !is_malicious(version) {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "trivy {version} was published by an attacker in March 2026 and is not run, whatever its hash\n\
+         pin another version: `cargo xtask tools pin trivy VERSION`"
+    )))
+}
+
+/// What `trivy --version` says, where there is a trivy.
+fn version_in_path(interrupt: &Interrupt) -> Result<Option<String>> {
+    let asked = Tool::new("trivy", Duration::from_secs(30)).arg("--version").hide(&HIDDEN).run(interrupt, |_| {});
+    match asked {
+        Ok(ended) => {
+            let text = String::from_utf8_lossy(&ended.stdout);
+            let version = text.lines().find_map(|line| line.trim().strip_prefix("Version:"));
+            Ok(version.map(|version| version.trim().to_owned()))
+        }
+        Err(ToolError::Interrupted { .. }) => {
+            Err(Failure::Interrupted("interrupted before anything was done".to_owned()))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

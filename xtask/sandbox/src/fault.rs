@@ -53,7 +53,7 @@ pub enum Effect {
     ForgetImages,
     /// After the call the images of the revision that the service ran before it are gone.
     ForgetPreviousImages,
-    /// After the call another principal forces a new deployment of the service.
+    /// After the call another principal registers the service's task definition once more and deploys that.
     Supersede {
         /// An IAM user name.
         by: String,
@@ -132,10 +132,11 @@ impl Struck {
             Effect::Stall { millis } => self.stall = Some(millis),
             Effect::Corrupt => self.corrupt = true,
             Effect::StaleRange => self.stale_range = true,
-            Effect::ExpireToken | Effect::ForeignTag | Effect::Behave(_) => self.before.push(effect),
+            // What ran before the call is asked before it, and lost after it.
+            Effect::ExpireToken | Effect::ForeignTag | Effect::Behave(_) | Effect::ForgetPreviousImages => {
+                self.before.push(effect);
+            }
             Effect::ForgetImages | Effect::Supersede { .. } => self.after.push(effect),
-            // What ran before is asked before the call and lost after it.
-            Effect::ForgetPreviousImages => self.before.push(effect),
         }
     }
 }

@@ -27,6 +27,10 @@ impl Sandbox {
         }
         for (cluster, service, task_definition) in services {
             self.ecs("CreateCluster", json!({"clusterName": cluster}))?;
+            let found = self.ecs("DescribeServices", json!({"cluster": cluster, "services": [service]}))?;
+            if found["services"][0]["status"] == "ACTIVE" {
+                continue;
+            }
             let registered = self.ecs("RegisterTaskDefinition", self.first(task_definition))?;
             let revision = &registered["taskDefinition"];
             let mut input = json!({

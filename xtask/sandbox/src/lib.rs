@@ -1,6 +1,10 @@
 //! A stand-in for Amazon ECR and ECS on loopback: the JSON APIs of both and a registry behind one port, rollouts that
 //! are simulated, faults that are injected.
 //!
+//! The AWS CLI, `docker pull` and `docker push`, skopeo and crane work against it as they are. Where it differs from AWS:
+//! a signature is checked only for the key that it hands out; a layer is sent from here and not from S3, and never
+//! expires; a manifest is answered in the media type in which it was put; nothing is encrypted, replicated or scanned.
+//!
 //! ```
 //! use serde_json::json;
 //! use xtask_sandbox::{Options, Sandbox};
@@ -31,7 +35,7 @@ mod furnish;
 pub mod protocol;
 mod registry;
 mod server;
-pub mod validate;
+mod validate;
 
 pub use clock::{Clock, Instant};
 pub use fault::{Effect, FAULTS, Fault, Which, fault_named};
@@ -42,7 +46,8 @@ use ecr::Ecr;
 use ecs::Caller;
 use server::{State, World};
 
-/// The access key id that the sandbox hands out. It takes any other, too, but `EXPIRED` and `DENIED` mean what they say.
+/// The access key id that the sandbox hands out, with a secret against which it checks the signatures. It takes any
+/// other key, too, whoever signed; `EXPIRED` and `DENIED` mean what they say.
 pub const ACCESS_KEY: &str = "AKIASANDBOX000000000";
 
 /// The secret that belongs to [`ACCESS_KEY`], and to nothing else in the world.
@@ -181,6 +186,7 @@ impl Sandbox {
     }
 
     /// An ECR operation without the network: no fault befalls it, and it is not among [`Sandbox::calls`].
+    #[expect(clippy::needless_pass_by_value, reason = "callers write the input where they call, as for `ecs`")]
     pub fn ecr(&self, operation: &str, input: Value) -> ApiResult {
         self.world.lock().ecr(operation, &input)
     }

@@ -186,13 +186,13 @@ async fn dispatch(exchange: Exchange<'_>, method: &Method, route: &Route, body: 
     }
 }
 
-fn without_body(exchange: Exchange<'_>, method: &Method, route: &Route) -> Outcome {
+fn without_body(mut exchange: Exchange<'_>, method: &Method, route: &Route) -> Outcome {
     match (method.as_str(), route) {
         ("GET" | "HEAD", Route::Base) => empty(reply(200)),
         ("GET" | "HEAD", Route::Manifest { name, reference }) => manifests::get(&exchange, name, reference),
         ("HEAD", Route::Blob { name, digest }) => blobs::head(&exchange, name, digest),
         ("GET", Route::Blob { name, digest } | Route::Layer { name, digest }) => blobs::get(&exchange, name, digest),
-        ("POST", Route::Uploads { name }) => uploads::post(exchange, name),
+        ("POST", Route::Uploads { name }) => uploads::post(&mut exchange, name),
         ("GET", Route::Upload { name, id }) => uploads::status(&exchange, name, id),
         ("DELETE", Route::Upload { name, id }) => uploads::cancel(&exchange, name, id),
         ("GET", Route::Tags { name }) => manifests::tags(&exchange, name),

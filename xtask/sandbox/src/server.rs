@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 mod api;
 mod effects;
+mod signature;
 mod world;
 
 pub(crate) use world::{State, TokenState, World};
@@ -92,7 +93,9 @@ async fn refuse_tls(mut stream: TcpStream) {
         This port speaks plain HTTP.\n";
     let farewell = async {
         let mut rest = [0; 4096];
-        stream.read(&mut rest).await?;
+        if stream.read(&mut rest).await? == 0 {
+            return Ok(());
+        }
         stream.write_all(REFUSAL).await?;
         stream.shutdown().await?;
         // Closing over unread bytes would reset the connection and take the answer with it.

@@ -22,8 +22,6 @@ pub enum Shape {
     /// So many elements at least and at most.
     List(&'static Shape, usize, usize),
     Structure(&'static [Member]),
-    /// Text to text.
-    Map,
     /// Looked at elsewhere.
     Any,
 }
@@ -110,15 +108,10 @@ fn shape(value: &Value, expected: Shape, path: &str) -> Result<(), Violation> {
                 .try_for_each(|(index, value)| shape(value, *element, &format!("{path}.{}", index + 1)))
         }
         (Shape::Structure(members), _) => structure(value, members, path),
-        (Shape::Map, Value::Object(map)) => match map.values().find(|value| !value.is_string()) {
-            Some(value) => Err(wrong(path, value, "a String")),
-            None => Ok(()),
-        },
         (Shape::Text | Shape::Ruled(..), _) => Err(wrong(path, value, "a String")),
         (Shape::Flag, _) => Err(wrong(path, value, "a Boolean")),
         (Shape::Number(..), _) => Err(wrong(path, value, "an Integer")),
         (Shape::List(..), _) => Err(wrong(path, value, "a List")),
-        (Shape::Map, _) => Err(wrong(path, value, "a Map")),
     }
 }
 

@@ -11,6 +11,8 @@ use xtask_ecs::interrupt::Interrupt;
 /// How often a running program is asked whether it ended, and the interrupt whether it came.
 pub const TICK: Duration = Duration::from_millis(50);
 
+const OF_PACKAGE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+
 /// One line in cargo's look: a right-aligned green verb, then the thing.
 pub fn say(verb: &str, thing: &str) {
     line("32;1", &format!("{verb:>12}"), thing);
@@ -64,6 +66,13 @@ impl<'a> Command<'a> {
             command.process_group(0);
             Ok(())
         });
+        // `cargo run` describes the package it runs in variables that build scripts look at: a cargo inside would
+        // compile again what the one outside has, and the other way round.
+        for (name, _) in std::env::vars_os() {
+            if OF_PACKAGE.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+                expression = expression.env_remove(name);
+            }
+        }
         for (name, value) in &self.environment {
             expression = expression.env(name, value);
         }

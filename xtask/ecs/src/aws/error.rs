@@ -73,7 +73,7 @@ impl AwsError {
             Kind::Credentials => Some("sign in again, or set fresh AWS credentials".to_owned()),
             Kind::Denied => Some(format!(
                 "allow the action `{}` on {} in this identity's IAM policy",
-                self.call,
+                self.denied_action().unwrap_or(self.call),
                 self.denied_resource().unwrap_or(&self.subject)
             )),
             Kind::Throttled => {
@@ -89,6 +89,11 @@ impl AwsError {
                 _ => None,
             },
         }
+    }
+
+    /// The action that AWS's sentence names; not always the call: RegisterTaskDefinition asks for `iam:PassRole`, too.
+    fn denied_action(&self) -> Option<&str> {
+        self.message.split("authorized to perform: ").nth(1)?.split_whitespace().next()
     }
 
     /// The ARN that AWS's sentence names: "… is not authorized to perform: ACTION on resource: ARN because …".
@@ -174,6 +179,19 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_denial_of_another_action_than_the_call_names_that_one() {
+        let error = AwsError::answered(
+            "ecs:RegisterTaskDefinition",
+            "task definition app",
+            "AccessDeniedException",
+            "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: iam:PassRole on resource: \
+             arn:aws:iam::123456789012:role/app because no identity-based policy allows the iam:PassRole action",
+        );
+        let text = error.to_string();
+        assert!(text.contains("allow the action `iam:PassRole` on arn:aws:iam::123456789012:role/app"), "{text}");
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub fn section(metadata: &Metadata, root: &str, compiled: &Compiled) -> Vec<u8> 
     packages.sort_by_key(|package| (&package.name, &package.version, source(package)));
     let index: BTreeMap<&str, usize> =
         packages.iter().enumerate().map(|(index, package)| (package.id.as_str(), index)).collect();
-    let nodes: BTreeMap<&str, _> = metadata.resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
+    let nodes: BTreeMap<&str, _> =
+        metadata.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| (node.id.as_str(), node)).collect();
 
     let entries = packages.iter().map(|package| {
         let dependencies: BTreeSet<usize> = nodes

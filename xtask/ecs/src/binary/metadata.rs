@@ -14,7 +14,8 @@ use crate::interrupt::Interrupt;
 pub struct Metadata {
     pub packages: Vec<Package>,
     workspace_members: Vec<String>,
-    pub resolve: Resolve,
+    /// Nothing in an outline.
+    pub resolve: Option<Resolve>,
     pub workspace_root: PathBuf,
 }
 
@@ -60,13 +61,20 @@ pub struct Kind {
 }
 
 impl Metadata {
-    /// Asks cargo about the workspace at `request.root`, resolved for these targets. The lock file must be up to
-    /// date: what is built is what was committed.
-    pub fn read(request: &Request, targets: &[&str], interrupt: &Interrupt) -> Result<Self> {
-        let mut tool = cargo(&request.root).args(["metadata", "--format-version", "1", "--locked"]);
-        for target in targets {
-            tool = tool.args(["--filter-platform", target]);
-        }
+    /// The workspace's own packages, without what they depend on.
+    pub fn outline(request: &Request, interrupt: &Interrupt) -> Result<Self> {
+        Self::ask(request, &["--no-deps"], interrupt)
+    }
+
+    /// Every package and who depends on whom, resolved for these targets. The lock file must be up to date: what is
+    /// built is what was committed.
+    pub fn resolved(request: &Request, targets: &[&str], interrupt: &Interrupt) -> Result<Self> {
+        let filters: Vec<&str> = targets.iter().flat_map(|target| ["--filter-platform", target]).collect();
+        Self::ask(request, &filters, interrupt)
+    }
+
+    fn ask(request: &Request, arguments: &[&str], interrupt: &Interrupt) -> Result<Self> {
+        let tool = cargo(&request.root).args(["metadata", "--format-version", "1", "--locked"]).args(arguments);
         let ended = super::run(&tool, interrupt, |_| {})?;
         if !ended.status.success() {
             let said = ended.tail.join("\n");

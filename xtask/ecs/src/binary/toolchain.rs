@@ -13,8 +13,7 @@ pub struct Toolchain {
     root: PathBuf,
     /// The triple of the building machine.
     pub host: String,
-    commit: Option<String>,
-    sysroot: Option<PathBuf>,
+    sysroot: PathBuf,
 }
 
 /// OCI's architecture and the first word of Rust's triples for a platform.
@@ -31,17 +30,11 @@ pub fn architecture(platform: &str) -> Result<(&'static str, &'static str)> {
 impl Toolchain {
     /// Asks the compiler that runs in this folder, where a rust-toolchain file may choose another one.
     pub fn probe(root: &Path) -> Result<Self> {
-        let version =
-            ask(root, &rustc(), &["-vV"]).context("failed to ask `rustc -vV`; is Rust installed and in PATH?")?;
-        let field = |name: &str| {
-            version.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
-        };
-        Ok(Self {
-            root: root.to_owned(),
-            host: field("host").context("`rustc -vV` answered without a host")?,
-            commit: field("commit-hash").filter(|hash| hash != "unknown"),
-            sysroot: ask(root, &rustc(), &["--print", "sysroot"]).map(PathBuf::from),
-        })
+        let answer = ask(root, &rustc(), &["--print", "sysroot", "--print", "host-tuple"])
+            .context("failed to ask `rustc --print host-tuple`; is Rust 1.84 or newer installed and in PATH?")?;
+        let mut lines = answer.lines().map(str::to_owned);
+        let (sysroot, host) = lines.next().zip(lines.next()).context("`rustc --print host-tuple` answered nothing")?;
+        Ok(Self { root: root.to_owned(), host, sysroot: sysroot.into() })
     }
 
     /// The target to compile for: `wanted` where it is installed and fits, else musl, else glibc.
@@ -68,11 +61,15 @@ impl Toolchain {
 
     /// Whether the standard library for this target is there.
     fn installed(&self, target: &str) -> bool {
-        let Some(folder) = ask(&self.root, &rustc(), &["--print", "target-libdir", "--target", target]) else {
-            return false;
-        };
+        let folder = self.sysroot.join("lib/rustlib").join(target).join("lib");
         let Ok(files) = std::fs::read_dir(folder) else { return false };
         files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
+    }
+
+    /// The compiler's own commit, by which a standard library without sources calls its files.
+    fn commit(&self) -> Option<String> {
+        let version = ask(&self.root, &rustc(), &["-vV"])?;
+        version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).map(str::to_owned)
     }
 
     /// The flags of this build, beside the user's own.
@@ -99,8 +96,11 @@ impl Toolchain {
             remap(&home, "/cargo");
         }
         // Only where the component rust-src is installed does the standard library name its own files there.
-        if let (Some(sysroot), Some(commit)) = (&self.sysroot, &self.commit) {
-            remap(&sysroot.join("lib/rustlib/src/rust"), &format!("/rustc/{commit}"));
+        let library = self.sysroot.join("lib/rustlib/src/rust");
+        if library.exists()
+            && let Some(commit) = self.commit()
+        {
+            remap(&library, &format!("/rustc/{commit}"));
         }
         remap(&request.root, "/build");
         remap(&request.target_dir, "/build/target");

@@ -1,6 +1,7 @@
 use clap::Args;
 
 use super::{Format, to_json};
+use crate::config;
 use crate::deploy;
 use crate::extend::Context;
 use crate::failure::Result;
@@ -21,6 +22,7 @@ pub struct Deploy {
 impl Deploy {
     pub fn run(self, context: &Context) -> Result<()> {
         let config = context.config()?;
+        config::services_named(config, &self.services)?;
         let session = context.session()?;
         let options = deploy::Options { plan_only: self.plan };
         let report = deploy::run(config, &session, &self.services, &options, context.events(), context.interrupt())?;

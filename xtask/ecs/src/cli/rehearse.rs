@@ -26,13 +26,13 @@ pub struct ServeSandbox {
 
 impl Rehearse {
     pub fn run(self, context: &Context) -> Result<()> {
-        with_sandbox::rehearse(self, context)
+        with_sandbox::rehearse(&self, context)
     }
 }
 
 impl ServeSandbox {
     pub fn run(self, context: &Context) -> Result<()> {
-        with_sandbox::serve(self, context)
+        with_sandbox::serve(&self, context)
     }
 }
 
@@ -40,11 +40,11 @@ impl ServeSandbox {
 mod with_sandbox {
     use super::{Context, Rehearse, Result, ServeSandbox};
 
-    pub fn rehearse(command: Rehearse, context: &Context) -> Result<()> {
+    pub fn rehearse(command: &Rehearse, context: &Context) -> Result<()> {
         crate::rehearse::run(command.fault.as_deref(), context)
     }
 
-    pub fn serve(command: ServeSandbox, context: &Context) -> Result<()> {
+    pub fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
         crate::rehearse::serve(command.listen, command.speed, context)
     }
 }
@@ -58,11 +58,11 @@ mod with_sandbox {
     use crate::failure::Failure;
     use crate::process;
 
-    pub fn rehearse(_: Rehearse, _: &Context) -> Result<()> {
+    pub fn rehearse(_: &Rehearse, _: &Context) -> Result<()> {
         become_rehearsal()
     }
 
-    pub fn serve(_: ServeSandbox, _: &Context) -> Result<()> {
+    pub fn serve(_: &ServeSandbox, _: &Context) -> Result<()> {
         become_rehearsal()
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
-use super::origin::Origin;
+use super::origin::{Effective, Origin};
 use super::table::Table;
 use super::value::Value;
 use super::workspace::Version;
@@ -188,7 +189,8 @@ fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
     let platform = platform(table, is_platform);
     let args = table.or("args", Value::string_map, BTreeMap::new());
     let target = table.optional("target", Value::string);
-    let contexts = table.or("contexts", |value| value.map(|_, value| named_context(value)), BTreeMap::new());
+    let contexts =
+        table.or("contexts", |value| value.map(|_, value| named_context(value)).map(Contexts), Contexts::default()).0;
     let secrets = table.or("secrets", |value| value.map(secret), BTreeMap::new());
     let binaries = table.or("binaries", |value| value.list(package_name), Vec::new());
     if !binaries.is_empty() && contexts.contains_key("binaries") {
@@ -196,6 +198,24 @@ fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
         table.error(format!("{} has two build contexts named `binaries`", table.name()), hint);
     }
     Some(Dockerfile { file: file?, context, platform: platform?, args, target, contexts, secrets, binaries })
+}
+
+/// Shown with folders relative to the root, as they were written.
+#[derive(Default)]
+struct Contexts(BTreeMap<String, String>);
+
+impl Effective for Contexts {
+    fn effective(&self, root: &Path) -> serde_json::Value {
+        let shown = |(name, value): (&String, &String)| {
+            let value = if Path::new(value).is_absolute() {
+                PathBuf::from(value).effective(root)
+            } else {
+                value.effective(root)
+            };
+            (name.clone(), value)
+        };
+        serde_json::Value::Object(self.0.iter().map(shown).collect())
+    }
 }
 
 /// A folder of the workspace, or what buildx fetches itself: `oci-layout://…`, `docker-image://…`, a URL.

@@ -7,8 +7,8 @@ use super::diagnostic::{ConfigErrors, Diagnostic, nearest};
 use super::origin::{Effective, Origin, Origins};
 use super::table::{Context, Table};
 use super::value::Value;
-use super::workspace::{Workspace, parse};
-use super::{Config, images, scan, services};
+use super::workspace::{Root, Workspace, parse};
+use super::{Config, images, scan, services, slack, workflows};
 
 /// A configuration, and where each of its values is from.
 #[derive(Clone, Debug)]
@@ -22,16 +22,17 @@ pub struct Loaded {
 /// `environment` answers for environment variables: XTASK_REGISTRY, AWS_ACCOUNT_ID, AWS_REGION, AWS_DEFAULT_REGION,
 /// and those that tell cargo's target folder. The error holds everything that is wrong, not only the first fault.
 pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
-    let workspace = Workspace::find(start)?;
-    let document = parse(workspace.source())?;
+    let root = Root::find(start)?;
+    let document = parse(root.source())?;
+    let workspace = Workspace::new(root.folder.clone(), root.source(), &document);
     let context = Context {
-        source: workspace.source(),
+        source: root.source(),
         workspace: &workspace,
         environment,
         diagnostics: RefCell::default(),
         settings: RefCell::default(),
     };
-    let config = find_table(&context, &document).and_then(|table| read(&context, table, start));
+    let config = find_table(&context).and_then(|table| read(&context, table, start));
     let (config, target) = match (config, context.diagnostics.into_inner()) {
         (Some(config), diagnostics) if diagnostics.is_empty() => config,
         (_, diagnostics) => return Err(ConfigErrors::new(diagnostics)),
@@ -54,6 +55,8 @@ fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Opt
     let images = images::read(&mut table, registry.as_deref());
     let scan = scan::read(&mut table);
     let services = services::read(&mut table, cluster.as_ref());
+    let slack = slack::read(&mut table);
+    let workflows = workflows::read(&mut table);
     table.finish();
     let config = Config {
         root: root.clone(),
@@ -64,14 +67,16 @@ fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Opt
         images,
         scan,
         services,
+        slack,
+        workflows,
     };
     Some((config, target_origin))
 }
 
 /// `[workspace.metadata.xtask]`; what to write is reported where there is none.
-fn find_table<'a>(context: &'a Context<'a>, document: &'a toml::de::DeTable<'a>) -> Option<Table<'a>> {
+fn find_table<'a>(context: &'a Context<'a>) -> Option<Table<'a>> {
     let source = context.source;
-    let workspace = document.get_key_value("workspace");
+    let workspace = context.workspace.document.get_key_value("workspace");
     let metadata = workspace.and_then(|(_, workspace)| workspace.get_ref().as_table()?.get_key_value("metadata"));
     let metadata = metadata.and_then(|(_, metadata)| metadata.get_ref().as_table());
     if let Some((key, value)) = metadata.and_then(|metadata| metadata.get_key_value("xtask")) {
@@ -177,11 +182,12 @@ fn dns_suffix(region: &str) -> &'static str {
 
 fn is_registry(text: &str) -> Result<String, &'static str> {
     let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (text, None),
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
     };
     let label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let is_address = host.starts_with('[') && host.ends_with(']');
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_address = address.is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
     let host_fits = is_address || host.split('.').all(label);
     let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
     let fits = host_fits && port_fits;

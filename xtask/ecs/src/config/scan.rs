@@ -31,6 +31,7 @@ impl Default for Scan {
             ignore: Vec::new(),
             timeout: TIMEOUT,
             args: Vec::new(),
+            trivy: None,
         }
     }
 }
@@ -48,6 +49,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Scan {
         ignore: table.or("ignore", |value| value.list(ignore), default.ignore),
         timeout: table.or("timeout", Value::duration, default.timeout),
         args: table.or("args", Value::strings, default.args),
+        trivy: table.optional("trivy", super::trivy::read),
     };
     table.finish();
     scan

@@ -25,7 +25,7 @@ use super::workspace::Workspace;
 /// What one run of [`super::load`] reads from and what it has found so far.
 pub(super) struct Context<'a> {
     pub(super) source: Source<'a>,
-    pub(super) workspace: &'a Workspace,
+    pub(super) workspace: &'a Workspace<'a>,
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
     pub(super) diagnostics: RefCell<Vec<Diagnostic>>,
     pub(super) settings: RefCell<Vec<Setting>>,

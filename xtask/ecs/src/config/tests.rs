@@ -4,6 +4,7 @@ mod effective;
 mod fuzz;
 mod images;
 mod native;
+mod people;
 mod rendering;
 mod scan;
 mod services;

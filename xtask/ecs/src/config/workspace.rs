@@ -12,11 +12,17 @@ use crate::event::Place;
 
 mod members;
 
-/// A workspace whose root Cargo.toml has been found and is TOML.
-pub(super) struct Workspace {
-    pub(super) root: PathBuf,
-    /// The text of the root's Cargo.toml.
+/// The root of a workspace and the text of its Cargo.toml, which is TOML.
+pub(super) struct Root {
+    pub(super) folder: PathBuf,
     pub(super) text: String,
+}
+
+/// A workspace that can be asked for its packages.
+pub(super) struct Workspace<'a> {
+    pub(super) root: PathBuf,
+    pub(super) source: Source<'a>,
+    pub(super) document: &'a DeTable<'a>,
     packages: OnceCell<Vec<Member>>,
 }
 
@@ -35,7 +41,7 @@ pub(super) struct Version {
     pub(super) place: Place,
 }
 
-impl Workspace {
+impl Root {
     /// Walks up from `start` to a Cargo.toml with `[workspace]`, or to the one that a `package.workspace` names.
     pub(super) fn find(start: &Path) -> Result<Self, ConfigErrors> {
         let start = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
@@ -48,7 +54,7 @@ impl Workspace {
             let file = shown(&manifest, &start);
             let table = parse(Source { file: &file, text: &text })?;
             if table.contains_key("workspace") {
-                return Ok(Self { root: folder.to_owned(), text, packages: OnceCell::new() });
+                return Ok(Self { folder: folder.to_owned(), text });
             }
             let named = table.get("package").and_then(|package| package.get_ref().get("workspace"));
             if let Some(named) = named
@@ -78,11 +84,17 @@ impl Workspace {
         }
         let text = read(&manifest, start)?;
         let is_workspace = parse(Source { file: &shown(&manifest, start), text: &text })?.contains_key("workspace");
-        if is_workspace { Ok(Self { root, text, packages: OnceCell::new() }) } else { Err(None) }
+        if is_workspace { Ok(Self { folder: root, text }) } else { Err(None) }
     }
 
     pub(super) fn source(&self) -> Source<'_> {
         Source { file: "Cargo.toml", text: &self.text }
+    }
+}
+
+impl<'a> Workspace<'a> {
+    pub(super) fn new(root: PathBuf, source: Source<'a>, document: &'a DeTable<'a>) -> Self {
+        Self { root, source, document, packages: OnceCell::new() }
     }
 
     /// The packages of the workspace; read once, when the configuration names one.
@@ -96,9 +108,8 @@ impl Workspace {
 
     /// `[workspace.package] version`.
     pub(super) fn version(&self) -> Option<Version> {
-        let table = DeTable::parse(&self.text).ok()?;
-        let package = table.get_ref().get("workspace")?.get_ref().get("package")?.get_ref().as_table()?;
-        version(package, self.source())
+        let package = self.document.get("workspace")?.get_ref().get("package")?.get_ref().as_table()?;
+        version(package, self.source)
     }
 
     /// Cargo's target folder. Order and meaning of the paths as in the Cargo book, "Configuration", build.target-dir:

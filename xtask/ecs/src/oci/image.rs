@@ -28,7 +28,7 @@ use super::registry::Registry;
 use crate::binary::Binary;
 use crate::commit::Commit;
 use crate::config::Package;
-use crate::event::{Event, Events, Layer};
+use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 
@@ -50,8 +50,7 @@ pub struct Request<'a> {
     pub registry: &'a dyn Fn(&str) -> Registry,
 }
 
-/// Writes the layout to `destination`, in place of what was there, once it is complete, and emits
-/// [`Event::ImageBuilt`].
+/// Writes the layout to `destination`, in place of what was there, once it is complete.
 ///
 /// # Errors
 /// `Usage` where an asset is missing or leaves the workspace, the base is for another platform or lacks the
@@ -103,21 +102,11 @@ pub fn build(
         "config": configuration,
         "layers": layers,
     });
-    let (layout, manifest) = writer.finish(manifest.to_string().into_bytes(), &package.platform, &BTreeMap::new())?;
-    events.emit(Event::ImageBuilt {
-        image: request.image.to_owned(),
-        digest: manifest.digest.clone(),
-        layers: manifest.layers.iter().map(shown).collect(),
-    });
-    Ok((layout, manifest))
+    Ok(writer.finish(manifest.to_string().into_bytes(), &package.platform, &BTreeMap::new())?)
 }
 
 fn own<'a>(written: &'a [(Written, &str)]) -> impl Iterator<Item = &'a Descriptor> {
     written.iter().map(|(layer, _)| &layer.descriptor)
-}
-
-fn shown(layer: &Descriptor) -> Layer {
-    Layer { digest: layer.digest.clone(), size: layer.size, media_type: layer.media_type.clone() }
 }
 
 fn binary_path(binary: &Binary) -> PathBuf {

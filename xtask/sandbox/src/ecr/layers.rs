@@ -146,15 +146,16 @@ impl Ecr {
     /// Makes a whole upload a layer of its repository, under the digest that its bytes have.
     pub fn finish_upload(&mut self, upload: Upload) -> Result<String, ApiError> {
         let digest = upload.digest();
-        std::fs::rename(&upload.path, self.layer_path(&digest)).map_err(|error| server_error(&error))?;
-        let layer = Layer { size: upload.size };
-        self.repository_mut(&upload.repository)?.layers.insert(digest.clone(), layer);
+        let Upload { repository, path, size, .. } = upload;
+        std::fs::rename(path, self.layer_path(&digest)).map_err(|error| server_error(&error))?;
+        self.repository_mut(&repository)?.layers.insert(digest.clone(), Layer { size });
         Ok(digest)
     }
 
     /// Throws an upload away.
     pub fn discard_upload(upload: Upload) -> io::Result<()> {
-        std::fs::remove_file(&upload.path)
+        let Upload { path, .. } = upload;
+        std::fs::remove_file(path)
     }
 
     /// Stores bytes as a layer at once.

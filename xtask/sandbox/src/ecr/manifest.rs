@@ -36,10 +36,10 @@ pub fn read(bytes: &str, media_type: Option<&str>) -> Result<Manifest, Refused> 
         return Err("Invalid image manifest provided: schemaVersion must be 2".to_owned());
     }
     let stated = json["mediaType"].as_str();
-    if let (Some(said), Some(stated)) = (media_type, stated) {
-        if said != stated {
-            return Err(format!("Media type '{said}' does not match the manifest's mediaType '{stated}'"));
-        }
+    if let (Some(said), Some(stated)) = (media_type, stated)
+        && said != stated
+    {
+        return Err(format!("Media type '{said}' does not match the manifest's mediaType '{stated}'"));
     }
     let is_index = json["manifests"].is_array();
     let inferred = if is_index { OCI_INDEX } else { OCI_MANIFEST };

@@ -1,5 +1,7 @@
 //! CreateRepository, DescribeRepositories, DeleteRepository, PutImageTagMutability.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Ecr, Repository, text};
@@ -31,9 +33,9 @@ impl Ecr {
                 Value::Null => json!({"encryptionType": "AES256"}),
                 given => given.clone(),
             },
-            layers: Default::default(),
-            images: Default::default(),
-            tags: Default::default(),
+            layers: BTreeMap::new(),
+            images: BTreeMap::new(),
+            tags: BTreeMap::new(),
         };
         let description = self.describe(&repository);
         self.repositories.insert(name.to_owned(), repository);

@@ -74,10 +74,10 @@ impl Ecs {
     /// The name of the cluster that an input means, if there is one.
     pub(super) fn cluster_of(&self, input: &Value) -> Result<String, ApiError> {
         let name = short(text(input, "cluster").unwrap_or("default"));
-        match self.clusters.contains_key(name) {
-            true => Ok(name.to_owned()),
-            false => Err(ApiError::new("ClusterNotFoundException", "Cluster not found.")),
+        if self.clusters.contains_key(name) {
+            return Ok(name.to_owned());
         }
+        Err(ApiError::new("ClusterNotFoundException", "Cluster not found."))
     }
 
     pub(super) fn tag_resource(&mut self, input: &Value) -> ApiResult {
@@ -110,10 +110,7 @@ impl Ecs {
             ["task", cluster, id] => self.tasks.values().any(|task| task.cluster == cluster && task.id == id),
             _ => false,
         };
-        match known {
-            true => Ok(arn.to_owned()),
-            false => Err(client(format!("The specified resource {arn} was not found."))),
-        }
+        if known { Ok(arn.to_owned()) } else { Err(client(format!("The specified resource {arn} was not found."))) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::json::{list, text};
+use super::json::text;
 use super::service::{Key, Service};
 use super::task::{Checks, Container, Health, Phase, Placement, Target, Task, after};
 use super::{Ecs, Images, Tasks, timing};
@@ -60,6 +60,7 @@ impl Ecs {
             exit_at: None,
             health_at: None,
             target_at: None,
+            proven_at: None,
             checks,
             health: Health::Unknown,
             target: order.target,
@@ -105,6 +106,9 @@ impl Ecs {
             container_check(&mut task, service.as_mut(), at);
         } else if task.target_at == Some(at) {
             target_check(&mut task, service.as_mut(), at);
+        } else if task.proven_at == Some(at) {
+            task.proven_at = None;
+            proven(&task, service.as_mut());
         }
         self.tasks.insert(number, task);
         if let (Some(key), Some(mut service)) = (key, service) {
@@ -139,24 +143,24 @@ fn next_phase(task: &mut Task, service: Option<&mut Service>, at: Instant, image
 }
 
 /// Pulls every image. The first pull of a service revision decides its digests; later tasks of it pull those.
-fn pull(task: &mut Task, mut service: Option<&mut Service>, at: Instant, images: &dyn Images) {
+fn pull(task: &mut Task, service: Option<&mut Service>, at: Instant, images: &dyn Images) {
     let revision = task.placement.as_ref().map(|it| it.revision);
     for container in &mut task.containers {
         let resolved = match (&service, revision) {
             (Some(service), Some(revision)) => service.revisions[revision].digest(&container.name),
             _ => None,
         };
-        let wanted = resolved.map_or_else(|| container.image.clone(), |digest| pinned(&container.image, digest));
+        // Another registry's image has no digest of its own here, and is asked for by the name it was given.
+        let known = resolved.filter(|digest| *digest != elsewhere(&container.image));
+        let wanted = known.map_or_else(|| container.image.clone(), |digest| pinned(&container.image, digest));
         match images.resolve(&wanted) {
             Ok(digest) => {
                 let digest = digest.unwrap_or_else(|| resolved.map_or_else(|| elsewhere(&wanted), str::to_owned));
                 container.digest = Some(digest);
             }
             Err(reason) => {
-                let reason = match reason.starts_with("CannotPull") {
-                    true => reason,
-                    false => format!("CannotPullContainerError: {reason}"),
-                };
+                let named = reason.starts_with("CannotPull");
+                let reason = if named { reason } else { format!("CannotPullContainerError: {reason}") };
                 container.reason = Some(reason.clone());
                 task.pull_stopped_at = Some(at);
                 return failed_to_start(task, service, &reason, at);
@@ -164,7 +168,7 @@ fn pull(task: &mut Task, mut service: Option<&mut Service>, at: Instant, images:
         }
     }
     task.pull_stopped_at = Some(at);
-    if let (Some(service), Some(revision)) = (service.as_deref_mut(), revision) {
+    if let (Some(service), Some(revision)) = (service, revision) {
         service.revisions[revision].remember(&task.containers);
     }
     task.enter(Phase::Activating, Some(after(at, timing::ACTIVATING)));
@@ -195,10 +199,19 @@ fn run(task: &mut Task, service: Option<&mut Service>, at: Instant) {
         Tasks::Healthy | Tasks::Exits { .. } => {
             task.health_at = task.checks.map(|checks| after(at, checks.pass_after));
             task.target_at = task.target.as_ref().and_then(|_| target(timing::TARGET_HEALTHY));
+            let unchecked = task.checks.is_none() && task.target.is_none();
+            task.proven_at = unchecked.then(|| after(at, timing::STEADY));
         }
     }
     if let Tasks::Exits { after_seconds, .. } = task.behaviour {
         task.exit_at = Some(after(at, after_seconds * 1000));
+    }
+}
+
+/// One check more has passed; if it was the last, the task's deployment starts well.
+fn proven(task: &Task, service: Option<&mut Service>) {
+    if let (Some(service), Some(placement), true) = (service, &task.placement, task.is_healthy()) {
+        service.forgive(&placement.deployment);
     }
 }
 
@@ -224,7 +237,7 @@ fn container_check(task: &mut Task, service: Option<&mut Service>, at: Instant) 
     task.health_at = None;
     if task.behaviour != Tasks::Unhealthy {
         task.health = Health::Healthy;
-        return;
+        return proven(task, service);
     }
     task.health = Health::Unhealthy;
     // Without a service nobody replaces it, and it runs on.
@@ -240,7 +253,7 @@ fn target_check(task: &mut Task, service: Option<&mut Service>, at: Instant) {
     let Some(target) = &mut task.target else { return };
     if task.behaviour != Tasks::Unhealthy {
         target.health = Health::Healthy;
-        return;
+        return proven(task, service);
     }
     target.health = Health::Unhealthy;
     let (group, port) = (target.group.clone(), target.port);
@@ -260,11 +273,12 @@ fn target_check(task: &mut Task, service: Option<&mut Service>, at: Instant) {
 
 /// The health checks of the containers, as one; None where no container has one.
 fn checks(containers: &[Value]) -> Option<Checks> {
-    let checks = containers.iter().filter_map(|it| it.get("healthCheck")).map(|check| {
+    // A task's health is that of its essential containers.
+    let essential = containers.iter().filter(|it| it.get("essential") != Some(&json!(false)));
+    let checks = essential.filter_map(|it| it.get("healthCheck")).map(|check| {
         let number = |member: &str, default| check.get(member).and_then(Value::as_u64).unwrap_or(default) * 1000;
         let interval = number("interval", timing::CHECK_INTERVAL);
         let retries = check.get("retries").and_then(Value::as_u64).unwrap_or(timing::CHECK_RETRIES);
-        debug_assert!(!list(check, "command").is_empty());
         Checks { pass_after: interval, fail_after: number("startPeriod", 0) + retries * interval }
     });
     checks.reduce(|a, b| Checks {
@@ -287,12 +301,11 @@ fn elsewhere(image: &str) -> String {
         return digest.to_owned();
     }
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut parts = String::from("sha256:");
-    for round in 0..4u8 {
+    let words = (0..4u8).map(|round| {
         hash = image.bytes().chain([round]).fold(hash, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-        parts.push_str(&format!("{hash:016x}"));
-    }
-    parts
+        format!("{hash:016x}")
+    });
+    format!("sha256:{}", words.collect::<String>())
 }
 
 #[cfg(test)]

@@ -75,13 +75,11 @@ fn check_shape(shape: &str, value: Value, path: &str) -> Result<Value, ApiError>
 fn check_type(of: &str, value: Value, path: &str) -> Result<Value, ApiError> {
     if let Some(allowed) = of.strip_prefix('=') {
         let Value::String(given) = &value else { return Err(wrong_type(&value, "a String", path)) };
-        return match allowed.split('|').any(|word| word == given) {
-            true => Ok(value),
-            false => Err(invalid(format!(
-                "Invalid value '{given}' for {path}. Valid values: [{}].",
-                allowed.split('|').collect::<Vec<_>>().join(", ")
-            ))),
-        };
+        if allowed.split('|').any(|word| word == given) {
+            return Ok(value);
+        }
+        let allowed: Vec<&str> = allowed.split('|').collect();
+        return Err(invalid(format!("Invalid value '{given}' for {path}. Valid values: [{}].", allowed.join(", "))));
     }
     if let Some(item) = of.strip_prefix('[') {
         let item = item.trim_end_matches(']');

@@ -14,7 +14,7 @@ impl Ecs {
             let rollout = &mut service.rollouts[current];
             match rollout.progress {
                 Progress::Pending => {
-                    rollout.progress = Progress::InProgress;
+                    rollout.progress = Progress::Ongoing;
                     rollout.started_at = Some(at);
                     rollout.updated_at = at;
                 }
@@ -104,7 +104,7 @@ impl Ecs {
             }
         }
         let rollout = &mut service.rollouts[rollout];
-        rollout.progress = Progress::RollbackInProgress;
+        rollout.progress = Progress::RollingBack;
         rollout.reason = Some(why.to_owned());
         rollout.rollback = Some(Rollback { reason: why.to_owned(), started_at: at, revision });
         service.tell(&format!("rolling back to deployment {id}."), at);

@@ -14,10 +14,10 @@ use crate::protocol::{ApiError, ApiResult};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Progress {
     Pending,
-    InProgress,
+    Ongoing,
     StopRequested,
     RollbackRequested,
-    RollbackInProgress,
+    RollingBack,
     Successful,
     Stopped,
     RollbackSuccessful,
@@ -28,10 +28,10 @@ impl Progress {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
-            Self::InProgress => "IN_PROGRESS",
+            Self::Ongoing => "IN_PROGRESS",
             Self::StopRequested => "STOP_REQUESTED",
             Self::RollbackRequested => "ROLLBACK_REQUESTED",
-            Self::RollbackInProgress => "ROLLBACK_IN_PROGRESS",
+            Self::RollingBack => "ROLLBACK_IN_PROGRESS",
             Self::Successful => "SUCCESSFUL",
             Self::Stopped => "STOPPED",
             Self::RollbackSuccessful => "ROLLBACK_SUCCESSFUL",
@@ -212,7 +212,7 @@ impl Ecs {
             return Err(ApiError::new("ConflictException", message));
         }
         // In the other states it is being stopped or rolled back already, and goes on with that.
-        if matches!(rollout.progress, Progress::Pending | Progress::InProgress) {
+        if matches!(rollout.progress, Progress::Pending | Progress::Ongoing) {
             let abort = text(input, "stopType") == Some("ABORT");
             rollout.progress = if abort { Progress::StopRequested } else { Progress::RollbackRequested };
             rollout.updated_at = now;

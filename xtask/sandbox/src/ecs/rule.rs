@@ -15,6 +15,9 @@ pub(super) fn check(input: &Value) -> Result<(), ApiError> {
     if !is_name(family) {
         return Err(client("Family contains invalid characters."));
     }
+    if input.get("tags").is_some() && list(input, "tags").is_empty() {
+        return Err(client("Tags can not be empty."));
+    }
     let containers = list(input, "containerDefinitions");
     if containers.is_empty() {
         return Err(client("Container list cannot be empty."));

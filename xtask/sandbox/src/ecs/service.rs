@@ -164,6 +164,9 @@ impl Service {
     }
 
     /// A task of this deployment failed before the deployment completed. `start`: it never became RUNNING.
+    ///
+    /// A container that exits soon after its start counts too, as it does on ECS (a loop of `exit 1` trips the breaker
+    /// although each task was RUNNING for a moment); see [`Service::forgive`] for what is soon.
     pub(super) fn count_failure(&mut self, deployment: &str, start: bool, at: Instant) {
         let mut slow = false;
         if let Some(it) = self.deployments.iter_mut().find(|it| it.id == deployment) {
@@ -201,9 +204,30 @@ impl Service {
         (flag("enable"), flag("enable") && flag("rollback"))
     }
 
-    /// Failed tasks that trip the circuit breaker: half the desired count, at least 3, at most 200 (ECS, "How the
-    /// deployment circuit breaker detects failures").
+    /// Failed tasks that trip the circuit breaker; by default half the desired count, at least 3, at most 200 (ECS API
+    /// reference, `ThresholdConfiguration`).
     pub(super) fn threshold(&self) -> u64 {
-        self.desired.div_ceil(2).clamp(3, 200)
+        let threshold = &self.given["deploymentConfiguration"]["deploymentCircuitBreaker"]["thresholdConfiguration"];
+        let value = threshold["value"].as_u64().unwrap_or(50);
+        let percent = (self.desired * value).div_ceil(100);
+        match threshold["type"].as_str() {
+            Some("COUNT") => value,
+            Some("UNBOUNDED_PERCENT") => percent.max(1),
+            _ => percent.clamp(3, 200),
+        }
+    }
+
+    /// A task of this deployment has become healthy. Unless `resetOnHealthyTask` is off, failures are counted in a row:
+    /// the count starts again.
+    pub(super) fn forgive(&mut self, deployment: &str) {
+        let breaker = &self.given["deploymentConfiguration"]["deploymentCircuitBreaker"];
+        let resets = breaker["resetOnHealthyTask"] != false;
+        if let Some(it) = self.deployments.iter_mut().find(|it| it.id == deployment && it.state == State::InProgress) {
+            it.failed_starts = 0;
+            it.start_after = None;
+            if resets {
+                it.failed_tasks = 0;
+            }
+        }
     }
 }

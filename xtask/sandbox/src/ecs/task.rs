@@ -126,6 +126,8 @@ pub(super) struct Task {
     pub(super) exit_at: Option<Instant>,
     pub(super) health_at: Option<Instant>,
     pub(super) target_at: Option<Instant>,
+    /// When a task without any check has run long enough to count as started well.
+    pub(super) proven_at: Option<Instant>,
     pub(super) checks: Option<Checks>,
     /// What the container health checks say; Unknown where there are none.
     pub(super) health: Health,
@@ -146,7 +148,7 @@ pub(super) struct Task {
 impl Task {
     /// When something happens to it next, if nobody stops it before.
     pub(super) fn next(&self) -> Option<Instant> {
-        [self.due, self.exit_at, self.health_at, self.target_at].into_iter().flatten().min()
+        [self.due, self.exit_at, self.health_at, self.target_at, self.proven_at].into_iter().flatten().min()
     }
 
     /// Whether its desired status is RUNNING.
@@ -178,7 +180,7 @@ impl Task {
             return;
         }
         self.stop = Some(Stop { code, reason: reason.into(), at: now });
-        (self.exit_at, self.health_at, self.target_at) = (None, None, None);
+        (self.exit_at, self.health_at, self.target_at, self.proven_at) = (None, None, None, None);
         let exited = self.containers.iter().any(|it| it.essential && it.exit_code.is_some());
         match self.phase {
             Phase::Running if exited => self.enter(Phase::Stopping, Some(after(now, timing::STOPPING))),

@@ -105,30 +105,27 @@ impl Ecs {
 
     /// Puts an input's members into what is known of the service, with ECS's defaults, and checks the whole.
     fn fill(&self, given: &mut Value, input: &Value, old: Option<&Service>) -> Result<(), ApiError> {
-        let name = match (text(input, "taskDefinition"), old) {
-            (Some(name), _) => Some(name),
+        let definition = match (text(input, "taskDefinition"), old) {
+            (Some(name), _) => self.usable_definition(name)?,
             (None, Some(old)) => {
                 // It may have been deregistered meanwhile; the service keeps it.
                 let arn = text(&old.given, "taskDefinition").unwrap_or_default();
-                let definition = self.definition(arn).ok_or_else(|| invalid("TaskDefinition not found."))?;
-                return self.fill_with(given, input, definition);
+                self.definition(arn).ok_or_else(|| invalid("TaskDefinition not found."))?
             }
-            (None, None) => None,
+            (None, None) => return Err(invalid("TaskDefinition cannot be empty.")),
         };
-        let Some(name) = name else { return Err(invalid("TaskDefinition cannot be empty.")) };
-        self.fill_with(given, input, self.usable_definition(name)?)
-    }
-
-    fn fill_with(&self, given: &mut Value, input: &Value, definition: &Definition) -> Result<(), ApiError> {
         let (Some(members), Some(new)) = (given.as_object_mut(), input.as_object()) else { return Ok(()) };
         let mut configuration = members.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({}));
         for (name, value) in new {
             if name == "deploymentConfiguration" {
-                let (Some(known), Some(value)) = (configuration.as_object_mut(), value.as_object()) else { continue };
-                known.extend(value.iter().map(|(name, value)| (name.clone(), value.clone())));
+                merge(&mut configuration, value);
             } else if !["cluster", "service", "desiredCount", "forceNewDeployment"].contains(&name.as_str()) {
                 members.insert(name.clone(), value.clone());
             }
+        }
+        // A capacity provider strategy takes the launch type's place.
+        if old.is_some() && !list(input, "capacityProviderStrategy").is_empty() {
+            members.shift_remove("launchType");
         }
         fill_configuration(&mut configuration)?;
         members.insert("deploymentConfiguration".to_owned(), configuration);
@@ -204,6 +201,18 @@ impl Ecs {
     }
 }
 
+/// UpdateService keeps members of the deployment configuration that are not in its input, at every depth.
+fn merge(known: &mut Value, new: &Value) {
+    match (known.as_object_mut(), new.as_object()) {
+        (Some(known), Some(new)) => {
+            for (name, value) in new {
+                merge(known.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        _ => *known = new.clone(),
+    }
+}
+
 fn count(input: &Value) -> Result<Option<u64>, ApiError> {
     match input.get("desiredCount").map(Value::as_u64) {
         None => Ok(None),
@@ -216,7 +225,23 @@ fn fill_configuration(configuration: &mut Value) -> Result<(), ApiError> {
     let Some(members) = configuration.as_object_mut() else { return Ok(()) };
     members.entry("maximumPercent").or_insert_with(|| json!(200));
     members.entry("minimumHealthyPercent").or_insert_with(|| json!(100));
-    members.entry("deploymentCircuitBreaker").or_insert_with(|| json!({ "enable": false, "rollback": false }));
+    let breaker = members
+        .entry("deploymentCircuitBreaker")
+        .or_insert_with(|| json!({ "enable": false, "rollback": false }))
+        .as_object_mut();
+    if let Some(breaker) = breaker {
+        breaker.entry("resetOnHealthyTask").or_insert_with(|| json!(true));
+        let threshold = || json!({ "type": "BOUNDED_PERCENT", "value": 50 });
+        breaker.entry("thresholdConfiguration").or_insert_with(threshold);
+    }
+    members.entry("strategy").or_insert_with(|| json!("ROLLING"));
+    members.entry("bakeTimeInMinutes").or_insert_with(|| json!(0));
+    if members.contains_key("earlySuccessCriteria") {
+        return Err(unsupported("deployments without early success criteria"));
+    }
+    if members["strategy"] != "ROLLING" {
+        return Err(unsupported("deployments of strategy ROLLING"));
+    }
     let (maximum, minimum) = (members["maximumPercent"].as_i64(), members["minimumHealthyPercent"].as_i64());
     if minimum.is_none_or(|it| !(0..=100).contains(&it)) {
         return Err(invalid("minimumHealthyPercent must be between 0 and 100."));
@@ -269,8 +294,19 @@ fn fill_members(members: &mut Map<String, Value>) {
     }
 }
 
+/// What only the sandbox refuses: a stand-in that pretended to simulate it would mislead.
+fn unsupported(simulated: &str) -> ApiError {
+    ApiError::new("UnsupportedFeatureException", format!("The sandbox simulates only {simulated}."))
+}
+
 /// What ECS refuses in a service as a whole.
 fn check(given: &Value, definition: &Definition) -> Result<(), ApiError> {
+    if given["deploymentController"]["type"] != "ECS" {
+        return Err(unsupported("the deployment controller ECS"));
+    }
+    if given["schedulingStrategy"] != "REPLICA" {
+        return Err(unsupported("the scheduling strategy REPLICA"));
+    }
     let strategy = !list(given, "capacityProviderStrategy").is_empty();
     if strategy && given.get("launchType").is_some() {
         return Err(invalid("Specifying both a launch type and capacity provider strategy is not supported."));

@@ -33,10 +33,10 @@ impl Lease {
 
     /// What arrived is a part.
     fn keep(&mut self) {
-        if let (Some(upload), Some(mark)) = (&mut self.upload, self.mark.take()) {
-            if upload.size() > mark.size() {
-                upload.end_part(&mark);
-            }
+        if let (Some(upload), Some(mark)) = (&mut self.upload, self.mark.take())
+            && upload.size() > mark.size()
+        {
+            upload.end_part(&mark);
         }
     }
 
@@ -59,13 +59,13 @@ impl Drop for Lease {
     }
 }
 
-pub(super) fn post(exchange: Exchange, name: &str) -> Outcome {
+pub(super) fn post(exchange: &mut Exchange, name: &str) -> Outcome {
     // `mount` and `digest` are answered with an ordinary upload, as the specification allows and ECR does.
     let id = exchange.world.lock().ecr.begin_upload(name)?;
     exchange.note["uploadId"] = json!(id);
     empty(
         reply(202)
-            .header("location", location(&exchange, name, &id))
+            .header("location", location(exchange, name, &id))
             .header("docker-upload-uuid", &id)
             .header("range", "0-0")
             .header("content-length", "0"),

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use serde_json::{Value, json};
 
+use super::signature::Signature;
 use super::{Answer, Cut, State, World, collect, drain, full, read_some};
 use crate::ecr::random_id;
 use crate::ecs::Caller;
@@ -61,8 +63,8 @@ pub(super) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
         world.log(&name, Value::Null, 0);
         return Err(Cut);
     }
-    let key = access_key(&request);
-    let body = collect(request.into_body(), LARGEST_INPUT).await?;
+    let (head, body) = request.into_parts();
+    let body = collect(body, LARGEST_INPUT).await?;
     let input = match body.as_deref() {
         Some(b"") => Ok(json!({})),
         Some(bytes) => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
@@ -76,12 +78,13 @@ pub(super) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
         Err(error) => (Value::Null, Err(ApiError::new("SerializationException", error))),
         Ok(input) => {
             let mut state = world.lock();
-            let result = admit(&state, key.as_deref(), &target, &input).and_then(|caller| {
-                let doomed = state.before(&struck.before, &input);
-                let output = dispatch(&mut state, &target, &input, &caller)?;
-                state.after(&struck.after, doomed, &input);
-                Ok(output)
-            });
+            let result =
+                admit(&state, &head, body.as_deref().unwrap_or_default(), &target, &input).and_then(|caller| {
+                    let doomed = state.before(&struck.before, &input);
+                    let output = dispatch(&mut state, &target, &input, &caller)?;
+                    state.after(&struck.after, doomed, &input);
+                    Ok(output)
+                });
             (input, result)
         }
     };
@@ -104,21 +107,19 @@ fn dispatch(state: &mut State, target: &Target, input: &Value, caller: &Caller) 
     state.ecs(operation, input.clone(), caller)
 }
 
-/// The access key id of a signed request.
-fn access_key(request: &Request<Incoming>) -> Option<String> {
-    let authorization = request.headers().get("authorization")?.to_str().ok()?;
-    let scope = authorization.strip_prefix("AWS4-HMAC-SHA256 ")?.split_once("Credential=")?.1;
-    let (key, _) = scope.split_once('/')?;
-    Some(key.to_owned())
-}
-
 /// Who calls, if they may.
-fn admit(state: &State, key: Option<&str>, target: &Target, input: &Value) -> Result<Caller, ApiError> {
-    let Some(key) = key else {
+fn admit(state: &State, head: &Parts, body: &[u8], target: &Target, input: &Value) -> Result<Caller, ApiError> {
+    let Some(signature) = Signature::of(head) else {
         return Err(ApiError::new("MissingAuthenticationTokenException", "Missing Authentication Token"));
     };
-    let arn = caller_arn(state, key);
-    match key {
+    let arn = caller_arn(state, signature.access_key);
+    match signature.access_key {
+        // The one whose secret is known here.
+        crate::ACCESS_KEY if !signature.holds(head, body, crate::SECRET_KEY) => Err(ApiError::new(
+            "InvalidSignatureException",
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
+             Access Key and signing method. Consult the service documentation for details.",
+        )),
         "EXPIRED" => {
             Err(ApiError::new("ExpiredTokenException", "The security token included in the request is expired"))
         }
@@ -189,13 +190,14 @@ fn exception(status: u16, code: &str, message: &str, retry_after: Option<u64>) -
 
 /// GetCallerIdentity, in the query protocol.
 async fn security_token_service(world: &Arc<World>, request: Request<Incoming>) -> Answer {
-    let key = access_key(&request);
-    let form = collect(request.into_body(), 64 * 1024).await?.unwrap_or_default();
+    let (head, body) = request.into_parts();
+    let form = collect(body, 64 * 1024).await?.unwrap_or_default();
+    let key = Signature::of(&head).map(|signature| signature.access_key);
     let asks = form.split(|byte| *byte == b'&').any(|pair| pair == b"Action=GetCallerIdentity");
     let (status, body) = match key {
         Some(key) if asks => {
             let state = world.lock();
-            let (arn, account) = (caller_arn(&state, &key), &state.ecr.account);
+            let (arn, account) = (caller_arn(&state, key), &state.ecr.account);
             let body = format!(
                 "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
                  <Arn>{arn}</Arn><UserId>{key}</UserId><Account>{account}</Account></GetCallerIdentityResult>\

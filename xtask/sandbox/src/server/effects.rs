@@ -109,19 +109,34 @@ impl State {
             self.lost.insert(image.to_owned());
             return;
         };
-        if let Ok(repository) = self.ecr.repository_mut(name) {
-            if let Some(digest) = repository.resolve(wanted).map(str::to_owned) {
-                repository.forget(&digest);
-            }
+        if let Ok(repository) = self.ecr.repository_mut(name)
+            && let Some(digest) = repository.resolve(wanted).map(str::to_owned)
+        {
+            repository.forget(&digest);
         }
     }
 
     fn supersede(&mut self, by: &str, input: &Value) {
         let Some((cluster, service)) = named_service(input) else { return };
         let caller = Caller { arn: format!("arn:aws:iam::{}:user/{by}", self.ecr.account) };
-        let update = json!({"cluster": cluster, "service": service, "forceNewDeployment": true});
+        let mut update = json!({"cluster": cluster, "service": service, "forceNewDeployment": true});
+        // A revision of their own tells whose deployment it is.
+        if let Some(arn) = self.register_copy(input, &caller) {
+            update["taskDefinition"] = json!(arn);
+        }
         // A service that is gone by now cannot be deployed by anybody.
         drop(self.ecs("UpdateService", update, &caller));
+    }
+
+    /// Registers the task definition of the call's service once more; answers the new revision's ARN.
+    fn register_copy(&mut self, input: &Value, caller: &Caller) -> Option<String> {
+        let current = self.service(input)["taskDefinition"].as_str()?.to_owned();
+        let mut found = self.look("DescribeTaskDefinition", json!({"taskDefinition": current}));
+        let copy = found["taskDefinition"].as_object_mut()?;
+        copy.retain(|member, _| !READ_ONLY.contains(&member.as_str()));
+        let copy = Value::Object(std::mem::take(copy));
+        let registered = self.ecs("RegisterTaskDefinition", copy, caller).ok()?;
+        registered["taskDefinition"]["taskDefinitionArn"].as_str().map(str::to_owned)
     }
 
     fn look(&mut self, operation: &str, input: Value) -> Value {
@@ -134,6 +149,18 @@ impl State {
         self.timeline.now()
     }
 }
+
+/// What ECS adds to a task definition and does not take. Source: Amazon ECS API Reference, TaskDefinition.
+const READ_ONLY: [&str; 8] = [
+    "compatibilities",
+    "deregisteredAt",
+    "registeredAt",
+    "registeredBy",
+    "requiresAttributes",
+    "revision",
+    "status",
+    "taskDefinitionArn",
+];
 
 fn images_in(task_definition: &Value) -> Vec<String> {
     let containers = task_definition["containerDefinitions"].as_array();

@@ -82,6 +82,23 @@ force-new-deployment = false                           # default
 deadline     = "1h30m"  # Cargo.toml:23
 poll         = "1s"     # default
 on-interrupt = "leave"  # default
+
+[workspace.metadata.xtask.slack]
+quiet-when-nothing-to-do = false  # default
+
+[workspace.metadata.xtask.workflows]
+runner        = "ubuntu-24.04"  # default
+slack         = "webhook"       # default
+tags          = ["v*"]          # default
+setup         = []              # default
+env           = {}              # default
+secrets       = []              # default
+actions       = {}              # default
+build-timeout = "1h"            # default
+
+[workspace.metadata.xtask.workflows.ci]
+timeout = "1h"  # default
+setup   = []    # default
 "#
     );
 }
@@ -113,6 +130,8 @@ fn the_environment_fills_in_what_the_file_leaves_out() {
     assert_eq!(loaded.config.registry, "000000000001.dkr.ecr.eu-west-1.amazonaws.com");
     assert_eq!(loaded.origins.of("account").unwrap().to_string(), "AWS_ACCOUNT_ID");
     assert_eq!(loaded.origins.of("region").unwrap().to_string(), "AWS_REGION");
+    assert_eq!(loaded.origins.place("region"), None);
+    assert_eq!(loaded.origins.place("services.app.cluster").unwrap().line, 15);
     assert_eq!(with_environment(&bare, &[both[0], ("AWS_REGION", ""), both[2]]).config.region, "us-east-1");
     let written = with_environment(super::GOOD, &both);
     assert_eq!((written.config.account.as_str(), written.config.region.as_str()), ("123456789012", "ap-northeast-1"));
@@ -129,6 +148,9 @@ fn the_registry_is_the_accounts_unless_the_file_or_before_it_the_variable_says_o
     let loaded = with_environment(&file, &[("XTASK_REGISTRY", "127.0.0.1:5000")]);
     assert_eq!(loaded.config.images["app"].reference.to_string(), "127.0.0.1:5000/sample/app:1.4.0");
     assert_eq!(loaded.origins.of("registry").unwrap().to_string(), "XTASK_REGISTRY");
+    for address in ["[::1]", "[::1]:5000", "localhost", "127.0.0.1:1"] {
+        assert_eq!(with_environment(&file, &[("XTASK_REGISTRY", address)]).config.registry, address);
+    }
 }
 
 #[test]
@@ -140,7 +162,11 @@ fn paths_are_absolute_and_without_detours() {
             "\"./app/../app/Dockerfile\"\ncontexts = { data = \"app\", base = \"docker-image://x\" }",
         )]),
     )]);
-    let config = loaded(folder.path()).config;
+    let loaded = loaded(folder.path());
+    let shown = render(&loaded);
+    assert!(shown.contains(r#"= "app/Dockerfile" "#), "{shown}");
+    assert!(shown.contains(r#"= { base = "docker-image://x", data = "app" } "#), "{shown}");
+    let config = loaded.config;
     let Builder::Dockerfile(dockerfile) = &config.images["app"].builder else { panic!("a dockerfile") };
     assert_eq!(dockerfile.file, folder.path().join("app/Dockerfile"));
     assert_eq!(dockerfile.context, folder.path());

@@ -166,3 +166,13 @@ fn a_text_cut_anywhere_is_answered() {
     let faultless = (0..GOOD.len()).filter(|end| read(folder.path(), &GOOD.as_bytes()[..*end])).count();
     assert!(faultless > 0, "the last cuts leave a configuration");
 }
+
+#[test]
+fn text_nested_deeper_than_any_stack_is_refused() {
+    let folder = workspace(&[]);
+    for (open, close) in [("[", "]"), ("{ a = ", " }")] {
+        let nested = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        assert!(!read(folder.path(), GOOD.replace("\"sample/app\"", &nested).as_bytes()));
+    }
+    assert!(!read(folder.path(), format!("{GOOD}\n[{}z]\n", "z.".repeat(100_000)).as_bytes()));
+}

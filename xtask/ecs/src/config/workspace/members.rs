@@ -12,9 +12,8 @@ use super::{Member, Workspace, inherits, version};
 
 /// The root package, the members, and the packages in the workspace's folder that these depend on by path.
 /// A manifest that cannot be read is left out: cargo refuses such a workspace before it starts this program.
-pub(super) fn packages(workspace: &Workspace) -> Vec<Member> {
-    let Ok(root) = DeTable::parse(&workspace.text) else { return Vec::new() };
-    let Some(table) = root.get_ref().get("workspace").and_then(|value| value.get_ref().as_table()) else {
+pub(super) fn packages(workspace: &Workspace<'_>) -> Vec<Member> {
+    let Some(table) = workspace.document.get("workspace").and_then(|value| value.get_ref().as_table()) else {
         return Vec::new();
     };
     let excluded: Vec<PathBuf> = strings(table, "exclude").map(|path| normalise(&workspace.root.join(path))).collect();
@@ -41,7 +40,7 @@ pub(super) fn packages(workspace: &Workspace) -> Vec<Member> {
     packages
 }
 
-fn member(workspace: &Workspace, folder: &Path, manifest: &DeTable<'_>, text: &str) -> Option<Member> {
+fn member(workspace: &Workspace<'_>, folder: &Path, manifest: &DeTable<'_>, text: &str) -> Option<Member> {
     let package = manifest.get("package")?.get_ref().as_table()?;
     let name = package.get("name")?.get_ref().as_str()?.to_owned();
     let version = match package.get("version") {

@@ -52,8 +52,8 @@ impl Render {
                 lines([Line::status("Built", &text)])
             }
             Event::UploadProgress { image, sent, total } => self.upload(image, *sent, *total),
-            Event::Retrying { what, error, attempt, seconds } => {
-                lines([Line::warning(&format!("{what}: {error}; attempt {attempt} follows in {seconds:.1} s"))])
+            Event::Retrying { what, error, seconds, .. } => {
+                lines([Line::warning(&format!("{what}: {error}; trying again in {seconds:.1} s"))])
             }
             Event::ImageScanned { image, digest, scanner, passed, findings, ignored } => {
                 scanned(image, digest.short(), scanner, *passed, findings, *ignored)
@@ -122,11 +122,10 @@ impl Render {
             Step::Build => "Building",
             Step::Scan => "Scanning",
             Step::Push => "Uploading",
-            Step::Plan => "Planning",
-            Step::Register | Step::Update | Step::Watch => return Shown::default(),
+            Step::Plan | Step::Register | Step::Update | Step::Watch => return Shown::default(),
         };
         let live = Some(Live { verb: verb.to_owned(), text: subject.to_owned() });
-        Shown { lines: vec![Line::status(verb, subject)], live: live.filter(|_| step != Step::Plan) }
+        Shown { lines: vec![Line::status(verb, subject)], live }
     }
 
     fn build_output(&self, image: &str, line: &str) -> Shown {

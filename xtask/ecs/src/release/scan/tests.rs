@@ -40,6 +40,7 @@ fn scan() -> Scan {
         ignore: vec![Ignore { id: "CVE-1".to_owned(), reason: "no path".to_owned(), until: "2026-12-31".to_owned() }],
         timeout: std::time::Duration::from_secs(1),
         args: Vec::new(),
+        trivy: None,
     }
 }
 

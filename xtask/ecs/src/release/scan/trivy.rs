@@ -1,6 +1,7 @@
 //! The real scanner.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Report, Scanner};
@@ -8,6 +9,7 @@ use crate::config::{Image, Scan};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Ended, Tool, ToolError, quote};
+use crate::tools::{Database, is_malicious};
 
 /// Nothing that is worth stealing is shown to the scanner, and none of its own settings that could quietly narrow
 /// what it reports.
@@ -34,10 +36,12 @@ pub struct Trivy {
     version: String,
     timeout: Duration,
     args: Vec<String>,
+    /// `None` where trivy or its user sees to that.
+    database: Option<Arc<Database>>,
 }
 
 impl Trivy {
-    /// Asks the program for its version. `program` is a path, or a name looked up in PATH.
+    /// Asks the program for its version. `program` is an absolute path, or a name looked up in PATH.
     pub fn probe(program: &Path, scan: &Scan, interrupt: &Interrupt) -> Result<Self> {
         let name = program.display();
         let asked = scrubbed(Tool::new(program, Duration::from_secs(30)).arg("--version")).run(interrupt, |_| {});
@@ -70,7 +74,18 @@ impl Trivy {
             version: version.to_owned(),
             timeout: scan.timeout,
             args: scan.args.clone(),
+            database: None,
         })
+    }
+}
+
+impl Trivy {
+    /// Has the scans of this run share one database under `target`, unless the user keeps one.
+    #[must_use]
+    pub fn with_database(mut self, target: &Path) -> Self {
+        let is_set = |name: &str| std::env::var_os(name).is_some();
+        self.database = Database::unless_kept(&self.args, is_set, target).map(Arc::new);
+        self
     }
 }
 
@@ -80,12 +95,17 @@ impl Scanner for Trivy {
     }
 
     fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report> {
+        let database = match &self.database {
+            Some(database) => database.arguments(&self.program, &crate::release::push::today(), interrupt)?,
+            None => Vec::new(),
+        };
         // Run beside the layout, where no .trivyignore and no trivy.yaml can lie, and with a relative path: trivy
         // takes `:` in a path for the beginning of a tag.
         let tool = Tool::new(&self.program, self.timeout)
             .args(["image", "--input", "layout", "--scanners", "vuln", "--format", "json", "--quiet"])
             .args(["--list-all-pkgs", "--exit-code", "0"])
             .args(&self.args)
+            .args(&database)
             .env("TRIVY_DISABLE_TELEMETRY", "true")
             .env("TRIVY_SKIP_VERSION_CHECK", "true")
             .dir(folder);
@@ -148,8 +168,7 @@ fn scrubbed(tool: Tool) -> Tool {
 ///
 /// Source: the compromise of March 2026, in which the releases 0.69.4 to 0.69.6 were replaced by malicious ones.
 pub fn version_problem(version: &str) -> Option<String> {
-    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).collect();
-    matches!(numbers[..], [0, 69, 4..=6, ..]).then(|| {
+    is_malicious(version).then(|| {
         format!(
             "trivy {version} is one of the releases that were replaced by malicious ones in March 2026 (0.69.4 to 0.69.6)\n\
              remove it, rotate what it could read, and install another version"

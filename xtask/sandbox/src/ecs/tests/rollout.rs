@@ -130,6 +130,11 @@ fn an_update_that_changes_nothing_makes_no_deployment() {
     assert_eq!(world.rollouts().len(), before.1 + 1);
     world.update(json!({ "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-2"] } } }));
     assert_eq!(world.rollouts().len(), before.1 + 2);
+    world.update(json!({ "capacityProviderStrategy": [{ "capacityProvider": "FARGATE_SPOT", "weight": 1 }] }));
+    assert_eq!(world.rollouts().len(), before.1 + 3);
+    let primary = world.service()["deployments"][0].clone();
+    assert_eq!(primary.get("launchType"), None);
+    assert_eq!(primary["capacityProviderStrategy"][0]["capacityProvider"], "FARGATE_SPOT");
 }
 
 #[test]

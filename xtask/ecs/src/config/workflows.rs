@@ -1,0 +1,124 @@
+//! `[workspace.metadata.xtask.workflows]`.
+
+use serde_json::{Value as Json, json};
+
+use super::diagnostic::suggestion;
+use super::images::is_variable;
+use super::origin::Effective;
+use super::table::Table;
+use super::value::Value;
+use crate::workflows::{Ci, Pin, SlackSecret, Workflows};
+
+pub(super) fn read(table: &mut Table<'_>) -> Workflows {
+    let mut table = match table.take("workflows").map(|value| value.table()) {
+        Some(Some(table)) => table,
+        Some(None) => return Workflows::default(),
+        None => table.empty("workflows"),
+    };
+    let default = Workflows::default();
+    let slack = [("none", SlackSecret::None), ("webhook", SlackSecret::Webhook), ("bot", SlackSecret::Bot)];
+    let workflows = Workflows {
+        runner: table.or("runner", Value::string, default.runner),
+        environment: table.optional("environment", Value::string),
+        role: table.optional("role", |value| value.check(is_role)),
+        toolchain: table.optional("toolchain", |value| value.check(is_toolchain)),
+        slack: table.or("slack", |value| value.one_of(&slack), default.slack),
+        tags: table.or("tags", Value::strings, default.tags),
+        setup: table.or("setup", Value::strings, default.setup),
+        env: table.or("env", |value| value.map(variable), default.env),
+        secrets: table.or("secrets", |value| value.list(|item| item.check(is_secret)), default.secrets),
+        actions: table.or("actions", |value| value.map(pin), default.actions),
+        build_timeout: table.or("build-timeout", Value::duration, default.build_timeout),
+        deploy_timeout: table.optional("deploy-timeout", Value::duration),
+        ci: ci(&mut table),
+    };
+    table.finish();
+    workflows
+}
+
+fn ci(table: &mut Table<'_>) -> Ci {
+    let mut table = match table.take("ci").map(|value| value.table()) {
+        Some(Some(table)) => table,
+        Some(None) => return Ci::default(),
+        None => table.empty("ci"),
+    };
+    let default = Ci::default();
+    let ci = Ci {
+        timeout: table.or("timeout", Value::duration, default.timeout),
+        container: table.optional("container", Value::string),
+        options: table.optional("options", Value::string),
+        setup: table.or("setup", Value::strings, default.setup),
+    };
+    table.finish();
+    ci
+}
+
+fn is_role(text: &str) -> Result<String, &'static str> {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, "iam", "", account, role] if account.len() == 12 && role.starts_with("role/") => Ok(text.to_owned()),
+        _ => Err("a role's ARN looks like `arn:aws:iam::123456789012:role/NAME`"),
+    }
+}
+
+/// What rustup takes, and a shell passes through as it is.
+fn is_toolchain(text: &str) -> Result<String, &'static str> {
+    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-');
+    if fits { Ok(text.to_owned()) } else { Err("a toolchain looks like `1.95.0` or `stable`") }
+}
+
+fn variable(name: &str, value: &Value<'_>) -> Option<String> {
+    if let Err(rule) = is_variable(name) {
+        value.error_at_key(format!("`{}` is not a name of a variable", name.escape_debug()), rule);
+        return None;
+    }
+    value.text().map(str::to_owned)
+}
+
+fn is_secret(text: &str) -> Result<String, String> {
+    is_variable(text).map_err(str::to_owned)?;
+    if text.to_ascii_uppercase().starts_with("GITHUB_") {
+        return Err("GitHub keeps names that begin with GITHUB_ for itself".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// `{ commit = "40 digits", version = "v7.0.1" }`
+fn pin(action: &str, value: &Value<'_>) -> Option<Pin> {
+    if !Workflows::known_actions().any(|known| known == action) {
+        let known: Vec<&str> = Workflows::known_actions().collect();
+        let hint = suggestion(action, known.iter().copied(), "the actions");
+        value.error_at_key(format!("no workflow uses the action `{}`", action.escape_debug()), hint);
+        return None;
+    }
+    let mut table = value.table()?;
+    let is_commit = |text: &str| {
+        let fits = text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if fits { Ok(text.to_owned()) } else { Err("a commit is 40 lowercase hexadecimal digits") }
+    };
+    let is_version = |text: &str| {
+        let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-');
+        if fits { Ok(text.to_owned()) } else { Err("a version looks like `v7.0.1`") }
+    };
+    let commit = table.need("commit", "pin it: `commit = \"…\"`", |value| value.check(is_commit));
+    let version =
+        table.need("version", "say which version that is: `version = \"v7.0.1\"`", |value| value.check(is_version));
+    table.finish();
+    Some(Pin { commit: commit?, version: version? })
+}
+
+impl Effective for SlackSecret {
+    fn effective(&self, _: &std::path::Path) -> Json {
+        json!(match self {
+            Self::None => "none",
+            Self::Webhook => "webhook",
+            Self::Bot => "bot",
+        })
+    }
+}
+
+impl Effective for Pin {
+    fn effective(&self, _: &std::path::Path) -> Json {
+        json!({ "commit": self.commit, "version": self.version })
+    }
+}

@@ -1,0 +1,288 @@
+//! How a rollout ended, or that it has not: one decision over what was observed.
+
+use std::time::Duration;
+
+use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, short};
+use crate::failure::Failure;
+
+/// How long a service deployment may take to be listed before `deployments` is believed instead.
+const LISTED_WITHIN: Duration = Duration::from_secs(20);
+
+const NO_REASON: &str = "ECS gives no reason";
+
+/// Everything that one look at a rollout found.
+#[derive(Clone, Debug, Default)]
+pub struct Observation {
+    /// Since UpdateService was answered.
+    pub elapsed: Duration,
+    pub deadline: Duration,
+    /// The ARN of the revision that is rolled out.
+    pub revision: String,
+    /// The ARN of the revision that the service was on before.
+    pub previous: String,
+    /// The id of our entry in `deployments`, `ecs-svc/…`.
+    pub deployment: String,
+    /// The update changed the desired count only, for which ECS makes no service deployment.
+    pub only_scaled: bool,
+    pub service: Service,
+    /// Our service deployment, as soon as it is listed.
+    pub rollout: Option<ServiceDeployment>,
+    /// The newest service deployment that began after ours.
+    pub newer: Option<Newer>,
+    /// Service deployments cannot be listed, so `deployments` has to tell.
+    pub unlisted: bool,
+    /// Our entry in `deployments` was FAILED in this look or an earlier one.
+    pub seen_failed: bool,
+}
+
+/// A service deployment that somebody began after ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Newer {
+    /// The ARN of the revision that it rolls out.
+    pub revision: String,
+    /// Who registered that revision; empty where ECS does not say, or where it is our own.
+    pub who: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Ended(Outcome),
+    /// It goes on; the text says what for, and fits "waiting for …".
+    Watch(String),
+}
+
+/// How a rollout ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Deployed,
+    NothingToDo,
+    RolledBack {
+        reason: String,
+    },
+    /// The rollout failed and the service is not on its last good revision, whether a rollback failed or none was made.
+    RollbackFailed {
+        reason: String,
+    },
+    Superseded {
+        by: Newer,
+    },
+    TimedOut {
+        waiting_for: String,
+    },
+}
+
+impl Outcome {
+    /// The vocabulary's word for it, in kebab-case.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Deployed => "deployed",
+            Self::NothingToDo => "nothing-to-do",
+            Self::RolledBack { .. } => "rolled-back",
+            Self::RollbackFailed { .. } => "rollback-failed",
+            Self::Superseded { .. } => "superseded",
+            Self::TimedOut { .. } => "timed-out",
+        }
+    }
+
+    /// The failure it ends the command with, if it is one. `serving` is what runs now, as a phrase.
+    pub fn failure(&self, service: &str, revision: &str, serving: &str, deadline: Duration) -> Option<Failure> {
+        let arn = revision;
+        let revision = short(arn);
+        Some(match self {
+            Self::Deployed | Self::NothingToDo => return None,
+            Self::RolledBack { reason } => Failure::RolledBack(format!(
+                "the rollout of {revision} on service {service} failed and ECS rolled it back: {reason}; {serving}"
+            )),
+            Self::RollbackFailed { reason } => Failure::RollbackFailed(format!(
+                "the rollout of {revision} on service {service} failed and the service is not on its last good \
+                 revision: {reason}; {serving}"
+            )),
+            Self::Superseded { by } => {
+                let other = match (short(&by.revision), by.who.as_str()) {
+                    _ if by.revision == arn => "another deployment of the same revision".to_owned(),
+                    (other, "") => format!("a deployment of {other}"),
+                    (other, who) => format!("a deployment of {other}, registered by {who}"),
+                };
+                Failure::Superseded(format!(
+                    "the rollout of {revision} on service {service} was superseded by {other}; {serving}"
+                ))
+            }
+            Self::TimedOut { waiting_for } => Failure::TimedOut(format!(
+                "the rollout of {revision} on service {service} did not end within {} s, still waiting for \
+                 {waiting_for}; it goes on in ECS, and {serving}",
+                deadline.as_secs()
+            )),
+        })
+    }
+}
+
+/// The one place that says how a rollout ended. "Stable" is no success: a rolled back service is stable too.
+pub fn outcome(seen: &Observation) -> Decision {
+    let decision = if let Some(done) = at_once(seen) {
+        Decision::Ended(done)
+    } else if seen.only_scaled {
+        scaled(seen)
+    } else if let Some(rollout) = &seen.rollout {
+        by_service_deployment(seen, rollout)
+    } else if seen.unlisted || seen.elapsed >= LISTED_WITHIN {
+        by_deployments(seen)
+    } else {
+        Decision::Watch("ECS to list the service deployment of this update".to_owned())
+    };
+    match decision {
+        Decision::Watch(waiting_for) if seen.elapsed >= seen.deadline => {
+            Decision::Ended(Outcome::TimedOut { waiting_for })
+        }
+        decision => decision,
+    }
+}
+
+/// A service that should run nothing has nothing to wait for, once it is on the new revision.
+fn at_once(seen: &Observation) -> Option<Outcome> {
+    let primary = seen.service.primary()?;
+    let ours = primary.id == seen.deployment && primary.task_definition == seen.revision;
+    let failed =
+        seen.rollout.as_ref().is_some_and(|rollout| rollout.status.is_final() && rollout.status != Status::Successful);
+    (ours && seen.service.desired == 0 && !failed && !seen.seen_failed && seen.newer.is_none())
+        .then_some(Outcome::Deployed)
+}
+
+fn scaled(seen: &Observation) -> Decision {
+    match seen.service.primary() {
+        Some(primary) if primary.id != seen.deployment => Decision::Ended(superseded_by(primary)),
+        Some(primary) if is_steady(primary) => Decision::Ended(Outcome::Deployed),
+        Some(primary) => Decision::Watch(tasks_of(primary)),
+        None => Decision::Watch("the service's deployment".to_owned()),
+    }
+}
+
+fn by_service_deployment(seen: &Observation, rollout: &ServiceDeployment) -> Decision {
+    let reason = || {
+        let rollback =
+            rollout.rollback.as_ref().map(|rollback| rollback.reason.clone()).filter(|text| !text.is_empty());
+        let alarms = (!rollout.alarms.is_empty()).then(|| format!("alarms in ALARM: {}", rollout.alarms.join(", ")));
+        rollback
+            .or_else(|| Some(rollout.reason.clone()).filter(|text| !text.is_empty()))
+            .or(alarms)
+            .map_or_else(|| NO_REASON.to_owned(), |reason| reason.trim_end_matches('.').to_owned())
+    };
+    match rollout.status {
+        Status::Successful => return Decision::Ended(Outcome::Deployed),
+        Status::RollbackSuccessful => return Decision::Ended(Outcome::RolledBack { reason: reason() }),
+        Status::RollbackFailed => {
+            let reason = format!("{}, and the rollback failed too", reason());
+            return Decision::Ended(Outcome::RollbackFailed { reason });
+        }
+        _ => {}
+    }
+    if let Some(newer) = &seen.newer {
+        return Decision::Ended(Outcome::Superseded { by: newer.clone() });
+    }
+    let waiting_for = match rollout.status {
+        Status::Stopped => {
+            // A newer update stops the older rollout; its PRIMARY is there at once, its listing may lag.
+            return Decision::Ended(match seen.service.primary() {
+                Some(primary) if primary.id != seen.deployment => superseded_by(primary),
+                _ => Outcome::RollbackFailed { reason: format!("{}, and no rollback was made", reason()) },
+            });
+        }
+        Status::Pending => "ECS to begin the rollout".to_owned(),
+        Status::StopRequested => "ECS to stop the rollout".to_owned(),
+        Status::RollbackRequested | Status::RollbackInProgress => {
+            let primary = seen.service.primary().map(|primary| format!(", {}", tasks_of(primary)));
+            format!("the rollback to finish{}", primary.unwrap_or_default())
+        }
+        _ if !rollout.stage.is_empty() => format!("the stage {} to pass", rollout.stage),
+        _ => seen.service.deployment(&seen.deployment).map_or_else(|| "the rollout to end".to_owned(), tasks_of),
+    };
+    Decision::Watch(waiting_for)
+}
+
+/// Without service deployments: our entry in `deployments` by its id, and what took its place.
+fn by_deployments(seen: &Observation) -> Decision {
+    let Some(primary) = seen.service.primary() else {
+        return Decision::Watch("the service to have a deployment".to_owned());
+    };
+    let reason = |deployment: &Deployment| {
+        let said = deployment.rollout_reason.trim_end_matches('.');
+        if said.is_empty() { NO_REASON.to_owned() } else { said.to_owned() }
+    };
+    if primary.id == seen.deployment {
+        return match primary.rollout_state.as_str() {
+            "COMPLETED" => Decision::Ended(Outcome::Deployed),
+            "FAILED" if !seen.service.rolls_back => {
+                let reason = format!("{}, and no rollback was made", reason(primary));
+                Decision::Ended(Outcome::RollbackFailed { reason })
+            }
+            "FAILED" => Decision::Watch("ECS to begin the rollback".to_owned()),
+            // Services behind a classic load balancer have no state; there the numbers are all there is.
+            "" if is_steady(primary) && seen.service.deployments.len() == 1 => Decision::Ended(Outcome::Deployed),
+            _ => Decision::Watch(tasks_of(primary)),
+        };
+    }
+    let rolling_back = primary.rollout_reason.contains("rolling back")
+        || primary.task_definition == seen.previous && (seen.seen_failed || says_failed(seen));
+    if !rolling_back {
+        return Decision::Ended(superseded_by(primary));
+    }
+    match primary.rollout_state.as_str() {
+        "FAILED" => {
+            let reason = format!("{}, and the rollback failed too", reason(primary));
+            Decision::Ended(Outcome::RollbackFailed { reason })
+        }
+        "COMPLETED" => {
+            let ours = seen.service.deployment(&seen.deployment);
+            Decision::Ended(Outcome::RolledBack { reason: reason(ours.unwrap_or(primary)) })
+        }
+        _ => Decision::Watch(format!("the rollback to finish, {}", tasks_of(primary))),
+    }
+}
+
+/// ECS writes "(deployment ecs-svc/…) deployment failed: …" among the service's events.
+fn says_failed(seen: &Observation) -> bool {
+    let messages = &seen.service.messages;
+    messages.iter().any(|message| message.text.contains(&seen.deployment) && message.text.contains("deployment failed"))
+}
+
+/// What runs now, as a phrase: `app:3 serves (2 tasks)`.
+pub fn serving(service: &Service) -> String {
+    let running: Vec<_> = running(service)
+        .map(|(revision, tasks)| format!("{revision} ({tasks} {})", if tasks == 1 { "task" } else { "tasks" }))
+        .collect();
+    match running.as_slice() {
+        [] => format!("no task of service {} runs now", service.name),
+        [one] => format!("{one} serves now"),
+        several => format!("{} serve now", several.join(" and ")),
+    }
+}
+
+/// The revisions that run now: `app:3`, `app:3, app:4`, or `nothing`.
+pub fn serving_revisions(service: &Service) -> String {
+    let running: Vec<_> = running(service).map(|(revision, _)| revision).collect();
+    if running.is_empty() { "nothing".to_owned() } else { running.join(", ") }
+}
+
+fn running(service: &Service) -> impl Iterator<Item = (&str, u32)> {
+    let running = service.deployments.iter().filter(|deployment| deployment.running > 0);
+    running.map(|deployment| (short(&deployment.task_definition), deployment.running))
+}
+
+fn superseded_by(primary: &Deployment) -> Outcome {
+    Outcome::Superseded { by: Newer { revision: primary.task_definition.clone(), who: String::new() } }
+}
+
+fn is_steady(deployment: &Deployment) -> bool {
+    deployment.running == deployment.desired && deployment.pending == 0
+}
+
+fn tasks_of(deployment: &Deployment) -> String {
+    let Deployment { desired, pending, running, .. } = deployment;
+    if is_steady(deployment) {
+        format!("ECS to call it complete, {running} of {desired} tasks running")
+    } else {
+        format!("tasks: {running} of {desired} running, {pending} pending")
+    }
+}
+
+#[cfg(test)]
+mod tests;

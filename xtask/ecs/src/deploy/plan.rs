@@ -1,0 +1,318 @@
+//! What a deploy will do, found out for every service before anything is done. All problems come together.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use serde_json::Value;
+
+use super::diff::{Change, changes};
+use super::task_definition::{self, family, strip_read_only};
+use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition};
+use crate::aws::{AwsError, Session};
+use crate::config::{Config, Image, Service, TaskDefinitionSource, services_named};
+use crate::event::{Events, ServiceAction};
+use crate::failure::{Failure, Result};
+use crate::oci::digest::Digest;
+use crate::oci::reference::Pinned;
+
+/// What will be done about one service.
+#[derive(Debug)]
+pub struct Plan {
+    pub service: Service,
+    /// The service as it is now.
+    pub live: Live,
+    /// What is to run, images pinned.
+    pub document: Value,
+    pub pins: Vec<Pin>,
+    /// What differs from the revision that the service is on.
+    pub changes: Vec<Change>,
+    pub action: Action,
+}
+
+/// Which bytes a container is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    pub container: String,
+    /// The key under `images`.
+    pub image: String,
+    pub pinned: Pinned,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Register the document, then update the service to it.
+    Register,
+    /// A revision (its ARN) that is equal to the document exists; update the service to it.
+    Update { revision: String },
+    /// The service is on its way to an equal revision already; follow that.
+    Follow { revision: String },
+    /// The service runs an equal revision.
+    NothingToDo { revision: String },
+}
+
+impl Action {
+    pub fn service_action(&self) -> ServiceAction {
+        match self {
+            Self::Register => ServiceAction::Deploy,
+            Self::Update { .. } | Self::Follow { .. } => ServiceAction::Update,
+            Self::NothingToDo { .. } => ServiceAction::NothingToDo,
+        }
+    }
+}
+
+/// Plans these services, all of them for no name.
+pub fn plan(config: &Config, session: &Session, names: &[String], events: &Events) -> Result<Vec<Plan>> {
+    let services = services_named(config, names)?;
+    let mut problems = Vec::new();
+    let documents = documents(config, &services, events, &mut problems);
+    let ecs = session.ecs();
+    let images = images_of(config, &services);
+    let (digests, live) = thread::scope(|scope| {
+        let digests = scope.spawn(|| digests(session, &images));
+        let live = live_services(&ecs, &services);
+        (digests.join().expect("a lookup does not panic"), live)
+    });
+    let live = sort_out(live, &mut problems);
+    let digests = found_images(&images, digests, &mut problems);
+    let known = task_definitions(&ecs, &services, &documents, &live, &mut problems);
+    let mut plans = Vec::new();
+    for service in services {
+        let name = &service.name;
+        let Some(live) = live.get(name) else { continue };
+        let document = match (&service.task_definition, documents.get(name)) {
+            (TaskDefinitionSource::File(_), document) => document.cloned(),
+            (TaskDefinitionSource::Family(family), _) => {
+                known.get(family).map(|newest| strip_read_only(newest.document.clone()))
+            }
+        };
+        let (Some(mut document), Some(pins)) = (document, pins(config, service, &digests)) else { continue };
+        let by_container = pins.iter().map(|pin| (pin.container.clone(), pin.pinned.clone())).collect();
+        if let Err(problem) = task_definition::pin(&mut document, &by_container) {
+            problems.push(Failure::Usage(format!("service {name}: {problem}")));
+            continue;
+        }
+        let (running, newest) = (known.get(&live.task_definition), known.get(family(&document)));
+        let (action, changes) = decide(service, live, &document, running, newest);
+        plans.push(Plan { service: service.clone(), live: live.clone(), document, pins, changes, action });
+    }
+    if problems.is_empty() { Ok(plans) } else { Err(together(problems)) }
+}
+
+/// The documents that are files, by service.
+fn documents(
+    config: &Config,
+    services: &[&Service],
+    events: &Events,
+    problems: &mut Vec<Failure>,
+) -> BTreeMap<String, Value> {
+    let mut documents = BTreeMap::new();
+    for service in services {
+        let TaskDefinitionSource::File(file) = &service.task_definition else { continue };
+        let name = file.strip_prefix(&config.root).unwrap_or(file).display().to_string();
+        match task_definition::load(file, &name) {
+            Ok(loaded) => {
+                for warning in loaded.warnings {
+                    events.warn(warning);
+                }
+                documents.insert(service.name.clone(), loaded.document);
+            }
+            Err(failure) => problems.push(failure),
+        }
+    }
+    documents
+}
+
+/// The images that the services run, each once.
+fn images_of<'a>(config: &'a Config, services: &[&Service]) -> Vec<&'a Image> {
+    let names = services.iter().flat_map(|service| service.containers.values());
+    let unique: BTreeMap<_, _> = names.filter_map(|name| config.images.get_key_value(name)).collect();
+    unique.into_values().collect()
+}
+
+fn digests(session: &Session, images: &[&Image]) -> Vec<Result<Option<Digest>, AwsError>> {
+    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
+    session.ecr().find(&wanted)
+}
+
+/// The digest of each image that is in ECR; one that is not names the command that releases it.
+fn found_images(
+    images: &[&Image],
+    answers: Vec<Result<Option<Digest>, AwsError>>,
+    problems: &mut Vec<Failure>,
+) -> BTreeMap<String, Digest> {
+    let mut digests = BTreeMap::new();
+    for (image, answer) in images.iter().zip(answers) {
+        let Image { name, reference, .. } = image;
+        match answer {
+            Ok(Some(digest)) => drop(digests.insert(name.clone(), digest)),
+            Ok(None) => problems.push(Failure::Conflict(format!(
+                "image {name} is not in ECR: {reference} was not found\nrelease it first: `cargo xtask release {name}`"
+            ))),
+            Err(error) => problems.push(error.into()),
+        }
+    }
+    digests
+}
+
+type LiveServices<'a> = Vec<(&'a str, Result<Vec<Option<Live>>, AwsError>, Vec<&'a Service>)>;
+
+/// The services as they are, one question a cluster.
+fn live_services<'a>(ecs: &Ecs, services: &[&'a Service]) -> LiveServices<'a> {
+    let mut clusters: BTreeMap<&str, Vec<&Service>> = BTreeMap::new();
+    for service in services {
+        clusters.entry(&service.cluster).or_default().push(service);
+    }
+    let ask = |(cluster, members): (&'a str, Vec<&'a Service>)| {
+        let names: Vec<&str> = members.iter().map(|service| service.service.as_str()).collect();
+        (cluster, ecs.services(cluster, &names), members)
+    };
+    clusters.into_iter().map(ask).collect()
+}
+
+/// The services that can be deployed to, by their names in the configuration.
+fn sort_out(answers: LiveServices<'_>, problems: &mut Vec<Failure>) -> BTreeMap<String, Live> {
+    let mut live = BTreeMap::new();
+    for (cluster, answer, members) in answers {
+        match answer {
+            Err(error) => problems.push(error.into()),
+            Ok(found) => {
+                for (service, found) in members.into_iter().zip(found) {
+                    match usable(service, cluster, found) {
+                        Ok(found) => drop(live.insert(service.name.clone(), found)),
+                        Err(problem) => problems.push(Failure::world(problem)),
+                    }
+                }
+            }
+        }
+    }
+    live
+}
+
+fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live, String> {
+    let Service { name, service, .. } = service;
+    let Some(found) = found else {
+        return Err(format!(
+            "service {service} is not in cluster {cluster}\n\
+             create it, or correct `service` and `cluster` under [workspace.metadata.xtask.services.{name}]"
+        ));
+    };
+    if found.status != "ACTIVE" {
+        return Err(format!(
+            "service {service} in cluster {cluster} is {}, so ECS takes no deployment of it\ncreate it again",
+            found.status
+        ));
+    }
+    if found.controller != "ECS" {
+        return Err(format!(
+            "service {service} in cluster {cluster} has the deployment controller {}, which is not supported: only \
+             ECS's own controller is",
+            found.controller
+        ));
+    }
+    Ok(found)
+}
+
+/// Revisions by what they were asked by: the ARN that a service runs, and the family's name for its newest.
+fn task_definitions(
+    ecs: &Ecs,
+    services: &[&Service],
+    documents: &BTreeMap<String, Value>,
+    live: &BTreeMap<String, Live>,
+    problems: &mut Vec<Failure>,
+) -> BTreeMap<String, TaskDefinition> {
+    let mut names: Vec<String> = live.values().map(|live| live.task_definition.clone()).collect();
+    names.extend(documents.values().map(|document| family(document).to_owned()));
+    let families: Vec<&String> = services
+        .iter()
+        .filter_map(|service| match &service.task_definition {
+            TaskDefinitionSource::Family(family) => Some(family),
+            TaskDefinitionSource::File(_) => None,
+        })
+        .collect();
+    names.extend(families.iter().copied().cloned());
+    names.retain(|name| !name.is_empty());
+    names.sort();
+    names.dedup();
+    let mut known = BTreeMap::new();
+    for (name, answer) in names.iter().zip(ecs.task_definitions(&names)) {
+        match answer {
+            Ok(Some(found)) => drop(known.insert(name.clone(), found)),
+            Ok(None) if families.contains(&name) => problems.push(Failure::world(format!(
+                "the task definition family {name} has no active revision\nregister one, or correct `task-definition`"
+            ))),
+            // A family that a file begins, or a revision that is gone: everything is new then.
+            Ok(None) => {}
+            Err(error) => problems.push(error.into()),
+        }
+    }
+    known
+}
+
+/// `None` where an image of the service has no digest, which is among the problems already.
+fn pins(config: &Config, service: &Service, digests: &BTreeMap<String, Digest>) -> Option<Vec<Pin>> {
+    let pin = |(container, image): (&String, &String)| {
+        let pinned = config.images.get(image)?.reference.pin(digests.get(image)?.clone());
+        Some(Pin { container: container.clone(), image: image.clone(), pinned })
+    };
+    service.containers.iter().map(pin).collect()
+}
+
+/// What to do about a service: `running` is the revision it is set to, `newest` the family's newest active one.
+fn decide(
+    service: &Service,
+    live: &Live,
+    document: &Value,
+    running: Option<&TaskDefinition>,
+    newest: Option<&TaskDefinition>,
+) -> (Action, Vec<Change>) {
+    let changed = changes(running.map(|running| &running.document), document);
+    if !changed.is_empty() || running.is_none() {
+        // A revision registered by an earlier run that did not get further, or was rolled back, is used again.
+        let equal = newest.filter(|newest| changes(Some(&newest.document), document).is_empty());
+        let action = equal.map_or(Action::Register, |equal| Action::Update { revision: equal.arn.clone() });
+        return (action, changed);
+    }
+    let revision = live.task_definition.clone();
+    let scales = service.desired_count.is_some_and(|count| count != live.desired);
+    let state = live.primary().map_or("", |primary| primary.rollout_state.as_str());
+    let steady = live.primary().is_none_or(|primary| primary.running == primary.desired);
+    let complete = state == "COMPLETED" || state.is_empty() && steady && live.deployments.len() <= 1;
+    let ended = complete || state == "FAILED";
+    let action = if scales || service.force_new_deployment && ended {
+        Action::Update { revision }
+    } else if complete {
+        Action::NothingToDo { revision }
+    } else {
+        Action::Follow { revision }
+    };
+    (action, changed)
+}
+
+/// All problems as one failure: configuration before the world before a missing image, as far as the exit code goes.
+fn together(mut problems: Vec<Failure>) -> Failure {
+    problems.sort_by_key(|failure| match failure {
+        Failure::Usage(_) => 0,
+        Failure::World(_) => 1,
+        _ => 2,
+    });
+    let mut texts: Vec<String> = Vec::new();
+    for text in problems.iter().map(ToString::to_string) {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    let first = problems.swap_remove(0);
+    if texts.len() == 1 {
+        return first;
+    }
+    let listed: Vec<String> = texts.iter().map(|text| format!("- {}", text.replace('\n', "\n  "))).collect();
+    let text = format!("{} problems, and nothing was done:\n{}", texts.len(), listed.join("\n"));
+    match first {
+        Failure::Usage(_) => Failure::Usage(text),
+        Failure::Conflict(_) => Failure::Conflict(text),
+        _ => Failure::world(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

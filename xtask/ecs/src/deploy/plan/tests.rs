@@ -1,0 +1,113 @@
+#![expect(clippy::unwrap_used, reason = "a test may end there")]
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::aws::ecs::Deployment;
+use crate::config::{OnInterrupt, Rollout};
+
+const LIVE: &str = "arn:aws:ecs:r:1:task-definition/app:3";
+const NEWEST: &str = "arn:aws:ecs:r:1:task-definition/app:4";
+
+fn service() -> Service {
+    Service {
+        name: "app".into(),
+        cluster: "sample".into(),
+        service: "app".into(),
+        task_definition: TaskDefinitionSource::Family("app".into()),
+        containers: BTreeMap::new(),
+        desired_count: None,
+        force_new_deployment: false,
+        rollout: Rollout {
+            deadline: Duration::from_secs(900),
+            poll: Duration::from_secs(1),
+            on_interrupt: OnInterrupt::Leave,
+        },
+    }
+}
+
+fn live(state: &str) -> Live {
+    let primary = Deployment { status: "PRIMARY".into(), rollout_state: state.into(), ..Deployment::default() };
+    Live {
+        status: "ACTIVE".into(),
+        controller: "ECS".into(),
+        task_definition: LIVE.into(),
+        desired: 2,
+        deployments: vec![primary],
+        ..Live::default()
+    }
+}
+
+fn revision(arn: &str, image: &str) -> TaskDefinition {
+    let document = json!({ "taskDefinitionArn": arn, "revision": 3, "family": "app", "volumes": [],
+        "containerDefinitions": [{ "name": "app", "image": image, "cpu": 0, "essential": true }] });
+    TaskDefinition { arn: arn.into(), document, registered_by: String::new() }
+}
+
+fn wanted(image: &str) -> Value {
+    json!({ "family": "app", "containerDefinitions": [{ "name": "app", "image": image }] })
+}
+
+fn action(service: &Service, live: &Live, image: &str) -> Action {
+    let (running, newest) = (revision(LIVE, "app@1"), revision(NEWEST, "app@2"));
+    decide(service, live, &wanted(image), Some(&running), Some(&newest)).0
+}
+
+#[test]
+fn what_is_done_follows_from_what_runs() {
+    let at = |arn: &str| arn.to_owned();
+    let force = Service { force_new_deployment: true, ..service() };
+    let scaled = |count| Service { desired_count: Some(count), ..service() };
+    let (resting, moving, failed) = (live("COMPLETED"), live("IN_PROGRESS"), live("FAILED"));
+    for (story, found, expected) in [
+        ("a new image", action(&service(), &resting, "app@9"), Action::Register),
+        ("nothing new", action(&service(), &resting, "app@1"), Action::NothingToDo { revision: at(LIVE) }),
+        (
+            "registered by an earlier run",
+            action(&service(), &resting, "app@2"),
+            Action::Update { revision: at(NEWEST) },
+        ),
+        ("on its way already", action(&service(), &moving, "app@1"), Action::Follow { revision: at(LIVE) }),
+        ("failed and left there", action(&service(), &failed, "app@1"), Action::Follow { revision: at(LIVE) }),
+        ("forced", action(&force, &resting, "app@1"), Action::Update { revision: at(LIVE) }),
+        ("forced, on its way already", action(&force, &moving, "app@1"), Action::Follow { revision: at(LIVE) }),
+        ("forced after a failure", action(&force, &failed, "app@1"), Action::Update { revision: at(LIVE) }),
+        ("another desired count", action(&scaled(5), &resting, "app@1"), Action::Update { revision: at(LIVE) }),
+        ("the same desired count", action(&scaled(2), &resting, "app@1"), Action::NothingToDo { revision: at(LIVE) }),
+    ] {
+        assert_eq!(found, expected, "{story}");
+    }
+}
+
+#[test]
+fn a_service_whose_revision_is_gone_gets_a_new_one() {
+    let (action, changes) = decide(&service(), &live("COMPLETED"), &wanted("app@1"), None, None);
+    assert_eq!(action, Action::Register);
+    assert!(changes.iter().any(|change| change.path == "family" && change.before.is_none()));
+}
+
+#[test]
+fn a_service_that_cannot_be_deployed_to_is_said_why() {
+    let problem = |found| usable(&service(), "sample", found).unwrap_err();
+    assert!(problem(None).starts_with("service app is not in cluster sample\n"));
+    let inactive = Live { status: "INACTIVE".into(), ..live("COMPLETED") };
+    assert!(problem(Some(inactive)).contains("is INACTIVE"));
+    let other = Live { controller: "CODE_DEPLOY".into(), ..live("COMPLETED") };
+    assert!(problem(Some(other)).contains("the deployment controller CODE_DEPLOY, which is not supported"));
+}
+
+#[test]
+fn all_problems_are_one_failure_and_each_is_said_once() {
+    let world = || Failure::world("no cluster");
+    let missing = || Failure::Conflict("no image\nrelease it".into());
+    assert_eq!(together(vec![missing()]).exit_code(), 8);
+    assert_eq!(together(vec![missing(), missing()]).to_string(), "no image\nrelease it");
+    let all = together(vec![missing(), world(), world(), Failure::Usage("bad file".into())]);
+    assert_eq!(all.exit_code(), 2);
+    assert_eq!(
+        all.to_string(),
+        "3 problems, and nothing was done:\n- bad file\n- no cluster\n- no image\n  release it"
+    );
+    assert_eq!(together(vec![missing(), world()]).exit_code(), 1);
+}

@@ -1,0 +1,191 @@
+use serde_json::json;
+
+use super::*;
+
+const ID: &str = "0123456789abcdef0123456789abcde";
+
+fn task(number: u8, stop_code: &str, reason: &str, exit_code: Option<i32>, container_reason: &str) -> Task {
+    Task {
+        arn: format!("arn:aws:ecs:r:1:task/sample/{ID}{number}"),
+        stop_code: stop_code.into(),
+        stopped_reason: reason.into(),
+        containers: vec![Container {
+            name: "app".into(),
+            exit_code,
+            reason: container_reason.into(),
+            ..Container::default()
+        }],
+        ..Task::default()
+    }
+}
+
+fn evidence(tasks: &[Task]) -> Evidence<'_> {
+    Evidence { cluster: "sample", service: "app", region: "eu-west-1", tasks, ..Evidence::default() }
+}
+
+#[test]
+fn tasks_that_stopped_alike_are_one_group_and_the_largest_comes_first() {
+    let unhealthy = |n: u8| {
+        let reason =
+            format!("Task failed ELB health checks in (target-group arn:x) (task {ID}{n}) (instance 10.0.1.{n})");
+        task(n, "ServiceSchedulerInitiated", &reason, Some(143), "")
+    };
+    let crashed = |n| task(n, "EssentialContainerExited", "Essential container in task exited", Some(101), "");
+    let tasks = [unhealthy(1), crashed(2), crashed(3), unhealthy(4), crashed(5)];
+    let causes = causes(&tasks);
+    let summary: Vec<_> = causes.iter().map(|cause| (cause.tasks, cause.reason.as_str())).collect();
+    assert_eq!(
+        summary,
+        [
+            (3, "Essential container in task exited"),
+            (2, "Task failed ELB health checks in (target-group arn:x) (task …) (instance …)")
+        ]
+    );
+    assert_eq!(causes[0].containers[0].exit_code, Some(101));
+}
+
+#[test]
+fn another_exit_code_is_another_cause() {
+    let crashed = |n, code| task(n, "EssentialContainerExited", "Essential container in task exited", Some(code), "");
+    assert_eq!(causes(&[crashed(1, 1), crashed(2, 101)]).len(), 2);
+}
+
+#[test]
+fn only_what_differs_from_task_to_task_is_taken_out_of_a_reason() {
+    for (text, kept) in [
+        (format!("(task {ID}1) failed"), "(task …) failed"),
+        (format!("arn:aws:ecs:r:1:task/sample/{ID}1: gone"), "…: gone"),
+        ("dial tcp 10.0.12.7:443: i/o timeout".to_owned(), "dial tcp …: i/o timeout"),
+        ("request id: 6f1c7a9e-0d7e-4a52-9c2f-2f6f1f6a0b11.".to_owned(), "request id: …."),
+        ("(instance i-0abc1234def567890)".to_owned(), "(instance …)"),
+        ("10.0.0.1:5000/app@sha256:aa: not found".to_owned(), "10.0.0.1:5000/app@sha256:aa: not found"),
+        ("port 8080, code 137, app:4, 1.4.0".to_owned(), "port 8080, code 137, app:4, 1.4.0"),
+        ("arn:aws:secretsmanager:r:1:secret:db not found".to_owned(), "arn:aws:secretsmanager:r:1:secret:db not found"),
+    ] {
+        assert_eq!(without_names(&text), kept);
+    }
+}
+
+#[test]
+fn each_kind_of_stop_has_its_likely_cause() {
+    let exited = "Essential container in task exited";
+    for (stop_code, reason, exit, container_reason, says) in [
+        ("EssentialContainerExited", exited, Some(101), "", "a Rust program panicked"),
+        ("EssentialContainerExited", exited, Some(127), "", "was not found in the image"),
+        ("EssentialContainerExited", exited, Some(0), "", "has to keep running"),
+        ("EssentialContainerExited", exited, Some(3), "", "exits with 3; its log says why"),
+        (
+            "EssentialContainerExited",
+            exited,
+            Some(137),
+            "OutOfMemoryError: Container killed due to memory usage",
+            "raise `memory`",
+        ),
+        (
+            "TaskFailedToStart",
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found",
+            None,
+            "",
+            "is gone now",
+        ),
+        (
+            "TaskFailedToStart",
+            "CannotPullContainerError: AccessDeniedException: not authorized to perform: ecr:BatchGetImage",
+            None,
+            "",
+            "ecr:GetAuthorizationToken",
+        ),
+        (
+            "TaskFailedToStart",
+            "CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout",
+            None,
+            "",
+            "no way to the registry",
+        ),
+        (
+            "TaskFailedToStart",
+            "ResourceInitializationError: unable to pull secrets or registry auth",
+            None,
+            "",
+            "a secret could not be read",
+        ),
+        (
+            "TaskFailedToStart",
+            "CannotStartContainerError: exec /app: exec format error",
+            None,
+            "",
+            "another CPU architecture",
+        ),
+        (
+            "ServiceSchedulerInitiated",
+            "Task failed ELB health checks in (target-group x)",
+            Some(143),
+            "",
+            "the load balancer's health check failed",
+        ),
+        (
+            "ServiceSchedulerInitiated",
+            "Task failed container health checks",
+            Some(143),
+            "",
+            "a container's health check",
+        ),
+        ("SpotInterruption", "Your Spot Task was interrupted.", Some(143), "", "took the capacity back"),
+    ] {
+        let tasks = [task(1, stop_code, reason, exit, container_reason)];
+        let images = [("app".to_owned(), "web".to_owned())];
+        let found = post_mortem(&Evidence { images: &images, ..evidence(&tasks) });
+        assert!(found.likely_cause.contains(says), "{reason}: {}", found.likely_cause);
+    }
+}
+
+#[test]
+fn the_next_command_is_the_log_where_there_is_one() {
+    let tasks = [task(1, "EssentialContainerExited", "Essential container in task exited", Some(1), "")];
+    let document = json!({ "containerDefinitions": [{ "name": "app", "logConfiguration": { "logDriver": "awslogs",
+        "options": { "awslogs-group": "/ecs/app", "awslogs-stream-prefix": "ecs" } } }] });
+    let with_log = post_mortem(&Evidence { document: Some(&document), ..evidence(&tasks) });
+    assert_eq!(
+        with_log.next,
+        "aws logs tail /ecs/app --log-stream-name-prefix ecs/app/ --since 30m --region eu-west-1"
+    );
+    let without = post_mortem(&evidence(&tasks));
+    assert_eq!(without.next, format!("aws ecs describe-tasks --cluster sample --tasks {ID}1 --region eu-west-1"));
+}
+
+#[test]
+fn an_image_that_is_gone_is_to_be_released_again() {
+    let reason = "CannotPullContainerError: registry.example/sample/app@sha256:aa: not found";
+    let tasks = [task(1, "TaskFailedToStart", reason, None, "")];
+    let images = [("app".to_owned(), "web".to_owned())];
+    let found = post_mortem(&Evidence { images: &images, ..evidence(&tasks) });
+    assert_eq!(found.next, "cargo xtask release web && cargo xtask deploy");
+}
+
+#[test]
+fn without_a_stopped_task_ecs_has_the_word() {
+    let messages =
+        ["(service app) was unable to place a task because no container instance met all requirements.".into()];
+    let found = post_mortem(&Evidence { messages: &messages, breaker: Some((3, 3)), ..evidence(&[]) });
+    assert!(found.likely_cause.contains("no container instance met"), "{}", found.likely_cause);
+    assert!(found.next.starts_with("aws ecs describe-services"), "{}", found.next);
+    assert_eq!(found.breaker, Some((3, 3)));
+}
+
+#[test]
+fn tasks_that_only_went_down_with_the_rollout_are_no_cause() {
+    let scaled_in =
+        |n| task(n, "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/9)", Some(143), "");
+    let crashed = task(1, "EssentialContainerExited", "Essential container in task exited", Some(101), "");
+    let tasks = [scaled_in(2), scaled_in(3), crashed];
+    let found = post_mortem(&evidence(&tasks));
+    assert_eq!(found.causes[0].containers[0].exit_code, Some(101));
+    assert!(found.likely_cause.contains("panicked"), "{}", found.likely_cause);
+}
+
+#[test]
+fn tasks_that_run_and_are_never_called_healthy_are_told_from_those_that_never_run() {
+    let with = |running| post_mortem(&Evidence { running, ..evidence(&[]) }).likely_cause;
+    assert!(with((2, 2)).starts_with("all tasks run, but"), "{}", with((2, 2)));
+    assert!(with((0, 2)).contains("not all have started"), "{}", with((0, 2)));
+}

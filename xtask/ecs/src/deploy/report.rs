@@ -1,0 +1,113 @@
+//! The result of a deploy as data, for `--format json`.
+
+use serde::Serialize;
+
+use super::diff::Change;
+use super::plan::{Action, Plan};
+use crate::event::{PostMortem, ServiceAction};
+use crate::failure::Failure;
+
+/// What became of a service after one that failed.
+pub const NOT_ATTEMPTED: &str = "not-attempted";
+
+/// What became of each service, in the order they were deployed.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    pub services: Vec<ServiceReport>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ServiceReport {
+    /// The key under `services`.
+    pub service: String,
+    pub cluster: String,
+    /// What the plan says is to be done.
+    pub action: ServiceAction,
+    /// How the rollout ended (`deployed`, `nothing-to-do`, `rolled-back`, `rollback-failed`, `superseded`, `timed-out`),
+    /// or `interrupted`, `not-attempted`, or `planned` where only a plan was asked for.
+    pub outcome: String,
+    /// The ARN of the revision; absent in a plan that is going to register it.
+    pub revision: Option<String>,
+    pub images: Vec<ImageReport>,
+    /// The ARN of the service deployment, or the id in `deployments` where that is all there is; empty without a rollout.
+    pub deployment: String,
+    /// From UpdateService to the end of the rollout.
+    pub seconds: f64,
+    /// What differs from the revision that the service was on.
+    pub changes: Vec<Change>,
+    /// What the terminal says of it, where it did not end well.
+    pub failure: Option<String>,
+    pub post_mortem: Option<PostMortem>,
+}
+
+/// Which bytes a container runs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageReport {
+    pub container: String,
+    /// The key under `images`.
+    pub image: String,
+    /// `REGISTRY/REPOSITORY@sha256:…`.
+    pub pinned: String,
+    pub digest: String,
+}
+
+impl ServiceReport {
+    pub(super) fn of_plan(plan: &Plan) -> Self {
+        let revision = match &plan.action {
+            Action::Register => None,
+            Action::Update { revision } | Action::Follow { revision } | Action::NothingToDo { revision } => {
+                Some(revision.clone())
+            }
+        };
+        Self {
+            service: plan.service.name.clone(),
+            cluster: plan.service.cluster.clone(),
+            action: plan.action.service_action(),
+            outcome: "planned".to_owned(),
+            revision,
+            images: plan
+                .pins
+                .iter()
+                .map(|pin| ImageReport {
+                    container: pin.container.clone(),
+                    image: pin.image.clone(),
+                    pinned: pin.pinned.to_string(),
+                    digest: pin.pinned.digest.to_string(),
+                })
+                .collect(),
+            deployment: String::new(),
+            seconds: 0.0,
+            changes: plan.changes.clone(),
+            failure: None,
+            post_mortem: None,
+        }
+    }
+}
+
+/// The failure of one service, with the names of those that were to come after it.
+pub fn with_rest<'a>(failure: Failure, rest: impl Iterator<Item = &'a Plan>) -> Failure {
+    let waiting = rest.filter(|plan| !matches!(plan.action, Action::NothingToDo { .. }));
+    let names: Vec<_> = waiting.map(|plan| plan.service.name.as_str()).collect();
+    if names.is_empty() {
+        return failure;
+    }
+    let add = |text: String| {
+        let (first, hint) = text.split_once('\n').map_or((text.as_str(), ""), |(first, hint)| (first, hint));
+        let gap = if hint.is_empty() { "" } else { "\n" };
+        format!("{first}; not attempted: {}{gap}{hint}", names.join(", "))
+    };
+    match failure {
+        Failure::World(error) => Failure::world(add(format!("{error:#}"))),
+        Failure::Usage(text) => Failure::Usage(add(text)),
+        Failure::Refused(text) => Failure::Refused(add(text)),
+        Failure::RolledBack(text) => Failure::RolledBack(add(text)),
+        Failure::RollbackFailed(text) => Failure::RollbackFailed(add(text)),
+        Failure::Superseded(text) => Failure::Superseded(add(text)),
+        Failure::TimedOut(text) => Failure::TimedOut(add(text)),
+        Failure::Conflict(text) => Failure::Conflict(add(text)),
+        Failure::Interrupted(text) => Failure::Interrupted(add(text)),
+    }
+}

@@ -1,0 +1,259 @@
+//! A rollout, followed from UpdateService to its end. Looks, tells what changed, and leaves every decision to
+//! [`outcome`].
+
+mod live;
+mod sight;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+pub use live::Live;
+use sight::Sight;
+
+use super::cadence::{self, Pace};
+use super::outcome::{Decision, Newer, Observation, Outcome, outcome};
+use super::post_mortem::exit;
+use crate::aws::ecs::{Deployment, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Status, Task, short};
+use crate::aws::{AwsError, Kind};
+use crate::config::{OnInterrupt, Rollout};
+use crate::event::{Event, Events};
+
+/// Looks in a row that may fail because AWS cannot be reached, before the watch is given up.
+const BLIND: u32 = 10;
+/// Stopped tasks are looked for at each change, and otherwise every so many looks.
+const TASKS_EVERY: u32 = 5;
+
+/// What following a rollout asks of ECS, and of time.
+pub trait Observe {
+    fn service(&mut self) -> Result<Service, AwsError>;
+    /// The service deployments created at this time or later, the newest first.
+    fn listed(&mut self, after: i64) -> Result<Vec<ListedDeployment>, AwsError>;
+    fn service_deployment(&mut self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError>;
+    fn revisions(&mut self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError>;
+    /// The service's tasks that run, or those that stopped, without the ones known already.
+    fn tasks(&mut self, stopped: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError>;
+    /// Who registered a revision.
+    fn registered_by(&mut self, revision: &str) -> Result<String, AwsError>;
+    fn roll_back(&mut self, arn: &str) -> Result<(), AwsError>;
+    /// Since UpdateService was answered.
+    fn elapsed(&self) -> Duration;
+    /// Waits; true when interrupted. Once `deaf`, it is never interrupted again.
+    fn pause(&mut self, pause: Duration, deaf: bool) -> bool;
+}
+
+/// The rollout to follow.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The service's name in the configuration, for events.
+    pub service: String,
+    /// The ARN of the revision that is rolled out.
+    pub revision: String,
+    /// The ARN of the revision that the service was on before.
+    pub previous: String,
+    /// The service as UpdateService answered it.
+    pub start: Service,
+    /// The id of its entry in `deployments`.
+    pub deployment: String,
+    /// When that entry was created.
+    pub since: i64,
+    pub only_scaled: bool,
+    pub rollout: Rollout,
+}
+
+/// The end of the watch.
+#[derive(Debug)]
+pub struct End {
+    pub ended: Ended,
+    /// The last look.
+    pub seen: Observation,
+    /// The tasks of this rollout that stopped.
+    pub stopped: Vec<Task>,
+    /// ECS's words since the rollout began, the newest first.
+    pub messages: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ended {
+    With(Outcome),
+    /// Interrupted; `asked` where ECS was asked to roll back, and then how that ended.
+    Interrupted {
+        asked: Option<Outcome>,
+    },
+}
+
+/// Follows the rollout to its end. An error means that sight of it was lost; it goes on in ECS.
+pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> Result<End, AwsError> {
+    let mut sight = Sight::new(target, events);
+    let mut watch = Watch { target, events, told: Told::default(), pace: Pace::default(), stopped: Vec::new() };
+    let mut seen = sight.observation(observe, target.start.clone(), None);
+    let (mut blind, mut asked) = (0, false);
+    loop {
+        let mut pause = target.rollout.poll * 2;
+        match sight.look(observe) {
+            Ok(found) => {
+                (seen, blind) = (found, 0);
+                let decision = outcome(&seen);
+                watch.tell(observe, &seen, matches!(decision, Decision::Ended(_)));
+                if let Decision::Ended(outcome) = decision {
+                    let ended = if asked { Ended::Interrupted { asked: Some(outcome) } } else { Ended::With(outcome) };
+                    return Ok(watch.end(ended, seen));
+                }
+                pause = cadence::pause(target.rollout.poll, watch.pace, cadence::chance());
+            }
+            Err(error) if may_pass(&error) && blind < BLIND && observe.elapsed() < target.rollout.deadline => {
+                blind += 1;
+                events.warn(format!("could not look at the rollout, which goes on; looking again: {error}"));
+            }
+            Err(error) => return Err(error),
+        }
+        if observe.pause(pause, asked) {
+            let rolls_back = target.rollout.on_interrupt == OnInterrupt::Rollback;
+            if !rolls_back || !ask_for_rollback(observe, &sight, &seen, events) {
+                return Ok(watch.end(Ended::Interrupted { asked: None }, seen));
+            }
+            asked = true;
+        }
+    }
+}
+
+/// Whether it is worth looking again.
+fn may_pass(error: &AwsError) -> bool {
+    matches!(error.kind, Kind::Unreachable | Kind::Throttled)
+        || matches!(error.code.as_str(), "ServerException" | "InternalFailure" | "ServiceUnavailable")
+}
+
+/// Asks ECS to stop the rollout and go back; whether there is something to follow then.
+fn ask_for_rollback<O: Observe>(observe: &mut O, sight: &Sight<'_>, seen: &Observation, events: &Events) -> bool {
+    let Some(arn) = &sight.arn else {
+        events.warn("the rollout cannot be rolled back, because its service deployment is not listed; it goes on");
+        return false;
+    };
+    if let Err(error) = observe.roll_back(arn) {
+        events.warn(format!("the rollout could not be rolled back: {error}"));
+        return false;
+    }
+    events.note(
+        "Stopping",
+        format!("the rollout of {} and rolling back; interrupt again to leave", short(&seen.revision)),
+    );
+    true
+}
+
+/// What has been told of a rollout so far.
+#[derive(Default)]
+struct Told {
+    progress: Option<Progress>,
+    messages: BTreeSet<String>,
+    texts: Vec<String>,
+    tasks: BTreeSet<String>,
+    tasks_denied: bool,
+}
+
+/// The numbers that a line of progress shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Progress {
+    status: String,
+    desired: u32,
+    pending: u32,
+    running: u32,
+    failed: u32,
+}
+
+struct Watch<'a> {
+    target: &'a Target,
+    events: &'a Events,
+    told: Told,
+    pace: Pace,
+    stopped: Vec<Task>,
+}
+
+impl Watch<'_> {
+    /// Emits what is new in this look.
+    fn tell<O: Observe>(&mut self, observe: &mut O, seen: &Observation, last: bool) {
+        let service = &self.target.service;
+        let mut changed = false;
+        for message in seen.service.messages.iter().rev().filter(|message| message.at >= self.target.since) {
+            if self.told.messages.insert(message.id.clone()) {
+                changed = true;
+                self.told.texts.push(message.text.clone());
+                self.events.emit(Event::ServiceMessage { service: service.clone(), message: message.text.clone() });
+            }
+        }
+        let progress = progress(seen);
+        let news = self.told.progress.as_ref() != Some(&progress);
+        changed |= news;
+        if news {
+            let Progress { status, desired, pending, running, failed } = progress.clone();
+            let service = service.clone();
+            self.events.emit(Event::RolloutProgress { service, status, desired, pending, running, failed });
+        }
+        self.pace = Pace {
+            unchanged: if changed { 0 } else { self.pace.unchanged + 1 },
+            all_started: progress.running + progress.pending >= progress.desired,
+            all_running: progress.running >= progress.desired && progress.pending == 0,
+        };
+        self.told.progress = Some(progress);
+        if !self.target.only_scaled && (changed || last || self.pace.unchanged.is_multiple_of(TASKS_EVERY)) {
+            self.tell_stopped(observe, seen);
+        }
+    }
+
+    /// The tasks of this rollout, and of its rollback.
+    fn tell_stopped<O: Observe>(&mut self, observe: &mut O, seen: &Observation) {
+        if self.told.tasks_denied {
+            return;
+        }
+        let tasks = match observe.tasks(true, &self.told.tasks) {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                self.told.tasks_denied = !may_pass(&error);
+                self.events.warn(format!("stopped tasks cannot be looked at: {error}"));
+                return;
+            }
+        };
+        for task in tasks {
+            self.told.tasks.insert(task.arn.clone());
+            let of_rollback = goes_back(seen) && seen.service.primary().is_some_and(|it| it.id == task.started_by);
+            if task.started_by != self.target.deployment && !of_rollback {
+                continue;
+            }
+            self.events.emit(Event::TaskStopped {
+                service: self.target.service.clone(),
+                task: task.id().to_owned(),
+                stop_code: task.stop_code.clone(),
+                reason: task.stopped_reason.clone(),
+                exit_codes: task.containers.iter().map(exit).collect(),
+            });
+            self.stopped.push(task);
+        }
+    }
+
+    fn end(self, ended: Ended, seen: Observation) -> End {
+        End { ended, seen, stopped: self.stopped, messages: self.told.texts.into_iter().rev().collect() }
+    }
+}
+
+/// ECS is going back to the revision before, has gone, or has failed to.
+fn goes_back(seen: &Observation) -> bool {
+    use Status::{RollbackFailed, RollbackInProgress, RollbackRequested, RollbackSuccessful};
+    let back = [RollbackRequested, RollbackInProgress, RollbackSuccessful, RollbackFailed];
+    seen.rollout.as_ref().is_some_and(|rollout| back.contains(&rollout.status))
+}
+
+/// Our entry's numbers; once ECS goes back, those of what it goes back to.
+fn progress(seen: &Observation) -> Progress {
+    let ours = seen.service.deployment(&seen.deployment);
+    let shown = if goes_back(seen) || ours.is_none() { seen.service.primary().or(ours) } else { ours };
+    let none = Deployment::default();
+    let Deployment { desired, pending, running, .. } = shown.unwrap_or(&none);
+    let status = match &seen.rollout {
+        Some(rollout) => rollout.status.name().to_owned(),
+        None => shown.map(|deployment| deployment.rollout_state.clone()).unwrap_or_default(),
+    };
+    let counted = seen.rollout.as_ref().and_then(|rollout| rollout.breaker).map_or(0, |(count, _)| count);
+    let failed = counted.max(ours.map_or(0, |ours| ours.failed));
+    Progress { status, desired: *desired, pending: *pending, running: *running, failed }
+}
+
+#[cfg(test)]
+mod tests;

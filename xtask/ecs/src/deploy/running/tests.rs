@@ -1,0 +1,157 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::*;
+use crate::aws::Kind;
+use crate::aws::ecs::{Container, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Task};
+use crate::config::{self, OnInterrupt, Rollout, TaskDefinitionSource};
+use crate::deploy::plan::Action;
+use crate::event::Event;
+use crate::oci::digest::Digest;
+use crate::oci::reference::Pinned;
+
+/// What ECS knows of the running images.
+#[derive(Default)]
+struct Known {
+    /// `None`: it may not be asked.
+    revision: Option<Vec<ContainerImage>>,
+    tasks: Vec<Task>,
+}
+
+impl Observe for Known {
+    fn revisions(&mut self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError> {
+        let images = self.revision.clone().ok_or_else(|| AwsError {
+            call: "ecs:DescribeServiceRevisions",
+            subject: arns.join(", "),
+            kind: Kind::Denied,
+            code: "AccessDeniedException".into(),
+            message: String::new(),
+        })?;
+        Ok(vec![ServiceRevision { arn: arns[0].clone(), task_definition: String::new(), images }])
+    }
+
+    fn tasks(&mut self, stopped: bool, _: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
+        assert!(!stopped);
+        Ok(self.tasks.clone())
+    }
+
+    fn service(&mut self) -> Result<Service, AwsError> {
+        unreachable!("the rollout is over")
+    }
+
+    fn listed(&mut self, _: i64) -> Result<Vec<ListedDeployment>, AwsError> {
+        unreachable!("the rollout is over")
+    }
+
+    fn service_deployment(&mut self, _: &str) -> Result<Option<ServiceDeployment>, AwsError> {
+        unreachable!("the rollout is over")
+    }
+
+    fn registered_by(&mut self, _: &str) -> Result<String, AwsError> {
+        unreachable!("the rollout is over")
+    }
+
+    fn roll_back(&mut self, _: &str) -> Result<(), AwsError> {
+        unreachable!("the rollout is over")
+    }
+
+    fn elapsed(&self) -> Duration {
+        unreachable!("the rollout is over")
+    }
+
+    fn pause(&mut self, _: Duration, _: bool) -> bool {
+        unreachable!("the rollout is over")
+    }
+}
+
+fn released() -> Digest {
+    Digest::of(b"released")
+}
+
+fn plan() -> Plan {
+    let rollout = Rollout { deadline: Duration::ZERO, poll: Duration::ZERO, on_interrupt: OnInterrupt::Leave };
+    let pinned = Pinned {
+        registry: "registry.example".into(),
+        repository: "sample/app".parse().expect("it fits"),
+        digest: released(),
+    };
+    Plan {
+        service: config::Service {
+            name: "app".into(),
+            cluster: "sample".into(),
+            service: "app".into(),
+            task_definition: TaskDefinitionSource::Family("app".into()),
+            containers: BTreeMap::new(),
+            desired_count: None,
+            force_new_deployment: false,
+            rollout,
+        },
+        live: Service::default(),
+        document: Value::Null,
+        pins: vec![Pin { container: "app".into(), image: "web".into(), pinned }],
+        changes: Vec::new(),
+        action: Action::Register,
+    }
+}
+
+fn image(digest: &str) -> ContainerImage {
+    ContainerImage { container: "app".into(), image: "registry.example/sample/app".into(), digest: digest.into() }
+}
+
+/// The result, and the warnings on the way.
+fn asserted(mut known: Known) -> (Result<()>, Vec<String>) {
+    let seen = Observation {
+        deployment: "ecs-svc/1".into(),
+        service: Service { desired: 1, ..Service::default() },
+        rollout: Some(ServiceDeployment { target: "revision/1".into(), ..ServiceDeployment::default() }),
+        ..Observation::default()
+    };
+    let (events, heard) = Events::collect();
+    let result = assert_digests(&mut known, &plan(), &seen, &events);
+    drop(events);
+    let warning = |event| if let Event::Warning { message, .. } = event { Some(message) } else { None };
+    (result, heard.try_iter().filter_map(warning).collect())
+}
+
+#[test]
+fn another_digest_than_the_released_one_is_a_failure_with_both() {
+    let other = Digest::of(b"other");
+    let (result, _) = asserted(Known { revision: Some(vec![image(other.as_str())]), ..Known::default() });
+    let failure = result.expect_err("other bytes run");
+    assert_eq!(failure.exit_code(), 5);
+    assert!(failure.to_string().contains(other.as_str()) && failure.to_string().contains(released().as_str()));
+}
+
+#[test]
+fn the_released_digest_passes_whether_resolved_or_named_by_the_image() {
+    let pinned = ContainerImage { image: plan().pins[0].pinned.to_string(), ..image("") };
+    for image in [image(released().as_str()), pinned] {
+        let (result, warnings) = asserted(Known { revision: Some(vec![image]), ..Known::default() });
+        result.expect("the released bytes run");
+        assert_eq!(warnings, [""; 0]);
+    }
+}
+
+#[test]
+fn running_tasks_of_this_rollout_stand_in_for_a_revision_that_may_not_be_read() {
+    let task = |started_by: &str, digest: &str| Task {
+        started_by: started_by.into(),
+        containers: vec![Container { name: "app".into(), image: image(digest), ..Container::default() }],
+        ..Task::default()
+    };
+    let other = Digest::of(b"other");
+    let old = task("ecs-svc/0", other.as_str());
+    let tasks = vec![old.clone(), task("ecs-svc/1", released().as_str())];
+    let (result, warnings) = asserted(Known { revision: None, tasks });
+    result.expect("the old task is not of this rollout");
+    assert_eq!(warnings, [""; 0]);
+
+    let (result, _) = asserted(Known { revision: None, tasks: vec![task("ecs-svc/1", other.as_str())] });
+    assert_eq!(result.expect_err("other bytes run").exit_code(), 5);
+
+    let (result, warnings) = asserted(Known { revision: None, tasks: vec![old] });
+    result.expect("the registered revision names the digest, and no other");
+    assert!(warnings[0].contains("allow the action `ecs:DescribeServiceRevisions`"), "{warnings:?}");
+}

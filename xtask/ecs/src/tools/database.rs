@@ -1,0 +1,115 @@
+//! trivy's vulnerability database: fetched by trivy itself, once a run and once a day.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::HIDDEN;
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::process::{Tool, ToolError, quote};
+
+/// Where the database is published; trivy asks the next one where one answers 429 or 5xx.
+const MIRRORS: [&str; 3] =
+    ["mirror.gcr.io/aquasec/trivy-db:2", "ghcr.io/aquasecurity/trivy-db:2", "public.ecr.aws/aquasecurity/trivy-db:2"];
+
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Arguments of trivy that say that the user keeps the database.
+const KEPT_BY_ARGUMENT: [&str; 5] =
+    ["--cache-dir", "--skip-db-update", "--db-repository", "--offline-scan", "--server"];
+/// Variables that say so.
+const KEPT_BY_VARIABLE: [&str; 4] =
+    ["TRIVY_CACHE_DIR", "TRIVY_SKIP_DB_UPDATE", "TRIVY_DB_REPOSITORY", "TRIVY_OFFLINE_SCAN"];
+
+/// The database of a run, under `TARGET/xtask/trivy-db/DAY`.
+#[derive(Debug)]
+pub struct Database {
+    folder: PathBuf,
+    /// The scans of a run share one fetch.
+    ready: Mutex<Option<Vec<String>>>,
+}
+
+impl Database {
+    /// `None` where trivy's own arguments or variables say where the database is: then it is the user's to keep.
+    pub fn unless_kept(args: &[String], is_set: impl Fn(&str) -> bool, target: &Path) -> Option<Self> {
+        let names_it = |arg: &String| KEPT_BY_ARGUMENT.iter().any(|kept| arg.starts_with(kept));
+        if args.iter().any(names_it) || KEPT_BY_VARIABLE.iter().any(|name| is_set(name)) {
+            return None;
+        }
+        Some(Self { folder: target.join("xtask/trivy-db"), ready: Mutex::default() })
+    }
+
+    /// Has `program` (a trivy) fetch the database of `today` (`YYYY-MM-DD`), unless it is there, and returns the
+    /// arguments with which scans use it without asking the network again. Those of other days are removed.
+    ///
+    /// A fetch that fails is a failure of its own, exit code 1: an old database does not stand in for today's.
+    pub fn arguments(&self, program: &Path, today: &str, interrupt: &Interrupt) -> Result<Vec<String>> {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(arguments) = ready.as_ref() {
+            return Ok(arguments.clone());
+        }
+        let day = self.folder.join(today);
+        if !is_database(&day) {
+            let failed = || format!("failed to make a folder for trivy's database in {}", self.folder.display());
+            std::fs::create_dir_all(&self.folder).with_context(failed)?;
+            // Appears whole or not at all: an interrupted fetch leaves nothing that looks like a database.
+            let beside = tempfile::Builder::new().prefix(".fetching-").tempdir_in(&self.folder).with_context(failed)?;
+            fetch(program, beside.path(), interrupt)?;
+            match std::fs::rename(beside.path(), &day) {
+                Ok(()) => drop(beside.keep()),
+                Err(_) if is_database(&day) => {}
+                Err(error) => return Err(anyhow::Error::new(error).context("failed to keep trivy's database").into()),
+            }
+        }
+        remove_others(&self.folder, today);
+        let arguments = vec!["--cache-dir".to_owned(), day.display().to_string(), "--skip-db-update".to_owned()];
+        Ok(ready.insert(arguments).clone())
+    }
+}
+
+fn is_database(cache: &Path) -> bool {
+    cache.join("db/metadata.json").is_file()
+}
+
+fn fetch(program: &Path, cache: &Path, interrupt: &Interrupt) -> Result<()> {
+    let ended = Tool::new(program, TIMEOUT)
+        .args(["image", "--download-db-only", "--quiet", "--db-repository", &MIRRORS.join(",")])
+        .arg("--cache-dir")
+        .arg(cache)
+        .env("TRIVY_DISABLE_TELEMETRY", "true")
+        .env("TRIVY_SKIP_VERSION_CHECK", "true")
+        .hide(&HIDDEN)
+        .run(interrupt, |_| {})
+        .map_err(|error| match error {
+            ToolError::Interrupted { .. } => {
+                Failure::Interrupted("interrupted while trivy fetched its database; nothing was done".to_owned())
+            }
+            error => Failure::World(anyhow::Error::new(error).context("trivy could not fetch its database")),
+        })?;
+    if ended.status.success() && is_database(cache) {
+        return Ok(());
+    }
+    Err(Failure::world(format_args!(
+        "trivy did not fetch its vulnerability database ({}), so nothing was scanned{}\n\
+         asked were {}; a rate limit passes after a few minutes",
+        ended.status,
+        quote(&ended.tail),
+        MIRRORS.join(", ")
+    )))
+}
+
+/// What cannot be removed is in nobody's way.
+fn remove_others(databases: &Path, today: &str) {
+    let is_day = |name: &str| name.len() == 10 && name.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    let entries = std::fs::read_dir(databases).into_iter().flatten().flatten();
+    let others: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| is_day(name) && name != today))
+        .map(|entry| entry.path())
+        .collect();
+    for other in others {
+        drop(std::fs::remove_dir_all(other));
+    }
+}

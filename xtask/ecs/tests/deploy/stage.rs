@@ -1,0 +1,240 @@
+//! A sandbox with a running service, and a configuration that deploys to it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xtask_ecs::aws::{Endpoint, Session};
+use xtask_ecs::config::{self, Config, Service};
+use xtask_ecs::deploy::{self, Options, Report};
+use xtask_ecs::event::{Event, Events, PostMortem};
+use xtask_ecs::failure::Result;
+use xtask_ecs::interrupt::Interrupt;
+use xtask_sandbox::{Clock, Fault, Sandbox, fault_named};
+
+/// Simulated time that passes at each look: enough for a rollout of two tasks to take some thirty looks.
+const LOOK: Duration = Duration::from_secs(3);
+
+pub struct Stage {
+    pub sandbox: Sandbox,
+    pub config: Config,
+    pub folder: TempDir,
+    pub interrupt: Interrupt,
+    /// Of the last run.
+    pub events: Vec<Event>,
+    /// Of the last run, however it ended.
+    pub report: Report,
+    interrupts: bool,
+}
+
+/// The task definition that the tests deploy, as a team would write it: defaults left out, an order of its own.
+pub fn document() -> Value {
+    json!({
+        "family": "app",
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "executionRoleArn": "arn:aws:iam::123456789012:role/ecsTaskExecutionRole",
+        "containerDefinitions": [{
+            "name": "app",
+            "image": "replaced",
+            "portMappings": [{ "containerPort": 8080 }],
+            "environment": [{ "name": "RUST_LOG", "value": "info" }, { "name": "MODE", "value": "hunter2" }],
+            "healthCheck": { "command": ["CMD", "/app", "--check"] },
+            "logConfiguration": { "logDriver": "awslogs", "options": {
+                "awslogs-group": "/ecs/app", "awslogs-region": "ap-northeast-1", "awslogs-stream-prefix": "ecs" } },
+        }],
+    })
+}
+
+impl Stage {
+    /// One service, `app`, on its first revision; its image `app` is released.
+    pub fn new() -> Self {
+        Self::with(&["app"])
+    }
+
+    /// Services of these names in cluster `sample`, all of one task definition file and one image.
+    pub fn with(services: &[&str]) -> Self {
+        let options = xtask_sandbox::Options { clock: Clock::PerLook(LOOK), ..xtask_sandbox::Options::default() };
+        let sandbox = Sandbox::start(options).unwrap();
+        let furniture: Vec<_> = services.iter().map(|name| ("sample", *name, document())).collect();
+        sandbox.furnish(&["sample/app"], &furniture).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&sandbox, &folder, services);
+        let stage = Self {
+            sandbox,
+            config,
+            folder,
+            interrupt: Interrupt::default(),
+            events: Vec::new(),
+            report: Report::default(),
+            interrupts: false,
+        };
+        stage.release("1.0");
+        stage
+    }
+
+    pub fn write(&self, document: &Value) {
+        std::fs::write(self.folder.path().join("task-definition.json"), document.to_string()).unwrap();
+    }
+
+    /// Puts an image under the tag; an index without manifests is enough for ECS.
+    pub fn release(&self, tag: &str) {
+        let manifest = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [], "annotations": { "tag": tag } });
+        let input = json!({ "repositoryName": "sample/app", "imageTag": tag, "imageManifest": manifest.to_string() });
+        self.sandbox.ecr("PutImage", input).unwrap();
+    }
+
+    /// From now on the configuration deploys this tag.
+    pub fn retag(&mut self, tag: &str) {
+        self.config.images.get_mut("app").unwrap().reference.tag = tag.parse().unwrap();
+    }
+
+    pub fn service(&mut self) -> &mut Service {
+        self.config.services.get_mut("app").unwrap()
+    }
+
+    pub fn inject(&self, name: &str) {
+        for fault in fault_named(name).unwrap() {
+            self.sandbox.inject(fault);
+        }
+    }
+
+    /// This call is answered with an error, each time.
+    pub fn refuse(&self, call: &str, code: &str, message: &str) {
+        let effect = xtask_sandbox::Effect::Error {
+            status: 400,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            retry_after: None,
+        };
+        self.sandbox.inject(Fault { call: call.to_owned(), which: xtask_sandbox::Which::Every, effect });
+    }
+
+    pub fn deploy(&mut self) -> Result<()> {
+        self.run(false)
+    }
+
+    pub fn plan(&mut self) -> Result<()> {
+        self.run(true)
+    }
+
+    fn run(&mut self, plan_only: bool) -> Result<()> {
+        let environment: BTreeMap<_, _> = self.sandbox.environment().into_iter().collect();
+        let session = Session::at(
+            &self.config,
+            &Endpoint {
+                url: environment["AWS_ENDPOINT_URL"].clone(),
+                access_key_id: environment["AWS_ACCESS_KEY_ID"].clone(),
+                secret_access_key: environment["AWS_SECRET_ACCESS_KEY"].clone(),
+            },
+        );
+        let (events, heard) = Events::collect();
+        let interrupt = std::mem::take(&mut self.interrupts).then(|| self.interrupt.clone());
+        let listener = std::thread::spawn(move || {
+            let listen = |event: &Event| {
+                if let (Event::RolloutStarted { .. }, Some(interrupt)) = (event, &interrupt) {
+                    interrupt.set();
+                }
+            };
+            heard.into_iter().inspect(listen).collect()
+        });
+        let options = Options { plan_only };
+        self.report = Report::default();
+        let Self { config, interrupt, report, .. } = self;
+        let result = deploy::run_into(report, config, &session, &[], &options, &events, interrupt);
+        drop(events);
+        self.events = listener.join().unwrap();
+        result
+    }
+
+    /// How often the network was used for this call so far.
+    pub fn count(&self, call: &str) -> usize {
+        self.inputs(call).len()
+    }
+
+    /// The inputs of every such call so far.
+    pub fn inputs(&self, call: &str) -> Vec<Value> {
+        self.sandbox.calls().into_iter().filter(|made| made.operation == call).map(|made| made.input).collect()
+    }
+
+    /// The revision that the service is set to, such as `app:2`.
+    pub fn revision(&self) -> String {
+        let input = json!({ "cluster": "sample", "services": ["app"] });
+        let found = self.sandbox.ecs("DescribeServices", input).unwrap();
+        let arn = found["services"][0]["taskDefinition"].as_str().unwrap().to_owned();
+        arn.rsplit('/').next().unwrap().to_owned()
+    }
+
+    pub fn warnings(&self) -> Vec<&str> {
+        self.texts(|event| if let Event::Warning { message, .. } = event { Some(message) } else { None })
+    }
+
+    pub fn notes(&self) -> Vec<&str> {
+        self.texts(|event| if let Event::Note { message, .. } = event { Some(message) } else { None })
+    }
+
+    /// The vocabulary's word for each rollout's end.
+    pub fn outcomes(&self) -> Vec<&str> {
+        self.texts(|event| if let Event::RolloutEnded { outcome, .. } = event { Some(outcome) } else { None })
+    }
+
+    pub fn messages(&self) -> Vec<&str> {
+        self.texts(|event| if let Event::ServiceMessage { message, .. } = event { Some(message) } else { None })
+    }
+
+    fn texts(&self, text: fn(&Event) -> Option<&String>) -> Vec<&str> {
+        self.events.iter().filter_map(text).map(String::as_str).collect()
+    }
+
+    pub fn post_mortem(&self) -> &PostMortem {
+        let found = self.events.iter().find_map(|event| match event {
+            Event::PostMortem { post_mortem, .. } => Some(post_mortem),
+            _ => None,
+        });
+        found.expect("a rollout that fails ends with a post-mortem")
+    }
+
+    /// The next deploy is interrupted as soon as its rollout is on. Looks are slow enough then for it not to end first.
+    pub fn interrupt_the_rollout(&mut self) {
+        self.service().rollout.poll = Duration::from_millis(50);
+        self.interrupts = true;
+    }
+}
+
+/// Read from a workspace's Cargo.toml, as in earnest; only the looks come quicker than a configuration may say.
+fn config(sandbox: &Sandbox, folder: &TempDir, services: &[&str]) -> Config {
+    let mut toml = r#"
+        [workspace]
+        members = []
+
+        [workspace.metadata.xtask]
+        account = "123456789012"
+        region = "ap-northeast-1"
+        cluster = "sample"
+
+        [workspace.metadata.xtask.images.app]
+        repository = "sample/app"
+        tag = "1.0"
+        dockerfile = "Dockerfile"
+    "#
+    .to_owned();
+    for name in services {
+        writeln!(toml, "[workspace.metadata.xtask.services.{name}]").unwrap();
+        writeln!(toml, "task-definition = \"task-definition.json\"").unwrap();
+        writeln!(toml, "containers = {{ app = \"app\" }}").unwrap();
+    }
+    std::fs::write(folder.path().join("Cargo.toml"), toml).unwrap();
+    std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
+    std::fs::write(folder.path().join("task-definition.json"), document().to_string()).unwrap();
+    let registry = |name: &str| (name == "XTASK_REGISTRY").then(|| sandbox.registry());
+    let mut config = config::load(folder.path(), &registry).unwrap().config;
+    for service in config.services.values_mut() {
+        service.rollout.poll = Duration::from_millis(1);
+    }
+    config
+}
