@@ -11,7 +11,7 @@ use super::{
 const SLACK: i64 = 60_000;
 /// How long a service deployment may take to be listed before `deployments` is believed instead.
 const LISTED_WITHIN: Duration = Duration::from_secs(20);
-/// Looks in a row that may fail to get at service deployments alone.
+/// Looks that may fail to get at service deployments while the service itself can be seen.
 const REFUSED: u32 = 3;
 
 /// What earlier looks have found out.
@@ -23,6 +23,8 @@ pub struct Sight<'a> {
     unlisted: bool,
     seen_failed: bool,
     refused: u32,
+    /// This look failed on service deployments, whatever the service would say.
+    half_blind: bool,
     newer: Option<Newer>,
     /// Service revision → task definition revision; both never change.
     revisions: BTreeMap<String, String>,
@@ -37,12 +39,22 @@ impl<'a> Sight<'a> {
             unlisted: false,
             seen_failed: false,
             refused: 0,
+            half_blind: false,
             newer: None,
             revisions: BTreeMap::new(),
         }
     }
 
     pub fn look<O: Observe>(&mut self, observe: &mut O) -> Result<Observation, AwsError> {
+        let seen = self.try_to_look(observe);
+        // Emulators answer calls that they lack in ways of their own; a network that is down spares no call.
+        if seen.is_err() && std::mem::take(&mut self.half_blind) && observe.service().is_ok() {
+            self.refused += 1;
+        }
+        seen
+    }
+
+    fn try_to_look<O: Observe>(&mut self, observe: &mut O) -> Result<Observation, AwsError> {
         if self.arn.is_none() && !self.unlisted && !self.target.only_scaled {
             let found = self.find(observe);
             self.arn = self.or_unlisted(found)?.flatten();
@@ -146,17 +158,13 @@ impl<'a> Sight<'a> {
     /// `None` where service deployments cannot be looked at here, which is said once and remembered.
     fn or_unlisted<T>(&mut self, answer: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
         match answer {
-            Ok(answer) => {
-                self.refused = 0;
-                Ok(Some(answer))
-            }
-            // Emulators answer calls that they lack in ways of their own; what is really down stays down elsewhere, too.
+            Ok(answer) => Ok(Some(answer)),
             Err(error) if is_not_to_be_had(&error) || self.refused == REFUSED => {
                 self.give_up(&error.to_string());
                 Ok(None)
             }
             Err(error) => {
-                self.refused += 1;
+                self.half_blind = true;
                 Err(error)
             }
         }
