@@ -208,7 +208,7 @@ fn pinning_prints_the_table_on_stdout_and_what_it_rests_on_on_stderr() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     let url = format!("http://127.0.0.1:{}/{{version}}/trivy_{{os}}-{{arch}}.tar.gz", releases.port);
     let run = workspace.xtask(&sandbox, &["tools", "pin", "trivy", "0.76.0", "--url", &url]);
-    run.ends(0).says("Trusting the release has no list of checksums");
+    run.ends(0).says("Trusted the release has no list of checksums");
     assert!(run.stdout.starts_with("[workspace.metadata.xtask.scan.trivy]\nversion = \"0.76.0\"\n"), "{}", run.stdout);
     assert!(run.stdout.contains(&format!("x86_64-linux = \"{hash}\"\n")), "{}", run.stdout);
     workspace.xtask(&sandbox, &["tools", "pin", "trivy", "0.69.5"]).ends(2).says("published by an attacker");

@@ -1,6 +1,7 @@
 //! One look at a rollout: which service deployment is ours, and what took its place.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{
     AwsError, Events, Kind, ListedDeployment, Newer, Observation, Observe, Service, ServiceDeployment, Status, Target,
@@ -8,6 +9,10 @@ use super::{
 
 /// Clocks of ECS's own parts may differ by this much, in milliseconds.
 const SLACK: i64 = 60_000;
+/// How long a service deployment may take to be listed before `deployments` is believed instead.
+const LISTED_WITHIN: Duration = Duration::from_secs(20);
+/// Looks in a row that may fail to get at service deployments alone.
+const REFUSED: u32 = 3;
 
 /// What earlier looks have found out.
 pub struct Sight<'a> {
@@ -17,6 +22,7 @@ pub struct Sight<'a> {
     pub arn: Option<String>,
     unlisted: bool,
     seen_failed: bool,
+    refused: u32,
     newer: Option<Newer>,
     /// Service revision → task definition revision; both never change.
     revisions: BTreeMap<String, String>,
@@ -24,13 +30,25 @@ pub struct Sight<'a> {
 
 impl<'a> Sight<'a> {
     pub fn new(target: &'a Target, events: &'a Events) -> Self {
-        Self { target, events, arn: None, unlisted: false, seen_failed: false, newer: None, revisions: BTreeMap::new() }
+        Self {
+            target,
+            events,
+            arn: None,
+            unlisted: false,
+            seen_failed: false,
+            refused: 0,
+            newer: None,
+            revisions: BTreeMap::new(),
+        }
     }
 
     pub fn look<O: Observe>(&mut self, observe: &mut O) -> Result<Observation, AwsError> {
         if self.arn.is_none() && !self.unlisted && !self.target.only_scaled {
             let found = self.find(observe);
             self.arn = self.or_unlisted(found)?.flatten();
+            if self.arn.is_none() && !self.unlisted && observe.elapsed() >= LISTED_WITHIN {
+                self.give_up("ECS does not list that of this update");
+            }
         }
         // The service is looked at after the rollout: whatever stopped the rollout shows in it then.
         let rollout = match self.arn.clone() {
@@ -128,18 +146,29 @@ impl<'a> Sight<'a> {
     /// `None` where service deployments cannot be looked at here, which is said once and remembered.
     fn or_unlisted<T>(&mut self, answer: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
         match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if is_not_to_be_had(&error) => {
-                self.unlisted = true;
-                self.arn = None;
-                self.events.warn(format!(
-                    "service deployments cannot be looked at, so the outcome is read from the service's own list of \
-                     deployments, which tells less: {error}"
-                ));
+            Ok(answer) => {
+                self.refused = 0;
+                Ok(Some(answer))
+            }
+            // Emulators answer calls that they lack in ways of their own; what is really down stays down elsewhere, too.
+            Err(error) if is_not_to_be_had(&error) || self.refused == REFUSED => {
+                self.give_up(&error.to_string());
                 Ok(None)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                self.refused += 1;
+                Err(error)
+            }
         }
+    }
+
+    fn give_up(&mut self, why: &str) {
+        self.unlisted = true;
+        self.arn = None;
+        self.events.warn(format!(
+            "service deployments cannot be looked at, so the outcome is read from the service's own list of \
+             deployments, which tells less: {why}"
+        ));
     }
 }
 
