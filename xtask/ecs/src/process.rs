@@ -215,8 +215,17 @@ pub fn is_in_path(program: &str) -> bool {
 }
 
 /// Becomes another program; returns only where that failed.
+///
+/// It does not see the variables in which `cargo run` describes this package. Build scripts look at them (ring's does),
+/// so a cargo that sees them compiles anew what the cargo outside has compiled, and the other way round.
 pub fn become_program(program: impl AsRef<OsStr>, args: &[OsString]) -> std::io::Error {
-    std::process::Command::new(program).args(args).exec()
+    let mut command = std::process::Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|of| name.to_string_lossy().starts_with(of)) {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).exec()
 }
 
 /// Asks a program a quick question and returns its trimmed stdout; `None` where it is missing or says no.

@@ -188,10 +188,11 @@ impl Docker {
         let password = succeed(Command::new("aws").args(["ecr", "get-login-password"]).envs(sandbox.environment()));
         let registry = sandbox.registry();
         let mut log_in = self.command(&["login", "--username", "AWS", "--password-stdin", &registry]);
-        let mut child =
-            log_in.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("docker starts");
+        let log_in = log_in.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = log_in.spawn().expect("docker starts");
         child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("docker reads the password");
-        assert!(child.wait().expect("docker ends").success(), "docker logs in");
+        let ended = child.wait_with_output().expect("docker ends");
+        assert!(ended.status.success(), "docker login: {}", String::from_utf8_lossy(&ended.stderr));
     }
 
     /// Starts a container as ECS would start the app: read-only, port 8080 published. Waits until it listens.

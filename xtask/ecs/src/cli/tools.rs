@@ -2,25 +2,28 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::extend::Context;
 use crate::failure::Result;
-use crate::tools::{TRIVY_URL, pin_trivy};
+use crate::tools::{self, TRIVY_URL};
 
-/// Pin the tools that a release runs
+/// Pin the tools that releases need
 #[derive(Args)]
 pub struct Tools {
     #[command(subcommand)]
-    action: Action,
+    command: Do,
 }
 
 #[derive(Subcommand)]
-enum Action {
-    /// Fetch a release for every platform and print the lines that pin it by hash
+enum Do {
+    /// Fetch a version for every platform and print the table for Cargo.toml that pins it
+    ///
+    /// What the hashes rest on is told on stderr. Nothing that was fetched is run or kept.
     Pin {
         tool: Tool,
         /// Such as 0.70.0
         version: String,
-        /// Where archives are, with {version}, {os} and {arch} to be filled in
-        #[arg(long, default_value = TRIVY_URL)]
-        url: String,
+        /// Where archives are, with {version}, {os} and {arch} in it; by default where the configuration says, or the
+        /// project's release page
+        #[arg(long)]
+        url: Option<String>,
     },
 }
 
@@ -31,11 +34,13 @@ enum Tool {
 
 impl Tools {
     pub fn run(self, context: &Context) -> Result<()> {
-        let Action::Pin { tool: Tool::Trivy, version, url } = self.action;
-        let target = &context.config()?.target;
-        let pinned = pin_trivy(&version, &url, target, context.events(), context.interrupt())?;
-        for sentence in &pinned.trusted {
-            context.events().note("Trusting", sentence);
+        let Do::Pin { tool: Tool::Trivy, version, url } = self.command;
+        let config = context.config()?;
+        let configured = config.scan.trivy.as_ref().map(|pin| pin.url.as_str());
+        let url = url.as_deref().or(configured).unwrap_or(TRIVY_URL);
+        let pinned = tools::pin_trivy(&version, url, &config.target, context.events(), context.interrupt())?;
+        for sentence in pinned.trusted {
+            context.events().note("Trusted", sentence);
         }
         context.print(pinned.toml.trim_end());
         Ok(())

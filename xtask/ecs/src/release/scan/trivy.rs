@@ -77,9 +77,7 @@ impl Trivy {
             database: None,
         })
     }
-}
 
-impl Trivy {
     /// Has the scans of this run share one database under `target`, unless the user keeps one.
     #[must_use]
     pub fn with_database(mut self, target: &Path) -> Self {
