@@ -111,7 +111,8 @@ fn release(
     interrupt: &Interrupt,
 ) -> Result<Released> {
     let built = step(events, Step::Build, image, || {
-        build::build(config, image, tools.engine.as_ref(), commit, events, interrupt)
+        let registries = |host: &str| push::registry(config, ecr, host);
+        build::build(config, image, tools.engine.as_ref(), &registries, commit, events, interrupt)
     })?;
     let (scanner, passed) = (
         tools.scanner.name(),
