@@ -4,8 +4,9 @@
     bench/upload.py [--rounds 5] [--tools DIR] [--work DIR] [--case NAME]
 
 Three cases, each to a fresh docker-registry on loopback: 1 GiB in one layer, 20 layers of 10 MiB, and the latter once
-more when nothing is missing. The registry's storage is emptied before each push, its memory never is shared between
-two tools, and the order of the tools turns by one each round. What is printed is the median of the wall-clock time of
+more when nothing is missing. The registry is started anew with empty storage before each push, and the order of the
+tools turns by one each round. On a machine that does other work too, `nice -n -18 bench/upload.py` (as root) keeps that
+out of most of the figures. What is printed is the median of the wall-clock time of
 the whole process, its spread, its ratio to ours, and the highest peak of resident memory.
 
 Programs are looked for in --tools and in PATH; what is missing is said and left out. The measured binary of ours is
@@ -146,7 +147,7 @@ class Registry:
 def measure(command, environment=None):
     """Runs to the end; seconds of wall clock, CPU seconds, and the peak of resident memory in MiB.
 
-    The peak is read while the program runs: what wait4 reports counts this process's own memory, from before exec.
+    The peak is read from /proc while the program runs: what wait4 reports counts this process's own memory, from before exec.
     """
     peak = 0
     with tempfile.TemporaryFile() as output:
@@ -283,9 +284,10 @@ def report(title, results):
         times = [run[0] for run in runs]
         ratio = f"{medians[name] / ours:.2f}" if ours else ""
         cpu = statistics.median(run[1] for run in runs)
-        peak = max(run[2] for run in runs)
+        # A run that ends at once may not have been looked at.
+        peak = f"{max(run[2] for run in runs):.0f}" if any(run[2] for run in runs) else "-"
         print(
-            f"| {name} | {medians[name]:.2f} | {min(times):.2f} to {max(times):.2f} | {ratio} | {cpu:.2f} | {peak:.0f} |"
+            f"| {name} | {medians[name]:.2f} | {min(times):.2f} to {max(times):.2f} | {ratio} | {cpu:.2f} | {peak} |"
         )
     sys.stdout.flush()
 

@@ -4,6 +4,7 @@ mod config;
 mod deploy;
 mod rehearse;
 mod release;
+mod tools;
 mod workflows;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -44,6 +45,7 @@ pub enum Builtin {
     Deploy(deploy::Deploy),
     Config(config::ShowConfig),
     Workflows(workflows::WriteWorkflows),
+    Tools(tools::Tools),
     Rehearse(rehearse::Rehearse),
     Sandbox(rehearse::ServeSandbox),
 }
@@ -64,6 +66,7 @@ impl Builtin {
             Self::Deploy(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Workflows(command) => command.run(context),
+            Self::Tools(command) => command.run(context),
             Self::Rehearse(command) => command.run(context),
             Self::Sandbox(command) => command.run(context),
         }

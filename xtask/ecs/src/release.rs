@@ -1,10 +1,10 @@
 //! The release stage: plan, build, scan beside upload, tag.
 
-pub mod build;
+mod build;
 mod dockerfile;
-pub mod engine;
+pub(crate) mod engine;
 mod manifest;
-pub mod plan;
+pub(crate) mod plan;
 mod push;
 pub mod scan;
 
@@ -45,7 +45,7 @@ pub struct Released {
 }
 
 /// Says what a release would do, and does nothing.
-pub fn plan(
+pub(crate) fn plan(
     config: &Config,
     images: &[&Image],
     session: &Session,
@@ -65,7 +65,7 @@ pub fn plan(
 ///
 /// `released` holds what was done even where a later image fails. A refused, failed or interrupted release leaves no
 /// tag; a re-run finds the tags and blobs that are there.
-pub fn run(
+pub(crate) fn run(
     config: &Config,
     images: &[&Image],
     session: &Session,
@@ -77,6 +77,9 @@ pub fn run(
     warn_of_content_trust(events);
     let ecr = session.ecr();
     let plan = plan::plan(config, images, &ecr, find_scanner, events, interrupt)?;
+    if let Some(tools) = &plan.tools {
+        events.note("Using", tools.describe(&plan.images));
+    }
     let commit = Commit::of(&config.root);
     for (image, action) in plan.images {
         let one = match (action, &plan.tools) {
@@ -157,7 +160,7 @@ fn step<T>(events: &Events, step: Step, image: &Image, work: impl FnOnce() -> Re
 }
 
 /// The pinned trivy, or the one in PATH.
-pub fn find_trivy(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
+pub(crate) fn find_trivy(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
     let program = tools::trivy(config.scan.trivy.as_ref(), &config.target, events, interrupt)?;
     Ok(Box::new(Trivy::probe(&program, &config.scan, interrupt)?.with_database(&config.target)))
 }

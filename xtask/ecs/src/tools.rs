@@ -59,7 +59,8 @@ pub struct Pinned {
 
 /// Whether this version was published by an attacker (trivy's security advisory of March 2026).
 pub fn is_malicious(version: &str) -> bool {
-    matches!(version, "0.69.4" | "0.69.5" | "0.69.6")
+    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).collect();
+    matches!(numbers[..], [0, 69, 4..=6, ..])
 }
 
 /// The trivy to run: the one in PATH where nothing is pinned or it has the pinned version, else the release archive's,

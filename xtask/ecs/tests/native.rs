@@ -7,18 +7,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use xtask_ecs::binary;
 use xtask_ecs::commit::Commit;
-use xtask_ecs::config::{Builder, Compression, Image, Package, Scan, Severity};
+use xtask_ecs::config::{Compression, Package};
 use xtask_ecs::event::Events;
 use xtask_ecs::interrupt::Interrupt;
 use xtask_ecs::oci::image;
 use xtask_ecs::oci::layout::{Layout, Manifest};
-use xtask_ecs::oci::reference::Reference;
 use xtask_ecs::oci::registry::Registry;
 
 const PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" };
@@ -190,61 +189,4 @@ fn a_real_engine_runs_the_image_as_it_stands() {
         assert!(status.contains("Uid:\t65532\t65532\t65532\t65532"), "{status}");
         assert!(status.contains("Gid:\t65532\t65532\t65532\t65532"), "{status}");
     }
-}
-
-/// A workspace whose only dependency is a crate that the offline database knows.
-fn weak(root: &Path) -> PathBuf {
-    let manifest = |name: &str, version: &str| {
-        format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n")
-    };
-    for (path, text) in [
-        (
-            "Cargo.toml",
-            format!(
-                "{}[workspace]\n[dependencies]\nfixture-weak-rng = {{ path = \"weak\" }}\n",
-                manifest("careless", "1.0.0")
-            ),
-        ),
-        ("src/main.rs", "fn main() { assert_eq!(fixture_weak_rng::four(), 4); }\n".to_owned()),
-        ("weak/Cargo.toml", manifest("fixture-weak-rng", "0.3.1")),
-        ("weak/src/lib.rs", "pub fn four() -> u8 { 4 }\n".to_owned()),
-    ] {
-        let path = root.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    run(Command::new("cargo").args(["generate-lockfile", "--offline"]).current_dir(root));
-    root.to_owned()
-}
-
-#[test]
-#[ignore = "needs the real parts of `cargo xtask ci`"]
-fn trivy_reads_the_crates_of_the_binary_and_the_gate_refuses_a_weak_one() {
-    use xtask_ecs::release::scan::{Scanner, Trivy, Verdict, judge};
-    part("TRIVY_CACHE_DIR");
-    let folder = tempfile::tempdir().unwrap();
-    let root = weak(&folder.path().join("workspace"));
-    let package = package("careless");
-    let (_, manifest) = build(&root, &root.join("target"), &package, folder.path());
-    let scan = Scan { severity: vec![Severity::High, Severity::Critical], ignore_unfixed: true, ..Scan::default() };
-    let image = Image {
-        name: "app".to_owned(),
-        reference: Reference {
-            registry: "registry.example".to_owned(),
-            repository: "sample/app".parse().unwrap(),
-            tag: "1.0.0".parse().unwrap(),
-        },
-        builder: Builder::Package(package),
-        expect: Some(vec!["rustbinary".to_owned()]),
-    };
-    let interrupt = Interrupt::default();
-    let trivy = Trivy::probe(Path::new("trivy"), &scan, &interrupt).unwrap();
-    let report = trivy.scan(&image, folder.path(), &interrupt).unwrap();
-    let Verdict::Refused(summary) = judge(manifest, &report, &image, &scan, "2026-11-23").unwrap() else {
-        panic!("a crate that is HIGH in the database passed");
-    };
-    assert_eq!(summary.packages, 2, "the program and its crate");
-    let finding = &summary.findings[0];
-    assert_eq!((finding.package.as_str(), finding.severity.as_str()), ("fixture-weak-rng", "HIGH"));
-    assert_eq!(finding.target, "usr/local/bin/careless");
 }

@@ -157,6 +157,8 @@ impl Workspace {
             .env("HOME", self.root())
             .env("NO_COLOR", "1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            // The stand-in for trivy has no database to fetch.
+            .env("TRIVY_SKIP_DB_UPDATE", "true")
             .envs(environment.iter().copied())
             .stdin(Stdio::null());
         command

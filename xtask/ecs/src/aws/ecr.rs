@@ -13,6 +13,7 @@ use super::AwsError;
 use crate::net;
 use crate::oci::digest::Digest;
 use crate::oci::reference::{Repository, Tag};
+use crate::release::scan::Passed;
 
 /// Image ids in one BatchGetImage, digests in one BatchCheckLayerAvailability.
 const BATCH: usize = 100;
@@ -185,24 +186,19 @@ impl Ecr {
         })
     }
 
-    /// Puts the tag on a manifest whose blobs are in the repository. ECR refuses bytes whose digest differs.
-    pub fn put_image(
-        &self,
-        repository: &Repository,
-        tag: &Tag,
-        manifest: &[u8],
-        media_type: &str,
-        digest: &Digest,
-    ) -> Result<Put, AwsError> {
+    /// Puts the tag on the manifest that passed the scan gate, whose blobs are in the repository. ECR refuses bytes
+    /// whose digest differs.
+    pub fn put_image(&self, repository: &Repository, tag: &Tag, passed: &Passed) -> Result<Put, AwsError> {
+        let manifest = passed.manifest();
         let sent = net::runtime().block_on(
             self.client
                 .put_image()
                 .registry_id(&self.account)
                 .repository_name(repository.as_str())
                 .image_tag(tag.as_str())
-                .image_manifest(String::from_utf8_lossy(manifest))
-                .image_manifest_media_type(media_type)
-                .image_digest(digest.as_str())
+                .image_manifest(String::from_utf8_lossy(&manifest.bytes))
+                .image_manifest_media_type(&manifest.media_type)
+                .image_digest(manifest.digest.as_str())
                 .send(),
         );
         match sent {

@@ -1,29 +1,49 @@
+//! A workspace of one package, with a build script, a module that the script writes, line tables, no dependencies.
+
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 use std::path::Path;
 
 use super::Request;
 
-/// A workspace of one package, with a build script and a module that the script writes, and no dependencies.
+const MANIFEST: &str = r#"[workspace]
+[package]
+name = "hello"
+version = "0.3.0"
+edition = "2024"
+license = "MIT"
+[profile.release]
+debug = "line-tables-only"
+"#;
+
+const LOCK: &str = r#"version = 4
+
+[[package]]
+name = "hello"
+version = "0.3.0"
+"#;
+
+const SCRIPT: &str = r##"fn main() {
+    let made = r#"pub fn at(n: usize) -> u8 { b"made"[n] }"#;
+    std::fs::write(std::env::var("OUT_DIR").unwrap() + "/made.rs", made).unwrap();
+}
+"##;
+
+const MAIN: &str = r#"mod made {
+    include!(concat!(env!("OUT_DIR"), "/made.rs"));
+}
+
+fn main() {
+    println!("hello {}", made::at(std::env::args().count()));
+}
+"#;
+
 pub fn fixture(root: &Path) {
-    let write = |name: &str, text: &str| {
+    for (name, text) in [("Cargo.toml", MANIFEST), ("Cargo.lock", LOCK), ("build.rs", SCRIPT), ("src/main.rs", MAIN)] {
         let path = root.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
-    };
-    write(
-        "Cargo.toml",
-        "[workspace]\n[package]\nname = \"hello\"\nversion = \"0.3.0\"\nedition = \"2024\"\nlicense = \"MIT\"\n",
-    );
-    write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"hello\"\nversion = \"0.3.0\"\n");
-    write(
-        "build.rs",
-        "fn main() { let out = std::env::var(\"OUT_DIR\").unwrap(); std::fs::write(out + \"/made.rs\", \"pub fn at(n: usize) -> u8 { b\\\"made\\\"[n] }\").unwrap(); }\n",
-    );
-    write(
-        "src/main.rs",
-        "mod made { include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\")); }\nfn main() { println!(\"hello {}\", made::at(std::env::args().count())); }\n",
-    );
+    }
 }
 
 /// Compiles the fixture in its own folder, for the machine that runs the tests.

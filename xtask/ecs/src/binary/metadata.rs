@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::{Request, cargo};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::process::quote;
 
 #[derive(Debug, Deserialize)]
 pub struct Metadata {
@@ -77,15 +78,15 @@ impl Metadata {
         let tool = cargo(&request.root).args(["metadata", "--format-version", "1", "--locked"]).args(arguments);
         let ended = super::run(&tool, interrupt, |_| {})?;
         if !ended.status.success() {
-            let said = ended.tail.join("\n");
-            let fix = if said.contains("--locked") {
-                "\nrun `cargo check` once, and commit the Cargo.lock it updates"
+            let fix = if ended.tail.iter().any(|line| line.contains("--locked")) {
+                "run `cargo check` once, and commit the Cargo.lock it updates"
             } else {
-                ""
+                "correct what cargo names"
             };
             return Err(Failure::Usage(format!(
-                "failed to read the workspace at {}: `cargo metadata` said:\n{said}{fix}",
-                request.root.display()
+                "cargo could not read the workspace at {}{}\n{fix}",
+                request.root.display(),
+                quote(&ended.tail)
             )));
         }
         let metadata =

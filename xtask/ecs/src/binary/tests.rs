@@ -44,6 +44,17 @@ fn the_section_reads_back_with_the_published_reader() {
 }
 
 #[test]
+fn a_user_who_turns_static_linking_off_gets_a_program_that_names_its_loader() {
+    let root = tempfile::tempdir().unwrap();
+    fixture(root.path());
+    std::fs::create_dir(root.path().join(".cargo")).unwrap();
+    let flags = "[target.'cfg(target_os = \"linux\")']\nrustflags = [\"-Ctarget-feature=-crt-static\"]\n";
+    std::fs::write(root.path().join(".cargo/config.toml"), flags).unwrap();
+    let binary = built(&request(root.path())).unwrap();
+    assert!(binary.interpreter.is_some_and(|loader| loader.contains("/ld-")));
+}
+
+#[test]
 fn what_is_not_there_is_refused_with_what_is() {
     let root = tempfile::tempdir().unwrap();
     fixture(root.path());

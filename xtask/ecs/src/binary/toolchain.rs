@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::Request;
 use crate::failure::{Failure, Result};
-use crate::process::ask;
+use crate::process::{ask, quote};
 
 /// The Rust compiler that cargo uses in the workspace.
 pub struct Toolchain {
@@ -74,16 +74,20 @@ impl Toolchain {
 
     /// The flags of this build, beside the user's own.
     pub fn flags(&self, request: &Request, target: &str) -> Flags {
-        let inherited = inherited_flags();
-        let configured = if inherited.is_some() { Vec::new() } else { build_rustflags(&request.root) };
-        let mut ours = Vec::new();
-        let user = inherited.iter().flatten().chain(&configured);
+        let inherited = inherited();
+        let configured = if inherited.is_some() {
+            Configured::default()
+        } else {
+            Configured::read(request.root.ancestors().map(|folder| folder.join(".cargo")).chain(cargo_home()))
+        };
+        let user = inherited.iter().flatten().chain(&configured.build).chain(&configured.target);
         let wants_static = !user.into_iter().any(|flag| flag.contains("-crt-static"));
+        let mut ours = Vec::new();
         if wants_static {
             ours.push("-Ctarget-feature=+crt-static".to_owned());
         }
         ours.extend(self.remaps(request));
-        Flags { target: target.to_owned(), inherited, configured, ours, wants_static }
+        Flags { target: target.to_owned(), inherited, displaced: configured.displaced(), ours, wants_static }
     }
 
     /// Paths of this machine, and what stands for them in the binary. The compiler takes the last that fits.
@@ -115,7 +119,8 @@ impl Toolchain {
 pub struct Flags {
     target: String,
     inherited: Option<Vec<String>>,
-    configured: Vec<String>,
+    /// `build.rustflags`, which ours would displace.
+    displaced: Vec<String>,
     ours: Vec<String>,
     wants_static: bool,
 }
@@ -131,7 +136,7 @@ impl Flags {
         if self.inherited.is_some() {
             return Vec::new();
         }
-        let flags: Vec<_> = self.configured.iter().chain(&self.ours).collect();
+        let flags: Vec<_> = self.displaced.iter().chain(&self.ours).collect();
         // A JSON list of strings is a TOML array too.
         let flags = serde_json::to_string(&flags).expect("strings are JSON");
         vec!["--config".to_owned(), format!("target.{}.rustflags={flags}", self.target)]
@@ -146,45 +151,58 @@ impl Flags {
 }
 
 /// The user's flags from the environment; `None` where there is no such variable.
-fn inherited_flags() -> Option<Vec<String>> {
-    let split =
-        |text: &str, on: char| text.split(on).filter(|flag| !flag.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+fn inherited() -> Option<Vec<String>> {
+    let split = |text: &str, on: char| text.split(on).filter(|flag| !flag.is_empty()).map(str::to_owned).collect();
     if let Ok(encoded) = std::env::var("CARGO_ENCODED_RUSTFLAGS") {
         return Some(split(&encoded, '\x1f'));
     }
     std::env::var("RUSTFLAGS").ok().map(|flags| split(&flags, ' '))
 }
 
-/// `build.rustflags` of cargo's configuration files, which any `target.*.rustflags` displaces: empty where a file
-/// has those, for then cargo would not read it either.
-fn build_rustflags(root: &Path) -> Vec<String> {
-    let folders = root.ancestors().map(|folder| folder.join(".cargo")).chain(cargo_home());
-    let mut flags = Vec::new();
-    let mut read = Vec::new();
-    for folder in folders {
-        // The home folder may be an ancestor too.
-        if read.contains(&folder) {
-            continue;
-        }
-        let text = ["config", "config.toml"].iter().find_map(|name| std::fs::read_to_string(folder.join(name)).ok());
-        read.push(folder);
-        // A file that is no TOML is cargo's to complain about.
-        let Some(table) = text.and_then(|text| text.parse::<toml::Table>().ok()) else { continue };
-        let targets = table.get("target").and_then(toml::Value::as_table);
-        if targets.is_some_and(|targets| targets.values().any(|target| target.get("rustflags").is_some())) {
-            return Vec::new();
-        }
-        let here = match table.get("build").and_then(|build| build.get("rustflags")) {
-            Some(toml::Value::String(flags)) => flags.split_whitespace().map(str::to_owned).collect(),
-            Some(toml::Value::Array(flags)) => {
-                flags.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect()
+/// The user's flags from cargo's configuration files.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Configured {
+    build: Vec<String>,
+    /// Of every target: which of them cargo takes is its business.
+    target: Vec<String>,
+}
+
+impl Configured {
+    /// The folders come from the nearest outwards; what is nearer comes later and so wins.
+    fn read(folders: impl Iterator<Item = PathBuf>) -> Self {
+        let mut flags = Self::default();
+        let mut read = Vec::new();
+        for folder in folders {
+            // The home folder may be an ancestor too.
+            if read.contains(&folder) {
+                continue;
             }
-            _ => Vec::new(),
-        };
-        // The files come from the nearest outwards; what is nearer comes later and so wins.
-        flags.splice(0..0, here);
+            let texts = ["config", "config.toml"].map(|name| std::fs::read_to_string(folder.join(name)));
+            read.push(folder);
+            // A file that is no TOML is cargo's to complain about.
+            let table = texts.into_iter().find_map(Result::ok).and_then(|text| text.parse::<toml::Table>().ok());
+            let Some(table) = table else { continue };
+            flags.build.splice(0..0, list(table.get("build")));
+            let targets = table.get("target").and_then(toml::Value::as_table);
+            flags.target.extend(targets.into_iter().flatten().flat_map(|(_, target)| list(Some(target))));
+        }
+        flags
     }
-    flags
+
+    /// Any flags of a target displace those of `build`, ours as well: these have to be repeated, unless the user's
+    /// own displace them anyway.
+    fn displaced(self) -> Vec<String> {
+        if self.target.is_empty() { self.build } else { Vec::new() }
+    }
+}
+
+/// `rustflags` of a table: words in a string, or a list.
+fn list(table: Option<&toml::Value>) -> Vec<String> {
+    match table.and_then(|table| table.get("rustflags")) {
+        Some(toml::Value::String(flags)) => flags.split_whitespace().map(str::to_owned).collect(),
+        Some(toml::Value::Array(flags)) => flags.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn cargo_home() -> Option<PathBuf> {
@@ -198,23 +216,64 @@ fn rustc() -> String {
 
 /// Cargo's failure, with the fix for the ones that static linking and cross-compiling bring.
 pub fn build_failure(request: &Request, target: &str, tail: &[String]) -> Failure {
-    let said = tail.join("\n");
-    let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
-    let fix = if said.contains("musl-gcc") || said.contains("linux-musl-gcc") {
+    let said = |words: &[&str]| tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
+    let fix = if said(&["musl-gcc"]) {
         let glibc = target.replace("-musl", "-gnu");
         format!("a dependency compiles C for musl: install musl-tools, or set `target = \"{glibc}\"`")
-    } else if said.contains("cannot find -lc") || said.contains("unable to find library -lc") {
-        "the C library's static half is missing: install it (glibc-static on Fedora, libc6-dev on Debian), or run \
-         `rustup target add` for the musl target"
+    } else if said(&["cannot find -lc", "unable to find library -lc"]) {
+        "the static half of the C library is missing: install it (glibc-static on Fedora, libc6-dev on Debian), or add \
+         the musl target with `rustup target add`"
             .to_owned()
-    } else if said.contains("incompatible with") || said.contains("file in wrong format") || said.contains("linker `") {
+    } else if said(&["linker `", "file in wrong format", "is incompatible with"]) {
+        let variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
         format!(
-            "a linker for `{target}` is needed: install a cross compiler and set {linker} or `linker` under [target.{target}] in .cargo/config.toml"
+            "a linker for `{target}` is needed: install one, and name it in {variable} or as `linker` under \
+             [target.{target}] in .cargo/config.toml"
         )
-    } else if said.contains("--locked") {
-        "run `cargo check` once, and commit the Cargo.lock it updates".to_owned()
     } else {
-        return Failure::world(format!("`cargo build` of package `{}` failed:\n{said}", request.package));
+        "the first error above says what to correct".to_owned()
     };
-    Failure::world(format!("`cargo build` of package `{}` failed:\n{said}\n{fix}", request.package))
+    Failure::world(format_args!("cargo could not build package `{}`{}\n{fix}", request.package, quote(tail)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+    use super::*;
+
+    fn configured(files: &[&str]) -> Configured {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = files.iter().enumerate().map(|(index, text)| {
+            let cargo = folder.path().join(index.to_string());
+            std::fs::create_dir(&cargo).unwrap();
+            std::fs::write(cargo.join("config.toml"), text).unwrap();
+            cargo
+        });
+        Configured::read(folders.collect::<Vec<_>>().into_iter())
+    }
+
+    #[test]
+    fn flags_of_the_build_are_repeated_the_nearest_last() {
+        let near = "[build]\nrustflags = \"-Cnear -Cnearer\"";
+        let far = "[build]\nrustflags = [\"-Cfar\"]";
+        assert_eq!(configured(&[near, "no TOML", far]).displaced(), ["-Cfar", "-Cnear", "-Cnearer"]);
+    }
+
+    #[test]
+    fn flags_of_a_target_are_left_to_cargo_and_displace_those_of_the_build() {
+        let both =
+            "[build]\nrustflags = [\"-Ca\"]\n[target.'cfg(unix)']\nrustflags = [\"-Ctarget-feature=-crt-static\"]";
+        let configured = configured(&[both]);
+        assert_eq!(configured.target, ["-Ctarget-feature=-crt-static"]);
+        assert!(configured.displaced().is_empty());
+    }
+
+    #[test]
+    fn a_failure_names_the_linker_that_is_missing() {
+        let request = crate::binary::fixture::request(Path::new("/workspace"));
+        let tail = ["error: linker `aarch64-linux-gnu-gcc` not found".to_owned()];
+        let message = build_failure(&request, "aarch64-unknown-linux-gnu", &tail).to_string();
+        assert!(message.contains("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"), "{message}");
+    }
 }

@@ -25,10 +25,13 @@ impl Deploy {
         config::services_named(config, &self.services)?;
         let session = context.session()?;
         let options = deploy::Options { plan_only: self.plan };
-        let report = deploy::run(config, &session, &self.services, &options, context.events(), context.interrupt())?;
-        if self.format == Format::Json {
+        let mut report = deploy::Report::default();
+        let (events, interrupt) = (context.events(), context.interrupt());
+        let result = deploy::run_into(&mut report, config, &session, &self.services, &options, events, interrupt);
+        // A failure's report says how far each service came.
+        if self.format == Format::Json && !report.services.is_empty() {
             context.print(to_json(&report)?);
         }
-        Ok(())
+        result
     }
 }

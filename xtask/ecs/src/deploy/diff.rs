@@ -69,7 +69,7 @@ impl Place {
 fn hides(name: &str) -> bool {
     let lower = name.to_lowercase();
     matches!(name, "environment" | "secrets" | "secretOptions")
-        || ["token", "password", "secret-key", "apikey", "api-key"].iter().any(|word| lower.contains(word))
+        || ["token", "password", "secret", "apikey", "api-key", "api_key"].iter().any(|word| lower.contains(word))
 }
 
 fn compare(place: &Place, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Change>) {

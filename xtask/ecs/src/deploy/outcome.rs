@@ -5,9 +5,6 @@ use std::time::Duration;
 use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, short};
 use crate::failure::Failure;
 
-/// How long a service deployment may take to be listed before `deployments` is believed instead.
-const LISTED_WITHIN: Duration = Duration::from_secs(20);
-
 const NO_REASON: &str = "ECS gives no reason";
 
 /// Everything that one look at a rollout found.
@@ -124,7 +121,7 @@ pub fn outcome(seen: &Observation) -> Decision {
         scaled(seen)
     } else if let Some(rollout) = &seen.rollout {
         by_service_deployment(seen, rollout)
-    } else if seen.unlisted || seen.elapsed >= LISTED_WITHIN {
+    } else if seen.unlisted {
         by_deployments(seen)
     } else {
         Decision::Watch("ECS to list the service deployment of this update".to_owned())

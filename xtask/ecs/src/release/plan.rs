@@ -26,6 +26,18 @@ pub struct Tools {
     pub scanner: Box<dyn Scanner>,
 }
 
+impl Tools {
+    /// For people, such as `buildx 0.29, driver docker, and trivy 0.76.0`.
+    pub fn describe(&self, images: &[(&Image, ImageAction)]) -> String {
+        let native = images
+            .iter()
+            .any(|(image, action)| *action == ImageAction::Release && matches!(image.builder, Builder::Package(_)));
+        let engine = self.engine.as_ref().map(|engine| engine.description.as_str());
+        let builders: Vec<&str> = engine.into_iter().chain(native.then_some("the native builder")).collect();
+        format!("{}; {}", builders.join(" and "), self.scanner.name())
+    }
+}
+
 /// Finds the scanner; a rehearsal on a machine without trivy brings a stand-in.
 pub type FindScanner<'a> = dyn Fn(&Config, &Events, &Interrupt) -> Result<Box<dyn Scanner>> + 'a;
 

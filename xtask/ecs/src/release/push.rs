@@ -127,7 +127,7 @@ pub fn tag(image: &Image, passed: &Passed, ecr: &Ecr) -> Result<Pinned> {
         Some(_) => return Ok(image.reference.pin(manifest.digest.clone())),
         None => {}
     }
-    match ecr.put_image(image.repository(), image.tag(), &manifest.bytes, &manifest.media_type, &manifest.digest)? {
+    match ecr.put_image(image.repository(), image.tag(), passed)? {
         Put::New | Put::AlreadyThere => Ok(image.reference.pin(manifest.digest.clone())),
         Put::TakenBy(Some(holder)) if holder == manifest.digest => Ok(image.reference.pin(holder)),
         Put::TakenBy(holder) => Err(conflict(holder.map(|digest| digest.to_string()))),

@@ -12,11 +12,11 @@ use crate::failure::{Failure, Result};
 use crate::oci::digest::Digest;
 use crate::oci::layout::Manifest;
 
-pub use report::Report;
-pub use trivy::{Trivy, version_problem};
+pub(crate) use report::Report;
+pub(crate) use trivy::Trivy;
 
 /// Something that reads a layout and reports what it found.
-pub trait Scanner: Sync {
+pub(crate) trait Scanner: Sync {
     /// What people know it by, such as `trivy 0.70.0`.
     fn name(&self) -> String;
     /// `folder` holds the layout as `layout/`.
@@ -25,12 +25,33 @@ pub trait Scanner: Sync {
 
 /// What the gate says of one image.
 #[derive(Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Passed(Passed),
     Refused(Summary),
 }
 
 /// Proof that the image with this manifest was scanned and passed.
+///
+/// [`Ecr::put_image`](crate::aws::ecr::Ecr::put_image), the only way to a tag, takes one; and only the gate makes
+/// one. Code that asks for it compiles:
+///
+/// ```
+/// fn tell(passed: &xtask_ecs::release::scan::Passed) -> String {
+///     passed.manifest().digest.to_string()
+/// }
+/// ```
+///
+/// Code that makes one does not, neither by hand nor from a report of its own:
+///
+/// ```compile_fail
+/// fn forge(manifest: xtask_ecs::oci::layout::Manifest) -> xtask_ecs::release::scan::Passed {
+///     xtask_ecs::release::scan::Passed { manifest, summary: Default::default() }
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use xtask_ecs::release::scan::judge;
+/// ```
 #[derive(Debug)]
 pub struct Passed {
     manifest: Manifest,
@@ -65,7 +86,7 @@ pub struct Summary {
 ///
 /// Fails (exit 1) where the report cannot be trusted to speak of this image: another config digest, nothing
 /// seen at all, or a kind of package missing that the image is expected to hold.
-pub fn judge(manifest: Manifest, report: &Report, image: &Image, scan: &Scan, today: &str) -> Result<Verdict> {
+pub(crate) fn judge(manifest: Manifest, report: &Report, image: &Image, scan: &Scan, today: &str) -> Result<Verdict> {
     same_image(&report.image_id, &manifest.config.digest, &image.name)?;
     saw_enough(report, image)?;
 
@@ -151,7 +172,7 @@ fn severity(name: &str) -> Option<Severity> {
 }
 
 /// Findings as a table with a header, columns aligned; one line each.
-pub fn table(findings: &[Finding]) -> Vec<String> {
+pub(crate) fn table(findings: &[Finding]) -> Vec<String> {
     let header = ["PACKAGE", "INSTALLED", "FIXED IN", "ID", "SEVERITY", "TARGET"];
     let rows: Vec<[&str; 6]> = findings
         .iter()

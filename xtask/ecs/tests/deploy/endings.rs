@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use xtask_ecs::config::OnInterrupt;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, document};
 
 #[test]
 fn a_new_image_is_deployed_pinned_and_its_running_digest_is_proved() {
@@ -89,6 +89,26 @@ fn a_rollout_that_somebody_else_replaces_is_superseded() {
     let by = "a deployment of app:3, registered by arn:aws:iam::123456789012:user/somebody-else";
     assert!(text.starts_with(&format!("the rollout of app:2 on service app was superseded by {by}")), "{text}");
     assert_eq!(stage.outcomes(), ["superseded"]);
+}
+
+#[test]
+fn of_two_deploys_at_once_the_first_says_which_revision_replaced_it_and_whose() {
+    let mut stage = Stage::new();
+    stage.meanwhile(|sandbox, _| {
+        let mut theirs = document();
+        theirs["memory"] = json!("1024");
+        theirs["containerDefinitions"][0]["image"] = json!("public.ecr.aws/docker/library/httpd:2.4");
+        sandbox.ecs("RegisterTaskDefinition", theirs).unwrap();
+        let input = json!({ "cluster": "sample", "service": "app", "taskDefinition": "app:3" });
+        sandbox.ecs("UpdateService", input).unwrap();
+    });
+    let failure = stage.deploy().unwrap_err();
+    assert_eq!(failure.exit_code(), 6, "{failure}");
+    let text = failure.to_string();
+    assert!(
+        text.contains("was superseded by a deployment of app:3, registered by arn:aws:iam::123456789012:root; "),
+        "{text}"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use xtask_sandbox::{Clock, Fault, Sandbox, fault_named};
 const LOOK: Duration = Duration::from_secs(3);
 
 pub struct Stage {
-    pub sandbox: Sandbox,
+    pub sandbox: Arc<Sandbox>,
     pub config: Config,
     pub folder: TempDir,
     pub interrupt: Interrupt,
@@ -26,8 +27,11 @@ pub struct Stage {
     pub events: Vec<Event>,
     /// Of the last run, however it ended.
     pub report: Report,
-    interrupts: bool,
+    meanwhile: Option<Meanwhile>,
 }
+
+/// What happens while a rollout is on.
+type Meanwhile = Box<dyn FnOnce(&Sandbox, &Interrupt) + Send>;
 
 /// The task definition that the tests deploy, as a team would write it: defaults left out, an order of its own.
 pub fn document() -> Value {
@@ -59,7 +63,7 @@ impl Stage {
     /// Services of these names in cluster `sample`, all of one task definition file and one image.
     pub fn with(services: &[&str]) -> Self {
         let options = xtask_sandbox::Options { clock: Clock::PerLook(LOOK), ..xtask_sandbox::Options::default() };
-        let sandbox = Sandbox::start(options).unwrap();
+        let sandbox = Arc::new(Sandbox::start(options).unwrap());
         let furniture: Vec<_> = services.iter().map(|name| ("sample", *name, document())).collect();
         sandbox.furnish(&["sample/app"], &furniture).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -71,7 +75,7 @@ impl Stage {
             interrupt: Interrupt::default(),
             events: Vec::new(),
             report: Report::default(),
-            interrupts: false,
+            meanwhile: None,
         };
         stage.release("1.0");
         stage
@@ -134,11 +138,14 @@ impl Stage {
             },
         );
         let (events, heard) = Events::collect();
-        let interrupt = std::mem::take(&mut self.interrupts).then(|| self.interrupt.clone());
+        let (sandbox, interrupt) = (Arc::clone(&self.sandbox), self.interrupt.clone());
+        let mut meanwhile = self.meanwhile.take();
         let listener = std::thread::spawn(move || {
             let listen = |event: &Event| {
-                if let (Event::RolloutStarted { .. }, Some(interrupt)) = (event, &interrupt) {
-                    interrupt.set();
+                if matches!(event, Event::RolloutStarted { .. })
+                    && let Some(meanwhile) = meanwhile.take()
+                {
+                    meanwhile(&sandbox, &interrupt);
                 }
             };
             heard.into_iter().inspect(listen).collect()
@@ -199,10 +206,14 @@ impl Stage {
         found.expect("a rollout that fails ends with a post-mortem")
     }
 
-    /// The next deploy is interrupted as soon as its rollout is on. Looks are slow enough then for it not to end first.
-    pub fn interrupt_the_rollout(&mut self) {
+    /// This happens as soon as the next rollout is on. Looks are slow enough then for it not to end first.
+    pub fn meanwhile(&mut self, it: impl FnOnce(&Sandbox, &Interrupt) + Send + 'static) {
         self.service().rollout.poll = Duration::from_millis(50);
-        self.interrupts = true;
+        self.meanwhile = Some(Box::new(it));
+    }
+
+    pub fn interrupt_the_rollout(&mut self) {
+        self.meanwhile(|_, interrupt| interrupt.set());
     }
 }
 

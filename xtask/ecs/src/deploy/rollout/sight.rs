@@ -1,6 +1,7 @@
 //! One look at a rollout: which service deployment is ours, and what took its place.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{
     AwsError, Events, Kind, ListedDeployment, Newer, Observation, Observe, Service, ServiceDeployment, Status, Target,
@@ -8,6 +9,10 @@ use super::{
 
 /// Clocks of ECS's own parts may differ by this much, in milliseconds.
 const SLACK: i64 = 60_000;
+/// How long a service deployment may take to be listed before `deployments` is believed instead.
+const LISTED_WITHIN: Duration = Duration::from_secs(20);
+/// Looks that may fail to get at service deployments while the service itself can be seen.
+const REFUSED: u32 = 3;
 
 /// What earlier looks have found out.
 pub struct Sight<'a> {
@@ -17,6 +22,9 @@ pub struct Sight<'a> {
     pub arn: Option<String>,
     unlisted: bool,
     seen_failed: bool,
+    refused: u32,
+    /// This look failed on service deployments, whatever the service would say.
+    half_blind: bool,
     newer: Option<Newer>,
     /// Service revision → task definition revision; both never change.
     revisions: BTreeMap<String, String>,
@@ -24,13 +32,35 @@ pub struct Sight<'a> {
 
 impl<'a> Sight<'a> {
     pub fn new(target: &'a Target, events: &'a Events) -> Self {
-        Self { target, events, arn: None, unlisted: false, seen_failed: false, newer: None, revisions: BTreeMap::new() }
+        Self {
+            target,
+            events,
+            arn: None,
+            unlisted: false,
+            seen_failed: false,
+            refused: 0,
+            half_blind: false,
+            newer: None,
+            revisions: BTreeMap::new(),
+        }
     }
 
     pub fn look<O: Observe>(&mut self, observe: &mut O) -> Result<Observation, AwsError> {
+        let seen = self.try_to_look(observe);
+        // Emulators answer calls that they lack in ways of their own; a network that is down spares no call.
+        if seen.is_err() && std::mem::take(&mut self.half_blind) && observe.service().is_ok() {
+            self.refused += 1;
+        }
+        seen
+    }
+
+    fn try_to_look<O: Observe>(&mut self, observe: &mut O) -> Result<Observation, AwsError> {
         if self.arn.is_none() && !self.unlisted && !self.target.only_scaled {
             let found = self.find(observe);
             self.arn = self.or_unlisted(found)?.flatten();
+            if self.arn.is_none() && !self.unlisted && observe.elapsed() >= LISTED_WITHIN {
+                self.give_up("ECS does not list that of this update");
+            }
         }
         // The service is looked at after the rollout: whatever stopped the rollout shows in it then.
         let rollout = match self.arn.clone() {
@@ -129,17 +159,24 @@ impl<'a> Sight<'a> {
     fn or_unlisted<T>(&mut self, answer: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
-            Err(error) if is_not_to_be_had(&error) => {
-                self.unlisted = true;
-                self.arn = None;
-                self.events.warn(format!(
-                    "service deployments cannot be looked at, so the outcome is read from the service's own list of \
-                     deployments, which tells less: {error}"
-                ));
+            Err(error) if is_not_to_be_had(&error) || self.refused == REFUSED => {
+                self.give_up(&error.to_string());
                 Ok(None)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                self.half_blind = true;
+                Err(error)
+            }
         }
+    }
+
+    fn give_up(&mut self, why: &str) {
+        self.unlisted = true;
+        self.arn = None;
+        self.events.warn(format!(
+            "service deployments cannot be looked at, so the outcome is read from the service's own list of \
+             deployments, which tells less: {why}"
+        ));
     }
 }
 

@@ -30,6 +30,8 @@ struct Story {
     /// What a rollback leads to.
     after_rollback: Vec<Scene>,
     denied: Vec<&'static str>,
+    /// Calls that are answered with something that is no answer.
+    broken: Vec<&'static str>,
     calls: Vec<String>,
 }
 
@@ -40,7 +42,8 @@ impl Story {
 
     fn ask(&mut self, call: &'static str) -> Result<(), AwsError> {
         self.calls.push(call.to_owned());
-        let kind = match (self.denied.contains(&call), self.scene().unreachable) {
+        let unreachable = self.scene().unreachable || self.broken.contains(&call);
+        let kind = match (self.denied.contains(&call), unreachable) {
             (true, _) => Kind::Denied,
             (false, true) => Kind::Unreachable,
             (false, false) => return Ok(()),
@@ -313,6 +316,30 @@ fn without_the_permission_it_warns_once_and_reads_the_deployments() {
 }
 
 #[test]
+fn a_rollout_that_is_never_listed_is_read_from_the_deployments_after_a_while() {
+    let unlisted = |status, running| Scene { listed: Vec::new(), ..ours(status, running) };
+    let mut scenes = vec![unlisted(Status::InProgress, 1)];
+    scenes.push(unlisted(Status::Successful, 2));
+    let (end, events) = watch(&mut Story { scenes, ..Story::default() });
+    assert_eq!(end.ended, Ended::With(Outcome::Deployed));
+    assert!((20..24).contains(&end.seen.elapsed.as_secs()), "{:?}", end.seen.elapsed);
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Warning { .. })).count(), 1);
+}
+
+#[test]
+fn an_emulator_that_fails_on_service_deployments_alone_is_followed_without_them() {
+    let mut story = Story {
+        scenes: vec![ours(Status::InProgress, 1), ours(Status::InProgress, 1), ours(Status::Successful, 2)],
+        broken: vec!["ecs:ListServiceDeployments"],
+        ..Story::default()
+    };
+    let (end, events) = watch(&mut story);
+    assert_eq!(end.ended, Ended::With(Outcome::Deployed));
+    let warned = |event: &&Event| matches!(event, Event::Warning { message, .. } if message.contains("tells less"));
+    assert_eq!(events.iter().filter(warned).count(), 1);
+}
+
+#[test]
 fn without_the_permission_a_rollback_is_still_no_success() {
     let failed = scene(
         vec![
@@ -333,10 +360,11 @@ fn without_the_permission_a_rollback_is_still_no_success() {
 #[test]
 fn a_network_that_comes_back_costs_a_warning_and_not_the_rollout() {
     let blind = Scene { unreachable: true, ..ours(Status::InProgress, 1) };
-    let scenes = vec![ours(Status::InProgress, 1), blind.clone(), blind, ours(Status::Successful, 2)];
+    let scenes = [vec![ours(Status::InProgress, 1)], vec![blind; 6], vec![ours(Status::Successful, 2)]].concat();
     let (end, events) = watch(&mut Story { scenes, ..Story::default() });
     assert_eq!(end.ended, Ended::With(Outcome::Deployed));
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::Warning { .. })).count(), 2);
+    assert!(end.seen.rollout.is_some(), "the service deployment is not given up for it");
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Warning { .. })).count(), 6);
 }
 
 #[test]

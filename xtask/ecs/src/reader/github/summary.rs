@@ -87,7 +87,10 @@ fn images(images: &[ImageRecord], text: &mut String) {
             cell(&image.name),
             cell(&image.reference),
             image.digest.as_ref().map_or(String::new(), |digest| format!("<code>{digest}</code>")),
-            image.size.map_or(String::new(), |(bytes, layers)| format!("{} in {layers} layers", human_size(bytes))),
+            image.size.map_or(String::new(), |(bytes, layers)| {
+                let plural = if layers == 1 { "" } else { "s" };
+                format!("{} in {layers} layer{plural}", human_size(bytes))
+            }),
             cell(&scan),
             image.outcome().to_owned(),
         ]

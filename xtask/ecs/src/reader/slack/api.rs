@@ -17,6 +17,8 @@ const API: &str = "https://slack.com/api/";
 /// An answer of Slack's is a few hundred bytes, with an edited message a few thousand.
 const ANSWER: usize = 1024 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Attempts that Slack did not ask for; a Slack that is not there is not waited for until the deadline.
+const ATTEMPTS: u32 = 4;
 
 /// Where messages go.
 pub enum Endpoint {
@@ -166,7 +168,7 @@ impl Call<'_> {
     fn send(&self, deadline: Instant) -> anyhow::Result<Bytes> {
         let deadline = tokio::time::Instant::from_std(deadline);
         net::runtime().block_on(async {
-            let mut pause = FIRST_PAUSE;
+            let (mut pause, mut unasked) = (FIRST_PAUSE, 1);
             loop {
                 let attempt = tokio::time::timeout_at(deadline, self.attempt()).await;
                 let (error, wanted) = match attempt {
@@ -176,9 +178,10 @@ impl Call<'_> {
                     Err(_) => bail!("Slack did not answer in time"),
                 };
                 let until = tokio::time::Instant::now() + wanted.unwrap_or(pause);
-                if until >= deadline {
+                if until >= deadline || (wanted.is_none() && unasked == ATTEMPTS) {
                     return Err(error);
                 }
+                unasked += u32::from(wanted.is_none());
                 tokio::time::sleep_until(until).await;
                 pause *= 2;
             }

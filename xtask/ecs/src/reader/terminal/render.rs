@@ -52,8 +52,8 @@ impl Render {
                 lines([Line::status("Built", &text)])
             }
             Event::UploadProgress { image, sent, total } => self.upload(image, *sent, *total),
-            Event::Retrying { what, error, attempt, seconds } => {
-                lines([Line::warning(&format!("{what}: {error}; attempt {attempt} follows in {seconds:.1} s"))])
+            Event::Retrying { what, error, seconds, .. } => {
+                lines([Line::warning(&format!("{what}: {error}; trying again in {seconds:.1} s"))])
             }
             Event::ImageScanned { image, digest, scanner, passed, findings, ignored } => {
                 scanned(image, digest.short(), scanner, *passed, findings, *ignored)

@@ -9,7 +9,7 @@ use crate::config::{Image, Scan};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Ended, Tool, ToolError, quote};
-use crate::tools::Database;
+use crate::tools::{Database, is_malicious};
 
 /// Nothing that is worth stealing is shown to the scanner, and none of its own settings that could quietly narrow
 /// what it reports.
@@ -77,9 +77,7 @@ impl Trivy {
             database: None,
         })
     }
-}
 
-impl Trivy {
     /// Has the scans of this run share one database under `target`, unless the user keeps one.
     #[must_use]
     pub fn with_database(mut self, target: &Path) -> Self {
@@ -168,8 +166,7 @@ fn scrubbed(tool: Tool) -> Tool {
 ///
 /// Source: the compromise of March 2026, in which the releases 0.69.4 to 0.69.6 were replaced by malicious ones.
 pub fn version_problem(version: &str) -> Option<String> {
-    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).collect();
-    matches!(numbers[..], [0, 69, 4..=6, ..]).then(|| {
+    is_malicious(version).then(|| {
         format!(
             "trivy {version} is one of the releases that were replaced by malicious ones in March 2026 (0.69.4 to 0.69.6)\n\
              remove it, rotate what it could read, and install another version"

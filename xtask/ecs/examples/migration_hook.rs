@@ -1,0 +1,16 @@
+//! A migration before every deploy; where it fails, nothing is deployed.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::ensure;
+use xtask_ecs::{Stage, Xtask};
+
+fn main() -> ExitCode {
+    Xtask::new()
+        .before(Stage::Deploy, |_| {
+            let status = Command::new("./migrate").status()?;
+            ensure!(status.success(), "the migration ended with {status}");
+            Ok(())
+        })
+        .run()
+}

@@ -1,0 +1,26 @@
+//! A notifier of the repository's own: every end of a stage becomes a line of stages.log.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::process::ExitCode;
+
+use xtask_ecs::Xtask;
+use xtask_ecs::event::{Event, Reader};
+
+struct Log;
+
+impl Reader for Log {
+    fn name(&self) -> &'static str {
+        "log"
+    }
+
+    fn read(&mut self, event: &Event) -> anyhow::Result<()> {
+        let Event::CommandFinished { command, exit_code, .. } = event else { return Ok(()) };
+        let mut log = OpenOptions::new().create(true).append(true).open("stages.log")?;
+        Ok(writeln!(log, "{command} {exit_code}")?)
+    }
+}
+
+fn main() -> ExitCode {
+    Xtask::new().notifier(Log).run()
+}

@@ -1,0 +1,23 @@
+//! A command of the repository's own: `cargo xtask images` lists what the configuration releases.
+//!
+//! Run here: `cargo run --package xtask-ecs --example own_command -- images`
+
+use std::process::ExitCode;
+
+use xtask_ecs::{Command, Context, Xtask};
+
+/// List the images of this workspace
+#[derive(clap::Parser)]
+#[command(name = "images")]
+struct Images;
+
+impl Command for Images {
+    fn run(self, context: &Context) -> anyhow::Result<()> {
+        context.config()?.images.values().for_each(|image| context.print(&image.reference));
+        Ok(())
+    }
+}
+
+fn main() -> ExitCode {
+    Xtask::new().command::<Images>().run()
+}

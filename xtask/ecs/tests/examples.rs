@@ -1,0 +1,86 @@
+//! The examples are the contract of the extension API: compiled with the tests, and run here.
+
+#![expect(clippy::unwrap_used, reason = "a test may end there")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const CONFIG: &str = r#"
+[workspace]
+members = []
+[workspace.metadata.xtask]
+account = "123456789012"
+region = "ap-northeast-1"
+[workspace.metadata.xtask.images.app]
+repository = "sample/app"
+tag = "1.4.0"
+dockerfile = "Dockerfile"
+[workspace.metadata.xtask.services.app]
+cluster = "sample"
+task-definition = { family = "app" }
+containers = { app = "app" }
+"#;
+
+fn workspace() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("Cargo.toml"), CONFIG).unwrap();
+    fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
+    folder
+}
+
+/// Cargo builds examples with the tests, into a folder beside theirs.
+fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is not built; run `cargo test --package xtask-ecs`", path.display());
+    path
+}
+
+fn run(folder: &Path, name: &str, argument: &str) -> Output {
+    let mut command = Command::new(example(name));
+    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env_remove(variable);
+    }
+    command.env("HOME", folder).env("AWS_EC2_METADATA_DISABLED", "true").env_remove("XTASK_REGISTRY");
+    command.arg(argument).current_dir(folder).output().unwrap()
+}
+
+#[test]
+fn a_command_of_the_repositorys_own_reads_the_configuration() {
+    let folder = workspace();
+    let output = run(folder.path(), "own_command", "images");
+    assert!(output.status.success());
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/sample/app:1.4.0\n");
+    let help = run(folder.path(), "own_command", "--help");
+    assert!(String::from_utf8(help.stdout).unwrap().contains("List the images of this workspace"));
+}
+
+#[test]
+fn a_notifier_hears_how_a_stage_ended() {
+    let folder = workspace();
+    let output = run(folder.path(), "notifier", "release");
+    assert_eq!(output.status.code(), Some(1), "there are no credentials");
+    assert_eq!(fs::read_to_string(folder.path().join("stages.log")).unwrap(), "release 1\n");
+}
+
+#[test]
+fn a_hook_stops_the_deploy_or_lets_it_go_on() {
+    let folder = workspace();
+    let migrate = folder.path().join("migrate");
+    for (script, said, unsaid) in [
+        ("#!/bin/sh\nexit 7\n", "the migration ended with exit status: 7", "credentials"),
+        ("#!/bin/sh\nexit 0\n", "could not load AWS credentials", "migration"),
+    ] {
+        fs::write(&migrate, script).unwrap();
+        fs::set_permissions(&migrate, fs::Permissions::from_mode(0o755)).unwrap();
+        let output = run(folder.path(), "migration_hook", "deploy");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(said) && !stderr.contains(unsaid), "{stderr}");
+    }
+}
