@@ -116,6 +116,7 @@ APT::Update::Post-Invoke-Success "";
 Acquire::Languages "none";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Acquire::Retries "3";
+APT::Update::Error-Mode "any";
 Acquire::Check-Valid-Until "false";
 "#
     )
