@@ -261,3 +261,22 @@ fn an_image_that_is_not_in_the_configuration_is_a_usage_error_with_the_nearest_n
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.xtask(&sandbox, &["release", "ap"]).ends(2).says("`app`");
 }
+
+#[test]
+fn an_image_that_is_released_wants_no_docker_beside_one_that_is_built_without() {
+    let (first, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    first.that_releases();
+    first.xtask(&sandbox, &["release"]).ends(0);
+
+    let native =
+        "\n[workspace.metadata.xtask.images.native]\nrepository = \"sample/app\"\ntag = \"2\"\npackage = \"native\"\n";
+    let bare = Workspace::with(
+        &CONFIG
+            .replace("members = []", "members = [\"native\"]")
+            .replace("\n[workspace.metadata.xtask.services", &format!("{native}\n[workspace.metadata.xtask.services")),
+    );
+    bare.write("native/Cargo.toml", "[package]\nname = \"native\"\nversion = \"2.0.0\"\nedition = \"2024\"\n")
+        .write("native/src/main.rs", "fn main() {}\n")
+        .trivy_that_passes();
+    bare.xtask(&sandbox, &["release", "--plan"]).ends(0).says("already released").says("native: build, scan, push");
+}
