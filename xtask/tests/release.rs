@@ -280,3 +280,14 @@ fn an_image_that_is_released_wants_no_docker_beside_one_that_is_built_without() 
         .trivy_that_passes();
     bare.xtask(&sandbox, &["release", "--plan"]).ends(0).says("already released").says("native: build, scan, push");
 }
+
+#[test]
+fn two_releases_of_one_image_in_one_workspace_do_not_write_over_each_other() {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    workspace.that_releases().write("target/xtask/images/app.lock", "");
+    let held = std::fs::File::open(workspace.root().join("target/xtask/images/app.lock")).expect("it is there");
+    held.lock().expect("nobody else holds it");
+    workspace.xtask(&sandbox, &["release"]).ends(1).says("another release in this workspace is at work on image `app`");
+    drop(held);
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+}

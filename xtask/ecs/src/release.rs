@@ -109,6 +109,7 @@ fn release(
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<Released> {
+    let _lock = build::lock(config, image)?;
     let built = events.step(Step::Build, &image.name, || {
         let registries = |host: &str| push::registry(config, ecr, host);
         build::build(config, image, tools.engine.as_ref(), &registries, commit, events, interrupt)

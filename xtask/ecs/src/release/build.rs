@@ -1,6 +1,7 @@
 //! An image's layout, by docker buildx or by the native builder.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +34,28 @@ pub struct Built {
 /// Where the registry of a base comes from, by host.
 pub type Registries<'a> = &'a dyn Fn(&str) -> Registry;
 
+/// Keeps another release of this workspace off an image's folder, until it is dropped. What a process leaves behind by
+/// dying holds nobody up: the lock goes with it.
+pub fn lock(config: &Config, image: &Image) -> Result<File> {
+    let path = folder(config, image).with_extension("lock");
+    let parent = path.parent().unwrap_or(&config.target);
+    let file =
+        std::fs::create_dir_all(parent).and_then(|()| File::create(&path)).map_err(|error| disk(&path, &error))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Failure::world(format_args!(
+            "another release in this workspace is at work on image `{}`\n\
+             wait for its end; a release after that finds what it has put into ECR",
+            image.name
+        ))),
+        // Some network file systems have no locks: the checks by digest stand without them.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+fn folder(config: &Config, image: &Image) -> PathBuf {
+    config.target.join("xtask/images").join(&image.name)
+}
+
 /// Builds one image into `target/xtask/images/NAME/layout`. A layout that is not complete is never under that name.
 pub fn build(
     config: &Config,
@@ -43,11 +66,10 @@ pub fn build(
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<Built> {
-    let folder = config.target.join("xtask/images").join(&image.name);
+    let folder = folder(config, image);
     let (partial, complete) = (folder.join("partial"), folder.join("layout"));
-    for old in [&partial, &complete] {
-        remove(old)?;
-    }
+    // All of it: the scanner runs here, and takes a .trivyignore for its orders.
+    remove(&folder)?;
     std::fs::create_dir_all(&folder).map_err(|error| disk(&folder, &error))?;
 
     let platform = match &image.builder {
@@ -102,7 +124,13 @@ fn buildx(
         .args(["--allow", "fs=*"])
         .dir(&config.root)
         .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
+        .hide(&["SLACK_", "ACTIONS_ID_TOKEN_"])
         .stdin(bake.to_string().into_bytes());
+    for variable in dockerfile.secrets.values() {
+        if let Ok(value) = std::env::var(variable) {
+            tool = tool.env(variable, value);
+        }
+    }
     if let Some(builder) = &engine.builder {
         tool = tool.args(["--builder", builder]);
     }
@@ -155,7 +183,19 @@ fn bake(dockerfile: &Dockerfile, contexts: &BTreeMap<String, String>, commit: &C
     if let Some(stage) = &dockerfile.target {
         target["target"] = json!(stage);
     }
+    literally(&mut target);
     json!({ "target": { "image": target } })
+}
+
+/// Bake takes every string of a bake file for a template, in JSON too; these mean what they say.
+/// Source: HCL's JSON syntax specification, expressions; HCL's template language, literals.
+fn literally(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace("${", "$${").replace("%{", "%%{"),
+        Value::Array(elements) => elements.iter_mut().for_each(literally),
+        Value::Object(members) => members.values_mut().for_each(literally),
+        _ => {}
+    }
 }
 
 /// Compiles the packages whose binaries the Dockerfile copies, into a folder that holds nothing else.
@@ -171,7 +211,7 @@ fn compile(
     remove(&request.out_dir)?;
     for package in &dockerfile.binaries {
         request.package.clone_from(package);
-        binary::build(&request, events, interrupt)?;
+        binary::build(&request, events, interrupt).map_err(|failure| told(failure, image))?;
     }
     Ok(request.out_dir)
 }
@@ -194,7 +234,7 @@ fn native(
         profile: package.profile.clone(),
         ..compilation(config, image, commit)
     };
-    let binary = binary::build(&request, events, interrupt)?;
+    let binary = binary::build(&request, events, interrupt).map_err(|failure| told(failure, image))?;
     let request = oci::image::Request {
         image: &image.name,
         package,
@@ -237,6 +277,11 @@ fn report_unpinned(config: &Config, dockerfile: &Dockerfile, events: &Events) {
     }
 }
 
+/// An interrupt, in the words that every builder has for it.
+fn told(failure: Failure, image: &Image) -> Failure {
+    if matches!(failure, Failure::Interrupted(_)) { interrupted(&image.name) } else { failure }
+}
+
 fn interrupted(image: &str) -> Failure {
     Failure::Interrupted(format!("interrupted while image `{image}` was built; nothing was pushed"))
 }
@@ -271,7 +316,10 @@ mod tests {
             file: "/w/app/Dockerfile".into(),
             context: "/w".into(),
             platform: "linux/amd64".to_owned(),
-            args: BTreeMap::from([("PROFILE".to_owned(), "release".to_owned())]),
+            args: BTreeMap::from([
+                ("PROFILE".to_owned(), "release".to_owned()),
+                ("WHERE".to_owned(), "${HOME} %{x} $PATH".to_owned()),
+            ]),
             target: Some("runtime".to_owned()),
             contexts: BTreeMap::new(),
             secrets: BTreeMap::from([("npm".to_owned(), "NPM_TOKEN".to_owned())]),
@@ -286,7 +334,7 @@ mod tests {
                 "context": "/w",
                 "dockerfile": "/w/app/Dockerfile",
                 "platforms": ["linux/amd64"],
-                "args": { "PROFILE": "release", "SOURCE_DATE_EPOCH": "7" },
+                "args": { "PROFILE": "release", "WHERE": "$${HOME} %%{x} $PATH", "SOURCE_DATE_EPOCH": "7" },
                 "contexts": { "base": "oci-layout:///w/base" },
                 "secret": ["type=env,id=npm,env=NPM_TOKEN"],
                 "output": ["type=oci,tar=false,oci-mediatypes=true,compression=gzip,force-compression=false,\
