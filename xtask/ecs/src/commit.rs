@@ -1,6 +1,7 @@
 //! What is built: a commit, its time, where it comes from.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::process::ask;
 
@@ -47,6 +48,16 @@ fn web_address(remote: &str) -> Option<String> {
     };
     let place = place.trim_end_matches('/');
     Some(format!("https://{}", place.strip_suffix(".git").unwrap_or(place)))
+}
+
+/// Seconds since the Unix epoch.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The day, `YYYY-MM-DD`, UTC.
+pub fn today() -> String {
+    timestamp(now())[..10].to_owned()
 }
 
 /// `YYYY-MM-DDThh:mm:ssZ`. Source: RFC 3339; the calendar arithmetic is Howard Hinnant's `civil_from_days`.

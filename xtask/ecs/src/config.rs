@@ -218,7 +218,7 @@ pub struct Scan {
     pub ignore: Vec<Ignore>,
     /// How long one scan may take; 10 minutes by default.
     pub timeout: Duration,
-    /// Further arguments for `trivy image`, such as `--cache-dir DIR --skip-db-update`.
+    /// Further arguments for `trivy image`, such as `--cache-dir DIR --skip-db-update`; none that could hide a finding.
     pub args: Vec<String>,
     /// The trivy to fetch where no trivy of that version is in PATH; none by default.
     pub trivy: Option<crate::tools::TrivyPin>,

@@ -28,6 +28,7 @@ pub struct Tool {
     dir: Option<PathBuf>,
     set: Vec<(String, String)>,
     hidden: Vec<&'static str>,
+    visible: Option<&'static [&'static str]>,
     stdin: Vec<u8>,
     timeout: Duration,
 }
@@ -67,6 +68,7 @@ impl Tool {
             dir: None,
             set: Vec::new(),
             hidden: Vec::new(),
+            visible: None,
             stdin: Vec::new(),
             timeout,
         }
@@ -100,6 +102,13 @@ impl Tool {
     #[must_use]
     pub fn hide(mut self, prefixes: &[&'static str]) -> Self {
         self.hidden.extend(prefixes);
+        self
+    }
+
+    /// Shows the program these inherited variables and no others.
+    #[must_use]
+    pub fn only(mut self, names: &'static [&'static str]) -> Self {
+        self.visible = Some(names);
         self
     }
 
@@ -180,7 +189,8 @@ impl Tool {
         }
         let visible = std::env::vars_os().filter(|(name, _)| {
             let name = name.to_string_lossy();
-            !self.hidden.iter().any(|prefix| name.starts_with(prefix))
+            self.visible.is_none_or(|names| names.contains(&&*name))
+                && !self.hidden.iter().any(|prefix| name.starts_with(prefix))
         });
         let set = self.set.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         expression = expression.full_env(visible.chain(set).collect::<Vec<_>>());
@@ -274,6 +284,12 @@ mod tests {
             .run(&Interrupt::default(), |_| {})
             .expect("sh runs");
         assert_eq!(ended.stdout, b"none yes\n");
+        let only = Tool::new("env", LONG).only(&["PATH"]).env("GIVEN", "yes");
+        let ended = only.run(&Interrupt::default(), |_| {}).expect("env runs");
+        let seen = String::from_utf8_lossy(&ended.stdout).into_owned();
+        let mut names: Vec<&str> = seen.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["GIVEN", "PATH"]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Tool, ToolError};
 
-pub use self::database::Database;
+pub use self::database::{Database, staleness};
 
 /// Where the project publishes its archives.
 pub const TRIVY_URL: &str =
@@ -32,9 +32,36 @@ pub const PLATFORMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-macos
 /// The same, in the words of trivy's archives.
 const ARCHIVES: [(&str, &str); 4] = [("Linux", "64bit"), ("Linux", "ARM64"), ("macOS", "64bit"), ("macOS", "ARM64")];
 
-/// What a scanner has no business with.
-const HIDDEN: [&str; 9] =
-    ["AWS_", "SLACK_", "GITHUB_", "ACTIONS_", "GH_", "CARGO_REGISTR", "DOCKER_AUTH", "XTASK_", "TRIVY_"];
+/// What a scanner may see of the environment: where things are and the way to the network. No credentials, and none of
+/// trivy's own settings, which could quietly narrow what it reports. (A login for a mirror is in docker's file.)
+const VISIBLE: &[&str] = &[
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LC_ALL",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
+    "DOCKER_CONFIG",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// A trivy that sees nothing it has no business with, tells nobody of itself, and loads no modules that rewrite its
+/// findings.
+pub(crate) fn scanner(program: &Path, timeout: Duration) -> Tool {
+    Tool::new(program, timeout)
+        .only(VISIBLE)
+        .env("TRIVY_DISABLE_TELEMETRY", "true")
+        .env("TRIVY_SKIP_VERSION_CHECK", "true")
+        .env("TRIVY_MODULE_DIR", "no-modules")
+}
 
 /// `[workspace.metadata.xtask.scan] trivy = { version = "…", sha256 = { x86_64-linux = "…" } }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,7 +260,7 @@ fn refuse_malicious(version: &str) -> Result<()> {
 
 /// What `trivy --version` says, where there is a trivy.
 fn version_in_path(interrupt: &Interrupt) -> Result<Option<String>> {
-    let asked = Tool::new("trivy", Duration::from_secs(30)).arg("--version").hide(&HIDDEN).run(interrupt, |_| {});
+    let asked = scanner(Path::new("trivy"), Duration::from_secs(30)).arg("--version").run(interrupt, |_| {});
     match asked {
         Ok(ended) => {
             let text = String::from_utf8_lossy(&ended.stdout);

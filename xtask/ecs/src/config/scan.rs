@@ -48,11 +48,48 @@ pub(super) fn read(table: &mut Table<'_>) -> Scan {
         ignore_unfixed: table.or("ignore-unfixed", Value::boolean, default.ignore_unfixed),
         ignore: table.or("ignore", |value| value.list(ignore), default.ignore),
         timeout: table.or("timeout", Value::duration, default.timeout),
-        args: table.or("args", Value::strings, default.args),
+        args: table.or("args", |value| value.list(argument), default.args),
         trivy: table.optional("trivy", super::trivy::read),
     };
     table.finish();
     scan
+}
+
+/// Arguments of trivy that say where its database is and how to get it, or how much it says on the way.
+const ARGUMENTS: [&str; 20] = [
+    "--cache-backend",
+    "--cache-dir",
+    "--cache-ttl",
+    "--cacert",
+    "--db-repository",
+    "--debug",
+    "--detection-priority",
+    "--insecure",
+    "--java-db-repository",
+    "--no-progress",
+    "--offline-scan",
+    "--parallel",
+    "--quiet",
+    "--redis-ca",
+    "--redis-cert",
+    "--redis-key",
+    "--redis-tls",
+    "--server",
+    "--skip-db-update",
+    "--skip-java-db-update",
+];
+
+/// One that could hide a finding is refused: the gate would pass by accident, with no reason and no day.
+fn argument(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    let name = text.split('=').next().unwrap_or_default();
+    if name.starts_with('-') && !ARGUMENTS.contains(&name) {
+        let hint = "taken are those that say where the database is, such as `--cache-dir` and `--skip-db-update`; what \
+                    refuses is set by `severity` and `ignore-unfixed`, and a finding that can wait stands in `ignore`";
+        value.error(format!("`{}` is not an argument that the scan gate takes", name.escape_debug()), hint);
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn severities(value: &Value<'_>) -> Option<Vec<Severity>> {

@@ -1,12 +1,11 @@
 //! The upload beside the scan, and the tag after both.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::build::Built;
 use super::scan::{self, Passed, Scanner, Summary, Verdict};
 use crate::aws::ecr::{Ecr, Put};
-use crate::commit::timestamp;
+use crate::commit::today;
 use crate::config::{Config, Image};
 use crate::event::{Event, Events, Step};
 use crate::failure::{Failure, Result};
@@ -50,6 +49,9 @@ fn verdict(
     interrupt: &Interrupt,
 ) -> Result<Passed> {
     let report = scanner.scan(image, &built.folder, interrupt)?;
+    for warning in &report.warnings {
+        events.warn(format!("image `{}`: {warning}", image.name));
+    }
     let verdict = scan::judge(built.manifest.clone(), &report, image, &config.scan, &today())?;
     let tell = |summary: &Summary, passed: bool| {
         events.emit(Event::ImageScanned {
@@ -141,10 +143,4 @@ impl Credentials for EcrToken {
     fn authorization(&self, _stale: bool) -> anyhow::Result<String> {
         Ok(self.0.token()?.authorization)
     }
-}
-
-/// The day, `YYYY-MM-DD`, UTC.
-pub(super) fn today() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    timestamp(since.as_secs())[..10].to_owned()
 }

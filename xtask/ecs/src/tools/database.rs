@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::HIDDEN;
+use super::scanner;
+use crate::commit::timestamp;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::process::{Tool, ToolError, quote};
+use crate::process::{ToolError, quote};
 
 /// Where the database is published; trivy asks the next one where one answers 429 or 5xx.
 const MIRRORS: [&str; 3] =
     ["mirror.gcr.io/aquasec/trivy-db:2", "ghcr.io/aquasecurity/trivy-db:2", "public.ecr.aws/aquasecurity/trivy-db:2"];
+
+/// A database has a successor within a day; one that has had one for so many seconds is not kept up to date.
+const STALE: u64 = 7 * 86_400;
 
 const TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -72,16 +76,30 @@ impl Database {
 
 fn is_database(cache: &Path) -> bool {
     cache.join("db/metadata.json").is_file()
+        && std::fs::metadata(cache.join("db/trivy.db")).is_ok_and(|data| data.len() > 0)
+}
+
+/// A sentence about the database in this cache folder, where a newer one has been out for a week at this time (seconds
+/// since the Unix epoch). Nothing of one that does not say.
+pub fn staleness(cache: &Path, now: u64) -> Option<String> {
+    let metadata = std::fs::read(cache.join("db/metadata.json")).ok()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata).ok()?;
+    let day = |name: &str| metadata[name].as_str()?.get(..10);
+    // Days as YYYY-MM-DD sort as text.
+    (day("NextUpdate")? < &timestamp(now.saturating_sub(STALE))[..10]).then(|| {
+        format!(
+            "trivy's vulnerability database in {} is of {}: what became known since is not found; let trivy update it",
+            cache.display(),
+            day("UpdatedAt").unwrap_or("an unknown day")
+        )
+    })
 }
 
 fn fetch(program: &Path, cache: &Path, interrupt: &Interrupt) -> Result<()> {
-    let ended = Tool::new(program, TIMEOUT)
+    let ended = scanner(program, TIMEOUT)
         .args(["image", "--download-db-only", "--quiet", "--db-repository", &MIRRORS.join(",")])
         .arg("--cache-dir")
         .arg(cache)
-        .env("TRIVY_DISABLE_TELEMETRY", "true")
-        .env("TRIVY_SKIP_VERSION_CHECK", "true")
-        .hide(&HIDDEN)
         .run(interrupt, |_| {})
         .map_err(|error| match error {
             ToolError::Interrupted { .. } => {

@@ -282,7 +282,11 @@ fn pinning_stops_where_the_releases_own_list_differs_and_says_so_where_there_is_
 /// A trivy that writes down how it was called, and fetches what trivy would.
 fn stand_in(folder: &Path, works: bool) -> PathBuf {
     let path = folder.join("trivy");
-    let works = if works { "mkdir -p \"$cache/db\"; echo {} > \"$cache/db/metadata.json\"" } else { "exit 1" };
+    let works = if works {
+        "mkdir -p \"$cache/db\"; echo {} > \"$cache/db/metadata.json\"; echo db > \"$cache/db/trivy.db\""
+    } else {
+        "exit 1"
+    };
     let script = format!(
         "#!/bin/sh\necho \"$* ${{AWS_SECRET_ACCESS_KEY-none}}\" >> {}/calls\n\
          for last; do cache=$last; done\necho 'TOOMANYREQUESTS' >&2\n{works}\n",
@@ -329,6 +333,22 @@ fn a_database_that_cannot_be_fetched_is_its_own_failure_and_leaves_nothing() {
     assert!(failure.to_string().contains("  | TOOMANYREQUESTS"), "{failure}");
     let left = std::fs::read_dir(folder.path().join("xtask/trivy-db")).expect("the folder").count();
     assert_eq!(left, 0);
+}
+
+#[test]
+fn a_database_whose_successor_is_a_week_old_is_told() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let at = |next: &str, now: u64| {
+        std::fs::create_dir_all(cache.path().join("db")).expect("a folder");
+        let metadata = format!(r#"{{"UpdatedAt":"2026-11-01T00:00:00Z","NextUpdate":"{next}T00:00:00Z"}}"#);
+        std::fs::write(cache.path().join("db/metadata.json"), metadata).expect("it is written");
+        database::staleness(cache.path(), now)
+    };
+    // 2026-11-23.
+    let now = 1_795_420_799;
+    assert_eq!((at("2026-11-22", now), at("2026-11-16", now)), (None, None));
+    assert!(at("2026-11-15", now).is_some_and(|said| said.contains("is of 2026-11-01")));
+    assert_eq!(database::staleness(Path::new("/no/such/folder"), now), None);
 }
 
 #[test]

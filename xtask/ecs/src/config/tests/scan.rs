@@ -159,6 +159,13 @@ timeout = 600
             ),
             (
                 r#"[workspace.metadata.xtask.scan]
+args = ["--cache-dir=/c", "--skip-db-update", "--skip-dirs=/usr"]
+
+[workspace.metadata.xtask.services.app]"#,
+                r#"17:47 ["--skip-dirs=/usr"] `--skip-dirs` is not an argument that the scan gate takes | taken are those that say where the database is, such as `--cache-dir` and `--skip-db-update`; what refuses is set by `severity` and `ignore-unfixed`, and a finding that can wait stands in `ignore`"#,
+            ),
+            (
+                r#"[workspace.metadata.xtask.scan]
 args = "--quiet"
 
 [workspace.metadata.xtask.services.app]"#,

@@ -13,6 +13,8 @@ pub struct Report {
     /// Result types (`debian`, `rustbinary`, …) with the number of packages under each.
     pub kinds: Vec<(String, usize)>,
     pub findings: Vec<Finding>,
+    /// What makes the report worth less than it looks.
+    pub warnings: Vec<String>,
 }
 
 impl Report {
@@ -20,6 +22,12 @@ impl Report {
     pub fn parse(json: &[u8]) -> serde_json::Result<Self> {
         let raw: Raw = serde_json::from_slice(json)?;
         let mut report = Self { image_id: raw.metadata.image_id, ..Self::default() };
+        if let Some(os) = raw.metadata.os.filter(|os| os.ended) {
+            let Os { family, name, .. } = os;
+            report.warnings.push(format!(
+                "its base, {family} {name}, gets no security updates any more, so findings may be missing; move to a newer one"
+            ));
+        }
         for result in raw.results {
             report.kinds.push((result.kind, result.packages.len()));
             for found in result.vulnerabilities {
@@ -56,6 +64,19 @@ struct Raw {
 struct Metadata {
     #[serde(default, rename = "ImageID")]
     image_id: String,
+    #[serde(default, rename = "OS")]
+    os: Option<Os>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Os {
+    #[serde(default)]
+    family: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default, rename = "EOSL")]
+    ended: bool,
 }
 
 #[derive(Deserialize)]

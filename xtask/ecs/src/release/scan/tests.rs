@@ -57,7 +57,12 @@ fn finding(id: &str, severity: &str, fixed: &str) -> Finding {
 }
 
 fn report(findings: Vec<Finding>) -> Report {
-    Report { image_id: Digest::of(CONFIG).to_string(), kinds: vec![("debian".to_owned(), 3)], findings }
+    Report {
+        image_id: Digest::of(CONFIG).to_string(),
+        kinds: vec![("debian".to_owned(), 3)],
+        findings,
+        warnings: Vec::new(),
+    }
 }
 
 fn verdict(findings: Vec<Finding>, today: &str) -> Verdict {
@@ -108,6 +113,23 @@ fn an_empty_report_is_no_verdict_unless_the_configuration_expects_nothing() {
     let error = judge(manifest(), &empty, &image(None), &scan(), "2026-11-23").expect_err("saw nothing");
     assert!(error.to_string().contains("saw nothing"), "{error}");
     assert!(judge(manifest(), &empty, &image(Some(&[])), &scan(), "2026-11-23").is_ok());
+}
+
+#[test]
+fn a_kind_without_a_package_is_nothing_seen() {
+    let stripped = Report { kinds: vec![("debian".to_owned(), 0)], ..report(Vec::new()) };
+    for expect in [None, Some(&["debian"][..])] {
+        let verdict = judge(manifest(), &stripped, &image(expect), &scan(), "2026-11-23");
+        assert!(verdict.is_err(), "{expect:?}: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_base_that_gets_no_more_updates_is_told() {
+    let json =
+        br#"{"Metadata":{"ImageID":"sha256:abc","OS":{"Family":"debian","Name":"9.13","EOSL":true}},"Results":[]}"#;
+    let report = Report::parse(json).expect("is trivy's");
+    assert!(report.warnings[0].contains("debian 9.13, gets no security updates"), "{:?}", report.warnings);
 }
 
 #[test]

@@ -5,16 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Report, Scanner};
+use crate::commit::{now, today};
 use crate::config::{Image, Scan};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Ended, Tool, ToolError, quote};
-use crate::tools::{Database, is_malicious};
-
-/// Nothing that is worth stealing is shown to the scanner, and none of its own settings that could quietly narrow
-/// what it reports.
-const HIDDEN: [&str; 9] =
-    ["AWS_", "SLACK_", "GITHUB_", "ACTIONS_", "GH_", "CARGO_REGISTRY", "DOCKER_AUTH", "XTASK_", "TRIVY_"];
+use crate::tools::{Database, is_malicious, scanner, staleness};
 
 /// Settings that say where the database is and how to get it; they cannot hide a finding.
 const ALLOWED: [&str; 9] = [
@@ -44,7 +40,7 @@ impl Trivy {
     /// Asks the program for its version. `program` is an absolute path, or a name looked up in PATH.
     pub fn probe(program: &Path, scan: &Scan, interrupt: &Interrupt) -> Result<Self> {
         let name = program.display();
-        let asked = scrubbed(Tool::new(program, Duration::from_secs(30)).arg("--version")).run(interrupt, |_| {});
+        let asked = trivy(program, Duration::from_secs(30)).arg("--version").run(interrupt, |_| {});
         let ended = match asked {
             Ok(ended) => ended,
             Err(ToolError::Missing { .. }) => {
@@ -52,6 +48,9 @@ impl Trivy {
                     "trivy was not found in PATH, and an image is not released unscanned\n\
                      install it (https://trivy.dev/latest/getting-started/installation/), or pin one in the configuration",
                 ));
+            }
+            Err(ToolError::Interrupted { .. }) => {
+                return Err(Failure::Interrupted("interrupted while planning; nothing was done".to_owned()));
             }
             Err(error) => {
                 return Err(Failure::World(anyhow::Error::new(error).context("could not ask trivy for its version")));
@@ -94,20 +93,18 @@ impl Scanner for Trivy {
 
     fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report> {
         let database = match &self.database {
-            Some(database) => database.arguments(&self.program, &crate::release::push::today(), interrupt)?,
+            Some(database) => database.arguments(&self.program, &today(), interrupt)?,
             None => Vec::new(),
         };
         // Run beside the layout, where no .trivyignore and no trivy.yaml can lie, and with a relative path: trivy
         // takes `:` in a path for the beginning of a tag.
-        let tool = Tool::new(&self.program, self.timeout)
+        let tool = trivy(&self.program, self.timeout)
             .args(["image", "--input", "layout", "--scanners", "vuln", "--format", "json", "--quiet"])
             .args(["--list-all-pkgs", "--exit-code", "0"])
             .args(&self.args)
             .args(&database)
-            .env("TRIVY_DISABLE_TELEMETRY", "true")
-            .env("TRIVY_SKIP_VERSION_CHECK", "true")
             .dir(folder);
-        let ended = scrubbed(tool).run(interrupt, |_| {}).map_err(|error| match error {
+        let ended = tool.run(interrupt, |_| {}).map_err(|error| match error {
             ToolError::Interrupted { .. } => Failure::Interrupted(format!(
                 "interrupted while image `{}` was scanned; no tag was put, and a re-run continues from here",
                 image.name
@@ -116,7 +113,11 @@ impl Scanner for Trivy {
                 Failure::World(anyhow::Error::new(error).context(format!("could not scan image `{}`", image.name)))
             }
         })?;
-        read(&ended, &image.name)
+        let mut report = read(&ended, &image.name)?;
+        let arguments: Vec<String> = database.into_iter().chain(self.args.clone()).collect();
+        let cache = cache_folder(&arguments).map(|cache| folder.join(cache));
+        report.warnings.extend(cache.and_then(|cache| staleness(&cache, now())));
+        Ok(report)
     }
 }
 
@@ -155,11 +156,25 @@ fn last_words(tail: &[String]) -> String {
     quote(&tail[tail.len().saturating_sub(8)..])
 }
 
-fn scrubbed(tool: Tool) -> Tool {
-    ALLOWED.iter().fold(tool.hide(&HIDDEN), |tool, name| match std::env::var(name) {
+/// A trivy that also sees the settings of its user that cannot hide a finding.
+fn trivy(program: &Path, timeout: Duration) -> Tool {
+    ALLOWED.iter().fold(scanner(program, timeout), |tool, name| match std::env::var(name) {
         Ok(value) => tool.env(*name, value),
         Err(_) => tool,
     })
+}
+
+/// Where this trivy keeps its database, as far as its arguments and the environment say.
+fn cache_folder(arguments: &[String]) -> Option<PathBuf> {
+    let (name, variable) = ("--cache-dir", |name| std::env::var_os(name).map(PathBuf::from));
+    let joined = arguments.iter().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('='));
+    let apart = || Some(arguments.iter().skip_while(|arg| *arg != name).nth(1)?.as_str());
+    joined
+        .or_else(apart)
+        .map(PathBuf::from)
+        .or_else(|| variable("TRIVY_CACHE_DIR"))
+        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("trivy")))
+        .or_else(|| Some(variable("HOME")?.join(".cache/trivy")))
 }
 
 /// Why this version of trivy must not run, if it must not.
