@@ -81,10 +81,14 @@ fn loader(config: &Config) -> ConfigLoader {
 }
 
 fn no_credentials(answer: &str) -> Failure {
-    let fix = if answer.contains("sso") {
-        "enable the feature `sso` of xtask-ecs, or run `aws configure export-credentials --format env`"
-    } else {
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached"
+    let sso = answer.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word.eq_ignore_ascii_case("sso"));
+    let fix = match (sso, cfg!(feature = "sso")) {
+        (true, true) => "sign in: `aws sso login`",
+        (true, false) => {
+            "enable the feature `sso` of xtask-ecs, or sign in and run \
+             `eval \"$(aws configure export-credentials --format env)\"`"
+        }
+        _ => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached",
     };
     Failure::World(anyhow::anyhow!("could not load AWS credentials: {answer}\n{fix}"))
 }

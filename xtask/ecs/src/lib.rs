@@ -10,9 +10,11 @@ pub mod event;
 pub mod extend;
 pub mod failure;
 pub mod interrupt;
+mod nearest;
 pub mod net;
 pub mod oci;
 pub mod process;
+mod quantity;
 pub mod reader;
 #[cfg(feature = "rehearse")]
 pub mod rehearse;

@@ -3,12 +3,15 @@
 #[cfg(test)]
 pub mod loopback;
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::Uri;
+use hyper::header::RETRY_AFTER;
+use hyper::http::uri::Authority;
+use hyper::{HeaderMap, Uri};
 use hyper_rustls::builderstates::WantsSchemes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -62,6 +65,24 @@ pub fn client_for(address: &Uri) -> std::io::Result<&'static HttpClient> {
     client()
 }
 
+/// Whether a host, with or without a port, is this machine: the only one that is spoken to without TLS.
+pub fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// How long a server asks to be left alone: `Retry-After`, in seconds or until a date.
+/// Source: RFC 9110, section 10.2.3.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    Some(until.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
 fn connect(tls: HttpsConnectorBuilder<WantsSchemes>) -> HttpClient {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -77,4 +98,28 @@ fn trusting_nobody() -> ClientConfig {
         .expect("ring knows the ciphers of the versions it is built with")
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_this_machine() {
+        for host in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.8.0.1", "[::1]:5000"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["", "registry.example", "localhost.example", "127.0.0.1.example:80", "127.example", "10.0.0.1"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_server_asks_for_seconds_or_names_a_date() {
+        let asked = |text: &str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().expect("a value"))]));
+        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
+        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert!(asked("Wed, 21 Oct 2099 07:28:00 GMT").is_some_and(|wait| wait > Duration::from_secs(86_400)));
+        assert_eq!((asked("soon"), retry_after(&HeaderMap::new())), (None, None));
+    }
 }

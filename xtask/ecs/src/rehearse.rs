@@ -16,6 +16,7 @@ use crate::deploy;
 use crate::event::{Event, Events};
 use crate::extend::Context;
 use crate::failure::{Failure, Result};
+use crate::nearest::nearest;
 use crate::release;
 
 /// Simulated seconds in one real second: a rollout of two minutes takes four seconds.
@@ -140,11 +141,7 @@ fn summary(context: &Context, events: &Receiver<Event>) {
 }
 
 fn unknown(name: &str) -> Failure {
-    let nearest = FAULTS
-        .iter()
-        .map(|(known, _)| (strsim::damerau_levenshtein(known, name), known))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    let hint = nearest.map_or(String::new(), |(_, known)| format!("; did you mean `{known}`?"));
+    let nearest = nearest(name, FAULTS.iter().map(|(known, _)| *known));
+    let hint = nearest.map_or(String::new(), |known| format!("; did you mean `{known}`?"));
     Failure::Usage(format!("there is no fault `{name}`{hint}\n`cargo xtask rehearse --fault list` names them"))
 }

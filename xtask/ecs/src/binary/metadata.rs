@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::{Request, cargo};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::nearest::nearest;
 use crate::process::quote;
 
 #[derive(Debug, Deserialize)]
@@ -100,11 +101,9 @@ impl Metadata {
         members().find(|package| package.name == name).ok_or_else(|| {
             let mut names: Vec<_> = members().map(|package| package.name.as_str()).collect();
             names.sort_unstable();
-            let nearest =
-                names.iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-            let hint = match nearest {
-                Some(nearest) if strsim::jaro_winkler(nearest, name) > 0.8 => format!("; did you mean `{nearest}`?"),
-                _ => format!("; it has {}", list(&names)),
+            let hint = match nearest(name, names.iter().copied()) {
+                Some(nearest) => format!("; did you mean `{nearest}`?"),
+                None => format!("; it has {}", list(&names)),
             };
             Failure::Usage(format!("the workspace at {} has no package `{name}`{hint}", self.workspace_root.display()))
         })

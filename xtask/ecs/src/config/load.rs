@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use super::diagnostic::{ConfigErrors, Diagnostic, nearest};
+use super::diagnostic::{ConfigErrors, Diagnostic};
 use super::origin::{Effective, Origin, Origins};
 use super::table::{Context, Table};
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
 use super::{Config, images, scan, services, slack, workflows};
+use crate::nearest::nearest;
 
 /// A configuration, and where each of its values is from.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::diagnostic::nearest;
 use super::value::Value;
+use crate::nearest::nearest;
 
 /// The path without `.` and `..`, as it is spelt: links are not resolved.
 pub(super) fn normalise(path: &Path) -> PathBuf {

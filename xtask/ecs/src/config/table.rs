@@ -17,10 +17,11 @@ use std::sync::LazyLock;
 use toml::Spanned;
 use toml::de::{DeString, DeTable};
 
-use super::diagnostic::{Diagnostic, Source, nearest, suggestion};
+use super::diagnostic::{Diagnostic, Source, suggestion};
 use super::origin::{Effective, Origin, Setting};
 use super::value::Value;
 use super::workspace::Workspace;
+use crate::nearest::nearest;
 
 /// What one run of [`super::load`] reads from and what it has found so far.
 pub(super) struct Context<'a> {

@@ -306,32 +306,6 @@ pub fn advisory_url(id: &str) -> Option<String> {
     }
 }
 
-/// A size for people: `512 B`, `24.1 MB`; powers of ten, as registries show them.
-pub fn human_size(bytes: u64) -> String {
-    let mut unit = 1;
-    for name in ["B", "kB", "MB", "GB"] {
-        if bytes < unit * 1000 || name == "GB" {
-            let tenths = bytes * 10 / unit;
-            return match unit {
-                1 => format!("{bytes} B"),
-                _ => format!("{}.{} {name}", tenths / 10, tenths % 10),
-            };
-        }
-        unit *= 1000;
-    }
-    unreachable!("the last unit takes every size")
-}
-
-/// A duration for people: `4.2 s`, `3 min 20 s`, `1 h 2 min`.
-pub fn human_seconds(seconds: f64) -> String {
-    let whole = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
-    match whole {
-        0..60 => format!("{:.1} s", seconds.max(0.0)),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 pub mod samples;
 
@@ -367,16 +341,5 @@ mod tests {
         record.take(&samples::finished("release", 2, "no metadata table"), Duration::ZERO);
         assert_eq!(record.outcome(), "invalid");
         assert!(!record.nothing_to_do());
-    }
-
-    #[test]
-    fn sizes_and_durations_read_well() {
-        assert_eq!(human_size(512), "512 B");
-        assert_eq!(human_size(24_150_000), "24.1 MB");
-        assert_eq!(human_size(5_000_000_000_000), "5000.0 GB");
-        assert_eq!(human_seconds(4.24), "4.2 s");
-        assert_eq!(human_seconds(200.0), "3 min 20 s");
-        assert_eq!(human_seconds(3720.0), "1 h 2 min");
-        assert_eq!(human_seconds(f64::NAN), "0.0 s");
     }
 }

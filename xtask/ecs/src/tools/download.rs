@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::header::{LOCATION, RETRY_AFTER, USER_AGENT};
+use hyper::header::{LOCATION, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
 use tempfile::NamedTempFile;
 
@@ -183,8 +183,7 @@ impl Download<'_> {
 /// Nothing is fetched in the clear but from this machine itself.
 fn check_address(text: &str) -> Result<Uri, Miss> {
     let uri: Uri = text.parse().map_err(|_| Miss::Over(anyhow!("`{text}` is not an address")))?;
-    let host = uri.host().unwrap_or_default();
-    let loopback = matches!(host, "localhost" | "[::1]") || host.starts_with("127.");
+    let loopback = uri.host().is_some_and(net::is_loopback);
     match uri.scheme_str() {
         Some("https") => Ok(uri),
         Some("http") if loopback => Ok(uri),
@@ -203,11 +202,11 @@ fn next(from: &Uri, response: &Response<Incoming>) -> Result<Uri, Miss> {
 }
 
 fn refusal(status: StatusCode, response: &Response<Incoming>) -> Miss {
-    let wanted = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let wanted = net::retry_after(response.headers());
     let error = anyhow!("the server answered {status}");
     match status {
-        StatusCode::TOO_MANY_REQUESTS => Miss::Again(error, wanted.map(Duration::from_secs)),
-        status if status.is_server_error() => Miss::Again(error, wanted.map(Duration::from_secs)),
+        StatusCode::TOO_MANY_REQUESTS => Miss::Again(error, wanted),
+        status if status.is_server_error() => Miss::Again(error, wanted),
         StatusCode::NOT_FOUND => Miss::Over(error.context("there is no such release or archive")),
         _ => Miss::Over(error),
     }

@@ -16,6 +16,7 @@ use super::location;
 use super::retry::{Task, Trouble};
 use super::{Credentials, Registry};
 use crate::failure::Failure;
+use crate::net;
 use crate::oci::reference::Repository;
 
 /// The headers in use, one a repository, since bearer tokens are.
@@ -95,7 +96,7 @@ impl Registry {
         let Challenge { realm, scope, .. } = challenge;
         let url = challenge.url();
         let authority = url.parse::<hyper::Uri>().ok().and_then(|url| url.authority().cloned());
-        let loopback = authority.is_some_and(|authority| location::is_loopback(authority.as_str()));
+        let loopback = authority.is_some_and(|authority| net::is_loopback(authority.as_str()));
         ensure!(
             url.starts_with("https://") || loopback,
             "the registry {} asks to fetch a token from {realm}, without TLS",

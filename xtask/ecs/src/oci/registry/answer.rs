@@ -1,10 +1,8 @@
 //! What a registry answered, and what to make of it.
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::RETRY_AFTER;
 use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
@@ -58,19 +56,6 @@ impl Answer {
             status if status.is_client_error() => lost_upload().contains(&self.complaint().code.as_str()),
             _ => false,
         }
-    }
-
-    /// How long the registry asks to be left alone, in seconds or until a date.
-    /// Source: RFC 9110, section 10.2.3.
-    pub fn retry_after(&self) -> Option<Duration> {
-        use aws_smithy_types::{DateTime, date_time::Format};
-        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        if let Ok(seconds) = text.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let until = DateTime::from_str(text, Format::HttpDate).ok()?;
-        let seconds = until.secs() - DateTime::from(std::time::SystemTime::now()).secs();
-        Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
     }
 }
 

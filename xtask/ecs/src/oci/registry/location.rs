@@ -1,7 +1,8 @@
 //! Addresses: of registries, and those that registries answer with.
 
 use hyper::Uri;
-use hyper::http::uri::Authority;
+
+use crate::net::is_loopback;
 
 /// Scheme and host of a registry's API. Docker Hub's is not at the name that its references carry.
 pub(super) fn endpoint(registry: &str) -> (&'static str, &str) {
@@ -10,13 +11,6 @@ pub(super) fn endpoint(registry: &str) -> (&'static str, &str) {
         other => other,
     };
     (if is_loopback(host) { "http" } else { "https" }, host)
-}
-
-/// Whether a host, with or without a port, is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What a `Location` means that came in answer to a request to `from`: an absolute URL, a path, or a name beside it.

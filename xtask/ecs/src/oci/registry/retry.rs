@@ -11,6 +11,7 @@ use super::answer::{self, Answer, RegistryError};
 use crate::event::{Event, Events};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::net;
 use crate::oci::reference::Repository;
 
 /// How often waits look at the interrupt and at each other.
@@ -127,7 +128,7 @@ impl Registry {
                     self.renew(task, answer)?;
                     continue;
                 }
-                Trouble::Answered(answer) => (answer.passes(), answer.retry_after()),
+                Trouble::Answered(answer) => (answer.passes(), net::retry_after(&answer.headers)),
                 Trouble::Lost(_) => (true, None),
                 Trouble::Fatal(_) => (false, None),
             };

@@ -27,6 +27,7 @@ use crate::net;
 use crate::oci::digest::Hasher;
 use crate::oci::layout::{Descriptor, Layout, other_digest, unreadable};
 use crate::oci::reference::Repository;
+use crate::quantity;
 
 /// Pieces that fit the processor's cache, so that what was read is hashed and sent from there. Smaller ones cost more
 /// turns between threads (64 KiB: a quarter more processor time), larger ones only memory.
@@ -135,7 +136,7 @@ impl Upload<'_> {
 
     fn one(&self, blob: &Descriptor, slot: &Slot) -> Result<()> {
         let task = Task {
-            doing: format!("upload blob {} ({})", blob.digest, in_words(blob.size)),
+            doing: format!("upload blob {} ({})", blob.digest, quantity::size(blob.size)),
             repository: self.repository,
             needs: WRITING,
             events: self.events,
@@ -299,16 +300,4 @@ pub(super) fn in_order(blobs: &[Descriptor]) -> Vec<&Descriptor> {
 fn check(hasher: Hasher, layout: &Layout, blob: &Descriptor) -> Result<(), Trouble> {
     let found = hasher.finish();
     if found == blob.digest { Ok(()) } else { Err(Trouble::Fatal(other_digest(layout, blob, &found))) }
-}
-
-/// A size for people, in the units of 1024 that registries and builders use.
-fn in_words(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
-    let size = bytes as f64;
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.1} KiB", size / 1024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", size / 1_048_576.0),
-        _ => format!("{:.1} GiB", size / 1_073_741_824.0),
-    }
 }

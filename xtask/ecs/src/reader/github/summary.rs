@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::event::{Finding, PostMortem};
+use crate::quantity;
 use crate::reader::record::{
-    Happened, ImageRecord, Record, Scan, ServiceRecord, advisory_url, count_by_severity, exits, human_seconds,
-    human_size,
+    Happened, ImageRecord, Record, Scan, ServiceRecord, advisory_url, count_by_severity, exits,
 };
 
 /// GitHub refuses a larger summary of one step as a whole.
@@ -54,7 +54,7 @@ fn heading(record: &Record, text: &mut String) {
     let Some(end) = &record.end else { return };
     let mark = if end.exit_code == 0 { "✅" } else { "❌" };
     let command = cell(&record.command);
-    line(text, &format!("## {mark} {command}: {}, {}\n", record.outcome(), human_seconds(end.seconds)));
+    line(text, &format!("## {mark} {command}: {}, {}\n", record.outcome(), quantity::duration(end.seconds)));
     if end.exit_code != 0 {
         line(text, &format!("Exit code {}.\n", end.exit_code));
     }
@@ -89,7 +89,7 @@ fn images(images: &[ImageRecord], text: &mut String) {
             image.digest.as_ref().map_or(String::new(), |digest| format!("<code>{digest}</code>")),
             image.size.map_or(String::new(), |(bytes, layers)| {
                 let plural = if layers == 1 { "" } else { "s" };
-                format!("{} in {layers} layer{plural}", human_size(bytes))
+                format!("{} in {layers} layer{plural}", quantity::size(bytes))
             }),
             cell(&scan),
             image.outcome().to_owned(),
@@ -120,7 +120,7 @@ fn services(services: &[ServiceRecord], text: &mut String) {
     line(text, "### Services\n");
     let rows = services.iter().map(|service| {
         let digests: Vec<String> = service.digests.iter().map(|digest| format!("<code>{digest}</code>")).collect();
-        let took = if service.seconds > 0.0 { human_seconds(service.seconds) } else { String::new() };
+        let took = if service.seconds > 0.0 { quantity::duration(service.seconds) } else { String::new() };
         vec![
             cell(&service.name),
             cell(&service.cluster),
@@ -228,7 +228,7 @@ mod tests {
         let text = summary(&samples::record(&samples::released()), LIMIT);
         assert!(text.starts_with("## ✅ release: released, 12.5 s\n"), "{text}");
         assert!(text.contains(&format!("<code>{}</code>", samples::digest())), "{text}");
-        assert!(text.contains("48.3 MB in 2 layers"), "{text}");
+        assert!(text.contains("46.0 MiB in 2 layers"), "{text}");
         assert!(text.contains("passed (trivy 0.69.3)"), "{text}");
         assert!(text.contains("FROM debian:12 is not pinned by digest"), "{text}");
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ impl Endpoint {
 fn address(name: &str, text: &str) -> Result<Uri, String> {
     let uri: Uri = text.parse().map_err(|_| format!("{name} is not an address"))?;
     let host = uri.host().unwrap_or_default();
-    let loopback = matches!(host, "localhost" | "[::1]") || host.starts_with("127.");
+    let loopback = net::is_loopback(host);
     match uri.scheme_str() {
         Some("https") if !host.is_empty() => Ok(uri),
         Some("http") if loopback => Ok(uri),
@@ -223,10 +223,10 @@ impl Call<'_> {
             (anyhow::Error::new(error).context("Slack cannot be reached"), never_sent)
         })?;
         let status = response.status();
-        let wanted = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let wanted = net::retry_after(response.headers());
         let answer = Limited::new(response.into_body(), ANSWER).collect().await;
         let answer = answer.map_err(|error| (anyhow!("Slack's answer broke off: {error}"), false))?;
-        Ok((status, answer.to_bytes(), wanted.map(Duration::from_secs)))
+        Ok((status, answer.to_bytes(), wanted))
     }
 }
 

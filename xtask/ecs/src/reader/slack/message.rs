@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 use super::SlackConfig;
 use super::origin::Origin;
 use crate::event::Finding;
-use crate::reader::record::{
-    Happened, ImageRecord, Record, ServiceRecord, advisory_url, count_by_severity, exits, human_seconds, human_size,
-};
+use crate::quantity;
+use crate::reader::record::{Happened, ImageRecord, Record, ServiceRecord, advisory_url, count_by_severity, exits};
 
 /// Characters of a header's plain text.
 const HEADER: usize = 150;
@@ -49,7 +48,7 @@ pub fn under_way(record: &Record, origin: &Origin) -> Message {
         let state = match (image.released, &image.scan, image.upload) {
             (Some(_), ..) => image.outcome().to_owned(),
             (None, Some(scan), _) if !scan.passed => "refused".to_owned(),
-            (None, _, Some((sent, total))) => format!("sent {} of {}", human_size(sent), human_size(total)),
+            (None, _, Some((sent, total))) => format!("sent {} of {}", quantity::size(sent), quantity::size(total)),
             (None, Some(_), None) => "scanned".to_owned(),
             (None, None, None) => "building".to_owned(),
         };
@@ -173,14 +172,14 @@ fn fields(record: &Record, origin: &Origin) -> Vec<String> {
     push("By", escape(&origin.who));
     push("Repository", escape(&origin.repository));
     push("Commit", link(&origin.commit_url, origin.commit.get(..12).unwrap_or(&origin.commit)));
-    push("Took", record.end.as_ref().map_or(String::new(), |end| human_seconds(end.seconds)));
+    push("Took", record.end.as_ref().map_or(String::new(), |end| quantity::duration(end.seconds)));
     push("Run", if origin.run_url.is_empty() { String::new() } else { link(&origin.run_url, "log") });
     fields
 }
 
 fn image_line(image: &ImageRecord) -> String {
     let digest = image.digest.as_ref().map_or(String::new(), |digest| format!("\n`{digest}`"));
-    let size = image.size.map_or(String::new(), |(bytes, _)| format!(", {}", human_size(bytes)));
+    let size = image.size.map_or(String::new(), |(bytes, _)| format!(", {}", quantity::size(bytes)));
     format!("*{}* {}: {}{size}{digest}", escape(&image.name), code(image.tag()), image.outcome())
 }
 
@@ -190,7 +189,7 @@ fn service_line(service: &ServiceRecord) -> String {
         write!(line, ", {}", escape(&service.revision)).expect("writing to a String cannot fail");
     }
     if service.seconds > 0.0 {
-        write!(line, ", {}", human_seconds(service.seconds)).expect("writing to a String cannot fail");
+        write!(line, ", {}", quantity::duration(service.seconds)).expect("writing to a String cannot fail");
     }
     for digest in &service.digests {
         write!(line, "\n`{digest}`").expect("writing to a String cannot fail");

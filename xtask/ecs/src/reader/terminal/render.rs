@@ -2,6 +2,7 @@
 
 use super::style::Line;
 use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, PostMortem, ServiceAction, Step};
+use crate::quantity::{duration, size};
 
 /// What one event shows.
 #[derive(Default)]
@@ -48,7 +49,7 @@ impl Render {
             Event::ImageBuilt { image, digest, layers } => {
                 let total: u64 = layers.iter().map(|layer| layer.size).sum();
                 let layers_word = if layers.len() == 1 { "layer" } else { "layers" };
-                let text = format!("{image} {} ({} {layers_word}, {})", digest.short(), layers.len(), bytes(total));
+                let text = format!("{image} {} ({} {layers_word}, {})", digest.short(), layers.len(), size(total));
                 lines([Line::status("Built", &text)])
             }
             Event::UploadProgress { image, sent, total } => self.upload(image, *sent, *total),
@@ -78,16 +79,13 @@ impl Render {
             Event::TaskDefinitionChange { path, before, after, .. } => {
                 lines([Line::detail(&change(path, before.as_deref(), after.as_deref()))])
             }
-            Event::RevisionRegistered { revision, new, .. } => {
-                let revision = short_arn(revision);
-                lines([if *new {
-                    Line::status("Registered", revision)
-                } else {
-                    Line::status("Fresh", &format!("{revision} is registered already"))
-                }])
-            }
+            Event::RevisionRegistered { revision, new, .. } => lines([if *new {
+                Line::status("Registered", revision)
+            } else {
+                Line::status("Fresh", &format!("{revision} is registered already"))
+            }]),
             Event::RolloutStarted { service, revision, .. } => {
-                lines([Line::status("Deploying", &format!("{service} → {}", short_arn(revision)))])
+                lines([Line::status("Deploying", &format!("{service} → {revision}"))])
             }
             Event::RolloutProgress { service, status, desired, pending, running, failed } => {
                 let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
@@ -99,13 +97,13 @@ impl Render {
             }
             Event::ServiceMessage { message, .. } => lines([Line::detail(message)]),
             Event::TaskStopped { task, stop_code, reason, exit_codes, .. } => {
-                let text = format!("task {} ({stop_code}): {reason}{}", short_arn(task), exits(exit_codes));
+                let text = format!("task {} ({stop_code}): {reason}{}", task, exits(exit_codes));
                 lines([Line::status("Stopped", &text).bad()])
             }
             Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
                 let digests: Vec<&str> = digests.iter().map(crate::oci::digest::Digest::short).collect();
                 let digests = if digests.is_empty() { String::new() } else { format!(" ({})", digests.join(", ")) };
-                let text = format!("{service}: {}{digests} in {}", short_arn(revision), duration(*seconds));
+                let text = format!("{service}: {}{digests} in {}", revision, duration(*seconds));
                 let line = Line::status(&outcome_verb(outcome), &text);
                 lines([if matches!(outcome.as_str(), "deployed" | "nothing-to-do") { line } else { line.bad() }])
             }
@@ -140,7 +138,7 @@ impl Render {
     }
 
     fn upload(&mut self, image: &str, sent: u64, total: u64) -> Shown {
-        let text = format!("{image}: {} of {}", bytes(sent), bytes(total));
+        let text = format!("{image}: {} of {}", size(sent), size(total));
         if self.has_live_line {
             return Shown { live: Some(Live { verb: "Uploading".to_owned(), text }), lines: vec![] };
         }
@@ -237,31 +235,4 @@ fn outcome_verb(outcome: &str) -> String {
         first.make_ascii_uppercase();
     }
     verb
-}
-
-/// The part after the last `/` of an ARN, or all of it.
-fn short_arn(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
-}
-
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if count < 1024 {
-        return format!("{count} B");
-    }
-    let mut whole = count;
-    let mut unit = 0;
-    while whole >= 1024 * 1024 && unit < UNITS.len() - 1 {
-        whole /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", whole / 1024, whole % 1024 * 10 / 1024, UNITS[unit])
-}
-
-pub(super) fn duration(seconds: f64) -> String {
-    if seconds < 60.0 {
-        return format!("{seconds:.1} s");
-    }
-    let whole = std::time::Duration::from_secs_f64(seconds).as_secs();
-    format!("{} min {} s", whole / 60, whole % 60)
 }

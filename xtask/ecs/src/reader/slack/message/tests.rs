@@ -130,7 +130,7 @@ fn a_release_says_who_what_which_commit_where_and_how_long() {
         "/commit/0123456789abcdef0123456789abcdef01234567|0123456789ab>",
         "*Took*\n12.5 s",
         "/actions/runs/42/attempts/1|log>",
-        "*app* `1.4.0`: released, 48.3 MB",
+        "*app* `1.4.0`: released, 46.0 MiB",
         samples::digest().as_str(),
     ] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
