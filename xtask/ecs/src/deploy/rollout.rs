@@ -17,11 +17,14 @@ use crate::aws::ecs::{Deployment, ListedDeployment, Service, ServiceDeployment, 
 use crate::aws::{AwsError, Kind};
 use crate::config::{OnInterrupt, Rollout};
 use crate::event::{Event, Events};
+use crate::quantity;
 
 /// Looks in a row that may fail because AWS cannot be reached, before the watch is given up.
 const BLIND: u32 = 10;
 /// Stopped tasks are looked for at each change, and otherwise every so many looks.
 const TASKS_EVERY: u32 = 5;
+/// How long a rollout without news may look as if nobody watched it.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// What following a rollout asks of ECS, and of time.
 pub trait Observe {
@@ -94,9 +97,13 @@ pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> 
                 (seen, blind) = (found, 0);
                 let decision = outcome(&seen);
                 watch.tell(observe, &seen, matches!(decision, Decision::Ended(_)));
-                if let Decision::Ended(outcome) = decision {
-                    let ended = if asked { Ended::Interrupted { asked: Some(outcome) } } else { Ended::With(outcome) };
-                    return Ok(watch.end(ended, seen));
+                match decision {
+                    Decision::Ended(outcome) => {
+                        let ended =
+                            if asked { Ended::Interrupted { asked: Some(outcome) } } else { Ended::With(outcome) };
+                        return Ok(watch.end(ended, seen));
+                    }
+                    Decision::Watch(waiting_for) => watch.tell_wait(&seen, &waiting_for),
                 }
                 pause = cadence::pause(target.rollout.poll, watch.pace, cadence::chance());
             }
@@ -147,6 +154,8 @@ struct Told {
     texts: Vec<String>,
     tasks: BTreeSet<String>,
     tasks_denied: bool,
+    /// When something was told last, counted from UpdateService.
+    at: Duration,
 }
 
 /// The numbers that a line of progress shows.
@@ -195,6 +204,18 @@ impl Watch<'_> {
         self.told.progress = Some(progress);
         if !self.target.only_scaled && (changed || last || self.pace.unchanged.is_multiple_of(TASKS_EVERY)) {
             self.tell_stopped(observe, seen);
+        }
+    }
+
+    /// After a minute without news, what is waited for; and again after each further one.
+    fn tell_wait(&mut self, seen: &Observation, waiting_for: &str) {
+        if self.pace.unchanged == 0 {
+            self.told.at = seen.elapsed;
+        }
+        if seen.elapsed.saturating_sub(self.told.at) >= SILENCE {
+            self.told.at = seen.elapsed;
+            let (service, so_far) = (&self.target.service, quantity::duration(seen.elapsed.as_secs_f64()));
+            self.events.note("Waiting", format!("{service}: for {waiting_for}; {so_far} so far"));
         }
     }
 

@@ -392,6 +392,23 @@ fn the_deadline_ends_a_rollout_that_never_does() {
 }
 
 #[test]
+fn a_minute_without_news_is_told_with_what_is_waited_for() {
+    let mut story = Story { scenes: vec![ours(Status::InProgress, 1)], ..Story::default() };
+    let (end, events) = watch(&mut story);
+    assert!(matches!(end.ended, Ended::With(Outcome::TimedOut { .. })), "{:?}", end.ended);
+    let waits: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Note { verb, message } if verb == "Waiting" => Some(message.as_str()),
+            _ => None,
+        })
+        .collect();
+    let minutes = usize::try_from(end.seen.elapsed.as_secs() / 60).unwrap_or_default();
+    assert!(minutes > 0 && (1..=minutes).contains(&waits.len()), "{waits:?}");
+    assert!(waits[0].starts_with("app: for tasks: 1 of 2 running, "), "{waits:?}");
+}
+
+#[test]
 fn an_interrupt_leaves_the_rollout_to_ecs() {
     let mut story = Story { scenes: vec![ours(Status::InProgress, 1)], interrupted_at: Some(0), ..Story::default() };
     let (end, _) = watch(&mut story);

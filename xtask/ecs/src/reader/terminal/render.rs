@@ -127,7 +127,7 @@ impl Render {
     }
 
     fn build_output(&self, image: &str, line: &str) -> Shown {
-        let line = line.trim_end();
+        let line = printable(line);
         if line.is_empty() {
             Shown::default()
         } else if self.has_live_line {
@@ -150,6 +150,29 @@ impl Render {
         self.told_tenth = tenth;
         lines([Line::status("Uploading", &text)])
     }
+}
+
+/// A line of a builder as it looks when all of it has been written: without escape sequences, which may move the cursor
+/// or never end a colour, and of a line that was written over only the last.
+fn printable(line: &str) -> String {
+    let line = line.trim_end();
+    let mut characters = line.rsplit('\r').next().unwrap_or(line).chars();
+    let mut shown = String::with_capacity(line.len());
+    while let Some(character) = characters.next() {
+        match character {
+            '\x1b' => match characters.next() {
+                // Source: ECMA-48, control sequences end with a byte from @ to ~; operating system commands with BEL
+                // or ESC.
+                Some('[') => drop(characters.find(|end| matches!(end, '@'..='~'))),
+                Some(']') => drop(characters.find(|end| matches!(end, '\x07' | '\x1b'))),
+                _ => {}
+            },
+            '\t' => shown.push_str("    "),
+            control if control.is_control() => {}
+            other => shown.push(other),
+        }
+    }
+    shown
 }
 
 fn lines(lines: impl IntoIterator<Item = Line>) -> Shown {
@@ -184,7 +207,7 @@ fn post_mortem_lines(service: &str, found: &PostMortem) -> Shown {
         shown.push(Line::detail(&format!("{tasks} {word} {stop_code}: {reason}{}", exits(containers))));
     }
     if let Some((count, threshold)) = found.breaker {
-        shown.push(Line::detail(&format!("circuit breaker: {count} of {threshold} failures")));
+        shown.push(Line::detail(&format!("circuit breaker: {count} failed tasks, threshold {threshold}")));
     }
     shown.push(Line::detail(&format!("serving now: {}", found.serving)));
     shown.push(Line::detail(&format!("likely cause: {}", found.likely_cause)));

@@ -38,6 +38,17 @@ fn the_live_line_is_taken_away_before_the_next_line_and_never_wraps() {
 }
 
 #[test]
+fn what_a_builder_writes_moves_no_cursor_and_leaves_no_colour() {
+    let output = |line: &str| Event::BuildOutput { image: "app".to_owned(), line: line.to_owned() };
+    let events = [
+        output("#7 \x1b[1m\x1b[32m   Compiling\x1b[0m app\tv1\x1b[2K\x07"),
+        output("\x1b]0;title\x07 10%\r 55%\r100%\r"),
+        output("\x1b[2J"),
+    ];
+    assert_eq!(shown(None, false, &events), "[app] #7    Compiling app    v1\n[app] 100%\n");
+}
+
+#[test]
 fn errors_keep_their_lines_and_come_last() {
     let end = Event::CommandFinished {
         command: "release".to_owned(),
