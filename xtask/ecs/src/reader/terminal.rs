@@ -6,7 +6,7 @@ mod style;
 use std::io::{IsTerminal, Write};
 
 use crate::event::{Event, Reader};
-use render::{Live, Render, Shown};
+use render::{Change, Live, Render, Shown};
 use style::{Line, Style};
 
 /// Shows events to a person.
@@ -16,6 +16,8 @@ pub struct Terminal<W> {
     /// Columns of the terminal; `None` where there is none, and so no live line.
     columns: Option<usize>,
     render: Render,
+    /// What goes on: it comes back under every line that is printed, until it is over.
+    live: Option<Live>,
     live_shown: bool,
 }
 
@@ -37,17 +39,18 @@ impl Terminal<std::io::Stderr> {
 
 impl<W: Write + Send> Terminal<W> {
     fn new(out: W, style: Style, columns: Option<usize>) -> Self {
-        Self { out, style, columns, render: Render::new(columns.is_some()), live_shown: false }
+        Self { out, style, columns, render: Render::new(columns.is_some()), live: None, live_shown: false }
     }
 
     fn print(&mut self, line: &Line) -> std::io::Result<()> {
         self.clear()?;
-        writeln!(self.out, "{}", self.style.paint(line))
+        let line = self.columns.map_or_else(|| line.clone(), |columns| line.clone().wrapped(columns));
+        writeln!(self.out, "{}", self.style.paint(&line))
     }
 
-    fn show_live(&mut self, now: &Live) -> std::io::Result<()> {
-        let Some(columns) = self.columns else { return Ok(()) };
+    fn show_live(&mut self) -> std::io::Result<()> {
         self.clear()?;
+        let (Some(columns), Some(now)) = (self.columns, &self.live) else { return Ok(()) };
         let line = Line::status(&now.verb, &now.text).working().cut(columns.saturating_sub(1));
         write!(self.out, "{}", self.style.paint(&line))?;
         self.live_shown = true;
@@ -73,11 +76,12 @@ impl<W: Write + Send> Reader for Terminal<W> {
             self.print(line)?;
         }
         match live {
-            Some(live) => self.show_live(&live)?,
-            None if lines.is_empty() => {}
-            None => self.clear()?,
+            Change::To(live) => self.live = Some(live),
+            Change::Away => self.live = None,
+            Change::None if lines.is_empty() => return Ok(()),
+            Change::None => {}
         }
-        Ok(())
+        Ok(self.show_live()?)
     }
 }
 

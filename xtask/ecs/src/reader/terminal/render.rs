@@ -8,8 +8,16 @@ use crate::quantity::{duration, size};
 #[derive(Default)]
 pub struct Shown {
     pub lines: Vec<Line>,
-    /// The line at the bottom, in a terminal; `None` takes it away.
-    pub live: Option<Live>,
+    pub live: Change,
+}
+
+/// What becomes of the line at the bottom of a terminal.
+#[derive(Default)]
+pub enum Change {
+    #[default]
+    None,
+    To(Live),
+    Away,
 }
 
 /// What goes on at the moment.
@@ -31,7 +39,8 @@ impl Render {
 
     pub fn show(&mut self, event: &Event) -> Shown {
         match event {
-            Event::CommandStarted { .. } | Event::StepFinished { .. } => Shown::default(),
+            Event::CommandStarted { .. } => Shown::default(),
+            Event::StepFinished { .. } => Shown { live: Change::Away, ..Shown::default() },
             Event::StepStarted { step, subject } => self.step(*step, subject),
             Event::Note { verb, message } => lines([Line::status(verb, message)]),
             Event::Warning { message, place } => {
@@ -40,7 +49,9 @@ impl Render {
                 lines([Line::warning(message)].into_iter().chain(place))
             }
             Event::ImagePlanned { image, reference, action } => lines([match action {
-                ImageAction::Release => Line::status("Planned", &format!("{image}: build, scan, push {reference}")),
+                ImageAction::Release => {
+                    Line::status("Planned", &format!("{image}: build, scan, push {reference}")).prose()
+                }
                 ImageAction::AlreadyReleased { digest } => {
                     Line::status("Fresh", &format!("{image}: {reference} is already released ({})", digest.short()))
                 }
@@ -74,10 +85,10 @@ impl Render {
                         return lines([Line::status("Fresh", &format!("{service} in {cluster}: nothing to do"))]);
                     }
                 };
-                lines([Line::status("Planned", &format!("{service} in {cluster}: {what}"))])
+                lines([Line::status("Planned", &format!("{service} in {cluster}: {what}")).prose()])
             }
             Event::TaskDefinitionChange { path, before, after, .. } => {
-                lines([Line::detail(&change(path, before.as_deref(), after.as_deref()))])
+                lines([Line::detail(&change(path, before.as_deref(), after.as_deref())).prose()])
             }
             Event::RevisionRegistered { revision, new, .. } => lines([if *new {
                 Line::status("Registered", revision)
@@ -90,26 +101,27 @@ impl Render {
             Event::RolloutProgress { service, status, desired, pending, running, failed } => {
                 let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
                 let text = format!("{service} {status}: {running}/{desired} running, {pending} pending{failed}");
+                let line = Line::status("Rollout", &text).prose();
                 Shown {
-                    lines: vec![Line::status("Rollout", &text)],
-                    live: Some(Live { verb: "Watching".to_owned(), text }),
+                    lines: vec![if status.starts_with("ROLLBACK") { line.bad() } else { line }],
+                    live: Change::To(Live { verb: "Watching".to_owned(), text }),
                 }
             }
-            Event::ServiceMessage { message, .. } => lines([Line::detail(message)]),
+            Event::ServiceMessage { message, .. } => lines([Line::detail(message).prose()]),
             Event::TaskStopped { task, stop_code, reason, exit_codes, .. } => {
                 let text = format!("task {} ({stop_code}): {reason}{}", task, exits(exit_codes));
-                lines([Line::status("Stopped", &text).bad()])
+                lines([Line::status("Stopped", &text).bad().prose()])
             }
             Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
                 let digests: Vec<&str> = digests.iter().map(crate::oci::digest::Digest::short).collect();
                 let digests = if digests.is_empty() { String::new() } else { format!(" ({})", digests.join(", ")) };
                 let text = format!("{service}: {}{digests} in {}", revision, duration(*seconds));
-                let line = Line::status(&outcome_verb(outcome), &text);
+                let line = Line::status(&outcome_verb(outcome), &text).prose();
                 lines([if matches!(outcome.as_str(), "deployed" | "nothing-to-do") { line } else { line.bad() }])
             }
             Event::PostMortem { service, post_mortem } => post_mortem_lines(service, post_mortem),
             Event::CommandFinished { command, exit_code, error, hint, seconds } => {
-                finished(command, *exit_code, error, hint, *seconds)
+                Shown { live: Change::Away, ..finished(command, *exit_code, error, hint, *seconds) }
             }
         }
     }
@@ -122,7 +134,7 @@ impl Render {
             Step::Push => "Uploading",
             Step::Plan | Step::Register | Step::Update | Step::Watch => return Shown::default(),
         };
-        let live = Some(Live { verb: verb.to_owned(), text: subject.to_owned() });
+        let live = Change::To(Live { verb: verb.to_owned(), text: subject.to_owned() });
         Shown { lines: vec![Line::status(verb, subject)], live }
     }
 
@@ -131,7 +143,10 @@ impl Render {
         if line.is_empty() {
             Shown::default()
         } else if self.has_live_line {
-            Shown { live: Some(Live { verb: "Building".to_owned(), text: format!("{image}: {line}") }), lines: vec![] }
+            Shown {
+                live: Change::To(Live { verb: "Building".to_owned(), text: format!("{image}: {line}") }),
+                lines: vec![],
+            }
         } else {
             lines([Line::plain(&format!("[{image}] {line}"))])
         }
@@ -140,7 +155,7 @@ impl Render {
     fn upload(&mut self, image: &str, sent: u64, total: u64) -> Shown {
         let text = format!("{image}: {} of {}", size(sent), size(total));
         if self.has_live_line {
-            return Shown { live: Some(Live { verb: "Uploading".to_owned(), text }), lines: vec![] };
+            return Shown { live: Change::To(Live { verb: "Uploading".to_owned(), text }), lines: vec![] };
         }
         let tenth = (sent * 10).checked_div(total).unwrap_or_default();
         // Small uploads are over before a line about them would be read.
@@ -176,14 +191,14 @@ fn printable(line: &str) -> String {
 }
 
 fn lines(lines: impl IntoIterator<Item = Line>) -> Shown {
-    Shown { lines: lines.into_iter().collect(), live: None }
+    Shown { lines: lines.into_iter().collect(), live: Change::None }
 }
 
 fn scanned(image: &str, digest: &str, scanner: &str, passed: bool, findings: &[Finding], ignored: usize) -> Shown {
     let accepted = if ignored > 0 { format!(", {ignored} accepted for now") } else { String::new() };
     let text = format!("{image} {digest} by {scanner}");
     lines([if passed {
-        Line::status("Passed", &format!("{text}{accepted}"))
+        Line::status("Passed", &format!("{text}{accepted}")).prose()
     } else {
         let count = findings.len();
         let word = if count == 1 { "finding" } else { "findings" };
@@ -204,13 +219,13 @@ fn post_mortem_lines(service: &str, found: &PostMortem) -> Shown {
     let mut shown = vec![Line::status("Post-mortem", service).bad()];
     for Cause { tasks, stop_code, reason, containers } in &found.causes {
         let word = if *tasks == 1 { "task" } else { "tasks" };
-        shown.push(Line::detail(&format!("{tasks} {word} {stop_code}: {reason}{}", exits(containers))));
+        shown.push(Line::detail(&format!("{tasks} {word} {stop_code}: {reason}{}", exits(containers))).prose());
     }
     if let Some((count, threshold)) = found.breaker {
         shown.push(Line::detail(&format!("circuit breaker: {count} failed tasks, threshold {threshold}")));
     }
     shown.push(Line::detail(&format!("serving now: {}", found.serving)));
-    shown.push(Line::detail(&format!("likely cause: {}", found.likely_cause)));
+    shown.push(Line::detail(&format!("likely cause: {}", found.likely_cause)).prose());
     shown.push(Line::detail(&format!("next: {}", found.next)));
     lines(shown)
 }

@@ -2,6 +2,8 @@
 
 /// Columns that verbs are right-aligned in, as cargo does.
 const VERB: usize = 12;
+/// Terminals with fewer columns have none to spare for deep indents.
+const NARROW: usize = 60;
 
 /// What a verb's colour says. Without colour the verb says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,37 +22,39 @@ pub struct Line {
     tone: Tone,
     head: String,
     text: String,
+    /// Whether it may be broken between words. Lines that people copy, such as commands, are left to the terminal.
+    wraps: bool,
 }
 
 impl Line {
     /// `      Verb text`
     pub fn status(verb: &str, text: &str) -> Self {
-        Self { tone: Tone::Done, head: format!("{verb:>VERB$}"), text: format!(" {text}") }
+        Self { tone: Tone::Done, head: format!("{verb:>VERB$}"), text: format!(" {text}"), wraps: false }
     }
 
     /// `warning: text`
     pub fn warning(text: &str) -> Self {
-        Self { tone: Tone::Warning, head: "warning".to_owned(), text: format!(": {text}") }
+        Self { tone: Tone::Warning, head: "warning".to_owned(), text: format!(": {text}"), wraps: true }
     }
 
     /// `error: text`
     pub fn error(text: &str) -> Self {
-        Self { tone: Tone::Error, head: "error".to_owned(), text: format!(": {text}") }
+        Self { tone: Tone::Error, head: "error".to_owned(), text: format!(": {text}"), wraps: true }
     }
 
     /// `  help: text`
     pub fn help(text: &str) -> Self {
-        Self { tone: Tone::Help, head: "  help".to_owned(), text: format!(": {text}") }
+        Self { tone: Tone::Help, head: "  help".to_owned(), text: format!(": {text}"), wraps: false }
     }
 
     /// Indented under the verbs.
     pub fn detail(text: &str) -> Self {
-        Self { tone: Tone::Plain, head: " ".repeat(VERB), text: format!(" {text}") }
+        Self { tone: Tone::Plain, head: " ".repeat(VERB), text: format!(" {text}"), wraps: false }
     }
 
     /// As it is.
     pub fn plain(text: &str) -> Self {
-        Self { tone: Tone::Plain, head: String::new(), text: text.to_owned() }
+        Self { tone: Tone::Plain, head: String::new(), text: text.to_owned(), wraps: false }
     }
 
     /// Its verb in the colour of what goes on.
@@ -64,6 +68,41 @@ impl Line {
     #[must_use]
     pub fn bad(mut self) -> Self {
         self.tone = Tone::Error;
+        self
+    }
+
+    /// To be broken between words where it is too long.
+    #[must_use]
+    pub fn prose(mut self) -> Self {
+        self.wraps = true;
+        self
+    }
+
+    /// In lines of so many columns, the further ones indented under the first. A word that is longer than a line
+    /// stays whole.
+    #[must_use]
+    pub fn wrapped(mut self, columns: usize) -> Self {
+        let used = self.head.chars().count();
+        if !self.wraps || used + self.text.chars().count() <= columns {
+            return self;
+        }
+        // Under the text of a verb, where that leaves room to read.
+        let indent = if used == VERB && columns >= NARROW { VERB + 1 } else { 4 };
+        let (mut text, mut column) = (String::new(), used);
+        for (place, word) in self.text.split(' ').enumerate() {
+            let width = word.chars().count();
+            if place > 0 && column + 1 + width > columns && column > indent {
+                text.push('\n');
+                text.push_str(&" ".repeat(indent));
+                column = indent;
+            } else if place > 0 {
+                text.push(' ');
+                column += 1;
+            }
+            text.push_str(word);
+            column += width;
+        }
+        self.text = text;
         self
     }
 

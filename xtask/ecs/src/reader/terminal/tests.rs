@@ -29,12 +29,49 @@ fn without_colour_there_is_no_escape_sequence_at_all() {
 fn the_live_line_is_taken_away_before_the_next_line_and_never_wraps() {
     let output = |line: &str| Event::BuildOutput { image: "app".to_owned(), line: line.to_owned() };
     let long = "x".repeat(200);
-    let text =
-        shown(Some(40), false, &[output(&long), Event::Note { verb: "Built".to_owned(), message: "app".to_owned() }]);
+    let over = Event::StepFinished { step: Step::Build, subject: "app".to_owned(), seconds: 1.0 };
+    let note = Event::Note { verb: "Built".to_owned(), message: "app".to_owned() };
+    let text = shown(Some(40), false, &[output(&long), over, note]);
     let (live, rest) = text.split_once("\r\x1b[2K").expect("the live line is cleared");
     assert!(live.chars().count() < 40, "{live}");
     assert!(live.ends_with('…'), "{live}");
     assert_eq!(rest, "       Built app\n");
+}
+
+#[test]
+fn prose_is_broken_between_words_under_its_beginning_and_commands_are_not() {
+    let message = "(service app) has started 2 tasks: (task 3466e9a083914f64d81a8d2b5a4485ac) (task edf5).";
+    let said = Event::ServiceMessage { service: "app".to_owned(), message: message.to_owned() };
+    assert_eq!(
+        shown(Some(80), false, std::slice::from_ref(&said)),
+        "             (service app) has started 2 tasks: (task\n             \
+         3466e9a083914f64d81a8d2b5a4485ac) (task edf5).\n"
+    );
+    assert_eq!(
+        shown(Some(40), false, std::slice::from_ref(&said)),
+        "             (service app) has started 2\n    tasks: (task\n    3466e9a083914f64d81a8d2b5a4485ac)\n    (task edf5).\n"
+    );
+    assert_eq!(shown(None, false, &[said]), format!("             {message}\n"));
+    let command =
+        Event::Note { verb: "Log in".to_owned(), message: "aws ecr get-login-password | docker login".repeat(2) };
+    assert_eq!(shown(Some(40), false, &[command]).lines().count(), 1);
+}
+
+#[test]
+fn the_live_line_comes_back_under_other_lines_until_its_step_is_over() {
+    let step = || (Step::Build, "app".to_owned());
+    let (started, finished) = (step(), step());
+    let events = [
+        Event::StepStarted { step: started.0, subject: started.1 },
+        Event::Note { verb: "Note".to_owned(), message: "one".to_owned() },
+        Event::StepFinished { step: finished.0, subject: finished.1, seconds: 1.0 },
+        Event::Note { verb: "Note".to_owned(), message: "two".to_owned() },
+    ];
+    let live = "    Building app";
+    assert_eq!(
+        shown(Some(40), false, &events),
+        format!("{live}\n{live}\r\x1b[2K        Note one\n{live}\r\x1b[2K        Note two\n")
+    );
 }
 
 #[test]
