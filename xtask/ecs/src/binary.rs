@@ -253,7 +253,6 @@ fn cargo(root: &Path) -> Tool {
 fn run(tool: &Tool, interrupt: &Interrupt, on_line: impl FnMut(&str)) -> Result<Ended> {
     tool.run(interrupt, on_line).map_err(|error| match error {
         ToolError::Interrupted { .. } => Failure::Interrupted(error.to_string()),
-        ToolError::TimedOut { .. } => Failure::TimedOut(error.to_string()),
         error => Failure::World(error.into()),
     })
 }

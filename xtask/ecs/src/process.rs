@@ -53,7 +53,7 @@ pub enum ToolError {
         #[source]
         source: std::io::Error,
     },
-    #[error("`{program}` did not finish within {} s and was stopped", timeout.as_secs())]
+    #[error("`{program}` did not finish within {} s and was stopped{}", timeout.as_secs(), quote(tail))]
     TimedOut { program: String, timeout: Duration, tail: Vec<String> },
     #[error("interrupted while `{program}` ran; it was stopped")]
     Interrupted { program: String },
@@ -332,6 +332,11 @@ mod tests {
             .args(["-c", "sleep 600 & wait"])
             .run(&Interrupt::default(), |_| {});
         assert!(matches!(error, Err(ToolError::TimedOut { .. })), "{error:?}");
+        let error = Tool::new("sh", Duration::from_millis(300))
+            .args(["-c", "echo so far >&2; sleep 600"])
+            .run(&Interrupt::default(), |_| {})
+            .expect_err("it is stopped");
+        assert!(error.to_string().ends_with("and was stopped\n  | so far"), "{error}");
 
         let interrupt = Interrupt::default();
         let trigger = interrupt.clone();
