@@ -13,6 +13,8 @@ mod task_definition;
 
 use std::time::Instant;
 
+use serde_json::Value;
+
 use outcome::{Outcome, serving, serving_revisions};
 use plan::{Action, Plan};
 use post_mortem::Evidence;
@@ -71,8 +73,9 @@ pub fn run_into(
     for waiting in &mut report.services {
         NOT_ATTEMPTED.clone_into(&mut waiting.outcome);
     }
+    let mut registered = Vec::new();
     for (plan, report) in plans.iter().zip(&mut report.services) {
-        let mut stage = Stage { config, ecs: &ecs, plan, report, events, interrupt };
+        let mut stage = Stage { config, ecs: &ecs, plan, registered: &mut registered, report, events, interrupt };
         if let Err(failure) = stage.deploy() {
             report.failure = Some(failure.to_string());
             let rest = plans.iter().skip_while(|other| !std::ptr::eq(*other, plan)).skip(1);
@@ -100,6 +103,8 @@ struct Stage<'a> {
     config: &'a Config,
     ecs: &'a Ecs,
     plan: &'a Plan,
+    /// Documents that this run has registered, and the ARNs of their revisions: services may share one.
+    registered: &'a mut Vec<(Value, String)>,
     report: &'a mut ServiceReport,
     events: &'a Events,
     interrupt: &'a Interrupt,
@@ -114,15 +119,10 @@ impl Stage<'_> {
                 self.tell_end(&Outcome::NothingToDo, revision, 0.0);
                 return Ok(());
             }
-            Action::Register => self.step(Step::Register, || self.register())?,
-            Action::Update { revision } | Action::Follow { revision } => revision.clone(),
+            Action::Register => self.register()?,
+            Action::Update { revision } | Action::Follow { revision } => self.registered_before(revision),
         };
         self.report.revision = Some(revision.clone());
-        self.events.emit(Event::RevisionRegistered {
-            service: self.name().to_owned(),
-            revision: short(&revision).to_owned(),
-            new: *action == Action::Register,
-        });
         self.not_interrupted(&format!("{} is registered and the service not updated", short(&revision)), live)?;
         let target = match action {
             Action::Follow { .. } => self.join(&revision)?,
@@ -146,8 +146,25 @@ impl Stage<'_> {
         self.conclude(&target, &end, proof)
     }
 
-    fn register(&self) -> Result<String> {
-        Ok(self.ecs.register_task_definition(&self.plan.document)?)
+    fn register(&mut self) -> Result<String> {
+        let document = &self.plan.document;
+        if let Some((_, revision)) = self.registered.iter().find(|(known, _)| known == document) {
+            return Ok(self.registered_before(revision));
+        }
+        let revision = self.step(Step::Register, || Ok(self.ecs.register_task_definition(document)?))?;
+        self.registered.push((document.clone(), revision.clone()));
+        self.tell_revision(&revision, true);
+        Ok(revision)
+    }
+
+    fn registered_before(&self, revision: &str) -> String {
+        self.tell_revision(revision, false);
+        revision.to_owned()
+    }
+
+    fn tell_revision(&self, revision: &str, new: bool) {
+        let (service, revision) = (self.name().to_owned(), short(revision).to_owned());
+        self.events.emit(Event::RevisionRegistered { service, revision, new });
     }
 
     /// The one UpdateService.

@@ -140,7 +140,7 @@ impl Xtask {
         let name = matches.subcommand_name().unwrap_or_default().to_owned();
         let log = matches.get_one::<Log>("log").copied().unwrap_or_default();
         let loaded = load();
-        let stream = Stream::start(self.readers(&name, log, loaded.as_ref().ok()));
+        let stream = Stream::start(self.readers(&matches, log, loaded.as_ref().ok()));
         let interrupt = Interrupt::listen().unwrap_or_default();
         let context = Context { events: stream.events(), interrupt, loaded };
 
@@ -163,16 +163,22 @@ impl Xtask {
         ExitCode::from(exit_code)
     }
 
-    /// The first prints; the others tell GitHub, Slack and whom this repository added of a stage's run.
-    fn readers(&mut self, command: &str, log: Log, loaded: Option<&Loaded>) -> Vec<Box<dyn Reader>> {
+    /// The first prints; the others tell GitHub, Slack and whom this repository added of a stage's run. A plan is
+    /// for whoever asked, and commands to GitHub's runner do not go between lines of JSON.
+    fn readers(&mut self, matches: &clap::ArgMatches, log: Log, loaded: Option<&Loaded>) -> Vec<Box<dyn Reader>> {
         let printer: Box<dyn Reader> = match log {
             Log::Text => Box::new(Terminal::stderr()),
             Log::Json => Box::new(JsonLines::new(std::io::stderr())),
         };
-        if !matches!(command, "release" | "deploy") {
+        let runs_stage = match matches.subcommand() {
+            Some(("release" | "deploy", arguments)) => !arguments.get_flag("plan"),
+            _ => false,
+        };
+        if !runs_stage {
             return vec![printer];
         }
-        let mut readers = vec![match GitHub::from_environment(&environment, &secrets()) {
+        let github = (log == Log::Text).then(|| GitHub::from_environment(&environment, &secrets())).flatten();
+        let mut readers = vec![match github {
             Some(github) => Box::new(github.around(printer)),
             None => printer,
         }];

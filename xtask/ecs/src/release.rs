@@ -8,6 +8,7 @@ pub(crate) mod plan;
 mod push;
 pub mod scan;
 
+use std::path::Path;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -22,7 +23,7 @@ use crate::oci::digest::Digest;
 use crate::oci::reference::Pinned;
 use crate::tools;
 use plan::{FindScanner, Planned, Tools};
-use scan::{Scanner, Summary, Trivy};
+use scan::{Report, Scanner, Summary, Trivy};
 
 /// An image whose tag is in ECR.
 #[derive(Clone, Debug, Serialize)]
@@ -110,7 +111,8 @@ fn release(
     interrupt: &Interrupt,
 ) -> Result<Released> {
     let built = step(events, Step::Build, image, || {
-        build::build(config, image, tools.engine.as_ref(), commit, events, interrupt)
+        let registries = |host: &str| push::registry(config, ecr, host);
+        build::build(config, image, tools.engine.as_ref(), &registries, commit, events, interrupt)
     })?;
     let (scanner, passed) = (
         tools.scanner.name(),
@@ -163,6 +165,28 @@ fn step<T>(events: &Events, step: Step, image: &Image, work: impl FnOnce() -> Re
 pub(crate) fn find_trivy(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
     let program = tools::trivy(config.scan.trivy.as_ref(), &config.target, events, interrupt)?;
     Ok(Box::new(Trivy::probe(&program, &config.scan, interrupt)?.with_database(&config.target)))
+}
+
+/// As [`find_trivy`], for a plan, which fetches nothing.
+pub(crate) fn plan_trivy(config: &Config, _: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
+    let pin = config.scan.trivy.as_ref();
+    match tools::trivy_at_hand(pin, &config.target, interrupt)? {
+        Some(program) => Ok(Box::new(Trivy::probe(&program, &config.scan, interrupt)?)),
+        None => Ok(Box::new(NotFetched(pin.map(|pin| pin.version.clone()).unwrap_or_default()))),
+    }
+}
+
+/// A pinned trivy that a release will fetch; it scans nothing.
+struct NotFetched(String);
+
+impl Scanner for NotFetched {
+    fn name(&self) -> String {
+        format!("trivy {}, still to be fetched", self.0)
+    }
+
+    fn scan(&self, image: &Image, _: &Path, _: &Interrupt) -> Result<Report> {
+        Err(Failure::world(format_args!("image `{}` cannot be scanned with {}", image.name, self.name())))
+    }
 }
 
 fn warn_of_content_trust(events: &Events) {

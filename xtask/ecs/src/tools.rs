@@ -69,13 +69,42 @@ pub fn is_malicious(version: &str) -> bool {
 /// Fails with exit code 2 where there is no hash for this platform, and with 1 where the archive cannot be had or is
 /// another one.
 pub fn trivy(pin: Option<&TrivyPin>, target: &Path, events: &Events, interrupt: &Interrupt) -> Result<PathBuf> {
+    if let Some(program) = trivy_at_hand(pin, target, interrupt)? {
+        return Ok(program);
+    }
     let Some(pin) = pin else { return Ok(PathBuf::from("trivy")) };
+    provide(pin, &platform(), &target.join("xtask/tools"), Patience::default(), events, interrupt)
+}
+
+/// The trivy to run where nothing has to be fetched for it, `None` where the pinned one is not here yet. Fetches
+/// nothing; fails as [`trivy`] does where there is no hash for this platform.
+pub fn trivy_at_hand(pin: Option<&TrivyPin>, target: &Path, interrupt: &Interrupt) -> Result<Option<PathBuf>> {
+    let Some(pin) = pin else { return Ok(Some(PathBuf::from("trivy"))) };
     refuse_malicious(&pin.version)?;
     if version_in_path(interrupt)?.is_some_and(|found| found == pin.version) {
-        return Ok(PathBuf::from("trivy"));
+        return Ok(Some(PathBuf::from("trivy")));
     }
-    let platform = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
-    provide(pin, &platform, &target.join("xtask/tools"), Patience::default(), events, interrupt)
+    let program = unpacked(pin, sha256(pin, &platform())?, &target.join("xtask/tools")).join("trivy");
+    Ok(program.is_file().then_some(program))
+}
+
+fn platform() -> String {
+    format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
+}
+
+fn sha256<'a>(pin: &'a TrivyPin, platform: &str) -> Result<&'a str> {
+    let version = &pin.version;
+    pin.sha256.get(platform).map(String::as_str).ok_or_else(|| {
+        Failure::Usage(format!(
+            "trivy {version} is not in PATH, and has no hash for {platform} to be fetched by\n\
+             `cargo xtask tools pin trivy {version}` prints the hashes and what they rest on"
+        ))
+    })
+}
+
+/// The folder of a pinned trivy. The hash is in the name: another pin is another folder.
+fn unpacked(pin: &TrivyPin, sha256: &str, tools: &Path) -> PathBuf {
+    tools.join(format!("trivy-{}-{}", pin.version, &sha256[..12.min(sha256.len())]))
 }
 
 fn provide(
@@ -88,14 +117,8 @@ fn provide(
 ) -> Result<PathBuf> {
     let TrivyPin { version, .. } = pin;
     refuse_malicious(version)?;
-    let Some(sha256) = pin.sha256.get(platform) else {
-        return Err(Failure::Usage(format!(
-            "trivy {version} is not in PATH, and has no hash for {platform} to be fetched by\n\
-             `cargo xtask tools pin trivy {version}` prints the hashes and what they rest on"
-        )));
-    };
-    // The hash is in the name: another pin is another folder.
-    let folder = tools.join(format!("trivy-{version}-{}", &sha256[..12.min(sha256.len())]));
+    let sha256 = sha256(pin, platform)?;
+    let folder = unpacked(pin, sha256, tools);
     let program = folder.join("trivy");
     if program.is_file() {
         return Ok(program);

@@ -1,5 +1,4 @@
-//! The native builder's images of this workspace's app, started: from the unpacked layers everywhere, in real
-//! engines where `cargo xtask ci` provides them.
+//! The native builder's image of this workspace's app, started from its unpacked layers, which any machine can.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
@@ -125,68 +124,4 @@ fn the_app_starts_from_its_unpacked_layers_and_is_well() {
     assert!(said.contains("listens on port"), "{said}");
     let answer = health(free).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-}
-
-/// The value of a variable that `cargo xtask ci` sets for tests on real parts.
-fn part(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run this test through `cargo xtask ci`"))
-}
-
-#[track_caller]
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {errors}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-struct Container {
-    host: String,
-    id: String,
-}
-
-impl Container {
-    fn docker(&self, args: &[&str]) -> String {
-        run(Command::new("docker").args(["--host", &self.host]).args(args).arg(&self.id))
-    }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        Command::new("docker").args(["--host", &self.host, "rm", "--force", &self.id]).output().ok();
-    }
-}
-
-#[test]
-#[ignore = "needs the real parts of `cargo xtask ci`"]
-fn a_real_engine_runs_the_image_as_it_stands() {
-    let folder = tempfile::tempdir().unwrap();
-    let (layout, _) = build_app(folder.path());
-    let archive = folder.path().join("app.tar");
-    let from = format!("oci:{}", layout.root().display());
-    let to = format!("docker-archive:{}:native/app:test", archive.display());
-    run(Command::new("skopeo").args(["copy", "--quiet", "--insecure-policy", &from, &to]));
-
-    for host in [part("XTASK_DOCKER_CONTAINERD"), part("XTASK_DOCKER_PLAIN")] {
-        run(Command::new("docker").args(["--host", &host, "load", "--input"]).arg(&archive));
-        let flags = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
-        let start = ["--host", &host, "run", "--detach"];
-        let id = run(Command::new("docker").args(start).args(flags).arg("native/app:test"));
-        let container = Container { host, id };
-        // The app says when it listens; following the log waits for that.
-        let logs = ["--host", &container.host, "logs", "--follow", &container.id];
-        let mut logs = Command::new("docker").args(logs).stderr(Stdio::piped()).spawn().map(Process).unwrap();
-        let mut said = String::new();
-        BufReader::new(logs.0.stderr.take().unwrap()).read_line(&mut said).unwrap();
-        assert!(said.contains("listens on port 8080"), "{said}");
-
-        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}} {{.State.Pid}}";
-        let answer = container.docker(&["inspect", "--format", format]);
-        let (address, process) = answer.split_once(' ').unwrap();
-        let answer = health(format!("{address}:8080").parse().unwrap()).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-        assert!(status.contains("Uid:\t65532\t65532\t65532\t65532"), "{status}");
-        assert!(status.contains("Gid:\t65532\t65532\t65532\t65532"), "{status}");
-    }
 }

@@ -172,7 +172,7 @@ mod tests {
         let path = folder.path().join("program");
         std::fs::copy(std::env::current_exe().unwrap(), &path).unwrap();
         std::fs::write(&path, &more).unwrap();
-        let answer = crate::process::ask(folder.path(), path.to_str().unwrap(), &["--list"]).unwrap();
+        let answer = crate::binary::fixture::answer(&path, &["--list"]);
         assert!(answer.contains("a_section_is_added"), "{answer}");
     }
 

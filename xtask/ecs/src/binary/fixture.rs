@@ -61,3 +61,10 @@ pub fn request(root: &Path) -> Request {
         source_date_epoch: 1_700_000_000,
     }
 }
+
+/// What a program that was just written answers. Another test's thread that forks at the wrong moment holds the file
+/// open for writing until its child has started, and till then nobody can run it.
+pub fn answer(program: &Path, args: &[&str]) -> String {
+    let program = program.to_str().unwrap();
+    (0..100).find_map(|_| crate::process::ask(Path::new("/"), program, args)).unwrap()
+}

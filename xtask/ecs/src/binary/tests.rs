@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::fixture::{fixture, request};
+use super::fixture::{answer, fixture, request};
 use super::*;
 
 fn built(request: &Request) -> Result<Binary> {
@@ -19,7 +19,7 @@ fn the_same_sources_in_two_folders_give_the_same_static_program() {
         let binary = built(&request(root)).unwrap();
         assert_eq!((binary.name.as_str(), binary.version.as_str()), ("hello", "0.3.0"));
         assert_eq!((binary.license.as_deref(), &binary.interpreter), (Some("MIT"), &None));
-        assert!(crate::process::ask(root, binary.path.to_str().unwrap(), &[]).unwrap().starts_with("hello "));
+        assert!(answer(&binary.path, &[]).starts_with("hello "));
         programs.push(std::fs::read(binary.path).unwrap());
     }
     assert!(programs[0] == programs[1], "the two programs differ");

@@ -29,7 +29,7 @@ impl Release {
         let session = context.session()?;
         let (events, interrupt) = (context.events(), context.interrupt());
         if self.plan {
-            let planned = release::plan(config, &images, &session, &release::find_trivy, events, interrupt)?;
+            let planned = release::plan(config, &images, &session, &release::plan_trivy, events, interrupt)?;
             if self.format == Format::Json {
                 context.print(to_json(&json!({ "images": planned }))?);
             }

@@ -30,11 +30,15 @@ pub struct Built {
     pub manifest: Manifest,
 }
 
+/// Where the registry of a base comes from, by host.
+pub type Registries<'a> = &'a dyn Fn(&str) -> Registry;
+
 /// Builds one image into `target/xtask/images/NAME/layout`. A layout that is not complete is never under that name.
 pub fn build(
     config: &Config,
     image: &Image,
     engine: Option<&Engine>,
+    registries: Registries<'_>,
     commit: &Commit,
     events: &Events,
     interrupt: &Interrupt,
@@ -54,7 +58,7 @@ pub fn build(
             &dockerfile.platform
         }
         Builder::Package(package) => {
-            native(config, image, package, commit, &partial, events, interrupt)?;
+            native(config, image, package, registries, commit, &partial, events, interrupt)?;
             &package.platform
         }
     };
@@ -172,10 +176,12 @@ fn compile(
     Ok(request.out_dir)
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is one thing a build needs")]
 fn native(
     config: &Config,
     image: &Image,
     package: &Package,
+    registries: Registries<'_>,
     commit: &Commit,
     dest: &Path,
     events: &Events,
@@ -196,7 +202,7 @@ fn native(
         commit,
         root: &config.root,
         cache: config.target.join("xtask/cache"),
-        registry: &|host| Registry::new(host, None),
+        registry: registries,
     };
     oci::image::build(&request, dest, events, interrupt)?;
     Ok(())

@@ -102,10 +102,16 @@ fn upload(
     let digests: Vec<_> = blobs.iter().map(|blob| blob.digest.clone()).collect();
     let missing = ecr.missing(image.repository(), &digests)?;
     let blobs: Vec<Descriptor> = blobs.into_iter().filter(|blob| missing.contains(&blob.digest)).collect();
-    let registry = Registry::new(&config.registry, Some(Arc::new(EcrToken(ecr.clone()))));
+    let registry = registry(config, ecr, &config.registry);
     let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
     registry.upload(image.repository(), &built.layout, &blobs, &progress, events, interrupt)?;
     Ok(())
+}
+
+/// A registry by host: this workspace's with ECR's token, any other as somebody unknown.
+pub fn registry(config: &Config, ecr: &Ecr, host: &str) -> Registry {
+    let credentials = (host == config.registry).then(|| Arc::new(EcrToken(ecr.clone())) as Arc<dyn Credentials>);
+    Registry::new(host, credentials)
 }
 
 /// Puts the tag on what passed, and only on that.

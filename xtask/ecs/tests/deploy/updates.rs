@@ -45,6 +45,16 @@ fn a_second_run_finds_nothing_to_do() {
 }
 
 #[test]
+fn services_that_share_a_document_share_its_revision() {
+    let mut stage = Stage::with(&["app", "worker"]);
+    stage.deploy().unwrap();
+    assert_eq!(stage.outcomes(), ["deployed", "deployed"]);
+    assert_eq!((stage.count("ecs:RegisterTaskDefinition"), stage.count("ecs:UpdateService")), (1, 2));
+    let revisions: Vec<_> = stage.report.services.iter().map(|service| service.revision.clone()).collect();
+    assert_eq!(revisions[0], revisions[1]);
+}
+
+#[test]
 fn a_forced_deployment_updates_without_registering() {
     let mut stage = Stage::new();
     stage.deploy().unwrap();
