@@ -215,7 +215,9 @@ fn interrupted(config: &str, signal: &str) -> (Run, Sandbox) {
     while !text.contains("Rollout app") {
         assert_ne!(stderr.read_line(&mut text).expect("stderr can be read"), 0, "ended early:\n{text}");
     }
-    let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+    // The shell's own kill: Debian's base has no program of that name.
+    let kill = format!("kill {signal} {}", child.id());
+    let killed = Command::new("sh").args(["-c", &kill]).status().expect("sh runs");
     assert!(killed.success());
     for line in stderr.lines() {
         text.push_str(&line.expect("stderr can be read"));
