@@ -202,6 +202,7 @@ pub enum ServiceAction {
 
 /// A layer of a built image; `size` in bytes, compressed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Layer {
     pub digest: Digest,
     pub size: u64,
