@@ -5,7 +5,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use support::{CONFIG, Run, Workspace, task_definition};
 use xtask_sandbox::FAULTS;
@@ -128,8 +128,7 @@ fn the_sandbox_prints_its_variables_serves_and_stops_on_ctrl_c() {
         .expect("the address is printed");
     let address = url.strip_prefix("http://").expect("plain HTTP");
     assert!(std::net::TcpStream::connect(address).is_ok(), "it serves {address}");
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(killed.success());
+    support::send("-INT", &child);
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
 

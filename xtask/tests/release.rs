@@ -280,8 +280,7 @@ fn ctrl_c_during_the_scan_leaves_no_tag_and_a_rerun_goes_on() {
     while !text.contains("Scanning app") {
         assert_ne!(stderr.read_line(&mut text).expect("stderr can be read"), 0, "ended early:\n{text}");
     }
-    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(kill.expect("kill runs").success());
+    support::send("-INT", &child);
     stderr.lines().for_each(|line| text += &line.expect("stderr can be read"));
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
     assert!(text.contains("no tag was put"), "{text}");
