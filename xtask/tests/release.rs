@@ -328,3 +328,22 @@ fn a_full_disk_is_named_and_leaves_nothing_a_rerun_would_trip_over() {
     full.ends(1).says("disk is full");
     again.ends(0);
 }
+
+#[test]
+fn an_image_that_is_released_wants_no_docker_beside_one_that_is_built_without() {
+    let (first, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    first.that_releases();
+    first.xtask(&sandbox, &["release"]).ends(0);
+
+    let native =
+        "\n[workspace.metadata.xtask.images.native]\nrepository = \"sample/app\"\ntag = \"2\"\npackage = \"native\"\n";
+    let bare = Workspace::with(
+        &CONFIG
+            .replace("members = []", "members = [\"native\"]")
+            .replace("\n[workspace.metadata.xtask.services", &format!("{native}\n[workspace.metadata.xtask.services")),
+    );
+    bare.write("native/Cargo.toml", "[package]\nname = \"native\"\nversion = \"2.0.0\"\nedition = \"2024\"\n")
+        .write("native/src/main.rs", "fn main() {}\n")
+        .trivy_that_passes();
+    bare.xtask(&sandbox, &["release", "--plan"]).ends(0).says("already released").says("native: build, scan, push");
+}

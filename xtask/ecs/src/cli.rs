@@ -51,11 +51,11 @@ pub enum Builtin {
 }
 
 impl Builtin {
-    /// The stage that hooks are for.
+    /// The stage that hooks are for; a plan does nothing, and so runs none.
     pub fn stage(&self) -> Option<Stage> {
         match self {
-            Self::Release(_) => Some(Stage::Release),
-            Self::Deploy(_) => Some(Stage::Deploy),
+            Self::Release(command) if !command.plan => Some(Stage::Release),
+            Self::Deploy(command) if !command.plan => Some(Stage::Deploy),
             _ => None,
         }
     }

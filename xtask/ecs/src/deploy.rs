@@ -11,8 +11,6 @@ mod rollout;
 mod running;
 mod task_definition;
 
-use std::time::Instant;
-
 use serde_json::Value;
 
 use outcome::{Outcome, serving, serving_revisions};
@@ -61,7 +59,7 @@ pub fn run_into(
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    let plans = step(events, Step::Plan, "", || plan::plan(config, session, services, events))?;
+    let plans = events.step(Step::Plan, "", || plan::plan(config, session, services, events))?;
     report.services = plans.iter().map(ServiceReport::of_plan).collect();
     for plan in &plans {
         announce(plan, events);
@@ -305,19 +303,10 @@ impl Stage<'_> {
     }
 
     fn step<T>(&self, step: Step, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        self::step(self.events, step, self.name(), work)
+        self.events.step(step, self.name(), work)
     }
 
     fn name(&self) -> &str {
         &self.plan.service.name
     }
-}
-
-fn step<T>(events: &Events, step: Step, subject: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let subject = subject.to_owned();
-    events.emit(Event::StepStarted { step, subject: subject.clone() });
-    let started = Instant::now();
-    let result = work();
-    events.emit(Event::StepFinished { step, subject, seconds: started.elapsed().as_secs_f64() });
-    result
 }

@@ -3,7 +3,8 @@
 //! Nothing added here sees a verdict before it is given, and nothing can make one: the tag takes a proof that only
 //! the scan gate makes.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -65,7 +66,11 @@ impl Context {
 
     /// Writes a line of data to stdout. A reader that went away is no failure.
     pub fn print(&self, line: impl std::fmt::Display) {
-        drop(writeln!(std::io::stdout(), "{line}"));
+        if let Err(error) = writeln!(std::io::stdout(), "{line}")
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            self.events.warn(format!("stdout could not be written: {error}"));
+        }
     }
 }
 
@@ -146,7 +151,13 @@ impl Xtask {
 
         let started = Instant::now();
         context.events.emit(Event::CommandStarted { command: name.clone() });
-        let result = self.dispatch(&name, &matches, &context);
+        // What panics here may be this repository's own: the readers are told of this end as of any other.
+        let dispatched = catch_unwind(AssertUnwindSafe(|| self.dispatch(&name, &matches, &context)));
+        let result = dispatched.unwrap_or_else(|_| {
+            Err(Failure::world(
+                "a bug ended this command: it panicked, and stderr says where; what was done stays done",
+            ))
+        });
         let (exit_code, error) = match &result {
             Ok(()) => (0, String::new()),
             Err(failure) => (failure.exit_code(), failure.to_string()),
@@ -199,6 +210,10 @@ impl Xtask {
         }
         let cli = Cli::from_arg_matches(matches).map_err(|error| Failure::Usage(error.to_string()))?;
         let stage = cli.command.stage();
+        if stage.is_some() {
+            // A hook may migrate a database: not for a stage that a mistake in Cargo.toml will stop.
+            context.config()?;
+        }
         run_hooks(&self.before, stage, context, "before")?;
         cli.command.run(context)?;
         run_hooks(&self.after, stage, context, "after")
@@ -228,4 +243,33 @@ fn run_hooks(hooks: &[(Stage, Hook)], stage: Option<Stage>, context: &Context, w
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_that_panics_is_an_end_that_readers_hear_of() {
+        struct Heard(std::sync::mpsc::Sender<(u8, String)>);
+        impl Reader for Heard {
+            fn name(&self) -> &'static str {
+                "heard"
+            }
+
+            fn read(&mut self, event: &Event) -> anyhow::Result<()> {
+                if let Event::CommandFinished { exit_code, error, .. } = event {
+                    self.0.send((*exit_code, error.clone()))?;
+                }
+                Ok(())
+            }
+        }
+        let (sender, ends) = std::sync::mpsc::channel();
+        let hook = |_: &Context| -> anyhow::Result<()> { panic!("the hook's own bug") };
+        let xtask = Xtask::new().before(Stage::Deploy, hook).notifier(Heard(sender));
+        let code = xtask.run_with(["xtask", "deploy"].map(Into::into).to_vec());
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(1)));
+        let (code, error) = ends.recv().expect("the end is told");
+        assert!(code == 1 && error.contains("panicked"), "{code} {error}");
+    }
 }

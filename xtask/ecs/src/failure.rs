@@ -57,6 +57,31 @@ impl Failure {
     pub fn world(message: impl fmt::Display) -> Self {
         Self::World(anyhow::anyhow!("{message}"))
     }
+
+    /// The problems that stand before any effect, as one failure, each said once: a denied action answers the same for
+    /// every repository. The exit code is that of a mistake in the configuration, if one is among them, else 1, else
+    /// what all of them have.
+    pub fn together(mut problems: Vec<Self>) -> Self {
+        problems.sort_by_key(|failure| match failure {
+            Self::Usage(_) => 0,
+            Self::World(_) => 1,
+            _ => 2,
+        });
+        let mut texts: Vec<String> = Vec::new();
+        for text in problems.iter().map(ToString::to_string) {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        let listed: Vec<String> = texts.iter().map(|text| format!("- {}", text.replace('\n', "\n  "))).collect();
+        let several = format!("{} problems, and nothing was done:\n{}", texts.len(), listed.join("\n"));
+        match problems.into_iter().next() {
+            Some(only) if texts.len() == 1 => only,
+            Some(Self::Usage(_)) => Self::Usage(several),
+            Some(Self::Conflict(_)) => Self::Conflict(several),
+            _ => Self::world(several),
+        }
+    }
 }
 
 impl From<anyhow::Error> for Failure {
@@ -71,3 +96,24 @@ impl From<anyhow::Error> for Failure {
 
 /// What a stage or a command returns.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_problems_are_one_failure_and_each_is_said_once() {
+        let world = || Failure::world("no cluster");
+        let missing = || Failure::Conflict("no image\nrelease it".into());
+        let together = Failure::together;
+        assert_eq!(together(vec![missing()]).exit_code(), 8);
+        assert_eq!(together(vec![missing(), missing()]).to_string(), "no image\nrelease it");
+        let all = together(vec![missing(), world(), world(), Failure::Usage("bad file".into())]);
+        assert_eq!(all.exit_code(), 2);
+        assert_eq!(
+            all.to_string(),
+            "3 problems, and nothing was done:\n- bad file\n- no cluster\n- no image\n  release it"
+        );
+        assert_eq!(together(vec![missing(), world()]).exit_code(), 1);
+    }
+}

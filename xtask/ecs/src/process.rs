@@ -114,7 +114,10 @@ impl Tool {
     pub fn run(&self, interrupt: &Interrupt, mut on_line: impl FnMut(&str)) -> Result<Ended, ToolError> {
         let program = self.program.to_string_lossy().into_owned();
         let start_error = |source: std::io::Error| match source.kind() {
-            std::io::ErrorKind::NotFound => ToolError::Missing { program: program.clone() },
+            // A folder to run in that is gone is "not found" too.
+            std::io::ErrorKind::NotFound if self.dir.as_ref().is_none_or(|dir| dir.is_dir()) => {
+                ToolError::Missing { program: program.clone() }
+            }
             _ => ToolError::Start { program: program.clone(), source },
         };
         let (stderr, stderr_writer) = std::io::pipe().map_err(start_error)?;
@@ -156,12 +159,16 @@ impl Tool {
                 return Err(ToolError::TimedOut { program, timeout: self.timeout, tail });
             }
             if let Some(output) = handle.try_wait().map_err(start_error)? {
-                let ended = (output.status, output.stdout.clone());
-                // A grandchild may keep the pipe open after its parent's end; its lines are not waited for.
-                while let Ok(line) = lines.recv_timeout(DRAIN) {
+                let (status, stdout) = (output.status, output.stdout.clone());
+                // A grandchild may keep the pipe open after its parent's end, and may go on writing: its lines are not
+                // waited for, and not read for ever.
+                let end = Instant::now() + GRACE;
+                while Instant::now() < end
+                    && let Ok(line) = lines.recv_timeout(DRAIN)
+                {
                     keep(line, &mut tail);
                 }
-                return Ok(Ended { status: ended.0, stdout: ended.1, tail });
+                return Ok(Ended { status, stdout, tail });
             }
         }
     }
@@ -194,7 +201,8 @@ fn stop_group(handle: &duct::Handle) {
         for group in groups() {
             kill_process_group(group, Signal::KILL).ok();
         }
-        drop(handle.wait());
+        // What left the group and holds the pipes open is not waited for.
+        drop(handle.wait_timeout(GRACE));
     }
 }
 
@@ -272,6 +280,34 @@ mod tests {
     fn a_missing_program_is_its_own_error() {
         let error = Tool::new("no-such-program-here", LONG).run(&Interrupt::default(), |_| {});
         assert!(matches!(error, Err(ToolError::Missing { .. })), "{error:?}");
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_no_missing_program() {
+        let error = sh("true").dir("/no/such/folder").run(&Interrupt::default(), |_| {});
+        assert!(matches!(error, Err(ToolError::Start { .. })), "{error:?}");
+    }
+
+    #[test]
+    fn a_flood_on_stderr_and_a_stdin_that_nobody_reads_do_not_block() {
+        let mut lines = 0_u32;
+        let ended =
+            sh("i=0; while [ $i -lt 20000 ]; do echo 0123456789012345678901234567890123456789 >&2; i=$((i+1)); done")
+                .stdin(vec![b'x'; 4 << 20])
+                .run(&Interrupt::default(), |_| lines += 1)
+                .expect("sh runs");
+        assert_eq!((ended.status.code(), lines, ended.tail.len()), (Some(0), 20_000, TAIL));
+    }
+
+    #[test]
+    fn a_grandchild_that_writes_on_is_not_read_for_ever() {
+        let began = Instant::now();
+        // It keeps stderr alone, in a session of its own or not; its parent ends at once.
+        let ended = sh("( for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo on >&2; sleep 0.9; done ) >/dev/null & exit 0")
+            .run(&Interrupt::default(), |_| {})
+            .expect("sh runs");
+        assert_eq!(ended.status.code(), Some(0));
+        assert!(began.elapsed() < GRACE + 2 * DRAIN + Duration::from_secs(1), "{:?}", began.elapsed());
     }
 
     #[test]

@@ -9,7 +9,6 @@ mod push;
 pub mod scan;
 
 use std::path::Path;
-use std::time::Instant;
 
 use serde::Serialize;
 
@@ -110,16 +109,13 @@ fn release(
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<Released> {
-    let built = step(events, Step::Build, image, || {
+    let built = events.step(Step::Build, &image.name, || {
         let registries = |host: &str| push::registry(config, ecr, host);
         build::build(config, image, tools.engine.as_ref(), &registries, commit, events, interrupt)
     })?;
-    let (scanner, passed) = (
-        tools.scanner.name(),
-        step(events, Step::Push, image, || {
-            push::scan_and_upload(config, image, &built, tools.scanner.as_ref(), ecr, events, interrupt)
-        })?,
-    );
+    let passed = events.step(Step::Push, &image.name, || {
+        push::scan_and_upload(config, image, &built, tools.scanner.as_ref(), ecr, events, interrupt)
+    })?;
     if interrupt.is_set() {
         return Err(Failure::Interrupted(format!(
             "interrupted before the tag of image `{}` was put; its blobs are in ECR, and a re-run does not send them again",
@@ -134,7 +130,7 @@ fn release(
         reference: pinned,
         new: true,
         platform: Some(image.platform().to_owned()),
-        scanner: Some(scanner),
+        scanner: Some(tools.scanner.name()),
         scan: Some(passed.summary().clone()),
     })
 }
@@ -150,15 +146,6 @@ fn already(image: &Image, digest: Digest) -> Released {
         scanner: None,
         scan: None,
     }
-}
-
-fn step<T>(events: &Events, step: Step, image: &Image, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let subject = image.name.clone();
-    events.emit(Event::StepStarted { step, subject: subject.clone() });
-    let started = Instant::now();
-    let result = work();
-    events.emit(Event::StepFinished { step, subject, seconds: started.elapsed().as_secs_f64() });
-    result
 }
 
 /// The pinned trivy, or the one in PATH.

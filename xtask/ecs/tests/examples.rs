@@ -41,12 +41,16 @@ fn example(name: &str) -> PathBuf {
 }
 
 fn run(folder: &Path, name: &str, argument: &str) -> Output {
+    run_with(folder, name, &[argument])
+}
+
+fn run_with(folder: &Path, name: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(example(name));
     for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env_remove(variable);
     }
     command.env("HOME", folder).env("AWS_EC2_METADATA_DISABLED", "true").env_remove("XTASK_REGISTRY");
-    command.arg(argument).current_dir(folder).output().unwrap()
+    command.args(arguments).current_dir(folder).output().unwrap()
 }
 
 #[test]
@@ -83,4 +87,21 @@ fn a_hook_stops_the_deploy_or_lets_it_go_on() {
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.contains(said) && !stderr.contains(unsaid), "{stderr}");
     }
+}
+
+#[test]
+fn no_hook_runs_for_a_plan_nor_before_a_mistake_in_the_configuration_is_told() {
+    let folder = workspace();
+    let migrate = folder.path().join("migrate");
+    fs::write(&migrate, "#!/bin/sh\nexit 7\n").unwrap();
+    fs::set_permissions(&migrate, fs::Permissions::from_mode(0o755)).unwrap();
+    let told = |arguments: &[&str], code: i32| {
+        let output = run_with(folder.path(), "migration_hook", arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(!stderr.contains("migration"), "{stderr}");
+    };
+    told(&["deploy", "--plan"], 1);
+    fs::write(folder.path().join("Cargo.toml"), "[workspace]\n").unwrap();
+    told(&["deploy"], 2);
 }

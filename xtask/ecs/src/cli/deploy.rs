@@ -13,7 +13,7 @@ pub struct Deploy {
     services: Vec<String>,
     /// Say what would happen, and do nothing
     #[arg(long)]
-    plan: bool,
+    pub(super) plan: bool,
     /// What goes to stdout
     #[arg(long, value_enum, default_value_t)]
     format: Format,

@@ -95,7 +95,7 @@ pub fn plan(config: &Config, session: &Session, names: &[String], events: &Event
         let (action, changes) = decide(service, live, &document, running, newest);
         plans.push(Plan { service: service.clone(), live: live.clone(), document, pins, changes, action });
     }
-    if problems.is_empty() { Ok(plans) } else { Err(together(problems)) }
+    if problems.is_empty() { Ok(plans) } else { Err(Failure::together(problems)) }
 }
 
 /// The documents that are files, by service.
@@ -286,32 +286,6 @@ fn decide(
         Action::Follow { revision }
     };
     (action, changed)
-}
-
-/// All problems as one failure: configuration before the world before a missing image, as far as the exit code goes.
-fn together(mut problems: Vec<Failure>) -> Failure {
-    problems.sort_by_key(|failure| match failure {
-        Failure::Usage(_) => 0,
-        Failure::World(_) => 1,
-        _ => 2,
-    });
-    let mut texts: Vec<String> = Vec::new();
-    for text in problems.iter().map(ToString::to_string) {
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
-    let first = problems.swap_remove(0);
-    if texts.len() == 1 {
-        return first;
-    }
-    let listed: Vec<String> = texts.iter().map(|text| format!("- {}", text.replace('\n', "\n  "))).collect();
-    let text = format!("{} problems, and nothing was done:\n{}", texts.len(), listed.join("\n"));
-    match first {
-        Failure::Usage(_) => Failure::Usage(text),
-        Failure::Conflict(_) => Failure::Conflict(text),
-        _ => Failure::world(text),
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! One stream, many readers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Event, Reader};
+use super::{Event, Reader, Step};
 
 /// How long readers may take to finish after the last event, all together.
 const FINISH: Duration = Duration::from_secs(10);
+/// How long the first may take to print what is left, where the others took all the time.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The writing end of the stream, cheap to clone; stages hold one.
 #[derive(Clone, Default)]
@@ -43,6 +46,16 @@ impl Events {
         drop(last.send(event));
     }
 
+    /// Does a step's work between the events that tell of it; the end is told of a failure, too.
+    pub fn step<T>(&self, step: Step, subject: &str, work: impl FnOnce() -> T) -> T {
+        let subject = subject.to_owned();
+        self.emit(Event::StepStarted { step, subject: subject.clone() });
+        let started = Instant::now();
+        let result = work();
+        self.emit(Event::StepFinished { step, subject, seconds: started.elapsed().as_secs_f64() });
+        result
+    }
+
     /// `Verb message`, in the look of the terminal.
     pub fn note(&self, verb: &str, message: impl Into<String>) {
         self.emit(Event::Note { verb: verb.to_owned(), message: message.into() });
@@ -56,52 +69,67 @@ impl Events {
 /// The readers at work; [`Stream::finish`] waits for them.
 pub struct Stream {
     events: Events,
-    readers: Vec<(&'static str, JoinHandle<Option<String>>)>,
+    readers: Vec<(&'static str, JoinHandle<()>)>,
+    /// The way to the first reader, by which the others' failures are told. The others hold it weakly: one that
+    /// hangs must not keep the first from its end.
+    first: Option<Arc<Sender<Event>>>,
 }
 
 impl Stream {
     /// Starts a thread for each reader. The first is told of the failures of the others.
     pub fn start(readers: Vec<Box<dyn Reader>>) -> Self {
-        let mut events = Events::default();
-        let mut threads = Vec::new();
+        let mut stream = Self { events: Events::default(), readers: Vec::new(), first: None };
         for mut reader in readers {
             let (sender, receiver) = channel();
             let name = reader.name();
-            let first = events.0.first().cloned();
-            events.0.push(sender);
+            let first = stream.first.as_ref().map(Arc::downgrade);
+            stream.first.get_or_insert_with(|| Arc::new(sender.clone()));
+            stream.events.0.push(sender);
             let thread = std::thread::spawn(move || {
-                let failure = read_all(reader.as_mut(), &receiver);
-                if let (Some(message), Some(first)) = (&failure, first) {
-                    drop(first.send(Event::Warning { message: message.clone(), place: None }));
+                let Some(failure) = read_all(reader.as_mut(), &receiver) else { return };
+                if let Some(first) = first.and_then(|first| first.upgrade()) {
+                    drop(first.send(Event::Warning { message: failure, place: None }));
                 }
-                failure
             });
-            threads.push((name, thread));
+            stream.readers.push((name, thread));
         }
-        Self { events, readers: threads }
+        stream
     }
 
     pub fn events(&self) -> Events {
         self.events.clone()
     }
 
-    /// Waits until every reader has read everything, at most ten seconds; returns what each that failed said.
-    pub fn finish(self) -> Vec<String> {
+    /// Waits until every reader has read everything, at most ten seconds; the first is told of those that have not.
+    pub fn finish(self) {
+        self.finish_within(FINISH);
+    }
+
+    fn finish_within(self, patience: Duration) {
         drop(self.events);
-        let deadline = Instant::now() + FINISH;
-        let mut failures = Vec::new();
-        for (name, thread) in self.readers {
-            while !thread.is_finished() && Instant::now() < deadline {
-                std::thread::park_timeout(Duration::from_millis(2));
-            }
-            if thread.is_finished() {
-                failures.extend(thread.join().unwrap_or(None));
-            } else {
-                failures.push(format!("the {name} reader did not finish within {} s", FINISH.as_secs()));
+        let mut readers = self.readers.into_iter();
+        let first = readers.next();
+        let deadline = Instant::now() + patience;
+        for (name, thread) in readers {
+            if !ends_by(deadline, &thread)
+                && let Some(first) = &self.first
+            {
+                let message = format!("the {name} reader did not finish within {} s", patience.as_secs());
+                drop(first.send(Event::Warning { message, place: None }));
             }
         }
-        failures
+        drop(self.first);
+        if let Some((_, thread)) = first {
+            ends_by(deadline.max(Instant::now() + LAST_LINES), &thread);
+        }
     }
+}
+
+fn ends_by(deadline: Instant, thread: &JoinHandle<()>) -> bool {
+    while !thread.is_finished() && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    thread.is_finished()
 }
 
 fn read_all(reader: &mut dyn Reader, queue: &Receiver<Event>) -> Option<String> {
@@ -118,7 +146,7 @@ fn read_all(reader: &mut dyn Reader, queue: &Receiver<Event>) -> Option<String> 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
 
@@ -157,10 +185,34 @@ mod tests {
         events.note("One", "one");
         events.note("Two", "two");
         drop(events);
-        let failures = stream.finish();
-        assert_eq!(failures.len(), 1, "{failures:?}");
+        stream.finish();
         let heard = heard.lock().expect("not poisoned");
         assert_eq!(heard.iter().filter(|message| message.contains("panicking reader")).count(), 1);
         assert!(heard.contains(&"two".to_owned()));
+    }
+
+    struct Hangs(Receiver<()>);
+
+    impl Reader for Hangs {
+        fn name(&self) -> &'static str {
+            "hanging"
+        }
+
+        fn read(&mut self, _: &Event) -> anyhow::Result<()> {
+            Ok(self.0.recv()?)
+        }
+    }
+
+    #[test]
+    fn a_reader_that_hangs_is_reported_and_the_first_still_comes_to_its_end() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (_kept, never) = channel();
+        let stream = Stream::start(vec![Box::new(Recorder(Arc::clone(&heard))), Box::new(Hangs(never))]);
+        stream.events().note("One", "one");
+        stream.finish_within(Duration::from_millis(20));
+        // The first has let go of what it held: it is at its end.
+        assert_eq!(Arc::strong_count(&heard), 1);
+        let heard = heard.lock().expect("not poisoned");
+        assert_eq!(heard.last().map(String::as_str), Some("the hanging reader did not finish within 0 s"));
     }
 }

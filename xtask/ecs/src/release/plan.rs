@@ -1,7 +1,5 @@
 //! What a release would do: one preflight that gathers every problem before the first effect.
 
-use std::fmt::Write;
-
 use serde::Serialize;
 
 use super::engine::Engine;
@@ -69,15 +67,18 @@ pub fn plan<'a>(
                 let action = found.map_or(ImageAction::Release, |digest| ImageAction::AlreadyReleased { digest });
                 planned.push((image, action));
             }
-            Err(error) => problems.push(error.to_string()),
+            Err(error) => problems.push(error.into()),
         }
     }
-    let to_build: Vec<&Image> =
-        planned.iter().filter(|(_, action)| *action == ImageAction::Release).map(|(image, _)| *image).collect();
+    let released = |image: &Image| {
+        planned.iter().any(|(known, action)| known.name == image.name && *action != ImageAction::Release)
+    };
+    // Of an image that ECR could not be asked about, it is not known that nothing is to be built.
+    let to_build: Vec<&Image> = images.iter().copied().filter(|image| !released(image)).collect();
     let mut tools = None;
-    if !to_build.is_empty() || !problems.is_empty() {
-        let with_dockerfile = |image: &&Image| matches!(image.builder, Builder::Dockerfile(_));
-        let engine = images.iter().copied().find(with_dockerfile).map(|_| Engine::probe(interrupt)).transpose();
+    if !to_build.is_empty() {
+        let with_dockerfile = to_build.iter().any(|image| matches!(image.builder, Builder::Dockerfile(_)));
+        let engine = with_dockerfile.then(|| Engine::probe(interrupt)).transpose();
         let scanner = find_scanner(config, events, interrupt);
         match (engine, scanner) {
             (Ok(engine), Ok(scanner)) => tools = Some(Tools { engine, scanner }),
@@ -86,7 +87,7 @@ pub fn plan<'a>(
                     if matches!(failure, Failure::Interrupted(_)) {
                         return Err(failure);
                     }
-                    problems.push(failure.to_string());
+                    problems.push(failure);
                 }
             }
         }
@@ -101,36 +102,5 @@ pub fn plan<'a>(
         }
         return Ok(Plan { images: planned, tools });
     }
-    Err(together(problems))
-}
-
-/// Several problems as one failure, each said once: a denied action answers the same for every repository.
-fn together(mut problems: Vec<String>) -> Failure {
-    problems.dedup();
-    match &problems[..] {
-        [only] => Failure::world(only),
-        several => {
-            let mut list = String::new();
-            for (number, problem) in several.iter().enumerate() {
-                let problem = problem.replace('\n', "\n   ");
-                write!(list, "\n{}. {problem}", number + 1).expect("a String takes everything");
-            }
-            Failure::world(format_args!("{} problems stand before this release; nothing was done{list}", several.len()))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn several_problems_are_numbered_and_a_repeated_one_is_said_once() {
-        let problems = vec!["denied\nallow it".to_owned(), "denied\nallow it".to_owned(), "no trivy".to_owned()];
-        assert_eq!(
-            together(problems).to_string(),
-            "2 problems stand before this release; nothing was done\n1. denied\n   allow it\n2. no trivy"
-        );
-        assert_eq!(together(vec!["alone".to_owned()]).to_string(), "alone");
-    }
+    Err(Failure::together(problems))
 }

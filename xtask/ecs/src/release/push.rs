@@ -29,7 +29,8 @@ pub fn scan_and_upload(
     let stop = interrupt.child();
     std::thread::scope(|scope| {
         let upload = scope.spawn(|| upload(config, image, built, ecr, events, &stop));
-        let verdict = verdict(config, image, built, scanner, events, interrupt);
+        let verdict =
+            events.step(Step::Scan, &image.name, || verdict(config, image, built, scanner, events, interrupt));
         if verdict.is_err() {
             stop.set();
         }
@@ -48,8 +49,6 @@ fn verdict(
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<Passed> {
-    events.emit(Event::StepStarted { step: Step::Scan, subject: image.name.clone() });
-    let started = std::time::Instant::now();
     let report = scanner.scan(image, &built.folder, interrupt)?;
     let verdict = scan::judge(built.manifest.clone(), &report, image, &config.scan, &today())?;
     let tell = |summary: &Summary, passed: bool| {
@@ -64,11 +63,6 @@ fn verdict(
         for expired in &summary.expired {
             events.warn(format!("an accepted finding is past its day and counts again: {expired}"));
         }
-        events.emit(Event::StepFinished {
-            step: Step::Scan,
-            subject: image.name.clone(),
-            seconds: started.elapsed().as_secs_f64(),
-        });
     };
     match verdict {
         Verdict::Passed(passed) => {

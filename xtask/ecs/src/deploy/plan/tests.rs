@@ -96,18 +96,3 @@ fn a_service_that_cannot_be_deployed_to_is_said_why() {
     let other = Live { controller: "CODE_DEPLOY".into(), ..live("COMPLETED") };
     assert!(problem(Some(other)).contains("the deployment controller CODE_DEPLOY, which is not supported"));
 }
-
-#[test]
-fn all_problems_are_one_failure_and_each_is_said_once() {
-    let world = || Failure::world("no cluster");
-    let missing = || Failure::Conflict("no image\nrelease it".into());
-    assert_eq!(together(vec![missing()]).exit_code(), 8);
-    assert_eq!(together(vec![missing(), missing()]).to_string(), "no image\nrelease it");
-    let all = together(vec![missing(), world(), world(), Failure::Usage("bad file".into())]);
-    assert_eq!(all.exit_code(), 2);
-    assert_eq!(
-        all.to_string(),
-        "3 problems, and nothing was done:\n- bad file\n- no cluster\n- no image\n  release it"
-    );
-    assert_eq!(together(vec![missing(), world()]).exit_code(), 1);
-}
