@@ -49,22 +49,39 @@ impl Ci {
     fn run_until(self, interrupt: &Interrupt) -> Result<()> {
         let began = Instant::now();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the xtask package lies in no workspace")?;
-        let shop = Shop { root, interrupt, strict: std::env::var_os("CI").is_some_and(|ci| ci == "true") };
+        let checks = Checks { root, interrupt };
         if let Some((program, args)) = self.command.split_first() {
             let started = Started::start(Parts::get(root, interrupt)?, interrupt)?;
             for missing in started.missing() {
                 warn(&format!("without {missing}"));
             }
-            return shop.command(program, args).envs(&started.environment()).run();
+            return checks.command(program, args).envs(&started.environment()).run();
         }
         // The parts come over the network while cargo compiles.
         let parts = std::thread::scope(|scope| {
             let parts = scope.spawn(|| Parts::get(root, interrupt));
-            shop.checks()?;
+            checks.without_parts().inspect_err(|error| {
+                if !parts.is_finished() {
+                    warn(&format!("{error:#}; stopping when the real parts are fetched"));
+                }
+            })?;
             parts.join().map_err(|_| anyhow::anyhow!("fetching the real parts panicked"))
         })?;
-        let skipped = shop.end_to_end(parts)?;
-        for skip in &skipped {
+        let skips_nothing = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+        let skipped = match parts.and_then(|parts| Started::start(parts, interrupt)) {
+            Ok(started) if skips_nothing && !started.missing().is_empty() => {
+                bail!("CI=true skips nothing, and this machine is without {}", started.missing().join(" and "))
+            }
+            Ok(started) => {
+                checks.with_parts(&started)?;
+                started.missing().to_vec()
+            }
+            Err(error) if skips_nothing || interrupt.is_set() => {
+                return Err(error.context("the tests on real parts cannot run"));
+            }
+            Err(error) => vec![format!("every test on real parts: {error:#}")],
+        };
+        for skip in skipped {
             warn(&format!("skipped {skip}"));
         }
         say("Finished", &format!("ci in {} s", began.elapsed().as_secs()));
@@ -72,15 +89,13 @@ impl Ci {
     }
 }
 
-struct Shop<'a> {
+struct Checks<'a> {
     root: &'a Path,
     interrupt: &'a Interrupt,
-    /// Nothing may be skipped.
-    strict: bool,
 }
 
-impl Shop<'_> {
-    fn checks(&self) -> Result<()> {
+impl Checks<'_> {
+    fn without_parts(&self) -> Result<()> {
         say("Checking", "formatting");
         self.cargo("fmt --all --check").run().context("`cargo fmt --all` would change files")?;
         say("Checking", "workflows against the configuration");
@@ -90,19 +105,10 @@ impl Shop<'_> {
         self.cargo("clippy --workspace --all-targets -- -D warnings").run()?;
         self.cargo("clippy --workspace --all-targets --features xtask/rehearse -- -D warnings").run()?;
         say("Testing", "everything that needs no real parts");
-        self.cargo("test --workspace --features xtask/rehearse").run()
+        self.cargo("test --workspace --features xtask/rehearse --no-fail-fast").run()
     }
 
-    /// Runs the tests on real parts and returns what had to be skipped, and why.
-    fn end_to_end(&self, parts: Result<Parts>) -> Result<Vec<String>> {
-        let started = match parts.and_then(|parts| Started::start(parts, self.interrupt)) {
-            Ok(started) => started,
-            Err(error) if self.strict || self.interrupt.is_set() => return Err(error),
-            Err(error) => return Ok(vec![format!("every test on real parts: {error:#}")]),
-        };
-        if self.strict && !started.missing().is_empty() {
-            bail!("CI=true skips nothing, but these parts are missing:\n{}", started.missing().join("\n"));
-        }
+    fn with_parts(&self, started: &Started) -> Result<()> {
         say("Checking", "workflows");
         if started.has_go_tools() {
             self.command("actionlint", &[]).envs(&started.environment()).run()?;
@@ -110,12 +116,11 @@ impl Shop<'_> {
         let zizmor = ["--offline", "--quiet", "--persona", "pedantic", "."].map(str::to_owned);
         self.command("zizmor", &zizmor).envs(&started.environment()).run()?;
         say("Testing", "real parts, end to end");
-        let mut tests = self.cargo("test --workspace --features xtask/rehearse --tests -- --ignored");
+        let mut tests = self.cargo("test --workspace --features xtask/rehearse --no-fail-fast --tests -- --ignored");
         for module in started.skipped_modules() {
             tests = tests.args(["--skip", module]);
         }
-        tests.envs(&started.environment()).run()?;
-        Ok(started.missing().to_vec())
+        tests.envs(&started.environment()).run()
     }
 
     fn cargo(&self, arguments: &str) -> Command<'_> {

@@ -3,7 +3,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use support::{CONFIG, Run, Workspace, calls, sandbox, task_definition};
@@ -215,8 +215,7 @@ fn interrupted(config: &str, signal: &str) -> (Run, Sandbox) {
     while !text.contains("Rollout app") {
         assert_ne!(stderr.read_line(&mut text).expect("stderr can be read"), 0, "ended early:\n{text}");
     }
-    let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
-    assert!(killed.success());
+    support::send(signal, &child);
     for line in stderr.lines() {
         text.push_str(&line.expect("stderr can be read"));
         text.push('\n');

@@ -4,28 +4,23 @@ mod real;
 
 use std::path::Path;
 
-use real::{Docker, Ended, Workspace, debian_with, ecr, manifest_of, part, repository, run, succeed, tags, xtask};
+use real::{Docker, Ended, Workspace, debian_with, ecr, manifest_of, part, run, succeed, tags, xtask};
 use serde_json::json;
 
 fn release(workspace: &Path, sandbox: &xtask_sandbox::Sandbox) -> Ended {
     run(&mut xtask(workspace, sandbox, &part("XTASK_DOCKER_CONTAINERD"), &["release"]))
 }
 
-/// Releases this repository's own image, and runs it from the registry it was pushed to.
-fn the_released_app_runs(docker_host: &str, target: &str) {
+/// Releases this repository's own app from its own Dockerfile, and runs it from the registry it was pushed to.
+fn the_released_app_runs(docker_host: &str) {
     let sandbox = ecr();
-    let target = Path::new(&part("XTASK_PARTS")).join("app").join(target);
-    let mut release = xtask(&repository(), &sandbox, docker_host, &["release"]);
-    let stdout = succeed(release.env("CARGO_TARGET_DIR", &target));
+    let workspace = Workspace::of_app("dockerfile = \"app/Dockerfile\"\nbinaries = [\"app\"]");
+    let stdout = succeed(&mut xtask(workspace.path(), &sandbox, docker_host, &["release"]));
 
     let pinned = stdout.strip_prefix("app ").expect("one line, NAME REFERENCE");
     let (name, digest) = pinned.split_once('@').expect("a pinned reference");
     assert_eq!(name, format!("{}/sample/app", sandbox.registry()));
-    assert_eq!(
-        manifest_of(&target.join("xtask/images/app/layout"))["digest"],
-        digest,
-        "what was built is what is named"
-    );
+    assert_eq!(manifest_of(&workspace.layout())["digest"], digest, "what was built is what is named");
     let described = sandbox
         .ecr("DescribeImages", json!({ "repositoryName": "sample/app", "imageIds": [{ "imageTag": "1.4.0" }] }))
         .expect("the tag is in ECR");
@@ -41,8 +36,8 @@ fn the_released_app_runs(docker_host: &str, target: &str) {
     assert_eq!(container.exec(&["/app", "--health"]), Some(0), "the task definition's health check passes");
 
     let calls = sandbox.calls().len();
-    let mut again = xtask(&repository(), &sandbox, docker_host, &["release"]);
-    assert_eq!(succeed(again.env("CARGO_TARGET_DIR", &target)), stdout, "a second release finds the first");
+    let mut again = xtask(workspace.path(), &sandbox, docker_host, &["release"]);
+    assert_eq!(succeed(&mut again), stdout, "a second release finds the first");
     let new_calls = sandbox.calls().split_off(calls);
     assert!(
         new_calls.iter().all(|call| !call.operation.contains("PUT") && !call.operation.contains("Put")),
@@ -53,7 +48,7 @@ fn the_released_app_runs(docker_host: &str, target: &str) {
 #[test]
 #[ignore = "needs real parts: cargo xtask ci"]
 fn the_app_released_with_the_engines_own_builder_runs_from_its_digest() {
-    the_released_app_runs(&part("XTASK_DOCKER_CONTAINERD"), "containerd");
+    the_released_app_runs(&part("XTASK_DOCKER_CONTAINERD"));
 }
 
 /// Its module's name is what `ci` skips where BuildKit could not be built.
@@ -64,7 +59,7 @@ mod container_builder {
     #[ignore = "needs real parts: cargo xtask ci"]
     fn the_app_released_with_a_builder_of_our_own_runs_from_its_digest() {
         let docker_host = part("XTASK_DOCKER_PLAIN");
-        the_released_app_runs(&docker_host, "plain");
+        the_released_app_runs(&docker_host);
         let builders = succeed(std::process::Command::new("docker").args(["--host", &docker_host, "buildx", "ls"]));
         assert!(builders.contains("docker-container"), "the engine's own builder cannot write a layout:\n{builders}");
     }

@@ -263,6 +263,73 @@ fn an_image_that_is_not_in_the_configuration_is_a_usage_error_with_the_nearest_n
 }
 
 #[test]
+fn ctrl_c_during_the_scan_leaves_no_tag_and_a_rerun_goes_on() {
+    use std::io::{BufRead, BufReader};
+    let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    trivy_that(&workspace, "echo scanning > started; exec sleep 600");
+    let environment = sandbox.environment();
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let mut child = workspace
+        .command(&environment, &["release"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("is piped"));
+    let mut text = String::new();
+    while !text.contains("Scanning app") {
+        assert_ne!(stderr.read_line(&mut text).expect("stderr can be read"), 0, "ended early:\n{text}");
+    }
+    support::send("-INT", &child);
+    stderr.lines().for_each(|line| text += &line.expect("stderr can be read"));
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
+    assert!(text.contains("no tag was put"), "{text}");
+    assert_eq!(tagged(&sandbox, "sample/app", "1.4.0"), None);
+
+    workspace.trivy_that_passes();
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+}
+
+/// Needs root, for a disk that is small: `cargo xtask ci` is.
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn a_full_disk_is_named_and_leaves_nothing_a_rerun_would_trip_over() {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    workspace.that_releases();
+    let blob = vec![7_u8; 2 << 20];
+    let layout = workspace.root().join("big");
+    layout::write(&layout, &[&blob]);
+    // As buildx says it, from the error of its own copy.
+    let docker = include_str!("support/docker.py")
+        .replace("LAYOUT", &layout.display().to_string())
+        .replace("    shutil.copytree", "    import errno\n    try: shutil.copytree");
+    let docker = docker.replace(
+        "options[\"dest\"])",
+        "options[\"dest\"])\n    except (OSError, shutil.Error) as error: sys.exit(f'ERROR: failed to solve: {error}'.replace('No space', 'no space'))",
+    );
+    workspace.tool("docker", &docker);
+    let target = workspace.root().join("target");
+    std::fs::create_dir(&target).expect("a folder can be made");
+    let mount = |size: &str, verb: &str| {
+        let options = format!("{verb}size={size}");
+        let done = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "none"])
+            .arg(&target)
+            .status()
+            .expect("mount runs");
+        assert!(done.success(), "a small disk needs root");
+    };
+    mount("1m", "");
+    let full = workspace.xtask(&sandbox, &["release"]);
+    mount("64m", "remount,");
+    let again = workspace.xtask(&sandbox, &["release"]);
+    let unmounted = std::process::Command::new("umount").arg(&target).status().expect("umount runs");
+    assert!(unmounted.success());
+    full.ends(1).says("disk is full");
+    again.ends(0);
+}
+
+#[test]
 fn an_image_that_is_released_wants_no_docker_beside_one_that_is_built_without() {
     let (first, sandbox) = (Workspace::sample(), sandbox(vec![]));
     first.that_releases();

@@ -1,26 +1,67 @@
 //! Ship containers to Amazon ECS from a crate in your own workspace.
+//!
+//! A repository's `xtask/src/main.rs` is [`Xtask::new().run()`](Xtask), with what the repository adds: its own
+//! [`Command`]s, hooks around a [`Stage`], and notifiers that read the [`event`] stream. What those may use is the
+//! [`Context`]: the validated [`config`], AWS, the event stream, the [`interrupt`]. How a command ends other than well,
+//! and the exit code of each ending, is a [`Failure`].
+//!
+//! ```no_run
+//! use xtask_ecs::{Stage, Xtask};
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Xtask::new()
+//!         .before(Stage::Deploy, |context| {
+//!             context.events().note("Checking", "the change calendar");
+//!             Ok(())
+//!         })
+//!         .run()
+//! }
+//! ```
+//!
+//! Data goes one way, and each step is a type that the next one takes:
+//!
+//! ```text
+//! Cargo.toml → Config → Plan → (Layout → Verdict → Release) → (Revision → Rollout → Outcome)
+//! ```
+//!
+//! [`release::scan::Passed`] is the proof in the middle: the tag takes one, and only the scan gate makes one.
 
-pub mod aws;
-pub mod binary;
-pub mod cli;
-pub mod commit;
 pub mod config;
-pub mod deploy;
 pub mod event;
 pub mod extend;
 pub mod failure;
 pub mod interrupt;
-mod nearest;
+pub mod release;
+
+// The rooms behind the front door: for the tests, the examples and the curious; no promise about them.
+#[doc(hidden)]
+pub mod aws;
+#[doc(hidden)]
+pub mod binary;
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod commit;
+#[doc(hidden)]
+pub mod deploy;
+#[doc(hidden)]
 pub mod net;
+#[doc(hidden)]
 pub mod oci;
+#[doc(hidden)]
 pub mod process;
-mod quantity;
+#[doc(hidden)]
 pub mod reader;
 #[cfg(feature = "rehearse")]
+#[doc(hidden)]
 pub mod rehearse;
-pub mod release;
+#[doc(hidden)]
 pub mod tools;
+#[doc(hidden)]
 pub mod workflows;
+
+mod nearest;
+mod quantity;
 
 pub use extend::{Command, Context, Stage, Xtask};
 pub use failure::Failure;

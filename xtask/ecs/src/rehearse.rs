@@ -6,7 +6,7 @@ mod stage;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use xtask_sandbox::{Clock, FAULTS, Options, Sandbox, fault_named};
 
@@ -54,9 +54,13 @@ pub fn run(fault: Option<&str>, context: &Context) -> Result<()> {
     let config = stage::without_engine(config, events, context.interrupt());
     let session = Session::at(&config, &endpoint(&sandbox));
     let (events, steps) = events.tee();
+    let started = Instant::now();
     let result = both_stages(fault, &config, &session, &events, context);
     drop(events);
     summary(context, &steps);
+    if result.is_ok() {
+        context.events().note("Rehearsed", format!("both stages in {:.1} s", started.elapsed().as_secs_f64()));
+    }
     result
 }
 

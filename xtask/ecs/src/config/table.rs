@@ -3,7 +3,7 @@
 //!
 //! A table's reader is a function that takes its keys one by one, with a default where there is one:
 //!
-//! ```ignore
+//! ```text
 //! let scan = Scan { timeout: table.or("timeout", Value::duration, TEN_MINUTES), … };
 //! table.finish();
 //! ```

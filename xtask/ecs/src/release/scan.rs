@@ -1,6 +1,6 @@
 //! The gate: a scanner's report on one layout, and the verdict on one digest.
 //!
-//! A gate never passes by accident. A [`Passed`] is made in one place, [`judge`], from a report that names the
+//! A gate never passes by accident. A [`Passed`] is made in one place, `judge`, from a report that names the
 //! image it speaks of; there is no other way to get one, and the tag cannot be put without one.
 
 mod report;

@@ -245,9 +245,7 @@ fn exits(containers: &[ContainerExit]) -> String {
 fn finished(command: &str, exit_code: u8, error: &str, hint: &str, seconds: f64) -> Shown {
     if exit_code == 0 {
         return match command {
-            "release" | "deploy" | "rehearse" => {
-                lines([Line::status("Finished", &format!("{command} in {}", duration(seconds)))])
-            }
+            "release" | "deploy" => lines([Line::status("Finished", &format!("{command} in {}", duration(seconds)))]),
             _ => Shown::default(),
         };
     }
