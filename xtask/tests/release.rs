@@ -4,6 +4,7 @@ mod support;
 
 use serde_json::Value;
 use support::{CONFIG, Workspace, calls, layout, sandbox, tagged};
+use xtask_ecs::oci::digest::Digest;
 use xtask_sandbox::{Effect, Fault, Which};
 
 fn fault(call: &str, which: Which, effect: Effect) -> Vec<Fault> {
@@ -96,7 +97,7 @@ fn a_failing_build_ends_with_the_builders_last_lines() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
     let docker = include_str!("support/docker.py").replace(
-        "shutil.copytree(\"LAYOUT\", options[\"dest\"])",
+        "write(options[\"dest\"])",
         "print('ERROR: process \"/bin/sh -c make\" did not complete: exit code: 2', file=sys.stderr)\n    sys.exit(1)",
     );
     workspace.tool("docker", &docker);
@@ -179,6 +180,23 @@ fn a_corrupt_blob_never_completes_and_is_named() {
     let run = workspace.xtask(&sandbox, &["release"]);
     run.ends(1).says("sha256:");
     assert_eq!(tagged(&sandbox, "sample/app", "1.4.0"), None);
+}
+
+#[test]
+fn a_build_is_lent_the_layers_of_the_one_before_and_a_corrupt_one_is_not_lent() {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    workspace.that_releases();
+    workspace.xtask(&sandbox, &["release"]).ends(0).says("with 0 blobs that were there");
+    let retag = |tag: &str| workspace.write("Cargo.toml", &CONFIG.replace("1.4.0", tag));
+    retag("1.4.1");
+    let layer = Digest::of(b"the only layer");
+    workspace.xtask(&sandbox, &["release"]).ends(0).says(&format!("with 1 blobs that were there: {}", layer.hex()));
+
+    let known = workspace.root().join("target/xtask/images/app/known").join(layer.hex());
+    std::fs::write(known, "the only lawyer").expect("the file can be written");
+    retag("1.4.2");
+    workspace.xtask(&sandbox, &["release"]).ends(0).says("with 0 blobs that were there");
+    assert!(tagged(&sandbox, "sample/app", "1.4.2").is_some());
 }
 
 #[test]
@@ -302,7 +320,7 @@ fn a_full_disk_is_named_and_leaves_nothing_a_rerun_would_trip_over() {
     // As buildx says it, from the error of its own copy.
     let docker = include_str!("support/docker.py")
         .replace("LAYOUT", &layout.display().to_string())
-        .replace("    shutil.copytree", "    import errno\n    try: shutil.copytree");
+        .replace("    write(options", "    try: write(options");
     let docker = docker.replace(
         "options[\"dest\"])",
         "options[\"dest\"])\n    except (OSError, shutil.Error) as error: sys.exit(f'ERROR: failed to solve: {error}'.replace('No space', 'no space'))",

@@ -1,6 +1,18 @@
 #!/usr/bin/env python3
 """A docker of a test: its buildx writes one prepared layout."""
-import csv, json, shutil, sys
+import csv, json, os, shutil, sys
+
+
+def write(layout):
+    """As BuildKit does: a blob that is there is not written again."""
+    there = sorted(os.listdir(f"{layout}/blobs/sha256")) if os.path.isdir(layout) else []
+    print(f"#1 building, with {len(there)} blobs that were there: {' '.join(there)}", file=sys.stderr)
+
+    def copy(source, to):
+        return to if os.path.exists(to) else shutil.copy2(source, to)
+
+    shutil.copytree("LAYOUT", layout, dirs_exist_ok=True, copy_function=copy)
+
 
 arguments = sys.argv[1:]
 if arguments[:1] == ["version"]:
@@ -14,7 +26,6 @@ elif arguments[:1] == ["info"]:
 elif arguments[:2] == ["buildx", "bake"]:
     (output,) = json.load(sys.stdin)["target"]["image"]["output"]
     options = dict(field.split("=", 1) for field in next(csv.reader([output])))
-    print("#1 building", file=sys.stderr)
-    shutil.copytree("LAYOUT", options["dest"])
+    write(options["dest"])
 else:
     sys.exit(f"this docker does not know {arguments}")

@@ -1,11 +1,15 @@
 //! An image's layout, by docker buildx or by the native builder.
 
+mod known;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use known::Known;
 
 use super::dockerfile;
 use super::engine::Engine;
@@ -72,10 +76,12 @@ pub fn build(
     remove(&folder)?;
     std::fs::create_dir_all(&folder).map_err(|error| disk(&folder, &error))?;
 
+    let known = Known::of(&folder);
     let platform = match &image.builder {
         Builder::Dockerfile(dockerfile) => {
             let engine = engine.ok_or_else(|| Failure::world("no docker engine was probed for this build"))?;
             report_unpinned(config, dockerfile, events);
+            known.lend(&partial);
             buildx(config, image, dockerfile, engine, commit, &partial, events, interrupt)?;
             &dockerfile.platform
         }
@@ -87,6 +93,9 @@ pub fn build(
     let written = Layout::open(&partial)?.manifest(platform)?;
     std::fs::rename(&partial, &complete).map_err(|error| disk(&complete, &error))?;
     let layout = Layout::open(&complete)?;
+    if matches!(image.builder, Builder::Dockerfile(_)) {
+        known.keep(&layout, &written);
+    }
     events.emit(Event::ImageBuilt {
         image: image.name.clone(),
         digest: written.digest.clone(),

@@ -28,11 +28,20 @@ pub struct Engine {
 impl Engine {
     /// Asks docker and buildx what they can do; changes nothing.
     pub fn probe(interrupt: &Interrupt) -> Result<Self> {
-        let server = docker(&["version", "--format", "{{.Server.Version}}"], ANSWER, interrupt)?;
+        // Each of these starts for a tenth of a second, mostly on one core.
+        let ask = |args: &'static [&str]| move || docker(args, ANSWER, interrupt);
+        let (server, buildx, inspected, info) = std::thread::scope(|scope| {
+            let buildx = scope.spawn(ask(&["buildx", "version"]));
+            let inspected = scope.spawn(ask(&["buildx", "inspect"]));
+            let info = scope.spawn(ask(&["info", "--format", "{{json .DriverStatus}}"]));
+            let server = ask(&["version", "--format", "{{.Server.Version}}"])();
+            (server, joined(buildx), joined(inspected), joined(info))
+        });
+        let server = server?;
         if !server.status.success() {
             return Err(no_engine(&server));
         }
-        let buildx = docker(&["buildx", "version"], ANSWER, interrupt)?;
+        let buildx = buildx?;
         let version = buildx_version(&String::from_utf8_lossy(&buildx.stdout)).filter(|_| buildx.status.success());
         let Some(version) = version else {
             return Err(Failure::world(format_args!(
@@ -49,10 +58,10 @@ impl Engine {
             )));
         }
 
-        let inspected = docker(&["buildx", "inspect"], ANSWER, interrupt)?;
+        let inspected = inspected?;
         let driver = driver_of(&String::from_utf8_lossy(&inspected.stdout)).unwrap_or("docker".to_owned());
         let describe = |driver: &str| format!("buildx {}.{}, driver {driver}", version.0, version.1);
-        if driver != "docker" || has_containerd_store(interrupt)? {
+        if driver != "docker" || has_containerd_store(&info?) {
             return Ok(Self { builder: None, create: false, description: describe(&driver) });
         }
         let own = docker(&["buildx", "inspect", OWN_BUILDER], ANSWER, interrupt)?;
@@ -108,9 +117,12 @@ fn no_engine(answer: &Ended) -> Failure {
     ))
 }
 
-fn has_containerd_store(interrupt: &Interrupt) -> Result<bool> {
-    let info = docker(&["info", "--format", "{{json .DriverStatus}}"], ANSWER, interrupt)?;
-    Ok(String::from_utf8_lossy(&info.stdout).contains("io.containerd.snapshotter"))
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread.join().unwrap_or_else(|_| Err(Failure::world("a question to docker panicked; this is a bug")))
+}
+
+fn has_containerd_store(info: &Ended) -> bool {
+    String::from_utf8_lossy(&info.stdout).contains("io.containerd.snapshotter")
 }
 
 /// `github.com/docker/buildx v0.29.1 …` → (0, 29). Debian's says `0.29.1+ds1` without the `v`.

@@ -78,8 +78,12 @@ pub fn plan<'a>(
     let mut tools = None;
     if !to_build.is_empty() {
         let with_dockerfile = to_build.iter().any(|image| matches!(image.builder, Builder::Dockerfile(_)));
-        let engine = with_dockerfile.then(|| Engine::probe(interrupt)).transpose();
-        let scanner = find_scanner(config, events, interrupt);
+        let (engine, scanner) = std::thread::scope(|scope| {
+            let engine = with_dockerfile.then(|| scope.spawn(|| Engine::probe(interrupt)));
+            let scanner = find_scanner(config, events, interrupt);
+            let panicked = |_| Err(Failure::world("asking docker panicked; this is a bug"));
+            (engine.map(|engine| engine.join().unwrap_or_else(panicked)).transpose(), scanner)
+        });
         match (engine, scanner) {
             (Ok(engine), Ok(scanner)) => tools = Some(Tools { engine, scanner }),
             (engine, scanner) => {
