@@ -52,6 +52,7 @@ fn a_plan_says_what_would_happen_and_does_nothing() {
     run.ends(0).says("build, scan, push");
     let plan: Value = serde_json::from_str(&run.stdout).expect("stdout is JSON");
     assert_eq!(plan["images"][0]["image"], "app");
+    assert_eq!(plan["images"][0]["action"], "release");
     assert!(!workspace.root().join("target").exists(), "a plan writes nothing");
     assert_eq!(sandbox.calls().iter().filter(|call| call.operation.starts_with("registry:")).count(), 0);
 }

@@ -76,7 +76,7 @@ pub fn build(
     remove(&folder)?;
     std::fs::create_dir_all(&folder).map_err(|error| disk(&folder, &error))?;
 
-    let known = Known::of(&folder);
+    let known = Known::new(config.target.join("xtask/known").join(&image.name));
     let platform = match &image.builder {
         Builder::Dockerfile(dockerfile) => {
             let engine = engine.ok_or_else(|| Failure::world("no docker engine was probed for this build"))?;

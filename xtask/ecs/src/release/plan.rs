@@ -44,7 +44,6 @@ pub type FindScanner<'a> = dyn Fn(&Config, &Events, &Interrupt) -> Result<Box<dy
 pub struct Planned {
     pub image: String,
     pub reference: String,
-    #[serde(flatten)]
     pub action: ImageAction,
 }
 

@@ -12,15 +12,14 @@ use std::path::{Path, PathBuf};
 use crate::oci::digest::{Digest, Hasher};
 use crate::oci::layout::{Layout, Manifest};
 
-/// `IMAGE/known/HEX`: hard links to the layers of the last build.
+/// `target/xtask/known/IMAGE/HEX`: hard links to the layers of the last build.
 pub(super) struct Known {
     folder: PathBuf,
 }
 
 impl Known {
-    /// `image` is the folder of the image under target/xtask/images.
-    pub(super) fn of(image: &Path) -> Self {
-        Self { folder: image.join("known") }
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder }
     }
 
     /// Links the layers into the layout that is about to be written: those whose bytes are still what their name says.
@@ -110,7 +109,7 @@ mod tests {
     fn the_layers_of_one_build_are_lent_to_the_next_and_taken_back_where_it_has_others() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("first"), folder.path().join("second"));
-        let known = Known::of(folder.path());
+        let known = Known::new(folder.path().join("known"));
         known.lend(&first);
         assert!(!first.exists(), "nothing is known yet");
         let (layout, manifest) = write(&first, &[b"base", b"one"]);
@@ -128,7 +127,7 @@ mod tests {
     #[test]
     fn a_layer_that_was_touched_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let known = Known::of(folder.path());
+        let known = Known::new(folder.path().join("known"));
         let (layout, manifest) = write(&folder.path().join("first"), &[b"base", b"one"]);
         known.keep(&layout, &manifest);
         fs::write(folder.path().join("known").join(Digest::of(b"base").hex()), b"bass").unwrap();
