@@ -193,7 +193,7 @@ fn a_build_is_lent_the_layers_of_the_one_before_and_a_corrupt_one_is_not_lent() 
     let layer = Digest::of(b"the only layer");
     workspace.xtask(&sandbox, &["release"]).ends(0).says(&format!("with 1 blobs that were there: {}", layer.hex()));
 
-    let known = workspace.root().join("target/xtask/images/app/known").join(layer.hex());
+    let known = workspace.root().join("target/xtask/known/app").join(layer.hex());
     std::fs::write(known, "the only lawyer").expect("the file can be written");
     retag("1.4.2");
     workspace.xtask(&sandbox, &["release"]).ends(0).says("with 0 blobs that were there");
@@ -318,15 +318,7 @@ fn a_full_disk_is_named_and_leaves_nothing_a_rerun_would_trip_over() {
     let blob = vec![7_u8; 2 << 20];
     let layout = workspace.root().join("big");
     layout::write(&layout, &[&blob]);
-    // As buildx says it, from the error of its own copy.
-    let docker = include_str!("support/docker.py")
-        .replace("LAYOUT", &layout.display().to_string())
-        .replace("    write(options", "    try: write(options");
-    let docker = docker.replace(
-        "options[\"dest\"])",
-        "options[\"dest\"])\n    except (OSError, shutil.Error) as error: sys.exit(f'ERROR: failed to solve: {error}'.replace('No space', 'no space'))",
-    );
-    workspace.tool("docker", &docker);
+    workspace.docker_that_builds(&layout);
     let target = workspace.root().join("target");
     std::fs::create_dir(&target).expect("a folder can be made");
     let mount = |size: &str, verb: &str| {

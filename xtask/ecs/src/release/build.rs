@@ -154,7 +154,7 @@ fn buildx(
         return Ok(());
     }
     let tail = quote(&ended.tail);
-    let fix = if tail.contains("no space left on device") {
+    let fix = if tail.to_lowercase().contains("no space left on device") {
         "the disk is full: free some space (`docker buildx prune`, `cargo clean`), nothing else is to be cleaned up"
     } else {
         "the failing step's last lines are above; the layout was not written"
