@@ -19,6 +19,8 @@ pub struct Terminal<W> {
     /// What goes on: it comes back under every line that is printed, until it is over.
     live: Option<Live>,
     live_shown: bool,
+    /// What one event shows, written at once: stdout's lines go to the same screen.
+    text: String,
 }
 
 impl Terminal<std::io::Stderr> {
@@ -39,29 +41,36 @@ impl Terminal<std::io::Stderr> {
 
 impl<W: Write + Send> Terminal<W> {
     fn new(out: W, style: Style, columns: Option<usize>) -> Self {
-        Self { out, style, columns, render: Render::new(columns.is_some()), live: None, live_shown: false }
-    }
-
-    fn print(&mut self, line: &Line) -> std::io::Result<()> {
-        self.clear()?;
-        let line = self.columns.map_or_else(|| line.clone(), |columns| line.clone().wrapped(columns));
-        writeln!(self.out, "{}", self.style.paint(&line))
-    }
-
-    fn show_live(&mut self) -> std::io::Result<()> {
-        self.clear()?;
-        let (Some(columns), Some(now)) = (self.columns, &self.live) else { return Ok(()) };
-        let line = Line::status(&now.verb, &now.text).working().cut(columns.saturating_sub(1));
-        write!(self.out, "{}", self.style.paint(&line))?;
-        self.live_shown = true;
-        self.out.flush()
-    }
-
-    fn clear(&mut self) -> std::io::Result<()> {
-        if std::mem::take(&mut self.live_shown) {
-            self.out.write_all(b"\r\x1b[2K")?;
+        Self {
+            out,
+            style,
+            columns,
+            render: Render::new(columns.is_some()),
+            live: None,
+            live_shown: false,
+            text: String::new(),
         }
-        Ok(())
+    }
+
+    fn print(&mut self, line: &Line) {
+        self.clear();
+        let line = self.columns.map_or_else(|| line.clone(), |columns| line.clone().wrapped(columns));
+        self.text.push_str(&self.style.paint(&line));
+        self.text.push('\n');
+    }
+
+    fn show_live(&mut self) {
+        self.clear();
+        let (Some(columns), Some(now)) = (self.columns, &self.live) else { return };
+        let line = Line::status(&now.verb, &now.text).working().cut(columns.saturating_sub(1));
+        self.text.push_str(&self.style.paint(&line));
+        self.live_shown = true;
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.live_shown) {
+            self.text.push_str("\r\x1b[2K");
+        }
     }
 }
 
@@ -73,7 +82,7 @@ impl<W: Write + Send> Reader for Terminal<W> {
     fn read(&mut self, event: &Event) -> anyhow::Result<()> {
         let Shown { lines, live } = self.render.show(event);
         for line in &lines {
-            self.print(line)?;
+            self.print(line);
         }
         match live {
             Change::To(live) => self.live = Some(live),
@@ -81,7 +90,9 @@ impl<W: Write + Send> Reader for Terminal<W> {
             Change::None if lines.is_empty() => return Ok(()),
             Change::None => {}
         }
-        Ok(self.show_live()?)
+        self.show_live();
+        self.out.write_all(std::mem::take(&mut self.text).as_bytes())?;
+        Ok(self.out.flush()?)
     }
 }
 
