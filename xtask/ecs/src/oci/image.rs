@@ -14,6 +14,7 @@ mod configuration;
 mod furnish;
 mod layer;
 mod tree;
+mod zstandard;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
 
 use super::tree::{Content, Kind, Tree};
+use super::zstandard;
 use crate::config::Compression;
 use crate::interrupt::Interrupt;
 use crate::oci::digest::{Digest, Hasher};
@@ -17,8 +18,6 @@ use crate::oci::layout::{BlobWriter, Descriptor, LayoutWriter, media_type};
 
 /// Twice as fast as gzip's default of 6, for a layer that is a hundredth larger; still smaller than BuildKit's.
 const GZIP_LEVEL: u32 = 4;
-/// zstd's own default.
-const ZSTD_LEVEL: i32 = 3;
 
 /// A layer of the layout.
 pub struct Written {
@@ -108,9 +107,10 @@ struct LayerWriter {
     encoder: Encoder,
 }
 
+#[cfg_attr(not(feature = "zstd"), expect(clippy::large_enum_variant, reason = "the small one is never made"))]
 enum Encoder {
     Gzip(GzEncoder<BlobWriter>),
-    Zstd(zstd::Encoder<'static, BlobWriter>),
+    Zstd(zstandard::Encoder),
 }
 
 impl LayerWriter {
@@ -123,7 +123,7 @@ impl LayerWriter {
             }
             Compression::Zstd => {
                 let blob = writer.add_stream(media_type::LAYER_ZSTD)?;
-                Encoder::Zstd(zstd::Encoder::new(blob, ZSTD_LEVEL).context("failed to start zstd")?)
+                Encoder::Zstd(zstandard::encoder(blob)?)
             }
         };
         Ok(Self { hasher: Hasher::new(), encoder })

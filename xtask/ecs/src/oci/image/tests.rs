@@ -120,6 +120,7 @@ fn entries(layout: &Layout, layer: &Descriptor) -> Vec<String> {
 fn unpacked(layout: &Layout, layer: &Descriptor) -> Box<dyn Read> {
     let file = fs::File::open(layout.blob(&layer.digest)).unwrap();
     match layer.media_type.as_str() {
+        #[cfg(feature = "zstd")]
         media_type::LAYER_ZSTD => Box::new(zstd::Decoder::new(file).unwrap()),
         _ => Box::new(flate2::read::GzDecoder::new(file)),
     }
@@ -254,18 +255,33 @@ fn the_configuration_says_what_runs_as_whom_and_where_it_comes_from() {
 }
 
 #[test]
-fn another_binary_changes_the_last_layer_only_and_zstd_is_a_choice() {
+fn another_binary_changes_the_last_layer_only() {
     let bench = Bench::new();
     let (_, first) = bench.build(&package()).unwrap();
     fs::write(&bench.binary.path, "another program").unwrap();
     let (_, second) = bench.build(&package()).unwrap();
     assert_eq!(first.layers[0], second.layers[0]);
     assert_ne!(first.layers[1], second.layers[1]);
+}
 
+#[test]
+#[cfg(feature = "zstd")]
+fn zstd_is_a_choice() {
+    let bench = Bench::new();
     let zstd = Package { compression: Compression::Zstd, ..package() };
     let (layout, manifest) = bench.build(&zstd).unwrap();
     assert!(manifest.layers.iter().all(|layer| layer.media_type == media_type::LAYER_ZSTD));
     assert!(paths(&layout, &manifest.layers[1]).contains(&"usr/local/bin/hello".to_owned()));
+}
+
+#[test]
+#[cfg(not(feature = "zstd"))]
+fn zstd_without_its_feature_is_a_usage_error_that_names_it() {
+    let bench = Bench::new();
+    let zstd = Package { compression: Compression::Zstd, ..package() };
+    let failure = bench.build(&zstd).unwrap_err();
+    assert_eq!(failure.exit_code(), 2, "{failure}");
+    assert!(failure.to_string().contains("features = [\"zstd\"]"), "{failure}");
 }
 
 #[test]

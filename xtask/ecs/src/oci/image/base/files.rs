@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
+use super::super::zstandard;
 use super::BaseLayer;
 use crate::interrupt::Interrupt;
 use crate::oci::digest::{Digest, Hasher};
@@ -153,7 +154,7 @@ impl Listing {
         let file = BufReader::with_capacity(256 * 1024, File::open(&layer.file)?);
         let archive: Box<dyn Read> = match layer.descriptor.media_type.as_str() {
             media_type::LAYER_GZIP => Box::new(MultiGzDecoder::new(file)),
-            media_type::LAYER_ZSTD => Box::new(zstd::Decoder::with_buffer(file)?),
+            media_type::LAYER_ZSTD => zstandard::decoder(file)?,
             media_type::LAYER => Box::new(file),
             other => bail!("its media type {other} is not one of a layer that can be read here"),
         };
