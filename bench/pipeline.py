@@ -23,7 +23,6 @@ import io
 import json
 import os
 import pathlib
-import re
 import shutil
 import statistics
 import subprocess
@@ -32,6 +31,7 @@ import tarfile
 import tempfile
 import time
 
+from debian import add_packages
 from sandbox import ROOT, XTASK, Sandbox
 
 BASE = "bench-base:1"
@@ -67,47 +67,11 @@ dockerfile = "Dockerfile"
 """
 
 
-def closed_packages(more: list[str]) -> set[str]:
-    """The installed packages of debootstrap's minbase (essential and required ones and apt) and more, with what they need."""
-    fields = "${Package}|${Priority}|${Essential}|${Pre-Depends}, ${Depends}\\n"
-    listed = subprocess.run(["dpkg-query", "-W", "-f", fields], check=True, capture_output=True, text=True).stdout
-    packages = {name: rest for name, *rest in (line.split("|", 3) for line in listed.splitlines())}
-    wanted = [name for name, (priority, essential, _) in packages.items() if priority == "required" or essential == "yes"]
-    wanted += ["apt", "ca-certificates", *more]
-    found = set()
-    while wanted:
-        name = wanted.pop()
-        if name in found or name not in packages:
-            continue
-        found.add(name)
-        for alternative in re.split(r"[,|]", packages[name][2]):
-            wanted.append(re.split(r"[ (:]", alternative.strip())[0])
-    return found
-
-
 def write_base(archive: pathlib.Path, more: list[str]) -> None:
     """The base image as an archive of an OCI layout, with dpkg's own record of its packages."""
-    packages = closed_packages(more)
-    paths = set()
-    for name in packages:
-        lists = subprocess.run(["dpkg-query", "-L", name], check=True, capture_output=True, text=True).stdout
-        paths.update(path for path in lists.splitlines() if path.startswith("/") and path != "/.")
-    paths.update(["/etc/passwd", "/etc/group", "/etc/ssl/certs/ca-certificates.crt"])
-    status = pathlib.Path("/var/lib/dpkg/status").read_text().split("\n\n")
-    status = "\n\n".join(entry for entry in status if entry.partition("\n")[0].removeprefix("Package: ") in packages)
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as layer:
-        links = [path for path in ("/bin", "/sbin", "/lib", "/lib64") if os.path.islink(path)]
-        seen = set()
-        for path in sorted(paths.union(links)):
-            # A merged /usr: files are recorded under /bin and /lib, and lie in /usr.
-            path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-            if path not in seen and os.path.lexists(path):
-                seen.add(path)
-                layer.add(path, path.lstrip("/"), recursive=False)
-        record = tarfile.TarInfo("var/lib/dpkg/status")
-        record.size = len(status.encode())
-        layer.addfile(record, io.BytesIO(status.encode()))
+        packages, files = add_packages(layer, more)
     plain = plain.getvalue()
     kind = "application/vnd.oci.image."
     blobs = {}
@@ -138,7 +102,7 @@ def write_base(archive: pathlib.Path, more: list[str]) -> None:
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     print(
-        f"base: {len(packages)} packages, {len(seen)} files, {len(plain) / 1e6:.0f} MB, "
+        f"base: {packages} packages, {files} files, {len(plain) / 1e6:.0f} MB, "
         f"compressed {layer['size'] / 1e6:.0f} MB"
     )
 

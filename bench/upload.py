@@ -214,7 +214,10 @@ def contenders(find, ours, layout, layers):
         tools["docker push"] = lambda host: [
             "sh", "-c", f'{docker} tag bench:{layout.name} {host}/bench/app:1 && {docker} push -q {host}/bench/app:1'
         ]
-        subprocess.run(f'tar -C "{layout}" -c . | {docker} load -q', shell=True, check=True, stdout=subprocess.DEVNULL)
+        load = f'tar -C "{layout}" -c . | {docker} load -q'
+        said = subprocess.run(load, shell=True, check=True, capture_output=True, text=True).stdout
+        # `Loaded image: NAME` or `Loaded image ID: sha256:…`, depending on the engine's store.
+        subprocess.run([docker, "tag", said.strip().rpartition(": ")[2], f"bench:{layout.name}"], check=True)
     return tools
 
 
