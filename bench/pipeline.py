@@ -93,11 +93,11 @@ def write_base(archive: pathlib.Path, more: list[str]) -> None:
         "io.containerd.image.name": f"docker.io/library/{BASE}",
         "org.opencontainers.image.ref.name": BASE.partition(":")[2],
     }
-    files = {f"blobs/sha256/{digest}": content for digest, content in blobs.items()}
-    files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
-    files["oci-layout"] = b'{"imageLayoutVersion":"1.0.0"}'
+    entries = {f"blobs/sha256/{digest}": content for digest, content in blobs.items()}
+    entries["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
+    entries["oci-layout"] = b'{"imageLayoutVersion":"1.0.0"}'
     with tarfile.open(archive, "w") as tar:
-        for name, content in files.items():
+        for name, content in entries.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
