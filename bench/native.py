@@ -37,7 +37,8 @@ FROM {RUST} AS build
 WORKDIR /src
 COPY . .
 RUN --network=none --mount=type=cache,target=/src/target \\
-    RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --offline --locked --package app --target {TARGET} \\
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=gcc RUSTFLAGS="-C target-feature=+crt-static" \\
+    cargo build --release --offline --locked --package app --target {TARGET} \\
     && cp target/{TARGET}/release/app /app
 FROM scratch
 COPY --from=build /app /app
@@ -116,7 +117,7 @@ def conventional() -> pathlib.Path:
     members = 'members = ["app", "xtask", "xtask/ecs", "xtask/sandbox"]'
     assert members in manifest, "the members in Cargo.toml are others now"
     (folder / "Cargo.toml").write_text(manifest.replace(members, 'members = ["app"]'))
-    vendor = subprocess.run(["cargo", "vendor", "--quiet"], cwd=folder, check=True, capture_output=True, text=True)
+    vendor = subprocess.run(["cargo", "vendor"], cwd=folder, check=True, capture_output=True, text=True)
     (folder / ".cargo" / "config.toml").write_text(vendor.stdout)
     (folder / "Dockerfile").write_text(CONVENTIONAL)
     (folder / ".dockerignore").write_text("target\nlayout\n.git\n")

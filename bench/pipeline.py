@@ -71,7 +71,7 @@ def write_base(archive: pathlib.Path, more: list[str]) -> None:
     """The base image as an archive of an OCI layout, with dpkg's own record of its packages."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as layer:
-        packages, files = add_packages(layer, more)
+        packages, count = add_packages(layer, more)
     plain = plain.getvalue()
     kind = "application/vnd.oci.image."
     blobs = {}
@@ -102,7 +102,7 @@ def write_base(archive: pathlib.Path, more: list[str]) -> None:
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     print(
-        f"base: {packages} packages, {files} files, {len(plain) / 1e6:.0f} MB, "
+        f"base: {packages} packages, {count} files, {len(plain) / 1e6:.0f} MB, "
         f"compressed {layer['size'] / 1e6:.0f} MB"
     )
 
