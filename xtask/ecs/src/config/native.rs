@@ -1,7 +1,5 @@
 //! The keys of an image that the native builder makes: `package = "…"`.
 
-use std::collections::BTreeMap;
-
 use toml::de::DeValue;
 
 use super::images::{is_platform, is_variable, package_name, platform};
@@ -17,35 +15,27 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
         1 => is_platform(text),
         _ => Err("the native builder takes `linux/amd64` or `linux/arm64`, without a variant"),
     });
-    let target = table.optional("target", |value| value.check(is_triple));
-    let profile = table.or("profile", |value| value.check(is_profile), "release".to_owned());
-    let base = table.optional("base", base);
-    let assets = table.or("assets", |value| value.list(asset), Vec::new());
-    let user = table.or("user", |value| value.check(is_owner), "65532:65532".to_owned());
-    let workdir = table.or("workdir", |value| value.check(is_image_path), "/".to_owned());
-    let env = table.or("env", |value| value.map(variable), BTreeMap::new());
-    let ports = table.or("ports", |value| value.list(port), Vec::new());
-    let labels = table.or("labels", Value::string_map, BTreeMap::new());
-    let args = table.or("args", Value::strings, Vec::new());
-    let choices = [("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];
-    let compression = table.or("compression", |value| value.one_of(&choices), Compression::Gzip);
-    Some(Package {
-        package: package?,
+    let default = Package::new("", "");
+    let read = Package {
         bin,
-        platform: platform?,
-        target,
-        profile,
-        base,
-        assets,
-        user,
-        workdir,
-        env,
-        ports,
-        labels,
-        args,
-        compression,
-    })
+        target: table.optional("target", |value| value.check(is_triple)),
+        profile: table.or("profile", |value| value.check(is_profile), default.profile),
+        base: table.optional("base", base),
+        assets: table.or("assets", |value| value.list(asset), default.assets),
+        user: table.or("user", |value| value.check(is_owner), default.user),
+        workdir: table.or("workdir", |value| value.check(is_image_path), default.workdir),
+        env: table.or("env", |value| value.map(variable), default.env),
+        ports: table.or("ports", |value| value.list(port), default.ports),
+        labels: table.or("labels", Value::string_map, default.labels),
+        args: table.or("args", Value::strings, default.args),
+        compression: table.or("compression", |value| value.one_of(&COMPRESSIONS), default.compression),
+        package: default.package,
+        platform: default.platform,
+    };
+    Some(Package { package: package?, platform: platform?, ..read })
 }
+
+const COMPRESSIONS: [(&str, Compression); 2] = [("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];
 
 fn is_triple(text: &str) -> Result<String, &'static str> {
     let fits = text.split('-').count() >= 3

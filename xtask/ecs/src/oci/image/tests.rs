@@ -10,22 +10,7 @@ use crate::config::{Asset, Base, Compression};
 use crate::oci::digest::Digest;
 
 fn package() -> Package {
-    Package {
-        package: "hello".to_owned(),
-        bin: None,
-        platform: "linux/amd64".to_owned(),
-        target: None,
-        profile: "release".to_owned(),
-        base: None,
-        assets: Vec::new(),
-        user: "65532:65532".to_owned(),
-        workdir: "/".to_owned(),
-        env: BTreeMap::new(),
-        ports: Vec::new(),
-        labels: BTreeMap::new(),
-        args: Vec::new(),
-        compression: Compression::Gzip,
-    }
+    Package::new("hello", "linux/amd64")
 }
 
 fn asset(source: &Path, path: &str) -> Asset {
