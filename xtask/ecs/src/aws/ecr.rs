@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
@@ -36,14 +35,6 @@ const MANIFEST_TYPES: [&str; 4] = [
 pub struct Ecr {
     client: Client,
     account: String,
-}
-
-/// The registry's password for twelve hours.
-#[derive(Clone)]
-pub struct Token {
-    /// `Basic …`, for the Authorization header.
-    pub authorization: String,
-    pub expires: Option<SystemTime>,
 }
 
 /// What PutImage made of a manifest and a tag.
@@ -180,20 +171,17 @@ impl Ecr {
         Ok(missing)
     }
 
-    /// A fresh token for the registry.
-    pub fn token(&self) -> Result<Token, AwsError> {
+    /// A fresh password for the registry, good for twelve hours: `Basic …`, for the Authorization header.
+    pub fn authorization(&self) -> Result<String, AwsError> {
         const CALL: &str = "ecr:GetAuthorizationToken";
         let answer = net::runtime()
             .block_on(self.client.get_authorization_token().send())
             .map_err(|error| AwsError::new(CALL, "the registry", &error))?;
-        let data = answer.authorization_data().first();
-        let token = data.and_then(|data| data.authorization_token()).ok_or_else(|| {
-            AwsError::answered(CALL, "the registry", "no token", "the response holds no authorizationToken")
-        })?;
-        Ok(Token {
-            authorization: format!("Basic {token}"),
-            expires: data.and_then(|data| data.expires_at()).and_then(|at| SystemTime::try_from(*at).ok()),
-        })
+        let token =
+            answer.authorization_data().first().and_then(|data| data.authorization_token()).ok_or_else(|| {
+                AwsError::answered(CALL, "the registry", "no token", "the response holds no authorizationToken")
+            })?;
+        Ok(format!("Basic {token}"))
     }
 
     /// Puts the tag on the manifest that passed the scan gate, whose blobs are in the repository. ECR refuses bytes

@@ -141,6 +141,6 @@ struct EcrToken(Ecr);
 
 impl Credentials for EcrToken {
     fn authorization(&self, _stale: bool) -> anyhow::Result<String> {
-        Ok(self.0.token()?.authorization)
+        Ok(self.0.authorization()?)
     }
 }
