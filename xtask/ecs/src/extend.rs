@@ -3,6 +3,7 @@
 //! Nothing added here sees a verdict before it is given, and nothing can make one: the tag takes a proof that only
 //! the scan gate makes.
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -74,6 +75,8 @@ impl Context {
     }
 }
 
+/// Looks an environment variable up.
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 type Run = Box<dyn FnOnce(&clap::ArgMatches, &Context) -> anyhow::Result<()>>;
 type Hook = Box<dyn Fn(&Context) -> anyhow::Result<()>>;
 
@@ -129,10 +132,10 @@ impl Xtask {
     /// Reads the command line, runs what it says, and returns the exit code ([`Failure::exit_code`]).
     pub fn run(self) -> ExitCode {
         let arguments: Vec<_> = std::env::args_os().collect();
-        self.run_with(arguments)
+        self.run_with(arguments, &|name| std::env::var(name).ok())
     }
 
-    fn run_with(mut self, arguments: Vec<std::ffi::OsString>) -> ExitCode {
+    fn run_with(mut self, arguments: Vec<OsString>, environment: Environment) -> ExitCode {
         let own = self.commands.iter().map(|(command, _)| command.clone());
         let command = own.fold(Cli::command(), clap::Command::subcommand);
         let matches = match command.try_get_matches_from(arguments) {
@@ -144,8 +147,8 @@ impl Xtask {
         };
         let name = matches.subcommand_name().unwrap_or_default().to_owned();
         let log = matches.get_one::<Log>("log").copied().unwrap_or_default();
-        let loaded = load();
-        let stream = Stream::start(self.readers(&matches, log, loaded.as_ref().ok()));
+        let loaded = load(environment);
+        let stream = Stream::start(self.readers(&matches, log, loaded.as_ref().ok(), environment));
         let interrupt = Interrupt::listen().unwrap_or_default();
         let context = Context { events: stream.events(), interrupt, loaded };
 
@@ -176,7 +179,13 @@ impl Xtask {
 
     /// The first prints; the others tell GitHub, Slack and whom this repository added of a stage's run. A plan is
     /// for whoever asked, and commands to GitHub's runner do not go between lines of JSON.
-    fn readers(&mut self, matches: &clap::ArgMatches, log: Log, loaded: Option<&Loaded>) -> Vec<Box<dyn Reader>> {
+    fn readers(
+        &mut self,
+        matches: &clap::ArgMatches,
+        log: Log,
+        loaded: Option<&Loaded>,
+        environment: Environment,
+    ) -> Vec<Box<dyn Reader>> {
         let printer: Box<dyn Reader> = match log {
             Log::Text => Box::new(Terminal::stderr()),
             Log::Json => Box::new(JsonLines::new(std::io::stderr())),
@@ -188,14 +197,14 @@ impl Xtask {
         if !runs_stage {
             return vec![printer];
         }
-        let github = (log == Log::Text).then(|| GitHub::from_environment(&environment, &secrets())).flatten();
+        let github = (log == Log::Text).then(|| GitHub::from_environment(environment, &secrets(environment))).flatten();
         let mut readers = vec![match github {
             Some(github) => Box::new(github.around(printer)),
             None => printer,
         }];
         let (slack, root) =
             loaded.map_or_else(Default::default, |loaded| (loaded.config.slack.clone(), loaded.config.root.clone()));
-        if let Some(slack) = Slack::from_environment(&environment, slack, &root) {
+        if let Some(slack) = Slack::from_environment(environment, slack, &root) {
             readers.push(Box::new(slack));
         }
         readers.append(&mut self.notifiers);
@@ -220,19 +229,15 @@ impl Xtask {
     }
 }
 
-fn load() -> Result<Loaded, ConfigErrors> {
+fn load(environment: Environment) -> Result<Loaded, ConfigErrors> {
     // A folder that is gone is found by nobody, and that is what the error then says.
-    config::load(&std::env::current_dir().unwrap_or_default(), &environment)
-}
-
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    config::load(&std::env::current_dir().unwrap_or_default(), environment)
 }
 
 /// What GitHub is to mask before the first line is printed.
-fn secrets() -> Vec<String> {
+fn secrets(environment: Environment) -> Vec<String> {
     let keys = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].into_iter().filter_map(environment);
-    keys.chain(slack::secrets(&environment)).collect()
+    keys.chain(slack::secrets(environment)).collect()
 }
 
 fn run_hooks(hooks: &[(Stage, Hook)], stage: Option<Stage>, context: &Context, when: &str) -> Result<()> {
@@ -267,7 +272,8 @@ mod tests {
         let (sender, ends) = std::sync::mpsc::channel();
         let hook = |_: &Context| -> anyhow::Result<()> { panic!("the hook's own bug") };
         let xtask = Xtask::new().before(Stage::Deploy, hook).notifier(Heard(sender));
-        let code = xtask.run_with(["xtask", "deploy"].map(Into::into).to_vec());
+        // Whoever runs the tests may have a Slack and be on GitHub: neither is told of this.
+        let code = xtask.run_with(["xtask", "deploy"].map(Into::into).to_vec(), &|_| None);
         assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(1)));
         let (code, error) = ends.recv().expect("the end is told");
         assert!(code == 1 && error.contains("panicked"), "{code} {error}");

@@ -96,10 +96,11 @@ impl Workspace {
         workspace
     }
 
-    /// Brings Cargo.lock up to date with the manifests.
+    /// Brings Cargo.lock up to date with the manifests; what it has locked stays. The app needs crates, so cargo may
+    /// ask the registry: its cache on this machine need not know them.
     fn lock(&self) {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        succeed(cargo.args(["metadata", "--offline", "--format-version", "1"]).current_dir(self.path()));
+        succeed(cargo.args(["update", "--workspace"]).current_dir(self.path()));
     }
 
     /// Makes a crate of this name and version a dependency of the app.
