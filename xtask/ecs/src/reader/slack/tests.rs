@@ -9,8 +9,16 @@ const TOKEN: &str = "xoxb-not-a-real-token";
 fn slack(variables: &[(&str, &str)], config: SlackConfig) -> Slack {
     let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     let mut slack = Slack::from_environment(&env, config, Path::new("/")).expect("Slack is configured");
+    // Longer than a busy machine needs for an answer, so that none is given up.
     slack.patience =
-        Patience { interim: Duration::from_millis(200), last: Duration::from_millis(700), cadence: Duration::ZERO };
+        Patience { interim: Duration::from_secs(20), last: Duration::from_secs(20), cadence: Duration::ZERO };
+    slack
+}
+
+/// For a Slack that does not answer: who waits for it in vain does not wait long.
+fn in_a_hurry(mut slack: Slack) -> Slack {
+    slack.patience.interim = Duration::from_millis(200);
+    slack.patience.last = Duration::from_millis(700);
     slack
 }
 
@@ -104,7 +112,7 @@ fn a_retry_after_beyond_the_deadline_is_not_waited_for() {
 fn a_slack_that_is_silent_costs_one_interim_wait_and_the_last_one() {
     assert!(PATIENCE.interim + PATIENCE.last < Duration::from_secs(10));
     let server = Server::start(vec![Answer::Silent, Answer::Silent, Answer::Silent]);
-    let mut slack = bot(&server, SlackConfig::default());
+    let mut slack = in_a_hurry(bot(&server, SlackConfig::default()));
     let before = Instant::now();
     let error = read(&mut slack, &samples::released()).expect("it was not sent");
     assert_eq!(error, "Slack did not answer in time");
@@ -114,11 +122,12 @@ fn a_slack_that_is_silent_costs_one_interim_wait_and_the_last_one() {
 #[test]
 fn no_error_holds_the_webhook_or_the_token() {
     let closed = || Server::start(Vec::new());
-    let refused = read(&mut webhook(&closed()), &samples::already_released()).expect("nobody listens");
+    let refused = read(&mut in_a_hurry(webhook(&closed())), &samples::already_released()).expect("nobody listens");
     let server = Server::start(vec![Answer::Full(404, String::new(), b"no_service hunter2".to_vec())]);
     let gone = read(&mut webhook(&server), &samples::already_released()).expect("there is no such hook");
     assert!(gone.contains("404"), "{gone}");
-    let dead = read(&mut bot(&closed(), SlackConfig::default()), &samples::already_released()).expect("nobody listens");
+    let mut dead = in_a_hurry(bot(&closed(), SlackConfig::default()));
+    let dead = read(&mut dead, &samples::already_released()).expect("nobody listens");
     let answer = json!({ "ok": false, "error": "channel_not_found" }).to_string();
     let server = Server::start(vec![Answer::ok(answer.clone()), Answer::ok(answer)]);
     let wrong = read(&mut bot(&server, SlackConfig::default()), &samples::already_released()).expect("no channel");
@@ -153,7 +162,7 @@ fn half_a_setting_is_told_at_the_start_and_none_is_no_reader() {
 fn a_dead_slack_is_one_warning_on_the_terminal() {
     let server = Server::start(Vec::new());
     let (heard, warnings) = std::sync::mpsc::channel();
-    let stream = crate::event::Stream::start(vec![Box::new(Heard(heard)), Box::new(webhook(&server))]);
+    let stream = crate::event::Stream::start(vec![Box::new(Heard(heard)), Box::new(in_a_hurry(webhook(&server)))]);
     let events = stream.events();
     for event in samples::released() {
         events.emit(event);
