@@ -32,7 +32,7 @@ impl Commit {
 }
 
 /// The address of a git remote as a browser opens it, without user, password and `.git`.
-fn web_address(remote: &str) -> Option<String> {
+pub(crate) fn web_address(remote: &str) -> Option<String> {
     let place = if let Some((scheme, rest)) = remote.split_once("://") {
         if !["https", "http", "ssh", "git"].contains(&scheme) {
             return None;
