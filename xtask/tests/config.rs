@@ -1,6 +1,8 @@
 //! The configuration as the whole binary reads it: what it prints, and how it refuses what is wrong.
 #![expect(clippy::unwrap_used, reason = "a test may end there")]
 
+mod support;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -48,6 +50,12 @@ fn xtask(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Outpu
         .unwrap()
 }
 
+/// What `cargo xtask config` prints is this snapshot.
+#[track_caller]
+fn looks_like(output: &Output, name: &str) {
+    support::snapshot::compare(name, &(text(&output.stdout) + &text(&output.stderr)));
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -58,6 +66,7 @@ fn config_prints_each_value_with_its_origin_from_any_folder() {
     let variables = [("AWS_REGION", "eu-west-1"), ("XTASK_REGISTRY", "127.0.0.1:5000")];
     for start in ["", "app", "app/ecs"] {
         let output = xtask(&folder.path().join(start), &["config"], &variables);
+        looks_like(&output, "configuration/with-origins.toml");
         assert!(output.status.success(), "{}", text(&output.stderr));
         let stdout = text(&output.stdout);
         for line in [
@@ -76,6 +85,7 @@ fn config_prints_each_value_with_its_origin_from_any_folder() {
 fn config_prints_json_for_programs() {
     let folder = workspace(GOOD);
     let output = xtask(folder.path(), &["config", "--format", "json"], &[]);
+    looks_like(&output, "configuration/with-origins.json");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let settings = json["settings"].as_array().unwrap();
     let tag = settings.iter().find(|setting| setting["table"] == "images.app" && setting["key"] == "tag").unwrap();
@@ -144,6 +154,7 @@ const FAULTS: [(&str, &str, &str, &str); 22] = [
 
 #[test]
 fn every_fault_ends_each_command_with_2_and_is_shown_at_its_place() {
+    let mut seen = Vec::new();
     for (old, new, message, place) in FAULTS {
         // A table's name is in every header; any other text is spoilt once.
         let manifest = if old == "metadata.xtask" { GOOD.replace(old, new) } else { GOOD.replacen(old, new, 1) };
@@ -152,12 +163,16 @@ fn every_fault_ends_each_command_with_2_and_is_shown_at_its_place() {
         for command in [&["config"][..], &["release", "--plan"], &["deploy", "--plan"]] {
             let output = xtask(folder.path(), command, &[]);
             let stderr = text(&output.stderr);
+            if command == ["config"] {
+                seen.push(stderr.clone());
+            }
             assert_eq!(output.status.code(), Some(2), "{command:?} {message}\n{stderr}");
             assert!(output.stdout.is_empty(), "{command:?} {message}");
             assert!(stderr.starts_with("error: ") && stderr.contains(message), "{message} is not in\n{stderr}");
             assert!(stderr.contains(&format!("--> Cargo.toml:{place}\n")), "{place} is not in\n{stderr}");
         }
     }
+    support::snapshot::compare("configuration/each-mistake.txt", &seen.join("\n"));
 }
 
 #[test]
@@ -167,7 +182,9 @@ fn all_faults_are_shown_in_one_run() {
     for (old, new, ..) in together.map(|fault| FAULTS[fault]) {
         manifest = manifest.replacen(old, new, 1);
     }
-    let stderr = text(&xtask(workspace(&manifest).path(), &["config"], &[]).stderr);
+    let output = xtask(workspace(&manifest).path(), &["config"], &[]);
+    looks_like(&output, "configuration/several-mistakes-in-one-run.txt");
+    let stderr = text(&output.stderr);
     for (.., message, place) in together.map(|fault| FAULTS[fault]) {
         assert!(stderr.contains(&format!("error: {message}\n")), "{message} is not in\n{stderr}");
         assert!(stderr.contains(&format!("--> Cargo.toml:{place}\n")), "{place} is not in\n{stderr}");
@@ -179,6 +196,7 @@ fn all_faults_are_shown_in_one_run() {
 fn a_folder_outside_every_workspace_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let output = xtask(folder.path(), &["config"], &[]);
+    looks_like(&output, "configuration/outside-a-workspace.txt");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).starts_with("error: no cargo workspace around "), "{}", text(&output.stderr));
 }
@@ -188,6 +206,7 @@ fn an_unknown_name_on_the_command_line_is_answered_with_the_nearest() {
     let folder = workspace(GOOD);
     let output = xtask(folder.path(), &["release", "ap"], &[]);
     assert_eq!(output.status.code(), Some(2));
+    looks_like(&output, "configuration/name-that-is-unknown.txt");
     let stderr = text(&output.stderr);
     assert!(stderr.contains("error: no image is named `ap`: did you mean `app`?\n"), "{stderr}");
 }

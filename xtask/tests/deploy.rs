@@ -48,7 +48,7 @@ fn serving(sandbox: &Sandbox) -> String {
 fn a_deploy_registers_the_pinned_image_and_proves_the_digest_that_runs() {
     let (workspace, sandbox) = released(vec![]);
     let run = workspace.xtask(&sandbox, &["deploy", "--format", "json"]);
-    run.ends(0).says("Registered app:2").says("Deployed app: app:2");
+    run.ends(0).says("Registered app:2").says("Deployed app: app:2").looks_like("deploy/deployed-as-json");
     let report: Value = serde_json::from_str(&run.stdout).expect("stdout is JSON");
     assert!(run.stdout.contains("\"deployed\""), "{report}");
     let definition = sandbox.ecs("DescribeTaskDefinition", json!({ "taskDefinition": "app" })).expect("is registered");
@@ -59,10 +59,21 @@ fn a_deploy_registers_the_pinned_image_and_proves_the_digest_that_runs() {
 #[test]
 fn a_second_deploy_has_nothing_to_do_and_calls_nothing_that_changes() {
     let (workspace, sandbox) = released(vec![]);
-    workspace.xtask(&sandbox, &["deploy"]).ends(0);
-    workspace.xtask(&sandbox, &["deploy"]).ends(0).says("nothing to do");
+    workspace.xtask(&sandbox, &["deploy"]).ends(0).looks_like("deploy/deployed");
+    workspace.xtask(&sandbox, &["deploy"]).ends(0).says("nothing to do").looks_like("deploy/nothing-to-do");
     assert_eq!(calls(&sandbox, "ecs:RegisterTaskDefinition"), 1);
     assert_eq!(calls(&sandbox, "ecs:UpdateService"), 1);
+}
+
+#[test]
+fn the_json_log_has_a_document_a_line() {
+    let (workspace, sandbox) = released(vec![]);
+    let run = workspace.xtask(&sandbox, &["deploy", "--log", "json"]);
+    run.ends(0).looks_like("deploy/deployed-with-log-json");
+    for line in run.stderr.lines() {
+        let document: Value = serde_json::from_str(line).expect("each line is JSON");
+        assert_eq!(document["version"], 1, "{line}");
+    }
 }
 
 #[test]
@@ -75,13 +86,18 @@ fn a_plan_shows_the_difference_without_values_of_the_environment_and_does_nothin
     workspace.write("app/task-definition.json", &document.to_string());
     let run = workspace.xtask(&sandbox, &["deploy", "--plan"]);
     run.ends(0).says("cpu: 256 → 512").says("environment[RUST_LOG]").does_not_say("hush-hush").does_not_say("info");
+    run.looks_like("deploy/plan");
     assert_eq!(calls(&sandbox, "ecs:RegisterTaskDefinition") + calls(&sandbox, "ecs:UpdateService"), 0);
 }
 
 #[test]
 fn an_image_that_is_not_in_ecr_names_the_command_that_releases_it() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
-    workspace.xtask(&sandbox, &["deploy"]).ends(8).says("cargo xtask release app");
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(8)
+        .says("cargo xtask release app")
+        .looks_like("deploy/image-not-in-ecr");
     assert_eq!(calls(&sandbox, "ecs:UpdateService"), 0);
 }
 
@@ -95,6 +111,7 @@ fn a_crash_loop_is_rolled_back_and_explained() {
     });
     let run = crash_tolerant(&workspace, &sandbox);
     run.ends(4).says("Post-mortem").says("exit code 101").says("serving now: app:1").says("next:");
+    run.looks_like("deploy/crash-loop");
 }
 
 /// The sample service has no breaker of its own: this one rolls back.
@@ -108,16 +125,16 @@ fn crash_tolerant(workspace: &Workspace, sandbox: &Sandbox) -> Run {
 
 #[test]
 fn a_missing_cluster_service_or_container_is_named_with_its_fix() {
-    for (from, to, message) in [
-        ("cluster = \"sample\"", "cluster = \"simple\"", "simple"),
-        ("cluster = \"sample\"", "cluster = \"sample\"\nservice = \"ap\"", "service ap"),
-        ("{ app = \"app\" }", "{ web = \"app\" }", "`web`"),
+    for (what, from, to, message) in [
+        ("cluster", "cluster = \"sample\"", "cluster = \"simple\"", "simple"),
+        ("service", "cluster = \"sample\"", "cluster = \"sample\"\nservice = \"ap\"", "service ap"),
+        ("container", "{ app = \"app\" }", "{ web = \"app\" }", "`web`"),
     ] {
         let (workspace, sandbox) = released(vec![]);
         workspace.write("Cargo.toml", &CONFIG.replace(from, to));
         let run = workspace.xtask(&sandbox, &["deploy"]);
         assert!(matches!(run.code, 1 | 2), "{to}: {}\n{}", run.code, run.stderr);
-        run.says(message);
+        run.says(message).looks_like(&format!("deploy/{what}-that-is-missing"));
         assert_eq!(calls(&sandbox, "ecs:RegisterTaskDefinition") + calls(&sandbox, "ecs:UpdateService"), 0, "{to}");
     }
 }
@@ -126,7 +143,11 @@ fn a_missing_cluster_service_or_container_is_named_with_its_fix() {
 fn a_task_definition_that_is_no_json_is_an_error_with_line_and_column() {
     let (workspace, sandbox) = released(vec![]);
     workspace.write("app/task-definition.json", "{\n  \"family\": \"app\",\n  \"cpu\" \"256\"\n}\n");
-    workspace.xtask(&sandbox, &["deploy"]).ends(2).says("app/task-definition.json:3:");
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(2)
+        .says("app/task-definition.json:3:")
+        .looks_like("deploy/document-that-is-no-json");
 }
 
 #[test]
@@ -134,7 +155,12 @@ fn a_typo_in_the_task_definition_is_caught_with_the_name_that_was_meant() {
     let (workspace, sandbox) = released(vec![]);
     let document = task_definition().to_string().replace("\"environment\"", "\"enviroment\"");
     workspace.write("app/task-definition.json", &document);
-    workspace.xtask(&sandbox, &["deploy"]).ends(2).says("enviroment").says("environment");
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(2)
+        .says("enviroment")
+        .says("environment")
+        .looks_like("deploy/document-with-a-typo");
     assert_eq!(calls(&sandbox, "ecs:RegisterTaskDefinition"), 0);
 }
 
@@ -145,28 +171,34 @@ fn a_denied_action_is_named_with_its_resource() {
         workspace
             .xtask(&sandbox, &["deploy"])
             .ends(1)
-            .says(&format!("allow the action `{call}` on arn:aws:ecs:ap-northeast-1:123456789012:service/sample/app"));
+            .says(&format!("allow the action `{call}` on arn:aws:ecs:ap-northeast-1:123456789012:service/sample/app"))
+            .looks_like(&format!("deploy/without-the-permission-{}", call.trim_start_matches("ecs:")));
     }
 }
 
 #[test]
 fn without_the_right_to_list_service_deployments_the_rollout_is_followed_the_old_way_with_a_warning() {
     let (workspace, sandbox) = released(denied("ecs:ListServiceDeployments"));
-    workspace.xtask(&sandbox, &["deploy"]).ends(0).says("warning:").says("ecs:ListServiceDeployments");
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(0)
+        .says("warning:")
+        .says("ecs:ListServiceDeployments")
+        .looks_like("deploy/without-the-permission-ListServiceDeployments");
 }
 
 #[test]
 fn two_deploys_at_once_end_with_one_superseded() {
-    let effect = Effect::Supersede { by: "arn:aws:iam::123456789012:user/other".to_owned() };
+    let effect = Effect::Supersede { by: "other".to_owned() };
     let (workspace, sandbox) = released(fault("ecs:UpdateService", Which::Nth(1), effect));
-    workspace.xtask(&sandbox, &["deploy"]).ends(6).says("superseded");
+    workspace.xtask(&sandbox, &["deploy"]).ends(6).says("superseded").looks_like("deploy/superseded");
 }
 
 #[test]
 fn a_service_with_desired_count_0_is_deployed_at_once_and_that_is_said() {
     let (workspace, sandbox) = released(vec![]);
     sandbox.ecs("UpdateService", json!({ "cluster": "sample", "service": "app", "desiredCount": 0 })).expect("scaled");
-    workspace.xtask(&sandbox, &["deploy"]).ends(0).says("desired count");
+    workspace.xtask(&sandbox, &["deploy"]).ends(0).says("desired count").looks_like("deploy/desired-count-0");
     assert_eq!(serving(&sandbox), "app:2");
 }
 
@@ -190,7 +222,12 @@ fn a_rollout_that_never_ends_times_out_and_says_what_it_waited_for() {
         which: Which::Every,
         effect: Effect::Behave(Tasks::NeverStable),
     });
-    workspace.xtask(&sandbox, &["deploy"]).ends(7).says("did not end within 2 s").says("waiting for");
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(7)
+        .says("did not end within 2 s")
+        .says("waiting for")
+        .looks_like_without_pace("deploy/timed-out");
 }
 
 /// Starts a deploy whose rollout goes on for ever, and signals it once it is followed.
@@ -221,7 +258,7 @@ fn interrupted(config: &str, signal: &str) -> (Run, Sandbox) {
         text.push('\n');
     }
     let code = child.wait().expect("the binary ends").code().unwrap_or(-1);
-    (Run { code, stdout: String::new(), stderr: text }, sandbox)
+    (Run { args: vec!["deploy".to_owned()], code, stdout: String::new(), stderr: text }, sandbox)
 }
 
 #[test]

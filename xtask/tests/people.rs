@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::Value;
-use support::{CONFIG, Run, Workspace, calls, sandbox, tagged};
+use support::{CONFIG, Run, Workspace, calls, sandbox, snapshot, tagged};
 use xtask_sandbox::Sandbox;
 
 /// An HTTP server that gives each path its answer, for as long as the test runs.
@@ -77,12 +77,15 @@ fn a_release_in_a_job_groups_its_steps_masks_first_and_leaves_outputs_and_a_summ
     workspace.that_releases();
     let (run, output, summary) = run_in_github(&workspace, &sandbox, &["release"]);
     run.ends(0).says("::group::Build app\n").says("::group::Scan app\n").says("::endgroup::\n");
+    run.looks_like("github/release");
     assert!(run.stderr.starts_with("::add-mask::"), "{}", run.stderr);
     let digest = tagged(&sandbox, "sample/app", "1.4.0").expect("the tag is in ECR");
     assert_eq!(run.stdout, format!("app {}/sample/app@{digest}\n", sandbox.registry()));
     let reference = "app-reference<<xtask-";
     assert!(output.contains("outcome<<xtask-") && output.contains(reference), "{output}");
     assert_eq!(output.matches(&format!("\n{digest}\n")).count(), 2, "{output}");
+    snapshot::compare("github/release-outputs.txt", &output);
+    snapshot::compare("github/release-summary.md", &summary);
     assert!(summary.starts_with("## ✅ release: released"), "{summary}");
     assert!(summary.contains(&format!("<code>{digest}</code>")), "{summary}");
 }
@@ -93,7 +96,9 @@ fn a_deploy_in_a_job_leaves_its_outcome_and_its_timeline() {
     workspace.that_releases();
     workspace.xtask(&sandbox, &["release"]).ends(0);
     let (run, output, summary) = run_in_github(&workspace, &sandbox, &["deploy"]);
-    run.ends(0);
+    run.ends(0).looks_like("github/deploy");
+    snapshot::compare("github/deploy-outputs.txt", &output);
+    snapshot::compare("github/deploy-summary.md", &summary);
     assert!(output.contains("\ndeployed\n"), "{output}");
     assert!(summary.contains("### Rollout of app\n") && summary.contains("| 0:0"), "{summary}");
 }
@@ -102,7 +107,9 @@ fn a_deploy_in_a_job_leaves_its_outcome_and_its_timeline() {
 fn a_fault_in_the_configuration_is_annotated_where_it_is() {
     let workspace = Workspace::with(&CONFIG.replace("tag = \"1.4.0\"", "tagg = \"1.4.0\""));
     let (run, output, summary) = run_in_github(&workspace, &sandbox(vec![]), &["release"]);
-    run.ends(2).says("::error file=Cargo.toml,line=12,col=1::unknown key `tagg`\n");
+    run.ends(2)
+        .says("::error file=Cargo.toml,line=12,col=1::unknown key `tagg`\n")
+        .looks_like("github/mistake-in-the-configuration");
     assert!(output.contains("\ninvalid\n"), "{output}");
     assert!(summary.contains("Exit code 2."), "{summary}");
 }
@@ -117,6 +124,8 @@ fn slack_is_told_once_and_never_what_it_must_not_know() {
     let (path, body) = slack.bodies.recv().expect("a message");
     assert_eq!(path, "/services/hunter2");
     let message: Value = serde_json::from_slice(&body).expect("a message is JSON");
+    let pretty = serde_json::to_string_pretty(&message).expect("JSON is text");
+    snapshot::compare("slack/released.json", &format!("{pretty}\n"));
     assert_eq!(message["text"], "✅ Released: app 1.4.0");
     let digest = tagged(&sandbox, "sample/app", "1.4.0").expect("the tag is in ECR");
     assert!(message["blocks"].to_string().contains(&digest), "{message}");
@@ -129,7 +138,11 @@ fn a_dead_slack_is_a_warning_and_changes_no_exit_code() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
     let warning = "warning: the slack reader stopped: Slack cannot be reached";
-    run(&workspace, &sandbox, &dead, &["release"]).ends(0).says(warning).does_not_say("hunter2");
+    run(&workspace, &sandbox, &dead, &["release"])
+        .ends(0)
+        .says(warning)
+        .does_not_say("hunter2")
+        .looks_like("slack/unreachable");
     assert_eq!(calls(&sandbox, "ecr:PutImage"), 1);
     let broken = Workspace::with(&CONFIG.replace("tag = \"1.4.0\"", "tagg = \"1.4.0\""));
     run(&broken, &sandbox, &dead, &["release"]).ends(2).says(warning);
@@ -138,8 +151,20 @@ fn a_dead_slack_is_a_warning_and_changes_no_exit_code() {
 #[test]
 fn the_workflows_are_written_and_a_change_by_hand_is_shown() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
-    workspace.xtask(&sandbox, &["workflows", "--check"]).ends(2).says(".github/workflows/build.yml is missing");
-    workspace.xtask(&sandbox, &["workflows"]).ends(0).says("Wrote .github/workflows/deploy.yml");
+    workspace
+        .xtask(&sandbox, &["workflows", "--check"])
+        .ends(2)
+        .says(".github/workflows/build.yml is missing")
+        .looks_like("workflows/check-finds-them-missing");
+    workspace
+        .xtask(&sandbox, &["workflows"])
+        .ends(0)
+        .says("Wrote .github/workflows/deploy.yml")
+        .looks_like("workflows/written");
+    for name in ["build.yml", "deploy.yml", "ci.yml"] {
+        let written = std::fs::read_to_string(workspace.root().join(".github/workflows").join(name));
+        snapshot::compare(&format!("workflows/{name}"), &written.expect("it was written"));
+    }
     workspace.xtask(&sandbox, &["workflows", "--check"]).ends(0);
     let file = workspace.root().join(".github/workflows/ci.yml");
     let text = std::fs::read_to_string(&file).expect("it was written");
@@ -149,7 +174,8 @@ fn the_workflows_are_written_and_a_change_by_hand_is_shown() {
         .ends(2)
         .says("-   cancel-in-progress: false\n")
         .says("+   cancel-in-progress: true\n")
-        .does_not_say("build.yml");
+        .does_not_say("build.yml")
+        .looks_like("workflows/check-finds-a-difference");
 }
 
 /// A release archive with the tests' trivy in it, and its SHA-256.
@@ -208,7 +234,7 @@ fn pinning_prints_the_table_on_stdout_and_what_it_rests_on_on_stderr() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     let url = format!("http://127.0.0.1:{}/{{version}}/trivy_{{os}}-{{arch}}.tar.gz", releases.port);
     let run = workspace.xtask(&sandbox, &["tools", "pin", "trivy", "0.76.0", "--url", &url]);
-    run.ends(0).says("Trusted the release has no list of checksums");
+    run.ends(0).says("Trusted the release has no list of checksums").looks_like("tools/pin-trivy");
     assert!(run.stdout.starts_with("[workspace.metadata.xtask.scan.trivy]\nversion = \"0.76.0\"\n"), "{}", run.stdout);
     assert!(run.stdout.contains(&format!("x86_64-linux = \"{hash}\"\n")), "{}", run.stdout);
     workspace.xtask(&sandbox, &["tools", "pin", "trivy", "0.69.5"]).ends(2).says("published by an attacker");

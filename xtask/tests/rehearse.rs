@@ -23,13 +23,15 @@ fn workspace() -> Workspace {
 }
 
 fn rehearse(fault: &str) -> Run {
-    workspace().xtask_with(&[], &["rehearse", "--fault", fault])
+    let run = workspace().xtask_with(&[], &["rehearse", "--fault", fault]);
+    run.looks_like_without_pace(&format!("rehearse/{fault}"));
+    run
 }
 
 #[test]
 fn without_a_fault_it_ends_with_the_outcome_the_digest_and_the_time_of_each_step() {
     let run = workspace().xtask_with(&[], &["rehearse"]);
-    run.ends(0).says("Deployed app: app:2");
+    run.ends(0).says("Deployed app: app:2").looks_like_without_pace("rehearse/without-a-fault");
     for step in ["build", "scan", "push", "plan", "register", "update", "watch"] {
         run.says(&format!(" s  {step}"));
     }
@@ -39,7 +41,7 @@ fn without_a_fault_it_ends_with_the_outcome_the_digest_and_the_time_of_each_step
 #[test]
 fn the_list_names_every_fault() {
     let run = Workspace::sample().xtask_with(&[], &["rehearse", "--fault", "list"]);
-    run.ends(0);
+    run.ends(0).looks_like("rehearse/list-of-faults");
     for (name, _) in FAULTS {
         assert!(run.stdout.lines().any(|line| line.starts_with(name)), "{name} is missing:\n{}", run.stdout);
     }
@@ -101,14 +103,23 @@ fn never_stable_times_out() {
 fn without_docker_and_without_a_way_around_it_says_what_is_missing() {
     let workspace = Workspace::sample();
     workspace.trivy_that_passes();
-    workspace.xtask_with(&[], &["rehearse"]).ends(1).says("docker was not found");
+    workspace
+        .xtask_with(&[], &["rehearse"])
+        .ends(1)
+        .says("docker was not found")
+        .looks_like_without_pace("rehearse/without-docker");
 }
 
 #[test]
 fn without_trivy_a_stand_in_is_used_and_that_is_said_loudly() {
     let workspace = workspace();
     std::fs::remove_file(workspace.root().join("tools/trivy")).expect("trivy is there");
-    workspace.xtask_with(&[], &["rehearse"]).ends(0).says("NOTHING IS SCANNED").says("stand-in");
+    workspace
+        .xtask_with(&[], &["rehearse"])
+        .ends(0)
+        .says("NOTHING IS SCANNED")
+        .says("stand-in")
+        .looks_like_without_pace("rehearse/without-trivy");
 }
 
 #[test]
@@ -135,5 +146,5 @@ fn the_sandbox_prints_its_variables_serves_and_stops_on_ctrl_c() {
 #[test]
 fn the_sandbox_listens_on_loopback_only() {
     let run = Workspace::sample().xtask_with(&[], &["sandbox", "--listen", "0.0.0.0:0"]);
-    run.ends(2).says("loopback only");
+    run.ends(2).says("loopback only").looks_like("sandbox/address-that-is-not-loopback");
 }

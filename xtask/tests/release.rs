@@ -20,7 +20,7 @@ fn a_missing_tag_is_built_scanned_pushed_and_printed_by_digest() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
     let run = workspace.xtask(&sandbox, &["release"]);
-    run.ends(0);
+    run.ends(0).looks_like("release/released");
     let digest = tagged(&sandbox, "sample/app", "1.4.0").expect("the tag is in ECR");
     assert_eq!(run.stdout, format!("app {}/sample/app@{digest}\n", sandbox.registry()));
 
@@ -39,7 +39,7 @@ fn a_tag_that_is_there_is_not_built_again_and_needs_neither_docker_nor_trivy() {
 
     let bare = Workspace::sample();
     let second = bare.xtask(&sandbox, &["release"]);
-    second.ends(0).says("already released");
+    second.ends(0).says("already released").looks_like("release/already-released");
     assert_eq!(second.stdout, first.stdout);
     assert_eq!(calls(&sandbox, "ecr:PutImage"), 1);
 }
@@ -49,7 +49,7 @@ fn a_plan_says_what_would_happen_and_does_nothing() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
     let run = workspace.xtask(&sandbox, &["release", "--plan", "--format", "json"]);
-    run.ends(0).says("build, scan, push");
+    run.ends(0).says("build, scan, push").looks_like("release/plan");
     let plan: Value = serde_json::from_str(&run.stdout).expect("stdout is JSON");
     assert_eq!(plan["images"][0]["image"], "app");
     assert_eq!(plan["images"][0]["action"], "release");
@@ -69,7 +69,8 @@ fn every_problem_of_the_preflight_is_in_one_run() {
         .says("RepositoryNotFoundException")
         .says("aws ecr create-repository --repository-name sample/app")
         .says("docker was not found")
-        .says("trivy was not found");
+        .says("trivy was not found")
+        .looks_like("release/every-problem-before-the-build");
 }
 
 #[test]
@@ -79,7 +80,11 @@ fn an_old_buildx_is_named_with_the_version_that_is_needed() {
         "docker",
         "#!/bin/sh\ncase \"$1 $2\" in 'version --format') echo 20.10.5 ;; 'buildx version') echo 'github.com/docker/buildx v0.9.1 x' ;; esac\n",
     );
-    workspace.xtask(&sandbox, &["release"]).ends(1).says("buildx 0.9 is too old: 0.17 or newer");
+    workspace
+        .xtask(&sandbox, &["release"])
+        .ends(1)
+        .says("buildx 0.9 is too old: 0.17 or newer")
+        .looks_like("release/old-buildx");
 }
 
 #[test]
@@ -91,6 +96,7 @@ fn an_engine_that_does_not_answer_is_quoted() {
     );
     let run = workspace.xtask(&sandbox, &["release"]);
     run.ends(1).says("the docker engine does not answer").says("| Cannot connect to the Docker daemon");
+    run.looks_like("release/engine-that-does-not-answer");
 }
 
 #[test]
@@ -102,7 +108,12 @@ fn a_failing_build_ends_with_the_builders_last_lines() {
         "print('ERROR: process \"/bin/sh -c make\" did not complete: exit code: 2', file=sys.stderr)\n    sys.exit(1)",
     );
     workspace.tool("docker", &docker);
-    workspace.xtask(&sandbox, &["release"]).ends(1).says("could not build image `app`").says("| ERROR: process");
+    workspace
+        .xtask(&sandbox, &["release"])
+        .ends(1)
+        .says("could not build image `app`")
+        .says("| ERROR: process")
+        .looks_like("release/build-that-fails");
     assert_eq!(tagged(&sandbox, "sample/app", "1.4.0"), None);
 }
 
@@ -136,7 +147,11 @@ fn a_malicious_trivy_does_not_scan() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
     workspace.tool("trivy", "#!/bin/sh\n[ \"$1\" = --version ] && echo 'Version: 0.69.5' && exit 0\ntouch scanned\n");
-    workspace.xtask(&sandbox, &["release"]).ends(1).says("replaced by malicious ones");
+    workspace
+        .xtask(&sandbox, &["release"])
+        .ends(1)
+        .says("replaced by malicious ones")
+        .looks_like("release/malicious-trivy");
     assert!(!workspace.root().join("scanned").exists());
 }
 
@@ -166,11 +181,16 @@ fn findings_refuse_with_a_table_and_leave_no_tag() {
         .xtask(&sandbox, &["release"])
         .ends(3)
         .says("PACKAGE  INSTALLED  FIXED IN  ID          SEVERITY  TARGET")
-        .says("openssl  1.0        1.1       CVE-2026-1  HIGH      app");
+        .says("openssl  1.0        1.1       CVE-2026-1  HIGH      app")
+        .looks_like("release/refused");
     assert_eq!(tagged(&sandbox, "sample/app", "1.4.0"), None);
 
     workspace.write("Cargo.toml", &format!("{CONFIG}\n[workspace.metadata.xtask.scan]\nignore = [{{ id = \"CVE-2026-1\", reason = \"not reachable\", until = \"2999-01-01\" }}]\n"));
-    workspace.xtask(&sandbox, &["release"]).ends(0).says("1 accepted for now");
+    workspace
+        .xtask(&sandbox, &["release"])
+        .ends(0)
+        .says("1 accepted for now")
+        .looks_like("release/findings-accepted-until-a-day");
 }
 
 #[test]
@@ -240,7 +260,11 @@ fn a_rerun_after_a_failure_sends_no_blob_twice() {
     let (workspace, sandbox) =
         (Workspace::sample(), sandbox(fault("ecr:PutImage", Which::Nth(1), error(400, "KmsException"))));
     workspace.that_releases();
-    workspace.xtask(&sandbox, &["release"]).ends(1).says("KmsException");
+    workspace
+        .xtask(&sandbox, &["release"])
+        .ends(1)
+        .says("KmsException")
+        .looks_like("release/error-of-aws-that-nobody-knows");
     let sent = calls(&sandbox, "registry:PUT blob");
     assert!(sent > 0);
     workspace.xtask(&sandbox, &["release"]).ends(0);
@@ -253,7 +277,7 @@ fn a_tag_that_somebody_else_put_meanwhile_is_a_conflict_with_both_digests() {
     workspace.that_releases();
     let run = workspace.xtask(&sandbox, &["release"]);
     let foreign = tagged(&sandbox, "sample/app", "1.4.0").expect("the other client's tag");
-    run.ends(8).says(&foreign).says("built here: sha256:");
+    run.ends(8).says(&foreign).says("built here: sha256:").looks_like("release/tag-conflict");
 }
 
 #[test]
@@ -268,11 +292,16 @@ fn credentials_that_are_missing_expired_or_not_enough_each_have_their_fix() {
         environment.extend(key.map(|_| ("AWS_SECRET_ACCESS_KEY", "secret")));
         workspace.xtask_with(&environment, &["release"])
     };
-    run(None).ends(1).says("could not load AWS credentials").says("AWS_PROFILE");
-    run(Some("EXPIRED")).ends(1).says("ExpiredTokenException").says("sign in again");
+    run(None).ends(1).says("could not load AWS credentials").says("AWS_PROFILE").looks_like("release/no-credentials");
+    run(Some("EXPIRED"))
+        .ends(1)
+        .says("ExpiredTokenException")
+        .says("sign in again")
+        .looks_like("release/expired-credentials");
     run(Some("DENIED"))
         .ends(1)
-        .says("allow the action `ecr:BatchGetImage` on arn:aws:ecr:ap-northeast-1:123456789012:repository/sample/app");
+        .says("allow the action `ecr:BatchGetImage` on arn:aws:ecr:ap-northeast-1:123456789012:repository/sample/app")
+        .looks_like("release/permission-missing");
 }
 
 #[test]

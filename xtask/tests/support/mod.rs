@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use xtask_sandbox::{Clock, Fault, Options, Sandbox};
 
 pub mod layout;
+pub mod snapshot;
 
 /// The configuration that most tests use: one image, one service.
 pub const CONFIG: &str = r#"
@@ -35,9 +36,10 @@ containers = { app = "app" }
 rollout = { deadline = "20s", poll = "10ms" }
 "#;
 
-/// What the binary printed, and how it ended.
+/// What the binary was told, what it printed, and how it ended.
 #[derive(Debug)]
 pub struct Run {
+    pub args: Vec<String>,
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -47,6 +49,20 @@ impl Run {
     #[track_caller]
     pub fn ends(&self, code: i32) -> &Self {
         assert_eq!(self.code, code, "--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The whole run is the snapshot of this name: the command, stderr, stdout and the exit code.
+    #[track_caller]
+    pub fn looks_like(&self, name: &str) -> &Self {
+        snapshot::compare(&format!("{name}.txt"), &self.to_string());
+        self
+    }
+
+    /// The same for a run on a clock that nobody turns.
+    #[track_caller]
+    pub fn looks_like_without_pace(&self, name: &str) -> &Self {
+        snapshot::compare(&format!("{name}.txt"), &snapshot::without_pace(&self.to_string()));
         self
     }
 
@@ -60,6 +76,17 @@ impl Run {
     pub fn does_not_say(&self, text: &str) -> &Self {
         assert!(!self.stderr.contains(text), "stderr says `{text}`:\n{}", self.stderr);
         self
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { args, code, stdout, stderr } = self;
+        write!(f, "$ cargo xtask {}\n{stderr}", args.join(" "))?;
+        if !stdout.is_empty() {
+            write!(f, "--- stdout\n{stdout}")?;
+        }
+        writeln!(f, "--- exit code {code}")
     }
 }
 
@@ -135,6 +162,7 @@ impl Workspace {
     pub fn xtask_with(&self, environment: &[(&str, &str)], args: &[&str]) -> Run {
         let output = self.command(environment, args).output().expect("the binary starts");
         Run {
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -146,7 +174,7 @@ impl Workspace {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         for (name, _) in std::env::vars() {
             let foreign = ["AWS_", "XTASK_", "TRIVY_", "DOCKER_", "BUILDX_", "GITHUB_", "SLACK_", "CARGO_TARGET_DIR"];
-            if foreign.iter().any(|prefix| name.starts_with(prefix)) || name == "CI" {
+            if foreign.iter().any(|prefix| name.starts_with(prefix)) || ["CI", "COLUMNS"].contains(&&*name) {
                 command.env_remove(name);
             }
         }
