@@ -14,7 +14,7 @@ mod task_definition;
 use serde_json::Value;
 
 use outcome::{Outcome, serving, serving_revisions};
-use plan::{Action, Plan};
+use plan::{Action, Pin, Plan};
 use post_mortem::Evidence;
 use rollout::{End, Ended, Live, Target};
 
@@ -24,6 +24,7 @@ pub use report::{ImageReport, Report, ServiceReport};
 
 use crate::aws::Session;
 use crate::aws::ecs::{Ecs, Service, Update, short};
+use crate::cause::Pinned;
 use crate::config::Config;
 use crate::event::{Event, Events, Step};
 use crate::failure::{Failure, Result};
@@ -242,7 +243,7 @@ impl Stage<'_> {
         };
         self.tell_end(&outcome, &target.revision, end.seen.elapsed.as_secs_f64());
         if matches!(outcome, Outcome::RolledBack { .. } | Outcome::RollbackFailed { .. } | Outcome::TimedOut { .. }) {
-            self.post_mortem(end);
+            self.post_mortem(end, proof.as_ref().err().map(ToString::to_string).as_deref());
         }
         proof?;
         let failure = outcome.failure(&name, &target.revision, &now, target.rollout.deadline);
@@ -262,9 +263,10 @@ impl Stage<'_> {
         }
     }
 
-    fn post_mortem(&mut self, end: &End) {
+    /// `mismatch` is what is said of bytes that run and are not the released ones.
+    fn post_mortem(&mut self, end: &End, mismatch: Option<&str>) {
         let ours = end.seen.service.deployment(&end.seen.deployment);
-        let images: Vec<_> = self.plan.pins.iter().map(|pin| (pin.container.clone(), pin.image.clone())).collect();
+        let pinned: Vec<_> = self.plan.pins.iter().map(|pin| self.pinned(pin)).collect();
         let post_mortem = post_mortem::post_mortem(&Evidence {
             cluster: &self.plan.service.cluster,
             service: &self.plan.service.service,
@@ -275,10 +277,21 @@ impl Stage<'_> {
             messages: &end.messages,
             running: ours.map_or((0, end.seen.service.desired), |ours| (ours.running, ours.desired)),
             document: Some(&self.plan.document),
-            images: &images,
+            pinned: &pinned,
+            mismatch,
         });
         self.report.post_mortem = Some(post_mortem.clone());
         self.events.emit(Event::PostMortem { service: self.name().to_owned(), post_mortem });
+    }
+
+    fn pinned(&self, pin: &Pin) -> Pinned {
+        let platform = self.config.images.get(&pin.image).map(|image| image.platform().to_owned());
+        Pinned {
+            container: pin.container.clone(),
+            image: pin.image.clone(),
+            platform: platform.unwrap_or_default(),
+            reference: pin.pinned.to_string(),
+        }
     }
 
     fn tell_end(&mut self, outcome: &Outcome, revision: &str, seconds: f64) {

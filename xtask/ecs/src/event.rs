@@ -244,7 +244,10 @@ pub struct PostMortem {
     pub breaker: Option<(u32, u32)>,
     /// What serves now, as `FAMILY:REVISION`.
     pub serving: String,
+    /// One sentence, without a line break.
     pub likely_cause: String,
+    /// What to do about it; may be empty.
+    pub fix: String,
     /// The command to run next.
     pub next: String,
 }

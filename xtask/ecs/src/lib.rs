@@ -60,6 +60,7 @@ pub mod tools;
 #[doc(hidden)]
 pub mod workflows;
 
+mod cause;
 mod nearest;
 mod quantity;
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::task_definition;
 use crate::aws::ecs::{Container, Task};
+use crate::cause::{Blamed, Case, Decisive, Fault, Finding, Log, Look, Pinned, blame, declared, explain_event};
 use crate::event::{Cause, ContainerExit, PostMortem};
 
 /// What is known at the end of a rollout that did not go well.
@@ -24,19 +24,22 @@ pub struct Evidence<'a> {
     pub running: (u32, u32),
     /// The document that was rolled out.
     pub document: Option<&'a Value>,
-    /// Containers of the document whose image is one of ours: container and image name.
-    pub images: &'a [(String, String)],
+    /// Containers of the document whose image is one of ours.
+    pub pinned: &'a [Pinned],
+    /// What is said of bytes that run and are not the released ones.
+    pub mismatch: Option<&'a str>,
 }
 
-/// The stopped tasks grouped by cause, a likely cause in one sentence and the command to run next.
+/// The stopped tasks grouped by cause, a likely cause in one sentence, what to do and the command to run next.
 pub fn post_mortem(evidence: &Evidence<'_>) -> PostMortem {
     let causes = causes(evidence.tasks);
-    let finding = likely(evidence, &causes);
+    let blamed = likely(evidence, &causes);
     PostMortem {
         breaker: evidence.breaker,
         serving: evidence.serving.clone(),
-        likely_cause: finding.sentence,
-        next: next(evidence, finding.look),
+        next: next(evidence, &blamed),
+        likely_cause: blamed.finding.sentence,
+        fix: blamed.finding.fix,
         causes,
     }
 }
@@ -116,179 +119,99 @@ fn is_volatile(word: &str) -> bool {
         || word.rsplit('/').next().is_some_and(task)
 }
 
-/// A likely cause, and where to look next.
-struct Finding {
-    sentence: String,
-    look: Look,
-}
-
-enum Look {
-    /// The log of this container.
-    Log(String),
-    /// The image may have to be released again.
-    Release(String),
-    /// The stopped tasks themselves.
-    Tasks,
-    /// The service's events.
-    Service,
-}
-
-fn likely(evidence: &Evidence<'_>, causes: &[Cause]) -> Finding {
+/// The cause of the largest group of tasks; of the tasks that never came; or of bytes that are not the released ones.
+fn likely(evidence: &Evidence<'_>, causes: &[Cause]) -> Blamed {
+    if let Some(mismatch) = evidence.mismatch {
+        return other_bytes(mismatch);
+    }
     let Some(cause) = causes.iter().find(|cause| !is_consequence(cause)) else { return without_tasks(evidence) };
-    let failed = cause.containers.iter().find(|container| container.exit_code.is_some_and(|code| code != 0));
-    let failed = failed.or_else(|| cause.containers.iter().find(|container| !container.reason.is_empty()));
-    let failed = failed.or(cause.containers.first());
-    let container = failed.map(|container| container.container.clone()).unwrap_or_default();
-    let texts: Vec<&str> = std::iter::once(cause.reason.as_str())
-        .chain(cause.containers.iter().map(|exit| exit.reason.as_str()))
-        .collect();
-    let text = texts.join(" ");
-    let says = |words: &str| text.to_lowercase().contains(&words.to_lowercase());
-    let finding = |sentence: String, look: Look| Finding { sentence, look };
-
-    if says("CannotPullContainer") {
-        return pull_failure(evidence, &container, &says);
-    }
-    if says("ResourceInitializationError") {
-        return finding(initialisation_failure(&says), Look::Tasks);
-    }
-    if says("OutOfMemory") {
-        let sentence = format!("container {container} used more memory than its limit and was killed: raise `memory`");
-        return finding(sentence, Look::Log(container));
-    }
-    if says("CannotStartContainer") || says("CannotCreateContainer") {
-        let sentence = if says("exec format error") {
-            format!("the image of container {container} is built for another CPU architecture than the task runs on")
-        } else if says("permission denied") {
-            format!("container {container}'s command may not be executed: check its file mode and `user`")
-        } else {
-            format!("container {container} could not be started: its command is probably not in the image")
-        };
-        return finding(sentence, Look::Tasks);
-    }
-    if says("ELB health checks") {
-        let sentence = "the tasks ran, but the load balancer's health check failed: check its path and port, the \
-                        security group, and whether the grace period is long enough for the start";
-        return finding(sentence.to_owned(), Look::Log(container));
-    }
-    if says("health check") {
-        let sentence = "the tasks ran, but a container's health check failed: check that its command is in the image \
-                        and passes within `startPeriod`";
-        return finding(sentence.to_owned(), Look::Log(container));
-    }
-    match cause.stop_code.as_str() {
-        "SpotInterruption" | "TerminationNotice" | "InfrastructureHealth" => {
-            finding("AWS took the capacity back; the image is not at fault".to_owned(), Look::Service)
-        }
-        "EssentialContainerExited" => {
-            let sentence = match failed.and_then(|container| container.exit_code) {
-                Some(code) => exit_code_meaning(&container, code),
-                None => format!("the essential container {container} ended without an exit code"),
-            };
-            finding(sentence, Look::Log(container))
-        }
-        _ if text.trim().is_empty() => finding("ECS gives no reason for the stopped tasks".to_owned(), Look::Tasks),
-        _ => finding(format!("ECS says: {}", texts[0]), Look::Tasks),
-    }
+    blame(&Case {
+        stop_code: &cause.stop_code,
+        reason: &cause.reason,
+        containers: &cause.containers,
+        document: evidence.document,
+        pinned: evidence.pinned,
+    })
 }
 
-fn pull_failure(evidence: &Evidence<'_>, container: &str, says: &dyn Fn(&str) -> bool) -> Finding {
-    let ours = evidence.images.iter().find(|(name, _)| name == container).or(evidence.images.first());
-    if says("not found") || says("does not exist") || says("manifest unknown") {
-        return match ours {
-            Some((container, image)) => Finding {
-                sentence: format!(
-                    "the image of container {container} was in ECR when it was registered and is gone now: something \
-                     deleted it, such as a lifecycle policy"
-                ),
-                look: Look::Release(image.clone()),
-            },
-            None => Finding { sentence: "an image is not in its registry".to_owned(), look: Look::Tasks },
-        };
-    }
-    let sentence = if says("AccessDenied") || says("not authorized") || says("denied") || says("401") || says("403") {
-        "the task's execution role may not pull the image: it needs ecr:GetAuthorizationToken, ecr:BatchGetImage and \
-         ecr:GetDownloadUrlForLayer"
-    } else if says("timeout") || says("timed out") || says("no such host") || says("connection refused") {
-        "the task has no way to the registry: check the subnet's route to a NAT gateway or the VPC endpoints of ECR \
-         and S3, and `assignPublicIp`"
-    } else if says("platform") || says("no match for") {
-        "the image is built for another platform than the task runs on"
-    } else {
-        "an image could not be pulled"
-    };
-    Finding { sentence: sentence.to_owned(), look: Look::Tasks }
+/// Every task may be healthy, and yet it is not what was released.
+fn other_bytes(mismatch: &str) -> Blamed {
+    blamed(
+        mismatch.to_owned(),
+        "set `force-new-deployment = true` and deploy again; if it stays, ask AWS why ECS runs another digest than the \
+         task definition names"
+            .to_owned(),
+    )
 }
 
-fn initialisation_failure(says: &dyn Fn(&str) -> bool) -> String {
-    let sentence = if says("secret") || says("ssm") || says("parameter") {
-        "a secret could not be read before the start: check its name, that the task's execution role may read it, and \
-         the way to Secrets Manager or SSM"
-    } else if says("log") {
-        "the log group could not be used: create it, or let the execution role create it"
-    } else if says("efs") || says("mount") || says("volume") {
-        "a volume could not be mounted: check the file system, its security group and the mount target"
-    } else {
-        "something that the task needs before its start could not be set up"
-    };
-    sentence.to_owned()
-}
-
-/// Source: what shells, kernels and Rust's runtime end with.
-fn exit_code_meaning(container: &str, code: i32) -> String {
-    match code {
-        0 => format!("container {container} ended by itself with 0, but a service's container has to keep running"),
-        101 => format!("container {container} exited with 101: a Rust program panicked"),
-        126 => format!("container {container} exited with 126: its command may not be executed"),
-        127 => format!("container {container} exited with 127: its command was not found in the image"),
-        134 => format!("container {container} exited with 134: it aborted"),
-        137 => format!("container {container} exited with 137: it was killed, out of memory or too slow to stop"),
-        139 => format!("container {container} exited with 139: it crashed with a segmentation fault"),
-        143 => format!("container {container} exited with 143: it was asked to stop (SIGTERM)"),
-        code => format!("container {container} exits with {code}; its log says why"),
-    }
-}
-
-fn without_tasks(evidence: &Evidence<'_>) -> Finding {
-    let placing = evidence.messages.iter().find(|message| {
-        ["unable to place", "unable to consistently start", "was unable to"].iter().any(|words| message.contains(words))
-    });
+fn without_tasks(evidence: &Evidence<'_>) -> Blamed {
+    let told = evidence.messages.iter().find_map(|text| explain_event(text, evidence.document, evidence.pinned));
     let (running, desired) = evidence.running;
-    let sentence = match placing {
-        Some(message) => format!("ECS says: {}", without_names(message)),
-        None if running >= desired => "all tasks run, but ECS does not find them healthy, or the old ones do not end: \
-                                       check the health checks and the deregistration delay"
-            .to_owned(),
-        None => "no task of this rollout has stopped, and not all have started: they wait for capacity, an address or \
-                 the pull of an image"
-            .to_owned(),
-    };
-    Finding { sentence, look: Look::Service }
+    told.unwrap_or_else(|| {
+        let (sentence, fix) = if running >= desired {
+            (
+                "all tasks run, but ECS does not find them healthy, or the old ones do not end",
+                "check the health checks and the deregistration delay",
+            )
+        } else {
+            (
+                "no task of this rollout has stopped, and not all have started: they wait for capacity, an address or the \
+                 pull of an image",
+                "",
+            )
+        };
+        blamed(sentence.to_owned(), fix.to_owned())
+    })
 }
 
-fn next(evidence: &Evidence<'_>, look: Look) -> String {
+fn blamed(sentence: String, fix: String) -> Blamed {
+    let decisive = Decisive::No("no task says why");
+    let finding = Finding { name: "no-task", fault: Fault::Unknown, sentence, fix, look: Look::Service, decisive };
+    Blamed { finding, container: None, image: None }
+}
+
+/// The command to run next.
+fn next(evidence: &Evidence<'_>, blamed: &Blamed) -> String {
     let Evidence { cluster, service, region, .. } = evidence;
-    match look {
-        Look::Log(container) => {
-            if let Some((group, prefix)) =
-                evidence.document.and_then(|document| task_definition::log_group(document, &container))
-            {
-                let streams = prefix.map(|prefix| format!(" --log-stream-name-prefix {prefix}/{container}/"));
-                return format!("aws logs tail {group}{} --since 30m --region {region}", streams.unwrap_or_default());
-            }
-            next(evidence, Look::Tasks)
-        }
-        Look::Release(image) => format!("cargo xtask release {image} && cargo xtask deploy"),
-        Look::Tasks => match evidence.tasks.last() {
-            Some(task) => {
-                format!("aws ecs describe-tasks --cluster {cluster} --tasks {} --region {region}", task.id())
-            }
-            None => next(evidence, Look::Service),
-        },
-        Look::Service => format!(
-            "aws ecs describe-services --cluster {cluster} --services {service} --region {region} \
-             --query 'services[0].events[:10]'"
-        ),
+    let (cluster, service) = (shell_word(cluster), shell_word(service));
+    let tasks = || match evidence.tasks.last() {
+        Some(task) => format!("aws ecs describe-tasks --cluster {cluster} --tasks {} --region {region}", task.id()),
+        None => events(&cluster, &service, region),
+    };
+    match (blamed.finding.look, &blamed.container, &blamed.image) {
+        (Look::Log, Some(container), _) => log_command(evidence, container).unwrap_or_else(tasks),
+        (Look::Release, _, Some(image)) => format!("cargo xtask release {image} && cargo xtask deploy"),
+        (Look::Log | Look::Release | Look::Tasks, ..) => tasks(),
+        (Look::Service, ..) => events(&cluster, &service, region),
+    }
+}
+
+fn events(cluster: &str, service: &str, region: &str) -> String {
+    format!(
+        "aws ecs describe-services --cluster {cluster} --services {service} --region {region} \
+         --query 'services[0].events[:10]'"
+    )
+}
+
+/// The container's own log: its group and region, and the streams of this container where their names say so.
+fn log_command(evidence: &Evidence<'_>, container: &str) -> Option<String> {
+    let declared = declared(evidence.document?).into_iter().find(|declared| declared.name == container)?;
+    let Log { group, region, prefix } = declared.log?;
+    let streams = match prefix.as_str() {
+        "" => String::new(),
+        prefix => format!(" --log-stream-name-prefix {}", shell_word(&format!("{prefix}/{container}/"))),
+    };
+    let region = if region.is_empty() { evidence.region } else { &region };
+    Some(format!("aws logs tail {}{streams} --since 30m --region {}", shell_word(&group), shell_word(region)))
+}
+
+/// The text as one word of a POSIX shell.
+fn shell_word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 

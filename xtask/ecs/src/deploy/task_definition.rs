@@ -115,14 +115,6 @@ pub fn containers(document: &Value) -> Vec<&str> {
     definitions.into_iter().flatten().filter_map(|container| container["name"].as_str()).collect()
 }
 
-/// Where a container writes its log, if that is CloudWatch: the log group and the stream prefix.
-pub fn log_group<'a>(document: &'a Value, container: &str) -> Option<(&'a str, Option<&'a str>)> {
-    let definitions = document["containerDefinitions"].as_array()?;
-    let log = &definitions.iter().find(|definition| definition["name"] == container)?["logConfiguration"];
-    let options = (log["logDriver"] == "awslogs").then(|| &log["options"])?;
-    Some((options["awslogs-group"].as_str()?, options["awslogs-stream-prefix"].as_str()))
-}
-
 /// Puts the pinned reference of each named container in the place of its image. The error names the containers
 /// that are not in the document, and those that are.
 pub fn pin(document: &mut Value, images: &BTreeMap<String, Pinned>) -> Result<(), String> {

@@ -19,6 +19,11 @@ fn task(number: u8, stop_code: &str, reason: &str, exit_code: Option<i32>, conta
     }
 }
 
+fn ours() -> Vec<Pinned> {
+    let reference = "registry.example/sample/app@sha256:aa".into();
+    vec![Pinned { container: "app".into(), image: "web".into(), reference, ..Pinned::default() }]
+}
+
 fn evidence(tasks: &[Task]) -> Evidence<'_> {
     Evidence { cluster: "sample", service: "app", region: "eu-west-1", tasks, ..Evidence::default() }
 }
@@ -107,7 +112,7 @@ fn each_kind_of_stop_has_its_likely_cause() {
             "ResourceInitializationError: unable to pull secrets or registry auth",
             None,
             "",
-            "a secret could not be read",
+            "ECS does not say which",
         ),
         (
             "TaskFailedToStart",
@@ -128,14 +133,14 @@ fn each_kind_of_stop_has_its_likely_cause() {
             "Task failed container health checks",
             Some(143),
             "",
-            "a container's health check",
+            "container app's own health check failed",
         ),
         ("SpotInterruption", "Your Spot Task was interrupted.", Some(143), "", "took the capacity back"),
     ] {
         let tasks = [task(1, stop_code, reason, exit, container_reason)];
-        let images = [("app".to_owned(), "web".to_owned())];
-        let found = post_mortem(&Evidence { images: &images, ..evidence(&tasks) });
-        assert!(found.likely_cause.contains(says), "{reason}: {}", found.likely_cause);
+        let found = post_mortem(&Evidence { pinned: &ours(), ..evidence(&tasks) });
+        let said = format!("{}; {}", found.likely_cause, found.fix);
+        assert!(said.contains(says), "{reason}: {said}");
     }
 }
 
@@ -157,8 +162,7 @@ fn the_next_command_is_the_log_where_there_is_one() {
 fn an_image_that_is_gone_is_to_be_released_again() {
     let reason = "CannotPullContainerError: registry.example/sample/app@sha256:aa: not found";
     let tasks = [task(1, "TaskFailedToStart", reason, None, "")];
-    let images = [("app".to_owned(), "web".to_owned())];
-    let found = post_mortem(&Evidence { images: &images, ..evidence(&tasks) });
+    let found = post_mortem(&Evidence { pinned: &ours(), ..evidence(&tasks) });
     assert_eq!(found.next, "cargo xtask release web && cargo xtask deploy");
 }
 
@@ -188,4 +192,67 @@ fn tasks_that_run_and_are_never_called_healthy_are_told_from_those_that_never_ru
     let with = |running| post_mortem(&Evidence { running, ..evidence(&[]) }).likely_cause;
     assert!(with((2, 2)).starts_with("all tasks run, but"), "{}", with((2, 2)));
     assert!(with((0, 2)).contains("not all have started"), "{}", with((0, 2)));
+}
+
+/// The log command of the container that is blamed, with these options of its log driver.
+fn log_of(container: &str, options: &serde_json::Value) -> String {
+    let definition = |name: &str, essential: bool| {
+        let log = if name == container { options.clone() } else { json!({ "awslogs-group": "/ecs/other" }) };
+        json!({ "name": name, "essential": essential, "logConfiguration": { "logDriver": "awslogs", "options": log } })
+    };
+    let document = json!({ "containerDefinitions": [definition("agent", false), definition("web", true)] });
+    let container = |name: &str, code| Container { name: name.into(), exit_code: Some(code), ..Container::default() };
+    let crashed = Task {
+        stop_code: "EssentialContainerExited".into(),
+        stopped_reason: "Essential container in task exited".into(),
+        containers: vec![container("agent", 143), container("web", 101)],
+        ..Task::default()
+    };
+    post_mortem(&Evidence { document: Some(&document), ..evidence(&[crashed]) }).next
+}
+
+#[test]
+fn the_log_is_that_of_the_container_that_is_blamed_in_its_own_region_and_quoted_for_a_shell() {
+    for (options, command) in [
+        (
+            json!({ "awslogs-group": "/ecs/web", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "ecs" }),
+            "aws logs tail /ecs/web --log-stream-name-prefix ecs/web/ --since 30m --region us-east-1",
+        ),
+        (
+            json!({ "awslogs-group": "/ecs/web", "awslogs-region": "us-east-1" }),
+            "aws logs tail /ecs/web --since 30m --region us-east-1",
+        ),
+        (json!({ "awslogs-group": "/ecs/web" }), "aws logs tail /ecs/web --since 30m --region eu-west-1"),
+        (
+            json!({ "awslogs-group": "/ecs/my group (prod)", "awslogs-stream-prefix": "it's $HOME" }),
+            "aws logs tail '/ecs/my group (prod)' --log-stream-name-prefix 'it'\\''s $HOME/web/' --since 30m \
+             --region eu-west-1",
+        ),
+    ] {
+        assert_eq!(log_of("web", &options), command);
+    }
+}
+
+#[test]
+fn bytes_that_are_not_the_released_ones_are_the_cause_and_health_is_not() {
+    let mismatch = "container app runs sha256:bb and not sha256:aa";
+    let found = post_mortem(&Evidence { running: (2, 2), mismatch: Some(mismatch), ..evidence(&[]) });
+    assert_eq!(found.likely_cause, mismatch);
+    assert!(found.fix.contains("force-new-deployment"), "{}", found.fix);
+    assert!(found.next.starts_with("aws ecs describe-services"), "{}", found.next);
+}
+
+#[test]
+fn the_image_of_a_sidecar_is_not_ours_and_is_not_released_again() {
+    let document = json!({ "containerDefinitions": [
+        { "name": "app", "image": "registry.example/sample/app@sha256:aa" },
+        { "name": "xray", "image": "docker.io/amazon/aws-xray-daemon:3.x", "essential": false },
+    ] });
+    let reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
+                  docker.io/amazon/aws-xray-daemon:3.x: not found";
+    let tasks = [task(1, "TaskFailedToStart", reason, None, "")];
+    let found = post_mortem(&Evidence { document: Some(&document), pinned: &ours(), ..evidence(&tasks) });
+    let says = "image docker.io/amazon/aws-xray-daemon:3.x of container xray is not at docker.io";
+    assert_eq!(found.likely_cause, says);
+    assert!(found.next.starts_with("aws ecs describe-tasks"), "{}", found.next);
 }

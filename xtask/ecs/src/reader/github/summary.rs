@@ -135,7 +135,7 @@ fn services(services: &[ServiceRecord], text: &mut String) {
 }
 
 fn why(service: &ServiceRecord, post_mortem: &PostMortem, text: &mut String) {
-    let PostMortem { causes, breaker, serving, likely_cause, next } = post_mortem;
+    let PostMortem { causes, breaker, serving, likely_cause, fix, next } = post_mortem;
     line(text, &format!("### Why {} failed\n", cell(&service.name)));
     let mut point = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -143,6 +143,7 @@ fn why(service: &ServiceRecord, post_mortem: &PostMortem, text: &mut String) {
         }
     };
     point("Likely cause", likely_cause);
+    point("Fix", fix);
     point("Serving now", serving);
     point("Circuit breaker", &breaker.map_or(String::new(), |(count, threshold)| format!("{count} of {threshold}")));
     point("Next", next);

@@ -182,6 +182,7 @@ pub fn rolled_back() -> Vec<Event> {
                 breaker: Some((3, 3)),
                 serving: "app:6".to_owned(),
                 likely_cause: "the container app exits with 1 at its start".to_owned(),
+                fix: "check `environment` and `secrets`".to_owned(),
                 next: "aws logs tail /ecs/app --since 15m".to_owned(),
             },
         },

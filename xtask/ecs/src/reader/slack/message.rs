@@ -289,6 +289,7 @@ impl Page {
         let Some(post_mortem) = &service.post_mortem else { return };
         for (name, value) in [
             ("Likely cause", &post_mortem.likely_cause),
+            ("Fix", &post_mortem.fix),
             ("Serving now", &post_mortem.serving),
             ("Next", &post_mortem.next),
         ] {

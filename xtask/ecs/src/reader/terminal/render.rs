@@ -226,6 +226,9 @@ fn post_mortem_lines(service: &str, found: &PostMortem) -> Shown {
     }
     shown.push(Line::detail(&format!("serving now: {}", found.serving)));
     shown.push(Line::detail(&format!("likely cause: {}", found.likely_cause)).prose());
+    if !found.fix.is_empty() {
+        shown.push(Line::detail(&format!("fix: {}", found.fix)).prose());
+    }
     shown.push(Line::detail(&format!("next: {}", found.next)));
     lines(shown)
 }
