@@ -75,11 +75,12 @@ impl Sandbox {
     /// Skips from event to event until the service is where it should be.
     fn await_first_rollout(&self, cluster: &str, service: &str) -> Result<(), ApiError> {
         for _ in 0..PATIENCE {
+            // Asked before the look: a clock that runs may let the last event happen between the two.
+            let due = self.world.lock().ecs.next_event();
             let found = self.ecs("DescribeServices", json!({"cluster": cluster, "services": [service]}))?;
             if found["services"][0]["deployments"][0]["rolloutState"] == "COMPLETED" {
                 return Ok(());
             }
-            let due = self.world.lock().ecs.next_event();
             let Some(due) = due else { break };
             self.advance(Duration::from_millis(due.0.saturating_sub(self.now().0)));
         }

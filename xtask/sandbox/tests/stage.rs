@@ -1,6 +1,9 @@
 //! The stage of a rehearsal.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use xtask_sandbox::{Clock, Options, Sandbox};
 
@@ -29,6 +32,26 @@ fn services_run_their_first_revision_whatever_the_clock() {
             assert_eq!(service["deployments"][0]["rolloutState"], "COMPLETED");
         }
     }
+}
+
+#[test]
+fn a_stage_is_furnished_while_its_clock_runs_ahead() {
+    let sandbox = Sandbox::start(Options { clock: Clock::Manual, ..Options::default() }).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                sandbox.advance(Duration::from_secs(600));
+            }
+        });
+        let furnished = (0..50).try_for_each(|n| {
+            let family = format!("app-{n}");
+            let services = [("sample", family.as_str(), task_definition(&family, "placeholder"))];
+            sandbox.furnish(&[], &services).map(drop)
+        });
+        done.store(true, Ordering::Relaxed);
+        furnished.unwrap();
+    });
 }
 
 #[test]
