@@ -32,26 +32,24 @@ mod ecr;
 pub mod ecs;
 pub mod fault;
 mod furnish;
+mod http;
 pub mod protocol;
 mod registry;
 mod server;
 mod validate;
+mod world;
 
 pub use clock::{Clock, Instant};
 pub use fault::{Effect, FAULTS, Fault, Which, fault_named};
 pub use protocol::{ApiError, ApiResult};
+pub use server::ACCESS_KEY;
+pub use world::Call;
 
 use clock::Timeline;
 use ecr::Ecr;
 use ecs::Caller;
-use server::{State, World};
-
-/// The access key id that the sandbox hands out, with a secret against which it checks the signatures. It takes any
-/// other key, too, whoever signed; `EXPIRED` and `DENIED` mean what they say.
-pub const ACCESS_KEY: &str = "AKIASANDBOX000000000";
-
-/// The secret that belongs to [`ACCESS_KEY`], and to nothing else in the world.
-const SECRET_KEY: &str = "sandbox/not/a/secret/0000000000000000000";
+use server::SECRET_KEY;
+use world::{State, World};
 
 /// How a sandbox is to be.
 #[derive(Clone, Debug)]
@@ -75,17 +73,6 @@ impl Default for Options {
             faults: Vec::new(),
         }
     }
-}
-
-/// One call that came over the network.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Call {
-    /// `ecs:UpdateService`, `registry:PUT blob`.
-    pub operation: String,
-    /// The request's members; of the registry `repositoryName`, `reference` and, for an upload, `bytes`.
-    pub input: Value,
-    /// The HTTP status that was answered; 0 where the connection was cut instead.
-    pub status: u16,
 }
 
 /// A running sandbox. Dropping it stops the server and deletes what was uploaded.

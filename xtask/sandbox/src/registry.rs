@@ -11,8 +11,9 @@ use hyper::http::response::Builder;
 use hyper::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
 
+use crate::http::{Answer, Body, Cut, drain, full, read_some};
 use crate::protocol::ApiError;
-use crate::server::{Answer, Body, Cut, TokenState, World, drain, full, read_some};
+use crate::world::{TokenState, World};
 
 mod blobs;
 mod manifests;

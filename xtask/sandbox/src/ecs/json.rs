@@ -6,37 +6,37 @@ use crate::clock::Instant;
 use crate::protocol::ApiError;
 
 /// `InvalidParameterException`.
-pub(super) fn invalid(message: impl Into<String>) -> ApiError {
+pub(crate) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameterException", message)
 }
 
 /// `ClientException`.
-pub(super) fn client(message: impl Into<String>) -> ApiError {
+pub(crate) fn client(message: impl Into<String>) -> ApiError {
     ApiError::new("ClientException", message)
 }
 
 /// A string member, if it is there and not empty.
-pub(super) fn text<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
     value.get(member).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
 /// A string member that the member table requires.
-pub(super) fn required<'a>(value: &'a Value, member: &str) -> Result<&'a str, ApiError> {
+pub(crate) fn required<'a>(value: &'a Value, member: &str) -> Result<&'a str, ApiError> {
     text(value, member).ok_or_else(|| invalid(format!("{} cannot be empty.", capital(member))))
 }
 
 /// A list member; no list is an empty one.
-pub(super) fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
     value.get(member).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The strings of a list member.
-pub(super) fn texts<'a>(value: &'a Value, member: &str) -> Vec<&'a str> {
+pub(crate) fn texts<'a>(value: &'a Value, member: &str) -> Vec<&'a str> {
     list(value, member).iter().filter_map(Value::as_str).collect()
 }
 
 /// An object without the members that are null: ECS leaves out what is not set.
-pub(super) fn set(value: Value) -> Value {
+pub(crate) fn set(value: Value) -> Value {
     match value {
         Value::Object(members) => {
             Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
@@ -47,28 +47,28 @@ pub(super) fn set(value: Value) -> Value {
 
 /// A timestamp as awsJson1.1 writes it: seconds since the epoch, with a fraction.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this century fit into 53 bits")]
-pub(super) fn seconds(at: Instant) -> Value {
+pub(crate) fn seconds(at: Instant) -> Value {
     json!(at.0 as f64 / 1000.0)
 }
 
 /// What `failures[]` of a Describe call says about something that is not there.
-pub(super) fn missing(arn: &str) -> Value {
+pub(crate) fn missing(arn: &str) -> Value {
     json!({ "arn": arn, "reason": "MISSING" })
 }
 
 /// The last part of an ARN, or a name as it is.
-pub(super) fn short(name: &str) -> &str {
+pub(crate) fn short(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
 /// A member's name as AWS's sentences begin with it.
-pub(super) fn capital(member: &str) -> String {
+pub(crate) fn capital(member: &str) -> String {
     let mut letters = member.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// One page of a List answer: `maxResults` items from `nextToken` on, under `member`.
-pub(super) fn page(input: &Value, member: &str, items: Vec<Value>, default: usize) -> Result<Value, ApiError> {
+pub(crate) fn page(input: &Value, member: &str, items: Vec<Value>, default: usize) -> Result<Value, ApiError> {
     let size = match input.get("maxResults").and_then(Value::as_u64) {
         None | Some(0) => default,
         Some(n) if n <= 100 => usize::try_from(n).unwrap_or(default),

@@ -1,40 +1,47 @@
 //! How long things take, in simulated milliseconds. Plausible for Fargate; none of it is promised by AWS.
 
+use crate::clock::Instant;
+
 /// PROVISIONING: the network interface is made and attached. About ten seconds on Fargate, as events of real rollouts
 /// show between "has started 1 tasks" and the pull.
-pub(super) const PROVISIONING: u64 = 10_000;
+pub(crate) const PROVISIONING: u64 = 10_000;
 /// PENDING: the image is pulled. `pullStartedAt` to `pullStoppedAt` of an image of some 100 MB.
-pub(super) const PULL: u64 = 5_000;
+pub(crate) const PULL: u64 = 5_000;
 /// ACTIVATING: the container has been started and the targets are registered.
-pub(super) const ACTIVATING: u64 = 2_000;
+pub(crate) const ACTIVATING: u64 = 2_000;
 /// From SIGTERM to the exit of a program that listens to it. (One that does not is killed after `stopTimeout`, 30 s.)
-pub(super) const STOPPING: u64 = 2_000;
+pub(crate) const STOPPING: u64 = 2_000;
 /// DEPROVISIONING: the network interface is detached and deleted.
-pub(super) const DEPROVISIONING: u64 = 10_000;
+pub(crate) const DEPROVISIONING: u64 = 10_000;
 /// DEACTIVATING: `deregistration_delay.timeout_seconds` of a target group, default 300 s (Elastic Load Balancing,
 /// "Target group attributes").
-pub(super) const DRAINING: u64 = 300_000;
+pub(crate) const DRAINING: u64 = 300_000;
 /// From a change to the service scheduler's look at it.
-pub(super) const SCHEDULER: u64 = 1_000;
+pub(crate) const SCHEDULER: u64 = 1_000;
 /// How long the counts must hold before a service "has reached a steady state".
-pub(super) const STEADY: u64 = 20_000;
+pub(crate) const STEADY: u64 = 20_000;
 /// `HealthCheckIntervalSeconds` of a target group, default 30 s (Elastic Load Balancing, "Health checks").
-pub(super) const TARGET_INTERVAL: u64 = 30_000;
+pub(crate) const TARGET_INTERVAL: u64 = 30_000;
 /// `HealthyThresholdCount`, default 5.
-pub(super) const TARGET_HEALTHY: u64 = 5;
+pub(crate) const TARGET_HEALTHY: u64 = 5;
 /// `UnhealthyThresholdCount`, default 2.
-pub(super) const TARGET_UNHEALTHY: u64 = 2;
+pub(crate) const TARGET_UNHEALTHY: u64 = 2;
 /// A stopped task can be described for an hour (ECS, "Viewing stopped task errors").
-pub(super) const STOPPED_VISIBLE: u64 = 3_600_000;
+pub(crate) const STOPPED_VISIBLE: u64 = 3_600_000;
 /// Starts that failed before the scheduler slows down, its first pause, and its longest (ECS, "Service throttle
 /// logic": tasks that never reach RUNNING are started again more and more slowly, 15 minutes at most).
-pub(super) const PATIENCE: u64 = 5;
-pub(super) const FIRST_PAUSE: u64 = 10_000;
-pub(super) const LONGEST_PAUSE: u64 = 900_000;
+pub(crate) const PATIENCE: u64 = 5;
+pub(crate) const FIRST_PAUSE: u64 = 10_000;
+pub(crate) const LONGEST_PAUSE: u64 = 900_000;
 /// Service events that are kept (ECS, "Service event messages").
-pub(super) const EVENTS: usize = 100;
+pub(crate) const EVENTS: usize = 100;
 
 /// Container health checks, where the task definition leaves them out (ECS API reference, `HealthCheck`), in seconds.
-pub(super) const CHECK_INTERVAL: u64 = 30;
-pub(super) const CHECK_TIMEOUT: u64 = 5;
-pub(super) const CHECK_RETRIES: u64 = 3;
+pub(crate) const CHECK_INTERVAL: u64 = 30;
+pub(crate) const CHECK_TIMEOUT: u64 = 5;
+pub(crate) const CHECK_RETRIES: u64 = 3;
+
+/// So many milliseconds later.
+pub(crate) fn after(at: Instant, millis: u64) -> Instant {
+    Instant(at.0 + millis)
+}

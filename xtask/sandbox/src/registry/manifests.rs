@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Exchange, Outcome, Refusal, Stop, empty, reply};
 use crate::ecr::manifest::OCI_INDEX;
 use crate::ecr::{Put, Repository, Wanted};
-use crate::server::{collect, full};
+use crate::http::{collect, full};
 
 /// Source: OCI distribution specification 1.1, section Pushing Manifests.
 const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::{Exchange, Outcome, Refusal, Stop, empty, reply};
 use crate::ecr::names::is_digest;
 use crate::ecr::{Ecr, Mark, Upload, server_error};
-use crate::server::{Cut, World, drain};
+use crate::http::{Cut, drain};
+use crate::world::World;
 
 /// An upload taken out while bytes arrive. Dropped before [`Lease::keep`], it forgets them: a part that did not arrive
 /// whole is not stored.

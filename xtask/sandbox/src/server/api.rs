@@ -9,11 +9,12 @@ use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use serde_json::{Value, json};
 
-use super::signature::Signature;
-use super::{Answer, Cut, State, World, collect, drain, full, read_some};
+use super::signature::{ACCESS_KEY, SECRET_KEY, Signature};
 use crate::ecr::random_id;
 use crate::ecs::Caller;
+use crate::http::{Answer, Body, Cut, collect, drain, full, read_some};
 use crate::protocol::{ApiError, ApiResult};
+use crate::world::{State, World};
 
 /// A part of a layer in base64, and something around it.
 const LARGEST_INPUT: usize = 32 * 1024 * 1024;
@@ -115,7 +116,7 @@ fn admit(state: &State, head: &Parts, body: &[u8], target: &Target, input: &Valu
     let arn = caller_arn(state, signature.access_key);
     match signature.access_key {
         // The one whose secret is known here.
-        crate::ACCESS_KEY if !signature.holds(head, body, crate::SECRET_KEY) => Err(ApiError::new(
+        ACCESS_KEY if !signature.holds(head, body, SECRET_KEY) => Err(ApiError::new(
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
              Access Key and signing method. Consult the service documentation for details.",
@@ -139,7 +140,7 @@ fn admit(state: &State, head: &Parts, body: &[u8], target: &Target, input: &Valu
 }
 
 fn caller_arn(state: &State, key: &str) -> String {
-    let user = if key == crate::ACCESS_KEY { "sandbox".to_owned() } else { key.to_lowercase() };
+    let user = if key == ACCESS_KEY { "sandbox".to_owned() } else { key.to_lowercase() };
     format!("arn:aws:iam::{}:user/{user}", state.ecr.account)
 }
 
@@ -175,11 +176,11 @@ fn respond(status: u16) -> hyper::http::response::Builder {
         .header("x-amzn-requestid", random_id())
 }
 
-fn refuse(error: &ApiError) -> Response<super::Body> {
+fn refuse(error: &ApiError) -> Response<Body> {
     exception(error.status, error.code, &error.message, None)
 }
 
-fn exception(status: u16, code: &str, message: &str, retry_after: Option<u64>) -> Response<super::Body> {
+fn exception(status: u16, code: &str, message: &str, retry_after: Option<u64>) -> Response<Body> {
     let mut builder = respond(status).header("x-amzn-errortype", code);
     if let Some(seconds) = retry_after {
         builder = builder.header("retry-after", seconds);

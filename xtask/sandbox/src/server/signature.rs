@@ -7,6 +7,13 @@ use ring::hmac::{HMAC_SHA256, Key, sign};
 
 use crate::ecr::names::hex;
 
+/// The access key id that the sandbox hands out, with a secret against which it checks the signatures. It takes any
+/// other key, too, whoever signed; `EXPIRED` and `DENIED` mean what they say.
+pub const ACCESS_KEY: &str = "AKIASANDBOX000000000";
+
+/// The secret that belongs to [`ACCESS_KEY`], and to nothing else in the world.
+pub(crate) const SECRET_KEY: &str = "sandbox/not/a/secret/0000000000000000000";
+
 /// An `Authorization` header, taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Signature<'a> {

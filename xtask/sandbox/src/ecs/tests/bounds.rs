@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::{World, breaker, crash};
-use crate::ecs::task::Phase;
+use crate::ecs::state::task::Phase;
 
 /// Tasks that serve, and tasks that are there.
 fn counts(world: &World) -> (u64, u64) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::world::{World, document};
 use crate::ecs::Tasks;
-use crate::ecs::rule::fits_fargate;
+use crate::ecs::api::rule::fits_fargate;
 
 #[test]
 fn a_task_definition_comes_back_filled_in_and_reordered() {

@@ -9,15 +9,27 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::Call;
 use crate::clock::{Instant, Timeline};
 use crate::ecr::Ecr;
 use crate::ecs::{Caller, Ecs, Images};
 use crate::fault::{Faults, Struck};
 use crate::protocol::ApiResult;
 
+mod effects;
+
 /// How long a registry token lasts. Source: Amazon ECR User Guide, private registry authentication.
 const TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// One call that came over the network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// `ecs:UpdateService`, `registry:PUT blob`.
+    pub operation: String,
+    /// The request's members; of the registry `repositoryName`, `reference` and, for an upload, `bytes`.
+    pub input: Value,
+    /// The HTTP status that was answered; 0 where the connection was cut instead.
+    pub status: u16,
+}
 
 /// The state, and the folder that goes with it.
 #[derive(Debug)]

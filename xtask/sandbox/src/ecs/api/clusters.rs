@@ -2,21 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::Ecs;
-use super::json::{client, invalid, list, missing, page, required, set, short, text, texts};
-use super::task::Phase;
+use super::names::is_name;
+use crate::ecs::json::{invalid, missing, page, set, short, text, texts};
+use crate::ecs::state::Ecs;
+use crate::ecs::state::cluster::Cluster;
+use crate::ecs::state::task::Phase;
 use crate::protocol::{ApiError, ApiResult};
 
-/// A cluster: a name to put services and tasks under.
-#[derive(Debug)]
-pub(super) struct Cluster {
-    pub(super) name: String,
-    /// Members of CreateCluster that come back as they went in.
-    pub(super) given: Value,
-}
-
 impl Ecs {
-    pub(super) fn create_cluster(&mut self, input: &Value) -> ApiResult {
+    pub(crate) fn create_cluster(&mut self, input: &Value) -> ApiResult {
         let name = text(input, "clusterName").unwrap_or("default").to_owned();
         if !is_name(&name) {
             return Err(invalid("Invalid identifier: The identifier must match the pattern [a-zA-Z0-9\\-_]{1,255}."));
@@ -30,7 +24,7 @@ impl Ecs {
         Ok(json!({ "cluster": self.cluster_answer(&name) }))
     }
 
-    pub(super) fn describe_clusters(&self, input: &Value) -> Value {
+    pub(crate) fn describe_clusters(&self, input: &Value) -> Value {
         let mut names = texts(input, "clusters");
         if names.is_empty() {
             names.push("default");
@@ -43,7 +37,7 @@ impl Ecs {
         json!({ "clusters": found, "failures": lost })
     }
 
-    pub(super) fn list_clusters(&self, input: &Value) -> ApiResult {
+    pub(crate) fn list_clusters(&self, input: &Value) -> ApiResult {
         let arns = self.clusters.keys().map(|name| json!(self.arn(&format!("cluster/{name}")))).collect();
         page(input, "clusterArns", arns, 100)
     }
@@ -72,49 +66,11 @@ impl Ecs {
     }
 
     /// The name of the cluster that an input means, if there is one.
-    pub(super) fn cluster_of(&self, input: &Value) -> Result<String, ApiError> {
+    pub(crate) fn cluster_of(&self, input: &Value) -> Result<String, ApiError> {
         let name = short(text(input, "cluster").unwrap_or("default"));
         if self.clusters.contains_key(name) {
             return Ok(name.to_owned());
         }
         Err(ApiError::new("ClusterNotFoundException", "Cluster not found."))
     }
-
-    pub(super) fn tag_resource(&mut self, input: &Value) -> ApiResult {
-        let arn = self.resource(input)?;
-        let tags = self.tags.entry(arn).or_default();
-        for tag in list(input, "tags") {
-            tags.retain(|old| old.get("key") != tag.get("key"));
-            tags.push(tag.clone());
-        }
-        if tags.len() > 50 {
-            return Err(invalid("The maximum number of tags for each resource is 50."));
-        }
-        Ok(json!({}))
-    }
-
-    pub(super) fn list_tags(&self, input: &Value) -> ApiResult {
-        let arn = self.resource(input)?;
-        Ok(json!({ "tags": self.tags.get(&arn).cloned().unwrap_or_default() }))
-    }
-
-    fn resource(&self, input: &Value) -> Result<String, ApiError> {
-        let arn = required(input, "resourceArn")?;
-        let Some(resource) = arn.strip_prefix(&self.arn("")) else {
-            return Err(invalid(format!("Invalid resource ARN: {arn}.")));
-        };
-        let known = match resource.split('/').collect::<Vec<_>>()[..] {
-            ["cluster", name] => self.clusters.contains_key(name),
-            ["service", cluster, name] => self.services.keys().any(|key| key.cluster == cluster && key.name == name),
-            ["task-definition", name] => self.definition(name).is_some(),
-            ["task", cluster, id] => self.tasks.values().any(|task| task.cluster == cluster && task.id == id),
-            _ => false,
-        };
-        if known { Ok(arn.to_owned()) } else { Err(client(format!("The specified resource {arn} was not found."))) }
-    }
-}
-
-/// `[a-zA-Z0-9-_]{1,255}`: the grammar of clusters, services, families and containers.
-pub(super) fn is_name(name: &str) -> bool {
-    (1..=255).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::json::{capital, client, invalid};
+use crate::ecs::json::{capital, client, invalid};
 use crate::protocol::ApiError;
 
 /// One member of a shape.
@@ -35,13 +35,13 @@ static SHAPES: LazyLock<HashMap<&'static str, Vec<Member>>> = LazyLock::new(|| {
 });
 
 /// Whether the member table knows an operation of this name.
-pub(super) fn is_operation(operation: &str) -> bool {
+pub(crate) fn is_operation(operation: &str) -> bool {
     SHAPES.contains_key(format!("{operation}Request").as_str())
 }
 
 /// The input without its nulls, if it has only members that the operation has, of the right types, and all that it
 /// requires.
-pub(super) fn check(operation: &str, input: Value) -> Result<Value, ApiError> {
+pub(crate) fn check(operation: &str, input: Value) -> Result<Value, ApiError> {
     let shape = format!("{operation}Request");
     let input = if input.is_null() { Value::Object(Map::new()) } else { input };
     check_shape(&shape, input, "")

@@ -2,99 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::Ecs;
-use super::json::{invalid, list, missing, page, required, seconds, set, text, texts};
-use super::service::{Service, State};
-use super::task::{Phase, after};
-use super::timing;
 use crate::clock::Instant;
+use crate::ecs::json::{invalid, missing, page, required, seconds, set, text, texts};
+use crate::ecs::state::Ecs;
+use crate::ecs::state::rollout::{Progress, Rollout};
+use crate::ecs::state::service::Service;
+use crate::ecs::state::task::Phase;
+use crate::ecs::timing::{self, after};
 use crate::protocol::{ApiError, ApiResult};
 
-/// The status of a service deployment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Progress {
-    Pending,
-    Ongoing,
-    StopRequested,
-    RollbackRequested,
-    RollingBack,
-    Successful,
-    Stopped,
-    RollbackSuccessful,
-    RollbackFailed,
-}
-
-impl Progress {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Ongoing => "IN_PROGRESS",
-            Self::StopRequested => "STOP_REQUESTED",
-            Self::RollbackRequested => "ROLLBACK_REQUESTED",
-            Self::RollingBack => "ROLLBACK_IN_PROGRESS",
-            Self::Successful => "SUCCESSFUL",
-            Self::Stopped => "STOPPED",
-            Self::RollbackSuccessful => "ROLLBACK_SUCCESSFUL",
-            Self::RollbackFailed => "ROLLBACK_FAILED",
-        }
-    }
-
-    pub(super) fn is_final(self) -> bool {
-        matches!(self, Self::Successful | Self::Stopped | Self::RollbackSuccessful | Self::RollbackFailed)
-    }
-}
-
-/// A rollback within a service deployment.
-#[derive(Clone, Debug)]
-pub(super) struct Rollback {
-    pub(super) reason: String,
-    pub(super) started_at: Instant,
-    /// Index into the service's revisions.
-    pub(super) revision: usize,
-}
-
-/// A service deployment.
-#[derive(Clone, Debug)]
-pub(super) struct Rollout {
-    pub(super) arn: String,
-    pub(super) progress: Progress,
-    pub(super) reason: Option<String>,
-    pub(super) sources: Vec<usize>,
-    pub(super) target: usize,
-    pub(super) rollback: Option<Rollback>,
-    pub(super) configuration: Value,
-    /// The breaker: whether it is on, failed tasks so far, how many trip it, whether they did.
-    pub(super) breaker: bool,
-    pub(super) failures: u64,
-    pub(super) threshold: u64,
-    pub(super) tripped: bool,
-    pub(super) created_at: Instant,
-    pub(super) started_at: Option<Instant>,
-    pub(super) finished_at: Option<Instant>,
-    pub(super) stopped_at: Option<Instant>,
-    pub(super) updated_at: Instant,
-}
-
-impl Rollout {
-    /// Ends it, unless it has ended.
-    pub(super) fn finish(&mut self, progress: Progress, reason: Option<&str>, at: Instant) {
-        if self.progress.is_final() {
-            return;
-        }
-        self.progress = progress;
-        if let Some(reason) = reason {
-            self.reason = Some(reason.to_owned());
-        }
-        self.finished_at = Some(at);
-        if progress == Progress::Stopped {
-            self.stopped_at = Some(at);
-        }
-        self.updated_at = at;
-    }
-}
-
 impl Ecs {
-    pub(super) fn list_service_deployments(&self, input: &Value) -> ApiResult {
+    pub(crate) fn list_service_deployments(&self, input: &Value) -> ApiResult {
         let service = self.service_of(input)?;
         let statuses = texts(input, "status");
         let bound = |member: &str| input.get("createdAt").and_then(|it| it.get(member)).and_then(Value::as_f64);
@@ -121,7 +39,7 @@ impl Ecs {
         page(input, "serviceDeployments", briefs.collect(), 20)
     }
 
-    pub(super) fn describe_service_deployments(&self, input: &Value) -> ApiResult {
+    pub(crate) fn describe_service_deployments(&self, input: &Value) -> ApiResult {
         let arns = texts(input, "serviceDeploymentArns");
         if arns.is_empty() || arns.len() > 20 {
             return Err(invalid("serviceDeploymentArns must have between 1 and 20 elements."));
@@ -179,7 +97,7 @@ impl Ecs {
 
     /// `{arn, requestedTaskCount, runningTaskCount, pendingTaskCount}`; requested is what is left of it, where the
     /// scheduler wants no certain number.
-    pub(super) fn revision_counts(&self, service: &Service, revision: usize, requested: Option<u64>) -> Value {
+    pub(crate) fn revision_counts(&self, service: &Service, revision: usize, requested: Option<u64>) -> Value {
         let own = || {
             self.tasks.values().filter(|task| {
                 task.placement.as_ref().is_some_and(|it| it.key == service.key && it.revision == revision)
@@ -193,7 +111,7 @@ impl Ecs {
         })
     }
 
-    pub(super) fn stop_service_deployment(&mut self, input: &Value, now: Instant) -> ApiResult {
+    pub(crate) fn stop_service_deployment(&mut self, input: &Value, now: Instant) -> ApiResult {
         let arn = required(input, "serviceDeploymentArn")?;
         if !arn.starts_with(&self.arn("service-deployment/")) {
             return Err(invalid("Invalid ARN: the service deployment ARN is not valid."));
@@ -219,32 +137,5 @@ impl Ecs {
             service.look_by(after(now, timing::SCHEDULER));
         }
         Ok(json!({ "serviceDeploymentArn": arn }))
-    }
-}
-
-impl Service {
-    /// Index of the rollout that has not ended, if there is one.
-    pub(super) fn current_rollout(&self) -> Option<usize> {
-        self.rollouts.iter().rposition(|rollout| !rollout.progress.is_final())
-    }
-
-    /// The PRIMARY has got what it wanted: it completed, and so did the rollout.
-    pub(super) fn complete(&mut self, at: Instant) {
-        let Some(primary) = self.deployments.first_mut().filter(|it| it.state == State::InProgress) else { return };
-        primary.state = State::Completed;
-        primary.reason = format!("ECS deployment {} completed.", primary.id);
-        primary.updated_at = at;
-        let (id, rollout, rolls_back) = (primary.id.clone(), primary.rollout, primary.rolls_back);
-        self.completed = Some(primary.revision);
-        let progress = if rolls_back { Progress::RollbackSuccessful } else { Progress::Successful };
-        self.rollouts[rollout].finish(progress, None, at);
-        self.tell(&format!("(deployment {id}) deployment completed."), at);
-    }
-
-    /// The load balancer's target group and port of a revision.
-    pub(super) fn target(&self, revision: usize) -> Option<(String, u64)> {
-        let balancer = list(&self.revisions[revision].given, "loadBalancers").first()?;
-        let port = balancer.get("containerPort").and_then(Value::as_u64).unwrap_or(80);
-        Some((text(balancer, "targetGroupArn")?.to_owned(), port))
     }
 }

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::json::{list, text, texts};
-use super::timing;
+use crate::ecs::json::{list, text, texts};
+use crate::ecs::timing;
 
 /// The registered document as ECS answers with it.
-pub(super) fn fill(input: &Value) -> Value {
+pub(crate) fn fill(input: &Value) -> Value {
     let mut document = input.clone();
     let awsvpc = text(input, "networkMode") == Some("awsvpc");
     let Some(members) = document.as_object_mut() else { return document };
@@ -77,12 +77,12 @@ fn scramble(name: &str) -> u64 {
 }
 
 /// CPU units of `256` or `.25 vCPU`.
-pub(super) fn units(given: &str) -> Option<u64> {
+pub(crate) fn units(given: &str) -> Option<u64> {
     quantity(given, &["vcpu"])
 }
 
 /// MiB of `512` or `0.5 GB`.
-pub(super) fn mebibytes(given: &str) -> Option<u64> {
+pub(crate) fn mebibytes(given: &str) -> Option<u64> {
     quantity(given, &["gb"])
 }
 
@@ -99,7 +99,7 @@ fn quantity(given: &str, suffixes: &[&str]) -> Option<u64> {
 }
 
 /// `compatibilities`: where the document could run.
-pub(super) fn compatibilities(document: &Value) -> Value {
+pub(crate) fn compatibilities(document: &Value) -> Value {
     let fargate = texts(document, "requiresCompatibilities").contains(&"FARGATE")
         || (text(document, "networkMode") == Some("awsvpc")
             && text(document, "cpu").is_some()
@@ -108,7 +108,7 @@ pub(super) fn compatibilities(document: &Value) -> Value {
 }
 
 /// `requiresAttributes`: what a container instance must be able to do.
-pub(super) fn attributes(document: &Value) -> Value {
+pub(crate) fn attributes(document: &Value) -> Value {
     let mut names: Vec<String> = Vec::new();
     let mut add = |name: &str| {
         let name = name.to_owned();

@@ -2,43 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::json::{client, list, page, required, seconds, short, text, texts};
-use super::{Caller, Ecs, normal, rule};
+use super::{Caller, normal, rule};
 use crate::clock::Instant;
+use crate::ecs::json::{client, page, required, seconds, short, text, texts};
+use crate::ecs::state::Ecs;
+use crate::ecs::state::definition::Definition;
 use crate::protocol::{ApiError, ApiResult};
 
-/// One revision of a task definition.
-#[derive(Debug)]
-pub(super) struct Definition {
-    pub(super) family: String,
-    pub(super) revision: u64,
-    /// The registered members, as ECS fills them in.
-    pub(super) document: Value,
-    pub(super) active: bool,
-    registered_at: Instant,
-    deregistered_at: Option<Instant>,
-    registered_by: String,
-}
-
-impl Definition {
-    /// The containers, in the order they were registered.
-    pub(super) fn containers(&self) -> &[Value] {
-        list(&self.document, "containerDefinitions")
-    }
-
-    /// The container of this name.
-    pub(super) fn container(&self, name: &str) -> Option<&Value> {
-        self.containers().iter().find(|container| text(container, "name") == Some(name))
-    }
-
-    /// Whether its tasks have a network interface of their own.
-    pub(super) fn is_awsvpc(&self) -> bool {
-        text(&self.document, "networkMode") == Some("awsvpc")
-    }
-}
-
 impl Ecs {
-    pub(super) fn register_task_definition(&mut self, input: &Value, caller: &Caller, now: Instant) -> ApiResult {
+    pub(crate) fn register_task_definition(&mut self, input: &Value, caller: &Caller, now: Instant) -> ApiResult {
         rule::check(input)?;
         let family = required(input, "family")?.to_owned();
         let mut document = normal::fill(input);
@@ -64,7 +36,7 @@ impl Ecs {
         Ok(answer)
     }
 
-    pub(super) fn describe_task_definition(&self, input: &Value) -> ApiResult {
+    pub(crate) fn describe_task_definition(&self, input: &Value) -> ApiResult {
         let definition = self
             .definition(required(input, "taskDefinition")?)
             .ok_or_else(|| client("Unable to describe task definition."))?;
@@ -75,7 +47,7 @@ impl Ecs {
         Ok(answer)
     }
 
-    pub(super) fn deregister_task_definition(&mut self, input: &Value, now: Instant) -> ApiResult {
+    pub(crate) fn deregister_task_definition(&mut self, input: &Value, now: Instant) -> ApiResult {
         let name = short(required(input, "taskDefinition")?);
         let Some((family, revision)) = name.split_once(':') else {
             return Err(client("Missing revision in task definition."));
@@ -93,7 +65,7 @@ impl Ecs {
         Ok(json!({ "taskDefinition": answer }))
     }
 
-    pub(super) fn list_task_definitions(&self, input: &Value) -> ApiResult {
+    pub(crate) fn list_task_definitions(&self, input: &Value) -> ApiResult {
         let inactive = text(input, "status") == Some("INACTIVE");
         let family = text(input, "familyPrefix");
         let mut arns: Vec<Value> = self
@@ -109,28 +81,10 @@ impl Ecs {
         page(input, "taskDefinitionArns", arns, 100)
     }
 
-    /// The revision that a family, `family:revision` or an ARN means. A bare family is its newest active revision.
-    pub(super) fn definition(&self, name: &str) -> Option<&Definition> {
-        if name.starts_with("arn:") && !name.starts_with(&self.arn("task-definition/")) {
-            return None;
-        }
-        match short(name).split_once(':') {
-            None => self.families.get(short(name))?.iter().rev().find(|it| it.active),
-            Some((family, revision)) => {
-                let place = revision.parse::<usize>().ok()?.checked_sub(1)?;
-                self.families.get(family)?.get(place)
-            }
-        }
-    }
-
     /// The active revision that a service or RunTask names.
-    pub(super) fn usable_definition(&self, name: &str) -> Result<&Definition, ApiError> {
+    pub(crate) fn usable_definition(&self, name: &str) -> Result<&Definition, ApiError> {
         let definition = self.definition(name).ok_or_else(|| client("TaskDefinition not found."))?;
         if definition.active { Ok(definition) } else { Err(client("TaskDefinition is inactive")) }
-    }
-
-    pub(super) fn definition_arn(&self, definition: &Definition) -> String {
-        self.arn(&format!("task-definition/{}:{}", definition.family, definition.revision))
     }
 
     /// The document as DescribeTaskDefinition shows it: with the read-only members among the registered ones.

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::cluster::is_name;
-use super::json::{client, invalid, list, text, texts};
+use super::names::is_name;
 use super::normal::{mebibytes, units};
+use crate::ecs::json::{client, invalid, list, text, texts};
 use crate::protocol::ApiError;
 
 /// The first rule that the input of RegisterTaskDefinition breaks.
-pub(super) fn check(input: &Value) -> Result<(), ApiError> {
+pub(crate) fn check(input: &Value) -> Result<(), ApiError> {
     let family = text(input, "family").ok_or_else(|| client("Family should not be null or empty."))?;
     if !is_name(family) {
         return Err(client("Family contains invalid characters."));
@@ -190,7 +190,7 @@ fn check_fargate(input: &Value, containers: &[Value]) -> Result<(), ApiError> {
 }
 
 /// The pairs of CPU units and MiB that Fargate has (ECS, "Task CPU and memory").
-pub(super) fn fits_fargate(cpu: u64, memory: u64) -> bool {
+pub(crate) fn fits_fargate(cpu: u64, memory: u64) -> bool {
     let (low, high, step) = match cpu {
         256 => return [512, 1024, 2048].contains(&memory),
         512 => (1024, 4096, 1024),

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::Ecs;
-use super::json::{invalid, missing, page, seconds, set, short, text, texts};
-use super::service::{Deployment, Key, Service};
-use super::task::{Phase, Task};
+use crate::ecs::json::{invalid, missing, page, seconds, set, short, text, texts};
+use crate::ecs::state::Ecs;
+use crate::ecs::state::key::Key;
+use crate::ecs::state::service::{Deployment, Service};
+use crate::ecs::state::task::{Phase, Task};
 use crate::protocol::{ApiError, ApiResult};
 
 impl Ecs {
-    pub(super) fn describe_services(&self, input: &Value) -> ApiResult {
+    pub(crate) fn describe_services(&self, input: &Value) -> ApiResult {
         let cluster = self.cluster_of(input)?;
         let names = texts(input, "services");
         if names.is_empty() {
@@ -29,7 +30,7 @@ impl Ecs {
         Ok(json!({ "services": found, "failures": failures }))
     }
 
-    pub(super) fn list_services(&self, input: &Value) -> ApiResult {
+    pub(crate) fn list_services(&self, input: &Value) -> ApiResult {
         let cluster = self.cluster_of(input)?;
         let launch = text(input, "launchType");
         let strategy = text(input, "schedulingStrategy");
@@ -45,7 +46,7 @@ impl Ecs {
     }
 
     /// One service; `tags` as `include` has it.
-    pub(super) fn service_answer(&self, service: &Service, tags: bool) -> Value {
+    pub(crate) fn service_answer(&self, service: &Service, tags: bool) -> Value {
         let own = || self.tasks.values().filter(|task| task.placement.as_ref().is_some_and(|it| it.key == service.key));
         let deployments: Vec<Value> = service
             .deployments
@@ -75,7 +76,7 @@ impl Ecs {
             "pendingCount": own().filter(|task| task.phase < Phase::Running).count(),
             "deployments": deployments,
             "events": events.collect::<Vec<_>>(),
-            "createdAt": service.born(),
+            "createdAt": seconds(service.created_at),
             "createdBy": service.created_by,
             "currentServiceDeployment": current,
             "currentServiceRevisions": revisions,
@@ -127,7 +128,7 @@ impl Ecs {
     }
 
     /// The service that ListTasks filters by.
-    pub(super) fn named_service(&self, cluster: &str, name: &str) -> Result<&Service, ApiError> {
+    pub(crate) fn named_service(&self, cluster: &str, name: &str) -> Result<&Service, ApiError> {
         let key = Key { cluster: cluster.to_owned(), name: short(name).to_owned() };
         self.services.get(&key).ok_or_else(|| ApiError::new("ServiceNotFoundException", "Service not found."))
     }

@@ -2,56 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Ecs;
-use super::json::{invalid, missing, seconds, set, texts};
-use super::service::Service;
-use super::task::Container;
-use crate::clock::Instant;
+use crate::ecs::json::{invalid, missing, seconds, set, texts};
+use crate::ecs::state::Ecs;
+use crate::ecs::state::revision::Revision;
+use crate::ecs::state::service::Service;
 use crate::protocol::ApiResult;
 
-/// Members of a service that a revision freezes, and whose change makes a new one. `taskDefinition` is one of them.
-pub(super) const FROZEN: [&str; 10] = [
-    "taskDefinition",
-    "launchType",
-    "capacityProviderStrategy",
-    "platformVersion",
-    "loadBalancers",
-    "serviceRegistries",
-    "networkConfiguration",
-    "serviceConnectConfiguration",
-    "volumeConfigurations",
-    "vpcLatticeConfigurations",
-];
-
-/// A service revision. It never changes, but for the digests that its first pull finds out.
-#[derive(Clone, Debug)]
-pub(super) struct Revision {
-    pub(super) arn: String,
-    /// The frozen members.
-    pub(super) given: Value,
-    pub(super) created_at: Instant,
-    /// Container name, image as the task definition says it, digest once it is known.
-    pub(super) images: Vec<(String, String, Option<String>)>,
-}
-
-impl Revision {
-    /// The digest that this container's image was resolved to.
-    pub(super) fn digest(&self, container: &str) -> Option<&str> {
-        self.images.iter().find(|it| it.0 == container)?.2.as_deref()
-    }
-
-    /// Keeps the digests of the first pull.
-    pub(super) fn remember(&mut self, containers: &[Container]) {
-        for (name, _, digest) in &mut self.images {
-            if digest.is_none() {
-                *digest = containers.iter().find(|it| it.name == *name).and_then(|it| it.digest.clone());
-            }
-        }
-    }
-}
-
 impl Ecs {
-    pub(super) fn describe_service_revisions(&self, input: &Value) -> ApiResult {
+    pub(crate) fn describe_service_revisions(&self, input: &Value) -> ApiResult {
         let arns = texts(input, "serviceRevisionArns");
         if arns.is_empty() || arns.len() > 20 {
             return Err(invalid("serviceRevisionArns must have between 1 and 20 elements."));

@@ -1,15 +1,15 @@
 //! What ends a deployment other than well: the circuit breaker, a stop that was asked for; and the way back.
 
-use super::Ecs;
-use super::revision::FROZEN;
-use super::rollout::{Progress, Rollback};
-use super::service::{Deployment, Service, State};
-use super::task::Phase;
 use crate::clock::Instant;
+use crate::ecs::state::Ecs;
+use crate::ecs::state::revision::FROZEN;
+use crate::ecs::state::rollout::{Progress, Rollback};
+use crate::ecs::state::service::{Service, State};
+use crate::ecs::state::task::Phase;
 
 impl Ecs {
     /// Starts what waits to be started, and ends what has failed or was asked to end.
-    pub(super) fn judge(&mut self, service: &mut Service, at: Instant) {
+    pub(crate) fn judge(&mut self, service: &mut Service, at: Instant) {
         if let Some(current) = service.current_rollout() {
             let rollout = &mut service.rollouts[current];
             match rollout.progress {
@@ -108,34 +108,5 @@ impl Ecs {
         rollout.reason = Some(why.to_owned());
         rollout.rollback = Some(Rollback { reason: why.to_owned(), started_at: at, revision });
         service.tell(&format!("rolling back to deployment {id}."), at);
-    }
-
-    /// Makes a new PRIMARY of a revision. Gives its id.
-    pub(super) fn open(
-        &mut self,
-        service: &mut Service,
-        revision: usize,
-        rollout: usize,
-        rolls_back: bool,
-        at: Instant,
-    ) -> String {
-        let id = format!("ecs-svc/{}", self.long_number());
-        let deployment = Deployment {
-            reason: format!("ECS deployment {id} in progress."),
-            id: id.clone(),
-            revision,
-            rollout,
-            rolls_back,
-            state: State::InProgress,
-            failed_tasks: 0,
-            failed_starts: 0,
-            start_after: None,
-            steady_since: None,
-            announced: false,
-            created_at: at,
-            updated_at: at,
-        };
-        service.deployments.insert(0, deployment);
-        id
     }
 }

@@ -2,19 +2,22 @@
 
 use serde_json::{Map, Value, json};
 
-use super::cluster::is_name;
-use super::definition::Definition;
-use super::json::{invalid, list, required, seconds, short, text};
-use super::revision::{FROZEN, Revision};
-use super::rollout::{Progress, Rollout};
-use super::service::{Key, Service, Status};
-use super::task::{Phase, after};
-use super::{Caller, Ecs, timing};
+use super::Caller;
+use super::configuration::{fill_configuration, merge, unsupported};
+use super::names::is_name;
 use crate::clock::Instant;
+use crate::ecs::json::{invalid, list, required, short, text};
+use crate::ecs::state::Ecs;
+use crate::ecs::state::definition::Definition;
+use crate::ecs::state::key::Key;
+use crate::ecs::state::revision::FROZEN;
+use crate::ecs::state::rollout::Progress;
+use crate::ecs::state::service::{Service, Status};
+use crate::ecs::timing::{self, after};
 use crate::protocol::{ApiError, ApiResult};
 
 impl Ecs {
-    pub(super) fn create_service(&mut self, input: &Value, caller: &Caller, now: Instant) -> ApiResult {
+    pub(crate) fn create_service(&mut self, input: &Value, caller: &Caller, now: Instant) -> ApiResult {
         let cluster = self.cluster_of(input)?;
         let name = required(input, "serviceName")?.to_owned();
         if !is_name(&name) {
@@ -53,7 +56,7 @@ impl Ecs {
         Ok(answer)
     }
 
-    pub(super) fn update_service(&mut self, input: &Value, now: Instant) -> ApiResult {
+    pub(crate) fn update_service(&mut self, input: &Value, now: Instant) -> ApiResult {
         let key = self.service_of(input)?.key.clone();
         let old = self.services[&key].clone();
         if !old.is_active() {
@@ -80,7 +83,7 @@ impl Ecs {
         Ok(answer)
     }
 
-    pub(super) fn delete_service(&mut self, input: &Value, now: Instant) -> ApiResult {
+    pub(crate) fn delete_service(&mut self, input: &Value, now: Instant) -> ApiResult {
         let key = self.service_of(input)?.key.clone();
         let Some(mut service) = self.services.remove(&key) else {
             return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
@@ -134,82 +137,12 @@ impl Ecs {
         check(given, definition)
     }
 
-    /// A new revision, a new PRIMARY and a new service deployment. What was under way is stopped.
-    fn deploy(&mut self, service: &mut Service, now: Instant) {
-        if let Some(current) = service.current_rollout() {
-            let reason = "Service deployment stopped because it was superseded by a new service deployment.";
-            service.rollouts[current].finish(Progress::Stopped, Some(reason), now);
-        }
-        let (cluster, name) = (service.key.cluster.clone(), service.key.name.clone());
-        let frozen: Map<String, Value> = FROZEN
-            .iter()
-            .filter_map(|member| Some(((*member).to_owned(), service.given.get(*member)?.clone())))
-            .collect();
-        let definition = text(&service.given, "taskDefinition").and_then(|arn| self.definition(arn));
-        let images = definition.map(Definition::containers).unwrap_or_default().iter();
-        let images = images.filter_map(|it| Some((text(it, "name")?.to_owned(), text(it, "image")?.to_owned(), None)));
-        let images = images.collect();
-        let number = self.long_number();
-        let revision = Revision {
-            arn: self.arn(&format!("service-revision/{cluster}/{name}/{number}")),
-            given: Value::Object(frozen),
-            created_at: now,
-            images,
-        };
-        let mut sources: Vec<usize> = self
-            .tasks
-            .values()
-            .filter(|task| task.is_wanted() && task.phase != Phase::Stopped)
-            .filter_map(|task| task.placement.as_ref().filter(|it| it.key == service.key))
-            .map(|placement| placement.revision)
-            .collect();
-        sources.sort_unstable();
-        sources.dedup();
-        let target = service.revisions.len();
-        service.revisions.push(revision);
-        let id = &self.long_hex()[..22];
-        let rollout = Rollout {
-            arn: self.arn(&format!("service-deployment/{cluster}/{name}/{id}")),
-            progress: Progress::Pending,
-            reason: None,
-            sources,
-            target,
-            rollback: None,
-            configuration: service.given["deploymentConfiguration"].clone(),
-            breaker: service.breaker().0,
-            failures: 0,
-            threshold: service.threshold(),
-            tripped: false,
-            created_at: now,
-            started_at: None,
-            finished_at: None,
-            stopped_at: None,
-            updated_at: now,
-        };
-        service.rollouts.push(rollout);
-        let rollout = service.rollouts.len() - 1;
-        self.open(service, target, rollout, false, now);
-        service.look_by(after(now, timing::SCHEDULER));
-    }
-
     /// The service that an input's `service` means, in its `cluster`.
-    pub(super) fn service_of(&self, input: &Value) -> Result<&Service, ApiError> {
+    pub(crate) fn service_of(&self, input: &Value) -> Result<&Service, ApiError> {
         let cluster = self.cluster_of(input)?;
         let name = short(required(input, "service")?).to_owned();
         let lost = || ApiError::new("ServiceNotFoundException", "Service not found.");
         self.services.get(&Key { cluster, name }).ok_or_else(lost)
-    }
-}
-
-/// UpdateService keeps members of the deployment configuration that are not in its input, at every depth.
-fn merge(known: &mut Value, new: &Value) {
-    match (known.as_object_mut(), new.as_object()) {
-        (Some(known), Some(new)) => {
-            for (name, value) in new {
-                merge(known.entry(name.clone()).or_insert(Value::Null), value);
-            }
-        }
-        _ => *known = new.clone(),
     }
 }
 
@@ -219,48 +152,6 @@ fn count(input: &Value) -> Result<Option<u64>, ApiError> {
         Some(Some(count)) => Ok(Some(count)),
         Some(None) => Err(invalid("desiredCount must be greater than or equal to 0.")),
     }
-}
-
-fn fill_configuration(configuration: &mut Value) -> Result<(), ApiError> {
-    let Some(members) = configuration.as_object_mut() else { return Ok(()) };
-    members.entry("maximumPercent").or_insert_with(|| json!(200));
-    members.entry("minimumHealthyPercent").or_insert_with(|| json!(100));
-    let breaker = members
-        .entry("deploymentCircuitBreaker")
-        .or_insert_with(|| json!({ "enable": false, "rollback": false }))
-        .as_object_mut();
-    if let Some(breaker) = breaker {
-        breaker.entry("resetOnHealthyTask").or_insert_with(|| json!(true));
-        let threshold = || json!({ "type": "BOUNDED_PERCENT", "value": 50 });
-        breaker.entry("thresholdConfiguration").or_insert_with(threshold);
-    }
-    members.entry("strategy").or_insert_with(|| json!("ROLLING"));
-    members.entry("bakeTimeInMinutes").or_insert_with(|| json!(0));
-    if members.contains_key("earlySuccessCriteria") {
-        return Err(unsupported("deployments without early success criteria"));
-    }
-    if members["strategy"] != "ROLLING" {
-        return Err(unsupported("deployments of strategy ROLLING"));
-    }
-    let (maximum, minimum) = (members["maximumPercent"].as_i64(), members["minimumHealthyPercent"].as_i64());
-    if minimum.is_none_or(|it| !(0..=100).contains(&it)) {
-        return Err(invalid("minimumHealthyPercent must be between 0 and 100."));
-    }
-    if maximum.is_none_or(|it| it < 100) {
-        return Err(invalid("maximumPercent must be greater than or equal to 100."));
-    }
-    if maximum == Some(100) && minimum == Some(100) {
-        return Err(invalid(
-            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
-        ));
-    }
-    let breaker = &members["deploymentCircuitBreaker"];
-    if breaker["rollback"] == json!(true) && breaker["enable"] != json!(true) {
-        return Err(invalid(
-            "Deployment circuit breaker rollback cannot be enabled when the circuit breaker is disabled.",
-        ));
-    }
-    Ok(())
 }
 
 fn fill_members(members: &mut Map<String, Value>) {
@@ -292,11 +183,6 @@ fn fill_members(members: &mut Map<String, Value>) {
     ] {
         members.entry(member).or_insert(default);
     }
-}
-
-/// What only the sandbox refuses: a stand-in that pretended to simulate it would mislead.
-fn unsupported(simulated: &str) -> ApiError {
-    ApiError::new("UnsupportedFeatureException", format!("The sandbox simulates only {simulated}."))
 }
 
 /// What ECS refuses in a service as a whole.
@@ -351,11 +237,4 @@ fn check(given: &Value, definition: &Definition) -> Result<(), ApiError> {
 fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
     let empty = |value: &&Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
     a.filter(|it| !empty(it)) == b.filter(|it| !empty(it))
-}
-
-impl Service {
-    /// `createdAt` as answers have it.
-    pub(super) fn born(&self) -> Value {
-        seconds(self.created_at)
-    }
 }

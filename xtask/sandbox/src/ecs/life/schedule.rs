@@ -1,11 +1,14 @@
 //! The service scheduler: how many tasks of which deployment, within the bounds of the deployment configuration.
 
-use super::Ecs;
-use super::life::Order;
-use super::service::{Key, Service, State, Status};
-use super::task::{Health, Phase, Placement, Target, Task, after};
-use super::timing;
+use serde_json::Value;
+
+use super::task::{Order, constant};
 use crate::clock::Instant;
+use crate::ecs::state::Ecs;
+use crate::ecs::state::key::Key;
+use crate::ecs::state::service::{Service, State, Status};
+use crate::ecs::state::task::{Health, Phase, Placement, Target, Task};
+use crate::ecs::timing::{self, after};
 
 /// The tasks of a service that are to run, by what the scheduler may do with them. Numbers, oldest first.
 #[derive(Default)]
@@ -24,7 +27,7 @@ struct Census {
 
 impl Ecs {
     /// The scheduler looks at a service.
-    pub(super) fn look(&mut self, key: &Key, at: Instant) {
+    pub(crate) fn look(&mut self, key: &Key, at: Instant) {
         let Some(mut service) = self.services.remove(key) else { return };
         service.look_at = None;
         match service.status {
@@ -118,13 +121,13 @@ impl Ecs {
         let primary = service.deployments[0].clone();
         let revision = &service.revisions[primary.revision];
         let definition = revision.given["taskDefinition"].as_str().unwrap_or_default().to_owned();
-        let mut constant = super::run::constant(&revision.given, &service.given);
+        let mut constant = constant(&revision.given, &service.given);
         if service.given["propagateTags"] == "SERVICE" {
             let tags = self.tags.get(&service.arn).cloned().unwrap_or_default();
-            constant["tags"] = serde_json::Value::Array(tags);
+            constant["tags"] = Value::Array(tags);
         }
         let target = service.target(primary.revision);
-        let grace = service.given.get("healthCheckGracePeriodSeconds").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let grace = service.given.get("healthCheckGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(0);
         let mut names = Vec::new();
         for _ in 0..count {
             let number = self.start_task(
@@ -170,7 +173,7 @@ impl Ecs {
     }
 
     /// Stops tasks that are not RUNNING yet, and says so.
-    pub(super) fn stop_pending(&mut self, service: &mut Service, numbers: &[u64], by: &str, at: Instant) {
+    pub(crate) fn stop_pending(&mut self, service: &mut Service, numbers: &[u64], by: &str, at: Instant) {
         if numbers.is_empty() {
             return;
         }

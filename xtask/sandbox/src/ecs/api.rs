@@ -1,0 +1,84 @@
+//! What is answered: every operation checks its input, changes the state and shows what has become of it.
+
+use serde_json::Value;
+
+use super::life::Images;
+use super::state::Ecs;
+use crate::clock::Instant;
+use crate::protocol::{ApiError, ApiResult};
+
+mod clusters;
+mod configuration;
+mod definitions;
+mod deployments;
+mod member;
+mod names;
+mod normal;
+mod revisions;
+pub(crate) mod rule;
+mod run;
+mod services;
+mod tags;
+mod tasks;
+mod update;
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Such as `arn:aws:iam::123456789012:user/deployer`.
+    pub arn: String,
+}
+
+impl Ecs {
+    /// One API call at simulated time `now`. The world has been advanced to `now` before.
+    ///
+    /// Errors are AWS's own: an exception's name and sentence. An operation that is not simulated answers
+    /// `UnknownOperationException`.
+    pub fn call(
+        &mut self,
+        operation: &str,
+        input: Value,
+        caller: &Caller,
+        now: Instant,
+        images: &dyn Images,
+    ) -> ApiResult {
+        if member::is_operation(operation) {
+            let input = member::check(operation, input)?;
+            let answer = self.dispatch(operation, &input, caller, now);
+            // What is due at this very moment (nothing, as a rule) is part of the call.
+            self.advance(now, images);
+            return answer;
+        }
+        Err(ApiError::new("UnknownOperationException", format!("The operation {operation} is not simulated.")))
+    }
+
+    fn dispatch(&mut self, operation: &str, input: &Value, caller: &Caller, now: Instant) -> ApiResult {
+        match operation {
+            "CreateCluster" => self.create_cluster(input),
+            "DescribeClusters" => Ok(self.describe_clusters(input)),
+            "ListClusters" => self.list_clusters(input),
+            "TagResource" => self.tag_resource(input),
+            "ListTagsForResource" => self.list_tags(input),
+            "RegisterTaskDefinition" => self.register_task_definition(input, caller, now),
+            "DescribeTaskDefinition" => self.describe_task_definition(input),
+            "DeregisterTaskDefinition" => self.deregister_task_definition(input, now),
+            "ListTaskDefinitions" => self.list_task_definitions(input),
+            "CreateService" => self.create_service(input, caller, now),
+            "UpdateService" => self.update_service(input, now),
+            "DeleteService" => self.delete_service(input, now),
+            "DescribeServices" => self.describe_services(input),
+            "ListServices" => self.list_services(input),
+            "ListServiceDeployments" => self.list_service_deployments(input),
+            "DescribeServiceDeployments" => self.describe_service_deployments(input),
+            "StopServiceDeployment" => self.stop_service_deployment(input, now),
+            "DescribeServiceRevisions" => self.describe_service_revisions(input),
+            "RunTask" => self.run_task(input, now),
+            "StopTask" => self.stop_task(input, now),
+            "ListTasks" => self.list_tasks(input),
+            "DescribeTasks" => self.describe_tasks(input),
+            _ => {
+                Err(ApiError::new("UnknownOperationException", format!("The operation {operation} is not simulated.")))
+            }
+        }
+    }
+}

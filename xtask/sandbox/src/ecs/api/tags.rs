@@ -1,0 +1,42 @@
+//! The tags of every resource.
+
+use serde_json::{Value, json};
+
+use crate::ecs::json::{client, invalid, list, required};
+use crate::ecs::state::Ecs;
+use crate::protocol::{ApiError, ApiResult};
+
+impl Ecs {
+    pub(crate) fn tag_resource(&mut self, input: &Value) -> ApiResult {
+        let arn = self.resource(input)?;
+        let tags = self.tags.entry(arn).or_default();
+        for tag in list(input, "tags") {
+            tags.retain(|old| old.get("key") != tag.get("key"));
+            tags.push(tag.clone());
+        }
+        if tags.len() > 50 {
+            return Err(invalid("The maximum number of tags for each resource is 50."));
+        }
+        Ok(json!({}))
+    }
+
+    pub(crate) fn list_tags(&self, input: &Value) -> ApiResult {
+        let arn = self.resource(input)?;
+        Ok(json!({ "tags": self.tags.get(&arn).cloned().unwrap_or_default() }))
+    }
+
+    fn resource(&self, input: &Value) -> Result<String, ApiError> {
+        let arn = required(input, "resourceArn")?;
+        let Some(resource) = arn.strip_prefix(&self.arn("")) else {
+            return Err(invalid(format!("Invalid resource ARN: {arn}.")));
+        };
+        let known = match resource.split('/').collect::<Vec<_>>()[..] {
+            ["cluster", name] => self.clusters.contains_key(name),
+            ["service", cluster, name] => self.services.keys().any(|key| key.cluster == cluster && key.name == name),
+            ["task-definition", name] => self.definition(name).is_some(),
+            ["task", cluster, id] => self.tasks.values().any(|task| task.cluster == cluster && task.id == id),
+            _ => false,
+        };
+        if known { Ok(arn.to_owned()) } else { Err(client(format!("The specified resource {arn} was not found."))) }
+    }
+}

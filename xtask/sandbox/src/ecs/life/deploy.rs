@@ -1,0 +1,102 @@
+//! How a deployment begins.
+
+use serde_json::{Map, Value};
+
+use crate::clock::Instant;
+use crate::ecs::json::text;
+use crate::ecs::state::Ecs;
+use crate::ecs::state::definition::Definition;
+use crate::ecs::state::revision::{FROZEN, Revision};
+use crate::ecs::state::rollout::{Progress, Rollout};
+use crate::ecs::state::service::{Deployment, Service, State};
+use crate::ecs::state::task::Phase;
+use crate::ecs::timing::{self, after};
+
+impl Ecs {
+    /// A new revision, a new PRIMARY and a new service deployment. What was under way is stopped.
+    pub(crate) fn deploy(&mut self, service: &mut Service, now: Instant) {
+        if let Some(current) = service.current_rollout() {
+            let reason = "Service deployment stopped because it was superseded by a new service deployment.";
+            service.rollouts[current].finish(Progress::Stopped, Some(reason), now);
+        }
+        let (cluster, name) = (service.key.cluster.clone(), service.key.name.clone());
+        let frozen: Map<String, Value> = FROZEN
+            .iter()
+            .filter_map(|member| Some(((*member).to_owned(), service.given.get(*member)?.clone())))
+            .collect();
+        let definition = text(&service.given, "taskDefinition").and_then(|arn| self.definition(arn));
+        let images = definition.map(Definition::containers).unwrap_or_default().iter();
+        let images = images.filter_map(|it| Some((text(it, "name")?.to_owned(), text(it, "image")?.to_owned(), None)));
+        let images = images.collect();
+        let number = self.long_number();
+        let revision = Revision {
+            arn: self.arn(&format!("service-revision/{cluster}/{name}/{number}")),
+            given: Value::Object(frozen),
+            created_at: now,
+            images,
+        };
+        let mut sources: Vec<usize> = self
+            .tasks
+            .values()
+            .filter(|task| task.is_wanted() && task.phase != Phase::Stopped)
+            .filter_map(|task| task.placement.as_ref().filter(|it| it.key == service.key))
+            .map(|placement| placement.revision)
+            .collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let target = service.revisions.len();
+        service.revisions.push(revision);
+        let id = &self.long_hex()[..22];
+        let rollout = Rollout {
+            arn: self.arn(&format!("service-deployment/{cluster}/{name}/{id}")),
+            progress: Progress::Pending,
+            reason: None,
+            sources,
+            target,
+            rollback: None,
+            configuration: service.given["deploymentConfiguration"].clone(),
+            breaker: service.breaker().0,
+            failures: 0,
+            threshold: service.threshold(),
+            tripped: false,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            stopped_at: None,
+            updated_at: now,
+        };
+        service.rollouts.push(rollout);
+        let rollout = service.rollouts.len() - 1;
+        self.open(service, target, rollout, false, now);
+        service.look_by(after(now, timing::SCHEDULER));
+    }
+
+    /// Makes a new PRIMARY of a revision. Gives its id.
+    pub(crate) fn open(
+        &mut self,
+        service: &mut Service,
+        revision: usize,
+        rollout: usize,
+        rolls_back: bool,
+        at: Instant,
+    ) -> String {
+        let id = format!("ecs-svc/{}", self.long_number());
+        let deployment = Deployment {
+            reason: format!("ECS deployment {id} in progress."),
+            id: id.clone(),
+            revision,
+            rollout,
+            rolls_back,
+            state: State::InProgress,
+            failed_tasks: 0,
+            failed_starts: 0,
+            start_after: None,
+            steady_since: None,
+            announced: false,
+            created_at: at,
+            updated_at: at,
+        };
+        service.deployments.insert(0, deployment);
+        id
+    }
+}

@@ -1,0 +1,14 @@
+//! What is remembered: clusters, task definitions, services, tasks. Nothing happens to them in here.
+
+mod account;
+pub(crate) mod behaviour;
+pub(crate) mod cluster;
+pub(crate) mod definition;
+pub(crate) mod key;
+pub(crate) mod revision;
+pub(crate) mod rollout;
+pub(crate) mod service;
+pub(crate) mod task;
+
+pub use account::Ecs;
+pub(crate) use account::Remembered;

@@ -1,0 +1,119 @@
+//! One account in one region, and what is found in it by name.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::behaviour::{Behaviour, Rule, Tasks};
+use super::cluster::Cluster;
+use super::definition::Definition;
+use super::key::Key;
+use super::service::Service;
+use super::task::Task;
+use crate::ecs::json::short;
+
+/// Clusters, task definitions, services and their rollouts, of one account in one region.
+#[derive(Debug)]
+pub struct Ecs {
+    pub(crate) account: String,
+    pub(crate) region: String,
+    /// Where the next identifier comes from; counting makes a run repeatable.
+    pub(crate) identifiers: u64,
+    pub(crate) clusters: BTreeMap<String, Cluster>,
+    pub(crate) families: BTreeMap<String, Vec<Definition>>,
+    pub(crate) services: BTreeMap<Key, Service>,
+    /// By order of their start.
+    pub(crate) tasks: BTreeMap<u64, Task>,
+    pub(crate) tags: BTreeMap<String, Vec<Value>>,
+    pub(crate) run_tokens: BTreeMap<String, Remembered>,
+    behaviours: Vec<Rule>,
+}
+
+impl Ecs {
+    /// An empty account.
+    pub fn new(account: &str, region: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            identifiers: 0,
+            clusters: BTreeMap::new(),
+            families: BTreeMap::new(),
+            services: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            run_tokens: BTreeMap::new(),
+            behaviours: Vec::new(),
+        }
+    }
+
+    /// From now on, tasks that are *started* and match behave like this. The latest matching behaviour wins; a task
+    /// that runs already keeps the one it started with.
+    pub fn behave(&mut self, behaviour: Behaviour) {
+        self.behaviours.push(Rule::Matching(behaviour));
+    }
+
+    /// Like [`Ecs::behave`], for revisions that are registered from now on, of every family.
+    pub fn behave_newer(&mut self, tasks: Tasks) {
+        let newest = self.families.iter().map(|(family, all)| (family.clone(), all.len() as u64)).collect();
+        self.behaviours.push(Rule::Newer(newest, tasks));
+    }
+
+    pub(crate) fn behaviour_of(&self, family: &str, revision: u64) -> Tasks {
+        let matching = self.behaviours.iter().rev().find_map(|rule| match rule {
+            Rule::Matching(it) => (it.family.as_deref().is_none_or(|name| name == family)
+                && it.after_revision.is_none_or(|after| revision > after))
+            .then(|| it.tasks.clone()),
+            Rule::Newer(newest, tasks) => (revision > newest.get(family).copied().unwrap_or(0)).then(|| tasks.clone()),
+        });
+        matching.unwrap_or(Tasks::Healthy)
+    }
+
+    /// The ARN of something of this account, such as `cluster/sample`.
+    pub(crate) fn arn(&self, resource: &str) -> String {
+        format!("arn:aws:ecs:{}:{}:{resource}", self.region, self.account)
+    }
+
+    /// A number nobody had before, which looks random (SplitMix64 over a counter).
+    pub(crate) fn identifier(&mut self) -> u64 {
+        self.identifiers += 1;
+        let mut z = self.identifiers.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// 19 decimal digits, as in `ecs-svc/1234567890123456789` and in the ARN of a service revision.
+    pub(crate) fn long_number(&mut self) -> String {
+        format!("{}", 1_000_000_000_000_000_000 + self.identifier() % 8_000_000_000_000_000_000)
+    }
+
+    /// 32 hexadecimal digits, as in a task's ARN.
+    pub(crate) fn long_hex(&mut self) -> String {
+        format!("{:016x}{:016x}", self.identifier(), self.identifier())
+    }
+
+    /// The revision that a family, `family:revision` or an ARN means. A bare family is its newest active revision.
+    pub(crate) fn definition(&self, name: &str) -> Option<&Definition> {
+        if name.starts_with("arn:") && !name.starts_with(&self.arn("task-definition/")) {
+            return None;
+        }
+        match short(name).split_once(':') {
+            None => self.families.get(short(name))?.iter().rev().find(|it| it.active),
+            Some((family, revision)) => {
+                let place = revision.parse::<usize>().ok()?.checked_sub(1)?;
+                self.families.get(family)?.get(place)
+            }
+        }
+    }
+
+    pub(crate) fn definition_arn(&self, definition: &Definition) -> String {
+        self.arn(&format!("task-definition/{}:{}", definition.family, definition.revision))
+    }
+}
+
+/// What a client token stood for.
+#[derive(Debug)]
+pub(crate) struct Remembered {
+    pub(crate) input: Value,
+    pub(crate) numbers: Vec<u64>,
+}

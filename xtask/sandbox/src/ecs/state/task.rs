@@ -1,0 +1,197 @@
+//! One task: its containers, where it is in its life, how it looks to the outside.
+
+use serde_json::Value;
+
+use super::behaviour::Tasks;
+use super::key::Key;
+use crate::clock::Instant;
+use crate::ecs::timing::{self, after};
+
+/// The task life cycle (ECS, "Task lifecycle").
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Phase {
+    Provisioning,
+    Pending,
+    Activating,
+    Running,
+    Deactivating,
+    Stopping,
+    Deprovisioning,
+    Stopped,
+}
+
+impl Phase {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Provisioning => "PROVISIONING",
+            Self::Pending => "PENDING",
+            Self::Activating => "ACTIVATING",
+            Self::Running => "RUNNING",
+            Self::Deactivating => "DEACTIVATING",
+            Self::Stopping => "STOPPING",
+            Self::Deprovisioning => "DEPROVISIONING",
+            Self::Stopped => "STOPPED",
+        }
+    }
+}
+
+/// What a container's or a target's checks say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Health {
+    Unknown,
+    Healthy,
+    Unhealthy,
+}
+
+impl Health {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "UNKNOWN",
+            Self::Healthy => "HEALTHY",
+            Self::Unhealthy => "UNHEALTHY",
+        }
+    }
+}
+
+/// A container of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Container {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) image: String,
+    pub(crate) essential: bool,
+    /// Whether the task definition gives it a health check.
+    pub(crate) checked: bool,
+    /// `cpu`, `memory` and `memoryReservation` as strings, as DescribeTasks writes them.
+    pub(crate) sizes: [Option<String>; 3],
+    pub(crate) digest: Option<String>,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) reason: Option<String>,
+}
+
+/// Where a task of a service comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Placement {
+    pub(crate) key: Key,
+    /// `ecs-svc/N`.
+    pub(crate) deployment: String,
+    /// Index into the service's revisions.
+    pub(crate) revision: usize,
+}
+
+/// A target group that the task's network address is registered in.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) group: String,
+    pub(crate) port: u64,
+    pub(crate) health: Health,
+}
+
+/// Container health checks, the containers' taken together, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Checks {
+    /// From RUNNING to the first passed check of the slowest container.
+    pub(crate) pass_after: u64,
+    /// From RUNNING to the last failed check of the most impatient one.
+    pub(crate) fail_after: u64,
+}
+
+/// Why a task stops.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    pub(crate) code: &'static str,
+    pub(crate) reason: String,
+    pub(crate) at: Instant,
+}
+
+/// A task.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    pub(crate) cluster: String,
+    pub(crate) cluster_arn: String,
+    pub(crate) family: String,
+    pub(crate) definition_arn: String,
+    pub(crate) placement: Option<Placement>,
+    pub(crate) started_by: Option<String>,
+    pub(crate) group: String,
+    /// Members of the answer that stay what they were at the start: launch type, sizes, overrides, tags.
+    pub(crate) constant: Value,
+    pub(crate) containers: Vec<Container>,
+    pub(crate) behaviour: Tasks,
+    pub(crate) phase: Phase,
+    /// When the phase ends by itself.
+    pub(crate) due: Option<Instant>,
+    pub(crate) exit_at: Option<Instant>,
+    pub(crate) health_at: Option<Instant>,
+    pub(crate) target_at: Option<Instant>,
+    /// When a task without any check has run long enough to count as started well.
+    pub(crate) proven_at: Option<Instant>,
+    pub(crate) checks: Option<Checks>,
+    /// What the container health checks say; Unknown where there are none.
+    pub(crate) health: Health,
+    pub(crate) target: Option<Target>,
+    /// Milliseconds from RUNNING during which the service scheduler ignores failed checks.
+    pub(crate) grace: u64,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) created_at: Instant,
+    pub(crate) pull_started_at: Option<Instant>,
+    pub(crate) pull_stopped_at: Option<Instant>,
+    pub(crate) started_at: Option<Instant>,
+    pub(crate) execution_stopped_at: Option<Instant>,
+    pub(crate) stopped_at: Option<Instant>,
+    /// Counts state changes, as DescribeTasks does.
+    pub(crate) version: u64,
+}
+
+impl Task {
+    /// When something happens to it next, if nobody stops it before.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        [self.due, self.exit_at, self.health_at, self.target_at, self.proven_at].into_iter().flatten().min()
+    }
+
+    /// Whether its desired status is RUNNING.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.stop.is_none()
+    }
+
+    /// Whether the service scheduler counts it as healthy: RUNNING, and no check says otherwise or nothing yet.
+    pub(crate) fn is_healthy(&self) -> bool {
+        let checks = self.checks.is_none() || self.health == Health::Healthy;
+        let target = self.target.as_ref().is_none_or(|target| target.health == Health::Healthy);
+        self.phase == Phase::Running && self.is_wanted() && self.behaviour != Tasks::NeverStable && checks && target
+    }
+
+    /// Whether Describe and List still show it.
+    pub(crate) fn visible(&self, now: Instant) -> bool {
+        self.stopped_at.is_none_or(|at| now.0 < at.0 + timing::STOPPED_VISIBLE)
+    }
+
+    pub(crate) fn enter(&mut self, phase: Phase, due: Option<Instant>) {
+        self.phase = phase;
+        self.due = due;
+        self.version += 1;
+    }
+
+    /// Sends it towards STOPPED, from wherever it is. A task that is on its way there already stays on it.
+    pub(crate) fn stop(&mut self, code: &'static str, reason: impl Into<String>, now: Instant) {
+        if self.stop.is_some() {
+            return;
+        }
+        self.stop = Some(Stop { code, reason: reason.into(), at: now });
+        (self.exit_at, self.health_at, self.target_at, self.proven_at) = (None, None, None, None);
+        let exited = self.containers.iter().any(|it| it.essential && it.exit_code.is_some());
+        match self.phase {
+            Phase::Running if exited => self.enter(Phase::Stopping, Some(after(now, timing::STOPPING))),
+            Phase::Running if self.target.is_some() => {
+                self.enter(Phase::Deactivating, Some(after(now, timing::DRAINING)));
+            }
+            Phase::Running => self.enter(Phase::Stopping, Some(after(now, timing::STOPPING))),
+            _ => {
+                self.execution_stopped_at = Some(now);
+                self.enter(Phase::Deprovisioning, Some(after(now, timing::DEPROVISIONING)));
+            }
+        }
+    }
+}
