@@ -8,15 +8,21 @@ use serde_json::{Value, json};
 
 use crate::clock::Instant;
 use crate::protocol::{ApiError, ApiResult};
-use crate::validate::{Kind, Violation, check};
 
+mod archive;
 mod images;
 mod layers;
 pub(crate) mod manifest;
+pub(crate) mod member;
+mod mutability;
 pub(crate) mod names;
+mod policies;
 mod put;
 mod repositories;
-mod shapes;
+mod tags;
+
+use mutability::Mutability;
+use policies::Policy;
 
 pub(crate) use images::Image;
 pub(crate) use layers::{Layer, Mark, Upload, random_id, server_error};
@@ -41,9 +47,13 @@ pub(crate) struct Ecr {
 pub(crate) struct Repository {
     pub name: String,
     created: Instant,
-    immutable: bool,
+    mutability: Mutability,
     scan_on_push: bool,
     encryption: Value,
+    /// The repository's own tags, which AWS bills and searches by.
+    labels: BTreeMap<String, String>,
+    policy: Option<String>,
+    lifecycle: Option<String>,
     pub layers: BTreeMap<String, Layer>,
     /// By digest.
     pub images: BTreeMap<String, Image>,
@@ -64,56 +74,54 @@ impl Ecr {
         }
     }
 
-    /// One API call; GetAuthorizationToken is not among them, for tokens are the server's.
-    pub fn call(&mut self, operation: &str, input: &Value, now: Instant) -> ApiResult {
-        let Some(members) = shapes::members(operation) else {
-            return Err(ApiError::new("UnknownOperationException", format!("ECR has no operation {operation} here")));
-        };
-        check(input, members).map_err(invalid)?;
+    /// One API call; of GetAuthorizationToken the input alone, for tokens are the server's.
+    pub fn call(&mut self, operation: &str, input: Value, now: Instant) -> ApiResult {
+        let input = &member::check(operation, input)?;
         if let Some(account) = input["registryId"].as_str().filter(|account| *account != self.account) {
-            return Err(ApiError::new(
-                "InvalidParameterException",
-                format!("there is no registry with id '{account}'"),
-            ));
+            return elsewhere(operation, input, account);
         }
         match operation {
             "CreateRepository" => self.create_repository(input, now),
             "DescribeRepositories" => self.describe_repositories(input),
             "DeleteRepository" => self.delete_repository(input),
             "PutImageTagMutability" => self.put_image_tag_mutability(input),
-            "BatchGetImage" => self.batch_get_image(input),
-            "DescribeImages" => self.describe_images(input),
-            "ListImages" => self.list_images(input),
+            "PutImageScanningConfiguration" => self.put_image_scanning_configuration(input),
+            "ListTagsForResource" => self.list_tags_for_resource(input),
+            "TagResource" => self.tag_resource(input),
+            "UntagResource" => self.untag_resource(input),
+            "SetRepositoryPolicy" => self.put_policy(Policy::Repository, input),
+            "GetRepositoryPolicy" => self.get_policy(Policy::Repository, input),
+            "DeleteRepositoryPolicy" => self.delete_policy(Policy::Repository, input),
+            "PutLifecyclePolicy" => self.put_policy(Policy::Lifecycle, input),
+            "GetLifecyclePolicy" => self.get_policy(Policy::Lifecycle, input),
+            "DeleteLifecyclePolicy" => self.delete_policy(Policy::Lifecycle, input),
+            "BatchGetImage" => self.batch_get_image(input, now),
+            "DescribeImages" => self.describe_images(input, now),
+            "ListImages" => self.list_images(input, now),
             "PutImage" => self.put_image(input, now),
             "BatchDeleteImage" => self.batch_delete_image(input),
-            "BatchCheckLayerAvailability" => self.batch_check_layer_availability(input),
+            "UpdateImageStorageClass" => self.update_image_storage_class(input, now),
+            "BatchCheckLayerAvailability" => self.batch_check_layer_availability(input, now),
             "InitiateLayerUpload" => self.initiate_layer_upload(input),
             "UploadLayerPart" => self.upload_layer_part(input),
             "CompleteLayerUpload" => self.complete_layer_upload(input),
-            "GetDownloadUrlForLayer" => self.get_download_url_for_layer(input),
-            _ => Ok(json!({})),
+            "GetDownloadUrlForLayer" => self.get_download_url_for_layer(input, now),
+            "GetAuthorizationToken" => Ok(json!({})),
+            _ => Err(ApiError::new("UnknownOperationException", format!("ECR has no operation {operation} here"))),
         }
     }
 
     /// The repository, or AWS's sentence about its absence.
     pub fn repository(&self, name: &str) -> Result<&Repository, ApiError> {
-        self.repositories.get(name).ok_or_else(|| self.no_repository(name))
+        self.repositories.get(name).ok_or_else(|| no_repository(name, &self.account))
     }
 
     pub fn repository_mut(&mut self, name: &str) -> Result<&mut Repository, ApiError> {
         if self.repositories.contains_key(name) {
             Ok(self.repositories.get_mut(name).expect("it was just seen"))
         } else {
-            Err(self.no_repository(name))
+            Err(no_repository(name, &self.account))
         }
-    }
-
-    fn no_repository(&self, name: &str) -> ApiError {
-        let account = &self.account;
-        ApiError::new(
-            "RepositoryNotFoundException",
-            format!("The repository with name '{name}' does not exist in the registry with id '{account}'"),
-        )
     }
 
     /// The repository and the rest of an image's name, where the registry in front is this one under either of its names.
@@ -141,15 +149,23 @@ pub(crate) enum Wanted<'a> {
     Digest(&'a str),
 }
 
-fn invalid(violation: Violation) -> ApiError {
-    let Violation { path, kind } = violation;
-    match kind {
-        Kind::Unknown => ApiError::new("SerializationException", format!("Unknown member '{path}' in the request")),
-        Kind::WrongType(found, expected) => {
-            ApiError::new("SerializationException", format!("{found} can not be converted to {expected} at '{path}'"))
-        }
-        Kind::Missing => invalid_parameter(&path, "Member must not be null"),
-        Kind::Constraint(rule) => invalid_parameter(&path, &rule),
+fn no_repository(name: &str, account: &str) -> ApiError {
+    ApiError::new(
+        "RepositoryNotFoundException",
+        format!("The repository with name '{name}' does not exist in the registry with id '{account}'"),
+    )
+}
+
+/// What another account's registry answers: there is nothing in it, and nothing can be made there from here.
+fn elsewhere(operation: &str, input: &Value, account: &str) -> ApiResult {
+    let name = input["repositoryName"].as_str().or(input["repositoryNames"][0].as_str());
+    match (operation, name) {
+        ("CreateRepository", _) => Err(ApiError::new(
+            "AccessDeniedException",
+            format!("the sandbox holds one account's registry, and no repository can be made in that of {account}"),
+        )),
+        (_, Some(name)) => Err(no_repository(name, account)),
+        (_, None) => Ok(json!({"repositories": []})),
     }
 }
 

@@ -15,6 +15,7 @@ mod tests;
 mod timing;
 
 pub use api::Caller;
+pub(crate) use api::{READ_ONLY, oddity};
 pub use life::Images;
 pub use state::Ecs;
 pub use state::behaviour::{Behaviour, Tasks};

@@ -33,10 +33,10 @@ pub mod ecs;
 pub mod fault;
 mod furnish;
 mod http;
+mod model;
 pub mod protocol;
 mod registry;
 mod server;
-mod validate;
 mod world;
 
 pub use clock::{Clock, Instant};
@@ -173,9 +173,8 @@ impl Sandbox {
     }
 
     /// An ECR operation without the network: no fault befalls it, and it is not among [`Sandbox::calls`].
-    #[expect(clippy::needless_pass_by_value, reason = "callers write the input where they call, as for `ecs`")]
     pub fn ecr(&self, operation: &str, input: Value) -> ApiResult {
-        self.world.lock().ecr(operation, &input)
+        self.world.lock().ecr(operation, input)
     }
 
     /// An ECS operation without the network, as [`Sandbox::ecr`]; it does not move a clock that moves per look.
@@ -184,6 +183,13 @@ impl Sandbox {
         let caller = Caller { arn: format!("arn:aws:iam::{}:root", state.ecr.account) };
         state.ecs(operation, input, &caller)
     }
+}
+
+/// What an answer of `ecr` or `ecs` has that AWS's own model of it has not, in words; None where it fits. Tests of what
+/// answers in AWS's place can hold it against this.
+pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> {
+    let of = if service == "ecr" { ecr::member::oddity } else { ecs::oddity };
+    of(operation, answer.clone())
 }
 
 impl Drop for Sandbox {

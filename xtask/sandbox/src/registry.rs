@@ -196,6 +196,7 @@ fn without_body(mut exchange: Exchange<'_>, method: &Method, route: &Route) -> O
         ("POST", Route::Uploads { name }) => uploads::post(&mut exchange, name),
         ("GET", Route::Upload { name, id }) => uploads::status(&exchange, name, id),
         ("DELETE", Route::Upload { name, id }) => uploads::cancel(&exchange, name, id),
+        ("DELETE", Route::Manifest { name, reference }) => manifests::delete(&exchange, name, reference),
         ("GET", Route::Tags { name }) => manifests::tags(&exchange, name),
         ("GET", Route::Referrers { name, digest }) => manifests::referrers(&exchange, name, digest),
         (_, Route::None) => Err(Refusal::new(404, "NAME_INVALID", "there is nothing at this path").into()),

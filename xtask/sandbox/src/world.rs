@@ -1,6 +1,7 @@
 //! Everything that the sandbox knows, behind one lock.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::clock::{Instant, Timeline};
 use crate::ecr::Ecr;
 use crate::ecs::{Caller, Ecs, Images};
 use crate::fault::{Faults, Struck};
-use crate::protocol::ApiResult;
+use crate::protocol::{ApiError, ApiResult};
 
 mod effects;
 
@@ -98,23 +99,39 @@ impl State {
     /// Lets the rollouts reach the present.
     pub fn settle(&mut self) -> Instant {
         let now = self.timeline.now();
-        self.ecs.advance(now, &Pull { ecr: &self.ecr, lost: &self.lost });
+        self.ecs.advance(now, &Pull { ecr: &self.ecr, lost: &self.lost, now });
         now
     }
 
     /// One call of the ECS API.
     pub fn ecs(&mut self, operation: &str, input: Value, caller: &Caller) -> ApiResult {
         let now = self.settle();
-        let answer = self.ecs.call(operation, input, caller, now, &Pull { ecr: &self.ecr, lost: &self.lost });
+        let answer = self.ecs.call(operation, input, caller, now, &Pull { ecr: &self.ecr, lost: &self.lost, now });
         self.settle();
         answer
     }
 
     /// One call of the ECR API.
-    pub fn ecr(&mut self, operation: &str, input: &Value) -> ApiResult {
+    pub fn ecr(&mut self, operation: &str, input: Value) -> ApiResult {
         let now = self.settle();
         let answer = self.ecr.call(operation, input, now)?;
         if operation == "GetAuthorizationToken" { Ok(self.authorize()) } else { Ok(answer) }
+    }
+
+    /// A call to another region, in which this account has nothing.
+    pub fn elsewhere(&self, region: &str, service: &str, operation: &str, input: Value) -> ApiResult {
+        if operation.starts_with("Create") || operation == "RegisterTaskDefinition" {
+            let message =
+                format!("the sandbox simulates region {} alone, and nothing can be made in {region}", self.ecr.region);
+            return Err(ApiError::new("AccessDeniedException", message));
+        }
+        let (account, now) = (&self.ecr.account, self.timeline.now());
+        if service == "ecr" {
+            return Ecr::new(account, region, self.ecr.host.clone(), PathBuf::new()).call(operation, input, now);
+        }
+        let nobody = Caller { arn: String::new() };
+        let pull = Pull { ecr: &self.ecr, lost: &self.lost, now };
+        Ecs::new(account, region).call(operation, input, &nobody, now, &pull)
     }
 
     fn authorize(&mut self) -> Value {
@@ -148,6 +165,7 @@ impl State {
 struct Pull<'a> {
     ecr: &'a Ecr,
     lost: &'a HashSet<String>,
+    now: Instant,
 }
 
 impl Images for Pull<'_> {
@@ -163,7 +181,8 @@ impl Images for Pull<'_> {
         };
         let repository =
             self.ecr.repository(name).map_err(|error| failed(&format!("name unknown: {}", error.message)))?;
-        let digest = repository.resolve(wanted).ok_or_else(not_found)?.to_owned();
+        let digest = repository.resolve(wanted).filter(|digest| repository.is_pullable(digest, self.now));
+        let digest = digest.ok_or_else(not_found)?.to_owned();
         Ok(Some(digest))
     }
 }

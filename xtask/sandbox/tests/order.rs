@@ -8,7 +8,7 @@ use std::path::Path;
 const ROOMS: &[&str] = &[
     "clock",
     "protocol",
-    "validate",
+    "model",
     "http",
     "ecr",
     "ecs::timing",

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::archive::{Archived, Status};
 use super::manifest::Manifest;
 use super::names::{is_digest, is_tag};
 use super::repositories::page;
@@ -16,11 +17,13 @@ pub(crate) struct Image {
     pub media_type: String,
     pub read: Manifest,
     pushed_at: Instant,
+    pub(super) archived: Archived,
 }
 
 impl Image {
     pub fn new(manifest: &str, read: Manifest, now: Instant) -> Self {
-        Self { manifest: manifest.to_owned(), media_type: read.media_type.clone(), read, pushed_at: now }
+        let media_type = read.media_type.clone();
+        Self { manifest: manifest.to_owned(), media_type, read, pushed_at: now, archived: Archived::default() }
     }
 
     /// The bytes that a pull transfers, but for the manifest.
@@ -38,13 +41,18 @@ impl Repository {
         }
     }
 
-    /// Whether an image names this layer, without which nobody can pull it.
-    pub fn is_named(&self, layer: &str) -> bool {
-        self.images.values().any(|image| image.read.blobs.iter().any(|(blob, _)| blob == layer))
+    /// The images that name this layer; without one nobody can pull it.
+    pub fn naming<'a>(&'a self, layer: &'a str) -> impl Iterator<Item = &'a Image> {
+        self.images.values().filter(move |image| image.read.blobs.iter().any(|(blob, _)| blob == layer))
     }
 
     fn tags_of(&self, digest: &str) -> Vec<&str> {
         self.tags.iter().filter(|(_, to)| *to == digest).map(|(tag, _)| tag.as_str()).collect()
+    }
+
+    /// Whether an index names this image.
+    pub fn is_part(&self, digest: &str) -> bool {
+        self.images.values().any(|image| image.read.children.iter().any(|child| child == digest))
     }
 
     /// Takes away an image and its tags.
@@ -54,7 +62,7 @@ impl Repository {
     }
 
     /// The digest that an `imageIds` element means, or the failure that it is.
-    fn find(&self, id: &Value) -> Result<String, (&'static str, &'static str)> {
+    pub(super) fn find(&self, id: &Value) -> Result<String, (&'static str, &'static str)> {
         const NOT_FOUND: (&str, &str) = ("ImageNotFound", "Requested image not found");
         let by_tag = |tag| self.tags.get(tag).cloned().ok_or(NOT_FOUND);
         match (id["imageTag"].as_str(), id["imageDigest"].as_str()) {
@@ -79,13 +87,17 @@ impl Repository {
 }
 
 impl Ecr {
-    pub(super) fn batch_get_image(&self, input: &Value) -> ApiResult {
+    pub(super) fn batch_get_image(&self, input: &Value, now: Instant) -> ApiResult {
         let name = text(input, "repositoryName");
         let repository = self.repository(name)?;
         let (mut images, mut failures) = (Vec::new(), Vec::new());
         for id in ids(input) {
             match repository.find(id) {
                 Err(failure) => failures.push(failed(id, failure)),
+                Ok(digest) if !repository.is_pullable(&digest, now) => {
+                    let why = "Requested image is in the archive and has to be restored first";
+                    failures.push(failed(id, ("ImageInaccessible", why)));
+                }
                 Ok(digest) => {
                     let image = &repository.images[&digest];
                     let mut found = json!({"imageDigest": digest});
@@ -105,17 +117,19 @@ impl Ecr {
         Ok(json!({"images": images, "failures": failures}))
     }
 
-    pub(super) fn describe_images(&self, input: &Value) -> ApiResult {
+    pub(super) fn describe_images(&self, input: &Value, now: Instant) -> ApiResult {
         let name = text(input, "repositoryName");
         let repository = self.repository(name)?;
         let digests: Vec<String> = match input["imageIds"].as_array() {
-            None => repository.images.keys().filter(|digest| has_status(repository, digest, input)).cloned().collect(),
+            None => {
+                repository.images.keys().filter(|digest| has_status(repository, digest, input, now)).cloned().collect()
+            }
             Some(wanted) => wanted
                 .iter()
                 .map(|id| repository.find(id).map_err(|_| self.no_image(name, id)))
                 .collect::<Result<_, _>>()?,
         };
-        let details = digests.iter().map(|digest| self.detail(repository, digest)).collect();
+        let details = digests.iter().map(|digest| self.detail(repository, digest, now)).collect();
         let (details, next) = page(details, input)?;
         let mut answer = json!({"imageDetails": details});
         if let Some(next) = next {
@@ -124,7 +138,7 @@ impl Ecr {
         Ok(answer)
     }
 
-    fn no_image(&self, repository: &str, id: &Value) -> ApiError {
+    pub(super) fn no_image(&self, repository: &str, id: &Value) -> ApiError {
         let or_null = |member: &str| id[member].as_str().unwrap_or("null").to_owned();
         ApiError::new(
             "ImageNotFoundException",
@@ -138,7 +152,7 @@ impl Ecr {
         )
     }
 
-    fn detail(&self, repository: &Repository, digest: &str) -> Value {
+    fn detail(&self, repository: &Repository, digest: &str, now: Instant) -> Value {
         let image = &repository.images[digest];
         let mut detail = json!({
             "registryId": self.account,
@@ -147,7 +161,17 @@ impl Ecr {
             "imageSizeInBytes": image.size(),
             "imagePushedAt": image.pushed_at.seconds(),
             "imageManifestMediaType": image.media_type,
+            "imageStatus": image.status(now).word(),
         });
+        if let Some(at) = image.archived.at {
+            detail["lastArchivedAt"] = json!(at.seconds());
+        }
+        if let Some(until) = image.archived.until.filter(|until| *until <= now) {
+            detail["lastActivatedAt"] = json!(until.seconds());
+        }
+        if let Some(subject) = &image.read.subject {
+            detail["subjectManifestDigest"] = json!(subject);
+        }
         let tags = repository.tags_of(digest);
         if !tags.is_empty() {
             detail["imageTags"] = json!(tags);
@@ -158,10 +182,10 @@ impl Ecr {
         detail
     }
 
-    pub(super) fn list_images(&self, input: &Value) -> ApiResult {
+    pub(super) fn list_images(&self, input: &Value, now: Instant) -> ApiResult {
         let repository = self.repository(text(input, "repositoryName"))?;
         let mut list = Vec::new();
-        for digest in repository.images.keys().filter(|digest| has_status(repository, digest, input)) {
+        for digest in repository.images.keys().filter(|digest| has_status(repository, digest, input, now)) {
             let tags = repository.tags_of(digest);
             if tags.is_empty() {
                 list.push(json!({"imageDigest": digest}));
@@ -188,13 +212,12 @@ impl Ecr {
                     continue;
                 }
             };
-            let parent = |image: &Image| image.read.children.contains(&digest);
             if let Some(tag) =
                 id["imageTag"].as_str().filter(|_| repository.tags_of(&digest).len() > 1 && id["imageDigest"].is_null())
             {
                 repository.tags.remove(tag);
                 gone.push(json!({"imageDigest": digest, "imageTag": tag}));
-            } else if repository.images.values().any(parent) {
+            } else if repository.is_part(&digest) {
                 let why = "Requested image referenced by manifest list";
                 failures.push(failed(id, ("ImageReferencedByManifestList", why)));
             } else {
@@ -218,10 +241,14 @@ fn failed(id: &Value, (code, reason): (&str, &str)) -> Value {
     json!({"imageId": id, "failureCode": code, "failureReason": reason})
 }
 
-fn has_status(repository: &Repository, digest: &str, input: &Value) -> bool {
-    match input["filter"]["tagStatus"].as_str() {
+/// Whether an image is one that a list with this filter shows; without one it shows those that are not archived.
+fn has_status(repository: &Repository, digest: &str, input: &Value, now: Instant) -> bool {
+    let filter = &input["filter"];
+    let tagged = match filter["tagStatus"].as_str() {
         Some("TAGGED") => !repository.tags_of(digest).is_empty(),
         Some("UNTAGGED") => repository.tags_of(digest).is_empty(),
         _ => true,
-    }
+    };
+    let status = repository.images[digest].status(now);
+    tagged && filter["imageStatus"].as_str().map_or(status == Status::Active, |it| it == "ANY" || it == status.word())
 }

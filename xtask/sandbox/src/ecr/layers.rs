@@ -10,8 +10,10 @@ use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 
+use super::archive::Status;
 use super::names::{hex, is_digest, spell};
-use super::{Ecr, text};
+use super::{Ecr, Repository, text};
+use crate::clock::Instant;
 use crate::protocol::{ApiError, ApiResult};
 
 /// The least that a part may have, unless it is the last.
@@ -171,7 +173,7 @@ impl Ecr {
         self.folder.join(Path::new(digest.trim_start_matches("sha256:")))
     }
 
-    pub(super) fn batch_check_layer_availability(&self, input: &Value) -> ApiResult {
+    pub(super) fn batch_check_layer_availability(&self, input: &Value, now: Instant) -> ApiResult {
         let repository = self.repository(text(input, "repositoryName"))?;
         let (mut layers, mut failures) = (Vec::new(), Vec::new());
         let mut fail = |digest: &str, code: &str, reason: String| {
@@ -186,7 +188,7 @@ impl Ecr {
                 ),
                 Some(layer) => layers.push(json!({
                     "layerDigest": digest,
-                    "layerAvailability": "AVAILABLE",
+                    "layerAvailability": if is_archived(repository, digest, now) { "ARCHIVED" } else { "AVAILABLE" },
                     "layerSize": layer.size,
                     "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
                 })),
@@ -196,21 +198,21 @@ impl Ecr {
         Ok(json!({"layers": layers, "failures": failures}))
     }
 
-    pub(super) fn get_download_url_for_layer(&self, input: &Value) -> ApiResult {
+    pub(super) fn get_download_url_for_layer(&self, input: &Value, now: Instant) -> ApiResult {
         let (name, digest) = (text(input, "repositoryName"), text(input, "layerDigest"));
-        self.pullable(name, digest)?;
+        self.pullable(name, digest, now)?;
         Ok(json!({"downloadUrl": format!("http://{}/layers/{name}/{digest}", self.host), "layerDigest": digest}))
     }
 
     /// The layer, where a pull may have it.
-    pub fn pullable(&self, name: &str, digest: &str) -> Result<Layer, ApiError> {
+    pub fn pullable(&self, name: &str, digest: &str, now: Instant) -> Result<Layer, ApiError> {
         let repository = self.repository(name)?;
         let place = format!("within the repository with name '{name}' in the registry with id '{}'", self.account);
         let Some(layer) = repository.layers.get(digest) else {
             let message = format!("The layer with digest '{digest}' does not exist {place}");
             return Err(ApiError::new("LayersNotFoundException", message));
         };
-        if !repository.is_named(digest) {
+        if repository.naming(digest).all(|image| image.status(now) != Status::Active) {
             return Err(ApiError::new(
                 "LayerInaccessibleException",
                 format!("The layer with digest '{digest}' {place} is not accessible: no image names it"),
@@ -302,6 +304,12 @@ impl Ecr {
         }
         Ok(())
     }
+}
+
+/// Whether every image that names a layer is in the archive.
+fn is_archived(repository: &Repository, layer: &str, now: Instant) -> bool {
+    let mut naming = repository.naming(layer).peekable();
+    naming.peek().is_some() && naming.all(|image| image.status(now) != Status::Active)
 }
 
 /// An id that nobody guesses, in the shape of a UUID.

@@ -1,15 +1,33 @@
 //! The grammar of names: repositories, tags, digests.
 
-/// 2 to 256 characters: lowercase words joined by one `.`, `_` or `-`, segments joined by `/`.
-/// Source: ECR API, CreateRepository, repositoryName.
+/// 2 to 256 characters: words of lowercase letters and digits, joined by `.`, `_`, `__` or any number of `-`, in
+/// segments joined by `/`. Source: ECR API, CreateRepository, repositoryName; the same as the OCI distribution
+/// specification's, since February 2026.
 pub fn is_repository(name: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    (2..=256).contains(&name.len()) && name.split('/').all(|segment| segment.split(['.', '_', '-']).all(word))
+    (2..=256).contains(&name.len()) && name.split('/').all(is_segment)
+}
+
+fn is_segment(segment: &str) -> bool {
+    let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let edges = segment.bytes().next().is_some_and(is_word) && segment.bytes().next_back().is_some_and(is_word);
+    let joints = segment.split(|c: char| u8::try_from(c).is_ok_and(is_word)).filter(|joint| !joint.is_empty());
+    edges && { joints }.all(|joint| matches!(joint, "." | "_" | "__") || joint.bytes().all(|b| b == b'-'))
 }
 
 /// The rule of [`is_repository`], as ECR words it.
-pub const REPOSITORY_RULE: &str = "must satisfy regular expression \
-    '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'";
+pub const REPOSITORY_RULE: &str =
+    "must satisfy regular expression '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(\\/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*'";
+
+/// Twelve digits.
+pub fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A filter of image tags: characters of a tag, and `*`.
+pub fn is_filter(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'*' | b'-'))
+}
 
 /// 1 to 128 characters of `[a-zA-Z0-9_][a-zA-Z0-9._-]*`.
 pub fn is_tag(tag: &str) -> bool {
@@ -51,10 +69,27 @@ mod tests {
 
     #[test]
     fn repositories_follow_the_grammar_of_ecr() {
-        for good in ["app", "sample/app", "a1/b.c_d-e/f", "0x"] {
+        for good in ["app", "sample/app", "a1/b.c_d-e/f", "0x", "a__b", "a--b", "a---b/c__d", "a.b/c-d"] {
             assert!(is_repository(good), "{good}");
         }
-        for bad in ["", "a", "App", "a//b", "/a", "a/", "a..b", "a__b", "a-", "-a", "a b", &"a".repeat(257)] {
+        for bad in [
+            "",
+            "a",
+            "App",
+            "a//b",
+            "/a",
+            "a/",
+            "a..b",
+            "a___b",
+            "a.-b",
+            "a_-b",
+            "a._b",
+            "a-",
+            "-a",
+            "a b",
+            "a\u{e9}b",
+            &"a".repeat(257),
+        ] {
             assert!(!is_repository(bad), "{bad}");
         }
     }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::names::digest_of;
+use super::archive::Status;
+use super::names::{digest_of, is_digest, is_tag};
 use super::{Ecr, Image, invalid_parameter, manifest, text};
 use crate::clock::Instant;
 use crate::protocol::{ApiError, ApiResult};
@@ -20,6 +21,15 @@ pub(crate) struct Put<'a> {
 
 impl Ecr {
     pub(super) fn put_image(&mut self, input: &Value, now: Instant) -> ApiResult {
+        // The model has no pattern for these two.
+        if input["imageTag"].as_str().is_some_and(|tag| !is_tag(tag)) {
+            let rule = "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}'";
+            return Err(invalid_parameter("imageTag", rule));
+        }
+        if input["imageDigest"].as_str().is_some_and(|digest| !is_digest(digest)) {
+            let rule = "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'";
+            return Err(invalid_parameter("imageDigest", rule));
+        }
         let put = Put {
             repository: text(input, "repositoryName"),
             manifest: text(input, "imageManifest"),
@@ -80,10 +90,10 @@ impl Ecr {
             return Err(invalid_parameter("imageManifest", &rule));
         }
 
-        let present = repository.images.contains_key(&digest);
+        let archived = repository.images.get(&digest).map(|image| image.status(now) != Status::Active);
         match tag.map(|tag| (tag, repository.tags.get(tag))) {
             Some((tag, Some(other))) if *other != digest => {
-                if repository.is_immutable() {
+                if repository.mutability.protects(tag) {
                     return Err(ApiError::new(
                         "ImageTagAlreadyExistsException",
                         format!(
@@ -93,13 +103,15 @@ impl Ecr {
                     ));
                 }
             }
+            // Pushing an archived image again restores it.
+            Some((_, Some(_))) | None if archived == Some(true) => {}
             Some((tag, Some(_))) => {
                 return Err(ApiError::new(
                     "ImageAlreadyExistsException",
                     format!("Image with digest '{digest}' and tag '{tag}' already exists in the {place}"),
                 ));
             }
-            None if present => {
+            None if archived.is_some() => {
                 return Err(ApiError::new(
                     "ImageAlreadyExistsException",
                     format!("Image with digest '{digest}' already exists in the {place}"),
@@ -110,7 +122,8 @@ impl Ecr {
         if let Some(tag) = tag {
             repository.tags.insert(tag.to_owned(), digest.clone());
         }
-        repository.images.entry(digest.clone()).or_insert_with(|| Image::new(put.manifest, read, now));
+        let image = repository.images.entry(digest.clone()).or_insert_with(|| Image::new(put.manifest, read, now));
+        image.restore(now);
         Ok(digest)
     }
 }

@@ -1,19 +1,12 @@
-//! CreateRepository, DescribeRepositories, DeleteRepository, PutImageTagMutability.
+//! CreateRepository, DescribeRepositories, DeleteRepository, and what can be changed of one.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Ecr, Repository, text};
+use super::{Ecr, Mutability, Repository, text};
 use crate::clock::Instant;
 use crate::protocol::{ApiError, ApiResult};
-
-impl Repository {
-    /// A tag that is there can only be put again with the same content.
-    pub fn is_immutable(&self) -> bool {
-        self.immutable
-    }
-}
 
 impl Ecr {
     pub(super) fn create_repository(&mut self, input: &Value, now: Instant) -> ApiResult {
@@ -24,19 +17,23 @@ impl Ecr {
                 format!("The repository with name '{name}' already exists in the registry with id '{}'", self.account),
             ));
         }
-        let repository = Repository {
+        let mut repository = Repository {
             name: name.to_owned(),
             created: now,
-            immutable: text(input, "imageTagMutability") == "IMMUTABLE",
+            mutability: Mutability::read(input)?,
             scan_on_push: input["imageScanningConfiguration"]["scanOnPush"].as_bool().unwrap_or(false),
             encryption: match &input["encryptionConfiguration"] {
                 Value::Null => json!({"encryptionType": "AES256"}),
                 given => given.clone(),
             },
+            labels: BTreeMap::new(),
+            policy: None,
+            lifecycle: None,
             layers: BTreeMap::new(),
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
         };
+        repository.tag(&input["tags"])?;
         let description = self.describe(&repository);
         self.repositories.insert(name.to_owned(), repository);
         Ok(json!({"repository": description}))
@@ -78,23 +75,36 @@ impl Ecr {
     }
 
     pub(super) fn put_image_tag_mutability(&mut self, input: &Value) -> ApiResult {
-        let (name, mutability) = (text(input, "repositoryName"), text(input, "imageTagMutability"));
-        self.repository_mut(name)?.immutable = mutability == "IMMUTABLE";
-        Ok(json!({"registryId": self.account, "repositoryName": name, "imageTagMutability": mutability}))
+        let name = text(input, "repositoryName");
+        let mutability = Mutability::read(input)?;
+        let mut answer = json!({"registryId": self.account, "repositoryName": name});
+        mutability.describe(&mut answer);
+        self.repository_mut(name)?.mutability = mutability;
+        Ok(answer)
+    }
+
+    pub(super) fn put_image_scanning_configuration(&mut self, input: &Value) -> ApiResult {
+        let name = text(input, "repositoryName");
+        let on_push = input["imageScanningConfiguration"]["scanOnPush"].as_bool().unwrap_or(false);
+        let account = self.account.clone();
+        self.repository_mut(name)?.scan_on_push = on_push;
+        let configuration = json!({"scanOnPush": on_push});
+        Ok(json!({"registryId": account, "repositoryName": name, "imageScanningConfiguration": configuration}))
     }
 
     fn describe(&self, repository: &Repository) -> Value {
         let Repository { name, .. } = repository;
-        json!({
+        let mut description = json!({
             "repositoryArn": self.arn(name),
             "registryId": self.account,
             "repositoryName": name,
             "repositoryUri": format!("{}/{name}", self.host),
             "createdAt": repository.created.seconds(),
-            "imageTagMutability": if repository.immutable { "IMMUTABLE" } else { "MUTABLE" },
             "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
             "encryptionConfiguration": repository.encryption,
-        })
+        });
+        repository.mutability.describe(&mut description);
+        description
     }
 
     /// A repository's Amazon Resource Name.

@@ -22,6 +22,8 @@ mod tags;
 mod tasks;
 mod update;
 
+pub(crate) use member::{READ_ONLY, oddity};
+
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {

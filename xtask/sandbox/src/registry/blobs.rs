@@ -29,7 +29,7 @@ pub(super) fn head(exchange: &Exchange, name: &str, digest: &str) -> Outcome {
 
 pub(super) fn get(exchange: &Exchange, name: &str, digest: &str) -> Outcome {
     let state = exchange.world.lock();
-    let layer = state.ecr.pullable(name, digest).map_err(|error| match error.code {
+    let layer = state.ecr.pullable(name, digest, state.now()).map_err(|error| match error.code {
         "LayersNotFoundException" => unknown(&error.message),
         _ => error.into(),
     })?;

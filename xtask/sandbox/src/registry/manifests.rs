@@ -3,7 +3,7 @@
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::{Exchange, Outcome, Refusal, Stop, empty, reply};
+use super::{Exchange, Outcome, Refusal, Stop, empty, reply, unsupported};
 use crate::ecr::manifest::OCI_INDEX;
 use crate::ecr::{Put, Repository, Wanted};
 use crate::http::{collect, full};
@@ -15,7 +15,9 @@ const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
 pub(super) fn get(exchange: &Exchange, name: &str, reference: &str) -> Outcome {
     let state = exchange.world.lock();
     let repository = state.ecr.repository(name)?;
-    let image = repository.resolve(wanted(reference)).and_then(|digest| repository.images.get_key_value(digest));
+    let now = state.now();
+    let pullable = repository.resolve(wanted(reference)).filter(|digest| repository.is_pullable(digest, now));
+    let image = pullable.and_then(|digest| repository.images.get_key_value(digest));
     let Some((digest, image)) = image else {
         return Err(Refusal::new(404, "MANIFEST_UNKNOWN", "Requested image not found").into());
     };
@@ -59,6 +61,22 @@ pub(super) async fn put(exchange: Exchange<'_>, name: &str, reference: &str, bod
         builder = builder.header("oci-subject", subject);
     }
     empty(builder)
+}
+
+/// An image goes by its digest, and its tags with it; a tag alone is BatchDeleteImage's.
+/// Source: OCI distribution specification 1.1, section Content Management.
+pub(super) fn delete(exchange: &Exchange, name: &str, reference: &str) -> Outcome {
+    let mut state = exchange.world.lock();
+    let repository = state.ecr.repository_mut(name)?;
+    let Wanted::Digest(digest) = wanted(reference) else { return Err(unsupported().into()) };
+    if !repository.images.contains_key(digest) {
+        return Err(Refusal::new(404, "MANIFEST_UNKNOWN", "Requested image not found").into());
+    }
+    if repository.is_part(digest) {
+        return Err(Refusal::new(403, "DENIED", "Requested image referenced by manifest list").into());
+    }
+    repository.forget(digest);
+    empty(reply(202).header("content-length", "0"))
 }
 
 pub(super) fn tags(exchange: &Exchange, name: &str) -> Outcome {

@@ -82,7 +82,8 @@ pub(super) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
             let result =
                 admit(&state, &head, body.as_deref().unwrap_or_default(), &target, &input).and_then(|caller| {
                     let doomed = state.before(&struck.before, &input);
-                    let output = dispatch(&mut state, &target, &input, &caller)?;
+                    let region = Signature::of(&head).and_then(|signature| signature.region());
+                    let output = dispatch(&mut state, &target, &input, &caller, region)?;
                     state.after(&struck.after, doomed, &input);
                     Ok(output)
                 });
@@ -97,10 +98,13 @@ pub(super) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
     Ok(response)
 }
 
-fn dispatch(state: &mut State, target: &Target, input: &Value, caller: &Caller) -> ApiResult {
+fn dispatch(state: &mut State, target: &Target, input: &Value, caller: &Caller, region: Option<&str>) -> ApiResult {
     let operation = target.operation.as_str();
+    if let Some(region) = region.filter(|region| *region != state.ecr.region && operation != "GetAuthorizationToken") {
+        return state.elsewhere(region, target.service, operation, input.clone());
+    }
     if target.service == "ecr" {
-        return state.ecr(operation, input);
+        return state.ecr(operation, input.clone());
     }
     if operation.starts_with("Describe") || operation.starts_with("List") {
         state.timeline.look();

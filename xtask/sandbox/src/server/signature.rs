@@ -30,6 +30,11 @@ impl<'a> Signature<'a> {
         Self::parse(head.headers.get("authorization")?.to_str().ok()?)
     }
 
+    /// The region that it is for.
+    pub fn region(&self) -> Option<&'a str> {
+        self.scope.split('/').nth(1)
+    }
+
     fn parse(authorization: &'a str) -> Option<Self> {
         let members = authorization.strip_prefix("AWS4-HMAC-SHA256")?;
         let member = |name: &str| {
@@ -87,7 +92,7 @@ mod tests {
     fn the_published_signature_holds() {
         let head = published();
         let signature = Signature::of(&head).expect("it is signed");
-        assert_eq!(signature.access_key, "AKIDEXAMPLE");
+        assert_eq!((signature.access_key, signature.region()), ("AKIDEXAMPLE", Some("us-east-1")));
         assert!(signature.holds(&head, b"", SECRET));
     }
 

@@ -6,7 +6,7 @@ use super::State;
 use crate::clock::Instant;
 use crate::ecr::manifest::OCI_MANIFEST;
 use crate::ecr::{Put, digest_of};
-use crate::ecs::Caller;
+use crate::ecs::{Caller, READ_ONLY};
 use crate::fault::Effect;
 use crate::protocol::ApiError;
 
@@ -149,18 +149,6 @@ impl State {
         self.timeline.now()
     }
 }
-
-/// What ECS adds to a task definition and does not take. Source: Amazon ECS API Reference, TaskDefinition.
-const READ_ONLY: [&str; 8] = [
-    "compatibilities",
-    "deregisteredAt",
-    "registeredAt",
-    "registeredBy",
-    "requiresAttributes",
-    "revision",
-    "status",
-    "taskDefinitionArn",
-];
 
 fn images_in(task_definition: &Value) -> Vec<String> {
     let containers = task_definition["containerDefinitions"].as_array();

@@ -76,8 +76,25 @@ pub fn call_as(
     input: &Value,
 ) -> Result<Value, (String, String)> {
     let reply = raw_call(sandbox, key, service, operation, input).unwrap();
+    read(&reply, service, operation)
+}
+
+/// A call to another region.
+pub fn call_in(
+    sandbox: &Sandbox,
+    region: &str,
+    service: &str,
+    operation: &str,
+    input: &Value,
+) -> Result<Value, (String, String)> {
+    let scope = format!("AKIATEST/20260101/{region}/{service}/aws4_request");
+    read(&signed_call(sandbox, Some(&scope), service, operation, input).unwrap(), service, operation)
+}
+
+fn read(reply: &Reply, service: &str, operation: &str) -> Result<Value, (String, String)> {
     let answer = reply.json();
     if reply.status == 200 {
+        assert_eq!(xtask_sandbox::oddity(service, operation, &answer), None, "{answer}");
         return Ok(answer);
     }
     let text = |member: &str| answer[member].as_str().unwrap_or_default().to_owned();
@@ -91,15 +108,25 @@ pub fn raw_call(
     operation: &str,
     input: &Value,
 ) -> io::Result<Reply> {
+    let scope = key.map(|key| format!("{key}/20260101/ap-northeast-1/{service}/aws4_request"));
+    signed_call(sandbox, scope.as_deref(), service, operation, input)
+}
+
+fn signed_call(
+    sandbox: &Sandbox,
+    scope: Option<&str>,
+    service: &str,
+    operation: &str,
+    input: &Value,
+) -> io::Result<Reply> {
     let service_name = match service {
         "ecr" => "AmazonEC2ContainerRegistry_V20150921",
         _ => "AmazonEC2ContainerServiceV20141113",
     };
     let target = format!("{service_name}.{operation}");
     let mut headers = vec![("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
-    let authorization = key.map(|key| {
-        format!("AWS4-HMAC-SHA256 Credential={key}/20260101/ap-northeast-1/{service}/aws4_request, SignedHeaders=host, Signature=0")
-    });
+    let authorization =
+        scope.map(|scope| format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"));
     if let Some(authorization) = &authorization {
         headers.push(("authorization", authorization));
     }

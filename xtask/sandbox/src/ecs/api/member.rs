@@ -1,115 +1,101 @@
 //! Which members an operation's input has: unknown ones, wrong types and missing required ones are refused.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
 use crate::ecs::json::{capital, client, invalid};
+use crate::model::{Fault, Keep, Model, Violation, none};
 use crate::protocol::ApiError;
 
-/// One member of a shape.
-struct Member {
-    name: &'static str,
-    required: bool,
-    of: &'static str,
+static INPUTS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("members.txt"), |_| None));
+static ANSWERS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("answers.txt"), |_| None));
+
+/// What ECS adds to a task definition and does not take. Source: Amazon ECS API Reference, TaskDefinition.
+pub(crate) const READ_ONLY: [&str; 9] = [
+    "compatibilities",
+    "deleteRequestedAt",
+    "deregisteredAt",
+    "registeredAt",
+    "registeredBy",
+    "requiresAttributes",
+    "revision",
+    "status",
+    "taskDefinitionArn",
+];
+
+/// Whether the tables know an operation of this name.
+pub(crate) fn is_operation(operation: &str) -> bool {
+    INPUTS.has(&format!("{operation}Request"))
 }
 
-static SHAPES: LazyLock<HashMap<&'static str, Vec<Member>>> = LazyLock::new(|| {
-    let mut shapes: HashMap<&str, Vec<Member>> = HashMap::new();
-    let mut current = "";
-    for line in include_str!("members.txt").lines().filter(|line| !line.starts_with('#')) {
-        if !line.starts_with(' ') {
-            current = line.trim();
-            shapes.insert(current, Vec::new());
-            continue;
-        }
-        let members = line.split_whitespace().filter_map(|word| word.split_once(':')).map(|(name, of)| Member {
-            name: name.trim_end_matches('!'),
-            required: name.ends_with('!'),
-            of,
-        });
-        shapes.entry(current).or_default().extend(members);
-    }
-    shapes
-});
-
-/// Whether the member table knows an operation of this name.
-pub(crate) fn is_operation(operation: &str) -> bool {
-    SHAPES.contains_key(format!("{operation}Request").as_str())
+/// What an answer has that AWS's model of it has not.
+pub(crate) fn oddity(operation: &str, answer: Value) -> Option<String> {
+    ANSWERS.oddity(&format!("{operation}Response"), answer)
 }
 
 /// The input without its nulls, if it has only members that the operation has, of the right types, and all that it
-/// requires.
+/// requires. A task definition keeps members that resemble no known one: they are of a newer model than this.
 pub(crate) fn check(operation: &str, input: Value) -> Result<Value, ApiError> {
-    let shape = format!("{operation}Request");
+    let keep: Keep = if operation == "RegisterTaskDefinition" { is_newer } else { none };
     let input = if input.is_null() { Value::Object(Map::new()) } else { input };
-    check_shape(&shape, input, "")
+    INPUTS.check(&format!("{operation}Request"), input, keep).map_err(refusal)
 }
 
-fn check_shape(shape: &str, value: Value, path: &str) -> Result<Value, ApiError> {
-    let Value::Object(given) = value else { return Err(wrong_type(&value, "a structure", path)) };
-    let members = SHAPES.get(shape).map_or(&[][..], Vec::as_slice);
-    let mut kept = Map::new();
-    for (name, value) in given {
-        let Some(member) = members.iter().find(|member| member.name == name) else {
-            let names: Vec<&str> = members.iter().map(|member| member.name).collect();
-            let place = if path.is_empty() { "input".to_owned() } else { path.to_owned() };
-            return Err(ApiError::new(
-                "SerializationException",
-                format!("Unknown parameter in {place}: \"{name}\", must be one of: {}", names.join(", ")),
-            ));
-        };
-        if !value.is_null() {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            kept.insert(name, check_type(member.of, value, &path)?);
+fn is_newer(name: &str, known: &[&str]) -> bool {
+    !READ_ONLY.contains(&name) && known.iter().all(|known| distance(name, known) > 2)
+}
+
+/// Letters to add, drop or change from one name to the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.bytes().enumerate() {
+            let change = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
         }
     }
-    match members.iter().find(|member| member.required && !kept.contains_key(member.name)) {
-        Some(member) if path.is_empty() => Err(client(format!("{} can not be blank.", capital(member.name)))),
-        Some(member) => Err(client(format!("{path}.{} should not be null or empty.", member.name))),
-        None => Ok(Value::Object(kept)),
-    }
+    row[other.len()]
 }
 
-fn check_type(of: &str, value: Value, path: &str) -> Result<Value, ApiError> {
-    if let Some(allowed) = of.strip_prefix('=') {
-        let Value::String(given) = &value else { return Err(wrong_type(&value, "a String", path)) };
-        if allowed.split('|').any(|word| word == given) {
-            return Ok(value);
+fn refusal(violation: Violation) -> ApiError {
+    let path = violation.indexed();
+    let or_input = |path: &str, input: &str| if path.is_empty() { input.to_owned() } else { path.to_owned() };
+    match violation.kind {
+        Fault::Unknown(name, known) => ApiError::new(
+            "SerializationException",
+            format!(
+                "Unknown parameter in {}: \"{name}\", must be one of: {}",
+                or_input(&path, "input"),
+                known.join(", ")
+            ),
+        ),
+        Fault::WrongType(given, wanted) => ApiError::new(
+            "SerializationException",
+            format!("{given} can not be converted to {wanted} at {}", or_input(&path, "the input")),
+        ),
+        Fault::Missing if path.contains('.') => client(format!("{path} should not be null or empty.")),
+        Fault::Missing => client(format!("{} can not be blank.", capital(&path))),
+        Fault::NotOneOf(given, words) => {
+            invalid(format!("Invalid value '{given}' for {path}. Valid values: [{}].", words.join(", ")))
         }
-        let allowed: Vec<&str> = allowed.split('|').collect();
-        return Err(invalid(format!("Invalid value '{given}' for {path}. Valid values: [{}].", allowed.join(", "))));
+        Fault::Constraint(rule) => invalid(format!("Value at '{path}' failed to satisfy constraint: {rule}")),
     }
-    if let Some(item) = of.strip_prefix('[') {
-        let item = item.trim_end_matches(']');
-        let Value::Array(items) = value else { return Err(wrong_type(&value, "a List", path)) };
-        let checked = items.into_iter().enumerate().map(|(n, value)| check_type(item, value, &format!("{path}[{n}]")));
-        return checked.collect::<Result<Vec<_>, _>>().map(Value::Array);
-    }
-    let (fits, what) = match of {
-        "s" => (value.is_string(), "a String"),
-        "b" => (value.is_boolean(), "a Boolean"),
-        "i" => (value.is_i64() || value.is_u64(), "an Integer"),
-        "f" | "t" => (value.is_number(), "a Double"),
-        "{}" => (value.as_object().is_some_and(|map| map.values().all(Value::is_string)), "a map of Strings"),
-        "*" => (true, "anything"),
-        shape => return check_shape(shape, value, path),
-    };
-    if fits { Ok(value) } else { Err(wrong_type(&value, what, path)) }
 }
 
-fn wrong_type(value: &Value, what: &str, path: &str) -> ApiError {
-    let given = match value {
-        Value::Null => "NULL_VALUE",
-        Value::Bool(true) => "TRUE_VALUE",
-        Value::Bool(false) => "FALSE_VALUE",
-        Value::Number(number) if number.is_f64() => "DECIMAL_VALUE",
-        Value::Number(_) => "NUMBER_VALUE",
-        Value::String(_) => "STRING_VALUE",
-        Value::Array(_) => "Start of list",
-        Value::Object(_) => "Start of structure or map",
-    };
-    let place = if path.is_empty() { "the input" } else { path };
-    ApiError::new("SerializationException", format!("{given} can not be converted to {what} at {place}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_is_near_and_a_newer_member_is_not() {
+        let known = ["environment", "name", "cpu"];
+        for (name, newer) in [("enviroment", false), ("nmae", false), ("sidecarPolicy", true), ("futureField", true)] {
+            assert_eq!(is_newer(name, &known), newer, "{name}");
+        }
+        assert!(!is_newer("revision", &known));
+        assert_eq!((distance("", "abc"), distance("kitten", "sitting"), distance("a", "a")), (3, 3, 0));
+    }
 }

@@ -62,7 +62,9 @@ impl World {
     pub(super) fn try_call(&mut self, operation: &str, input: Value) -> Result<Value, ApiError> {
         self.ecs.advance(self.now, &self.images);
         let caller = Caller { arn: "arn:aws:iam::123456789012:user/deployer".to_owned() };
-        self.ecs.call(operation, input, &caller, self.now, &self.images)
+        let answer = self.ecs.call(operation, input, &caller, self.now, &self.images)?;
+        assert_eq!(crate::oddity("ecs", operation, &answer), None, "{answer}");
+        Ok(answer)
     }
 
     pub(super) fn call(&mut self, operation: &str, input: Value) -> Value {

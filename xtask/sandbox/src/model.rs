@@ -1,0 +1,383 @@
+//! AWS's models as tables: which members a structure has, of which types, and what breaks them.
+//!
+//! The tables are written by `model.py` from the models that AWS publishes; their first lines say how they are read.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+/// The structures of one service.
+pub(crate) struct Model {
+    shapes: HashMap<&'static str, Vec<Member>>,
+    rules: Rules,
+}
+
+/// What a string must satisfy, and the rule in AWS's words.
+pub(crate) type Rule = (fn(&str) -> bool, &'static str);
+
+/// The rule of a string's shape, where it has one.
+pub(crate) type Rules = fn(&str) -> Option<Rule>;
+
+/// One member of a structure.
+struct Member {
+    name: &'static str,
+    required: bool,
+    kind: Kind,
+}
+
+/// What a member's value looks like.
+enum Kind {
+    Text(Bounds),
+    Ruled(&'static str, Bounds),
+    OneOf(Vec<&'static str>),
+    Flag,
+    Whole(Bounds),
+    Number,
+    Bytes,
+    Map,
+    List(Box<Kind>, Bounds),
+    Structure(&'static str),
+    Any,
+}
+
+/// The range of a number, or of a length.
+#[derive(Clone, Copy, Default)]
+struct Bounds {
+    low: Option<i64>,
+    high: Option<i64>,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    path: Vec<Step>,
+    pub kind: Fault,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Member(String),
+    Item(usize),
+}
+
+/// How an input breaks its table.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The path ends at the structure that has no such member; these it has.
+    Unknown(String, Vec<&'static str>),
+    Missing,
+    /// The kind of value that stands there, and the one that belongs there.
+    WrongType(&'static str, &'static str),
+    /// What stands there, and the words one of which belongs there.
+    NotOneOf(String, Vec<&'static str>),
+    Constraint(String),
+}
+
+impl Violation {
+    /// Such as `imageIds.2.imageTag`, counted from 1.
+    pub fn dotted(&self) -> String {
+        let word = |step: &Step| match step {
+            Step::Member(name) => name.clone(),
+            Step::Item(index) => (index + 1).to_string(),
+        };
+        self.path.iter().map(word).collect::<Vec<_>>().join(".")
+    }
+
+    /// Such as `containerDefinitions[0].image`.
+    pub fn indexed(&self) -> String {
+        let word = |step: &Step| match step {
+            Step::Member(name) => format!(".{name}"),
+            Step::Item(index) => format!("[{index}]"),
+        };
+        let text: String = self.path.iter().map(word).collect();
+        text.trim_start_matches('.').to_owned()
+    }
+}
+
+/// Whether a member that no structure of these names has is kept all the same.
+pub(crate) type Keep = fn(&str, &[&str]) -> bool;
+
+impl Model {
+    /// Reads a table.
+    pub fn parse(table: &'static str, rules: Rules) -> Self {
+        let mut shapes: HashMap<&str, Vec<Member>> = HashMap::new();
+        let mut current = "";
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            if !line.starts_with(' ') {
+                current = line.trim();
+                shapes.insert(current, Vec::new());
+                continue;
+            }
+            let members = line.split_whitespace().filter_map(|word| word.split_once(':')).map(|(name, kind)| Member {
+                name: name.trim_end_matches('!'),
+                required: name.ends_with('!'),
+                kind: Kind::parse(kind),
+            });
+            shapes.entry(current).or_default().extend(members);
+        }
+        Self { shapes, rules }
+    }
+
+    /// Whether there is a structure of this name.
+    pub fn has(&self, shape: &str) -> bool {
+        self.shapes.contains_key(shape)
+    }
+
+    /// The value without its nulls, if it has only members that the structure has, of the right types, and all that it
+    /// requires.
+    pub fn check(&self, shape: &str, value: Value, keep: Keep) -> Result<Value, Violation> {
+        let mut check = Check { model: self, keep, path: Vec::new() };
+        check.structure(shape, value).map_err(|kind| Violation { path: check.path, kind })
+    }
+
+    /// What a value has that the structure has not, in words; None where it fits.
+    pub fn oddity(&self, shape: &str, value: Value) -> Option<String> {
+        let violation = self.check(shape, value, none).err()?;
+        Some(format!("{shape}.{}: {:?}", violation.indexed(), violation.kind))
+    }
+}
+
+/// No unknown member is kept.
+pub(crate) fn none(_: &str, _: &[&str]) -> bool {
+    false
+}
+
+/// A walk through a value; where it ends early, the path leads to what is wrong.
+struct Check<'a> {
+    model: &'a Model,
+    keep: Keep,
+    path: Vec<Step>,
+}
+
+impl Check<'_> {
+    fn structure(&mut self, shape: &str, value: Value) -> Result<Value, Fault> {
+        let Value::Object(given) = value else { return Err(wrong(&value, "a structure")) };
+        let model = self.model;
+        let members = model.shapes.get(shape).map_or(&[][..], Vec::as_slice);
+        let names: Vec<&str> = members.iter().map(|member| member.name).collect();
+        if let Some(unknown) =
+            given.keys().find(|name| !names.contains(&name.as_str()) && !(self.keep)(name.as_str(), &names))
+        {
+            return Err(Fault::Unknown(unknown.clone(), names));
+        }
+        let mut kept = Map::new();
+        for (name, value) in given {
+            match members.iter().find(|member| member.name == name) {
+                None => drop(kept.insert(name, value)),
+                Some(_) if value.is_null() => {}
+                Some(member) => {
+                    let value = self.at(Step::Member(name.clone()), |check| check.value(&member.kind, value))?;
+                    kept.insert(name, value);
+                }
+            }
+        }
+        match members.iter().find(|member| member.required && !kept.contains_key(member.name)) {
+            Some(member) => {
+                self.path.push(Step::Member(member.name.to_owned()));
+                Err(Fault::Missing)
+            }
+            None => Ok(Value::Object(kept)),
+        }
+    }
+
+    /// One step down and, unless something is wrong there, back.
+    fn at<T>(&mut self, step: Step, go: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.path.push(step);
+        let done = go(self)?;
+        self.path.pop();
+        Ok(done)
+    }
+
+    fn value(&mut self, kind: &Kind, value: Value) -> Result<Value, Fault> {
+        match (kind, value) {
+            (Kind::Structure(shape), value) => self.structure(shape, value),
+            (Kind::List(item, bounds), Value::Array(items)) => {
+                bounds.length(items.len())?;
+                let items = items.into_iter().enumerate();
+                items
+                    .map(|(index, value)| self.at(Step::Item(index), |check| check.value(item, value)))
+                    .collect::<Result<Vec<_>, _>>()
+                    .map(Value::Array)
+            }
+            (Kind::OneOf(words), Value::String(given)) => {
+                if words.contains(&given.as_str()) {
+                    return Ok(Value::String(given));
+                }
+                Err(Fault::NotOneOf(given, words.clone()))
+            }
+            (Kind::Text(bounds), Value::String(text)) => bounds.length(text.len()).map(|()| Value::String(text)),
+            (Kind::Ruled(shape, bounds), Value::String(text)) => {
+                match (self.model.rules)(shape) {
+                    Some((holds, rule)) if !holds(&text) => return Err(Fault::Constraint(rule.to_owned())),
+                    Some(_) => {}
+                    None => bounds.length(text.len())?,
+                }
+                Ok(Value::String(text))
+            }
+            (Kind::Whole(bounds), Value::Number(number)) => match number.as_i64() {
+                Some(whole) => bounds.range(whole).map(|()| Value::Number(number)),
+                None => Err(wrong(&Value::Number(number), "an Integer")),
+            },
+            (Kind::Any, value)
+            | (Kind::Flag, value @ Value::Bool(_))
+            | (Kind::Number, value @ Value::Number(_))
+            | (Kind::Bytes, value @ Value::String(_)) => Ok(value),
+            (Kind::Map, Value::Object(map)) if map.values().all(Value::is_string) => Ok(Value::Object(map)),
+            (kind, value) => Err(wrong(&value, kind.word())),
+        }
+    }
+}
+
+impl Kind {
+    fn parse(text: &'static str) -> Self {
+        let (text, bounds) = match text.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
+            Some((text, bounds)) => (text, Bounds::parse(bounds)),
+            None => (text, Bounds::default()),
+        };
+        if let Some(words) = text.strip_prefix('=') {
+            return Self::OneOf(words.split('|').collect());
+        }
+        if let Some(shape) = text.strip_prefix('@') {
+            return Self::Ruled(shape, bounds);
+        }
+        if let Some(item) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+            return Self::List(Box::new(Self::parse(item)), bounds);
+        }
+        match text {
+            "s" => Self::Text(bounds),
+            "b" => Self::Flag,
+            "i" => Self::Whole(bounds),
+            "f" | "t" => Self::Number,
+            "x" => Self::Bytes,
+            "{}" => Self::Map,
+            "*" => Self::Any,
+            shape => Self::Structure(shape),
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::Ruled(..) | Self::OneOf(_) => "a String",
+            Self::Flag => "a Boolean",
+            Self::Whole(_) => "an Integer",
+            Self::Number => "a Double",
+            Self::Bytes => "a Blob",
+            Self::Map => "a map of Strings",
+            Self::List(..) => "a List",
+            Self::Structure(_) | Self::Any => "a structure",
+        }
+    }
+}
+
+impl Bounds {
+    fn parse(text: &str) -> Self {
+        let (low, high) = text.split_once("..").unwrap_or_default();
+        Self { low: low.parse().ok(), high: high.parse().ok() }
+    }
+
+    fn range(self, number: i64) -> Result<(), Fault> {
+        self.hold(number, "value")
+    }
+
+    fn length(self, length: usize) -> Result<(), Fault> {
+        self.hold(i64::try_from(length).unwrap_or(i64::MAX), "length")
+    }
+
+    fn hold(self, number: i64, what: &str) -> Result<(), Fault> {
+        let broken = |than: &str, limit: i64| {
+            Err(Fault::Constraint(format!("Member must have {what} {than} than or equal to {limit}")))
+        };
+        match (self.low, self.high) {
+            (Some(low), _) if number < low => broken("greater", low),
+            (_, Some(high)) if number > high => broken("less", high),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn wrong(value: &Value, wanted: &'static str) -> Fault {
+    let given = match value {
+        Value::Null => "NULL_VALUE",
+        Value::Bool(true) => "TRUE_VALUE",
+        Value::Bool(false) => "FALSE_VALUE",
+        Value::Number(number) if number.is_f64() => "DECIMAL_VALUE",
+        Value::Number(_) => "NUMBER_VALUE",
+        Value::String(_) => "STRING_VALUE",
+        Value::Array(_) => "Start of list",
+        Value::Object(_) => "Start of structure or map",
+    };
+    Fault::WrongType(given, wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const TABLE: &str = "\
+# a comment
+Thing
+  name!:@Name count:i<1..10> ids:[Id]<1..2> colour:=RED|BLUE labels:{} free:* at:t text:s<2..3>
+Id
+  tag:s
+";
+
+    fn rules(shape: &str) -> Option<Rule> {
+        (shape == "Name").then_some((|text| text.len() > 1, "longer than one"))
+    }
+
+    fn check(value: Value) -> Result<Value, (String, Fault)> {
+        Model::parse(TABLE, rules).check("Thing", value, none).map_err(|it| (it.indexed(), it.kind))
+    }
+
+    #[test]
+    fn a_fitting_input_passes_without_its_nulls() {
+        let input = json!({ "name": "ab", "count": null, "ids": [{ "tag": "x" }, {}], "colour": "RED",
+            "labels": { "a": "b" }, "free": [null], "at": 1.5, "text": "abc" });
+        let mut kept = input.clone();
+        kept.as_object_mut().expect("an object").remove("count");
+        assert_eq!(check(input), Ok(kept));
+    }
+
+    #[test]
+    fn the_path_says_where_and_the_fault_what() {
+        for (input, path, fault) in [
+            (json!({ "name": null }), "name", Fault::Missing),
+            (json!({ "name": "a" }), "name", Fault::Constraint("longer than one".into())),
+            (
+                json!({ "name": "ab", "ids": [{}, { "tag": 7 }] }),
+                "ids[1].tag",
+                Fault::WrongType("NUMBER_VALUE", "a String"),
+            ),
+            (json!({ "name": "ab", "ids": [{ "tga": "x" }] }), "ids[0]", Fault::Unknown("tga".into(), vec!["tag"])),
+            (json!({ "name": "ab", "count": 0 }), "count", at_least("value", 1)),
+            (json!({ "name": "ab", "count": 1.5 }), "count", Fault::WrongType("DECIMAL_VALUE", "an Integer")),
+            (json!({ "name": "ab", "ids": [] }), "ids", at_least("length", 1)),
+            (json!({ "name": "ab", "text": "x" }), "text", at_least("length", 2)),
+            (json!({ "name": "ab", "colour": "PINK" }), "colour", Fault::NotOneOf("PINK".into(), vec!["RED", "BLUE"])),
+            (
+                json!({ "name": "ab", "labels": { "a": 1 } }),
+                "labels",
+                Fault::WrongType("Start of structure or map", "a map of Strings"),
+            ),
+        ] {
+            assert_eq!(check(input), Err((path.to_owned(), fault)));
+        }
+        let violation =
+            Model::parse(TABLE, rules).check("Thing", json!({ "name": "ab", "ids": [{ "tag": true }] }), none);
+        assert_eq!(violation.expect_err("a wrong type").dotted(), "ids.1.tag");
+    }
+
+    fn at_least(what: &str, limit: i64) -> Fault {
+        Fault::Constraint(format!("Member must have {what} greater than or equal to {limit}"))
+    }
+
+    #[test]
+    fn what_is_to_be_kept_is_kept_as_it_is() {
+        let model = Model::parse(TABLE, rules);
+        let keep: Keep = |name, known| name == "future" && known.contains(&"name");
+        let input = json!({ "name": "ab", "future": { "deep": [1, null] } });
+        assert_eq!(model.check("Thing", input.clone(), keep), Ok(input));
+        assert!(model.check("Thing", json!({ "name": "ab", "ids": [{ "future": 1 }] }), keep).is_err());
+    }
+}
