@@ -210,3 +210,24 @@ fn an_unknown_name_on_the_command_line_is_answered_with_the_nearest() {
     let stderr = text(&output.stderr);
     assert!(stderr.contains("error: no image is named `ap`: did you mean `app`?\n"), "{stderr}");
 }
+
+/// This xtask has a command `ci`.
+#[test]
+fn workflows_are_written_where_github_looks_and_checked_against_what_is_there() {
+    let repository = tempfile::tempdir().unwrap();
+    std::fs::create_dir(repository.path().join(".git")).unwrap();
+    let folder = workspace(GOOD);
+    let backend = repository.path().join("backend");
+    std::fs::rename(folder.path(), &backend).unwrap();
+    let output = xtask(&backend.join("app"), &["workflows"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("Wrote ../.github/workflows/build.yml"), "{}", text(&output.stderr));
+    let ci = std::fs::read_to_string(repository.path().join(".github/workflows/ci.yml")).unwrap();
+    assert!(ci.contains("    working-directory: backend\n") && ci.contains("run: exec cargo xtask ci\n"), "{ci}");
+    assert_eq!(xtask(&backend, &["workflows", "--check"], &[]).status.code(), Some(0));
+
+    std::fs::remove_file(repository.path().join(".github/workflows/deploy.yml")).unwrap();
+    let output = xtask(&backend, &["workflows", "--check"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("../.github/workflows/deploy.yml is missing"), "{}", text(&output.stderr));
+}

@@ -40,6 +40,8 @@ pub struct Context {
     events: Events,
     interrupt: Interrupt,
     loaded: Result<Loaded, ConfigErrors>,
+    /// The names of the commands that the repository added.
+    commands: Vec<String>,
 }
 
 impl Context {
@@ -55,6 +57,11 @@ impl Context {
     /// AWS, with credentials resolved. Fails (exit 1) where there are none.
     pub fn session(&self) -> Result<Session> {
         Session::open(self.config()?)
+    }
+
+    /// Whether this repository's xtask has such a command of its own.
+    pub(crate) fn has_command(&self, name: &str) -> bool {
+        self.commands.iter().any(|own| own == name)
     }
 
     pub fn events(&self) -> &Events {
@@ -150,7 +157,8 @@ impl Xtask {
         let loaded = load(environment);
         let stream = Stream::start(self.readers(&matches, log, loaded.as_ref().ok(), environment));
         let interrupt = Interrupt::listen().unwrap_or_default();
-        let context = Context { events: stream.events(), interrupt, loaded };
+        let commands = self.commands.iter().map(|(command, _)| command.get_name().to_owned()).collect();
+        let context = Context { events: stream.events(), interrupt, loaded, commands };
 
         let started = Instant::now();
         context.events.emit(Event::CommandStarted { command: name.clone() });

@@ -1,29 +1,29 @@
-//! The GitHub workflows, rendered from the configuration: Build Stage, Deploy Stage, CI.
+//! The GitHub workflows, rendered from the configuration: Build Stage, Deploy Stage and, where there is something to
+//! run, CI.
 //!
 //! The files are output: what a team wants otherwise goes into `[workspace.metadata.xtask.workflows]`, and
 //! [`check`] tells when a file is not what the configuration says.
 
-mod build;
-mod ci;
-mod deploy;
 mod diff;
-mod yaml;
+mod fill;
+mod holes;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::config::{Builder, Config};
+use crate::config::Config;
 use crate::failure::{Failure, Result};
+
+use fill::fill;
 
 /// `[workspace.metadata.xtask.workflows]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workflows {
     /// Where jobs run; `ubuntu-24.04` by default.
-    pub runner: String,
+    pub runner: Runner,
     /// GitHub's environment of the deploy job, whose protection rules hold it back; none by default.
     pub environment: Option<String>,
     /// The ARN of a role that trusts GitHub's OIDC provider. Without it the secrets `AWS_ACCESS_KEY_ID` and
@@ -37,10 +37,10 @@ pub struct Workflows {
     pub tags: Vec<String>,
     /// Shell commands before anything is compiled.
     pub setup: Vec<String>,
-    /// Environment variables of the two stages.
+    /// Environment variables of the two stages; those that cargo reads are CI's as well.
     pub env: BTreeMap<String, String>,
     /// Names of secrets that both stages get as variables of the same name. Those that an image's `secrets` name reach
-    /// Build Stage by themselves.
+    /// Build Stage by themselves, and tokens of cargo's registries every step that runs cargo.
     pub secrets: Vec<String>,
     /// Other pins for the actions used here: `{ "actions/checkout" = { commit = "…", version = "v7.0.1" } }`.
     pub actions: BTreeMap<String, Pin>,
@@ -62,6 +62,21 @@ pub struct Ci {
     pub options: Option<String>,
     /// Further shell commands, after those of [`Workflows::setup`].
     pub setup: Vec<String>,
+    /// What the job runs; `cargo xtask ci` by default, where this repository's xtask has such a command.
+    pub run: Vec<String>,
+}
+
+/// Where jobs run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Runner {
+    Label(String),
+    /// A runner that has all of them.
+    Labels(Vec<String>),
+    /// One of a group of runners, with these labels.
+    Group {
+        group: String,
+        labels: Vec<String>,
+    },
 }
 
 /// Which of Slack's secrets the stages get.
@@ -93,7 +108,7 @@ const PINS: [(&str, &str, &str); 4] = [
 impl Default for Workflows {
     fn default() -> Self {
         Self {
-            runner: "ubuntu-24.04".to_owned(),
+            runner: Runner::Label("ubuntu-24.04".to_owned()),
             environment: None,
             role: None,
             toolchain: None,
@@ -112,7 +127,7 @@ impl Default for Workflows {
 
 impl Default for Ci {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(3600), container: None, options: None, setup: Vec::new() }
+        Self { timeout: Duration::from_secs(3600), container: None, options: None, setup: Vec::new(), run: Vec::new() }
     }
 }
 
@@ -123,7 +138,7 @@ impl Workflows {
     }
 
     /// `OWNER/NAME@COMMIT # VERSION`
-    fn action(&self, name: &str) -> String {
+    pub(crate) fn action(&self, name: &str) -> String {
         let (commit, version) = match self.actions.get(name) {
             Some(pin) => (pin.commit.as_str(), pin.version.as_str()),
             None => PINS
@@ -135,46 +150,111 @@ impl Workflows {
     }
 }
 
-/// The three files: path relative to the workspace's root, with `/`, and content.
-pub fn render(config: &Config) -> Vec<(&'static str, String)> {
+/// Every file that was written here begins with it.
+const MARK: &str = "# Written by `cargo xtask workflows`";
+
+/// Where the templates have the compiled xtask between the stages.
+const STAGE: &str = "target/xtask/stage";
+
+/// A workflow's file.
+#[derive(Debug)]
+pub struct File {
+    pub path: PathBuf,
+    /// Its path as seen from the workspace's root, with `/`.
+    pub name: String,
+    /// What it should hold; `None` where there should be no such file.
+    pub text: Option<String>,
+}
+
+/// Where a workspace lies in its git repository: GitHub looks for workflows at the repository's root, and cargo for
+/// the workspace in its folder.
+struct Checkout {
+    root: PathBuf,
+    /// With `/`; empty where the workspace is the repository.
+    folder: String,
+}
+
+impl Checkout {
+    /// Outside git the workspace is taken for the repository.
+    fn around(workspace: &Path) -> Self {
+        let root = workspace.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(workspace);
+        let below = workspace.strip_prefix(root).unwrap_or(Path::new(""));
+        let names: Vec<_> = below.components().map(|component| component.as_os_str().to_string_lossy()).collect();
+        Self { root: root.to_owned(), folder: names.join("/") }
+    }
+
+    fn file(&self, name: &str, text: Option<String>) -> File {
+        let up = if self.folder.is_empty() { 0 } else { self.folder.split('/').count() };
+        let name = format!(".github/workflows/{name}");
+        File { path: self.root.join(&name), name: "../".repeat(up) + &name, text }
+    }
+}
+
+/// The files. `has_ci` is whether this repository's xtask has a command `ci`; CI runs that, or what
+/// `workflows.ci.run` names, or there is no such file.
+pub fn render(config: &Config, has_ci: bool) -> Vec<File> {
+    let checkout = Checkout::around(&config.root);
+    let stage = stage_folder(config);
+    let configured = Some(config.workflows.ci.run.clone()).filter(|commands| !commands.is_empty());
+    let commands = configured.or_else(|| has_ci.then(|| vec!["exec cargo xtask ci".to_owned()]));
+    let text = |template, holes| Some(fill(template, &holes).replace(STAGE, &stage));
     vec![
-        (".github/workflows/build.yml", build::render(config)),
-        (".github/workflows/deploy.yml", deploy::render(config)),
-        (".github/workflows/ci.yml", ci::render(config)),
+        checkout.file("build.yml", text(include_str!("workflows/build.yml"), holes::build(config, &checkout))),
+        checkout.file("deploy.yml", text(include_str!("workflows/deploy.yml"), holes::deploy(config, &checkout))),
+        checkout.file(
+            "ci.yml",
+            commands.and_then(|run| text(include_str!("workflows/ci.yml"), holes::ci(config, &checkout, &run))),
+        ),
     ]
 }
 
-/// Writes those of the files that differ, and returns their paths.
-pub fn write(config: &Config) -> Result<Vec<&'static str>> {
-    let mut written = Vec::new();
-    for (path, text) in render(config) {
-        let file = config.root.join(path);
-        if read(&file)?.is_some_and(|found| found == text) {
-            continue;
-        }
-        let folder = file.parent().unwrap_or(&config.root);
-        std::fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
-        std::fs::write(&file, text).with_context(|| format!("failed to write {}", file.display()))?;
-        written.push(path);
+/// Makes the files what [`render`] says: what was done, and to which file. A ci.yml that nobody wrote here stays.
+/// Fails with [`Failure::Usage`], with nothing done, where a file is of another workspace of the same repository.
+pub fn write(config: &Config, has_ci: bool) -> Result<Vec<(&'static str, String)>> {
+    let files = render(config, has_ci);
+    let mut found = Vec::new();
+    for file in &files {
+        found.push(read(file)?);
     }
-    Ok(written)
+    let mut done = Vec::new();
+    for (file, found) in files.into_iter().zip(found) {
+        match (file.text, found) {
+            (Some(wanted), found) if found.as_ref() != Some(&wanted) => {
+                let folder = file.path.parent().unwrap_or(&config.root);
+                std::fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
+                std::fs::write(&file.path, wanted)
+                    .with_context(|| format!("failed to write {}", file.path.display()))?;
+                done.push(("Wrote", file.name));
+            }
+            (None, Some(found)) if found.starts_with(MARK) => {
+                std::fs::remove_file(&file.path)
+                    .with_context(|| format!("failed to remove {}", file.path.display()))?;
+                done.push(("Removed", file.name));
+            }
+            _ => {}
+        }
+    }
+    Ok(done)
 }
 
 /// Whether the files are what [`render`] gives. Fails with [`Failure::Usage`] and the differences: `-` is what a file
 /// has, `+` what it should have. Line endings are no difference.
-pub fn check(config: &Config) -> Result<()> {
+pub fn check(config: &Config, has_ci: bool) -> Result<()> {
     let mut differences = String::new();
-    for (path, wanted) in render(config) {
-        match read(&config.root.join(path))? {
-            None => write!(differences, "\n{path} is missing\n").expect("writing to a String cannot fail"),
-            Some(found) => {
-                let found = found.replace("\r\n", "\n");
-                if found != wanted {
-                    let diff = diff::diff(&found, &wanted);
-                    write!(differences, "\n{path}\n{diff}").expect("writing to a String cannot fail");
-                }
+    for file in render(config, has_ci) {
+        let name = &file.name;
+        let difference = match (read(&file)?, &file.text) {
+            (None, Some(_)) => format!("\n{name} is missing\n"),
+            (Some(found), None) if found.starts_with(MARK) => {
+                format!("\n{name} is there, and nothing says what CI should run: `workflows.ci.run` would\n")
             }
-        }
+            (Some(found), Some(wanted)) => match diff::diff(&found.replace("\r\n", "\n"), wanted) {
+                same if same.is_empty() => continue,
+                diff => format!("\n{name}\n{diff}"),
+            },
+            (_, None) => continue,
+        };
+        differences.push_str(&difference);
     }
     if differences.is_empty() {
         return Ok(());
@@ -185,46 +265,38 @@ pub fn check(config: &Config) -> Result<()> {
     )))
 }
 
-fn read(path: &Path) -> Result<Option<String>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+/// What a file holds, if it is there. Another workspace's is not this one's to look at.
+fn read(file: &File) -> Result<Option<String>> {
+    let found = match std::fs::read_to_string(&file.path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            Err(Failure::World(anyhow::Error::new(error).context(format!("failed to read {}", path.display()))))
+            let error = anyhow::Error::new(error).context(format!("failed to read {}", file.path.display()));
+            return Err(Failure::World(error));
         }
+    };
+    let (theirs, ours) = (folder(&found), file.text.as_deref().map(folder));
+    if found.starts_with(MARK) && ours.is_some_and(|ours| ours != theirs) {
+        return Err(Failure::Usage(format!(
+            "{} was written for the workspace in {}\na repository has one Build Stage and one Deploy Stage; where this \
+             workspace should have them, delete that file first",
+            file.name,
+            theirs.map_or("the repository's root".to_owned(), |folder| format!("its folder {folder}"))
+        )));
     }
+    Ok(Some(found))
 }
 
-/// Where the compiled xtask lies between the stages, relative to the workspace's root.
+/// The folder that a workflow's commands run in, as YAML; `None` for the repository's root.
+fn folder(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix("    working-directory: "))
+}
+
+/// Where the compiled xtask lies between the stages, relative to the workspace's root: in cargo's target folder, which git
+/// passes over, unless that is elsewhere.
 fn stage_folder(config: &Config) -> String {
-    format!("{}/xtask/stage", target_folder(config))
-}
-
-/// Cargo's target folder relative to the root; on the runner nothing moves it out of the workspace.
-fn target_folder(config: &Config) -> String {
     let relative = config.target.strip_prefix(&config.root).ok().and_then(Path::to_str);
-    relative.filter(|path| !path.is_empty()).unwrap_or("target").to_owned()
-}
-
-/// `app, worker and 3 more`
-fn names<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
-    let count = names.len();
-    let shown: Vec<&str> = names.take(5).map(String::as_str).collect();
-    let more = count.saturating_sub(shown.len());
-    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
-}
-
-/// The names of the secrets that builds need.
-fn build_secrets(config: &Config) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for image in config.images.values() {
-        if let Builder::Dockerfile(dockerfile) = &image.builder {
-            names.extend(dockerfile.secrets.values().cloned());
-        }
-    }
-    names.sort();
-    names.dedup();
-    names
+    format!("{}/xtask/stage", relative.filter(|path| !path.is_empty()).unwrap_or("target"))
 }
 
 #[cfg(test)]

@@ -77,6 +77,34 @@ fn a_notifier_hears_how_a_stage_ended() {
 }
 
 #[test]
+fn a_repository_whose_xtask_has_no_ci_gets_two_workflows() {
+    let folder = workspace();
+    fs::create_dir(folder.path().join(".git")).unwrap();
+    let files = || {
+        let mut names: Vec<_> = fs::read_dir(folder.path().join(".github/workflows"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert!(run(folder.path(), "notifier", "workflows").status.success());
+    assert_eq!(files(), ["build.yml", "deploy.yml"]);
+    assert!(run_with(folder.path(), "notifier", &["workflows", "--check"]).status.success());
+
+    let says_how = format!("{CONFIG}[workspace.metadata.xtask.workflows.ci]\ntimeout = \"2h\"\n");
+    fs::write(folder.path().join("Cargo.toml"), &says_how).unwrap();
+    let output = run(folder.path(), "notifier", "workflows");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("nothing says what CI runs") && stderr.contains("Cargo.toml:16:1"), "{stderr}");
+
+    fs::write(folder.path().join("Cargo.toml"), format!("{says_how}run = [\"cargo test\"]\n")).unwrap();
+    assert!(run(folder.path(), "notifier", "workflows").status.success());
+    assert_eq!(files(), ["build.yml", "ci.yml", "deploy.yml"]);
+    assert!(run_with(folder.path(), "notifier", &["workflows", "--check"]).status.success());
+}
+
+#[test]
 fn a_hook_stops_the_deploy_or_lets_it_go_on() {
     let folder = workspace();
     let migrate = folder.path().join("migrate");

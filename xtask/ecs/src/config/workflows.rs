@@ -1,13 +1,14 @@
 //! `[workspace.metadata.xtask.workflows]`.
 
 use serde_json::{Value as Json, json};
+use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
 use super::images::is_variable;
 use super::origin::Effective;
 use super::table::Table;
 use super::value::Value;
-use crate::workflows::{Ci, Pin, SlackSecret, Workflows};
+use crate::workflows::{Ci, Pin, Runner, SlackSecret, Workflows};
 
 pub(super) fn read(table: &mut Table<'_>) -> Workflows {
     let mut table = match table.take("workflows").map(|value| value.table()) {
@@ -18,7 +19,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Workflows {
     let default = Workflows::default();
     let slack = [("none", SlackSecret::None), ("webhook", SlackSecret::Webhook), ("bot", SlackSecret::Bot)];
     let workflows = Workflows {
-        runner: table.or("runner", Value::string, default.runner),
+        runner: table.or("runner", runner, default.runner),
         environment: table.optional("environment", Value::string),
         role: table.optional("role", |value| value.check(is_role)),
         toolchain: table.optional("toolchain", |value| value.check(is_toolchain)),
@@ -48,9 +49,53 @@ fn ci(table: &mut Table<'_>) -> Ci {
         container: table.optional("container", Value::string),
         options: table.optional("options", Value::string),
         setup: table.or("setup", Value::strings, default.setup),
+        run: table.or("run", Value::strings, default.run),
     };
     table.finish();
     ci
+}
+
+/// A label, an array of labels, or `{ group = "…", labels = ["…"] }`.
+fn runner(value: &Value<'_>) -> Option<Runner> {
+    const FORMS: &str = "such as `\"ubuntu-24.04\"`, `[\"self-hosted\", \"arm64\"]` or `{ group = \"large\" }`";
+    match value.get() {
+        DeValue::String(_) => value.check(is_label).map(Runner::Label),
+        DeValue::Array(_) => {
+            let labels = value.list(|item| item.check(is_label))?;
+            if labels.is_empty() {
+                value.error("`runner` names no label", FORMS);
+                return None;
+            }
+            Some(Runner::Labels(labels))
+        }
+        DeValue::Table(_) => {
+            let mut table = value.table()?;
+            let group = table.need("group", "name it: `group = \"large\"`", Value::string);
+            let labels =
+                table.take("labels").map_or(Some(Vec::new()), |labels| labels.list(|item| item.check(is_label)));
+            table.finish();
+            Some(Runner::Group { group: group?, labels: labels? })
+        }
+        _ => value.wrong_type("a label, an array of labels or a group", FORMS),
+    }
+}
+
+/// A label is passed on as it is. What looks like YAML for several would be one that no runner has, and a job that
+/// waits for a day.
+fn is_label(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("a label looks like `ubuntu-24.04`".to_owned());
+    }
+    if text.contains("${{") || !text.contains(['[', ']', '{', '}', ',', '\n']) && !text.starts_with("group:") {
+        return Ok(text.to_owned());
+    }
+    if text.contains("group:") {
+        return Err("write a group as a table: `runner = { group = \"…\", labels = [\"…\"] }`".to_owned());
+    }
+    let labels = text.split(['[', ']', '{', '}', ',', '\n', '"', '\'']);
+    let labels = labels.map(|label| label.trim().trim_start_matches("- ")).filter(|label| !label.is_empty());
+    let labels: Vec<String> = labels.map(|label| format!("\"{label}\"")).collect();
+    Err(format!("write several labels as an array: `runner = [{}]`", labels.join(", ")))
 }
 
 fn is_role(text: &str) -> Result<String, &'static str> {
@@ -114,6 +159,17 @@ impl Effective for SlackSecret {
             Self::Webhook => "webhook",
             Self::Bot => "bot",
         })
+    }
+}
+
+impl Effective for Runner {
+    fn effective(&self, _: &std::path::Path) -> Json {
+        match self {
+            Self::Label(label) => json!(label),
+            Self::Labels(labels) => json!(labels),
+            Self::Group { group, labels } if labels.is_empty() => json!({ "group": group }),
+            Self::Group { group, labels } => json!({ "group": group, "labels": labels }),
+        }
     }
 }
 

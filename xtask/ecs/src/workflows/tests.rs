@@ -1,3 +1,7 @@
+#[cfg(target_os = "linux")]
+mod program;
+mod real;
+
 use std::path::PathBuf;
 
 use super::*;
@@ -50,18 +54,34 @@ struct Workspace {
     config: Config,
 }
 
+impl Workspace {
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(".github/workflows").join(name)
+    }
+}
+
 fn workspace(more: &str) -> Workspace {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("Cargo.toml"), format!("{MANIFEST}{more}")).expect("a file");
-    std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").expect("a file");
-    let loaded = config::load(folder.path(), &|_| None).unwrap_or_else(|errors| panic!("{}", errors.render()));
-    Workspace { folder, config: loaded.config }
+    // Wherever temporary folders are on this machine: this is a repository of its own.
+    std::fs::create_dir(folder.path().join(".git")).expect("a folder");
+    let config = configured(folder.path(), more);
+    Workspace { folder, config }
+}
+
+fn configured(root: &Path, more: &str) -> Config {
+    std::fs::create_dir_all(root).expect("a folder");
+    std::fs::write(root.join("Cargo.toml"), format!("{MANIFEST}{more}")).expect("a file");
+    std::fs::write(root.join("Dockerfile"), "FROM scratch\n").expect("a file");
+    config::load(root, &|_| None).unwrap_or_else(|errors| panic!("{}", errors.render())).config
 }
 
 fn rendered(more: &str, file: &str) -> String {
-    let workspace = workspace(more);
-    let all = render(&workspace.config);
-    all.into_iter().find(|(path, _)| path.ends_with(file)).map(|(_, text)| text).expect("it is rendered")
+    rendered_with(more, file, true)
+}
+
+fn rendered_with(more: &str, file: &str, has_ci: bool) -> String {
+    let files = render(&workspace(more).config, has_ci);
+    files.into_iter().find(|found| found.name.ends_with(file)).and_then(|found| found.text).expect("it is rendered")
 }
 
 /// The repository that this package is part of.
@@ -137,7 +157,8 @@ fn a_deploy_has_time_for_every_rollout_and_a_little_more() {
 
 #[test]
 fn every_action_is_pinned_by_commit_with_its_version() {
-    for (path, text) in render(&workspace(OTHERWISE).config) {
+    for File { name: path, text, .. } in render(&workspace(OTHERWISE).config, true) {
+        let text = text.expect("there are three");
         for line in text.lines().filter_map(|line| line.trim().strip_prefix("uses: ")) {
             let (action, version) = line.split_once(" # v").expect("the version");
             let (_, commit) = action.split_once('@').expect("the commit");
@@ -158,19 +179,19 @@ fn no_cache_is_restored_where_something_is_published() {
 #[test]
 fn a_file_that_was_changed_by_hand_is_shown_with_its_difference() {
     let workspace = workspace("");
-    let missing = check(&workspace.config).expect_err("there are no files");
+    let missing = check(&workspace.config, true).expect_err("there are no files");
     assert!(missing.to_string().contains(".github/workflows/build.yml is missing"), "{missing}");
     assert_eq!(missing.exit_code(), 2);
-    assert_eq!(write(&workspace.config).expect("they can be written").len(), 3);
-    check(&workspace.config).expect("they are as they should be");
-    assert_eq!(write(&workspace.config).expect("nothing is to be written"), [""; 0]);
+    assert_eq!(write(&workspace.config, true).expect("they can be written").len(), 3);
+    check(&workspace.config, true).expect("they are as they should be");
+    assert_eq!(write(&workspace.config, true).expect("nothing is to be written"), []);
 
     let file = workspace.folder.path().join(".github/workflows/deploy.yml");
     let text = std::fs::read_to_string(&file).expect("it was written");
     std::fs::write(&file, text.replace('\n', "\r\n")).expect("a file");
-    check(&workspace.config).expect("line endings are git's matter");
+    check(&workspace.config, true).expect("line endings are git's matter");
     std::fs::write(&file, text.replace("== 'push'", "!= 'pull_request'")).expect("a file");
-    let changed = check(&workspace.config).expect_err("a line differs").to_string();
+    let changed = check(&workspace.config, true).expect_err("a line differs").to_string();
     assert!(changed.contains("- ") && changed.contains("event != 'pull_request' &&\n"), "{changed}");
     assert!(changed.contains("+       github.event.workflow_run.event == 'push' &&\n"), "{changed}");
     assert!(!changed.contains("build.yml"), "{changed}");
@@ -179,13 +200,13 @@ fn a_file_that_was_changed_by_hand_is_shown_with_its_difference() {
 #[test]
 fn this_repositorys_own_workflows_are_what_its_configuration_says() {
     let loaded = config::load(&here(), &|_| None).unwrap_or_else(|errors| panic!("{}", errors.render()));
-    check(&loaded.config).unwrap_or_else(|difference| panic!("{difference}"));
+    check(&loaded.config, true).unwrap_or_else(|difference| panic!("{difference}"));
 }
 
 #[test]
 fn scalars_that_yaml_would_take_for_something_else_are_quoted() {
     for plain in ["ubuntu-24.04", "Release app", "production"] {
-        assert_eq!(yaml::scalar(plain), plain);
+        assert_eq!(fill::scalar(plain), plain);
     }
     for (text, quoted) in [
         ("on", "\"on\""),
@@ -195,53 +216,161 @@ fn scalars_that_yaml_would_take_for_something_else_are_quoted() {
         ("a\"b", "\"a\\\"b\""),
         ("", "\"\""),
     ] {
-        assert_eq!(yaml::scalar(text), quoted);
+        assert_eq!(fill::scalar(text), quoted);
     }
 }
 
-/// GitHub's own library decides over payloads as GitHub sends them.
 #[test]
-#[ignore = "needs real parts: cargo xtask ci"]
-fn deploy_stage_runs_after_a_successful_push_of_this_repository_and_after_nothing_else() {
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
+fn without_anything_to_run_there_is_no_ci_and_the_check_agrees() {
+    let workspace = workspace("");
+    assert_eq!(write(&workspace.config, false).expect("they can be written").len(), 2);
+    check(&workspace.config, false).expect("two files are what there should be");
+    assert!(!workspace.file("ci.yml").exists());
 
-    let condition = deploy::CONDITION.join(" && ");
-    let text: String = rendered("", "deploy.yml").split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains(&format!("if: >- {condition} runs-on:")), "the file has another condition");
+    // Of an earlier version, or of a time with such a command.
+    write(&workspace.config, true).expect("it can be written");
+    let stale = check(&workspace.config, false).expect_err("there is one too many").to_string();
+    assert!(stale.contains("ci.yml is there, and nothing says what CI should run"), "{stale}");
+    let removed = write(&workspace.config, false).expect("it can be removed");
+    assert_eq!(removed, [("Removed", ".github/workflows/ci.yml".to_owned())]);
 
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workflows");
-    let modules = std::env::var("XTASK_NODE_MODULES").expect("XTASK_NODE_MODULES names a folder of npm packages");
-    let mut child = Command::new("node")
-        .arg(folder.join("evaluate.mjs"))
-        .arg(modules)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node starts");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    let mut names = Vec::new();
-    let entries = std::fs::read_dir(folder.join("payloads")).expect("there are payloads");
-    for path in entries.map(|entry| entry.expect("a file").path()) {
-        let payload = std::fs::read_to_string(&path).expect("a payload");
-        let event: serde_json::Value = serde_json::from_str(&payload).expect("a payload is JSON");
-        let github = serde_json::json!({ "repository": "sample/app", "event_name": "workflow_run", "event": event });
-        let question = serde_json::json!({ "condition": condition, "github": github });
-        writeln!(stdin, "{question}").expect("node reads");
-        names.push(path.file_stem().expect("a name").to_string_lossy().into_owned());
+    std::fs::write(workspace.file("ci.yml"), "name: Ours\n").expect("a file");
+    check(&workspace.config, false).expect("a file that somebody else wrote is theirs");
+    assert_eq!(write(&workspace.config, false).expect("nothing is to be done"), []);
+    assert_eq!(std::fs::read_to_string(workspace.file("ci.yml")).expect("it is there"), "name: Ours\n");
+}
+
+#[test]
+fn ci_runs_what_the_configuration_names() {
+    let one = "[workspace.metadata.xtask.workflows.ci]\nrun = [\"cargo test --workspace\"]\n";
+    for has_ci in [true, false] {
+        let text = rendered_with(one, "ci.yml", has_ci);
+        assert!(text.contains("        run: cargo test --workspace\n"), "{text}");
+        assert!(!text.contains("cargo xtask ci"), "{text}");
     }
-    drop(stdin);
-    let output = child.wait_with_output().expect("node ends");
-    assert!(output.status.success(), "node failed");
-    let answers = String::from_utf8(output.stdout).expect("text");
-    let mut runs: Vec<&str> = names
-        .iter()
-        .zip(answers.lines())
-        .filter(|(_, answer)| *answer == "true")
-        .map(|(name, _)| name.as_str())
-        .collect();
-    runs.sort_unstable();
-    assert_eq!(answers.lines().count(), names.len());
-    assert!(names.len() >= 10, "{names:?}");
-    assert_eq!(runs, ["re-run", "success"]);
+    // `exec` would end the step with the first of them.
+    let two = "[workspace.metadata.xtask.workflows.ci]\nrun = [\"cargo clippy && cargo doc\", \"cargo test\"]\n";
+    let text = rendered_with(two, "ci.yml", false);
+    assert!(text.contains("        run: |\n          cargo clippy && cargo doc\n          cargo test\n"), "{text}");
+}
+
+#[test]
+fn a_workspace_below_the_repositorys_root_has_its_workflows_where_github_looks() {
+    let repository = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(repository.path().join(".git")).expect("a folder");
+    let config = configured(&repository.path().join("services/backend"), "");
+    let written = write(&config, true).expect("they can be written");
+    let names = ["build.yml", "deploy.yml", "ci.yml"].map(|file| format!("../../.github/workflows/{file}"));
+    assert_eq!(written.into_iter().map(|(_, name)| name).collect::<Vec<_>>(), names);
+    assert!(!config.root.join(".github").exists());
+    for file in ["build.yml", "deploy.yml", "ci.yml"] {
+        let text =
+            std::fs::read_to_string(repository.path().join(".github/workflows").join(file)).expect("it is there");
+        assert!(text.contains("    shell: bash\n    working-directory: services/backend\n"), "{text}");
+        // Actions know nothing of that folder, commands are in it.
+        let artifact = "          path: services/backend/target/xtask/stage\n";
+        assert_eq!(text.matches(artifact).count(), usize::from(file != "ci.yml"), "{text}");
+        assert!(!text.contains("cd services"), "{text}");
+    }
+    check(&config, true).expect("they are as they should be");
+    std::fs::remove_file(repository.path().join(".github/workflows/build.yml")).expect("it is there");
+    let missing = check(&config, true).expect_err("one is missing").to_string();
+    assert!(missing.contains("../../.github/workflows/build.yml is missing"), "{missing}");
+}
+
+#[test]
+fn a_second_workspace_of_a_repository_does_not_take_the_files_of_the_first() {
+    let repository = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(repository.path().join(".git")).expect("a folder");
+    let first = configured(&repository.path().join("backend"), "");
+    let second = configured(&repository.path().join("frontend"), "");
+    write(&first, false).expect("they can be written");
+    for refused in [write(&second, false).map(drop), check(&second, false)] {
+        let refused = refused.expect_err("they are of the first");
+        assert_eq!(refused.exit_code(), 2);
+        assert!(refused.to_string().contains("was written for the workspace in its folder backend"), "{refused}");
+    }
+    check(&first, false).expect("they are untouched");
+}
+
+#[test]
+fn what_cargo_needs_is_given_to_every_step_that_runs_cargo() {
+    let more = r#"
+        [workspace.metadata.xtask.workflows]
+        env = { CARGO_REGISTRIES_ACME_INDEX = "sparse+https://cargo.acme.example/", STAGE = "prod" }
+        secrets = ["CARGO_REGISTRIES_ACME_TOKEN", "SENTRY_TOKEN"]
+        toolchain = "1.95.0"
+        setup = ["sudo apt-get update"]
+    "#;
+    for file in ["build.yml", "deploy.yml", "ci.yml"] {
+        let text = rendered(more, file);
+        let steps: Vec<&str> = text.split("      - name: ").skip(1).collect();
+        let cargo: Vec<&&str> = steps.iter().filter(|step| step.contains("cargo ")).collect();
+        assert!(cargo.len() >= if file == "ci.yml" { 1 } else { 2 }, "{text}");
+        for step in cargo {
+            let token = "          CARGO_REGISTRIES_ACME_TOKEN: ${{ secrets.CARGO_REGISTRIES_ACME_TOKEN }}\n";
+            assert!(step.contains(token), "{file}: {step}");
+            assert!(step.contains("          CARGO_REGISTRIES_ACME_INDEX: "), "{file}: {step}");
+        }
+        // Any other secret is for the stage's own step alone.
+        assert_eq!(text.matches("secrets.SENTRY_TOKEN").count(), usize::from(file != "ci.yml"), "{text}");
+    }
+}
+
+#[test]
+fn a_registrys_token_that_only_an_images_build_names_is_cargos_as_well() {
+    let more = "[workspace.metadata.xtask.images.worker]\nrepository = \"sample/worker\"\ntag = \"1\"\n\
+                dockerfile = \"Dockerfile\"\nsecrets = { cargo = \"CARGO_REGISTRIES_ACME_TOKEN\" }\n";
+    for (file, steps) in [("build.yml", 3), ("deploy.yml", 2), ("ci.yml", 1)] {
+        let text = rendered(more, file);
+        assert_eq!(text.matches("secrets.CARGO_REGISTRIES_ACME_TOKEN").count(), steps, "{text}");
+    }
+}
+
+#[test]
+fn both_stages_can_be_started_by_hand_with_a_tag_and_nothing_else() {
+    for file in ["build.yml", "deploy.yml"] {
+        let text = rendered("", file);
+        assert!(text.contains("  workflow_dispatch:\n    inputs:\n      tag:\n"), "{text}");
+        assert!(text.contains("        required: true\n        type: string\n"), "{text}");
+        // A branch or a pull request of that name is not what is checked out.
+        let uses = text.matches("inputs.tag").count();
+        let as_tag = text.matches("format('refs/tags/{0}', inputs.tag)").count();
+        let asked = text.matches("inputs.tag &&").count();
+        assert_eq!(uses, as_tag + asked, "{text}");
+    }
+}
+
+#[test]
+fn the_roles_session_is_as_long_as_the_job() {
+    let with = |timeouts: &str| {
+        format!("[workspace.metadata.xtask.workflows]\nrole = \"arn:aws:iam::123456789012:role/deploy\"\n{timeouts}")
+    };
+    let more = with("build-timeout = \"2h\"\ndeploy-timeout = \"61m\"\n");
+    assert!(rendered(&more, "build.yml").contains("          role-duration-seconds: 7200 # "));
+    assert!(rendered(&more, "deploy.yml").contains("          role-duration-seconds: 3660 # "));
+    for file in ["build.yml", "deploy.yml"] {
+        let usual = rendered(&with("build-timeout = \"1h\"\n"), file);
+        assert!(!usual.contains("role-duration-seconds"), "an hour is what there is unasked\n{usual}");
+        let keys = rendered("[workspace.metadata.xtask.workflows]\nbuild-timeout = \"2h\"\n", file);
+        assert!(!keys.contains("role-duration-seconds"), "keys do not expire\n{keys}");
+        let long = rendered(&with("build-timeout = \"13h\"\ndeploy-timeout = \"13h\"\n"), file);
+        assert!(long.contains("role-duration-seconds: 43200 # the longest there is"), "{long}");
+    }
+}
+
+#[test]
+fn a_runner_is_a_label_or_several_or_a_group() {
+    for (runner, wanted) in [
+        ("\"macos-15\"", "runs-on: macos-15"),
+        ("\"${{ vars.RUNNER }}\"", "runs-on: \"${{ vars.RUNNER }}\""),
+        ("[\"self-hosted\", \"arm64\"]", "runs-on: [self-hosted, arm64]"),
+        ("{ group = \"big\" }", "runs-on: { group: big }"),
+        ("{ group = \"big ones\", labels = [\"arm64\"] }", "runs-on: { group: big ones, labels: [arm64] }"),
+    ] {
+        for file in ["build.yml", "deploy.yml", "ci.yml"] {
+            let text = rendered(&format!("[workspace.metadata.xtask.workflows]\nrunner = {runner}\n"), file);
+            assert!(text.contains(&format!("    {wanted}\n")), "{text}");
+        }
+    }
 }

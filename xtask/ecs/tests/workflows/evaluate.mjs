@@ -1,8 +1,8 @@
-// Evaluates a workflow's `if:` with GitHub's own expression library.
+// Evaluates expressions of a workflow with GitHub's own expression library.
 //
-//   node evaluate.mjs NODE_MODULES < {"condition": "…", "github": {…}}, a JSON document a line
+//   node evaluate.mjs NODE_MODULES < {"expression": "…", "github": {…}, "inputs": {…}}, a JSON document a line
 //
-// Answers a line for each: true or false.
+// Answers a line for each: the result as the runner writes it into a file; a condition's is true or false.
 
 import { createInterface } from "node:readline";
 import { join, resolve } from "node:path";
@@ -21,11 +21,12 @@ function wrap(value) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { condition, github } = JSON.parse(line);
-  const { tokens } = new Lexer(condition).lex();
-  const expression = new Parser(tokens, ["github"], []).parse();
-  const context = new data.Dictionary({ key: "github", value: wrap(github) });
-  const result = new Evaluator(expression, context).evaluate();
-  // A condition decides by truthiness, as the runner has it.
-  console.log(result.coerceString() === "true");
+  const { expression, github, inputs } = JSON.parse(line);
+  const { tokens } = new Lexer(expression).lex();
+  const parsed = new Parser(tokens, ["github", "inputs"], []).parse();
+  const context = new data.Dictionary(
+    { key: "github", value: wrap(github) },
+    { key: "inputs", value: wrap(inputs ?? {}) },
+  );
+  console.log(new Evaluator(parsed, context).evaluate().coerceString());
 }

@@ -99,6 +99,7 @@ build-timeout = "1h"            # default
 [workspace.metadata.xtask.workflows.ci]
 timeout = "1h"  # default
 setup   = []    # default
+run     = []    # default
 "#
     );
 }

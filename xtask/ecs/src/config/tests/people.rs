@@ -58,6 +58,47 @@ fn what_would_break_a_workflow_is_found_before_it_is_written() {
 }
 
 #[test]
+fn a_runner_that_nobody_has_is_found_before_a_job_waits_for_it() {
+    let forms = "such as `\"ubuntu-24.04\"`, `[\"self-hosted\", \"arm64\"]` or `{ group = \"large\" }`";
+    table(
+        "workflows",
+        &[
+            (
+                "runner = \"[self-hosted, arm64]\"",
+                "17:10 [\"[self-hosted, arm64]\"] `[self-hosted, arm64]` is not a valid `runner` | write several labels as \
+                 an array: `runner = [\"self-hosted\", \"arm64\"]`",
+            ),
+            (
+                "runner = \"self-hosted,linux\"",
+                "17:10 [\"self-hosted,linux\"] `self-hosted,linux` is not a valid `runner` | write several labels as an \
+                 array: `runner = [\"self-hosted\", \"linux\"]`",
+            ),
+            (
+                "runner = \"{ group: large }\"",
+                "17:10 [\"{ group: large }\"] `{ group: large }` is not a valid `runner` | write a group as a table: \
+                 `runner = { group = \"…\", labels = [\"…\"] }`",
+            ),
+            ("runner = \" \"", "17:10 [\" \"] ` ` is not a valid `runner` | a label looks like `ubuntu-24.04`"),
+            ("runner = []", &format!("17:10 [[]] `runner` names no label | {forms}")),
+            (
+                "runner = { labels = [\"arm64\"] }",
+                "17:10 [{ labels = [\"arm64\"] }] `workflows.runner` has no `group` | name it: `group = \"large\"`",
+            ),
+            (
+                "runner = { group = \"large\", label = \"arm64\" }",
+                "17:29 [label] unknown key `label` | did you mean `labels`?",
+            ),
+            (
+                "runner = 24",
+                &format!(
+                    "17:10 [24] `workflows.runner` is an integer, and should be a label, an array of labels or a group | {forms}"
+                ),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn a_pinned_trivy_has_a_version_that_may_run_and_hashes_that_can_match() {
     table(
         "scan",

@@ -1,0 +1,192 @@
+//! What the configuration puts into the holes of the three templates.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::fill::{Holes, list, scalar, script};
+use super::{Checkout, Runner, STAGE, SlackSecret, Workflows};
+use crate::config::{Builder, Config};
+
+/// What the deploy job takes beside the rollouts.
+const AROUND: Duration = Duration::from_secs(900);
+
+/// How long a role's credentials last where nobody asks for more, and the longest that can be asked for.
+/// Source: configure-aws-credentials, `role-duration-seconds`; IAM, "Update the maximum session duration for a role".
+const SESSION: (u64, u64) = (3600, 43_200);
+
+/// build.yml: one job for a tag. Whether there is anything to build is found inside, so that an image that is there
+/// costs seconds and the stage is still a success. No cache is restored: whoever could write one would be published.
+pub fn build(config: &Config, checkout: &Checkout) -> Holes {
+    let workflows = &config.workflows;
+    let mut holes = stage(config, checkout, workflows.build_timeout);
+    holes.insert("tags", format!("tags: {}", list(&workflows.tags)));
+    holes.insert("name", name("Release", config.images.keys()));
+    holes.insert("variables", stage_variables(workflows, &build_secrets(config)));
+    holes.insert("upload", uses(workflows, "actions/upload-artifact"));
+    holes
+}
+
+/// deploy.yml: on the commit that Build Stage ran on, with the xtask that it compiled.
+pub fn deploy(config: &Config, checkout: &Checkout) -> Holes {
+    let workflows = &config.workflows;
+    let deadlines: Duration = config.services.values().map(|service| service.rollout.deadline).sum();
+    let mut holes = stage(config, checkout, workflows.deploy_timeout.unwrap_or(deadlines + AROUND));
+    holes.insert("name", name("Deploy", config.services.keys()));
+    holes.insert("environment", entry("environment", workflows.environment.as_deref()));
+    holes.insert("variables", stage_variables(workflows, &registry_tokens(config)));
+    holes.insert("download", uses(workflows, "actions/download-artifact"));
+    holes
+}
+
+/// ci.yml: the repository's own checks for every branch and every pull request. Of the secrets only the tokens that
+/// cargo needs to read the workspace.
+pub fn ci(config: &Config, checkout: &Checkout, commands: &[String]) -> Holes {
+    let (workflows, ci) = (&config.workflows, &config.workflows.ci);
+    let for_cargo = |name: &String| name.starts_with("CARGO") || name.starts_with("RUST");
+    let variables = workflows.env.iter().filter(|(name, _)| for_cargo(name)).map(plain);
+    let options = ci.options.as_deref().filter(|_| ci.container.is_some());
+    let container = [entry("image", ci.container.as_deref()), entry("options", options)];
+    let mut holes = everywhere(config, checkout, ci.timeout, " --component clippy,rustfmt");
+    holes.insert("container", container.join("\n").trim_end().to_owned());
+    holes.insert("cargo", lines(variables.chain(registry_tokens(config).iter().map(secret))));
+    holes.insert("ci-setup", run(&ci.setup));
+    holes.insert("run", run(commands));
+    holes
+}
+
+/// What the two stages have in common.
+fn stage(config: &Config, checkout: &Checkout, timeout: Duration) -> Holes {
+    let workflows = &config.workflows;
+    let tokens = registry_tokens(config);
+    let role = workflows.role.as_deref();
+    let artifact = if checkout.folder.is_empty() { STAGE.to_owned() } else { format!("{}/{STAGE}", checkout.folder) };
+    let mut holes = everywhere(config, checkout, timeout, "");
+    holes.extend([
+        ("token", role.map_or("", |_| "id-token: write # to assume the role").to_owned()),
+        ("credentials", uses(workflows, "aws-actions/configure-aws-credentials")),
+        ("role", entry("role-to-assume", role)),
+        ("region", entry("aws-region", Some(&config.region))),
+        ("session", session(timeout)),
+        ("cargo", lines(workflows.env.iter().map(plain).chain(tokens.iter().map(secret)))),
+        ("artifact", entry("path", Some(&artifact))),
+    ]);
+    holes
+}
+
+/// What all three have in common.
+fn everywhere(config: &Config, checkout: &Checkout, timeout: Duration, components: &str) -> Holes {
+    let workflows = &config.workflows;
+    let toolchain = workflows.toolchain.as_deref().unwrap_or_default();
+    let install = [
+        format!("rustup toolchain install {toolchain} --profile minimal --no-self-update{components}"),
+        format!("rustup default {toolchain}"),
+    ];
+    let folder = Some(checkout.folder.as_str()).filter(|folder| !folder.is_empty());
+    Holes::from([
+        ("folder", entry("working-directory", folder)),
+        ("runner", runs_on(&workflows.runner)),
+        ("timeout", format!("timeout-minutes: {}", timeout.as_secs().div_ceil(60).max(1))),
+        ("checkout", uses(workflows, "actions/checkout")),
+        ("toolchain", if toolchain.is_empty() { String::new() } else { format!("- name: Install Rust {toolchain}") }),
+        ("install", run(&install)),
+        ("setup", run(&workflows.setup)),
+    ])
+}
+
+/// `KEY: VALUE`; nothing where there is no value.
+fn entry(key: &str, value: Option<&str>) -> String {
+    value.map_or(String::new(), |value| format!("{key}: {}", scalar(value)))
+}
+
+fn run(commands: &[String]) -> String {
+    if commands.is_empty() { String::new() } else { script("run", commands) }
+}
+
+fn uses(workflows: &Workflows, action: &str) -> String {
+    format!("uses: {}", workflows.action(action))
+}
+
+fn runs_on(runner: &Runner) -> String {
+    match runner {
+        Runner::Label(label) => entry("runs-on", Some(label)),
+        Runner::Labels(labels) => format!("runs-on: {}", list(labels)),
+        Runner::Group { group, labels } if labels.is_empty() => format!("runs-on: {{ group: {} }}", scalar(group)),
+        Runner::Group { group, labels } => {
+            format!("runs-on: {{ group: {}, labels: {} }}", scalar(group), list(labels))
+        }
+    }
+}
+
+/// `Release app, worker and 3 more`
+fn name<'a>(verb: &str, names: impl ExactSizeIterator<Item = &'a String>) -> String {
+    let count = names.len();
+    let shown: Vec<&str> = names.take(5).map(String::as_str).collect();
+    let more = if count > shown.len() { format!(" and {} more", count - shown.len()) } else { String::new() };
+    entry("name", Some(format!("{verb} {}{more}", shown.join(", ")).trim_end()))
+}
+
+/// Credentials that last as long as the job may take.
+fn session(timeout: Duration) -> String {
+    let (usual, longest) = SESSION;
+    let why = "as long as the job; the role's maximum session duration has to allow it";
+    match timeout.as_secs() {
+        seconds if seconds <= usual => String::new(),
+        seconds if seconds <= longest => format!("role-duration-seconds: {seconds} # {why}"),
+        _ => format!("role-duration-seconds: {longest} # the longest there is, and less than the job may take"),
+    }
+}
+
+type Variable = (String, String);
+
+fn plain((name, value): (&String, &String)) -> Variable {
+    (name.clone(), scalar(value))
+}
+
+fn secret(name: impl AsRef<str>) -> Variable {
+    let name = name.as_ref();
+    (name.to_owned(), format!("${{{{ secrets.{name} }}}}"))
+}
+
+/// `NAME: VALUE`, each name once.
+fn lines(variables: impl IntoIterator<Item = Variable>) -> String {
+    let mut named = BTreeSet::new();
+    let first = variables.into_iter().filter(|(name, _)| named.insert(name.clone()));
+    first.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
+}
+
+/// The variables of the step that does a stage's work, secrets among them; no other step has those.
+fn stage_variables(workflows: &Workflows, more: &[String]) -> String {
+    let mut variables: Vec<Variable> = workflows.env.iter().map(plain).collect();
+    if workflows.role.is_none() {
+        variables.extend(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(secret));
+    }
+    match workflows.slack {
+        SlackSecret::None => {}
+        SlackSecret::Webhook => variables.push(secret("SLACK_WEBHOOK_URL")),
+        SlackSecret::Bot => {
+            variables.push(secret("SLACK_BOT_TOKEN"));
+            variables.push(("SLACK_CHANNEL".to_owned(), "${{ vars.SLACK_CHANNEL }}".to_owned()));
+        }
+    }
+    variables.extend(workflows.secrets.iter().chain(more).map(secret));
+    lines(variables)
+}
+
+/// The names of the secrets that images' builds need.
+fn build_secrets(config: &Config) -> Vec<String> {
+    let dockerfiles = config.images.values().filter_map(|image| match &image.builder {
+        Builder::Dockerfile(dockerfile) => Some(dockerfile),
+        Builder::Package(_) => None,
+    });
+    let mut names: Vec<String> = dockerfiles.flat_map(|dockerfile| dockerfile.secrets.values().cloned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The secrets that cargo itself reads: without them it cannot even tell which packages there are, whatever it
+/// compiles. Source: the Cargo book, "Configuration", `registries.NAME.token`.
+fn registry_tokens(config: &Config) -> Vec<String> {
+    let named = config.workflows.secrets.iter().cloned().chain(build_secrets(config));
+    named.filter(|name| name.starts_with("CARGO_REGISTRIES_")).collect()
+}
