@@ -31,6 +31,10 @@ pub struct Workflows {
     pub role: Option<String>,
     /// The Rust version to install; the runner's own by default.
     pub toolchain: Option<String>,
+    /// Whether files of Git LFS are fetched; false by default.
+    pub lfs: bool,
+    /// Which submodules are checked out; none by default.
+    pub submodules: Submodules,
     /// Which of Slack's secrets the stages get: `webhook` by default.
     pub slack: SlackSecret,
     /// Patterns of tags that start Build Stage; `["v*"]` by default.
@@ -79,6 +83,15 @@ pub enum Runner {
     },
 }
 
+/// Which submodules are checked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Submodules {
+    No,
+    Yes,
+    /// Those of submodules, too.
+    Recursive,
+}
+
 /// Which of Slack's secrets the stages get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlackSecret {
@@ -112,6 +125,8 @@ impl Default for Workflows {
             environment: None,
             role: None,
             toolchain: None,
+            lfs: false,
+            submodules: Submodules::No,
             slack: SlackSecret::Webhook,
             tags: vec!["v*".to_owned()],
             setup: Vec::new(),

@@ -8,7 +8,7 @@ use super::images::is_variable;
 use super::origin::Effective;
 use super::table::Table;
 use super::value::Value;
-use crate::workflows::{Ci, Pin, Runner, SlackSecret, Workflows};
+use crate::workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
 
 pub(super) fn read(table: &mut Table<'_>) -> Workflows {
     let mut table = match table.take("workflows").map(|value| value.table()) {
@@ -23,6 +23,8 @@ pub(super) fn read(table: &mut Table<'_>) -> Workflows {
         environment: table.optional("environment", Value::string),
         role: table.optional("role", |value| value.check(is_role)),
         toolchain: table.optional("toolchain", |value| value.check(is_toolchain)),
+        lfs: table.or("lfs", Value::boolean, default.lfs),
+        submodules: table.or("submodules", submodules, default.submodules),
         slack: table.or("slack", |value| value.one_of(&slack), default.slack),
         tags: table.or("tags", Value::strings, default.tags),
         setup: table.or("setup", Value::strings, default.setup),
@@ -98,6 +100,16 @@ fn is_label(text: &str) -> Result<String, String> {
     Err(format!("write several labels as an array: `runner = [{}]`", labels.join(", ")))
 }
 
+/// True, false, or `"recursive"`.
+fn submodules(value: &Value<'_>) -> Option<Submodules> {
+    match value.get() {
+        DeValue::Boolean(true) => Some(Submodules::Yes),
+        DeValue::Boolean(false) => Some(Submodules::No),
+        DeValue::String(_) => value.one_of(&[("recursive", Submodules::Recursive)]),
+        _ => value.wrong_type("true, false or \"recursive\"", ""),
+    }
+}
+
 fn is_role(text: &str) -> Result<String, &'static str> {
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {
@@ -169,6 +181,16 @@ impl Effective for Runner {
             Self::Labels(labels) => json!(labels),
             Self::Group { group, labels } if labels.is_empty() => json!({ "group": group }),
             Self::Group { group, labels } => json!({ "group": group, "labels": labels }),
+        }
+    }
+}
+
+impl Effective for Submodules {
+    fn effective(&self, _: &std::path::Path) -> Json {
+        match self {
+            Self::No => json!(false),
+            Self::Yes => json!(true),
+            Self::Recursive => json!("recursive"),
         }
     }
 }

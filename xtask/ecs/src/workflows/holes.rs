@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::fill::{Holes, list, scalar, script};
-use super::{Checkout, Runner, STAGE, SlackSecret, Workflows};
+use super::{Checkout, Runner, STAGE, SlackSecret, Submodules, Workflows};
 use crate::config::{Builder, Config};
 
 /// What the deploy job takes beside the rollouts.
@@ -81,12 +81,19 @@ fn everywhere(config: &Config, checkout: &Checkout, timeout: Duration, component
         format!("rustup toolchain install {toolchain} --profile minimal --no-self-update{components}"),
         format!("rustup default {toolchain}"),
     ];
+    let submodules = match workflows.submodules {
+        Submodules::No => "",
+        Submodules::Yes => "submodules: true",
+        Submodules::Recursive => "submodules: recursive",
+    };
     let folder = Some(checkout.folder.as_str()).filter(|folder| !folder.is_empty());
     Holes::from([
         ("folder", entry("working-directory", folder)),
         ("runner", runs_on(&workflows.runner)),
         ("timeout", format!("timeout-minutes: {}", timeout.as_secs().div_ceil(60).max(1))),
         ("checkout", uses(workflows, "actions/checkout")),
+        ("lfs", if workflows.lfs { "lfs: true".to_owned() } else { String::new() }),
+        ("submodules", submodules.to_owned()),
         ("toolchain", if toolchain.is_empty() { String::new() } else { format!("- name: Install Rust {toolchain}") }),
         ("install", run(&install)),
         ("setup", run(&workflows.setup)),

@@ -360,6 +360,18 @@ fn the_roles_session_is_as_long_as_the_job() {
 }
 
 #[test]
+fn large_files_and_submodules_are_checked_out_where_the_configuration_says_so() {
+    for file in ["build.yml", "deploy.yml", "ci.yml"] {
+        let plain = rendered("", file);
+        assert!(!plain.contains("lfs") && !plain.contains("submodules"), "{plain}");
+        let with = rendered("[workspace.metadata.xtask.workflows]\nlfs = true\nsubmodules = true\n", file);
+        assert!(with.contains("          lfs: true\n          submodules: true\n"), "{with}");
+        let deep = rendered("[workspace.metadata.xtask.workflows]\nsubmodules = \"recursive\"\n", file);
+        assert!(deep.contains("          submodules: recursive\n") && !deep.contains("lfs"), "{deep}");
+    }
+}
+
+#[test]
 fn a_runner_is_a_label_or_several_or_a_group() {
     for (runner, wanted) in [
         ("\"macos-15\"", "runs-on: macos-15"),

@@ -88,6 +88,8 @@ quiet-when-nothing-to-do = false  # default
 
 [workspace.metadata.xtask.workflows]
 runner        = "ubuntu-24.04"  # default
+lfs           = false           # default
+submodules    = false           # default
 slack         = "webhook"       # default
 tags          = ["v*"]          # default
 setup         = []              # default

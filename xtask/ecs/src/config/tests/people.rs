@@ -94,6 +94,7 @@ fn a_runner_that_nobody_has_is_found_before_a_job_waits_for_it() {
                     "17:10 [24] `workflows.runner` is an integer, and should be a label, an array of labels or a group | {forms}"
                 ),
             ),
+            ("submodules = \"yes\"", "17:14 [\"yes\"] `yes` is not a valid `submodules` | the choices are `recursive`"),
         ],
     );
 }

@@ -97,6 +97,8 @@ fn actionlint_and_zizmor_find_nothing_in_any_of_them() {
         runner = { group = "big", labels = ["arm64"] }
         environment = "production"
         toolchain = "1.95.0"
+        lfs = true
+        submodules = "recursive"
         setup = ["sudo apt-get update", "sudo apt-get install --yes protobuf-compiler"]
         env = { RUST_BACKTRACE = "1" }
         secrets = ["CARGO_REGISTRIES_ACME_TOKEN"]
