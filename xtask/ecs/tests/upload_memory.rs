@@ -1,4 +1,6 @@
 //! However large a layout, its upload needs the same memory: at most 32 MiB for the whole process.
+//!
+//! A program of its own: what the other tests hold, and the pages of a program that holds them all, would count too.
 
 use std::collections::BTreeMap;
 use std::fs::File;

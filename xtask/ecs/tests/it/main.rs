@@ -1,0 +1,8 @@
+//! The library from outside: one program, because linking is most of what a test costs.
+#![expect(clippy::unwrap_used, reason = "a test may end there")]
+
+mod dependencies;
+mod deploy;
+mod examples;
+mod native;
+mod upload_sandbox;

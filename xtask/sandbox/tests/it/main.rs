@@ -1,0 +1,10 @@
+//! The sandbox from outside, over the network: one program, because linking is most of what a test costs.
+#![expect(clippy::unwrap_used, reason = "a test may end there")]
+
+mod client;
+mod ecr;
+mod faults;
+mod order;
+mod registry;
+mod repositories;
+mod stage;

@@ -1,0 +1,13 @@
+//! The whole binary against the sandbox, a module a feature: one program, because linking is most of what a test costs.
+
+#![expect(clippy::unwrap_used, reason = "a test may end there")]
+
+mod config;
+mod deploy;
+mod help;
+mod native;
+mod people;
+#[cfg(feature = "rehearse")]
+mod rehearse;
+mod release;
+mod support;

@@ -1,0 +1,64 @@
+//! Images of the native builder, the whole binary against the sandbox, without docker.
+
+use crate::support::{Run, Workspace, calls, sandbox, tagged};
+use xtask_sandbox::Sandbox;
+
+/// A workspace of one package with an image of it, tagged `tag`, and further keys of that image.
+fn workspace(tag: &str, keys: &str) -> Workspace {
+    let workspace = Workspace::with(&format!(
+        r#"
+[workspace]
+resolver = "3"
+
+[package]
+name = "hello"
+version = "0.3.0"
+edition = "2024"
+
+[workspace.metadata.xtask]
+account = "123456789012"
+region = "ap-northeast-1"
+
+[workspace.metadata.xtask.images.hello]
+repository = "sample/app"
+tag = "{tag}"
+package = "hello"
+expect = ["debian"]
+{keys}
+"#
+    ));
+    workspace
+        .trivy_that_passes()
+        .write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"hello\"\nversion = \"0.3.0\"\n")
+        .write("src/main.rs", &format!("fn main() {{ println!(\"{tag}\") }}\n"));
+    workspace
+}
+
+fn release(workspace: &Workspace, sandbox: &Sandbox) -> Run {
+    workspace.xtask(sandbox, &["release"])
+}
+
+#[test]
+fn a_base_in_ecr_is_fetched_with_its_token_and_not_sent_again() {
+    let sandbox = sandbox(vec![]);
+    release(&workspace("1", ""), &sandbox).ends(0);
+    let base = tagged(&sandbox, "sample/app", "1").expect("the tag is in ECR");
+    let sent = calls(&sandbox, "registry:PUT blob");
+    assert_eq!(sent, 3, "files, binary, configuration");
+
+    let keys = format!("base = \"{}/sample/app@{base}\"", sandbox.registry());
+    let run = release(&workspace("2", &keys), &sandbox);
+    run.ends(0).says("Fetching base");
+    assert_eq!(calls(&sandbox, "registry:GET blob"), 3);
+    assert_eq!(calls(&sandbox, "registry:PUT blob") - sent, 2, "binary and configuration alone are new");
+}
+
+#[test]
+fn a_base_that_ecr_does_not_have_is_named() {
+    let sandbox = sandbox(vec![]);
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let base = format!("{}/sample/app@{digest}", sandbox.registry());
+    let run = release(&workspace("1", &format!("base = \"{base}\"")), &sandbox);
+    run.ends(1).says(&format!("failed to use the base {base}"));
+    assert_eq!(tagged(&sandbox, "sample/app", "1"), None);
+}

@@ -1,0 +1,176 @@
+//! Other people's clients, unmodified: the AWS CLI, skopeo and docker against the sandbox, skopeo against our upload.
+
+use std::process::Command;
+
+use crate::parts::{Docker, Workspace, debian_with, ecr, manifest_of, part, repository, run, succeed, xtask};
+use serde_json::{Value, json};
+use xtask_ecs::event::Events;
+use xtask_ecs::interrupt::Interrupt;
+use xtask_ecs::oci::layout::Layout;
+use xtask_ecs::oci::registry::Registry;
+use xtask_sandbox::Sandbox;
+
+/// A layout that real buildx wrote, in the workspace it belongs to; its tag is in this sandbox.
+fn released(sandbox: &Sandbox) -> Workspace {
+    let workspace = debian_with(&[("fixture-harmless", "1.0-1")]);
+    succeed(&mut xtask(workspace.path(), sandbox, &part("XTASK_DOCKER_CONTAINERD"), &["release"]));
+    workspace
+}
+
+fn aws(sandbox: &Sandbox, arguments: &[&str]) -> Value {
+    let mut command = Command::new("aws");
+    let answer = succeed(command.args(arguments).args(["--output", "json"]).envs(sandbox.environment()));
+    if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).expect("the AWS CLI writes JSON") }
+}
+
+/// skopeo, which trusts whatever it is told to copy and speaks plain HTTP.
+fn skopeo(arguments: &[&str]) -> Command {
+    let mut command = Command::new("skopeo");
+    command.arg("--insecure-policy").args(arguments);
+    command
+}
+
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn a_layout_we_pushed_to_a_plain_registry_is_read_back_by_skopeo_with_its_digest() {
+    let sandbox = ecr();
+    let workspace = released(&sandbox);
+    let layout = Layout::open(&workspace.layout()).expect("the layout is sound");
+    let manifest = layout.manifest("linux/amd64").expect("one platform");
+    let address = part("XTASK_REGISTRY_V2");
+    let (registry, repository) = (Registry::new(&address, None), "pushed/app".parse().expect("a repository"));
+    let (events, interrupt) = (Events::discard(), Interrupt::default());
+    let blobs: Vec<_> = manifest.blobs().cloned().collect();
+    registry.upload(&repository, &layout, &blobs, &|_, _| {}, &events, &interrupt).expect("the blobs are uploaded");
+    let tag = "1.0.0".parse().expect("a tag");
+    registry.put_manifest(&repository, &manifest, Some(&tag), &events, &interrupt).expect("the manifest is put");
+
+    let image = format!("docker://{address}/pushed/app:1.0.0");
+    let digest = succeed(&mut skopeo(&["inspect", "--tls-verify=false", "--format", "{{.Digest}}", &image]));
+    assert_eq!(manifest_of(&workspace.layout())["digest"], digest);
+
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    let to = format!("oci:{}:copy", copy.path().display());
+    succeed(&mut skopeo(&["copy", "--src-tls-verify=false", "--preserve-digests", &image, &to]));
+    assert_eq!(manifest_of(copy.path())["digest"], digest, "every blob came back as it was sent");
+}
+
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn skopeo_copies_from_the_sandbox_and_back_into_it() {
+    let sandbox = ecr();
+    let workspace = released(&sandbox);
+    let digest = manifest_of(&workspace.layout())["digest"].clone();
+    let password = succeed(Command::new("aws").args(["ecr", "get-login-password"]).envs(sandbox.environment()));
+    let credentials = format!("AWS:{password}");
+
+    let from = format!("docker://{}/sample/app:1.0.0", sandbox.registry());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copy = format!("oci:{}:copy", folder.path().display());
+    succeed(&mut skopeo(&[
+        "copy",
+        "--src-tls-verify=false",
+        "--src-creds",
+        &credentials,
+        "--preserve-digests",
+        &from,
+        &copy,
+    ]));
+    assert_eq!(manifest_of(folder.path())["digest"], digest);
+
+    sandbox.ecr("CreateRepository", json!({ "repositoryName": "sample/copy" })).expect("a repository is made");
+    let to = format!("docker://{}/sample/copy:1.0.0", sandbox.registry());
+    succeed(&mut skopeo(&[
+        "copy",
+        "--dest-tls-verify=false",
+        "--dest-creds",
+        &credentials,
+        "--preserve-digests",
+        &copy,
+        &to,
+    ]));
+    let images = sandbox.ecr("ListImages", json!({ "repositoryName": "sample/copy" })).expect("images are listed");
+    assert_eq!(images["imageIds"], json!([{ "imageDigest": digest, "imageTag": "1.0.0" }]));
+}
+
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn docker_pulls_from_the_sandbox_and_pushes_to_it() {
+    for docker_host in [part("XTASK_DOCKER_CONTAINERD"), part("XTASK_DOCKER_PLAIN")] {
+        let sandbox = ecr();
+        released(&sandbox);
+        let docker = Docker::new(&docker_host);
+        let image = format!("{}/sample/app:1.0.0", sandbox.registry());
+        let refused = run(&mut docker.command(&["pull", &image]));
+        assert_ne!(refused.code, Some(0), "nobody pulls without an account");
+
+        docker.log_in(&sandbox);
+        succeed(&mut docker.command(&["pull", "--quiet", &image]));
+        sandbox.ecr("CreateRepository", json!({ "repositoryName": "sample/pushed" })).expect("a repository is made");
+        let pushed = format!("{}/sample/pushed:2.0.0", sandbox.registry());
+        succeed(&mut docker.command(&["tag", &image, &pushed]));
+        succeed(&mut docker.command(&["push", "--quiet", &pushed]));
+        let question = json!({ "repositoryName": "sample/pushed", "imageIds": [{ "imageTag": "2.0.0" }] });
+        let found = sandbox.ecr("BatchGetImage", question).expect("an answer");
+        assert_eq!(found["failures"], json!([]), "{found}");
+        assert_eq!(found["images"][0]["imageId"]["imageTag"], "2.0.0");
+    }
+}
+
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn the_aws_cli_works_on_the_sandboxs_ecr() {
+    let sandbox = ecr();
+    let workspace = released(&sandbox);
+    let digest = manifest_of(&workspace.layout())["digest"].clone();
+
+    let made = aws(&sandbox, &["ecr", "create-repository", "--repository-name", "sample/other"]);
+    assert_eq!(made["repository"]["repositoryName"], "sample/other");
+    let described = aws(&sandbox, &["ecr", "describe-repositories"]);
+    assert_eq!(described["repositories"].as_array().map(Vec::len), Some(2), "{described}");
+
+    let name = ["--repository-name", "sample/app", "--image-ids", "imageTag=1.0.0", "imageTag=0.0.0"];
+    let got = aws(&sandbox, &[&["ecr", "batch-get-image"], &name[..]].concat());
+    assert_eq!(got["images"][0]["imageId"]["imageDigest"], digest);
+    assert_eq!(got["failures"][0]["failureCode"], "ImageNotFound");
+
+    let missing = run(Command::new("aws")
+        .args(["ecr", "describe-images", "--repository-name", "sample/app", "--image-ids", "imageTag=0.0.0"])
+        .envs(sandbox.environment()));
+    assert_ne!(missing.code, Some(0));
+    assert!(missing.stderr.contains("ImageNotFoundException"), "{}", missing.stderr);
+}
+
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn the_aws_cli_follows_a_rollout_on_the_sandboxs_ecs() {
+    let clock = xtask_sandbox::Clock::PerLook(std::time::Duration::from_secs(20));
+    let options = xtask_sandbox::Options { clock, ..xtask_sandbox::Options::default() };
+    let sandbox = Sandbox::start(options).expect("a sandbox starts");
+    let document = std::fs::read(repository().join("app/ecs/task-definition.json")).expect("the app has one");
+    let document: Value = serde_json::from_slice(&document).expect("it is JSON");
+    sandbox.furnish(&["sample/app"], &[("sample", "app", document.clone())]).expect("a service runs");
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("task-definition.json");
+    let mut next = document;
+    next["containerDefinitions"][0]["image"] = json!("public.ecr.aws/docker/library/httpd:2.4.62");
+    std::fs::write(&file, next.to_string()).expect("a file is written");
+    let input = format!("file://{}", file.display());
+    let registered = aws(&sandbox, &["ecs", "register-task-definition", "--cli-input-json", &input]);
+    let revision = registered["taskDefinition"]["taskDefinitionArn"].as_str().expect("an ARN").to_owned();
+
+    let service = ["--cluster", "sample", "--service", "app"];
+    let updated = aws(&sandbox, &[&["ecs", "update-service", "--task-definition", &revision], &service[..]].concat());
+    assert_eq!(updated["service"]["taskDefinition"], revision.as_str());
+    let rollout = loop {
+        let list = aws(&sandbox, &[&["ecs", "list-service-deployments"], &service[..]].concat());
+        let newest = list["serviceDeployments"][0].clone();
+        match newest["status"].as_str() {
+            Some("PENDING" | "IN_PROGRESS") => {}
+            _ => break newest,
+        }
+    };
+    assert_eq!(rollout["status"], "SUCCESSFUL", "{rollout}");
+    aws(&sandbox, &["ecs", "wait", "services-stable", "--cluster", "sample", "--services", "app"]);
+}
