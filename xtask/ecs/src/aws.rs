@@ -2,6 +2,7 @@
 //!
 //! What leaves this room are plain values, and [`AwsError`]: which call, on what, what AWS answered, and the fix.
 
+pub mod calls;
 pub mod ecr;
 pub mod ecs;
 mod error;

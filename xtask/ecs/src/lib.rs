@@ -63,6 +63,8 @@ pub mod workflows;
 mod cause;
 mod nearest;
 mod quantity;
+#[cfg(test)]
+mod reference;
 
 pub use extend::{Command, Context, Stage, Xtask};
 pub use failure::Failure;

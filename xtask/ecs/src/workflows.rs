@@ -4,7 +4,7 @@
 //! The files are output: what a team wants otherwise goes into `[workspace.metadata.xtask.workflows]`, and
 //! [`check`] tells when a file is not what the configuration says.
 
-mod diff;
+pub(crate) mod diff;
 mod fill;
 mod holes;
 

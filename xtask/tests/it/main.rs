@@ -7,6 +7,7 @@ mod deploy;
 mod help;
 mod native;
 mod people;
+mod reference;
 #[cfg(feature = "rehearse")]
 mod rehearse;
 mod release;

@@ -10,7 +10,7 @@ use aws_sdk_ecr::error::ProvideErrorMetadata;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, LayerAvailability};
 use tokio::sync::Semaphore;
 
-use super::AwsError;
+use super::{AwsError, calls};
 use crate::net;
 use crate::oci::digest::Digest;
 use crate::oci::reference::{Repository, Tag};
@@ -99,7 +99,7 @@ impl Ecr {
         repository: &Repository,
         tags: &[Tag],
     ) -> Result<Vec<Result<Option<Digest>, AwsError>>, AwsError> {
-        const CALL: &str = "ecr:BatchGetImage";
+        const CALL: &str = calls::BATCH_GET_IMAGE.action;
         let subject = format!("repository {repository}");
         let answer = self
             .client
@@ -147,7 +147,7 @@ impl Ecr {
 
     /// Which of these blobs the repository does not hold yet; one question for each hundred.
     pub fn missing(&self, repository: &Repository, blobs: &[Digest]) -> Result<Vec<Digest>, AwsError> {
-        const CALL: &str = "ecr:BatchCheckLayerAvailability";
+        const CALL: &str = calls::BATCH_CHECK_LAYER_AVAILABILITY.action;
         let mut missing = Vec::new();
         for batch in blobs.chunks(BATCH) {
             let answer = net::runtime()
@@ -173,7 +173,7 @@ impl Ecr {
 
     /// A fresh password for the registry, good for twelve hours: `Basic …`, for the Authorization header.
     pub fn authorization(&self) -> Result<String, AwsError> {
-        const CALL: &str = "ecr:GetAuthorizationToken";
+        const CALL: &str = calls::GET_AUTHORIZATION_TOKEN.action;
         let answer = net::runtime()
             .block_on(self.client.get_authorization_token().send())
             .map_err(|error| AwsError::new(CALL, "the registry", &error))?;
@@ -207,7 +207,7 @@ impl Ecr {
                     let holder = self.find(&[(repository, tag)]).pop().and_then(Result::ok).flatten();
                     Ok(Put::TakenBy(holder))
                 }
-                _ => Err(AwsError::new("ecr:PutImage", format_args!("repository {repository}"), &error)),
+                _ => Err(AwsError::new(calls::PUT_IMAGE.action, format_args!("repository {repository}"), &error)),
             },
         }
     }

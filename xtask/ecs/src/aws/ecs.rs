@@ -23,7 +23,7 @@ pub use types::{
     ServiceRevision, Status, Task, TaskDefinition, short,
 };
 
-use super::AwsError;
+use super::{AwsError, calls};
 use crate::net;
 
 /// Services in one DescribeServices.
@@ -57,7 +57,7 @@ impl Ecs {
 
     /// The services in the order asked, `None` for one that the cluster does not have. Ten a call.
     pub fn services(&self, cluster: &str, names: &[&str]) -> Result<Vec<Option<Service>>, AwsError> {
-        const CALL: &str = "ecs:DescribeServices";
+        const CALL: &str = calls::DESCRIBE_SERVICES.action;
         let mut found = BTreeMap::new();
         for batch in names.chunks(SERVICES) {
             let asked = self.client.describe_services().cluster(cluster);
@@ -82,7 +82,12 @@ impl Ecs {
         let found = self.services(cluster, &[name])?.pop().flatten();
         let subject = format!("service {name} in cluster {cluster}");
         found.ok_or_else(|| {
-            AwsError::answered("ecs:DescribeServices", subject, "MISSING", "the cluster has no such service any more")
+            AwsError::answered(
+                calls::DESCRIBE_SERVICES.action,
+                subject,
+                "MISSING",
+                "the cluster has no such service any more",
+            )
         })
     }
 
@@ -103,7 +108,7 @@ impl Ecs {
     }
 
     async fn ask_for_task_definition(&self, name: &str) -> Result<Option<TaskDefinition>, AwsError> {
-        const CALL: &str = "ecs:DescribeTaskDefinition";
+        const CALL: &str = calls::DESCRIBE_TASK_DEFINITION.action;
         let (capture, body) = wire::capture();
         let asked = self.client.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags);
         match asked.customize().interceptor(capture).send().await {
@@ -118,7 +123,7 @@ impl Ecs {
 
     /// Registers the document exactly as it is and returns the new revision's ARN.
     pub fn register_task_definition(&self, document: &Value) -> Result<String, AwsError> {
-        const CALL: &str = "ecs:RegisterTaskDefinition";
+        const CALL: &str = calls::REGISTER_TASK_DEFINITION.action;
         let family = document["family"].as_str().unwrap_or_default();
         let subject = format!("task definition {family}");
         let asked = self.client.register_task_definition().family(family).set_container_definitions(Some(Vec::new()));
@@ -132,7 +137,7 @@ impl Ecs {
 
     /// One UpdateService; answers with the service as it is from now on.
     pub fn update_service(&self, update: &Update) -> Result<Service, AwsError> {
-        const CALL: &str = "ecs:UpdateService";
+        const CALL: &str = calls::UPDATE_SERVICE.action;
         let subject = format!("service {} in cluster {}", update.service, update.cluster);
         let asked = self
             .client
@@ -157,7 +162,7 @@ impl Ecs {
         service: &str,
         after: i64,
     ) -> Result<Vec<ListedDeployment>, AwsError> {
-        const CALL: &str = "ecs:ListServiceDeployments";
+        const CALL: &str = calls::LIST_SERVICE_DEPLOYMENTS.action;
         let since = CreatedAt::builder().after(DateTime::from_millis(after)).build();
         let pages = |token| {
             let asked = self.client.list_service_deployments().cluster(cluster).service(service);
@@ -180,8 +185,9 @@ impl Ecs {
     /// One service deployment; `None` where ECS does not know it.
     pub fn service_deployment(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
         let asked = self.client.describe_service_deployments().service_deployment_arns(arn);
-        let answer = wait(asked.send())
-            .map_err(|error| AwsError::new("ecs:DescribeServiceDeployments", format_args!("{arn}"), &error))?;
+        let answer = wait(asked.send()).map_err(|error| {
+            AwsError::new(calls::DESCRIBE_SERVICE_DEPLOYMENTS.action, format_args!("{arn}"), &error)
+        })?;
         Ok(answer.service_deployments().first().map(convert::service_deployment))
     }
 
@@ -191,7 +197,7 @@ impl Ecs {
         for batch in arns.chunks(REVISIONS) {
             let asked = self.client.describe_service_revisions().set_service_revision_arns(Some(batch.to_vec()));
             let answer = wait(asked.send())
-                .map_err(|error| AwsError::new("ecs:DescribeServiceRevisions", batch.join(", "), &error))?;
+                .map_err(|error| AwsError::new(calls::DESCRIBE_SERVICE_REVISIONS.action, batch.join(", "), &error))?;
             revisions.extend(answer.service_revisions().iter().map(convert::service_revision));
         }
         Ok(revisions)
@@ -207,7 +213,7 @@ impl Ecs {
         let (mut arns, mut token) = (Vec::new(), None);
         loop {
             let answer = wait(pages(token)).map_err(|error| {
-                AwsError::new("ecs:ListTasks", format_args!("service {service} in cluster {cluster}"), &error)
+                AwsError::new(calls::LIST_TASKS.action, format_args!("service {service} in cluster {cluster}"), &error)
             })?;
             arns.extend(answer.task_arns().iter().cloned());
             token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
@@ -222,8 +228,9 @@ impl Ecs {
         let mut tasks = Vec::new();
         for batch in arns.chunks(TASKS) {
             let asked = self.client.describe_tasks().cluster(cluster).set_tasks(Some(batch.to_vec()));
-            let answer = wait(asked.send())
-                .map_err(|error| AwsError::new("ecs:DescribeTasks", format_args!("cluster {cluster}"), &error))?;
+            let answer = wait(asked.send()).map_err(|error| {
+                AwsError::new(calls::DESCRIBE_TASKS.action, format_args!("cluster {cluster}"), &error)
+            })?;
             tasks.extend(answer.tasks().iter().map(convert::task));
         }
         Ok(tasks)
@@ -234,7 +241,7 @@ impl Ecs {
         let asked = self.client.stop_service_deployment().service_deployment_arn(arn);
         wait(asked.stop_type(StopServiceDeploymentStopType::Rollback).send())
             .map(drop)
-            .map_err(|error| AwsError::new("ecs:StopServiceDeployment", arn, &error))
+            .map_err(|error| AwsError::new(calls::STOP_SERVICE_DEPLOYMENT.action, arn, &error))
     }
 }
 

@@ -1,0 +1,137 @@
+//! Every call to AWS, declared once: the IAM action that it needs, on what, and which commands make it.
+//!
+//! Errors name the action from here, and docs/REFERENCE.md lists them. Source of what an action can be granted on: the
+//! Service Authorization Reference, "Actions, resources, and condition keys" for Amazon ECR and Amazon ECS.
+
+/// One action.
+#[derive(Debug)]
+pub struct Call {
+    /// `SERVICE:Operation`, as policies write it.
+    pub action: &'static str,
+    /// What a policy grants it on.
+    pub on: &'static str,
+    pub by: &'static [By],
+    /// When, where it is not always.
+    pub when: &'static str,
+}
+
+/// A command, as far as what it may do differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    ReleasePlan,
+    Release,
+    DeployPlan,
+    Deploy,
+}
+
+use By::{Deploy, DeployPlan, Release, ReleasePlan};
+
+const REPOSITORY: &str = "the repositories";
+const SERVICE: &str = "the services";
+const ALL: &str = "`*`";
+
+const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
+    Call { action, on, by, when: "" }
+}
+
+pub const BATCH_GET_IMAGE: Call = call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, DeployPlan, Deploy]);
+pub const GET_AUTHORIZATION_TOKEN: Call = call("ecr:GetAuthorizationToken", ALL, &[Release]);
+pub const BATCH_CHECK_LAYER_AVAILABILITY: Call = call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release]);
+pub const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release]);
+pub const DESCRIBE_SERVICES: Call = call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy]);
+pub const DESCRIBE_TASK_DEFINITION: Call = call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy]);
+pub const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy]);
+pub const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy]);
+pub const LIST_SERVICE_DEPLOYMENTS: Call = call("ecs:ListServiceDeployments", SERVICE, &[Deploy]);
+pub const DESCRIBE_SERVICE_DEPLOYMENTS: Call = call("ecs:DescribeServiceDeployments", ALL, &[Deploy]);
+pub const DESCRIBE_SERVICE_REVISIONS: Call = call("ecs:DescribeServiceRevisions", ALL, &[Deploy]);
+pub const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy]);
+pub const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy]);
+pub const STOP_SERVICE_DEPLOYMENT: Call = Call {
+    when: "with `rollout.on-interrupt = \"rollback\"`, on Ctrl-C",
+    ..call("ecs:StopServiceDeployment", ALL, &[Deploy])
+};
+
+/// What is called through the SDK.
+#[cfg(test)]
+pub const CALLS: [&Call; 14] = [
+    &GET_AUTHORIZATION_TOKEN,
+    &BATCH_GET_IMAGE,
+    &BATCH_CHECK_LAYER_AVAILABILITY,
+    &PUT_IMAGE,
+    &DESCRIBE_SERVICES,
+    &DESCRIBE_TASK_DEFINITION,
+    &REGISTER_TASK_DEFINITION,
+    &UPDATE_SERVICE,
+    &LIST_SERVICE_DEPLOYMENTS,
+    &DESCRIBE_SERVICE_DEPLOYMENTS,
+    &DESCRIBE_SERVICE_REVISIONS,
+    &LIST_TASKS,
+    &DESCRIBE_TASKS,
+    &STOP_SERVICE_DEPLOYMENT,
+];
+
+/// What AWS asks for besides, of those who upload a blob to the registry or make one of these calls.
+#[cfg(test)]
+pub const IMPLIED: [Call; 5] = [
+    call("ecr:InitiateLayerUpload", REPOSITORY, &[Release]),
+    call("ecr:UploadLayerPart", REPOSITORY, &[Release]),
+    call("ecr:CompleteLayerUpload", REPOSITORY, &[Release]),
+    call("iam:PassRole", "the task role and the execution role", &[Deploy]),
+    Call { when: "where the document has tags", ..call("ecs:TagResource", ALL, &[Deploy]) },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// The files of this room.
+    fn sources() -> Vec<(PathBuf, String)> {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws")];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let text = std::fs::read_to_string(&path).expect("a source");
+                    files.push((path, text));
+                }
+            }
+        }
+        files
+    }
+
+    /// `ecs:DescribeServices` for `self.client.describe_services(`, however it is broken into lines.
+    fn operations((path, text): &(PathBuf, String)) -> Vec<String> {
+        let service = if path.to_string_lossy().contains("ecr") { "ecr" } else { "ecs" };
+        let calls = text.split(".client").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('.'));
+        let names = calls.filter_map(|rest| rest.split_once('(').map(|(name, _)| name.trim()));
+        let pascal =
+            |name: &str| -> String { name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect() };
+        names.map(|name| format!("{service}:{}", pascal(name))).collect()
+    }
+
+    #[test]
+    fn every_operation_that_is_called_declares_its_action_and_every_declared_one_is_called() {
+        let sources = sources();
+        let called: BTreeSet<String> = sources.iter().flat_map(operations).collect();
+        let declared: BTreeSet<String> = CALLS.iter().map(|call| call.action.to_owned()).collect();
+        assert_eq!(called, declared);
+        let this = include_str!("calls.rs");
+        assert_eq!(this.matches("\npub const ").count() - 2, CALLS.len(), "one is not in the list");
+    }
+
+    #[test]
+    fn an_action_is_written_out_nowhere_else_in_this_room() {
+        for (path, text) in sources() {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let name = path.file_name().expect("a file").to_string_lossy();
+            let literals = ["\"ecr:", "\"ecs:", "\"iam:"].map(|start| code.matches(start).count());
+            assert!(name == "calls.rs" || literals == [0; 3], "{name} has an action of its own");
+        }
+    }
+}

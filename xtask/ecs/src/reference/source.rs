@@ -1,0 +1,129 @@
+//! Types as they are written: names as serde spells them, members with their shapes, documentation.
+
+use syn::{Attribute, Expr, Fields, GenericArgument, Ident, Item, Lit, Meta, PathArguments, Type, Variant};
+
+/// A source file.
+pub struct Source {
+    items: Vec<Item>,
+}
+
+/// A variant of an enum, a struct, or a member of one.
+pub struct Named {
+    /// As the type spells it.
+    pub ident: String,
+    pub meaning: String,
+    /// `` `name` (shape) ``
+    pub members: Vec<String>,
+}
+
+impl Source {
+    pub fn parse(text: &str) -> Self {
+        Self { items: syn::parse_file(text).expect("it compiles, so it can be read").items }
+    }
+
+    pub fn variants(&self, of: &str) -> Vec<Named> {
+        let found = self.items.iter().find_map(|item| match item {
+            Item::Enum(found) if found.ident == of => Some(found.variants.iter().map(variant).collect()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("there is no enum {of}"))
+    }
+
+    /// The other types of the file, each with what JSON has for it.
+    pub fn types(&self, but: &str) -> Vec<(Named, String)> {
+        let named = |item: &Item| match item {
+            Item::Enum(found) if found.ident != but => {
+                let words: Vec<String> = found.variants.iter().map(|one| word(&variant(one))).collect();
+                Some((named(&found.ident, &found.attrs, &Fields::Unit), format!("one of {}", words.join(", "))))
+            }
+            Item::Struct(found) if matches!(found.fields, Fields::Named(_)) => {
+                let found = named(&found.ident, &found.attrs, &found.fields);
+                let members = found.members.join(", ");
+                Some((found, members))
+            }
+            _ => None,
+        };
+        self.items.iter().filter_map(named).collect()
+    }
+}
+
+fn variant(variant: &Variant) -> Named {
+    named(&variant.ident, &variant.attrs, &variant.fields)
+}
+
+/// A variant as a value: its name, or an object that has it for its only key.
+fn word(variant: &Named) -> String {
+    let name = kebab(&variant.ident);
+    match variant.members.join(", ") {
+        none if none.is_empty() => format!("`{name}`"),
+        members => format!("`{{\"{name}\": …}}` with {members}"),
+    }
+}
+
+fn named(ident: &Ident, attributes: &[Attribute], fields: &Fields) -> Named {
+    Named { ident: ident.to_string(), meaning: meaning(attributes), members: members(fields) }
+}
+
+/// `image-planned` for `ImagePlanned` and `image_planned`.
+pub fn kebab(ident: &str) -> String {
+    let mut name = String::new();
+    for letter in ident.chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(if letter == '_' { '-' } else { letter.to_ascii_lowercase() });
+    }
+    name
+}
+
+fn members(fields: &Fields) -> Vec<String> {
+    let member = |field: &syn::Field| {
+        let name = field.ident.as_ref().map_or(String::new(), |ident| format!("`{}` ", kebab(&ident.to_string())));
+        format!("{name}({})", shape(&field.ty))
+    };
+    fields.iter().map(member).collect()
+}
+
+/// What JSON has for a type.
+fn shape(of: &Type) -> String {
+    let path = match of {
+        Type::Path(path) => path.path.segments.last().expect("a type has a name"),
+        Type::Tuple(tuple) => return format!("[{}]", tuple.elems.iter().map(shape).collect::<Vec<_>>().join(", ")),
+        _ => panic!("an event holds a type that this cannot read"),
+    };
+    let inner = || match &path.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+            Some(GenericArgument::Type(inner)) => shape(inner),
+            _ => panic!("an event holds a type that this cannot read"),
+        },
+        _ => panic!("`{}` holds something", path.ident),
+    };
+    match path.ident.to_string().as_str() {
+        "String" => "string".to_owned(),
+        "bool" => "true or false".to_owned(),
+        "u8" | "u32" | "u64" | "usize" | "i32" | "f64" => "number".to_owned(),
+        "Digest" => "`sha256:…`".to_owned(),
+        "Option" => format!("{} or null", inner()),
+        "Vec" => format!("array of {}", inner()),
+        own => own.to_owned(),
+    }
+}
+
+/// The documentation, on one line.
+fn meaning(attributes: &[Attribute]) -> String {
+    let line = |attribute: &Attribute| match &attribute.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("doc") => Some(literal(&pair.value).trim().to_owned()),
+        _ => None,
+    };
+    attributes.iter().filter_map(line).collect::<Vec<_>>().join(" ")
+}
+
+fn literal(expression: &Expr) -> String {
+    match expression {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Str(text) => text.value(),
+            _ => panic!("neither text nor a number"),
+        },
+        _ => panic!("not a literal"),
+    }
+}

@@ -1,0 +1,65 @@
+//! What docs/REFERENCE.md says of IAM, held against the calls that the sandbox was asked for.
+
+use std::collections::BTreeSet;
+
+use crate::support::{Workspace, sandbox};
+use serde_json::json;
+use xtask_sandbox::ecs::Tasks;
+use xtask_sandbox::{Effect, Fault, Sandbox, Which};
+
+/// What AWS asks for beside the calls that are made, and what only an interrupt leads to.
+const BESIDES: [&str; 6] = [
+    "ecr:InitiateLayerUpload",
+    "ecr:UploadLayerPart",
+    "ecr:CompleteLayerUpload",
+    "iam:PassRole",
+    "ecs:TagResource",
+    "ecs:StopServiceDeployment",
+];
+
+/// The actions that the table marks for a command.
+fn documented(command: &str) -> BTreeSet<String> {
+    let reference = include_str!("../../../docs/REFERENCE.md");
+    let (_, table) = reference.split_once("## IAM actions").expect("there is such a table");
+    let mut rows = table.lines().filter(|line| line.starts_with('|')).map(|line| line.split('|').map(str::trim));
+    let mut head = rows.next().expect("a table has a head");
+    let column = head.position(|cell| cell == format!("`{command}`")).expect("the command has a column");
+    rows.skip(1)
+        .map(Iterator::collect)
+        .filter(|row: &Vec<&str>| row[column] == "x")
+        .map(|row| row[1].trim_matches('`').to_owned())
+        .filter(|action| !BESIDES.contains(&action.as_str()))
+        .collect()
+}
+
+/// The operations that a command asks AWS for.
+fn called(workspace: &Workspace, sandbox: &Sandbox, arguments: &[&str], code: i32) -> BTreeSet<String> {
+    let before = sandbox.calls().len();
+    workspace.xtask(sandbox, arguments).ends(code);
+    let operations = sandbox.calls().into_iter().skip(before).map(|call| call.operation);
+    operations.filter(|operation| operation.starts_with("ecr:") || operation.starts_with("ecs:")).collect()
+}
+
+#[test]
+fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other() {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    workspace.that_releases();
+    for command in ["release --plan", "release", "deploy --plan"] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        assert_eq!(called(&workspace, &sandbox, &arguments, 0), documented(command), "{command}");
+    }
+    // One that goes well and one that does not: only then are tasks looked at.
+    let mut asked = called(&workspace, &sandbox, &["deploy"], 0);
+    let (workspace, sandbox) = (Workspace::sample(), crate::support::sandbox(vec![]));
+    called(workspace.that_releases(), &sandbox, &["release"], 0);
+    sandbox.inject(Fault {
+        call: "ecs:RegisterTaskDefinition".to_owned(),
+        which: Which::Every,
+        effect: Effect::Behave(Tasks::Exits { code: 101, after_seconds: 2, container: None }),
+    });
+    let breaker = json!({ "deploymentCircuitBreaker": { "enable": true, "rollback": true } });
+    let update = json!({ "cluster": "sample", "service": "app", "deploymentConfiguration": breaker });
+    sandbox.ecs("UpdateService", update).expect("the breaker can be set");
+    asked.append(&mut called(&workspace, &sandbox, &["deploy"], 4));
+    assert_eq!(asked, documented("deploy"), "deploy");
+}
