@@ -6,7 +6,9 @@ pub mod calls;
 pub mod ecr;
 pub mod ecs;
 mod error;
+mod retry;
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -14,10 +16,12 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 pub use error::{AwsError, Kind};
 
+use crate::cause::Message;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::net;
@@ -44,8 +48,10 @@ impl Session {
     pub fn open(config: &Config) -> Result<Self> {
         net::runtime().block_on(async {
             let sdk = loader(config).load().await;
-            let Some(provider) = sdk.credentials_provider() else { return Err(no_credentials("no provider")) };
-            provider.provide_credentials().await.map_err(|error| no_credentials(&error::chain(&error)))?;
+            let Some(provider) = sdk.credentials_provider() else {
+                return Err(no_credentials(&CredentialsError::not_loaded("no provider")));
+            };
+            provider.provide_credentials().await.map_err(|error| no_credentials(&error))?;
             Ok(Self { sdk, account: config.account.clone() })
         })
     }
@@ -81,15 +87,28 @@ fn loader(config: &Config) -> ConfigLoader {
         )
 }
 
-fn no_credentials(answer: &str) -> Failure {
-    let sso = answer.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word.eq_ignore_ascii_case("sso"));
-    let fix = match (sso, cfg!(feature = "sso")) {
-        (true, true) => "sign in: `aws sso login`",
-        (true, false) => {
+fn no_credentials(error: &(dyn Error + 'static)) -> Failure {
+    let said = error::chain(error);
+    let fix = fix_of_credentials(&Message::parse(&said));
+    Failure::World(anyhow::anyhow!("could not load AWS credentials: {said}\n{fix}"))
+}
+
+/// The SDK flattens its profile's error into a text, whose one clause names what is not compiled in.
+fn fix_of_credentials(said: &Message) -> &'static str {
+    let feature = said.after("This behavior requires following cargo feature(s) enabled");
+    match feature {
+        Some("sso") => {
             "enable the feature `sso` of xtask-ecs, or sign in and run \
              `eval \"$(aws configure export-credentials --format env)\"`"
         }
-        _ => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached",
-    };
-    Failure::World(anyhow::anyhow!("could not load AWS credentials: {answer}\n{fix}"))
+        Some(_) => {
+            "this profile's way to credentials is not built in: sign in and run \
+             `eval \"$(aws configure export-credentials --format env)\"`"
+        }
+        None if cfg!(feature = "sso") => {
+            "sign in (`aws sso login` for IAM Identity Center), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+             AWS_PROFILE, or run where a role is attached"
+        }
+        None => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached",
+    }
 }

@@ -5,6 +5,7 @@
 //! through from the top, and the first row that fits wins. [`blame`] says which container and which image the text is
 //! about. A text that no row knows is quoted whole and said to be unknown.
 
+mod answer;
 mod blame;
 mod denial;
 mod document;
@@ -16,6 +17,7 @@ mod reference;
 mod rule;
 mod rules;
 
+pub use answer::{Kind, answered};
 pub use blame::{Blamed, Case, Pinned, blame, explain_event};
 pub use document::{Log, declared};
 pub use message::Message;

@@ -23,6 +23,7 @@ use report::NOT_ATTEMPTED;
 pub use report::{ImageReport, Report, ServiceReport};
 
 use crate::aws::Session;
+use crate::aws::ecr::Ecr;
 use crate::aws::ecs::{Ecs, Service, Update, short};
 use crate::cause::Pinned;
 use crate::config::Config;
@@ -68,13 +69,14 @@ pub fn run_into(
     if options.plan_only {
         return Ok(());
     }
-    let ecs = session.ecs();
+    let (ecs, ecr) = (session.ecs(), session.ecr());
     for waiting in &mut report.services {
         NOT_ATTEMPTED.clone_into(&mut waiting.outcome);
     }
     let mut registered = Vec::new();
     for (plan, report) in plans.iter().zip(&mut report.services) {
-        let mut stage = Stage { config, ecs: &ecs, plan, registered: &mut registered, report, events, interrupt };
+        let mut stage =
+            Stage { config, ecs: &ecs, ecr: &ecr, plan, registered: &mut registered, report, events, interrupt };
         if let Err(failure) = stage.deploy() {
             report.failure = Some(failure.to_string());
             let rest = plans.iter().skip_while(|other| !std::ptr::eq(*other, plan)).skip(1);
@@ -101,6 +103,7 @@ fn announce(plan: &Plan, events: &Events) {
 struct Stage<'a> {
     config: &'a Config,
     ecs: &'a Ecs,
+    ecr: &'a Ecr,
     plan: &'a Plan,
     /// Documents that this run has registered, and the ARNs of their revisions: services may share one.
     registered: &'a mut Vec<(Value, String)>,
@@ -128,7 +131,8 @@ impl Stage<'_> {
             _ => self.step(Step::Update, || self.update(&revision))?,
         };
         self.report.deployment.clone_from(&target.deployment);
-        let mut live = Live::new(self.ecs, &self.plan.service.cluster, &self.plan.service.service, self.interrupt);
+        let mut live =
+            Live::new(self.ecs, self.ecr, &self.plan.service.cluster, &self.plan.service.service, self.interrupt);
         let end = self.step(Step::Watch, || {
             rollout::follow(&mut live, &target, self.events).map_err(|error| {
                 Failure::world(format_args!(

@@ -1,5 +1,6 @@
 //! The one runtime and the HTTP clients of this process, made when first needed.
 
+pub mod certificate;
 #[cfg(test)]
 pub mod loopback;
 

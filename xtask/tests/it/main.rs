@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end there")]
 
+mod causes;
 mod config;
 mod deploy;
 mod help;

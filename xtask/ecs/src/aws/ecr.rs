@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::config::Builder;
 use aws_sdk_ecr::error::ProvideErrorMetadata;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, LayerAvailability};
 use tokio::sync::Semaphore;
 
+use super::retry::Later;
 use super::{AwsError, calls};
 use crate::net;
 use crate::oci::digest::Digest;
+use crate::oci::layout::Index;
 use crate::oci::reference::{Repository, Tag};
 use crate::release::scan::Passed;
 
@@ -49,7 +52,10 @@ pub enum Put {
 
 impl Ecr {
     pub(super) fn new(sdk: &SdkConfig, account: &str) -> Self {
-        Self { client: Client::new(sdk), account: account.to_owned() }
+        Self {
+            client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()),
+            account: account.to_owned(),
+        }
     }
 
     /// The digest under each tag, `None` where ECR says that there is no such image; answers in the order asked.
@@ -143,6 +149,28 @@ impl Ecr {
                 }
             })
             .collect())
+    }
+
+    /// The images that an index names, without attestations; none where the digest is that of one image.
+    pub fn children(&self, repository: &Repository, digest: &Digest) -> Result<Vec<Digest>, AwsError> {
+        const CALL: &str = calls::BATCH_GET_IMAGE.action;
+        let subject = format!("image {repository}@{digest}");
+        let asked = self
+            .client
+            .batch_get_image()
+            .registry_id(&self.account)
+            .repository_name(repository.as_str())
+            .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build())
+            .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()));
+        let answer = net::runtime().block_on(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        if let Some(failure) = answer.failures().first() {
+            let code = failure.failure_code().map_or("a failure without a code", ImageFailureCode::as_str);
+            return Err(AwsError::answered(CALL, &subject, code, failure.failure_reason().unwrap_or_default()));
+        }
+        let manifest = answer.images().first().and_then(|image| image.image_manifest()).unwrap_or_default();
+        let index = Index::parse(manifest.as_bytes()).ok();
+        let digests = index.iter().flat_map(Index::entries).map(|entry| entry.descriptor.digest.clone());
+        Ok(digests.collect())
     }
 
     /// Which of these blobs the repository does not hold yet; one question for each hundred.

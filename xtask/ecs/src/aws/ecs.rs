@@ -12,6 +12,7 @@ use std::future::Future;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{CreatedAt, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField};
@@ -23,6 +24,7 @@ pub use types::{
     ServiceRevision, Status, Task, TaskDefinition, short,
 };
 
+use super::retry::Later;
 use super::{AwsError, calls};
 use crate::net;
 
@@ -52,7 +54,7 @@ pub struct Update {
 
 impl Ecs {
     pub(super) fn new(sdk: &SdkConfig) -> Self {
-        Self { client: Client::new(sdk) }
+        Self { client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()) }
     }
 
     /// The services in the order asked, `None` for one that the cluster does not have. Ten a call.

@@ -4,10 +4,14 @@ use std::error::Error;
 use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+pub use crate::cause::Kind;
+use crate::cause::{self, Message};
 use crate::failure::Failure;
+use crate::net::certificate;
 
 /// A call to AWS that did not succeed, after the SDK's retries.
 #[derive(Clone, Debug)]
@@ -20,87 +24,85 @@ pub struct AwsError {
     /// AWS's error code, such as `RepositoryNotFoundException`; empty where no answer came.
     pub code: String,
     pub message: String,
-}
-
-/// What kind of trouble it is, as far as the fix differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Credentials,
-    Denied,
-    Throttled,
-    /// No answer: connection, name resolution, TLS, timeout.
-    Unreachable,
-    /// Anything else; `code` says what.
-    Answered,
+    /// What would likely help; may be empty.
+    pub fix: String,
 }
 
 impl AwsError {
-    pub(super) fn new<E, R>(call: &'static str, subject: impl fmt::Display, error: &SdkError<E, R>) -> Self
+    pub(super) fn new<E>(call: &'static str, subject: impl fmt::Display, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
-        R: fmt::Debug,
     {
         let subject = subject.to_string();
         match error {
             SdkError::ServiceError(context) => {
-                let code = context.err().code().unwrap_or("an error without a code").to_owned();
-                let message = context.err().message().unwrap_or_default().to_owned();
-                Self { call, subject, kind: kind_of(&code), code, message }
+                let status = Some(context.raw().status().as_u16());
+                let code = context.err().code().unwrap_or("an error without a code");
+                Self::of(call, subject, status, code, context.err().message().unwrap_or_default())
+            }
+            // What answers in no form that an API has is something before AWS, such as a proxy.
+            SdkError::ResponseError(context) => {
+                let status = Some(context.raw().status().as_u16());
+                Self::of(
+                    call,
+                    subject,
+                    status,
+                    "an answer that is not AWS's",
+                    &error.source().map_or_else(String::new, chain),
+                )
             }
             other => {
                 let source = other.source();
-                let kind =
-                    if source.is_some_and(holds_credentials_error) { Kind::Credentials } else { Kind::Unreachable };
+                let (kind, fix) = unanswered(source);
                 let message = source.map_or_else(|| other.to_string(), chain);
-                Self { call, subject, kind, code: String::new(), message }
+                Self { call, subject, kind, code: String::new(), message, fix: fix.to_owned() }
             }
         }
     }
 
     /// An answer that AWS gave inside a successful response, such as an entry of `failures[]`.
     pub(super) fn answered(call: &'static str, subject: impl fmt::Display, code: &str, message: &str) -> Self {
-        Self {
-            call,
-            subject: subject.to_string(),
-            kind: kind_of(code),
-            code: code.to_owned(),
-            message: message.to_owned(),
-        }
+        Self::of(call, subject.to_string(), None, code, message)
     }
 
-    fn fix(&self) -> Option<String> {
-        match self.kind {
-            Kind::Credentials => Some("sign in again, or set fresh AWS credentials".to_owned()),
-            Kind::Denied => Some(format!(
-                "allow the action `{}` on {} in this identity's IAM policy",
-                self.denied_action().unwrap_or(self.call),
-                self.denied_resource().unwrap_or(&self.subject)
-            )),
-            Kind::Throttled => {
-                Some("the account's request rate is used up; run it again in a minute, nothing is repeated".to_owned())
-            }
-            Kind::Unreachable => Some("check the network, the region and any AWS_ENDPOINT_URL".to_owned()),
-            Kind::Answered => match self.code.as_str() {
-                "RepositoryNotFoundException" => {
-                    let name = self.subject.rsplit(' ').next().unwrap_or_default();
-                    Some(format!("create it: `aws ecr create-repository --repository-name {name}`"))
-                }
-                "ClusterNotFoundException" => Some("check `cluster` and `region` in the configuration".to_owned()),
-                _ => None,
-            },
-        }
-    }
-
-    /// The action that AWS's sentence names; not always the call: RegisterTaskDefinition asks for `iam:PassRole`, too.
-    fn denied_action(&self) -> Option<&str> {
-        self.message.split("authorized to perform: ").nth(1)?.split_whitespace().next()
-    }
-
-    /// The ARN that AWS's sentence names: "… is not authorized to perform: ACTION on resource: ARN because …".
-    fn denied_resource(&self) -> Option<&str> {
-        self.message.split("on resource: ").nth(1)?.split_whitespace().next()
+    fn of(call: &'static str, subject: String, status: Option<u16>, code: &str, message: &str) -> Self {
+        let read = Message::parse(message);
+        let (kind, fix) = cause::answered(status, code, &read);
+        let fix = match (kind, read.denial) {
+            _ if !fix.is_empty() => fix,
+            (Kind::Denied, Some(denial)) => denial.fix("this identity", &subject),
+            (Kind::Denied, None) => format!("allow the action `{call}` on {subject} in this identity's IAM policy"),
+            _ => known(code, &subject),
+        };
+        Self { call, subject, kind, code: code.to_owned(), message: message.to_owned(), fix }
     }
 }
+
+/// What to do about codes of ECR and ECS that are about what was asked for.
+fn known(code: &str, subject: &str) -> String {
+    match code {
+        "RepositoryNotFoundException" => {
+            let name = subject.rsplit(' ').next().unwrap_or_default();
+            format!("create it: `aws ecr create-repository --repository-name {name}`")
+        }
+        "ClusterNotFoundException" => "check `cluster` and `region` in the configuration".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Why no answer came.
+fn unanswered(source: Option<&(dyn Error + 'static)>) -> (Kind, &'static str) {
+    let Some(source) = source else { return (Kind::Unreachable, REACH) };
+    if std::iter::successors(Some(source), |&error| error.source()).any(<dyn Error>::is::<CredentialsError>) {
+        return (Kind::Credentials, "sign in again, or set fresh AWS credentials");
+    }
+    if certificate::refused(source).is_some_and(certificate::is_about_time) {
+        return (Kind::Clock, "set this machine's clock: by it, the server's certificate is not valid now");
+    }
+    (Kind::Unreachable, REACH)
+}
+
+const REACH: &str = "check the network, the region and any AWS_ENDPOINT_URL";
 
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,10 +112,7 @@ impl fmt::Display for AwsError {
             (code, "") => write!(f, "{code}")?,
             (code, message) => write!(f, "{code}: {message}")?,
         }
-        match self.fix() {
-            Some(fix) => write!(f, "\n{fix}"),
-            None => Ok(()),
-        }
+        if self.fix.is_empty() { Ok(()) } else { write!(f, "\n{}", self.fix) }
     }
 }
 
@@ -123,25 +122,6 @@ impl From<AwsError> for Failure {
     fn from(error: AwsError) -> Self {
         Self::World(error.into())
     }
-}
-
-fn kind_of(code: &str) -> Kind {
-    match code {
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedException" => Kind::Denied,
-        "ExpiredTokenException"
-        | "ExpiredToken"
-        | "UnrecognizedClientException"
-        | "InvalidSignatureException"
-        | "MissingAuthenticationTokenException"
-        | "InvalidClientTokenId"
-        | "RequestExpired" => Kind::Credentials,
-        "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded" => Kind::Throttled,
-        _ => Kind::Answered,
-    }
-}
-
-fn holds_credentials_error(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source()).any(<dyn Error>::is::<CredentialsError>)
 }
 
 /// The error and its causes on one line, each said once.

@@ -17,6 +17,8 @@ use crate::aws::ecs::{Deployment, ListedDeployment, Service, ServiceDeployment, 
 use crate::aws::{AwsError, Kind};
 use crate::config::{OnInterrupt, Rollout};
 use crate::event::{Event, Events};
+use crate::oci::digest::Digest;
+use crate::oci::reference::Pinned;
 use crate::quantity;
 
 /// Looks in a row that may fail because AWS cannot be reached, before the watch is given up.
@@ -35,6 +37,8 @@ pub trait Observe {
     fn revisions(&mut self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError>;
     /// The service's tasks that run, or those that stopped, without the ones known already.
     fn tasks(&mut self, stopped: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError>;
+    /// The images that an index in ECR names; none where the digest is that of one image.
+    fn children(&mut self, pinned: &Pinned) -> Result<Vec<Digest>, AwsError>;
     /// Who registered a revision.
     fn registered_by(&mut self, revision: &str) -> Result<String, AwsError>;
     fn roll_back(&mut self, arn: &str) -> Result<(), AwsError>;
@@ -125,8 +129,7 @@ pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> 
 
 /// Whether it is worth looking again.
 fn may_pass(error: &AwsError) -> bool {
-    matches!(error.kind, Kind::Unreachable | Kind::Throttled)
-        || matches!(error.code.as_str(), "ServerException" | "InternalFailure" | "ServiceUnavailable")
+    matches!(error.kind, Kind::Unreachable | Kind::Throttled | Kind::Unavailable)
 }
 
 /// Asks ECS to stop the rollout and go back; whether there is something to follow then.

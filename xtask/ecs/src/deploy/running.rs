@@ -11,13 +11,14 @@ use crate::event::Events;
 use crate::failure::{Failure, Result};
 
 /// Asks ECS which digest each container of the finished rollout runs: its service revision first, its running tasks
-/// where that does not say. Another digest than the released one is a [`Failure::RollbackFailed`] naming both.
+/// where that does not say. Another digest than the released one, or than that of an image which the released index names, is
+/// a [`Failure::RollbackFailed`] naming both.
 pub fn assert_digests<O: Observe>(observe: &mut O, plan: &Plan, seen: &Observation, events: &Events) -> Result<()> {
     let revision = of_revision(observe, seen);
     let mut open: Vec<&Pin> = Vec::new();
     for pin in &plan.pins {
         match revision.as_ref().ok().and_then(|images| digest(images, &pin.container)) {
-            Some(running) => compare(plan, pin, &running)?,
+            Some(running) => compare(observe, plan, pin, &running)?,
             None => open.push(pin),
         }
     }
@@ -27,7 +28,7 @@ pub fn assert_digests<O: Observe>(observe: &mut O, plan: &Plan, seen: &Observati
     let tasks = of_tasks(observe, seen);
     for pin in open {
         if let Some(running) = tasks.as_ref().ok().and_then(|images| digest(images, &pin.container)) {
-            compare(plan, pin, &running)?;
+            compare(observe, plan, pin, &running)?;
             continue;
         }
         let why = [&revision, &tasks].into_iter().find_map(|answer| answer.as_ref().err());
@@ -64,14 +65,20 @@ fn digest(images: &[ContainerImage], container: &str) -> Option<String> {
     })
 }
 
-fn compare(plan: &Plan, pin: &Pin, running: &str) -> Result<()> {
+fn compare<O: Observe>(observe: &mut O, plan: &Plan, pin: &Pin, running: &str) -> Result<()> {
     let Pin { container, image, pinned } = pin;
     if running == pinned.digest.as_str() {
         return Ok(());
     }
+    // Where an index was released, ECS may say which of its images it took.
+    let unread = match observe.children(pinned) {
+        Ok(children) if children.iter().any(|child| child.as_str() == running) => return Ok(()),
+        Ok(_) => String::new(),
+        Err(error) => format!("; whether that is an image of the index {} could not be read: {error}", pinned.digest),
+    };
     Err(Failure::RollbackFailed(format!(
         "the rollout on service {} finished, but container {container} runs {running} and not {}, the digest of image \
-         {image} in ECR",
+         {image} in ECR{unread}",
         plan.service.name, pinned.digest
     )))
 }

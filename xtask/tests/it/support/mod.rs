@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask_sandbox::{Clock, Fault, Options, Sandbox};
 
+mod editing;
 pub mod layout;
 pub mod snapshot;
+
+pub use editing::editing;
 
 /// The configuration that most tests use: one image, one service.
 pub const CONFIG: &str = r#"

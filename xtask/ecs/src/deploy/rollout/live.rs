@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::{AwsError, ListedDeployment, Observe, Service, ServiceDeployment, ServiceRevision, Task};
+use super::{AwsError, Digest, ListedDeployment, Observe, Pinned, Service, ServiceDeployment, ServiceRevision, Task};
+use crate::aws::ecr::Ecr;
 use crate::aws::ecs::Ecs;
 use crate::interrupt::Interrupt;
 
 pub struct Live<'a> {
     ecs: &'a Ecs,
+    ecr: &'a Ecr,
     cluster: &'a str,
     service: &'a str,
     interrupt: &'a Interrupt,
@@ -17,8 +19,8 @@ pub struct Live<'a> {
 
 impl<'a> Live<'a> {
     /// The rollout's time begins now.
-    pub fn new(ecs: &'a Ecs, cluster: &'a str, service: &'a str, interrupt: &'a Interrupt) -> Self {
-        Self { ecs, cluster, service, interrupt, started: Instant::now() }
+    pub fn new(ecs: &'a Ecs, ecr: &'a Ecr, cluster: &'a str, service: &'a str, interrupt: &'a Interrupt) -> Self {
+        Self { ecs, ecr, cluster, service, interrupt, started: Instant::now() }
     }
 }
 
@@ -43,6 +45,10 @@ impl Observe for Live<'_> {
         let mut arns = self.ecs.list_tasks(self.cluster, self.service, stopped)?;
         arns.retain(|arn| !known.contains(arn));
         self.ecs.tasks(self.cluster, &arns)
+    }
+
+    fn children(&mut self, pinned: &Pinned) -> Result<Vec<Digest>, AwsError> {
+        self.ecr.children(&pinned.repository, &pinned.digest)
     }
 
     fn registered_by(&mut self, revision: &str) -> Result<String, AwsError> {

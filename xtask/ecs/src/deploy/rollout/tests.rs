@@ -48,7 +48,8 @@ impl Story {
             (false, true) => Kind::Unreachable,
             (false, false) => return Ok(()),
         };
-        Err(AwsError { call, subject: "service app".into(), kind, code: String::new(), message: "no".into() })
+        let fix = if kind == Kind::Denied { format!("allow the action `{call}`") } else { String::new() };
+        Err(AwsError { call, subject: "service app".into(), kind, code: String::new(), message: "no".into(), fix })
     }
 }
 
@@ -98,6 +99,10 @@ impl Observe for Story {
     fn tasks(&mut self, _: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
         self.ask("ecs:ListTasks")?;
         Ok(self.scene().stopped.iter().filter(|task| !known.contains(&task.arn)).cloned().collect())
+    }
+
+    fn children(&mut self, _: &Pinned) -> Result<Vec<Digest>, AwsError> {
+        unreachable!("a rollout that is watched proves no digest")
     }
 
     fn registered_by(&mut self, revision: &str) -> Result<String, AwsError> {

@@ -18,6 +18,8 @@ struct Known {
     /// `None`: it may not be asked.
     revision: Option<Vec<ContainerImage>>,
     tasks: Vec<Task>,
+    /// The images of the released index; `None`: it may not be read.
+    children: Option<Vec<Digest>>,
 }
 
 impl Observe for Known {
@@ -28,8 +30,21 @@ impl Observe for Known {
             kind: Kind::Denied,
             code: "AccessDeniedException".into(),
             message: String::new(),
+            fix: "allow the action `ecs:DescribeServiceRevisions`".into(),
         })?;
         Ok(vec![ServiceRevision { arn: arns[0].clone(), task_definition: String::new(), images }])
+    }
+
+    fn children(&mut self, pinned: &Pinned) -> Result<Vec<Digest>, AwsError> {
+        assert_eq!(pinned.digest, released());
+        self.children.clone().ok_or_else(|| AwsError {
+            call: "ecr:BatchGetImage",
+            subject: "image".into(),
+            kind: Kind::Unreachable,
+            code: String::new(),
+            message: "no route".into(),
+            fix: String::new(),
+        })
     }
 
     fn tasks(&mut self, stopped: bool, _: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
@@ -144,14 +159,33 @@ fn running_tasks_of_this_rollout_stand_in_for_a_revision_that_may_not_be_read() 
     let other = Digest::of(b"other");
     let old = task("ecs-svc/0", other.as_str());
     let tasks = vec![old.clone(), task("ecs-svc/1", released().as_str())];
-    let (result, warnings) = asserted(Known { revision: None, tasks });
+    let (result, warnings) = asserted(Known { tasks, ..Known::default() });
     result.expect("the old task is not of this rollout");
     assert_eq!(warnings, [""; 0]);
 
-    let (result, _) = asserted(Known { revision: None, tasks: vec![task("ecs-svc/1", other.as_str())] });
+    let (result, _) = asserted(Known { tasks: vec![task("ecs-svc/1", other.as_str())], ..Known::default() });
     assert_eq!(result.expect_err("other bytes run").exit_code(), 5);
 
-    let (result, warnings) = asserted(Known { revision: None, tasks: vec![old] });
+    let (result, warnings) = asserted(Known { tasks: vec![old], ..Known::default() });
     result.expect("the registered revision names the digest, and no other");
     assert!(warnings[0].contains("allow the action `ecs:DescribeServiceRevisions`"), "{warnings:?}");
+}
+
+#[test]
+fn an_image_of_the_released_index_is_what_was_released_and_another_one_is_not() {
+    let (child, other) = (Digest::of(b"child"), Digest::of(b"other"));
+    let known = |running: &Digest, children| Known {
+        revision: Some(vec![image(running.as_str())]),
+        children,
+        ..Known::default()
+    };
+    let (result, warnings) = asserted(known(&child, Some(vec![Digest::of(b"arm"), child.clone()])));
+    result.expect("ECS names the image that it took from the index");
+    assert_eq!(warnings, [""; 0]);
+
+    let (result, _) = asserted(known(&other, Some(vec![child.clone()])));
+    assert!(result.expect_err("other bytes run").to_string().ends_with("image web in ECR"));
+
+    let (result, _) = asserted(known(&child, None));
+    assert!(result.expect_err("nobody knows").to_string().contains("could not be read"));
 }

@@ -141,7 +141,7 @@ pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, T
 /// A connection that could not be made or ended early. A certificate that does not verify will not do so later.
 pub(super) fn lost(error: &hyper_util::client::legacy::Error) -> Trouble {
     let text = chain(if error.is_connect() { "no connection" } else { "the connection was lost" }, error);
-    if text.contains("invalid peer certificate") {
+    if net::certificate::refused(error).is_some() {
         Trouble::Fatal(anyhow::anyhow!(
             "{text}: the registry's certificate does not verify; check this machine's root certificates and clock"
         ))
