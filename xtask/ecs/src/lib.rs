@@ -61,10 +61,10 @@ pub mod tools;
 pub mod workflows;
 
 mod cause;
+#[cfg(test)]
+mod docs;
 mod nearest;
 mod quantity;
-#[cfg(test)]
-mod reference;
 
 pub use extend::{Command, Context, Stage, Xtask};
 pub use failure::Failure;

@@ -1,4 +1,4 @@
-//! docs/REFERENCE.md, written from the code that knows: `SNAPSHOTS=overwrite cargo test -p xtask-ecs --lib reference`.
+//! docs/REFERENCE.md, written from the code that knows: `SNAPSHOTS=overwrite cargo test -p xtask-ecs --lib docs`.
 
 mod source;
 
@@ -12,7 +12,7 @@ use source::{Source, kebab};
 const HEAD: &str = "\
 # Reference
 
-Written from the code by a test, which also holds it to that: `SNAPSHOTS=overwrite cargo test -p xtask-ecs --lib reference`.
+Written from the code by a test, which also holds it to that: `SNAPSHOTS=overwrite cargo test -p xtask-ecs --lib docs`.
 ";
 
 #[test]
