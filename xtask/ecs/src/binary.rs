@@ -96,7 +96,7 @@ pub fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Resul
         let metadata = scope.spawn(|| Metadata::resolved(request, &[&target, &toolchain.host], interrupt));
         let ended = run(&tool, interrupt, |line| {
             // It is the question beside it that is waited for, a moment each time.
-            if line.contains("waiting for file lock on package cache") {
+            if line.trim() == "Blocking waiting for file lock on package cache" {
                 return;
             }
             events.emit(Event::BuildOutput { image: request.image.clone(), line: line.to_owned() });

@@ -26,6 +26,15 @@ pub use rule::{Decisive, Fault, Look};
 use rule::{Rule, Stage, Whose, stage};
 use rules::rules;
 
+/// Whether one of the lines that a tool printed has one of these clauses, whole.
+pub fn printed(lines: &[String], clauses: &[&str]) -> bool {
+    let says = |line: &String| {
+        let message = Message::parse(line);
+        clauses.iter().any(|clause| message.says(clause))
+    };
+    lines.iter().any(says)
+}
+
 /// A cause, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

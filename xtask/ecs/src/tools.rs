@@ -228,14 +228,8 @@ fn pin(
 fn checksums(download: &Download<'_>, template: &str, version: &str, tools: &Path) -> Result<Option<String>> {
     let Some((folder, _)) = template.rsplit_once('/') else { return Ok(None) };
     let url = format!("{folder}/trivy_{version}_checksums.txt").replace("{version}", version);
-    match download.to_file(&url, tools) {
-        Ok(list) => {
-            let text = std::fs::read_to_string(list.file.path()).context("the list of checksums is no text")?;
-            Ok(Some(text))
-        }
-        Err(failure) if failure.to_string().contains("answered 404") => Ok(None),
-        Err(failure) => Err(failure),
-    }
+    let Some(list) = download.to_file_if_there(&url, tools)? else { return Ok(None) };
+    Ok(Some(std::fs::read_to_string(list.file.path()).context("the list of checksums is no text")?))
 }
 
 fn checksum_of<'a>(list: &'a str, name: &str) -> Option<&'a str> {

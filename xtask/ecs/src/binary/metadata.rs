@@ -7,10 +7,18 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use super::{Request, cargo};
+use crate::cause;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::nearest::nearest;
 use crate::process::quote;
+
+/// Cargo's words, old and new, where the lock file is not what the manifests ask for.
+const STALE_LOCK: [&str; 3] = [
+    "cannot update the lock file … because --locked was passed to prevent this",
+    "cannot create the lock file … because --locked was passed to prevent this",
+    "the lock file … needs to be updated but --locked was passed to prevent this",
+];
 
 #[derive(Debug, Deserialize)]
 pub struct Metadata {
@@ -79,7 +87,7 @@ impl Metadata {
         let tool = cargo(&request.root).args(["metadata", "--format-version", "1", "--locked"]).args(arguments);
         let ended = super::run(&tool, interrupt, |_| {})?;
         if !ended.status.success() {
-            let fix = if ended.tail.iter().any(|line| line.contains("--locked")) {
+            let fix = if cause::printed(&ended.tail, &STALE_LOCK) {
                 "run `cargo check` once, and commit the Cargo.lock it updates"
             } else {
                 "correct what cargo names"
@@ -172,5 +180,17 @@ mod tests {
         );
         assert_eq!(message(package(&["one"]).binary(Some("two"))), "package `app` has no binary `two`; it has `one`");
         assert!(message(package(&[]).binary(None)).contains("has no binary to put into an image"));
+    }
+
+    #[test]
+    fn a_stale_lock_file_is_told_from_a_flag_that_is_named_somewhere() {
+        let said = |line: &str| cause::printed(&[line.to_owned()], &STALE_LOCK);
+        let end = "because --locked was passed to prevent this";
+        assert!(said(&format!("error: cannot update the lock file /work/Cargo.lock {end}")));
+        assert!(said(&format!("error: cannot create the lock file /work/Cargo.lock {end}")));
+        assert!(said(
+            "error: the lock file /work/Cargo.lock needs to be updated but --locked was passed to prevent this"
+        ));
+        assert!(!said("error: failed to read `/work/--locked/Cargo.toml`"));
     }
 }

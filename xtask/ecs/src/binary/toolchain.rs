@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::Request;
+use crate::cause;
 use crate::failure::{Failure, Result};
 use crate::process::{ask, quote};
 
@@ -81,7 +82,7 @@ impl Toolchain {
             Configured::read(request.root.ancestors().map(|folder| folder.join(".cargo")).chain(cargo_home()))
         };
         let user = inherited.iter().flatten().chain(&configured.build).chain(&configured.target);
-        let wants_static = !user.into_iter().any(|flag| flag.contains("-crt-static"));
+        let wants_static = !user.into_iter().any(|flag| names_no_static(flag));
         let mut ours = Vec::new();
         if wants_static {
             ours.push("-Ctarget-feature=+crt-static".to_owned());
@@ -205,6 +206,13 @@ fn list(table: Option<&toml::Value>) -> Vec<String> {
     }
 }
 
+/// `-Ctarget-feature=…,-crt-static`, whether the option stands before it or with it.
+fn names_no_static(flag: &str) -> bool {
+    let option = flag.strip_prefix("--codegen=").or_else(|| flag.strip_prefix("-C")).unwrap_or(flag).trim_start();
+    let features = option.strip_prefix("target-feature=").into_iter().flat_map(|features| features.split(','));
+    features.into_iter().any(|feature| feature == "-crt-static")
+}
+
 fn cargo_home() -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
@@ -216,15 +224,18 @@ fn rustc() -> String {
 
 /// Cargo's failure, with the fix for the ones that static linking and cross-compiling bring.
 pub fn build_failure(request: &Request, target: &str, tail: &[String]) -> Failure {
-    let said = |words: &[&str]| tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
-    let fix = if said(&["musl-gcc"]) {
+    let missing = ["failed to find tool …", "Failed to find tool", "linker … not found"];
+    let musl = |line: &String| {
+        line.split(|c: char| c.is_whitespace() || "\"`'".contains(c)).any(|word| word.ends_with("musl-gcc"))
+    };
+    let fix = if tail.iter().any(|line| musl(line) && cause::printed(std::slice::from_ref(line), &missing)) {
         let glibc = target.replace("-musl", "-gnu");
         format!("a dependency compiles C for musl: install musl-tools, or set `target = \"{glibc}\"`")
-    } else if said(&["cannot find -lc", "unable to find library -lc"]) {
+    } else if cause::printed(tail, &["cannot find -lc", "… cannot find -lc", "unable to find library -lc"]) {
         "the static half of the C library is missing: install it (glibc-static on Fedora, libc6-dev on Debian), or add \
          the musl target with `rustup target add`"
             .to_owned()
-    } else if said(&["linker `", "file in wrong format", "is incompatible with"]) {
+    } else if cause::printed(tail, &["linker … not found", "file in wrong format", "… is incompatible with …"]) {
         let variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
         format!(
             "a linker for `{target}` is needed: install one, and name it in {variable} or as `linker` under \
@@ -275,5 +286,39 @@ mod tests {
         let tail = ["error: linker `aarch64-linux-gnu-gcc` not found".to_owned()];
         let message = build_failure(&request, "aarch64-unknown-linux-gnu", &tail).to_string();
         assert!(message.contains("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"), "{message}");
+    }
+
+    #[test]
+    fn a_failure_is_told_by_what_was_said_and_not_by_a_name_in_it() {
+        let request = crate::binary::fixture::request(Path::new("/workspace"));
+        for (line, says) in [
+            ("error: linker `x86_64-linux-musl-gcc` not found", "install musl-tools"),
+            (
+                "error occurred in cc-rs: failed to find tool \"musl-gcc\": No such file or directory",
+                "install musl-tools",
+            ),
+            ("  = note: /usr/bin/ld: cannot find -lc: No such file or directory", "the static half of the C library"),
+            ("rust-lld: error: unable to find library -lc", "the static half of the C library"),
+            ("  = note: /usr/bin/ld: x.o: file in wrong format", "a linker for"),
+            ("ld.lld: error: x.o is incompatible with elf64-x86-64", "a linker for"),
+            ("  = note: /usr/bin/ld: cannot find -lcrypto: No such file or directory", "the first error above"),
+            ("error[E0425]: cannot find value `linker` in this scope", "the first error above"),
+            ("error: couldn't read `src/musl-gcc/file in wrong format.rs`", "the first error above"),
+        ] {
+            let message = build_failure(&request, "x86_64-unknown-linux-musl", &[line.to_owned()]).to_string();
+            assert!(message.contains(says), "{line}: {message}");
+        }
+    }
+
+    #[test]
+    fn only_the_feature_itself_says_no_to_a_static_program() {
+        for flag in
+            ["-Ctarget-feature=-crt-static", "target-feature=+sse2,-crt-static", "-C target-feature=-crt-static"]
+        {
+            assert!(names_no_static(flag), "{flag}");
+        }
+        for flag in ["-Ctarget-feature=+crt-static", "-L/opt/foo-crt-static/lib", "--cfg=no-crt-static"] {
+            assert!(!names_no_static(flag), "{flag}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, short};
+use crate::cause::Message;
 use crate::failure::Failure;
 
 const NO_REASON: &str = "ECS gives no reason";
@@ -217,7 +218,7 @@ fn by_deployments(seen: &Observation) -> Decision {
             _ => Decision::Watch(tasks_of(primary)),
         };
     }
-    let rolling_back = primary.rollout_reason.contains("rolling back")
+    let rolling_back = is_rollback(&primary.rollout_reason)
         || primary.task_definition == seen.previous && (seen.seen_failed || says_failed(seen));
     if !rolling_back {
         return Decision::Ended(superseded_by(primary));
@@ -238,7 +239,16 @@ fn by_deployments(seen: &Observation) -> Decision {
 /// ECS writes "(deployment ecs-svc/…) deployment failed: …" among the service's events.
 fn says_failed(seen: &Observation) -> bool {
     let messages = &seen.service.messages;
-    messages.iter().any(|message| message.text.contains(&seen.deployment) && message.text.contains("deployment failed"))
+    messages
+        .iter()
+        .map(|message| Message::parse(&message.text))
+        .any(|message| message.says("… deployment failed") && message.words().any(|word| word == seen.deployment))
+}
+
+/// "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/…."
+fn is_rollback(reason: &str) -> bool {
+    let reason = Message::parse(reason);
+    ["rolling back", "rolling back to …", "… rolling back to …"].iter().any(|pattern| reason.says(pattern))
 }
 
 /// What runs now, as a phrase: `app:3 serves (2 tasks)`.

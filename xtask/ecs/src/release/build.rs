@@ -14,6 +14,7 @@ use known::Known;
 use super::dockerfile;
 use super::engine::Engine;
 use crate::binary;
+use crate::cause;
 use crate::commit::Commit;
 use crate::config::{Builder, Config, Dockerfile, Image, Package};
 use crate::event::{Event, Events, Layer, Place};
@@ -154,7 +155,7 @@ fn buildx(
         return Ok(());
     }
     let tail = quote(&ended.tail);
-    let fix = if tail.to_lowercase().contains("no space left on device") {
+    let fix = if cause::printed(&ended.tail, &["no space left on device", "no space left on device (os error …"]) {
         "the disk is full: free some space (`docker buildx prune`, `cargo clean`), nothing else is to be cleaned up"
     } else {
         "the failing step's last lines are above; the layout was not written"

@@ -122,7 +122,9 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> 
 }
 
 fn has_containerd_store(info: &Ended) -> bool {
-    String::from_utf8_lossy(&info.stdout).contains("io.containerd.snapshotter")
+    // `[["driver-type","io.containerd.snapshotter.v1"]]`
+    let status: Vec<Vec<String>> = serde_json::from_slice(&info.stdout).unwrap_or_default();
+    status.iter().any(|pair| matches!(pair.as_slice(), [name, kind] if name == "driver-type" && kind.starts_with("io.containerd.snapshotter.")))
 }
 
 /// `github.com/docker/buildx v0.29.1 …` → (0, 29). Debian's says `0.29.1+ds1` without the `v`.
@@ -146,6 +148,20 @@ mod tests {
         assert_eq!(buildx_version("github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-1"), Some((0, 13)));
         assert_eq!(buildx_version("what?"), None);
         assert!(buildx_version("github.com/docker/buildx v0.9.1 x").is_some_and(|version| version < OLDEST_BUILDX));
+    }
+
+    #[test]
+    fn the_containerd_store_is_known_by_the_type_of_its_driver() {
+        use std::os::unix::process::ExitStatusExt;
+        let answer = |stdout: &str| Ended {
+            status: std::process::ExitStatus::from_raw(0),
+            stdout: stdout.as_bytes().to_vec(),
+            tail: Vec::new(),
+        };
+        assert!(has_containerd_store(&answer(r#"[["driver-type","io.containerd.snapshotter.v1"]]"#)));
+        let overlay = r#"[["Backing Filesystem","extfs"],["Root","/mnt/io.containerd.snapshotter.v1"]]"#;
+        assert!(!has_containerd_store(&answer(overlay)));
+        assert!(!has_containerd_store(&answer("null")));
     }
 
     #[test]

@@ -72,16 +72,30 @@ enum Miss {
     /// Another attempt may do, after this long where the server says so.
     Again(anyhow::Error, Option<Duration>),
     Over(anyhow::Error),
+    /// The server has no such file.
+    Absent,
     Interrupted,
 }
 
 impl Download<'_> {
     /// Fetches `url`, following redirects, into a temporary file in `folder`.
     pub fn to_file(&self, url: &str, folder: &Path) -> Result<Fetched> {
+        let absent = || {
+            self.failed(
+                url,
+                anyhow!("the server answered 404 Not Found").context("there is no such release or archive"),
+            )
+        };
+        self.to_file_if_there(url, folder)?.ok_or_else(absent)
+    }
+
+    /// [`Self::to_file`], and `None` where the server says that there is no such file.
+    pub fn to_file_if_there(&self, url: &str, folder: &Path) -> Result<Option<Fetched>> {
         let mut pause = self.patience.pause;
         for attempt in 1.. {
             let (error, wanted) = match net::runtime().block_on(self.attempt(url, folder)) {
-                Ok(fetched) => return Ok(fetched),
+                Ok(fetched) => return Ok(Some(fetched)),
+                Err(Miss::Absent) => return Ok(None),
                 Err(Miss::Interrupted) => return Err(self.interrupted()),
                 Err(Miss::Over(error)) => return Err(self.failed(url, error)),
                 Err(Miss::Again(error, wanted)) => (error, wanted.unwrap_or(pause)),
@@ -207,7 +221,7 @@ fn refusal(status: StatusCode, response: &Response<Incoming>) -> Miss {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Miss::Again(error, wanted),
         status if status.is_server_error() => Miss::Again(error, wanted),
-        StatusCode::NOT_FOUND => Miss::Over(error.context("there is no such release or archive")),
+        StatusCode::NOT_FOUND => Miss::Absent,
         _ => Miss::Over(error),
     }
 }

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
+use crate::cause::Message;
+
 /// An answer, its body read as far as wanted.
 pub(super) struct Answer {
     pub status: StatusCode,
@@ -44,7 +46,7 @@ impl Answer {
     pub fn refuses_credentials(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
             || self.status.is_client_error()
-                && self.complaint().message.to_lowercase().contains("authorization token has expired")
+                && Message::parse(&self.complaint().message).says("Your authorization token has expired")
     }
 
     /// The same request may succeed later.
@@ -99,6 +101,9 @@ fn attempts_text(attempts: u32) -> String {
 pub(super) fn fix(answer: &Answer, repository: &str, needs: &[&str]) -> String {
     let code = answer.complaint().code;
     let actions = needs.join(", ");
+    if let Some(denial) = Message::parse(&answer.complaint().message).denial {
+        return denial.fix("this identity", &format!("repository {repository}"));
+    }
     match answer.status.as_u16() {
         401 => "a fresh token was refused too: check that the credentials belong to this registry's account and region"
             .to_owned(),
@@ -112,5 +117,47 @@ pub(super) fn fix(answer: &Answer, repository: &str, needs: &[&str]) -> String {
             .to_owned(),
         500..=599 => "this is the registry's own trouble: run again; what arrived is not sent again".to_owned(),
         _ => "check that this is a registry that follows the OCI distribution specification".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, code: &str, message: &str) -> Answer {
+        let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] }).to_string().into();
+        let status = StatusCode::from_u16(status).expect("it is one");
+        Answer { status, headers: HeaderMap::new(), body, authorization: None }
+    }
+
+    #[test]
+    fn an_expired_token_is_renewed_and_a_name_that_says_so_is_none() {
+        assert!(
+            answer(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
+                .refuses_credentials()
+        );
+        assert!(answer(401, "UNAUTHORIZED", "").refuses_credentials());
+        assert!(
+            !answer(403, "DENIED", "repository your-authorization-token-has-expired is not yours")
+                .refuses_credentials()
+        );
+    }
+
+    #[test]
+    fn a_denial_of_the_registry_is_lifted_in_the_policy_that_decided() {
+        let because = |because: &str| {
+            let message = format!(
+                "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: ecr:InitiateLayerUpload on \
+                 resource: arn:aws:ecr:eu-west-1:123456789012:repository/sample/app {because}"
+            );
+            fix(&answer(403, "DENIED", &message), "sample/app", &["ecr:UploadLayerPart"])
+        };
+        let identity = because("because no identity-based policy allows the ecr:InitiateLayerUpload action");
+        assert!(identity.starts_with("allow the action `ecr:InitiateLayerUpload` on arn:aws:ecr"), "{identity}");
+        let organisation = because("with an explicit deny in a service control policy");
+        assert!(organisation.contains("who manages the AWS organisation"), "{organisation}");
+        assert!(
+            fix(&answer(403, "DENIED", "no"), "sample/app", &["ecr:UploadLayerPart"]).contains("ecr:UploadLayerPart")
+        );
     }
 }

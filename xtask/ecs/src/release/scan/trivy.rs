@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Report, Scanner};
+use crate::cause;
 use crate::commit::{now, today};
 use crate::config::{Image, Scan};
 use crate::failure::{Failure, Result};
@@ -140,9 +141,15 @@ fn read(ended: &Ended, image: &str) -> Result<Report> {
 }
 
 fn complaint(ended: &Ended, image: &str) -> String {
-    let words = ended.tail.join("\n");
-    let database = ["vulnerability DB", "trivy-db", "DB error", "--skip-db-update cannot be specified"];
-    if database.iter().any(|sign| words.contains(sign)) {
+    // Source: trivy, pkg/db/db.go and pkg/commands/artifact/run.go.
+    let database = [
+        "DB error",
+        "database error",
+        "failed to download vulnerability DB",
+        "--skip-db-update cannot be specified on the first run",
+        "… The first run cannot skip downloading DB",
+    ];
+    if cause::printed(&ended.tail, &database) {
         return format!(
             "trivy has no vulnerability database, so image `{image}` was not scanned{}\n\
              check the network, or name a mirror in TRIVY_DB_REPOSITORY (a rate limit passes after a few minutes)",
@@ -215,6 +222,17 @@ mod tests {
         let database =
             message(&ended(1, "", &["FATAL Fatal error init error: DB error: failed to download vulnerability DB"]));
         assert!(database.contains("no vulnerability database"), "{database}");
+        let first = message(&ended(
+            1,
+            "",
+            &[
+                "FATAL\tFatal error\trun error: init error: DB error: database error: --skip-db-update cannot be specified on \
+               the first run",
+            ],
+        ));
+        assert!(first.contains("no vulnerability database"), "{first}");
+        let named = message(&ended(2, "", &["panic: open /images/trivy-db/vulnerability DB/DB error.json: EOF"]));
+        assert!(named.contains("crashed"), "{named}");
         let silence = message(&ended(0, " \n", &[]));
         assert!(silence.contains("reported nothing"), "{silence}");
         let chatter = message(&ended(0, "all good!", &[]));
