@@ -25,7 +25,7 @@ import tarfile
 import time
 
 from debian import add_packages
-from sandbox import ROOT
+from sandbox import ROOT, XTASK
 
 WORK = ROOT / "target" / "bench" / "native"
 TABLE = 'dockerfile = "app/Dockerfile"\nbinaries = ["app"]\n'
@@ -145,11 +145,9 @@ def main() -> None:
     environment = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
     if subprocess.run(["docker", "version"], env=environment, capture_output=True).returncode != 0:
         sys.exit("no docker engine answers; run this through `cargo xtask ci python3 bench/native.py`")
-    cargo = ["cargo", "build", "--quiet", "--package", "xtask", "--features", "rehearse"]
-    subprocess.run(cargo, cwd=ROOT, check=True)
     xtask = WORK / "xtask"
     WORK.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(ROOT / "target/debug/xtask", xtask)
+    shutil.copy2(XTASK, xtask)
 
     sides = {"native": workspace("native", 'package = "app"\n'), "buildx": workspace("buildx", TABLE)}
     if shutil.which("dpkg-query"):

@@ -12,8 +12,7 @@ packages that are installed on this machine, and one layer with a program of --m
 change, so that this layer is built, compressed, scanned and sent anew. The base layer is in the registry. Two cases: trivy's cache of what it found
 in layers is empty, as on a fresh runner, or it knows the base, as on a laptop. All talk to one sandbox on loopback, one engine and one
 vulnerability database; the order turns by one each round. Needs a Debian machine, an engine with the containerd image store, and trivy's database: run it through
-`cargo xtask ci`, or with a DOCKER_HOST and a trivy of your own. Needs the built binary
-(`cargo build -p xtask --features rehearse`).
+`cargo xtask ci`, or with a DOCKER_HOST and a trivy of your own.
 """
 
 import argparse

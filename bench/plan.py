@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Start-up, "is this tag in ECR", and a plan of a hundred images, beside the AWS CLI, in one run.
 
-Needs the built binary (`cargo build -p xtask --features rehearse`) and, for the comparison, `aws` in PATH (PyPI's
-awscli). Everything talks to one sandbox on loopback. Prints medians in milliseconds, from start to exit.
+Needs cargo and, for the comparison, `aws` in PATH (PyPI's awscli; `cargo xtask ci python3 bench/plan.py` brings it). Everything talks to one sandbox on loopback. Prints medians in milliseconds, from start to exit.
 """
 
 import os

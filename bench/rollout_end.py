@@ -8,7 +8,7 @@ quarter of one; the clients' cadence is in real time. The end is the first answe
 a connection of its own, whose status is a final one. With --aws, `aws ecs wait services-stable` (a look every 15 s) is
 started at a random moment of each rollout, as a script that waits for it would be by chance.
 
-Needs the built binary (`cargo build -p xtask --features rehearse`).
+Needs cargo, which builds what is measured.
 """
 
 import argparse

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,7 +14,17 @@ import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-XTASK = ROOT / "target" / "debug" / "xtask"
+
+
+def built() -> pathlib.Path:
+    """The dev build of this workspace's binary, with the sandbox in it, up to date."""
+    command = ["cargo", "build", "--quiet", "--locked", "--package", "xtask", "--features", "rehearse"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
+    return ROOT / target / "debug" / "xtask"
+
+
+XTASK = built()
 WANTED = {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "XTASK_REGISTRY"}
 ECR = "AmazonEC2ContainerRegistry_V20150921"
 ECS = "AmazonEC2ContainerServiceV20141113"
@@ -31,7 +42,7 @@ class Sandbox:
         while not WANTED <= self.environment.keys():
             line = self.process.stdout.readline()
             if not line:
-                sys.exit("the sandbox ended early; was the binary built with --features rehearse?")
+                sys.exit("the sandbox ended early; start it by hand to see why: cargo xtask sandbox")
             name, _, value = line.removeprefix("export ").strip().partition("=")
             self.environment[name] = value
         self.registry = self.environment["XTASK_REGISTRY"]

@@ -1,4 +1,4 @@
-//! This repository's own `cargo xtask`.
+//! This repository's own `cargo xtask`: the standard commands, and one of its own.
 
 mod ci;
 

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use duct::cmd;
-use xtask_ecs::interrupt::Interrupt;
 
-use super::builder::{builder_image, go_tools};
-use super::console::quietly;
-use super::debian::{BOOKWORM, Debian, SID};
-use super::python;
-use super::stock::{Stock, write_wrapper};
+use crate::builder::{builder_image, go_tools};
+use crate::console::quietly;
+use crate::debian::{BOOKWORM, Debian, SID};
+use crate::python;
+use crate::signal::Interrupt;
+use crate::stock::{Stock, write_wrapper};
 
 /// The real parts, ready to start.
 pub struct Parts {

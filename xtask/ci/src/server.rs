@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use duct::cmd;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use xtask_ecs::interrupt::Interrupt;
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::console::{TICK, say, warn};
+use crate::console::{say, warn};
+use crate::signal::{Interrupt, signal_groups};
 
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(30);
@@ -67,7 +67,7 @@ impl Server {
             if Instant::now() > deadline {
                 bail!("{} was not ready within {} s:\n  {tail}", self.name, START.as_secs());
             }
-            if interrupt.wait(TICK) {
+            if interrupt.wait() {
                 bail!("interrupted while {} started", self.name);
             }
         }
@@ -85,12 +85,5 @@ impl Drop for Server {
             signal_groups(&self.handle.pids(), Signal::KILL);
             drop(self.handle.wait());
         }
-    }
-}
-
-/// Sends a signal to the process groups these processes lead.
-pub fn signal_groups(leaders: &[u32], signal: Signal) {
-    for group in leaders.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)) {
-        kill_process_group(group, signal).ok();
     }
 }

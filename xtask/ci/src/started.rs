@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use xtask_ecs::interrupt::Interrupt;
 
-use super::engine::{Engine, Store};
-use super::parts::Parts;
-use super::registry::Registry;
+use crate::engine::{Engine, Store};
+use crate::parts::Parts;
+use crate::registry::Registry;
+use crate::signal::Interrupt;
 
 /// Every server the tests need. Dropping it stops them.
 pub struct Started {

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use xtask_ecs::interrupt::Interrupt;
 
-use super::console::say;
-use super::parts::Parts;
-use super::server::Server;
+use crate::console::say;
+use crate::parts::Parts;
+use crate::server::Server;
+use crate::signal::Interrupt;
 
 /// A running registry on loopback. Dropping it stops the registry and removes what it kept.
 pub struct Registry {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::console::say;
+use crate::console::say;
 
 const STAMP: &str = "stamp";
 const RUNNING: &str = "running";
@@ -32,7 +32,7 @@ impl Stock {
         // Left by a run that was killed. What is still mounted there stays, under names nobody uses again.
         fs::remove_dir_all(&running).ok();
         fs::create_dir_all(&running).with_context(|| format!("failed to create {}", running.display()))?;
-        Ok(Self { root, fixtures: workspace.join("xtask/fixtures/parts"), _lock: lock })
+        Ok(Self { root, fixtures: workspace.join("xtask/ci/fixtures"), _lock: lock })
     }
 
     pub fn root(&self) -> &Path {

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use duct::cmd;
-use xtask_ecs::interrupt::Interrupt;
 
-use super::builder::BUILDER_IMAGE;
-use super::console::{quietly, say};
-use super::parts::Parts;
-use super::server::Server;
+use crate::builder::BUILDER_IMAGE;
+use crate::console::{quietly, say};
+use crate::parts::Parts;
+use crate::server::Server;
+use crate::signal::Interrupt;
 
 /// Where an engine keeps its images: what decides whether buildx can export an OCI layout from it.
 #[derive(Clone, Copy)]

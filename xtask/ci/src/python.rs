@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use duct::cmd;
 
-use super::console::quietly;
-use super::debian::{BOOKWORM, Debian};
-use super::stock::{Stock, write_wrapper};
+use crate::console::quietly;
+use crate::debian::{BOOKWORM, Debian};
+use crate::stock::{Stock, write_wrapper};
 
-/// A folder whose bin/NAME runs the program NAME of fixtures/parts/NAME.txt.
+/// A folder whose bin/NAME runs the program NAME of fixtures/NAME.txt.
 pub fn program(stock: &Stock, debian: &Debian, name: &str) -> Result<PathBuf> {
     install(stock, debian, name, |folder, library| {
         let program = library.join("bin").join(name);
@@ -24,14 +24,14 @@ pub fn program(stock: &Stock, debian: &Debian, name: &str) -> Result<PathBuf> {
     })
 }
 
-/// A folder whose `python` is a Python that finds the packages of fixtures/parts/NAME.txt.
+/// A folder whose `python` is a Python that finds the packages of fixtures/NAME.txt.
 pub fn interpreter(stock: &Stock, debian: &Debian, name: &str) -> Result<PathBuf> {
     install(stock, debian, name, |folder, library| {
         write_wrapper(&folder.join("python"), "python3", &[("PYTHONPATH", library)])
     })
 }
 
-/// A folder with the packages of fixtures/parts/NAME.txt in `library`. `finish` is given both.
+/// A folder with the packages of fixtures/NAME.txt in `library`. `finish` is given both.
 pub fn install(
     stock: &Stock,
     debian: &Debian,

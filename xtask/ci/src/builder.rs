@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use duct::cmd;
 
-use super::console::quietly;
-use super::debian::{BOOKWORM, Debian, SID};
-use super::stock::Stock;
+use crate::console::quietly;
+use crate::debian::{BOOKWORM, Debian, SID};
+use crate::stock::Stock;
 
 /// The name buildx gives the image of a docker-container builder. It tries to pull it and falls back to a local one.
 pub const BUILDER_IMAGE: &str = "moby/buildkit:buildx-stable-1";
 
-/// A folder with bin/ of every tool in fixtures/parts/go/go.mod, whose go.sum pins each source by hash.
+/// A folder with bin/ of every tool in fixtures/go/go.mod, whose go.sum pins each source by hash.
 pub fn go_tools(stock: &Stock, debian: &Debian) -> Result<PathBuf> {
     let module = stock.fixture("go");
     let recipe = fs::read_to_string(module.join("go.mod"))? + &fs::read_to_string(module.join("go.sum"))?;

@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, bail};
 use duct::cmd;
 
-use super::console::quietly;
-use super::stock::Stock;
+use crate::console::quietly;
+use crate::stock::Stock;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 

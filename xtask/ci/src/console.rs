@@ -3,13 +3,10 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use xtask_ecs::interrupt::Interrupt;
 
-/// How often a running program is asked whether it ended, and the interrupt whether it came.
-pub const TICK: Duration = Duration::from_millis(50);
+use crate::signal::{Interrupt, TICK, signal_groups};
 
 const OF_PACKAGE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
 
@@ -21,6 +18,11 @@ pub fn say(verb: &str, thing: &str) {
 /// One line in the look of cargo's warnings.
 pub fn warn(thing: &str) {
     line("33;1", "warning:", thing);
+}
+
+/// The last line of a run that did not end well.
+pub fn fail(thing: &str) {
+    line("31;1", "error:", thing);
 }
 
 fn line(colour: &str, lead: &str, thing: &str) {
@@ -36,6 +38,7 @@ pub struct Command<'a> {
     program: String,
     args: Vec<String>,
     environment: Vec<(String, String)>,
+    without: Vec<String>,
     root: PathBuf,
     interrupt: &'a Interrupt,
 }
@@ -43,11 +46,24 @@ pub struct Command<'a> {
 impl<'a> Command<'a> {
     pub fn new(program: &str, root: &Path, interrupt: &'a Interrupt) -> Self {
         let root = root.to_owned();
-        Self { program: program.to_owned(), args: Vec::new(), environment: Vec::new(), root, interrupt }
+        Self {
+            program: program.to_owned(),
+            args: Vec::new(),
+            environment: Vec::new(),
+            without: Vec::new(),
+            root,
+            interrupt,
+        }
     }
 
     pub fn args<'b>(mut self, args: impl IntoIterator<Item = &'b str>) -> Self {
         self.args.extend(args.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// Takes these variables out of its environment.
+    pub fn without(mut self, variables: &[&str]) -> Self {
+        self.without.extend(variables.iter().map(|name| (*name).to_owned()));
         self
     }
 
@@ -69,7 +85,9 @@ impl<'a> Command<'a> {
         // `cargo run` describes the package it runs in variables that build scripts look at: a cargo inside would
         // compile again what the one outside has, and the other way round.
         for (name, _) in std::env::vars_os() {
-            if OF_PACKAGE.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            let shown = name.to_string_lossy();
+            let hidden = self.without.iter().any(|hidden| *hidden == shown);
+            if hidden || OF_PACKAGE.iter().any(|prefix| shown.starts_with(prefix)) {
                 expression = expression.env_remove(name);
             }
         }
@@ -82,7 +100,7 @@ impl<'a> Command<'a> {
                 return if output.status.success() { Ok(()) } else { bail!("`{shown}` failed ({})", output.status) };
             }
             if self.interrupt.is_set() {
-                super::server::signal_groups(&handle.pids(), rustix::process::Signal::TERM);
+                signal_groups(&handle.pids(), rustix::process::Signal::TERM);
                 handle.wait()?;
                 bail!("interrupted during `{shown}`");
             }
