@@ -91,7 +91,8 @@ class Tables:
 def operations(dispatch):
     """The operations that a file's `match operation` names."""
     match = re.search(r"match operation \{(.*?)\n        \}", dispatch.read_text(), re.S)
-    return re.findall(r'^\s*"(\w+)" =>', match.group(1), re.M)
+    arms = re.findall(r'^\s*((?:"\w+"(?: \| )?)+) =>', match.group(1), re.M)
+    return [name for arm in arms for name in re.findall(r"\w+", arm)]
 
 
 def fetch():

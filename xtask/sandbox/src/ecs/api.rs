@@ -57,9 +57,12 @@ impl Ecs {
     fn dispatch(&mut self, operation: &str, input: &Value, caller: &Caller, now: Instant) -> ApiResult {
         match operation {
             "CreateCluster" => self.create_cluster(input),
+            "UpdateCluster" | "UpdateClusterSettings" | "PutClusterCapacityProviders" => self.update_cluster(input),
+            "DeleteCluster" => self.delete_cluster(input),
             "DescribeClusters" => Ok(self.describe_clusters(input)),
             "ListClusters" => self.list_clusters(input),
             "TagResource" => self.tag_resource(input),
+            "UntagResource" => self.untag_resource(input),
             "ListTagsForResource" => self.list_tags(input),
             "RegisterTaskDefinition" => self.register_task_definition(input, caller, now),
             "DescribeTaskDefinition" => self.describe_task_definition(input),

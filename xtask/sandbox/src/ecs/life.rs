@@ -5,6 +5,7 @@ use super::state::task::Task;
 use crate::clock::Instant;
 
 mod checks;
+mod command;
 mod deploy;
 mod failures;
 mod judge;

@@ -3,8 +3,11 @@
 #![expect(clippy::needless_pass_by_value, reason = "json! makes values, and a story reads better without references")]
 
 mod bounds;
+mod cluster;
+mod daemon;
 mod definition;
 mod failure;
 mod refusal;
 mod rollout;
+mod task;
 mod world;

@@ -9,6 +9,8 @@ pub(crate) const PROVISIONING: u64 = 10_000;
 pub(crate) const PULL: u64 = 5_000;
 /// ACTIVATING: the container has been started and the targets are registered.
 pub(crate) const ACTIVATING: u64 = 2_000;
+/// From RUNNING to the end of a command that does nothing: long enough to be seen running.
+pub(crate) const COMMAND: u64 = 2_000;
 /// From SIGTERM to the exit of a program that listens to it. (One that does not is killed after `stopTimeout`, 30 s.)
 pub(crate) const STOPPING: u64 = 2_000;
 /// DEPROVISIONING: the network interface is detached and deleted.

@@ -1,13 +1,18 @@
-//! Clusters, and the tags of every resource.
+//! Clusters.
 
 use serde_json::{Value, json};
 
 use super::names::is_name;
 use crate::ecs::json::{invalid, missing, page, set, short, text, texts};
 use crate::ecs::state::Ecs;
-use crate::ecs::state::cluster::Cluster;
+use crate::ecs::state::cluster::{Cluster, INSTANCES};
+use crate::ecs::state::service::Service;
 use crate::ecs::state::task::Phase;
 use crate::protocol::{ApiError, ApiResult};
+
+/// What a cluster is told about itself, and answers with.
+const KEPT: [&str; 5] =
+    ["settings", "configuration", "serviceConnectDefaults", "capacityProviders", "defaultCapacityProviderStrategy"];
 
 impl Ecs {
     pub(crate) fn create_cluster(&mut self, input: &Value) -> ApiResult {
@@ -20,7 +25,39 @@ impl Ecs {
             self.tags.insert(arn, tags.clone());
         }
         // Creating a cluster that exists answers with the one there is.
-        self.clusters.entry(name.clone()).or_insert_with(|| Cluster { name: name.clone(), given: input.clone() });
+        if self.clusters.get(&name).is_none_or(|cluster| !cluster.active) {
+            let cluster = Cluster { name: name.clone(), given: input.clone(), active: true };
+            self.clusters.insert(name.clone(), cluster);
+        }
+        Ok(json!({ "cluster": self.cluster_answer(&name) }))
+    }
+
+    /// UpdateCluster, UpdateClusterSettings and PutClusterCapacityProviders: the members of the input take their place.
+    pub(crate) fn update_cluster(&mut self, input: &Value) -> ApiResult {
+        let name = self.active_cluster(input)?;
+        if let Some(cluster) = self.clusters.get_mut(&name) {
+            for member in KEPT {
+                if let Some(value) = input.get(member) {
+                    cluster.given[member] = value.clone();
+                }
+            }
+        }
+        Ok(json!({ "cluster": self.cluster_answer(&name) }))
+    }
+
+    pub(crate) fn delete_cluster(&mut self, input: &Value) -> ApiResult {
+        let name = self.active_cluster(input)?;
+        if self.services.values().any(|service| service.key.cluster == name && service.is_active()) {
+            let message = "The Cluster cannot be deleted while Services are active.";
+            return Err(ApiError::new("ClusterContainsServicesException", message));
+        }
+        if self.tasks.values().any(|task| task.cluster == name && task.phase != Phase::Stopped) {
+            let message = "The Cluster cannot be deleted while Tasks are active.";
+            return Err(ApiError::new("ClusterContainsTasksException", message));
+        }
+        if let Some(cluster) = self.clusters.get_mut(&name) {
+            cluster.active = false;
+        }
         Ok(json!({ "cluster": self.cluster_answer(&name) }))
     }
 
@@ -38,7 +75,8 @@ impl Ecs {
     }
 
     pub(crate) fn list_clusters(&self, input: &Value) -> ApiResult {
-        let arns = self.clusters.keys().map(|name| json!(self.arn(&format!("cluster/{name}")))).collect();
+        let active = self.clusters.values().filter(|cluster| cluster.active);
+        let arns = active.map(|cluster| json!(self.arn(&format!("cluster/{}", cluster.name)))).collect();
         page(input, "clusterArns", arns, 100)
     }
 
@@ -46,16 +84,18 @@ impl Ecs {
         let Some(cluster) = self.clusters.get(name) else { return Value::Null };
         let arn = self.arn(&format!("cluster/{}", cluster.name));
         let tasks = || self.tasks.values().filter(|task| task.cluster == name);
-        let services = self.services.values().filter(|service| service.key.cluster == name && service.is_active());
+        let services = || self.services.values().filter(|service| service.key.cluster == name && service.is_active());
+        let on_instances = |service: &Service| service.given["launchType"] == "EC2";
         set(json!({
             "clusterArn": arn,
             "clusterName": name,
             "configuration": cluster.given.get("configuration"),
-            "status": "ACTIVE",
-            "registeredContainerInstancesCount": 0,
+            "serviceConnectDefaults": cluster.given.get("serviceConnectDefaults"),
+            "status": if cluster.active { "ACTIVE" } else { "INACTIVE" },
+            "registeredContainerInstancesCount": if services().any(on_instances) { INSTANCES } else { 0 },
             "runningTasksCount": tasks().filter(|task| task.phase == Phase::Running).count(),
             "pendingTasksCount": tasks().filter(|task| task.phase < Phase::Running).count(),
-            "activeServicesCount": services.count(),
+            "activeServicesCount": services().count(),
             "statistics": [],
             "tags": self.tags.get(&arn).cloned().unwrap_or_default(),
             "settings": cluster.given.get("settings").cloned().unwrap_or_else(|| json!([])),
@@ -72,5 +112,14 @@ impl Ecs {
             return Ok(name.to_owned());
         }
         Err(ApiError::new("ClusterNotFoundException", "Cluster not found."))
+    }
+
+    /// The same, for what only a cluster that was not deleted can have.
+    pub(crate) fn active_cluster(&self, input: &Value) -> Result<String, ApiError> {
+        let name = self.cluster_of(input)?;
+        if self.clusters[&name].active {
+            return Ok(name);
+        }
+        Err(ApiError::new("ClusterNotFoundException", "The referenced cluster was inactive."))
     }
 }

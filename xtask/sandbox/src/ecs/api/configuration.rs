@@ -17,10 +17,10 @@ pub(crate) fn merge(known: &mut Value, new: &Value) {
     }
 }
 
-pub(crate) fn fill_configuration(configuration: &mut Value) -> Result<(), ApiError> {
+pub(crate) fn fill_configuration(configuration: &mut Value, daemon: bool) -> Result<(), ApiError> {
     let Some(members) = configuration.as_object_mut() else { return Ok(()) };
-    members.entry("maximumPercent").or_insert_with(|| json!(200));
-    members.entry("minimumHealthyPercent").or_insert_with(|| json!(100));
+    members.entry("maximumPercent").or_insert_with(|| json!(if daemon { 100 } else { 200 }));
+    members.entry("minimumHealthyPercent").or_insert_with(|| json!(if daemon { 0 } else { 100 }));
     let breaker = members
         .entry("deploymentCircuitBreaker")
         .or_insert_with(|| json!({ "enable": false, "rollback": false }))
@@ -44,6 +44,11 @@ pub(crate) fn fill_configuration(configuration: &mut Value) -> Result<(), ApiErr
     }
     if maximum.is_none_or(|it| it < 100) {
         return Err(invalid("maximumPercent must be greater than or equal to 100."));
+    }
+    if daemon && maximum > Some(100) {
+        return Err(invalid(
+            "The daemon scheduling strategy does not support values above 100 for maximumPercent on services. Change the value to 100 or lower, and try again.",
+        ));
     }
     if maximum == Some(100) && minimum == Some(100) {
         return Err(invalid(

@@ -10,6 +10,7 @@ pub(crate) fn fill(input: &Value) -> Value {
     let mut document = input.clone();
     let awsvpc = text(input, "networkMode") == Some("awsvpc");
     let Some(members) = document.as_object_mut() else { return document };
+    drop_empty(members, &["taskRoleArn", "executionRoleArn", "cpu", "memory"]);
     for member in ["volumes", "placementConstraints"] {
         members.entry(member).or_insert_with(|| json!([]));
     }
@@ -37,11 +38,17 @@ pub(crate) fn fill(input: &Value) -> Value {
 
 fn fill_container(container: &mut Value, awsvpc: bool) {
     let Some(members) = container.as_object_mut() else { return };
+    drop_empty(members, &["hostname", "user", "workingDirectory"]);
     members.entry("cpu").or_insert_with(|| json!(0));
     members.entry("essential").or_insert_with(|| json!(true));
     for member in ["portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"] {
         members.entry(member).or_insert_with(|| json!([]));
     }
+    // ECS gives these back in an order of its own; any fixed order that is not the caller's will do.
+    items(members, "portMappings").sort_by_key(|port| {
+        let words = ["containerPort", "containerPortRange", "protocol"].map(|member| port[member].to_string());
+        scramble(&words.join("/"))
+    });
     for port in items(members, "portMappings") {
         let Some(port) = port.as_object_mut() else { continue };
         let host = if awsvpc { port.get("containerPort").cloned().unwrap_or_default() } else { json!(0) };
@@ -49,7 +56,6 @@ fn fill_container(container: &mut Value, awsvpc: bool) {
         port.entry("protocol").or_insert_with(|| json!("tcp"));
     }
     for member in ["environment", "secrets"] {
-        // ECS gives these back in an order of its own; any fixed order that is not the caller's will do.
         items(members, member).sort_by_key(|entry| scramble(text(entry, "name").unwrap_or_default()));
     }
     if let Some(check) = members.get_mut("healthCheck").and_then(Value::as_object_mut) {
@@ -63,6 +69,15 @@ fn fill_container(container: &mut Value, awsvpc: bool) {
     {
         if members.get(member).and_then(Value::as_array).is_some_and(Vec::is_empty) {
             members.shift_remove(member);
+        }
+    }
+}
+
+/// What is empty in these is as good as left out.
+fn drop_empty(members: &mut Map<String, Value>, names: &[&str]) {
+    for name in names {
+        if members.get(*name).is_some_and(|value| value == "") {
+            members.shift_remove(*name);
         }
     }
 }

@@ -73,6 +73,9 @@ fn check_container(container: &Value, input: &Value) -> Result<(), ApiError> {
             )));
         }
     }
+    if container.get("repositoryCredentials").is_some_and(|it| text(it, "credentialsParameter").is_none()) {
+        return Err(client("RepositoryCredentials.credentialsParameter should not be null or empty."));
+    }
     if text(input, "networkMode") == Some("awsvpc") {
         let differs =
             |port: &Value| port.get("hostPort").is_some_and(|it| it != 0 && Some(it) != port.get("containerPort"));
@@ -90,9 +93,20 @@ fn check_container(container: &Value, input: &Value) -> Result<(), ApiError> {
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
         ));
     }
-    let mut seen = HashSet::new();
-    let named = list(container, "environment").iter().chain(list(container, "secrets"));
-    if let Some(twice) = named.filter_map(|it| text(it, "name")).find(|name| !seen.insert(*name)) {
+    if list(container, "environment").iter().any(|it| text(it, "name").is_none_or(|name| name.trim().is_empty())) {
+        return Err(client("Environment variable name cannot be null or blank."));
+    }
+    // A variable that stands twice is taken, and the container gets the last; a secret's name is its own.
+    let mut seen: HashSet<&str> = list(container, "environment").iter().filter_map(|it| text(it, "name")).collect();
+    for secret in list(container, "secrets") {
+        for member in ["name", "valueFrom"] {
+            if text(secret, member).is_none() {
+                return Err(client(format!("Secret.{member} should not be null or empty.")));
+            }
+        }
+    }
+    let secrets = list(container, "secrets").iter().filter_map(|it| text(it, "name"));
+    if let Some(twice) = { secrets }.find(|name| !seen.insert(*name)) {
         return Err(client(format!(
             "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '{twice}'."
         )));

@@ -1,4 +1,4 @@
-//! Tasks by name: RunTask, StopTask, ListTasks, DescribeTasks.
+//! Tasks that are run and stopped by hand: RunTask, StopTask.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::protocol::{ApiError, ApiResult};
 
 impl Ecs {
     pub(crate) fn run_task(&mut self, input: &Value, now: Instant) -> ApiResult {
-        let cluster = self.cluster_of(input)?;
+        let cluster = self.active_cluster(input)?;
         let count = match input.get("count").map(Value::as_u64) {
             None => 1,
             Some(Some(count @ 1..=10)) => count,
@@ -60,6 +60,7 @@ impl Ecs {
                 constant: constant.clone(),
                 target: None,
                 grace: 0,
+                network: input["networkConfiguration"].clone(),
             };
             numbers.extend(self.start_task(order, now));
         }

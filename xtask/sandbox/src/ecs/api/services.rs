@@ -78,6 +78,7 @@ impl Ecs {
             "events": events.collect::<Vec<_>>(),
             "createdAt": seconds(service.created_at),
             "createdBy": service.created_by,
+            "resourceManagementType": "CUSTOMER",
             "currentServiceDeployment": current,
             "currentServiceRevisions": revisions,
         });

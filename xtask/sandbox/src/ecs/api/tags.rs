@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ecs::json::{client, invalid, list, required};
+use crate::ecs::json::{client, invalid, list, required, text, texts};
 use crate::ecs::state::Ecs;
 use crate::protocol::{ApiError, ApiResult};
 
@@ -16,6 +16,15 @@ impl Ecs {
         }
         if tags.len() > 50 {
             return Err(invalid("The maximum number of tags for each resource is 50."));
+        }
+        Ok(json!({}))
+    }
+
+    pub(crate) fn untag_resource(&mut self, input: &Value) -> ApiResult {
+        let arn = self.resource(input)?;
+        let keys = texts(input, "tagKeys");
+        if let Some(tags) = self.tags.get_mut(&arn) {
+            tags.retain(|tag| text(tag, "key").is_none_or(|key| !keys.contains(&key)));
         }
         Ok(json!({}))
     }

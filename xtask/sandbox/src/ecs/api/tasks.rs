@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::clock::Instant;
 use crate::ecs::json::{invalid, missing, page, seconds, set, short, text, texts};
 use crate::ecs::state::Ecs;
-use crate::ecs::state::task::{Container, Health, Phase, Task};
+use crate::ecs::state::task::{Container, Health, Interface, Phase, Task};
 use crate::protocol::ApiResult;
 
 impl Ecs {
@@ -120,12 +120,8 @@ impl Task {
         format!("10.0.{}.{}", byte(0), byte(2))
     }
 
-    fn has_interface(&self) -> bool {
-        self.constant.get("launchType").is_some_and(|it| it == "FARGATE")
-    }
-
     fn interfaces(&self) -> Value {
-        if !self.has_interface() || self.phase < Phase::Pending {
+        if self.interface.is_none() || self.phase < Phase::Pending {
             return json!([]);
         }
         json!([{ "attachmentId": self.attachment(), "privateIpv4Address": self.address() }])
@@ -137,8 +133,16 @@ impl Task {
     }
 
     fn attachments(&self) -> Value {
-        if !self.has_interface() {
-            return json!([]);
+        let Some(Interface { subnet, domain }) = &self.interface else { return json!([]) };
+        let detail = |name: &str, value: &str| json!({ "name": name, "value": value });
+        let mut details = vec![detail("subnetId", subnet)];
+        if self.phase > Phase::Provisioning {
+            let (id, address) = (&self.id, self.address());
+            let bytes: Vec<&str> = (0..10).step_by(2).map(|at| &id[at..at + 2]).collect();
+            details.push(detail("networkInterfaceId", &format!("eni-{}", &id[..17])));
+            details.push(detail("macAddress", &format!("0a:{}", bytes.join(":"))));
+            details.push(detail("privateDnsName", &format!("ip-{}.{domain}", address.replace('.', "-"))));
+            details.push(detail("privateIPv4Address", &address));
         }
         let status = match self.phase {
             Phase::Provisioning => "PRECREATED",
@@ -150,10 +154,7 @@ impl Task {
             "id": self.attachment(),
             "type": "ElasticNetworkInterface",
             "status": status,
-            "details": [
-                { "name": "networkInterfaceId", "value": format!("eni-{}", &self.id[..17]) },
-                { "name": "privateIPv4Address", "value": self.address() },
-            ],
+            "details": details,
         }])
     }
 }

@@ -8,6 +8,7 @@ use super::names::is_name;
 use crate::clock::Instant;
 use crate::ecs::json::{invalid, list, required, short, text};
 use crate::ecs::state::Ecs;
+use crate::ecs::state::cluster::INSTANCES;
 use crate::ecs::state::definition::Definition;
 use crate::ecs::state::key::Key;
 use crate::ecs::state::revision::FROZEN;
@@ -18,7 +19,7 @@ use crate::protocol::{ApiError, ApiResult};
 
 impl Ecs {
     pub(crate) fn create_service(&mut self, input: &Value, caller: &Caller, now: Instant) -> ApiResult {
-        let cluster = self.cluster_of(input)?;
+        let cluster = self.active_cluster(input)?;
         let name = required(input, "serviceName")?.to_owned();
         if !is_name(&name) {
             return Err(invalid("Invalid identifier: The service name must match the pattern [a-zA-Z0-9\\-_]{1,255}."));
@@ -36,7 +37,8 @@ impl Ecs {
             }
         }
         let mut given = input.clone();
-        let desired = count(input)?.unwrap_or(1);
+        let daemon = text(input, "schedulingStrategy") == Some("DAEMON");
+        let desired = count(input, daemon)?.unwrap_or(if daemon { INSTANCES } else { 1 });
         self.fill(&mut given, input, None)?;
         let arn = self.arn(&format!("service/{cluster}/{name}"));
         let tags = given.as_object_mut().and_then(|members| {
@@ -64,7 +66,7 @@ impl Ecs {
         }
         let mut given = old.given.clone();
         self.fill(&mut given, input, Some(&old))?;
-        let desired = count(input)?;
+        let desired = count(input, old.is_daemon())?;
         let Some(mut service) = self.services.remove(&key) else {
             return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
         };
@@ -89,7 +91,7 @@ impl Ecs {
             return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
         };
         let force = input.get("force") == Some(&json!(true));
-        let refused = !force && service.desired > 0 && service.is_active();
+        let refused = !force && service.desired > 0 && service.is_active() && !service.is_daemon();
         if service.is_active() && !refused {
             service.status = Status::Draining;
             service.desired = 0;
@@ -130,7 +132,8 @@ impl Ecs {
         if old.is_some() && !list(input, "capacityProviderStrategy").is_empty() {
             members.shift_remove("launchType");
         }
-        fill_configuration(&mut configuration)?;
+        let daemon = members.get("schedulingStrategy").is_some_and(|it| it == "DAEMON");
+        fill_configuration(&mut configuration, daemon)?;
         members.insert("deploymentConfiguration".to_owned(), configuration);
         members.insert("taskDefinition".to_owned(), json!(self.definition_arn(definition)));
         fill_members(members);
@@ -146,7 +149,12 @@ impl Ecs {
     }
 }
 
-fn count(input: &Value) -> Result<Option<u64>, ApiError> {
+fn count(input: &Value, daemon: bool) -> Result<Option<u64>, ApiError> {
+    if daemon && input.get("desiredCount").is_some() {
+        return Err(invalid(
+            "The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again.",
+        ));
+    }
     match input.get("desiredCount").map(Value::as_u64) {
         None => Ok(None),
         Some(Some(count)) => Ok(Some(count)),
@@ -174,7 +182,10 @@ fn fill_members(members: &mut Map<String, Value>) {
         vpc.entry("securityGroups").or_insert_with(|| json!([]));
         vpc.entry("assignPublicIp").or_insert_with(|| json!("DISABLED"));
     }
+    let replica = members.get("schedulingStrategy").is_none_or(|it| it == "REPLICA");
+    let roomy = members["deploymentConfiguration"]["maximumPercent"].as_u64().is_some_and(|it| it > 100);
     for (member, default) in [
+        ("availabilityZoneRebalancing", json!(if replica && roomy { "ENABLED" } else { "DISABLED" })),
         ("schedulingStrategy", json!("REPLICA")),
         ("deploymentController", json!({ "type": "ECS" })),
         ("enableECSManagedTags", json!(false)),
@@ -190,10 +201,17 @@ fn check(given: &Value, definition: &Definition) -> Result<(), ApiError> {
     if given["deploymentController"]["type"] != "ECS" {
         return Err(unsupported("the deployment controller ECS"));
     }
-    if given["schedulingStrategy"] != "REPLICA" {
-        return Err(unsupported("the scheduling strategy REPLICA"));
-    }
     let strategy = !list(given, "capacityProviderStrategy").is_empty();
+    if given["schedulingStrategy"] == "DAEMON" {
+        if strategy || given["launchType"] == "FARGATE" {
+            return Err(invalid(
+                "The daemon scheduling strategy does not support the Fargate launch type or capacity providers on services.",
+            ));
+        }
+        if !list(given, "placementStrategy").is_empty() {
+            return Err(invalid("The daemon scheduling strategy does not support placement strategies on services."));
+        }
+    }
     if strategy && given.get("launchType").is_some() {
         return Err(invalid("Specifying both a launch type and capacity provider strategy is not supported."));
     }

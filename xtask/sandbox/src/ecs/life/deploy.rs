@@ -80,7 +80,9 @@ impl Ecs {
         rolls_back: bool,
         at: Instant,
     ) -> String {
-        let id = format!("ecs-svc/{}", self.long_number());
+        // A deployment has its revision's number; the way back to a revision that had its own has another.
+        let own = service.revisions[revision].arn.rsplit('/').next().filter(|_| !rolls_back).map(str::to_owned);
+        let id = format!("ecs-svc/{}", own.unwrap_or_else(|| self.long_number()));
         let deployment = Deployment {
             reason: format!("ECS deployment {id} in progress."),
             id: id.clone(),

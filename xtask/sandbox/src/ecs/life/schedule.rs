@@ -121,6 +121,7 @@ impl Ecs {
         let primary = service.deployments[0].clone();
         let revision = &service.revisions[primary.revision];
         let definition = revision.given["taskDefinition"].as_str().unwrap_or_default().to_owned();
+        let network = revision.given["networkConfiguration"].clone();
         let mut constant = constant(&revision.given, &service.given);
         if service.given["propagateTags"] == "SERVICE" {
             let tags = self.tags.get(&service.arn).cloned().unwrap_or_default();
@@ -144,6 +145,7 @@ impl Ecs {
                     constant: constant.clone(),
                     target: target.clone().map(|(group, port)| Target { group, port, health: Health::Unknown }),
                     grace: grace * 1000,
+                    network: network.clone(),
                 },
                 at,
             );

@@ -3,14 +3,15 @@
 use serde_json::{Value, json};
 
 use super::checks::{checks, container_check, proven, target_check};
+use super::command::ending;
 use super::pull::{Images, pull};
 use crate::clock::Instant;
-use crate::ecs::json::{list, text};
+use crate::ecs::json::{list, text, texts};
 use crate::ecs::state::Ecs;
 use crate::ecs::state::behaviour::Tasks;
 use crate::ecs::state::key::Key;
 use crate::ecs::state::service::Service;
-use crate::ecs::state::task::{Container, Health, Phase, Placement, Target, Task};
+use crate::ecs::state::task::{Container, Ending, Health, Interface, Phase, Placement, Target, Task};
 use crate::ecs::timing::{self, after};
 
 /// Everything a new task needs to know.
@@ -26,6 +27,8 @@ pub(crate) struct Order {
     pub(crate) target: Option<Target>,
     /// Health check grace period in milliseconds.
     pub(crate) grace: u64,
+    /// `networkConfiguration`.
+    pub(crate) network: Value,
 }
 
 impl Ecs {
@@ -37,16 +40,25 @@ impl Ecs {
         let definition_arn = self.definition_arn(definition);
         let checks = checks(definition.containers());
         let described = definition.containers().to_vec();
+        let is_awsvpc = definition.is_awsvpc();
         let mut constant = order.constant;
-        constant["availabilityZone"] = json!(format!("{}a", self.region));
         for member in ["cpu", "memory"] {
             if constant.get(member).is_none() && text(&definition.document, member).is_some() {
                 constant[member] = definition.document[member].clone();
             }
         }
-        let containers = described.iter().map(|it| self.container(it)).collect();
+        let mut containers: Vec<Container> = described.iter().map(|it| self.container(it)).collect();
+        endings(&mut containers, &described, &behaviour, &constant["overrides"]);
         let id = self.long_hex();
         let number = self.identifiers;
+        let subnets = texts(&order.network["awsvpcConfiguration"], "subnets");
+        let zone = usize::try_from(number % subnets.len().max(1) as u64).unwrap_or_default();
+        constant["availabilityZone"] = json!(format!("{}{}", self.region, char::from(b"abcdef"[zone % 6])));
+        let domain = if self.region == "us-east-1" { "ec2".to_owned() } else { format!("{}.compute", self.region) };
+        let interface = subnets
+            .get(zone)
+            .filter(|_| is_awsvpc)
+            .map(|subnet| Interface { subnet: (*subnet).to_owned(), domain: format!("{domain}.internal") });
         let task = Task {
             arn: self.arn(&format!("task/{}/{id}", order.cluster)),
             cluster_arn: self.arn(&format!("cluster/{}", order.cluster)),
@@ -59,10 +71,10 @@ impl Ecs {
             group: order.group,
             constant,
             containers,
+            interface,
             behaviour,
             phase: Phase::Provisioning,
             due: Some(after(now, timing::PROVISIONING)),
-            exit_at: None,
             health_at: None,
             target_at: None,
             proven_at: None,
@@ -93,6 +105,8 @@ impl Ecs {
             essential: described.get("essential") != Some(&json!(false)),
             checked: described.get("healthCheck").is_some(),
             digest: None,
+            ending: None,
+            exit_at: None,
             exit_code: None,
             reason: None,
         }
@@ -105,7 +119,7 @@ impl Ecs {
         let mut service = key.as_ref().and_then(|key| self.services.remove(key));
         if task.due == Some(at) {
             next_phase(&mut task, service.as_mut(), at, images);
-        } else if task.exit_at == Some(at) {
+        } else if task.next_exit() == Some(at) {
             exit(&mut task, service.as_mut(), at);
         } else if task.health_at == Some(at) {
             container_check(&mut task, service.as_mut(), at);
@@ -120,6 +134,24 @@ impl Ecs {
             service.look_by(after(at, timing::SCHEDULER));
             self.services.insert(key, service);
         }
+    }
+}
+
+/// Gives each container the end that the behaviour has for it, or its command where nothing else was said.
+fn endings(containers: &mut [Container], described: &[Value], behaviour: &Tasks, overrides: &Value) {
+    match behaviour {
+        Tasks::Healthy => {
+            for (container, described) in containers.iter_mut().zip(described) {
+                container.ending = ending(described, overrides);
+            }
+        }
+        Tasks::Exits { code, after_seconds, container } => {
+            let named = |it: &&mut Container| container.as_ref().map_or(it.essential, |name| *name == it.name);
+            if let Some(container) = containers.iter_mut().find(named) {
+                container.ending = Some(Ending { code: *code, after: after_seconds * 1000 });
+            }
+        }
+        _ => {}
     }
 }
 
@@ -168,21 +200,22 @@ fn run(task: &mut Task, service: Option<&mut Service>, at: Instant) {
             task.proven_at = unchecked.then(|| after(at, timing::STEADY));
         }
     }
-    if let Tasks::Exits { after_seconds, .. } = task.behaviour {
-        task.exit_at = Some(after(at, after_seconds * 1000));
+    for container in &mut task.containers {
+        container.exit_at = container.ending.map(|ending| after(at, ending.after));
     }
 }
 
 fn exit(task: &mut Task, service: Option<&mut Service>, at: Instant) {
-    task.exit_at = None;
-    let Tasks::Exits { code, container, .. } = task.behaviour.clone() else { return };
-    let named = |it: &&mut Container| container.as_ref().map_or(it.essential, |name| *name == it.name);
-    let Some(container) = task.containers.iter_mut().find(named) else { return };
-    container.exit_code = Some(code);
-    if code == 137 {
-        container.reason = Some("OutOfMemoryError: Container killed due to memory usage".to_owned());
+    let mut over = false;
+    for container in task.containers.iter_mut().filter(|container| container.exit_at == Some(at)) {
+        container.exit_at = None;
+        container.exit_code = container.ending.map(|ending| ending.code);
+        if container.exit_code == Some(137) {
+            container.reason = Some("OutOfMemoryError: Container killed due to memory usage".to_owned());
+        }
+        over |= container.essential;
     }
-    if !container.essential {
+    if !over {
         return;
     }
     task.stop("EssentialContainerExited", "Essential container in task exited", at);

@@ -132,6 +132,11 @@ impl Service {
         self.status == Status::Active
     }
 
+    /// Whether it runs one task on each container instance.
+    pub(crate) fn is_daemon(&self) -> bool {
+        self.given["schedulingStrategy"] == "DAEMON"
+    }
+
     /// Has the scheduler look at the service at this time at the latest.
     pub(crate) fn look_by(&mut self, at: Instant) {
         self.look_at = Some(self.look_at.map_or(at, |planned| planned.min(at)));

@@ -65,8 +65,27 @@ pub(crate) struct Container {
     /// `cpu`, `memory` and `memoryReservation` as strings, as DescribeTasks writes them.
     pub(crate) sizes: [Option<String>; 3],
     pub(crate) digest: Option<String>,
+    /// How it ends by itself, if it does, and when that is, once it runs.
+    pub(crate) ending: Option<Ending>,
+    pub(crate) exit_at: Option<Instant>,
     pub(crate) exit_code: Option<i32>,
     pub(crate) reason: Option<String>,
+}
+
+/// How a container ends by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Ending {
+    pub(crate) code: i32,
+    /// In milliseconds from RUNNING.
+    pub(crate) after: u64,
+}
+
+/// A network interface that a task has to itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Interface {
+    pub(crate) subnet: String,
+    /// The domain of private names, such as `ap-northeast-1.compute.internal`.
+    pub(crate) domain: String,
 }
 
 /// Where a task of a service comes from.
@@ -119,11 +138,11 @@ pub(crate) struct Task {
     /// Members of the answer that stay what they were at the start: launch type, sizes, overrides, tags.
     pub(crate) constant: Value,
     pub(crate) containers: Vec<Container>,
+    pub(crate) interface: Option<Interface>,
     pub(crate) behaviour: Tasks,
     pub(crate) phase: Phase,
     /// When the phase ends by itself.
     pub(crate) due: Option<Instant>,
-    pub(crate) exit_at: Option<Instant>,
     pub(crate) health_at: Option<Instant>,
     pub(crate) target_at: Option<Instant>,
     /// When a task without any check has run long enough to count as started well.
@@ -148,7 +167,13 @@ pub(crate) struct Task {
 impl Task {
     /// When something happens to it next, if nobody stops it before.
     pub(crate) fn next(&self) -> Option<Instant> {
-        [self.due, self.exit_at, self.health_at, self.target_at, self.proven_at].into_iter().flatten().min()
+        let own = [self.due, self.health_at, self.target_at, self.proven_at].into_iter().flatten();
+        own.chain(self.next_exit()).min()
+    }
+
+    /// When the next of its containers ends by itself.
+    pub(crate) fn next_exit(&self) -> Option<Instant> {
+        self.containers.iter().filter_map(|container| container.exit_at).min()
     }
 
     /// Whether its desired status is RUNNING.
@@ -180,7 +205,8 @@ impl Task {
             return;
         }
         self.stop = Some(Stop { code, reason: reason.into(), at: now });
-        (self.exit_at, self.health_at, self.target_at, self.proven_at) = (None, None, None, None);
+        (self.health_at, self.target_at, self.proven_at) = (None, None, None);
+        self.containers.iter_mut().for_each(|container| container.exit_at = None);
         let exited = self.containers.iter().any(|it| it.essential && it.exit_code.is_some());
         match self.phase {
             Phase::Running if exited => self.enter(Phase::Stopping, Some(after(now, timing::STOPPING))),

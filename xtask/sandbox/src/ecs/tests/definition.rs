@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::world::{World, document};
-use crate::ecs::Tasks;
 use crate::ecs::api::rule::fits_fargate;
+use crate::ecs::{Caller, Tasks};
 
 #[test]
 fn a_task_definition_comes_back_filled_in_and_reordered() {
@@ -46,6 +46,51 @@ fn a_task_definition_comes_back_filled_in_and_reordered() {
 
     let with_tags = world.call("DescribeTaskDefinition", json!({ "taskDefinition": "app:1", "include": ["TAGS"] }));
     assert_eq!(with_tags["tags"][0]["value"], "shop");
+}
+
+#[test]
+fn what_ecs_drops_or_reorders_in_a_task_definition() {
+    let mut world = World::new();
+    let ports: Vec<Value> = [("tcp", 53), ("udp", 53), ("tcp", 80), ("udp", 80), ("tcp", 8080)]
+        .map(|(protocol, port)| json!({ "containerPort": port, "hostPort": port, "protocol": protocol }))
+        .into();
+    let variables = json!([{ "name": "A", "value": "" }, { "name": "A", "value": "2" }]);
+    let mut input = document(json!([{
+        "name": "app", "image": "own/app:1", "user": "", "hostname": "", "workingDirectory": "",
+        "portMappings": ports, "environment": variables,
+    }]));
+    input["taskRoleArn"] = json!("");
+    let it = world.call("RegisterTaskDefinition", input.clone())["taskDefinition"].clone();
+    let app = &it["containerDefinitions"][0];
+    for member in ["user", "hostname", "workingDirectory"] {
+        assert_eq!(app.get(member), None, "{member}");
+    }
+    assert_eq!(it.get("taskRoleArn"), None);
+    assert_eq!(app["environment"], variables);
+    let answered = app["portMappings"].as_array().unwrap();
+    assert_ne!(answered, &ports);
+    assert!(ports.iter().all(|port| answered.contains(port)));
+    // Whichever order they were sent in, they come back in the same.
+    let mut reversed = ports;
+    reversed.reverse();
+    input["containerDefinitions"][0]["portMappings"] = json!(reversed);
+    let again = world.call("RegisterTaskDefinition", input)["taskDefinition"]["containerDefinitions"][0].clone();
+    assert_eq!(again["portMappings"], app["portMappings"]);
+}
+
+#[test]
+fn a_member_of_a_newer_model_is_kept_as_it_is() {
+    let mut world = World::new();
+    let future = json!({ "deep": [1, null, ""] });
+    let mut input = document(json!([{ "name": "app", "image": "own/app:1", "sidecarPolicy": future }]));
+    input["isolation"] = future.clone();
+    let caller = Caller { arn: String::new() };
+    let mut call = |operation: &str, input: Value| {
+        world.ecs.call(operation, input, &caller, world.now, &world.images).unwrap()["taskDefinition"].clone()
+    };
+    call("RegisterTaskDefinition", input);
+    let it = call("DescribeTaskDefinition", json!({ "taskDefinition": "app" }));
+    assert_eq!((&it["isolation"], &it["containerDefinitions"][0]["sidecarPolicy"]), (&future, &future));
 }
 
 #[test]

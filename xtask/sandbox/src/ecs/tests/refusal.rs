@@ -15,7 +15,7 @@ fn register(change: impl Fn(&mut Value)) -> (&'static str, String) {
 #[test]
 fn a_bad_task_definition_is_refused_in_ecs_own_words() {
     type Case = (fn(&mut Value), &'static str, &'static str);
-    let cases: [Case; 19] = [
+    let cases: [Case; 22] = [
         (|it| it["tags"] = json!([]), "ClientException", "Tags can not be empty."),
         (|it| it["family"] = json!("a b"), "ClientException", "Family contains invalid characters."),
         (|it| it["family"] = json!(null), "ClientException", "Family can not be blank."),
@@ -77,6 +77,17 @@ fn a_bad_task_definition_is_refused_in_ecs_own_words() {
             "SerializationException",
             "Unknown parameter in containerDefinitions[0]: \"enviroment\"",
         ),
+        (
+            |it| it["containerDefinitions"][0]["environment"] = json!([{ "name": " ", "value": "x" }]),
+            "ClientException",
+            "Environment variable name cannot be null or blank.",
+        ),
+        (
+            |it| it["containerDefinitions"][0]["repositoryCredentials"] = json!({ "credentialsParameter": "" }),
+            "ClientException",
+            "RepositoryCredentials.credentialsParameter should not be null or empty.",
+        ),
+        (|it| it["pidMode"] = json!(""), "InvalidParameterException", "Invalid value '' for pidMode"),
         (|it| it["revision"] = json!(3), "SerializationException", "Unknown parameter in input: \"revision\""),
         (|it| it["cpu"] = json!(256), "SerializationException", "NUMBER_VALUE can not be converted to a String at cpu"),
     ];
@@ -140,8 +151,8 @@ fn a_bad_service_is_refused() {
         ),
         (
             json!({ "schedulingStrategy": "DAEMON" }),
-            "UnsupportedFeatureException",
-            "only the scheduling strategy REPLICA",
+            "InvalidParameterException",
+            "The daemon scheduling strategy does not support the Fargate launch type",
         ),
         (json!({ "desiredCount": -1 }), "InvalidParameterException", "desiredCount"),
     ];
