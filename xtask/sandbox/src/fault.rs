@@ -45,6 +45,9 @@ pub enum Effect {
     Cut { after_bytes: u64 },
     /// Nothing is said for so long, in real time.
     Stall { millis: u64 },
+    /// The clock of the API is so many seconds ahead of the caller's, and refuses what was signed more than five minutes
+    /// before or after.
+    Skew { seconds: i64 },
     /// Every registry token handed out so far expires.
     ExpireToken,
     /// Another client puts this call's tag with other content first.
@@ -60,6 +63,8 @@ pub enum Effect {
     },
     /// The tasks of revisions newer than the newest so far behave like this.
     Behave(Tasks),
+    /// From now on ECS reports the digest of a platform's image where the reference is an index's.
+    ReportPlatform,
     /// One byte of a blob changes on its way.
     Corrupt,
     /// The answer to a PATCH tells the range before it, although the bytes are stored.
@@ -109,6 +114,7 @@ pub(crate) struct Struck {
     pub stall: Option<u64>,
     pub corrupt: bool,
     pub stale_range: bool,
+    pub skew: Option<i64>,
     pub before: Vec<Effect>,
     pub after: Vec<Effect>,
 }
@@ -132,8 +138,13 @@ impl Struck {
             Effect::Stall { millis } => self.stall = Some(millis),
             Effect::Corrupt => self.corrupt = true,
             Effect::StaleRange => self.stale_range = true,
+            Effect::Skew { seconds } => self.skew = Some(seconds),
             // What ran before the call is asked before it, and lost after it.
-            Effect::ExpireToken | Effect::ForeignTag | Effect::Behave(_) | Effect::ForgetPreviousImages => {
+            Effect::ExpireToken
+            | Effect::ForeignTag
+            | Effect::Behave(_)
+            | Effect::ForgetPreviousImages
+            | Effect::ReportPlatform => {
                 self.before.push(effect);
             }
             Effect::ForgetImages | Effect::Supersede { .. } => self.after.push(effect),

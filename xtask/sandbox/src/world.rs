@@ -51,6 +51,8 @@ pub(crate) struct State {
     tokens: HashMap<String, Instant>,
     /// Images of other registries that are gone.
     pub lost: HashSet<String>,
+    /// Whether a pull through an index ends at a platform's digest.
+    pub platforms: bool,
 }
 
 /// What a registry token is worth.
@@ -93,20 +95,27 @@ impl State {
             calls: Vec::new(),
             tokens: HashMap::new(),
             lost: HashSet::new(),
+            platforms: false,
         }
     }
 
     /// Lets the rollouts reach the present.
     pub fn settle(&mut self) -> Instant {
         let now = self.timeline.now();
-        self.ecs.advance(now, &Pull { ecr: &self.ecr, lost: &self.lost, now });
+        self.ecs.advance(now, &Pull { ecr: &self.ecr, lost: &self.lost, platforms: self.platforms, now });
         now
     }
 
     /// One call of the ECS API.
     pub fn ecs(&mut self, operation: &str, input: Value, caller: &Caller) -> ApiResult {
         let now = self.settle();
-        let answer = self.ecs.call(operation, input, caller, now, &Pull { ecr: &self.ecr, lost: &self.lost, now });
+        let answer = self.ecs.call(
+            operation,
+            input,
+            caller,
+            now,
+            &Pull { ecr: &self.ecr, lost: &self.lost, platforms: self.platforms, now },
+        );
         self.settle();
         answer
     }
@@ -130,7 +139,7 @@ impl State {
             return Ecr::new(account, region, self.ecr.host.clone(), PathBuf::new()).call(operation, input, now);
         }
         let nobody = Caller { arn: String::new() };
-        let pull = Pull { ecr: &self.ecr, lost: &self.lost, now };
+        let pull = Pull { ecr: &self.ecr, lost: &self.lost, platforms: self.platforms, now };
         Ecs::new(account, region).call(operation, input, &nobody, now, &pull)
     }
 
@@ -165,6 +174,7 @@ impl State {
 struct Pull<'a> {
     ecr: &'a Ecr,
     lost: &'a HashSet<String>,
+    platforms: bool,
     now: Instant,
 }
 
@@ -182,7 +192,8 @@ impl Images for Pull<'_> {
         let repository =
             self.ecr.repository(name).map_err(|error| failed(&format!("name unknown: {}", error.message)))?;
         let digest = repository.resolve(wanted).filter(|digest| repository.is_pullable(digest, self.now));
-        let digest = digest.ok_or_else(not_found)?.to_owned();
-        Ok(Some(digest))
+        let digest = digest.ok_or_else(not_found)?;
+        let child = repository.images[digest].read.children.first().filter(|_| self.platforms);
+        Ok(Some(child.map_or(digest, String::as_str).to_owned()))
     }
 }

@@ -15,6 +15,10 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("tag-conflict", "another client puts the tag with other content just before this one"),
     ("rollback-failed", "the new revision crashes and the old revision's image is gone"),
     ("never-stable", "the tasks run, but the service never becomes stable"),
+    ("register-race", "somebody else registers a revision of the same family at the same moment, twice"),
+    ("rate-limited", "some looks at the service are answered with 429 and a code that no client knows"),
+    ("clock-skew", "the clock of AWS is an hour ahead of this machine's"),
+    ("platform-digest", "ECS reports the digest of a platform's image where the release is an index"),
 ];
 
 /// The faults behind a name of [`FAULTS`]; None for another name. `vulnerable` is the scanner's and has none here.
@@ -35,6 +39,10 @@ pub fn fault_named(name: &str) -> Option<Vec<Fault>> {
             vec![every("ecs:RegisterTaskDefinition", crash()), every("ecs:UpdateService", Effect::ForgetPreviousImages)]
         }
         "never-stable" => vec![every("ecs:RegisterTaskDefinition", Effect::Behave(Tasks::NeverStable))],
+        "register-race" => vec![first(2, "ecs:RegisterTaskDefinition", too_many_attempts())],
+        "rate-limited" => [2, 4].map(|nth_look| nth(nth_look, "ecs:DescribeServices", rate_limited())).to_vec(),
+        "clock-skew" => ["ecr:*", "ecs:*"].map(|call| every(call, Effect::Skew { seconds: 3600 })).to_vec(),
+        "platform-digest" => vec![every("ecs:RegisterTaskDefinition", Effect::ReportPlatform)],
         _ => return None,
     };
     Some(faults)
@@ -46,6 +54,29 @@ fn every(call: &str, effect: Effect) -> Fault {
 
 fn nth(nth: u32, call: &str, effect: Effect) -> Fault {
     Fault { call: call.to_owned(), which: Which::Nth(nth), effect }
+}
+
+fn first(first: u32, call: &str, effect: Effect) -> Fault {
+    Fault { call: call.to_owned(), which: Which::First(first), effect }
+}
+
+/// Source: public reports, such as hashicorp/terraform-provider-aws#9777.
+fn too_many_attempts() -> Effect {
+    Effect::Error {
+        status: 400,
+        code: "ClientException".to_owned(),
+        message: "Too many concurrent attempts to create a new revision of the specified family.".to_owned(),
+        retry_after: None,
+    }
+}
+
+fn rate_limited() -> Effect {
+    Effect::Error {
+        status: 429,
+        code: "QuotaOfTheProxyExceeded".to_owned(),
+        message: "Slow down".to_owned(),
+        retry_after: Some(1),
+    }
 }
 
 /// Half of a small layer has arrived by then, and a little of a large one.

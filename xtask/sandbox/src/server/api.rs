@@ -10,6 +10,7 @@ use hyper::{Request, Response};
 use serde_json::{Value, json};
 
 use super::signature::{ACCESS_KEY, SECRET_KEY, Signature};
+use crate::clock::Instant;
 use crate::ecr::random_id;
 use crate::ecs::Caller;
 use crate::http::{Answer, Body, Cut, collect, drain, full, read_some};
@@ -71,6 +72,10 @@ pub(super) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
         Some(bytes) => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
         None => Err("the request is too large".to_owned()),
     };
+    if let Some(refusal) = struck.skew.and_then(|seconds| skewed(world, &head, seconds)) {
+        world.log(&name, input.unwrap_or_default(), refusal.status().as_u16());
+        return Ok(refusal);
+    }
     if let Some(error) = struck.error {
         world.log(&name, input.unwrap_or_default(), error.status);
         return Ok(exception(error.status, &error.code, &error.message, error.retry_after));
@@ -141,6 +146,29 @@ fn admit(state: &State, head: &Parts, body: &[u8], target: &Target, input: &Valu
         }
         _ => Ok(Caller { arn }),
     }
+}
+
+/// What a clock so many seconds ahead says to a request, if it was not signed within five minutes of it. The answer
+/// carries that clock's date, by which a client may correct itself.
+fn skewed(world: &World, head: &Parts, seconds: i64) -> Option<Response<Body>> {
+    const MINUTES: i64 = 5;
+    let signed = Instant::of_basic(head.headers.get("x-amz-date")?.to_str().ok()?)?;
+    let at = |moment: Instant, seconds: i64| Instant(moment.0.saturating_add_signed(seconds * 1000));
+    let now = at(world.lock().timeline.wall(), seconds);
+    let (earliest, latest) = (at(now, -60 * MINUTES), at(now, 60 * MINUTES));
+    let (signed_at, now_at) = (signed.basic(), now.basic());
+    let message = if signed < earliest {
+        let bound = earliest.basic();
+        format!("Signature expired: {signed_at} is now earlier than {bound} ({now_at} - {MINUTES} min.)")
+    } else if signed > latest {
+        let bound = latest.basic();
+        format!("Signature not yet current: {signed_at} is still later than {bound} ({now_at} + {MINUTES} min.)")
+    } else {
+        return None;
+    };
+    let mut refusal = exception(400, "InvalidSignatureException", &message, None);
+    refusal.headers_mut().insert("date", now.http().parse().ok()?);
+    Some(refusal)
 }
 
 fn caller_arn(state: &State, key: &str) -> String {

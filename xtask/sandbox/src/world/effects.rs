@@ -24,6 +24,7 @@ impl State {
                         drop(self.put_foreign(name, tag));
                     }
                 }
+                Effect::ReportPlatform => self.platforms = true,
                 Effect::Behave(tasks) => self.ecs.behave_newer(tasks.clone()),
                 Effect::ForgetPreviousImages => {
                     if let Some(running) = self.service(input)["taskDefinition"].as_str() {

@@ -110,6 +110,23 @@ pub fn raw_call(
     signed_call(sandbox, scope.as_deref(), service, operation, input)
 }
 
+/// A call without input that is signed at this time, in seconds since the Unix epoch.
+pub fn call_at(sandbox: &Sandbox, seconds: u64, service: &str, operation: &str) -> Reply {
+    let date = xtask_sandbox::Instant(seconds * 1000).basic();
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential=AKIATEST/{}/ap-northeast-1/{service}/aws4_request", &date[..8]);
+    let target = format!("{}.{operation}", service_name(service));
+    let headers = [("x-amz-target", target.as_str()), ("x-amz-date", &date), ("authorization", &authorization)];
+    send(sandbox, "POST", "/", &headers, b"{}").unwrap()
+}
+
+fn service_name(service: &str) -> &'static str {
+    match service {
+        "ecr" => "AmazonEC2ContainerRegistry_V20150921",
+        _ => "AmazonEC2ContainerServiceV20141113",
+    }
+}
+
 fn signed_call(
     sandbox: &Sandbox,
     scope: Option<&str>,
@@ -117,11 +134,7 @@ fn signed_call(
     operation: &str,
     input: &Value,
 ) -> io::Result<Reply> {
-    let service_name = match service {
-        "ecr" => "AmazonEC2ContainerRegistry_V20150921",
-        _ => "AmazonEC2ContainerServiceV20141113",
-    };
-    let target = format!("{service_name}.{operation}");
+    let target = format!("{}.{operation}", service_name(service));
     let mut headers = vec![("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
     let authorization =
         scope.map(|scope| format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"));

@@ -6,5 +6,6 @@ mod ecr;
 mod faults;
 mod order;
 mod registry;
+mod rehearsals;
 mod repositories;
 mod stage;
