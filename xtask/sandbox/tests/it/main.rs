@@ -9,3 +9,4 @@ mod registry;
 mod rehearsals;
 mod repositories;
 mod stage;
+mod terraform;
