@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
+use xtask_ecs::digest::Digest;
 use xtask_ecs::event::Events;
 use xtask_ecs::interrupt::Interrupt;
-use xtask_ecs::oci::digest::Digest;
 use xtask_ecs::oci::layout::{Descriptor, Layout};
-use xtask_ecs::oci::reference::{Reference, Repository, Tag};
 use xtask_ecs::oci::registry::{Credentials, Registry};
+use xtask_ecs::reference::{Reference, Repository, Tag};
 
 struct Password(String);
 

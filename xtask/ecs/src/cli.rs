@@ -10,7 +10,7 @@ mod workflows;
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::extend::{Context, Stage};
+use crate::context::{Context, Stage};
 use crate::failure::{Failure, Result};
 
 /// Ship this workspace's containers to Amazon ECS.

@@ -1,7 +1,6 @@
 //! What is built: a commit, its time, where it comes from.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::process::ask;
 
@@ -50,30 +49,6 @@ pub(crate) fn web_address(remote: &str) -> Option<String> {
     Some(format!("https://{}", place.strip_suffix(".git").unwrap_or(place)))
 }
 
-/// Seconds since the Unix epoch.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// The day, `YYYY-MM-DD`, UTC.
-pub fn today() -> String {
-    timestamp(now())[..10].to_owned()
-}
-
-/// `YYYY-MM-DDThh:mm:ssZ`. Source: RFC 3339; the calendar arithmetic is Howard Hinnant's `civil_from_days`.
-pub fn timestamp(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,12 +85,5 @@ mod tests {
 
         std::fs::write(root.join("file"), "two").expect("written");
         assert!(Commit::of(root).revision.is_some_and(|revision| revision.ends_with("-dirty")));
-    }
-
-    #[test]
-    fn times_are_written_as_date_does() {
-        assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
-        assert_eq!(timestamp(951_782_400), "2000-02-29T00:00:00Z");
-        assert_eq!(timestamp(1_795_420_799), "2026-11-23T07:59:59Z");
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::oci::reference::{Reference, Repository, Tag};
+use crate::reference::{Reference, Repository, Tag};
 
 mod diagnostic;
 mod duration;

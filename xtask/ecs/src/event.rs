@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use stream::{Events, Stream};
 
-use crate::oci::digest::Digest;
+use crate::digest::Digest;
 
 /// One thing that happened. Serialised with `event` as the discriminant, in kebab-case.
 #[derive(Clone, Debug, Serialize)]

@@ -4,17 +4,16 @@
 //! the scan gate makes.
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
-use crate::aws::Session;
 use crate::cli::{Cli, Log};
-use crate::config::{self, Config, ConfigErrors, Loaded};
-use crate::event::{Event, Events, Reader, Stream};
+use crate::config::Loaded;
+use crate::context::{Command, Context, Environment, Stage, load};
+use crate::event::{Event, Reader, Stream};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::reader::github::GitHub;
@@ -22,68 +21,6 @@ use crate::reader::json::JsonLines;
 use crate::reader::slack::{self, Slack};
 use crate::reader::terminal::Terminal;
 
-/// The two stages, for hooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    Release,
-    Deploy,
-}
-
-/// A command of the repository's own: a clap type that runs.
-pub trait Command: Parser {
-    /// Does the work. A [`Failure`] inside the error keeps its exit code; anything else exits with 1.
-    fn run(self, context: &Context) -> anyhow::Result<()>;
-}
-
-/// What a command or a hook may use.
-pub struct Context {
-    events: Events,
-    interrupt: Interrupt,
-    loaded: Result<Loaded, ConfigErrors>,
-    /// The names of the commands that the repository added.
-    commands: Vec<String>,
-}
-
-impl Context {
-    /// The workspace's configuration. Fails (exit 2) with every mistake in it.
-    pub fn config(&self) -> Result<&Config> {
-        Ok(&self.loaded()?.config)
-    }
-
-    pub(crate) fn loaded(&self) -> Result<&Loaded> {
-        self.loaded.as_ref().map_err(|faults| faults.clone().into())
-    }
-
-    /// AWS, with credentials resolved. Fails (exit 1) where there are none.
-    pub fn session(&self) -> Result<Session> {
-        Session::open(self.config()?)
-    }
-
-    /// Whether this repository's xtask has such a command of its own.
-    pub(crate) fn has_command(&self, name: &str) -> bool {
-        self.commands.iter().any(|own| own == name)
-    }
-
-    pub fn events(&self) -> &Events {
-        &self.events
-    }
-
-    pub fn interrupt(&self) -> &Interrupt {
-        &self.interrupt
-    }
-
-    /// Writes a line of data to stdout. A reader that went away is no failure.
-    pub fn print(&self, line: impl std::fmt::Display) {
-        if let Err(error) = writeln!(std::io::stdout(), "{line}")
-            && error.kind() != ErrorKind::BrokenPipe
-        {
-            self.events.warn(format!("stdout could not be written: {error}"));
-        }
-    }
-}
-
-/// Looks an environment variable up.
-type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 type Run = Box<dyn FnOnce(&clap::ArgMatches, &Context) -> anyhow::Result<()>>;
 type Hook = Box<dyn Fn(&Context) -> anyhow::Result<()>>;
 
@@ -158,10 +95,10 @@ impl Xtask {
         let stream = Stream::start(self.readers(&matches, log, loaded.as_ref().ok(), environment));
         let interrupt = Interrupt::listen().unwrap_or_default();
         let commands = self.commands.iter().map(|(command, _)| command.get_name().to_owned()).collect();
-        let context = Context { events: stream.events(), interrupt, loaded, commands };
+        let context = Context::new(stream.events(), interrupt, loaded, commands);
 
         let started = Instant::now();
-        context.events.emit(Event::CommandStarted { command: name.clone() });
+        context.events().emit(Event::CommandStarted { command: name.clone() });
         // What panics here may be this repository's own: the readers are told of this end as of any other.
         let dispatched = catch_unwind(AssertUnwindSafe(|| self.dispatch(&name, &matches, &context)));
         let result = dispatched.unwrap_or_else(|_| {
@@ -173,7 +110,7 @@ impl Xtask {
             Ok(()) => (0, String::new()),
             Err(failure) => (failure.exit_code(), failure.to_string()),
         };
-        context.events.emit(Event::CommandFinished {
+        context.events().emit(Event::CommandFinished {
             command: name,
             exit_code,
             error,
@@ -235,11 +172,6 @@ impl Xtask {
         cli.command.run(context)?;
         run_hooks(&self.after, stage, context, "after")
     }
-}
-
-fn load(environment: Environment) -> Result<Loaded, ConfigErrors> {
-    // A folder that is gone is found by nobody, and that is what the error then says.
-    config::load(&std::env::current_dir().unwrap_or_default(), environment)
 }
 
 /// What GitHub is to mask before the first line is printed.

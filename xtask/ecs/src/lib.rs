@@ -24,12 +24,13 @@
 //! Cargo.toml → Config → Plan → (Layout → Verdict → Release) → (Revision → Rollout → Outcome)
 //! ```
 //!
-//! [`release::scan::Passed`] is the proof in the middle: the tag takes one, and only the scan gate makes one.
+//! [`gate::Passed`] is the proof in the middle: the tag takes one, and only the scan gate makes one.
 
 pub mod config;
 pub mod event;
 pub mod extend;
 pub mod failure;
+pub mod gate;
 pub mod interrupt;
 pub mod release;
 
@@ -45,6 +46,10 @@ pub mod commit;
 #[doc(hidden)]
 pub mod deploy;
 #[doc(hidden)]
+pub mod digest;
+#[doc(hidden)]
+pub mod image;
+#[doc(hidden)]
 pub mod net;
 #[doc(hidden)]
 pub mod oci;
@@ -52,19 +57,24 @@ pub mod oci;
 pub mod process;
 #[doc(hidden)]
 pub mod reader;
+#[doc(hidden)]
+pub mod reference;
 #[cfg(feature = "rehearse")]
 #[doc(hidden)]
 pub mod rehearse;
+#[doc(hidden)]
+pub mod time;
 #[doc(hidden)]
 pub mod tools;
 #[doc(hidden)]
 pub mod workflows;
 
 mod cause;
+mod context;
 #[cfg(test)]
 mod docs;
-mod nearest;
-mod quantity;
+mod text;
 
-pub use extend::{Command, Context, Stage, Xtask};
+pub use context::{Command, Context, Stage};
+pub use extend::Xtask;
 pub use failure::Failure;

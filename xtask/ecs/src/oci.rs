@@ -1,7 +1,4 @@
-//! OCI images as plain files: names and digests, layouts, and the upload to a registry.
+//! OCI images as plain files: layouts, and the registries they travel to and from.
 
-pub mod digest;
-pub mod image;
 pub mod layout;
-pub mod reference;
 pub mod registry;

@@ -12,12 +12,12 @@ use xtask_sandbox::{Clock, FAULTS, Options, Sandbox, fault_named};
 
 use crate::aws::{Endpoint, Session};
 use crate::config::{Config, Image};
+use crate::context::Context;
 use crate::deploy;
 use crate::event::{Event, Events};
-use crate::extend::Context;
 use crate::failure::{Failure, Result};
-use crate::nearest::nearest;
 use crate::release;
+use crate::text::nearest;
 
 /// Simulated seconds in one real second: a rollout of two minutes takes four seconds.
 const SPEED: u32 = 30;

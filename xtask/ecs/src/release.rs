@@ -6,7 +6,7 @@ pub(crate) mod engine;
 mod manifest;
 pub(crate) mod plan;
 mod push;
-pub mod scan;
+mod trivy;
 
 use std::path::Path;
 
@@ -15,14 +15,15 @@ use serde::Serialize;
 use crate::aws::Session;
 use crate::commit::Commit;
 use crate::config::{Config, Image};
+use crate::digest::Digest;
 use crate::event::{Event, Events, ImageAction, Step};
 use crate::failure::{Failure, Result};
+use crate::gate::{Report, Scanner, Summary};
 use crate::interrupt::Interrupt;
-use crate::oci::digest::Digest;
-use crate::oci::reference::Pinned;
+use crate::reference::Pinned;
 use crate::tools;
 use plan::{FindScanner, Planned, Tools};
-use scan::{Report, Scanner, Summary, Trivy};
+use trivy::Trivy;
 
 /// An image whose tag is in ECR.
 #[derive(Clone, Debug, Serialize)]

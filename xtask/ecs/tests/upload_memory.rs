@@ -8,9 +8,9 @@ use std::io::{BufRead, BufReader, Read, Write, copy, sink};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
+use xtask_ecs::digest::{Digest, Hasher};
 use xtask_ecs::event::Events;
 use xtask_ecs::interrupt::Interrupt;
-use xtask_ecs::oci::digest::{Digest, Hasher};
 use xtask_ecs::oci::layout::{Descriptor, LayoutWriter, media_type};
 use xtask_ecs::oci::registry::Registry;
 

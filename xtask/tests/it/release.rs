@@ -2,7 +2,7 @@
 
 use crate::support::{CONFIG, Workspace, calls, layout, sandbox, send, tagged};
 use serde_json::Value;
-use xtask_ecs::oci::digest::Digest;
+use xtask_ecs::digest::Digest;
 use xtask_sandbox::{Effect, Fault, Which};
 
 fn fault(call: &str, which: Which, effect: Effect) -> Vec<Fault> {

@@ -13,11 +13,11 @@ use tokio::sync::Semaphore;
 
 use super::retry::Later;
 use super::{AwsError, calls};
+use crate::digest::Digest;
+use crate::gate::Passed;
 use crate::net;
-use crate::oci::digest::Digest;
 use crate::oci::layout::Index;
-use crate::oci::reference::{Repository, Tag};
-use crate::release::scan::Passed;
+use crate::reference::{Repository, Tag};
 
 /// Image ids in one BatchGetImage, digests in one BatchCheckLayerAvailability.
 const BATCH: usize = 100;

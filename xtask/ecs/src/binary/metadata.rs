@@ -10,8 +10,8 @@ use super::{Request, cargo};
 use crate::cause;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::nearest::nearest;
 use crate::process::quote;
+use crate::text::nearest;
 
 /// Cargo's words, old and new, where the lock file is not what the manifests ask for.
 const STALE_LOCK: [&str; 3] = [

@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::{Format, to_json};
 use crate::config;
-use crate::extend::Context;
+use crate::context::Context;
 use crate::failure::Result;
 
 /// Print the effective configuration, each value with where it comes from

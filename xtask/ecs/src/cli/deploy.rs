@@ -2,8 +2,8 @@ use clap::Args;
 
 use super::{Format, to_json};
 use crate::config;
+use crate::context::Context;
 use crate::deploy;
-use crate::extend::Context;
 use crate::failure::Result;
 
 /// Register what changed, update the services, and watch how that ends

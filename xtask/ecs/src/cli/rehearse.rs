@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use crate::extend::Context;
+use crate::context::Context;
 use crate::failure::Result;
 
 /// Release and deploy into an embedded ECR and ECS; no AWS account is touched

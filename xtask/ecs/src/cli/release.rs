@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::{Format, to_json};
 use crate::config;
-use crate::extend::Context;
+use crate::context::Context;
 use crate::failure::Result;
 use crate::release;
 

@@ -1,6 +1,6 @@
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::extend::Context;
+use crate::context::Context;
 use crate::failure::Result;
 use crate::tools::{self, TRIVY_URL};
 

@@ -1,7 +1,7 @@
 use clap::Args;
 
+use crate::context::Context;
 use crate::event::Event;
-use crate::extend::Context;
 use crate::failure::Result;
 use crate::workflows;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::event::Place;
 use crate::failure::Failure;
-use crate::nearest::nearest;
+use crate::text::{nearest, width};
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -142,7 +142,7 @@ impl Source<'_> {
         let end = self.text.floor_char_boundary(span.end).max(start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
-        let width = |text: &str| expand(text).chars().map(columns).sum::<usize>();
+        let width = |text: &str| width(&expand(text));
         let before = width(&self.text[line_start..start]);
         let marked = width(self.text[start..end.min(line_end)].trim_end());
         Diagnostic {
@@ -167,25 +167,6 @@ fn expand(text: &str) -> String {
         }
     }
     shown
-}
-
-/// How many columns a terminal gives a character. The wide blocks of Unicode's East Asian Width (UAX #11) that
-/// people write in a Cargo.toml; a crate with all of them is not worth its compile time.
-fn columns(character: char) -> usize {
-    match character {
-        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 0,
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1f64f}'
-        | '\u{1f680}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => 2,
-        _ => 1,
-    }
 }
 
 /// ``did you mean `near`?``, or what there is: ``images are `app`, `worker` ``.

@@ -13,7 +13,7 @@ use super::value::Value;
 use super::workspace::Version;
 use super::{Builder, Dockerfile, Image, native, path};
 use crate::event::Place;
-use crate::oci::reference::{Reference, Repository, Tag};
+use crate::reference::{Reference, Repository, Tag};
 
 const DOCKERFILE_KEYS: [&str; 5] = ["dockerfile", "context", "contexts", "secrets", "binaries"];
 const PACKAGE_KEYS: [&str; 11] =

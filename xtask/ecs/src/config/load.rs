@@ -9,7 +9,7 @@ use super::table::{Context, Table};
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
 use super::{Config, images, scan, services, slack, workflows};
-use crate::nearest::nearest;
+use crate::text::nearest;
 
 /// A configuration, and where each of its values is from.
 #[derive(Clone, Debug)]

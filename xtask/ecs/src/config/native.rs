@@ -6,7 +6,7 @@ use super::images::{is_platform, is_variable, package_name, platform};
 use super::table::Table;
 use super::value::Value;
 use super::{Asset, Base, Compression, Package, path};
-use crate::oci::digest::Digest;
+use crate::digest::Digest;
 
 pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
     let package = table.optional("package", package_name);

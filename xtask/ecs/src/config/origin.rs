@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Asset, Base, Compression, Ignore, Loaded, OnInterrupt, Severity, duration};
 use crate::event::Place;
+use crate::text::{pad, width};
 
 /// The widest value that comments are aligned behind.
 const WIDE: usize = 60;
@@ -87,13 +88,13 @@ pub fn render(loaded: &Loaded) -> String {
         let dot = if table.is_empty() { "" } else { "." };
         lines.push(format!("\n[workspace.metadata.xtask{dot}{table}]"));
         let entries: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).collect();
-        let keys = entries.iter().map(|(key, ..)| key.chars().count()).max().unwrap_or(0);
+        let keys = entries.iter().map(|(key, ..)| width(key)).max().unwrap_or(0);
         // One long value must not push every comment of its table off the screen.
-        let widths = entries.iter().map(|(_, value, _)| value.chars().count());
-        let values = widths.filter(|width| *width <= WIDE).max().unwrap_or(0);
+        let widths = entries.iter().map(|(_, value, _)| width(value));
+        let values = widths.filter(|wide| *wide <= WIDE).max().unwrap_or(0);
         lines.extend(entries.into_iter().map(|(key, value, origin)| match value.split_once('\n') {
-            Some((first, rest)) => format!("{key:keys$} = {first}  # {origin}\n{rest}"),
-            None => format!("{key:keys$} = {value:values$}  # {origin}"),
+            Some((first, rest)) => format!("{} = {first}  # {origin}\n{rest}", pad(&key, keys)),
+            None => format!("{} = {}  # {origin}", pad(&key, keys), pad(&value, values)),
         }));
     }
     lines.join("\n") + "\n"
@@ -129,7 +130,7 @@ fn toml_key(key: &str) -> String {
 fn lay_out(value: &Json) -> String {
     let line = toml_value(value);
     match value {
-        Json::Array(items) if line.chars().count() > WIDE && items.len() > 1 => {
+        Json::Array(items) if width(&line) > WIDE && items.len() > 1 => {
             let items: Vec<_> = items.iter().map(|item| format!("    {},", toml_value(item))).collect();
             format!("[\n{}\n]", items.join("\n"))
         }
@@ -205,13 +206,13 @@ impl<T: Effective> Effective for BTreeMap<String, T> {
     }
 }
 
-impl Effective for crate::oci::reference::Repository {
+impl Effective for crate::reference::Repository {
     fn effective(&self, _: &Path) -> Json {
         json!(self.as_str())
     }
 }
 
-impl Effective for crate::oci::reference::Tag {
+impl Effective for crate::reference::Tag {
     fn effective(&self, _: &Path) -> Json {
         json!(self.as_str())
     }

@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::value::Value;
-use crate::nearest::nearest;
+use crate::text::nearest;
 
 /// The path without `.` and `..`, as it is spelt: links are not resolved.
 pub(super) fn normalise(path: &Path) -> PathBuf {

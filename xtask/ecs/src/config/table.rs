@@ -21,7 +21,7 @@ use super::diagnostic::{Diagnostic, Source, suggestion};
 use super::origin::{Effective, Origin, Setting};
 use super::value::Value;
 use super::workspace::Workspace;
-use crate::nearest::nearest;
+use crate::text::nearest;
 
 /// What one run of [`super::load`] reads from and what it has found so far.
 pub(super) struct Context<'a> {

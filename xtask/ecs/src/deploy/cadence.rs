@@ -1,7 +1,5 @@
 //! How long to wait between two looks at a rollout.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 /// Looks in a row at the shortest pause before it grows.
@@ -29,12 +27,6 @@ pub fn pause(poll: Duration, pace: Pace, chance: f64) -> Duration {
     };
     let grown = 1.25_f64.powf(f64::from(pace.unchanged.saturating_sub(QUICK).min(20)));
     poll.mul_f64(grown.min(longest) * (0.9 + 0.2 * chance))
-}
-
-/// A number from 0 to 1, another each time.
-pub fn chance() -> f64 {
-    let bits = RandomState::new().build_hasher().finish() >> 32;
-    f64::from(u32::try_from(bits).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
@@ -94,8 +86,5 @@ mod tests {
     fn jitter_is_a_tenth_either_way() {
         assert_eq!(pause(POLL, Pace::default(), 0.0), Duration::from_millis(900));
         assert_eq!(pause(POLL, Pace::default(), 1.0), Duration::from_millis(1100));
-        let chances: Vec<f64> = (0..8).map(|_| chance()).collect();
-        assert!(chances.iter().all(|chance| (0.0..=1.0).contains(chance)));
-        assert!(chances.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 1e-6), "{chances:?}");
     }
 }

@@ -10,10 +10,10 @@ use super::task_definition::{self, family, strip_read_only};
 use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::config::{Config, Image, Service, TaskDefinitionSource, services_named};
+use crate::digest::Digest;
 use crate::event::{Events, ServiceAction};
 use crate::failure::{Failure, Result};
-use crate::oci::digest::Digest;
-use crate::oci::reference::Pinned;
+use crate::reference::Pinned;
 
 /// What will be done about one service.
 #[derive(Debug)]

@@ -17,9 +17,10 @@ use crate::aws::ecs::{Deployment, ListedDeployment, Service, ServiceDeployment, 
 use crate::aws::{AwsError, Kind};
 use crate::config::{OnInterrupt, Rollout};
 use crate::event::{Event, Events};
-use crate::oci::digest::Digest;
-use crate::oci::reference::Pinned;
-use crate::quantity;
+use crate::digest::Digest;
+use crate::reference::Pinned;
+use crate::text::quantity;
+use crate::time::chance;
 
 /// Looks in a row that may fail because AWS cannot be reached, before the watch is given up.
 const BLIND: u32 = 10;
@@ -109,7 +110,7 @@ pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> 
                     }
                     Decision::Watch(waiting_for) => watch.tell_wait(&seen, &waiting_for),
                 }
-                pause = cadence::pause(target.rollout.poll, watch.pace, cadence::chance());
+                pause = cadence::pause(target.rollout.poll, watch.pace, chance());
             }
             Err(error) if may_pass(&error) && blind < BLIND && observe.elapsed() < target.rollout.deadline => {
                 blind += 1;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::aws::ecs::{Oddity, OddityKind, oddities};
 use crate::failure::{Failure, Result};
-use crate::oci::reference::Pinned;
+use crate::reference::Pinned;
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition does not take.
 /// Source: Amazon ECS API Reference, TaskDefinition beside RegisterTaskDefinition.
@@ -158,7 +158,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::oci::digest::Digest;
+    use crate::digest::Digest;
 
     fn pinned() -> Pinned {
         Pinned {

@@ -25,7 +25,7 @@ pub use verify::CorruptBlob;
 pub(in crate::oci) use verify::{other_digest, unreadable};
 pub use writer::{BlobWriter, LayoutWriter};
 
-use super::digest::Digest;
+use crate::digest::Digest;
 
 /// The media types that occur here. Docker's are the older names of the same things.
 pub mod media_type {

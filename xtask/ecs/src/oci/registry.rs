@@ -16,25 +16,28 @@ mod upload;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use hyper::{Method, StatusCode};
 
 pub use answer::RegistryError;
-pub use retry::Backoff;
 pub use upload::Uploaded;
 
 use self::access::Access;
 use self::exchange::Ask;
 use self::retry::{Task, Trouble};
-use super::digest::Digest;
 use super::layout::{Descriptor, Manifest};
-use super::reference::{Repository, Tag};
+use crate::digest::Digest;
 use crate::event::Events;
 use crate::interrupt::Interrupt;
+use crate::reference::{Repository, Tag};
+use crate::time::Backoff;
 
 /// How many requests go on at once. More have failed with socket errors on ECR.
 const AT_ONCE: usize = 6;
+/// How long a request may go on without a byte moving.
+const STALL: Duration = Duration::from_secs(60);
 
 /// Where the value of an `Authorization` header comes from. Called from plain threads; it may block.
 pub trait Credentials: Send + Sync {
@@ -47,19 +50,28 @@ pub struct Registry {
     host: String,
     access: Access,
     backoff: Backoff,
+    stall: Duration,
 }
 
 impl Registry {
     /// `host` may carry a port. Loopback addresses and `localhost` are spoken to in plain HTTP, all others through TLS.
     /// Without credentials only what is open to everyone can be read.
     pub fn new(host: &str, credentials: Option<Arc<dyn Credentials>>) -> Self {
-        Self { host: host.to_owned(), access: Access::new(credentials), backoff: Backoff::default() }
+        let access = Access::new(credentials);
+        Self { host: host.to_owned(), access, backoff: Backoff::default(), stall: STALL }
     }
 
     /// With other pauses between attempts.
     #[must_use]
     pub fn with_backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
+        self
+    }
+
+    /// With another time that a request may go on without a byte moving.
+    #[must_use]
+    pub fn with_stall(mut self, stall: Duration) -> Self {
+        self.stall = stall;
         self
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::digest::Digest;
 use crate::event::{ContainerExit, Event, Finding, ImageAction, PostMortem, ServiceAction};
-use crate::oci::digest::Digest;
 
 /// One command, from its start to where its events have got.
 #[derive(Clone, Debug, Default)]

@@ -5,11 +5,11 @@ use std::path::Path;
 use crate::config::{Config, Image};
 use crate::event::{Events, Finding};
 use crate::failure::{Failure, Result};
+use crate::gate::{Report, Scanner};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Layout;
 use crate::process;
 use crate::release::find_trivy;
-use crate::release::scan::{Report, Scanner};
 
 /// trivy where it is installed, else the stand-in, said loudly. With `vulnerable` a made-up finding is added to what
 /// it reports.

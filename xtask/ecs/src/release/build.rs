@@ -19,8 +19,8 @@ use crate::commit::Commit;
 use crate::config::{Builder, Config, Dockerfile, Image, Package};
 use crate::event::{Event, Events, Layer, Place};
 use crate::failure::{Failure, Result};
+use crate::image;
 use crate::interrupt::Interrupt;
-use crate::oci;
 use crate::oci::layout::{Layout, Manifest};
 use crate::oci::registry::Registry;
 use crate::process::{Tool, ToolError, quote};
@@ -245,7 +245,7 @@ fn native(
         ..compilation(config, image, commit)
     };
     let binary = binary::build(&request, events, interrupt).map_err(|failure| told(failure, image))?;
-    let request = oci::image::Request {
+    let request = image::Request {
         image: &image.name,
         package,
         binary: &binary,
@@ -254,7 +254,7 @@ fn native(
         cache: config.target.join("xtask/cache"),
         registry: registries,
     };
-    oci::image::build(&request, dest, events, interrupt)?;
+    image::build(&request, dest, events, interrupt)?;
     Ok(())
 }
 

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::engine::Engine;
-use super::scan::Scanner;
 use crate::aws::ecr::Ecr;
 use crate::config::{Builder, Config, Image};
 use crate::event::{Event, Events, ImageAction};
 use crate::failure::{Failure, Result};
+use crate::gate::Scanner;
 use crate::interrupt::Interrupt;
 
 /// The images in the order of the configuration, with what is to be done about each.

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::build::Built;
-use super::scan::{self, Passed, Scanner, Summary, Verdict};
 use crate::aws::ecr::{Ecr, Put};
-use crate::commit::today;
 use crate::config::{Config, Image};
 use crate::event::{Event, Events, Step};
 use crate::failure::{Failure, Result};
+use crate::gate::{self, Passed, Scanner, Summary, Verdict};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Descriptor;
-use crate::oci::reference::Pinned;
 use crate::oci::registry::{Credentials, Registry};
+use crate::reference::Pinned;
+use crate::time::today;
 
 /// Scans the layout while its blobs travel; a blob without a tag publishes nothing. Returns the proof that this
 /// digest passed, with every blob in the repository.
@@ -52,7 +52,7 @@ fn verdict(
     for warning in &report.warnings {
         events.warn(format!("image `{}`: {warning}", image.name));
     }
-    let verdict = scan::judge(built.manifest.clone(), &report, image, &config.scan, &today())?;
+    let verdict = gate::judge(built.manifest.clone(), &report, image, &config.scan, &today())?;
     let tell = |summary: &Summary, passed: bool| {
         events.emit(Event::ImageScanned {
             image: image.name.clone(),
@@ -73,7 +73,7 @@ fn verdict(
         }
         Verdict::Refused(summary) => {
             tell(&summary, false);
-            let table = scan::table(&summary.findings).join("\n  ");
+            let table = gate::table(&summary.findings).join("\n  ");
             Err(Failure::Refused(format!(
                 "image `{}` is refused by the scan gate: {} {} of the severities that refuse\n  {table}\n\
                  no tag was put; update what is listed, or accept an id for a while under \

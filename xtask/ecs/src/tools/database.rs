@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::scanner;
-use crate::commit::timestamp;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{ToolError, quote};
+use crate::time::timestamp;
 
 /// Where the database is published; trivy asks the next one where one answers 429 or 5xx.
 const MIRRORS: [&str; 3] =

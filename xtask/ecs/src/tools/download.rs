@@ -14,11 +14,12 @@ use hyper::header::{LOCATION, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
 use tempfile::NamedTempFile;
 
+use crate::digest::Hasher;
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::net;
-use crate::oci::digest::Hasher;
+use crate::time::Backoff;
 
 /// GitHub sends a release's archive to another host; more than a few hops are a circle.
 const REDIRECTS: usize = 5;
@@ -33,11 +34,7 @@ pub struct Patience {
     pub stall: Duration,
     /// For one attempt.
     pub total: Duration,
-    pub attempts: u32,
-    /// Before the second attempt; doubled before each further one.
-    pub pause: Duration,
-    /// The longest Retry-After that is waited for.
-    pub longest_pause: Duration,
+    pub backoff: Backoff,
 }
 
 impl Default for Patience {
@@ -45,9 +42,12 @@ impl Default for Patience {
         Self {
             stall: Duration::from_secs(30),
             total: Duration::from_secs(900),
-            attempts: 4,
-            pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(60),
+            backoff: Backoff {
+                attempts: 4,
+                first: Duration::from_secs(1),
+                asked: Duration::from_secs(60),
+                ..Backoff::default()
+            },
         }
     }
 }
@@ -91,30 +91,29 @@ impl Download<'_> {
 
     /// [`Self::to_file`], and `None` where the server says that there is no such file.
     pub fn to_file_if_there(&self, url: &str, folder: &Path) -> Result<Option<Fetched>> {
-        let mut pause = self.patience.pause;
-        for attempt in 1.. {
-            let (error, wanted) = match net::runtime().block_on(self.attempt(url, folder)) {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let (error, asked) = match net::runtime().block_on(self.attempt(url, folder)) {
                 Ok(fetched) => return Ok(Some(fetched)),
                 Err(Miss::Absent) => return Ok(None),
                 Err(Miss::Interrupted) => return Err(self.interrupted()),
                 Err(Miss::Over(error)) => return Err(self.failed(url, error)),
-                Err(Miss::Again(error, wanted)) => (error, wanted.unwrap_or(pause)),
+                Err(Miss::Again(error, asked)) => (error, asked),
             };
-            if attempt >= self.patience.attempts || wanted > self.patience.longest_pause {
+            let Some(pause) = self.patience.backoff.pause(attempt, asked) else {
                 return Err(self.failed(url, error));
-            }
+            };
             self.events.emit(Event::Retrying {
                 what: format!("fetching {}", self.what),
                 error: format!("{error:#}"),
                 attempt,
-                seconds: wanted.as_secs_f64(),
+                seconds: pause.as_secs_f64(),
             });
-            if self.interrupt.wait(wanted) {
+            if self.interrupt.wait(pause) {
                 return Err(self.interrupted());
             }
-            pause *= 2;
         }
-        Err(self.failed(url, anyhow!("there was no attempt")))
     }
 
     fn failed(&self, url: &str, error: anyhow::Error) -> Failure {

@@ -7,9 +7,10 @@ use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
 
 use super::*;
+use crate::digest::Digest;
 use crate::event::Event;
 use crate::net::loopback::{Answer, Server};
-use crate::oci::digest::Digest;
+use crate::time::Backoff;
 
 const PLATFORM: &str = "x86_64-linux";
 const SCRIPT: &[u8] = b"#!/bin/sh\necho Version: 9.9.9\n";
@@ -17,9 +18,12 @@ const SCRIPT: &[u8] = b"#!/bin/sh\necho Version: 9.9.9\n";
 const PATIENCE: Patience = Patience {
     stall: Duration::from_millis(300),
     total: Duration::from_secs(30),
-    attempts: 3,
-    pause: Duration::from_millis(10),
-    longest_pause: Duration::from_secs(2),
+    backoff: Backoff {
+        attempts: 3,
+        first: Duration::from_millis(10),
+        longest: Duration::from_secs(1),
+        asked: Duration::from_secs(2),
+    },
 };
 
 /// Path, kind and content.

@@ -12,8 +12,8 @@ use xtask_ecs::binary;
 use xtask_ecs::commit::Commit;
 use xtask_ecs::config::{Compression, Package};
 use xtask_ecs::event::Events;
+use xtask_ecs::image;
 use xtask_ecs::interrupt::Interrupt;
-use xtask_ecs::oci::image;
 use xtask_ecs::oci::layout::{Layout, Manifest};
 use xtask_ecs::oci::registry::Registry;
 

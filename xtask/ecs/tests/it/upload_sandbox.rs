@@ -10,8 +10,9 @@ use tempfile::TempDir;
 use xtask_ecs::event::{Event, Events};
 use xtask_ecs::interrupt::Interrupt;
 use xtask_ecs::oci::layout::{Descriptor, Layout, LayoutWriter, Manifest, media_type};
-use xtask_ecs::oci::reference::Repository;
-use xtask_ecs::oci::registry::{Backoff, Credentials, Registry, RegistryError};
+use xtask_ecs::oci::registry::{Credentials, Registry, RegistryError};
+use xtask_ecs::reference::Repository;
+use xtask_ecs::time::Backoff;
 use xtask_sandbox::{Effect, Fault, Options, Sandbox, Which};
 
 struct Token(Arc<Sandbox>);

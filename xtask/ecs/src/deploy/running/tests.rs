@@ -8,9 +8,9 @@ use crate::aws::Kind;
 use crate::aws::ecs::{Container, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Task};
 use crate::config::{self, OnInterrupt, Rollout, TaskDefinitionSource};
 use crate::deploy::plan::Action;
+use crate::digest::Digest;
 use crate::event::Event;
-use crate::oci::digest::Digest;
-use crate::oci::reference::Pinned;
+use crate::reference::Pinned;
 
 /// What ECS knows of the running images.
 #[derive(Default)]

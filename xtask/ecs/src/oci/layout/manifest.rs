@@ -6,7 +6,7 @@ use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
 
 use super::{Descriptor, media_type};
-use crate::oci::digest::Digest;
+use crate::digest::Digest;
 
 /// One image manifest; `digest` is that of `bytes`.
 #[derive(Clone, Debug, PartialEq, Eq)]

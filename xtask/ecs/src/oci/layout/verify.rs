@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::{Descriptor, Layout};
-use crate::oci::digest::{Digest, Hasher};
+use crate::digest::{Digest, Hasher};
 
 /// A blob of a layout that is not what its descriptor says.
 #[derive(Debug, thiserror::Error)]

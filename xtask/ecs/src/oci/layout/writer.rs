@@ -11,7 +11,7 @@ use serde_json::json;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::{Descriptor, Layout, Manifest, Platform, media_type};
-use crate::oci::digest::Hasher;
+use crate::digest::Hasher;
 
 /// Writes a layout. Dropped before [`LayoutWriter::finish`], it leaves nothing behind.
 #[derive(Debug)]

@@ -17,17 +17,11 @@ use super::retry::{Task, Trouble};
 use super::{Credentials, Registry};
 use crate::failure::Failure;
 use crate::net;
-use crate::oci::reference::Repository;
 
 /// The headers in use, one a repository, since bearer tokens are.
 pub(super) struct Access {
     credentials: Option<Arc<dyn Credentials>>,
     headers: Mutex<HashMap<String, String>>,
-}
-
-/// What a token answers for.
-pub(super) fn key(repository: &Repository) -> String {
-    repository.to_string()
 }
 
 impl Access {
@@ -55,7 +49,7 @@ impl Registry {
     /// Replaces the credentials that an answer refused. Of several uploads that are refused at once, the first one
     /// to come here renews, and the others find it done.
     pub(super) fn renew(&self, task: &Task<'_>, answer: &Answer) -> Result<()> {
-        let key = key(task.repository);
+        let key = task.key();
         let mut headers = self.access.headers();
         if headers.get(&key) != answer.authorization.as_ref() {
             return Ok(());

@@ -10,10 +10,10 @@ use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
 
+use super::Registry;
 use super::answer::Answer;
 use super::location;
 use super::retry::{TICK, Task, Trouble};
-use super::{Registry, access};
 use crate::net::{self, Body};
 
 /// How much of an answer's body is read where only an error could be in it.
@@ -73,12 +73,12 @@ impl Registry {
         if !location::same_server(url, &self.url(task.repository, "")) {
             return Ok(None);
         }
-        self.access.authorization(&access::key(task.repository)).map_err(Trouble::Fatal)
+        self.access.authorization(&task.key()).map_err(Trouble::Fatal)
     }
 
     /// Runs to the end of the future, the task or the time that nothing may move for.
     pub(super) fn watch<T>(&self, task: &Task<'_>, future: impl Future<Output = T>) -> Result<T, Trouble> {
-        let deadline = Instant::now() + self.backoff.stall;
+        let deadline = Instant::now() + self.stall;
         net::runtime().block_on(async {
             let mut future = pin!(future);
             loop {
@@ -96,7 +96,7 @@ impl Registry {
     }
 
     pub(super) fn stalled(&self) -> Trouble {
-        Trouble::Lost(format!("nothing moved for {} s", self.backoff.stall.as_secs()))
+        Trouble::Lost(format!("nothing moved for {} s", self.stall.as_secs()))
     }
 }
 

@@ -10,11 +10,11 @@ use hyper::{Method, StatusCode};
 use super::exchange::{Ask, collect};
 use super::retry::{Task, Trouble};
 use super::{Registry, location};
+use crate::digest::{Digest, Hasher};
 use crate::event::Events;
 use crate::interrupt::Interrupt;
-use crate::oci::digest::{Digest, Hasher};
 use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, Index, Manifest, media_type};
-use crate::oci::reference::{Repository, Tag};
+use crate::reference::{Repository, Tag};
 
 /// What reading needs.
 pub(super) const READING: &[&str] = &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];

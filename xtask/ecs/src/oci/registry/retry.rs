@@ -1,6 +1,5 @@
 //! Attempts, and the pauses between them.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,50 +11,13 @@ use crate::event::{Event, Events};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::net;
-use crate::oci::reference::Repository;
+use crate::reference::Repository;
 
 /// How often waits look at the interrupt and at each other.
 pub(super) const TICK: Duration = Duration::from_millis(50);
-/// A registry that asks for more is not waited for.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// One for a registry that wants a bearer token in place of the credentials, one for a token that expires on the way.
 const RENEWALS: u32 = 2;
-
-/// How many attempts there are and how long the pauses between them.
-#[derive(Clone, Copy, Debug)]
-pub struct Backoff {
-    /// Attempts in all, the first included.
-    pub attempts: u32,
-    /// The first pause; each further one is twice as long.
-    pub first: Duration,
-    /// The longest pause.
-    pub longest: Duration,
-    /// How long a request may go on without a byte moving.
-    pub stall: Duration,
-}
-
-impl Default for Backoff {
-    /// Six attempts over about half a minute; 60 s without a byte end one.
-    fn default() -> Self {
-        Self {
-            attempts: 6,
-            first: Duration::from_millis(500),
-            longest: Duration::from_secs(15),
-            stall: Duration::from_secs(60),
-        }
-    }
-}
-
-impl Backoff {
-    /// The pause after this many attempts: between half and all of a time that doubles, so that clients that failed
-    /// together do not come back together.
-    fn pause(&self, attempts: u32) -> Duration {
-        let full = self.first.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(self.longest);
-        let random = RandomState::new().hash_one(attempts) % 1024;
-        full.mul_f64(0.5 + f64::from(u32::try_from(random).unwrap_or(0)) / 2048.0)
-    }
-}
 
 /// What is being done, for messages and for waits.
 pub(super) struct Task<'a> {
@@ -71,6 +33,11 @@ pub(super) struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// What its token answers for.
+    pub fn key(&self) -> String {
+        self.repository.to_string()
+    }
+
     /// Whether to stop waiting, because of the interrupt or a failure elsewhere.
     pub fn is_over(&self) -> bool {
         self.interrupt.is_set() || self.halted.is_some_and(|halted| halted.load(Ordering::Relaxed))
@@ -132,10 +99,9 @@ impl Registry {
                 Trouble::Lost(_) => (true, None),
                 Trouble::Fatal(_) => (false, None),
             };
-            if !passes || attempts >= self.backoff.attempts || asked.is_some_and(|asked| asked > LONGEST_RETRY_AFTER) {
+            let Some(pause) = self.backoff.pause(attempts, asked).filter(|_| passes) else {
                 return Err(self.failure(task, trouble, attempts));
-            }
-            let pause = asked.unwrap_or_else(|| self.backoff.pause(attempts));
+            };
             task.events.emit(Event::Retrying {
                 what: task.doing.clone(),
                 error: trouble_text(&trouble),
@@ -194,21 +160,5 @@ fn trouble_text(trouble: &Trouble) -> String {
         Trouble::Lost(how) => how.clone(),
         Trouble::Fatal(error) => format!("{error:#}"),
         Trouble::Over => "it was interrupted".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_the_longest_and_vary() {
-        let backoff = Backoff::default();
-        for (attempts, full) in [(1, 0.5), (2, 1.0), (3, 2.0), (10, 15.0), (40, 15.0)] {
-            let pause = backoff.pause(attempts).as_secs_f64();
-            assert!((full / 2.0..=full).contains(&pause), "{attempts}: {pause}");
-        }
-        let different = (0..20).any(|_| backoff.pause(3) != backoff.pause(3));
-        assert!(different, "twenty pairs of equal pauses are no accident");
     }
 }

@@ -24,7 +24,7 @@ fn registry(server: &Server) -> Registry {
 }
 
 fn quick() -> Backoff {
-    Backoff { attempts: 4, first: Duration::ZERO, longest: Duration::ZERO, stall: Duration::from_secs(30) }
+    Backoff { attempts: 4, first: Duration::ZERO, longest: Duration::ZERO, ..Backoff::default() }
 }
 
 fn repository() -> Repository {

@@ -21,13 +21,13 @@ use super::exchange::{Ask, client, collect, lost, request};
 use super::location;
 use super::retry::{TICK, Task, Trouble};
 use super::{Registry, side_by_side};
+use crate::digest::Hasher;
 use crate::event::Events;
 use crate::interrupt::Interrupt;
 use crate::net;
-use crate::oci::digest::Hasher;
 use crate::oci::layout::{Descriptor, Layout, other_digest, unreadable};
-use crate::oci::reference::Repository;
-use crate::quantity;
+use crate::reference::Repository;
+use crate::text::quantity;
 
 /// Pieces that fit the processor's cache, so that what was read is hashed and sent from there. Smaller ones cost more
 /// turns between threads (64 KiB: a quarter more processor time), larger ones only memory.
@@ -194,7 +194,7 @@ impl Registry {
             };
             drop(ended.send(Signal::Ended(exchange.await)));
         });
-        Ok(Sending { running, pieces, signals, back, sent, stall: self.backoff.stall, began: Instant::now() })
+        Ok(Sending { running, pieces, signals, back, sent, stall: self.stall, began: Instant::now() })
     }
 }
 

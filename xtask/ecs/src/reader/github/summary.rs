@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::event::{Finding, PostMortem};
-use crate::quantity;
 use crate::reader::record::{
     Happened, ImageRecord, Record, Scan, ServiceRecord, advisory_url, count_by_severity, exits,
 };
+use crate::text::quantity;
 
 /// GitHub refuses a larger summary of one step as a whole.
 pub const LIMIT: usize = 1024 * 1024;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Record;
+use crate::digest::Digest;
 use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, Layer, Place, PostMortem, ServiceAction, Step};
-use crate::oci::digest::Digest;
 
 const REFERENCE: &str = "127.0.0.1:5000/sample/app:1.4.0";
 

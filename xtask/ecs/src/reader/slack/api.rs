@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 
 use super::message::Message;
 use crate::net;
+use crate::time::Backoff;
 
 const API: &str = "https://slack.com/api/";
 /// An answer of Slack's is a few hundred bytes, with an edited message a few thousand.
 const ANSWER: usize = 1024 * 1024;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Attempts that Slack did not ask for; a Slack that is not there is not waited for until the deadline.
 const ATTEMPTS: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Where messages go.
 pub enum Endpoint {
@@ -168,7 +169,8 @@ impl Call<'_> {
     fn send(&self, deadline: Instant) -> anyhow::Result<Bytes> {
         let deadline = tokio::time::Instant::from_std(deadline);
         net::runtime().block_on(async {
-            let (mut pause, mut unasked) = (FIRST_PAUSE, 1);
+            let backoff = Backoff { attempts: ATTEMPTS, first: FIRST_PAUSE, ..Backoff::default() };
+            let mut unasked = 1;
             loop {
                 let attempt = tokio::time::timeout_at(deadline, self.attempt()).await;
                 let (error, wanted) = match attempt {
@@ -177,13 +179,13 @@ impl Call<'_> {
                     Ok(Attempt::Again(error, wanted)) => (error, wanted),
                     Err(_) => bail!("Slack did not answer in time"),
                 };
-                let until = tokio::time::Instant::now() + wanted.unwrap_or(pause);
-                if until >= deadline || (wanted.is_none() && unasked == ATTEMPTS) {
+                let Some(pause) = wanted.or_else(|| backoff.pause(unasked, None)) else { return Err(error) };
+                let until = tokio::time::Instant::now() + pause;
+                if until >= deadline {
                     return Err(error);
                 }
                 unasked += u32::from(wanted.is_none());
                 tokio::time::sleep_until(until).await;
-                pause *= 2;
             }
         })
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::SlackConfig;
 use super::origin::Origin;
 use crate::event::Finding;
-use crate::quantity;
 use crate::reader::record::{Happened, ImageRecord, Record, ServiceRecord, advisory_url, count_by_severity, exits};
+use crate::text::quantity;
 
 /// Characters of a header's plain text.
 const HEADER: usize = 150;

@@ -2,7 +2,7 @@
 
 use super::style::Line;
 use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, PostMortem, ServiceAction, Step};
-use crate::quantity::{duration, size};
+use crate::text::quantity::{duration, size};
 
 /// What one event shows.
 #[derive(Default)]
@@ -113,7 +113,7 @@ impl Render {
                 lines([Line::status("Stopped", &text).bad().prose()])
             }
             Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
-                let digests: Vec<&str> = digests.iter().map(crate::oci::digest::Digest::short).collect();
+                let digests: Vec<&str> = digests.iter().map(crate::digest::Digest::short).collect();
                 let digests = if digests.is_empty() { String::new() } else { format!(" ({})", digests.join(", ")) };
                 let text = format!("{service}: {}{digests} in {}", revision, duration(*seconds));
                 let line = Line::status(&outcome_verb(outcome), &text).prose();

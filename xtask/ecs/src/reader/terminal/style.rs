@@ -1,5 +1,7 @@
 //! Lines with a verb, and how they are coloured.
 
+use crate::text::{cut, width};
+
 /// Columns that verbs are right-aligned in, as cargo does.
 const VERB: usize = 12;
 /// Terminals with fewer columns have none to spare for deep indents.
@@ -82,16 +84,16 @@ impl Line {
     /// stays whole.
     #[must_use]
     pub fn wrapped(mut self, columns: usize) -> Self {
-        let used = self.head.chars().count();
-        if !self.wraps || used + self.text.chars().count() <= columns {
+        let used = width(&self.head);
+        if !self.wraps || used + width(&self.text) <= columns {
             return self;
         }
         // Under the text of a verb, where that leaves room to read.
         let indent = if used == VERB && columns >= NARROW { VERB + 1 } else { 4 };
         let (mut text, mut column) = (String::new(), used);
         for (place, word) in self.text.split(' ').enumerate() {
-            let width = word.chars().count();
-            if place > 0 && column + 1 + width > columns && column > indent {
+            let wide = width(word);
+            if place > 0 && column + 1 + wide > columns && column > indent {
                 text.push('\n');
                 text.push_str(&" ".repeat(indent));
                 column = indent;
@@ -100,7 +102,7 @@ impl Line {
                 column += 1;
             }
             text.push_str(word);
-            column += width;
+            column += wide;
         }
         self.text = text;
         self
@@ -109,10 +111,7 @@ impl Line {
     /// At most so many columns, with an ellipsis where something was cut.
     #[must_use]
     pub fn cut(mut self, columns: usize) -> Self {
-        let room = columns.saturating_sub(self.head.chars().count());
-        if self.text.chars().count() > room {
-            self.text = self.text.chars().take(room.saturating_sub(1)).chain(['…']).collect();
-        }
+        self.text = cut(&self.text, columns.saturating_sub(width(&self.head)));
         self
     }
 }

@@ -39,6 +39,14 @@ fn the_live_line_is_taken_away_before_the_next_line_and_never_wraps() {
 }
 
 #[test]
+fn the_live_line_counts_columns_of_which_some_characters_take_two() {
+    let line = "編".repeat(30);
+    let text = shown(Some(40), false, &[Event::BuildOutput { image: "app".to_owned(), line }]);
+    let live = text.lines().last().unwrap_or_default();
+    assert!((38..40).contains(&crate::text::width(live)) && live.ends_with('…'), "{live}");
+}
+
+#[test]
 fn prose_is_broken_between_words_under_its_beginning_and_commands_are_not() {
     let message = "(service app) has started 2 tasks: (task 3466e9a083914f64d81a8d2b5a4485ac) (task edf5).";
     let said = Event::ServiceMessage { service: "app".to_owned(), message: message.to_owned() };

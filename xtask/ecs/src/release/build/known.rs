@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::oci::digest::{Digest, Hasher};
+use crate::digest::{Digest, Hasher};
 use crate::oci::layout::{Layout, Manifest};
 
 /// `target/xtask/known/IMAGE/HEX`: hard links to the layers of the last build.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::oci::digest::Digest;
+use crate::digest::Digest;
 
 /// What a request said, its body not yet read.
 #[derive(Clone, Debug, Default)]

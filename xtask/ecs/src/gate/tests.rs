@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::config::{Builder, Dockerfile};
 use crate::oci::layout::Descriptor;
-use crate::oci::reference::Reference;
+use crate::reference::Reference;
 
 const CONFIG: &[u8] = b"config";
 

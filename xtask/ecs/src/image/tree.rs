@@ -8,7 +8,6 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Context;
 
 use super::base::{Files, Found};
-use super::furnish;
 use crate::config::Asset;
 use crate::failure::{Failure, Result};
 
@@ -98,30 +97,6 @@ impl Tree {
 
     pub fn entries(&self) -> impl Iterator<Item = (&Path, &Entry)> {
         self.0.iter().map(|(path, entry)| (path.as_path(), entry))
-    }
-
-    /// Adds what a program expects of any system and neither the base nor the assets have. True where CA
-    /// certificates are among it.
-    pub fn furnish(&mut self, base: &Files, user: &str, workdir: &str) -> Result<bool> {
-        let lacks = |tree: &Self, path: &str| !tree.contains(Path::new(path)) && !base.has(Path::new(path));
-        let certificates = furnish::CERTIFICATE_BUNDLES.iter().all(|path| lacks(self, path));
-        if certificates {
-            let bundle = Content::Bytes(furnish::certificates());
-            self.put(Path::new(furnish::CERTIFICATES), Entry::file(bundle, 0o644, Owner::ROOT));
-        }
-        for (path, text) in furnish::accounts(Owner::parse(user)) {
-            if lacks(self, path) {
-                self.put(Path::new(path), Entry::file(Content::Bytes(text.into_bytes()), 0o644, Owner::ROOT));
-            }
-        }
-        if lacks(self, "tmp") {
-            self.put(Path::new("tmp"), Entry::folder(0o1777));
-        }
-        let workdir = relative(workdir)?;
-        if !workdir.as_os_str().is_empty() && !self.contains(&workdir) && !base.has(&workdir) {
-            self.put(&workdir, Entry::folder(0o755));
-        }
-        Ok(certificates)
     }
 
     /// Adds the folders that the entries are in, where neither the base nor `below` has them; a folder that the

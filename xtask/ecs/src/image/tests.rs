@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::*;
 use crate::binary::{self, fixture};
 use crate::config::{Asset, Base, Compression};
-use crate::oci::digest::Digest;
+use crate::digest::Digest;
 
 fn package() -> Package {
     Package::new("hello", "linux/amd64")

@@ -24,14 +24,14 @@ use serde_json::json;
 use self::base::BaseImage;
 use self::layer::{Written, write_layer};
 use self::tree::{Content, Entry, Owner, Tree};
-use super::layout::{Descriptor, Layout, LayoutWriter, Manifest, media_type};
-use super::registry::Registry;
 use crate::binary::Binary;
 use crate::commit::Commit;
 use crate::config::Package;
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::oci::layout::{Descriptor, Layout, LayoutWriter, Manifest, media_type};
+use crate::oci::registry::Registry;
 
 /// Where the binary is in the image. A folder that is in every PATH, and that no base makes a link.
 const BINARIES: &str = "usr/local/bin";

@@ -12,12 +12,12 @@ pub use self::files::{Files, Found};
 
 use super::Request;
 use crate::config::Base;
+use crate::digest::Digest;
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::oci::digest::Digest;
 use crate::oci::layout::{Descriptor, Index, Layout, Manifest, Platform, media_type};
-use crate::oci::reference::{Pinned, Repository};
+use crate::reference::{Pinned, Repository};
 
 /// A base, ready to be put under other layers.
 pub struct BaseImage {

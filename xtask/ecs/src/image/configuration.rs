@@ -9,7 +9,7 @@ use super::Request;
 use super::base::BaseImage;
 use super::furnish;
 use super::layer::Written;
-use crate::commit::timestamp;
+use crate::time::timestamp;
 
 /// The configuration's JSON; the same input gives the same bytes. What the base says and nobody changes stays.
 pub fn document(

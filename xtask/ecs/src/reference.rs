@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::digest::Digest;
+use crate::digest::Digest;
 
 /// `REGISTRY/REPOSITORY:TAG`.
 #[derive(Clone, Debug, PartialEq, Eq)]

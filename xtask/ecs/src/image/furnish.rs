@@ -1,9 +1,13 @@
 //! What a program expects of any system, for images without a base.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::tree::Owner;
+use super::base::Files;
+use super::tree::{Content, Entry, Owner, Tree, relative};
+use crate::failure::Result;
 
 /// Where the certificates go: Debian's place, which OpenSSL, rustls and Go look at.
 pub const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
@@ -18,6 +22,32 @@ pub const CERTIFICATE_BUNDLES: &[&str] = &[
     "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "etc/ssl/cert.pem",
 ];
+
+impl Tree {
+    /// Adds what a program expects of any system and neither the base nor the assets have. True where CA
+    /// certificates are among it.
+    pub fn furnish(&mut self, base: &Files, user: &str, workdir: &str) -> Result<bool> {
+        let lacks = |tree: &Self, path: &str| !tree.contains(Path::new(path)) && !base.has(Path::new(path));
+        let bare = CERTIFICATE_BUNDLES.iter().all(|path| lacks(self, path));
+        if bare {
+            let bundle = Content::Bytes(certificates());
+            self.put(Path::new(CERTIFICATES), Entry::file(bundle, 0o644, Owner::ROOT));
+        }
+        for (path, text) in accounts(Owner::parse(user)) {
+            if lacks(self, path) {
+                self.put(Path::new(path), Entry::file(Content::Bytes(text.into_bytes()), 0o644, Owner::ROOT));
+            }
+        }
+        if lacks(self, "tmp") {
+            self.put(Path::new("tmp"), Entry::folder(0o1777));
+        }
+        let workdir = relative(workdir)?;
+        if !workdir.as_os_str().is_empty() && !self.contains(&workdir) && !base.has(&workdir) {
+            self.put(&workdir, Entry::folder(0o755));
+        }
+        Ok(bare)
+    }
+}
 
 /// Mozilla's root certificates in PEM. They come from a crate and not from the building machine, whose bundle
 /// changes with its updates: the same Cargo.lock gives the same image.

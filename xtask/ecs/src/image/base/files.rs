@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::super::zstandard;
 use super::BaseLayer;
+use crate::digest::{Digest, Hasher};
 use crate::interrupt::Interrupt;
-use crate::oci::digest::{Digest, Hasher};
 use crate::oci::layout::media_type;
 
 /// More links in a row than this are a circle. Linux has the same number.

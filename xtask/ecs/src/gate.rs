@@ -4,16 +4,15 @@
 //! image it speaks of; there is no other way to get one, and the tag cannot be put without one.
 
 mod report;
-mod trivy;
 
 use crate::config::{Ignore, Image, Scan, Severity};
+use crate::digest::Digest;
 use crate::event::Finding;
 use crate::failure::{Failure, Result};
-use crate::oci::digest::Digest;
 use crate::oci::layout::Manifest;
+use crate::text::{pad, width};
 
 pub(crate) use report::Report;
-pub(crate) use trivy::Trivy;
 
 /// Something that reads a layout and reports what it found.
 pub(crate) trait Scanner: Sync {
@@ -36,7 +35,7 @@ pub(crate) enum Verdict {
 /// one. Code that asks for it compiles:
 ///
 /// ```
-/// fn tell(passed: &xtask_ecs::release::scan::Passed) -> String {
+/// fn tell(passed: &xtask_ecs::gate::Passed) -> String {
 ///     passed.manifest().digest.to_string()
 /// }
 /// ```
@@ -44,13 +43,13 @@ pub(crate) enum Verdict {
 /// Code that makes one does not, neither by hand nor from a report of its own:
 ///
 /// ```compile_fail
-/// fn forge(manifest: xtask_ecs::oci::layout::Manifest) -> xtask_ecs::release::scan::Passed {
-///     xtask_ecs::release::scan::Passed { manifest, summary: Default::default() }
+/// fn forge(manifest: xtask_ecs::oci::layout::Manifest) -> xtask_ecs::gate::Passed {
+///     xtask_ecs::gate::Passed { manifest, summary: Default::default() }
 /// }
 /// ```
 ///
 /// ```compile_fail
-/// use xtask_ecs::release::scan::judge;
+/// use xtask_ecs::gate::judge;
 /// ```
 #[derive(Debug)]
 pub struct Passed {
@@ -183,14 +182,13 @@ pub(crate) fn table(findings: &[Finding]) -> Vec<String> {
             [&finding.package, &finding.installed, fixed, &finding.id, &finding.severity, &finding.target]
         })
         .collect();
-    let width =
-        |column: usize| rows.iter().chain([&header]).map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let widest = |column: usize| rows.iter().chain([&header]).map(|row| width(row[column])).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..header.len()).map(widest).collect();
     [&header]
         .into_iter()
         .chain(&rows)
         .map(|row| {
-            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width)).collect();
             cells.join("  ").trim_end().to_owned()
         })
         .collect()

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Report, Scanner};
 use crate::cause;
-use crate::commit::{now, today};
 use crate::config::{Image, Scan};
 use crate::failure::{Failure, Result};
+use crate::gate::{Report, Scanner};
 use crate::interrupt::Interrupt;
 use crate::process::{Ended, Tool, ToolError, quote};
+use crate::time::{now, today};
 use crate::tools::{Database, is_malicious, scanner, staleness};
 
 /// Settings that say where the database is and how to get it; they cannot hide a finding.

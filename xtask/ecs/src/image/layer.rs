@@ -12,8 +12,8 @@ use tar::{EntryType, Header};
 use super::tree::{Content, Kind, Tree};
 use super::zstandard;
 use crate::config::Compression;
+use crate::digest::{Digest, Hasher};
 use crate::interrupt::Interrupt;
-use crate::oci::digest::{Digest, Hasher};
 use crate::oci::layout::{BlobWriter, Descriptor, LayoutWriter, media_type};
 
 /// Twice as fast as gzip's default of 6, for a layer that is a hundredth larger; still smaller than BuildKit's.

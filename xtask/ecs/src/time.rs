@@ -1,0 +1,113 @@
+//! The clock as people write it, chance, and the pauses between attempts.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Seconds since the Unix epoch.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The day, `YYYY-MM-DD`, UTC.
+pub fn today() -> String {
+    timestamp(now())[..10].to_owned()
+}
+
+/// `YYYY-MM-DDThh:mm:ssZ`. Source: RFC 3339; the calendar arithmetic is Howard Hinnant's `civil_from_days`.
+pub fn timestamp(seconds: u64) -> String {
+    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// A number from 0 to 1, another each time.
+pub fn chance() -> f64 {
+    let bits = RandomState::new().build_hasher().finish() >> 32;
+    f64::from(u32::try_from(bits).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+/// How often something is tried, and how long the pauses between the attempts are.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    /// Attempts in all, the first included.
+    pub attempts: u32,
+    /// The first pause; each further one is twice as long.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+    /// The longest pause that a server may ask for (`Retry-After`): one that asks for more is not waited for.
+    pub asked: Duration,
+}
+
+impl Default for Backoff {
+    /// Six attempts over about half a minute; two minutes at a server's wish.
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(15),
+            asked: Duration::from_secs(120),
+        }
+    }
+}
+
+impl Backoff {
+    /// The pause after so many attempts, which a server may have asked for; `None` where there is no further attempt.
+    pub fn pause(&self, attempts: u32, asked: Option<Duration>) -> Option<Duration> {
+        let pause = asked.unwrap_or_else(|| self.own_pause(attempts, chance()));
+        (attempts < self.attempts && asked.is_none_or(|asked| asked <= self.asked)).then_some(pause)
+    }
+
+    /// Between half and all of a time that doubles, so that clients that failed together do not come back together.
+    fn own_pause(&self, attempts: u32, chance: f64) -> Duration {
+        let full = self.first.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(self.longest);
+        full.mul_f64(0.5 + chance / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_date_does() {
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
+        assert_eq!(timestamp(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(timestamp(1_795_420_799), "2026-11-23T07:59:59Z");
+    }
+
+    #[test]
+    fn chance_is_from_0_to_1_and_another_each_time() {
+        let chances: Vec<f64> = (0..8).map(|_| chance()).collect();
+        assert!(chances.iter().all(|chance| (0.0..=1.0).contains(chance)));
+        assert!(chances.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 1e-6), "{chances:?}");
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_vary() {
+        for (attempts, full) in [(1, 0.5), (2, 1.0), (3, 2.0), (10, 15.0), (40, 15.0)] {
+            for (chance, part) in [(0.0, 0.5), (1.0, 1.0)] {
+                let pause = Backoff::default().own_pause(attempts, chance).as_secs_f64();
+                assert!((full * part - pause).abs() < 1e-6, "{attempts}: {pause}");
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_no_pause_after_the_last_attempt_and_none_as_long_as_nobody_waits() {
+        let backoff = Backoff::default();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert!(backoff.pause(5, None).is_some());
+        assert_eq!(backoff.pause(6, None), None);
+        assert_eq!(backoff.pause(1, seconds(120)), seconds(120));
+        assert_eq!(backoff.pause(1, seconds(121)), None);
+    }
+}
