@@ -7,7 +7,6 @@ mod database;
 mod download;
 mod unpack;
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,19 +14,13 @@ use std::time::Duration;
 use anyhow::Context;
 
 use self::download::{Download, Patience};
+use crate::config::{PLATFORMS, TRIVY_URL, TrivyPin, is_malicious};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Tool, ToolError};
 
 pub use self::database::{Database, staleness};
-
-/// Where the project publishes its archives.
-pub const TRIVY_URL: &str =
-    "https://github.com/aquasecurity/trivy/releases/download/v{version}/trivy_{version}_{os}-{arch}.tar.gz";
-
-/// The platforms that a hash can be given for.
-pub const PLATFORMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-macos", "aarch64-macos"];
 
 /// The same, in the words of trivy's archives.
 const ARCHIVES: [(&str, &str); 4] = [("Linux", "64bit"), ("Linux", "ARM64"), ("macOS", "64bit"), ("macOS", "ARM64")];
@@ -63,18 +56,6 @@ pub(crate) fn scanner(program: &Path, timeout: Duration) -> Tool {
         .env("TRIVY_MODULE_DIR", "no-modules")
 }
 
-/// `[workspace.metadata.xtask.scan] trivy = { version = "…", sha256 = { x86_64-linux = "…" } }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrivyPin {
-    /// Such as `0.70.0`.
-    pub version: String,
-    /// Platform (one of [`PLATFORMS`]) → SHA-256 of the release archive, 64 lowercase hexadecimal digits.
-    pub sha256: BTreeMap<String, String>,
-    /// Where archives are, with `{version}`, `{os}` (`Linux`, `macOS`) and `{arch}` (`64bit`, `ARM64`) to be filled in;
-    /// [`TRIVY_URL`] by default.
-    pub url: String,
-}
-
 /// What `cargo xtask tools pin trivy VERSION` found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
@@ -82,12 +63,6 @@ pub struct Pinned {
     pub toml: String,
     /// What has to be true for these hashes to be the right ones, a sentence each.
     pub trusted: Vec<String>,
-}
-
-/// Whether this version was published by an attacker (trivy's security advisory of March 2026).
-pub fn is_malicious(version: &str) -> bool {
-    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).collect();
-    matches!(numbers[..], [0, 69, 4..=6, ..])
 }
 
 /// The trivy to run: the one in PATH where nothing is pinned or it has the pinned version, else the release archive's,

@@ -1,8 +1,9 @@
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::config::TRIVY_URL;
 use crate::context::Context;
 use crate::failure::Result;
-use crate::tools::{self, TRIVY_URL};
+use crate::tools;
 
 /// Pin the tools that releases need
 #[derive(Args)]

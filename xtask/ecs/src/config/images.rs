@@ -6,20 +6,19 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::diagnostic::suggestion;
+use super::grammar::{is_platform, is_variable, package_name, platform};
+use super::model::{Builder, Dockerfile, Image};
 use super::origin::{Effective, Origin};
 use super::table::Table;
 use super::value::Value;
 use super::workspace::Version;
-use super::{Builder, Dockerfile, Image, native, path};
+use super::{file, native};
 use crate::event::Place;
 use crate::reference::{Reference, Repository, Tag};
 
 const DOCKERFILE_KEYS: [&str; 5] = ["dockerfile", "context", "contexts", "secrets", "binaries"];
 const PACKAGE_KEYS: [&str; 11] =
     ["package", "bin", "profile", "base", "assets", "user", "workdir", "env", "ports", "labels", "compression"];
-
-pub(super) const PLATFORM: &str = "linux/amd64";
 
 /// Every image that is valid by itself, if their registry is known.
 pub(super) fn read(table: &mut Table<'_>, registry: Option<&str>) -> BTreeMap<String, Image> {
@@ -50,12 +49,12 @@ fn refuse_duplicate(
     (repository, tag, span): (&Repository, &Tag, Range<usize>),
     taken: &mut Vec<(Repository, Tag, String, Place)>,
 ) {
-    let place = table.context.source.place(span.start);
+    let place = table.reading.source.place(span.start);
     let same = taken.iter().find(|(other, other_tag, ..)| other == repository && other_tag == tag);
     if let Some((.., other, at)) = same {
         let message = format!("the images `{other}` and `{name}` are both `{repository}:{tag}`");
         let hint = format!("`{other}` is at line {}; give one another repository or tag", at.line);
-        table.context.report(table.context.source.diagnostic(span, message, hint));
+        table.reading.report(table.reading.source.diagnostic(span, message, hint));
     }
     taken.push((repository.clone(), tag.clone(), name.to_owned(), place));
 }
@@ -98,7 +97,7 @@ fn literal_tag(text: &str) -> Result<Tag, String> {
 }
 
 fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
-    let workspace = value.context.workspace;
+    let workspace = value.reading.workspace;
     let mut form = value.table()?;
     let of_workspace = form.take("workspace-version");
     let of_package = form.take("package");
@@ -139,19 +138,6 @@ fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
     }
 }
 
-/// The name of a package of the workspace.
-pub(super) fn package_name(value: &Value<'_>) -> Option<String> {
-    let name = value.string()?;
-    let workspace = value.context.workspace;
-    if workspace.package(&name).is_none() {
-        let names = workspace.packages().iter().map(|package| package.name.as_str());
-        let hint = suggestion(&name, names, "its packages");
-        value.error(format!("`{}` is no package of this workspace", name.escape_debug()), hint);
-        return None;
-    }
-    Some(name)
-}
-
 fn builder(table: &mut Table<'_>) -> Option<Builder> {
     match (table.has("dockerfile"), table.has("package")) {
         (true, false) => {
@@ -183,9 +169,9 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
 }
 
 fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
-    let root = table.context.workspace.root.clone();
-    let file = table.optional("dockerfile", |value| path::file(value, "Dockerfile"));
-    let context = table.or("context", |value| path::folder(value, "build context"), root);
+    let root = table.reading.workspace.root.clone();
+    let path = table.optional("dockerfile", |value| file::file(value, "Dockerfile"));
+    let context = table.or("context", |value| file::folder(value, "build context"), root);
     let platform = platform(table, is_platform);
     let args = table.or("args", Value::string_map, BTreeMap::new());
     let target = table.optional("target", Value::string);
@@ -197,7 +183,7 @@ fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
         let hint = "give the one under `contexts` another name";
         table.error(format!("{} has two build contexts named `binaries`", table.name()), hint);
     }
-    Some(Dockerfile { file: file?, context, platform: platform?, args, target, contexts, secrets, binaries })
+    Some(Dockerfile { file: path?, context, platform: platform?, args, target, contexts, secrets, binaries })
 }
 
 /// Shown with folders relative to the root, as they were written.
@@ -224,7 +210,7 @@ fn named_context(value: &Value<'_>) -> Option<String> {
     if text.contains("://") {
         return Some(text);
     }
-    Some(path::folder(value, "build context")?.to_string_lossy().into_owned())
+    Some(file::folder(value, "build context")?.to_string_lossy().into_owned())
 }
 
 /// Id → the variable that holds the value. The id becomes part of a comma-separated list.
@@ -235,42 +221,4 @@ fn secret(id: &str, value: &Value<'_>) -> Option<String> {
         return None;
     }
     value.check(is_variable)
-}
-
-/// Environment variable names: POSIX.1-2017, section 8.1.
-pub(super) fn is_variable(text: &str) -> Result<String, &'static str> {
-    let fits = !text.starts_with(|c: char| c.is_ascii_digit())
-        && !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    fits.then(|| text.to_owned()).ok_or("an environment variable's name is letters, digits and `_`")
-}
-
-/// The one platform of an image.
-pub(super) fn platform(table: &mut Table<'_>, check: impl Fn(&str) -> Result<String, &'static str>) -> Option<String> {
-    let default = vec![PLATFORM.to_owned()];
-    let platforms = table.or(
-        "platforms",
-        |value| {
-            let platforms = value.list(|item| item.check(&check))?;
-            match platforms.len() {
-                1 => return Some(platforms),
-                0 => value.error("`platforms` is empty", format!("write `[\"{PLATFORM}\"]`")),
-                _ => value.error(
-                    "an image of several platforms is not supported yet",
-                    "keep one platform; another image can have the other",
-                ),
-            }
-            None
-        },
-        default,
-    );
-    platforms.into_iter().next()
-}
-
-/// Source: OCI image specification 1.1, image index, `platform`.
-pub(super) fn is_platform(text: &str) -> Result<String, &'static str> {
-    let parts: Vec<&str> = text.split('/').collect();
-    let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    let fits = (2..=3).contains(&parts.len()) && parts.iter().all(word);
-    fits.then(|| text.to_owned()).ok_or("a platform looks like `linux/amd64` or `linux/arm64`")
 }

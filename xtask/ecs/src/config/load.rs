@@ -4,19 +4,14 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use super::diagnostic::{ConfigErrors, Diagnostic};
-use super::origin::{Effective, Origin, Origins};
-use super::table::{Context, Table};
+use super::model::Config;
+use super::origin::{Effective, Loaded, Origin, Origins};
+use super::reading::Reading;
+use super::table::Table;
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
-use super::{Config, images, scan, services, slack, workflows};
+use super::{images, scan, services, slack, workflows};
 use crate::text::nearest;
-
-/// A configuration, and where each of its values is from.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    pub config: Config,
-    pub origins: Origins,
-}
 
 /// Reads `[workspace.metadata.xtask]` of the workspace around `start`, without running cargo.
 ///
@@ -26,25 +21,25 @@ pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Resul
     let root = Root::find(start)?;
     let document = parse(root.source())?;
     let workspace = Workspace::new(root.folder.clone(), root.source(), &document);
-    let context = Context {
+    let reading = Reading {
         source: root.source(),
         workspace: &workspace,
         environment,
         diagnostics: RefCell::default(),
         settings: RefCell::default(),
     };
-    let config = find_table(&context).and_then(|table| read(&context, table, start));
-    let (config, target) = match (config, context.diagnostics.into_inner()) {
+    let config = find_table(&reading).and_then(|table| read(&reading, table, start));
+    let (config, target) = match (config, reading.diagnostics.into_inner()) {
         (Some(config), diagnostics) if diagnostics.is_empty() => config,
         (_, diagnostics) => return Err(ConfigErrors::new(diagnostics)),
     };
-    let settings = context.settings.into_inner();
+    let settings = reading.settings.into_inner();
     Ok(Loaded { config, origins: Origins { settings, target: Some(target) } })
 }
 
-fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Option<(Config, Origin)> {
-    let root = &context.workspace.root;
-    let (target, target_origin) = context.workspace.target(start, |name| context.variable(name));
+fn read<'a>(reading: &'a Reading<'a>, mut table: Table<'a>, start: &Path) -> Option<(Config, Origin)> {
+    let root = &reading.workspace.root;
+    let (target, target_origin) = reading.workspace.target(start, |name| reading.variable(name));
     let account = account(&mut table);
     let region = region(&mut table);
     let registry = registry(&mut table, account.as_deref(), region.as_deref());
@@ -75,25 +70,25 @@ fn read<'a>(context: &'a Context<'a>, mut table: Table<'a>, start: &Path) -> Opt
 }
 
 /// `[workspace.metadata.xtask]`; what to write is reported where there is none.
-fn find_table<'a>(context: &'a Context<'a>) -> Option<Table<'a>> {
-    let source = context.source;
-    let workspace = context.workspace.document.get_key_value("workspace");
+fn find_table<'a>(reading: &'a Reading<'a>) -> Option<Table<'a>> {
+    let source = reading.source;
+    let workspace = reading.workspace.document.get_key_value("workspace");
     let metadata = workspace.and_then(|(_, workspace)| workspace.get_ref().as_table()?.get_key_value("metadata"));
     let metadata = metadata.and_then(|(_, metadata)| metadata.get_ref().as_table());
     if let Some((key, value)) = metadata.and_then(|metadata| metadata.get_key_value("xtask")) {
         let Some(entries) = value.get_ref().as_table() else {
-            context.report(source.diagnostic(value.span(), "`workspace.metadata.xtask` should be a table", EXAMPLE));
+            reading.report(source.diagnostic(value.span(), "`workspace.metadata.xtask` should be a table", EXAMPLE));
             return None;
         };
         let span = if value.span().is_empty() { key.span() } else { value.span() };
-        return Some(Table::new(context, String::new(), span, entries));
+        return Some(Table::new(reading, String::new(), span, entries));
     }
     let message = "Cargo.toml has no `[workspace.metadata.xtask]` table";
     let near = metadata.and_then(|metadata| {
         let near = nearest("xtask", metadata.keys().map(|key| key.get_ref().as_ref()))?;
         metadata.get_key_value(near)
     });
-    context.report(match near {
+    reading.report(match near {
         Some((key, _)) => source.diagnostic(key.span(), message, "did you mean `xtask`?"),
         None => source.diagnostic(workspace.map_or(0..0, |(key, _)| key.span()), message, EXAMPLE),
     });
@@ -157,7 +152,7 @@ fn is_region(text: &str) -> Result<String, &'static str> {
 fn registry(table: &mut Table<'_>, account: Option<&str>, region: Option<&str>) -> Option<String> {
     let written = table.take("registry");
     let in_file = written.as_ref().and_then(|value| value.check(is_registry));
-    if let Some(text) = table.context.variable("XTASK_REGISTRY") {
+    if let Some(text) = table.reading.variable("XTASK_REGISTRY") {
         return from_environment(table, "registry", "XTASK_REGISTRY", &text, is_registry);
     }
     if let Some(value) = written {
@@ -205,7 +200,7 @@ fn fall_back(
 ) -> Option<String> {
     drop(table.take(key));
     for variable in variables {
-        if let Some(text) = table.context.variable(variable) {
+        if let Some(text) = table.reading.variable(variable) {
             return from_environment(table, key, variable, &text, check);
         }
     }
@@ -229,7 +224,7 @@ fn from_environment<T: Effective>(
         Err(rule) => {
             let message =
                 format!("`{}` in the environment variable {variable} is not a valid `{key}`", text.escape_debug());
-            table.context.report(Diagnostic::anywhere(message, rule));
+            table.reading.report(Diagnostic::anywhere(message, rule));
             None
         }
     }

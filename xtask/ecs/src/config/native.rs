@@ -2,10 +2,11 @@
 
 use toml::de::DeValue;
 
-use super::images::{is_platform, is_variable, package_name, platform};
+use super::file;
+use super::grammar::{is_platform, is_variable, package_name, platform};
+use super::model::{Asset, Base, Compression, Package};
 use super::table::Table;
 use super::value::Value;
-use super::{Asset, Base, Compression, Package, path};
 use crate::digest::Digest;
 
 pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
@@ -64,12 +65,12 @@ fn base(value: &Value<'_>) -> Option<Base> {
         return Some(Base::Reference(text));
     }
     let looks_like_reference = text.contains(':') || text.split_once('/').is_some_and(|(host, _)| host.contains('.'));
-    if looks_like_reference && !text.starts_with('.') && !value.context.workspace.root.join(&text).exists() {
+    if looks_like_reference && !text.starts_with('.') && !value.reading.workspace.root.join(&text).exists() {
         let message = format!("the base `{}` is not pinned: its tag can move", text.escape_debug());
         value.error(message, "name it by digest, `REPOSITORY@sha256:…`; `docker buildx imagetools inspect` prints it");
         return None;
     }
-    let folder = path::folder(value, "base layout")?;
+    let folder = file::folder(value, "base layout")?;
     if !folder.join("index.json").is_file() {
         let message = format!("the base `{}` is not an OCI layout: it has no index.json", text.escape_debug());
         value.error(message, "name a layout folder, or an image by digest: `REPOSITORY@sha256:…`");
@@ -82,7 +83,7 @@ fn base(value: &Value<'_>) -> Option<Base> {
 fn asset(value: &Value<'_>) -> Option<Asset> {
     let mut table = value.table()?;
     let source = table.need("source", "add `source = \"static\"`, a file or folder of the workspace", |value| {
-        path::file_or_folder(value, "asset")
+        file::file_or_folder(value, "asset")
     });
     let path =
         table.need("path", "add `path = \"/srv/static\"`, its place in the image", |value| value.check(is_image_path));

@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{Asset, Base, Compression, Ignore, Loaded, OnInterrupt, Severity, duration};
+use super::duration;
+use super::model::{Asset, Base, Compression, Config, Ignore, OnInterrupt, Severity};
 use crate::event::Place;
 use crate::text::{pad, width};
 
@@ -42,6 +43,13 @@ impl fmt::Display for Origin {
     }
 }
 
+/// A configuration, and where each of its values is from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    pub origins: Origins,
+}
+
 /// One effective value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Setting {
@@ -53,7 +61,7 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// Where every value of a [`super::Config`] is from, table by table in the order written.
+/// Where every value of a [`Config`] is from, table by table in the order written.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     pub settings: Vec<Setting>,

@@ -1,9 +1,6 @@
-//! Paths that a configuration names: relative to the workspace's root, and never outside it.
+//! Paths as they are spelt, without looking at a disk.
 
 use std::path::{Component, Path, PathBuf};
-
-use super::value::Value;
-use crate::text::nearest;
 
 /// The path without `.` and `..`, as it is spelt: links are not resolved.
 pub(super) fn normalise(path: &Path) -> PathBuf {
@@ -21,76 +18,4 @@ pub(super) fn normalise(path: &Path) -> PathBuf {
 /// A file's name relative to the root where it is below it.
 pub(super) fn relative(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
-}
-
-/// A file of the workspace, absolute; `what` is its name in an error, such as `Dockerfile`.
-pub(super) fn file(value: &Value<'_>, what: &str) -> Option<PathBuf> {
-    let path = inside(value, what)?;
-    if path.is_dir() {
-        value.error(format!("the {what} `{}` is a folder, and should be a file", value.text()?.escape_debug()), "");
-        return None;
-    }
-    exists(value, what, path)
-}
-
-/// A folder of the workspace, absolute.
-pub(super) fn folder(value: &Value<'_>, what: &str) -> Option<PathBuf> {
-    let path = inside(value, what)?;
-    if path.is_file() {
-        value.error(format!("the {what} `{}` is a file, and should be a folder", value.text()?.escape_debug()), "");
-        return None;
-    }
-    exists(value, what, path)
-}
-
-/// A file or a folder of the workspace, absolute.
-pub(super) fn file_or_folder(value: &Value<'_>, what: &str) -> Option<PathBuf> {
-    let path = inside(value, what)?;
-    exists(value, what, path)
-}
-
-fn exists(value: &Value<'_>, what: &str, path: PathBuf) -> Option<PathBuf> {
-    match path.try_exists() {
-        Ok(true) => Some(path),
-        Ok(false) => {
-            let near = neighbour(&path).map_or_else(
-                || format!("paths are relative to the workspace's root, {}", value.context.workspace.root.display()),
-                |near| format!("did you mean `{}`?", relative(&value.context.workspace.root, &near)),
-            );
-            value.error(format!("the {what} `{}` does not exist", value.text()?.escape_debug()), near);
-            None
-        }
-        Err(error) => {
-            value.error(format!("cannot look at the {what} `{}`: {error}", value.text()?.escape_debug()), "");
-            None
-        }
-    }
-}
-
-/// What lies beside a missing file under a similar name.
-fn neighbour(path: &Path) -> Option<PathBuf> {
-    let folder = path.parent()?;
-    let names: Vec<String> =
-        std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(|name| folder.join(name))
-}
-
-/// The absolute path, which neither `..` nor a link may lead out of the workspace.
-fn inside(value: &Value<'_>, what: &str) -> Option<PathBuf> {
-    let root = &value.context.workspace.root;
-    let text = value.string()?;
-    if text.contains('\0') {
-        value.error(format!("the {what} `{}` is not a path", text.escape_debug()), "");
-        return None;
-    }
-    let path = normalise(&root.join(&text));
-    let outside = |path: &Path, root: &Path| !path.starts_with(root);
-    let resolved = path.canonicalize().ok().zip(root.canonicalize().ok());
-    let link_leads_out = resolved.is_some_and(|(path, root)| outside(&path, &root));
-    if outside(&path, root) || link_leads_out {
-        let hint = "only files of the workspace are used, so that every clone builds the same";
-        value.error(format!("the {what} `{}` is outside the workspace", text.escape_debug()), hint);
-        return None;
-    }
-    Some(path)
 }

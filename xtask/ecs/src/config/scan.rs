@@ -1,40 +1,10 @@
 //! `[workspace.metadata.xtask.scan]`.
 
-use std::time::Duration;
-
 use toml::de::DeValue;
 
+use super::model::{Ignore, Scan, Severity};
 use super::table::Table;
 use super::value::Value;
-use super::{Ignore, Scan, Severity};
-
-const TIMEOUT: Duration = Duration::from_secs(600);
-
-impl Severity {
-    /// Trivy's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "UNKNOWN",
-            Self::Low => "LOW",
-            Self::Medium => "MEDIUM",
-            Self::High => "HIGH",
-            Self::Critical => "CRITICAL",
-        }
-    }
-}
-
-impl Default for Scan {
-    fn default() -> Self {
-        Self {
-            severity: vec![Severity::High, Severity::Critical],
-            ignore_unfixed: true,
-            ignore: Vec::new(),
-            timeout: TIMEOUT,
-            args: Vec::new(),
-            trivy: None,
-        }
-    }
-}
 
 pub(super) fn read(table: &mut Table<'_>) -> Scan {
     let scan = match table.take("scan") {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::diagnostic::suggestion;
-use super::{Config, Image, Service};
+use super::model::{Config, Image, Service};
 use crate::failure::{Failure, Result};
 
 /// The images of these names, in the order asked for and each once; all of them for no name.

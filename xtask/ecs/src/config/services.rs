@@ -1,23 +1,17 @@
 //! `[workspace.metadata.xtask.services.NAME]`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
+use super::file;
+use super::model::{OnInterrupt, Rollout, Service, TaskDefinitionSource};
 use super::origin::{Effective, Origin};
 use super::table::Table;
 use super::value::Value;
-use super::{OnInterrupt, Rollout, Service, TaskDefinitionSource, path};
 
 const NAME_RULE: &str = "an ECS name is 1 to 255 letters, digits, `-` and `_`";
-
-impl Default for Rollout {
-    fn default() -> Self {
-        Self { deadline: Duration::from_secs(15 * 60), poll: Duration::from_secs(1), on_interrupt: OnInterrupt::Leave }
-    }
-}
 
 /// Every service that is valid by itself; `default_cluster` is the one written at the top.
 pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&(String, Origin)>) -> BTreeMap<String, Service> {
@@ -81,7 +75,7 @@ fn is_name(text: &str) -> Result<String, &'static str> {
 
 fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
     match value.get() {
-        DeValue::String(_) => path::file(value, "task definition").map(TaskDefinitionSource::File),
+        DeValue::String(_) => file::file(value, "task definition").map(TaskDefinitionSource::File),
         DeValue::Table(_) => {
             let mut table = value.table()?;
             let family = table.need("family", "write `{ family = \"app\" }`", |value| value.check(is_name));

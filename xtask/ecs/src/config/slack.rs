@@ -1,8 +1,8 @@
 //! `[workspace.metadata.xtask.slack]`.
 
+use super::model::SlackConfig;
 use super::table::Table;
 use super::value::Value;
-use crate::reader::slack::SlackConfig;
 
 pub(super) fn read(table: &mut Table<'_>) -> SlackConfig {
     let mut table = match table.take("slack").map(|value| value.table()) {

@@ -10,42 +10,22 @@
 //!
 //! `None` from a reading function means that the fault has been reported; the caller gives up this value only.
 
-use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use toml::Spanned;
-use toml::de::{DeString, DeTable};
+use toml::de::{DeString, DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, Source, suggestion};
+use super::diagnostic::suggestion;
 use super::origin::{Effective, Origin, Setting};
+use super::reading::Reading;
 use super::value::Value;
-use super::workspace::Workspace;
 use crate::text::nearest;
-
-/// What one run of [`super::load`] reads from and what it has found so far.
-pub(super) struct Context<'a> {
-    pub(super) source: Source<'a>,
-    pub(super) workspace: &'a Workspace<'a>,
-    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
-    pub(super) diagnostics: RefCell<Vec<Diagnostic>>,
-    pub(super) settings: RefCell<Vec<Setting>>,
-}
-
-impl Context<'_> {
-    pub(super) fn report(&self, diagnostic: Diagnostic) {
-        self.diagnostics.borrow_mut().push(diagnostic);
-    }
-
-    /// An environment variable; one that is empty counts as unset.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
-        (self.environment)(name).filter(|value| !value.trim().is_empty())
-    }
-}
 
 /// A TOML table whose keys are being read.
 pub(super) struct Table<'a> {
-    pub(super) context: &'a Context<'a>,
+    pub(super) reading: &'a Reading<'a>,
     /// Its name below `[workspace.metadata.xtask]`, dotted; empty for that table itself.
     path: String,
     /// Where to point when a key is missing: the header, or the whole inline table.
@@ -57,15 +37,15 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(context: &'a Context<'a>, path: String, span: Range<usize>, entries: &'a DeTable<'a>) -> Self {
-        Self { context, path, span, entries, known: Vec::new(), missing: Vec::new() }
+    pub(super) fn new(reading: &'a Reading<'a>, path: String, span: Range<usize>, entries: &'a DeTable<'a>) -> Self {
+        Self { reading, path, span, entries, known: Vec::new(), missing: Vec::new() }
     }
 
     /// The value of a key, which is known from now on.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.known.push(key);
         let (name, value) = self.entries.get_key_value(key)?;
-        Some(Value::new(self.context, join(&self.path, key), name.span(), value))
+        Some(Value::new(self.reading, join(&self.path, key), name.span(), value))
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -136,7 +116,7 @@ impl<'a> Table<'a> {
     /// A table nobody wrote, whose keys all have their defaults.
     pub(super) fn empty(&self, key: &str) -> Table<'a> {
         static NOTHING: LazyLock<DeTable<'static>> = LazyLock::new(DeTable::new);
-        Table::new(self.context, join(&self.path, key), self.span.clone(), &NOTHING)
+        Table::new(self.reading, join(&self.path, key), self.span.clone(), &NOTHING)
     }
 
     /// The names under a key, whether what they name is valid or not.
@@ -170,16 +150,16 @@ impl<'a> Table<'a> {
         values.sort_by_key(|(name, _)| name.span().start);
         let value = |(name, value): (&'a Spanned<DeString<'a>>, _)| {
             let path = join(&self.path, name.get_ref());
-            (name.get_ref().to_string(), Value::new(self.context, path, name.span(), value))
+            (name.get_ref().to_string(), Value::new(self.reading, path, name.span(), value))
         };
         values.into_iter().map(value).collect()
     }
 
     /// Notes the effective value of a key for `cargo xtask config`.
     pub(super) fn note(&self, key: &str, value: &impl Effective, origin: Origin) {
-        let value = value.effective(&self.context.workspace.root);
+        let value = value.effective(&self.reading.workspace.root);
         let setting = Setting { table: self.path.clone(), key: key.to_owned(), value, origin };
-        self.context.settings.borrow_mut().push(setting);
+        self.reading.settings.borrow_mut().push(setting);
     }
 
     /// What an error calls this table.
@@ -191,7 +171,7 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.context.report(self.context.source.diagnostic(self.span.clone(), message, hint));
+        self.reading.report(self.reading.source.diagnostic(self.span.clone(), message, hint));
     }
 
     /// Reports keys that belong to another form of this table, `why` saying which.
@@ -222,6 +202,26 @@ impl<'a> Table<'a> {
             }
         }
         unknown.is_empty() && self.missing.is_empty()
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn table(&self) -> Option<Table<'a>> {
+        match self.get() {
+            DeValue::Table(entries) => Some(Table::new(self.reading, self.path.clone(), self.table_span(), entries)),
+            _ => self.wrong_type("a table", ""),
+        }
+    }
+
+    /// A table whose values `read` understands, by key; `read` is given key and value.
+    pub(super) fn map<T>(&self, read: impl Fn(&str, &Value<'a>) -> Option<T>) -> Option<BTreeMap<String, T>> {
+        let values = self.table()?.values();
+        let read: Vec<Option<_>> = values.into_iter().map(|(key, value)| Some((read(&key, &value)?, key))).collect();
+        read.into_iter().map(|pair| pair.map(|(value, key)| (key, value))).collect()
+    }
+
+    pub(super) fn string_map(&self) -> Option<BTreeMap<String, String>> {
+        self.map(|_, value| value.text().map(str::to_owned))
     }
 }
 

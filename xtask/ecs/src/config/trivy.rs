@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::diagnostic::suggestion;
+use super::model::{PLATFORMS, TRIVY_URL, TrivyPin, is_malicious};
 use super::origin::Effective;
 use super::value::Value;
-use crate::tools::{PLATFORMS, TRIVY_URL, TrivyPin, is_malicious};
 
 pub(super) fn read(value: &Value<'_>) -> Option<TrivyPin> {
     let mut table = value.table()?;

@@ -1,6 +1,5 @@
 //! One value under the cursor, read as what it should be. `None` means that the fault has been reported.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -10,12 +9,12 @@ use toml::de::DeValue;
 use super::diagnostic::suggestion;
 use super::duration;
 use super::origin::Origin;
-use super::table::{Context, Table};
+use super::reading::Reading;
 
 /// A value and the key it was found under.
 pub(super) struct Value<'a> {
-    pub(super) context: &'a Context<'a>,
-    path: String,
+    pub(super) reading: &'a Reading<'a>,
+    pub(super) path: String,
     key: Range<usize>,
     inner: &'a Spanned<DeValue<'a>>,
 }
@@ -23,12 +22,12 @@ pub(super) struct Value<'a> {
 impl<'a> Value<'a> {
     /// `path` is its name below `[workspace.metadata.xtask]`, dotted; `key` is where its key is written.
     pub(super) fn new(
-        context: &'a Context<'a>,
+        reading: &'a Reading<'a>,
         path: String,
         key: Range<usize>,
         inner: &'a Spanned<DeValue<'a>>,
     ) -> Self {
-        Self { context, path, key, inner }
+        Self { reading, path, key, inner }
     }
 
     pub(super) fn get(&self) -> &'a DeValue<'a> {
@@ -37,15 +36,15 @@ impl<'a> Value<'a> {
 
     /// Where it is written.
     pub(super) fn origin(&self) -> Origin {
-        Origin::File(self.context.source.place(self.key.start))
+        Origin::File(self.reading.source.place(self.key.start))
     }
 
     pub(super) fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.context.report(self.context.source.diagnostic(self.inner.span(), message, hint));
+        self.reading.report(self.reading.source.diagnostic(self.inner.span(), message, hint));
     }
 
     pub(super) fn error_at_key(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.context.report(self.context.source.diagnostic(self.key.clone(), message, hint));
+        self.reading.report(self.reading.source.diagnostic(self.key.clone(), message, hint));
     }
 
     /// Reports that it is not `expected`, such as `a string`.
@@ -139,15 +138,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    pub(super) fn table(&self) -> Option<Table<'a>> {
-        match self.get() {
-            DeValue::Table(entries) => Some(Table::new(self.context, self.path.clone(), self.table_span(), entries)),
-            _ => self.wrong_type("a table", ""),
-        }
-    }
-
     /// A table that exists only through its children's headers or dotted keys has its key's span.
-    fn table_span(&self) -> Range<usize> {
+    pub(super) fn table_span(&self) -> Range<usize> {
         if self.inner.span().is_empty() { self.key.clone() } else { self.inner.span() }
     }
 
@@ -161,7 +153,7 @@ impl<'a> Value<'a> {
             return self.wrong_type("an array", &hint);
         };
         let item = |(index, inner): (usize, &'a Spanned<DeValue<'a>>)| {
-            Value::new(self.context, format!("{}[{index}]", self.path), inner.span(), inner)
+            Value::new(self.reading, format!("{}[{index}]", self.path), inner.span(), inner)
         };
         Some(items.iter().enumerate().map(item).collect())
     }
@@ -174,17 +166,6 @@ impl<'a> Value<'a> {
 
     pub(super) fn strings(&self) -> Option<Vec<String>> {
         self.list(|item| item.text().map(str::to_owned))
-    }
-
-    /// A table whose values `read` understands, by key; `read` is given key and value.
-    pub(super) fn map<T>(&self, read: impl Fn(&str, &Value<'a>) -> Option<T>) -> Option<BTreeMap<String, T>> {
-        let values = self.table()?.values();
-        let read: Vec<Option<_>> = values.into_iter().map(|(key, value)| Some((read(&key, &value)?, key))).collect();
-        read.into_iter().map(|pair| pair.map(|(value, key)| (key, value))).collect()
-    }
-
-    pub(super) fn string_map(&self) -> Option<BTreeMap<String, String>> {
-        self.map(|_, value| value.text().map(str::to_owned))
     }
 
     fn last_key(&self) -> &str {

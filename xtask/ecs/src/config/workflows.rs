@@ -4,11 +4,11 @@ use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
-use super::images::is_variable;
+use super::grammar::is_variable;
+use super::model::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
 use super::origin::Effective;
 use super::table::Table;
 use super::value::Value;
-use crate::workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
 
 pub(super) fn read(table: &mut Table<'_>) -> Workflows {
     let mut table = match table.take("workflows").map(|value| value.table()) {

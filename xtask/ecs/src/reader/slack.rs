@@ -15,6 +15,7 @@ use anyhow::{Context, anyhow};
 use self::api::{Endpoint, Posted};
 use self::origin::Origin;
 use super::record::Record;
+use crate::config::SlackConfig;
 use crate::event::{Event, Reader};
 
 /// How long Slack is waited for.
@@ -31,15 +32,6 @@ struct Patience {
 /// Nine seconds in all after the command's end: the stream waits ten for its readers.
 const PATIENCE: Patience =
     Patience { interim: Duration::from_secs(2), last: Duration::from_secs(7), cadence: Duration::from_secs(3) };
-
-/// `[workspace.metadata.xtask.slack]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SlackConfig {
-    /// No message for a command that changed nothing; false by default.
-    pub quiet_when_nothing_to_do: bool,
-    /// Who is mentioned on failure: a member id (`U…`), a user group's (`S…`), `here` or `channel`.
-    pub mention_on_failure: Option<String>,
-}
 
 /// The reader that tells Slack.
 pub struct Slack {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cause;
-use crate::config::{Image, Scan};
+use crate::config::{Image, Scan, is_malicious};
 use crate::failure::{Failure, Result};
 use crate::gate::{Report, Scanner};
 use crate::interrupt::Interrupt;
 use crate::process::{Ended, Tool, ToolError, quote};
 use crate::time::{now, today};
-use crate::tools::{Database, is_malicious, scanner, staleness};
+use crate::tools::{Database, scanner, staleness};
 
 /// Settings that say where the database is and how to get it; they cannot hide a finding.
 const ALLOWED: [&str; 9] = [

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::fill::{Holes, list, scalar, script};
-use super::{Checkout, Runner, STAGE, SlackSecret, Submodules, Workflows};
-use crate::config::{Builder, Config};
+use super::{Checkout, STAGE};
+use crate::config::{Builder, Config, Runner, SlackSecret, Submodules, Workflows};
 
 /// What the deploy job takes beside the rollouts.
 const AROUND: Duration = Duration::from_secs(900);

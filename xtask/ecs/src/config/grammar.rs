@@ -1,0 +1,58 @@
+//! What several tables write: packages of the workspace, environment variables, platforms.
+
+use super::diagnostic::suggestion;
+use super::table::Table;
+use super::value::Value;
+
+const PLATFORM: &str = "linux/amd64";
+
+/// The name of a package of the workspace.
+pub(super) fn package_name(value: &Value<'_>) -> Option<String> {
+    let name = value.string()?;
+    let workspace = value.reading.workspace;
+    if workspace.package(&name).is_none() {
+        let names = workspace.packages().iter().map(|package| package.name.as_str());
+        let hint = suggestion(&name, names, "its packages");
+        value.error(format!("`{}` is no package of this workspace", name.escape_debug()), hint);
+        return None;
+    }
+    Some(name)
+}
+
+/// Environment variable names: POSIX.1-2017, section 8.1.
+pub(super) fn is_variable(text: &str) -> Result<String, &'static str> {
+    let fits = !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    fits.then(|| text.to_owned()).ok_or("an environment variable's name is letters, digits and `_`")
+}
+
+/// The one platform of an image.
+pub(super) fn platform(table: &mut Table<'_>, check: impl Fn(&str) -> Result<String, &'static str>) -> Option<String> {
+    let default = vec![PLATFORM.to_owned()];
+    let platforms = table.or(
+        "platforms",
+        |value| {
+            let platforms = value.list(|item| item.check(&check))?;
+            match platforms.len() {
+                1 => return Some(platforms),
+                0 => value.error("`platforms` is empty", format!("write `[\"{PLATFORM}\"]`")),
+                _ => value.error(
+                    "an image of several platforms is not supported yet",
+                    "keep one platform; another image can have the other",
+                ),
+            }
+            None
+        },
+        default,
+    );
+    platforms.into_iter().next()
+}
+
+/// Source: OCI image specification 1.1, image index, `platform`.
+pub(super) fn is_platform(text: &str) -> Result<String, &'static str> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let fits = (2..=3).contains(&parts.len()) && parts.iter().all(word);
+    fits.then(|| text.to_owned()).ok_or("a platform looks like `linux/amd64` or `linux/arm64`")
+}

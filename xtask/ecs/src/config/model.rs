@@ -1,0 +1,44 @@
+//! What a configuration holds: plain values, validated. Every default is here.
+
+mod images;
+mod scan;
+mod services;
+mod workflows;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, Package};
+pub use scan::{Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
+pub use services::{OnInterrupt, Rollout, Service, TaskDefinitionSource};
+pub use workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
+
+/// The validated configuration of one workspace. Every path is absolute.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The workspace's root folder, where its Cargo.toml is.
+    pub root: PathBuf,
+    /// Cargo's target folder; everything this tool writes is under `target/xtask`.
+    pub target: PathBuf,
+    /// Twelve digits.
+    pub account: String,
+    /// An AWS region's name, such as `ap-northeast-1`.
+    pub region: String,
+    /// `HOST[:PORT]` of the registry; `ACCOUNT.dkr.ecr.REGION.amazonaws.com` unless `registry` or
+    /// `XTASK_REGISTRY` says otherwise.
+    pub registry: String,
+    pub images: BTreeMap<String, Image>,
+    pub scan: Scan,
+    pub services: BTreeMap<String, Service>,
+    pub slack: SlackConfig,
+    pub workflows: Workflows,
+}
+
+/// `[workspace.metadata.xtask.slack]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlackConfig {
+    /// No message for a command that changed nothing; false by default.
+    pub quiet_when_nothing_to_do: bool,
+    /// Who is mentioned on failure: a member id (`U…`), a user group's (`S…`), `here` or `channel`.
+    pub mention_on_failure: Option<String>,
+}

@@ -1,0 +1,156 @@
+//! What an image is made of.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::reference::{Reference, Repository, Tag};
+
+/// An entry under `images`.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The key under `images`.
+    pub name: String,
+    pub reference: Reference,
+    pub builder: Builder,
+    /// Result types (trivy's `Type`, such as `debian` or `rustbinary`) that the scan report must hold;
+    /// see [`Image::expected`]. From `expect`.
+    pub expect: Option<Vec<String>>,
+}
+
+impl Image {
+    pub fn repository(&self) -> &Repository {
+        &self.reference.repository
+    }
+
+    pub fn tag(&self) -> &Tag {
+        &self.reference.tag
+    }
+
+    /// The result types that the scan report must hold. An image with a cargo package in it is expected to show it,
+    /// unless `expect` says otherwise; of others only some result is asked (`None`).
+    pub fn expected(&self) -> Option<Vec<&str>> {
+        let rust = match &self.builder {
+            Builder::Dockerfile(dockerfile) => !dockerfile.binaries.is_empty(),
+            Builder::Package(_) => true,
+        };
+        match &self.expect {
+            Some(kinds) => Some(kinds.iter().map(String::as_str).collect()),
+            None if rust => Some(vec!["rustbinary"]),
+            None => None,
+        }
+    }
+
+    /// `OS/ARCHITECTURE[/VARIANT]`.
+    pub fn platform(&self) -> &str {
+        match &self.builder {
+            Builder::Dockerfile(dockerfile) => &dockerfile.platform,
+            Builder::Package(package) => &package.platform,
+        }
+    }
+}
+
+/// How an image is built. Whatever the way, the result is an OCI layout.
+#[derive(Clone, Debug)]
+pub enum Builder {
+    Dockerfile(Dockerfile),
+    Package(Package),
+}
+
+/// `dockerfile = "…"`: docker buildx.
+#[derive(Clone, Debug)]
+pub struct Dockerfile {
+    pub file: PathBuf,
+    /// The build context folder; the workspace's root by default.
+    pub context: PathBuf,
+    /// `OS/ARCHITECTURE[/VARIANT]`; `linux/amd64` by default. From `platforms`, which for now takes exactly one.
+    pub platform: String,
+    pub args: BTreeMap<String, String>,
+    /// The stage to build; the last by default.
+    pub target: Option<String>,
+    /// Named build contexts (`--build-context NAME=VALUE`): a folder (absolute), `oci-layout://…`, `docker-image://…`.
+    pub contexts: BTreeMap<String, String>,
+    /// Build secrets: id → the environment variable that holds the value. The value never reaches argv.
+    pub secrets: BTreeMap<String, String>,
+    /// Cargo packages whose binary is compiled first (static, with its dependency list inside) and handed to the
+    /// Dockerfile as the named context `binaries`: `COPY --from=binaries app /app`.
+    pub binaries: Vec<String>,
+}
+
+/// `package = "…"`: the native builder, without docker.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// The cargo package.
+    pub package: String,
+    /// Which of its binaries, where it has several. From `bin`.
+    pub bin: Option<String>,
+    /// `OS/ARCHITECTURE`; `linux/amd64` by default.
+    pub platform: String,
+    /// A Rust target triple; chosen from the platform and what is installed by default.
+    pub target: Option<String>,
+    /// A cargo profile; `release` by default.
+    pub profile: String,
+    pub base: Option<Base>,
+    /// Files and folders added under the binary, in the order written.
+    pub assets: Vec<Asset>,
+    /// `UID[:GID]`; `65532:65532` by default.
+    pub user: String,
+    /// `/` by default.
+    pub workdir: String,
+    pub env: BTreeMap<String, String>,
+    /// `PORT/tcp` or `PORT/udp`.
+    pub ports: Vec<String>,
+    pub labels: BTreeMap<String, String>,
+    /// Arguments after the binary in the entrypoint.
+    pub args: Vec<String>,
+    pub compression: Compression,
+}
+
+impl Package {
+    /// The package's only binary, on nothing, with every default.
+    pub fn new(package: &str, platform: &str) -> Self {
+        Self {
+            package: package.to_owned(),
+            bin: None,
+            platform: platform.to_owned(),
+            target: None,
+            profile: "release".to_owned(),
+            base: None,
+            assets: Vec::new(),
+            user: "65532:65532".to_owned(),
+            workdir: "/".to_owned(),
+            env: BTreeMap::new(),
+            ports: Vec::new(),
+            labels: BTreeMap::new(),
+            args: Vec::new(),
+            compression: Compression::Gzip,
+        }
+    }
+}
+
+/// What the native builder starts from.
+#[derive(Clone, Debug)]
+pub enum Base {
+    /// An OCI layout folder in the workspace.
+    Layout(PathBuf),
+    /// A pinned reference, fetched by digest.
+    Reference(String),
+}
+
+/// A file or folder that goes into an image.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    pub source: PathBuf,
+    /// An absolute path in the image.
+    pub path: String,
+    /// Octal permission bits; 0644 for files (0755 where executable) and 0755 for folders by default.
+    pub mode: Option<u32>,
+    /// `UID[:GID]`; `0:0` by default.
+    pub owner: String,
+}
+
+/// How the native builder compresses layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    Gzip,
+    Zstd,
+}

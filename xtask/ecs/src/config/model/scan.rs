@@ -1,0 +1,89 @@
+//! What refuses an image, and the scanner.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// `[workspace.metadata.xtask.scan]`.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The severities that refuse an image; HIGH and CRITICAL by default.
+    pub severity: Vec<Severity>,
+    /// Whether findings without a fixed version are passed over; true by default.
+    pub ignore_unfixed: bool,
+    pub ignore: Vec<Ignore>,
+    /// How long one scan may take; 10 minutes by default.
+    pub timeout: Duration,
+    /// Further arguments for `trivy image`, such as `--cache-dir DIR --skip-db-update`; none that could hide a finding.
+    pub args: Vec<String>,
+    /// The trivy to fetch where no trivy of that version is in PATH; none by default.
+    pub trivy: Option<TrivyPin>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Unknown,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// `ignore = [{ id = "CVE-…", reason = "…", until = "2027-01-31" }]`: a finding accepted until a day.
+#[derive(Clone, Debug)]
+pub struct Ignore {
+    pub id: String,
+    pub reason: String,
+    /// The last day it holds, `YYYY-MM-DD`, UTC.
+    pub until: String,
+}
+
+impl Severity {
+    /// Trivy's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "UNKNOWN",
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Self {
+            severity: vec![Severity::High, Severity::Critical],
+            ignore_unfixed: true,
+            ignore: Vec::new(),
+            timeout: Duration::from_secs(600),
+            args: Vec::new(),
+            trivy: None,
+        }
+    }
+}
+
+/// `[workspace.metadata.xtask.scan] trivy = { version = "…", sha256 = { x86_64-linux = "…" } }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrivyPin {
+    /// Such as `0.70.0`.
+    pub version: String,
+    /// Platform (one of [`PLATFORMS`]) → SHA-256 of the release archive, 64 lowercase hexadecimal digits.
+    pub sha256: BTreeMap<String, String>,
+    /// Where archives are, with `{version}`, `{os}` (`Linux`, `macOS`) and `{arch}` (`64bit`, `ARM64`) to be filled in;
+    /// [`TRIVY_URL`] by default.
+    pub url: String,
+}
+
+/// Where the project publishes its archives.
+pub const TRIVY_URL: &str =
+    "https://github.com/aquasecurity/trivy/releases/download/v{version}/trivy_{version}_{os}-{arch}.tar.gz";
+
+/// The platforms that a hash can be given for.
+pub const PLATFORMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-macos", "aarch64-macos"];
+
+/// Whether this version was published by an attacker (trivy's security advisory of March 2026).
+pub fn is_malicious(version: &str) -> bool {
+    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).collect();
+    matches!(numbers[..], [0, 69, 4..=6, ..])
+}

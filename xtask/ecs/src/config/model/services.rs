@@ -1,0 +1,57 @@
+//! What a service is made of, and how its rollout is followed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// An entry under `services`.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The key under `services`.
+    pub name: String,
+    pub cluster: String,
+    /// The ECS service's name; the key by default. From `service`.
+    pub service: String,
+    pub task_definition: TaskDefinitionSource,
+    /// Container name → image name (a key of `images`).
+    pub containers: BTreeMap<String, String>,
+    /// Sent only where written.
+    pub desired_count: Option<u32>,
+    /// Force a new deployment even where nothing changed; false by default.
+    pub force_new_deployment: bool,
+    pub rollout: Rollout,
+}
+
+/// Who owns the task definition.
+#[derive(Clone, Debug)]
+pub enum TaskDefinitionSource {
+    /// A JSON file of the workspace.
+    File(PathBuf),
+    /// Somebody else (IaC): the family's newest active revision, with the named containers' images replaced.
+    Family(String),
+}
+
+/// How a rollout is followed: `rollout = { deadline = "15m", poll = "1s", on-interrupt = "leave" }`.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    /// 15 minutes by default.
+    pub deadline: Duration,
+    /// The shortest time between two looks; 1 s by default. Looks become rarer in the middle of a rollout.
+    pub poll: Duration,
+    pub on_interrupt: OnInterrupt,
+}
+
+/// What Ctrl-C does to a rollout under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnInterrupt {
+    /// It goes on; the message says what serves now.
+    Leave,
+    /// It is stopped with a rollback, which is followed to its end.
+    Rollback,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(15 * 60), poll: Duration::from_secs(1), on_interrupt: OnInterrupt::Leave }
+    }
+}
