@@ -71,6 +71,7 @@ pub mod workflows;
 
 mod cause;
 mod context;
+mod gzip;
 #[cfg(test)]
 mod docs;
 mod text;

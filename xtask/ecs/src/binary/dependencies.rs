@@ -2,10 +2,8 @@
 //! Source: cargo-auditable, `auditable-serde` (format 1) and its JSON schema.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use serde::Serialize;
 
 use super::metadata::{Metadata, Package};
@@ -67,9 +65,8 @@ pub fn section(metadata: &Metadata, root: &str, compiled: &Compiled) -> Vec<u8> 
     });
     let list = List { packages: entries.collect(), format: 1 };
     let json = serde_json::to_vec(&list).expect("plain strings and numbers are JSON");
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(7));
-    encoder.write_all(&json).expect("writing to a Vec cannot fail");
-    encoder.finish().expect("writing to a Vec cannot fail")
+    // Called by name, as for layers: the section is part of the program, and so of its layer's digest.
+    compress_to_vec_zlib(&json, 7)
 }
 
 /// The format knows four kinds of sources, and deliberately no addresses.

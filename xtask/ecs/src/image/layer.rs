@@ -5,19 +5,15 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 
 use anyhow::{Context, Result};
-use flate2::GzBuilder;
-use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
 
 use super::tree::{Content, Kind, Tree};
 use super::zstandard;
 use crate::config::Compression;
 use crate::digest::{Digest, Hasher};
+use crate::gzip;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::{BlobWriter, Descriptor, LayoutWriter, media_type};
-
-/// Twice as fast as gzip's default of 6, for a layer that is a hundredth larger; still smaller than BuildKit's.
-const GZIP_LEVEL: u32 = 4;
 
 /// A layer of the layout.
 pub struct Written {
@@ -109,7 +105,7 @@ struct LayerWriter {
 
 #[cfg_attr(not(feature = "zstd"), expect(clippy::large_enum_variant, reason = "the small one is never made"))]
 enum Encoder {
-    Gzip(GzEncoder<BlobWriter>),
+    Gzip(gzip::Encoder<BlobWriter>),
     Zstd(zstandard::Encoder),
 }
 
@@ -118,8 +114,7 @@ impl LayerWriter {
         let encoder = match compression {
             Compression::Gzip => {
                 let blob = writer.add_stream(media_type::LAYER_GZIP)?;
-                // The header of this builder names no file, no time and no operating system.
-                Encoder::Gzip(GzBuilder::new().write(blob, flate2::Compression::new(GZIP_LEVEL)))
+                Encoder::Gzip(gzip::Encoder::new(blob)?)
             }
             Compression::Zstd => {
                 let blob = writer.add_stream(media_type::LAYER_ZSTD)?;

@@ -1,13 +1,14 @@
 //! One program out of a release archive.
 
 use std::fs::{File, Permissions};
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
 use anyhow::{Context, bail, ensure};
-use flate2::read::GzDecoder;
 use tar::EntryType;
+
+use crate::gzip;
 
 /// trivy has about 150 MB; what claims more is no archive of it.
 const LARGEST: u64 = 1 << 30;
@@ -32,7 +33,7 @@ pub fn program(archive: &Path, name: &str, folder: &Path) -> anyhow::Result<()> 
 
 fn extract(archive: File, name: &str, to: &Path) -> anyhow::Result<bool> {
     let mut found = false;
-    let mut archive = tar::Archive::new(GzDecoder::new(archive));
+    let mut archive = tar::Archive::new(gzip::Decoder::new(BufReader::new(archive)));
     for entry in archive.entries().context("it is no tar archive")? {
         let mut entry = entry.context("it is no whole .tar.gz")?;
         let path = entry.path().context("it holds a path that is no path")?.into_owned();

@@ -7,12 +7,12 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use super::super::zstandard;
 use super::BaseLayer;
 use crate::digest::{Digest, Hasher};
+use crate::gzip;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::media_type;
 
@@ -153,7 +153,7 @@ impl Listing {
     fn read(layer: &BaseLayer, interrupt: &Interrupt) -> Result<Self> {
         let file = BufReader::with_capacity(256 * 1024, File::open(&layer.file)?);
         let archive: Box<dyn Read> = match layer.descriptor.media_type.as_str() {
-            media_type::LAYER_GZIP => Box::new(MultiGzDecoder::new(file)),
+            media_type::LAYER_GZIP => Box::new(gzip::Decoder::new(file)),
             media_type::LAYER_ZSTD => zstandard::decoder(file)?,
             media_type::LAYER => Box::new(file),
             other => bail!("its media type {other} is not one of a layer that can be read here"),
