@@ -48,8 +48,8 @@ impl Serialize for Pinned {
     }
 }
 
-/// An ECR repository name: 2 to 256 characters of `[a-z0-9]+([._-][a-z0-9]+)*`, segments joined by `/`.
-/// Source: ECR API, CreateRepository, repositoryName.
+/// An ECR repository name: 2 to 256 characters of `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`, segments joined by `/`.
+/// Source: ECR API, CreateRepository, repositoryName, as botocore 1.44 has it; OCI distribution specification 1.1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Repository(String);
 
@@ -63,16 +63,16 @@ impl FromStr for Repository {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let joint = |between: &str| matches!(between, "" | "." | "_" | "__") || between.bytes().all(|b| b == b'-');
         let segment = |segment: &str| {
-            segment
-                .split(['.', '_', '-'])
-                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+            segment.starts_with(letter) && segment.ends_with(letter) && segment.split(letter).all(joint)
         };
         if (2..=256).contains(&text.len()) && text.split('/').all(segment) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidName(
-                "a repository name is 2 to 256 lowercase letters and digits, with single `.`, `_`, `-` and `/` between them",
+                "a repository name is 2 to 256 lowercase letters and digits, with `.`, `_`, `__`, dashes or `/` between them",
             ))
         }
     }
@@ -126,10 +126,13 @@ mod tests {
 
     #[test]
     fn repositories_follow_the_grammar_of_ecr() {
-        for good in ["app", "sample/app", "a1/b.c_d-e/f"] {
+        for good in ["app", "sample/app", "a1/b.c_d-e/f", "my__app", "my--app", "a---b/c__d", "0x"] {
             assert!(good.parse::<Repository>().is_ok(), "{good}");
         }
-        for bad in ["", "a", "App", "a//b", "/a", "a/", "a..b", "a-", "-a", "a b", "a:b", "my__app"] {
+        for bad in [
+            "", "a", "App", "a//b", "/a", "a/", "a..b", "a-", "-a", "a b", "a:b", "a___b", "a._b", "a_-b", "a__",
+            "--a", "a/-b",
+        ] {
             assert!(bad.parse::<Repository>().is_err(), "{bad}");
         }
     }

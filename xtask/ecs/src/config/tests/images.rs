@@ -7,15 +7,15 @@ fn a_repository_follows_the_registrys_grammar() {
         &[
             (
                 r#"repository = "Sample/App""#,
-                r#"12:14 ["Sample/App"] `Sample/App` is not a valid `repository` | a repository name is 2 to 256 lowercase letters and digits, with single `.`, `_`, `-` and `/` between them"#,
+                r#"12:14 ["Sample/App"] `Sample/App` is not a valid `repository` | a repository name is 2 to 256 lowercase letters and digits, with `.`, `_`, `__`, dashes or `/` between them"#,
             ),
             (
                 r#"repository = "sample//app""#,
-                r#"12:14 ["sample//app"] `sample//app` is not a valid `repository` | a repository name is 2 to 256 lowercase letters and digits, with single `.`, `_`, `-` and `/` between them"#,
+                r#"12:14 ["sample//app"] `sample//app` is not a valid `repository` | a repository name is 2 to 256 lowercase letters and digits, with `.`, `_`, `__`, dashes or `/` between them"#,
             ),
             (
                 r#"repository = "registry.example/app:1""#,
-                r#"12:14 ["registry.example/app:1"] `registry.example/app:1` is not a valid `repository` | a repository name is 2 to 256 lowercase letters and digits, with single `.`, `_`, `-` and `/` between them"#,
+                r#"12:14 ["registry.example/app:1"] `registry.example/app:1` is not a valid `repository` | a repository name is 2 to 256 lowercase letters and digits, with `.`, `_`, `__`, dashes or `/` between them"#,
             ),
             (
                 "repository = 1",
@@ -23,7 +23,7 @@ fn a_repository_follows_the_registrys_grammar() {
             ),
             (
                 r#"repository = """#,
-                r#"12:14 [""] `images.app.repository` is empty | a repository name is 2 to 256 lowercase letters and digits, with single `.`, `_`, `-` and `/` between them"#,
+                r#"12:14 [""] `images.app.repository` is empty | a repository name is 2 to 256 lowercase letters and digits, with `.`, `_`, `__`, dashes or `/` between them"#,
             ),
             (
                 "",

@@ -96,7 +96,7 @@ error: `Sample` is not a valid `repository`
 13 | repository = "Sample"
    |              ^^^^^^^^
    |
-   = help: a repository name is 2 to 256 lowercase letters and digits, with single `.`, `_`, `-` and `/` between them
+   = help: a repository name is 2 to 256 lowercase letters and digits, with `.`, `_`, `__`, dashes or `/` between them
 
 error: `ap` is no package of this workspace
   --> Cargo.toml:14:19
