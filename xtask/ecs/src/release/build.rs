@@ -2,7 +2,7 @@
 
 mod known;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -81,7 +81,7 @@ pub fn build(
     let platform = match &image.builder {
         Builder::Dockerfile(dockerfile) => {
             let engine = engine.ok_or_else(|| Failure::world("no docker engine was probed for this build"))?;
-            report_unpinned(config, dockerfile, events);
+            report_moving(config, dockerfile, events);
             known.lend(&partial);
             buildx(config, image, dockerfile, engine, commit, &partial, events, interrupt)?;
             &dockerfile.platform
@@ -273,17 +273,23 @@ fn compilation(config: &Config, image: &Image, commit: &Commit) -> binary::Reque
     }
 }
 
-fn report_unpinned(config: &Config, dockerfile: &Dockerfile, events: &Events) {
+/// Says of everything that the build takes from elsewhere whether it can be another thing tomorrow.
+fn report_moving(config: &Config, dockerfile: &Dockerfile, events: &Events) {
+    let warn = |message, place| events.emit(Event::Warning { message, place });
+    for (key, missing) in dockerfile::moving_settings(&dockerfile.args, &dockerfile.contexts) {
+        warn(format!("what `{key}` names {missing}"), None);
+    }
     let Ok(text) = std::fs::read_to_string(&dockerfile.file) else { return };
-    let contexts: BTreeSet<&str> = dockerfile.contexts.keys().map(String::as_str).collect();
-    for from in dockerfile::unpinned(&text, &contexts) {
-        events.emit(Event::Warning {
-            message: format!(
-                "`FROM {}` is not pinned by digest: the same Dockerfile can give another image tomorrow",
-                from.base
-            ),
-            place: Some(Place { file: relative(config, &dockerfile.file), line: from.line, column: 1 }),
-        });
+    let binaries = (!dockerfile.binaries.is_empty()).then_some("binaries");
+    let given = dockerfile::Given {
+        args: &dockerfile.args,
+        contexts: dockerfile.contexts.keys().map(String::as_str).chain(binaries).collect(),
+        target: dockerfile.target.as_deref(),
+        platform: &dockerfile.platform,
+    };
+    for moving in dockerfile::moving(&text, &given) {
+        let place = Place { file: relative(config, &dockerfile.file), line: moving.line, column: 1 };
+        warn(moving.to_string(), Some(place));
     }
 }
 
