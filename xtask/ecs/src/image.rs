@@ -33,7 +33,7 @@ use crate::interrupt::Interrupt;
 use crate::oci::layout::{Descriptor, Layout, LayoutWriter, Manifest, media_type};
 use crate::oci::registry::Registry;
 
-/// Where the binary is in the image. A folder that is in every PATH, and that no base makes a link.
+/// Where the binary is in the image. A folder that is in every PATH.
 const BINARIES: &str = "usr/local/bin";
 
 /// What to put together. Paths are absolute.
@@ -70,15 +70,15 @@ pub fn build(
     let binary = binary_path(request.binary);
     check_loader(request.binary, &base)?;
 
-    let mut assets = Tree::collect(&package.assets, request.root)?;
+    let mut assets = Tree::collect(&package.assets, request.root, &base.files)?;
     if assets.contains(&binary) {
         return Err(Failure::Usage(format!("an asset has the binary's own path, /{}; move it", binary.display())));
     }
-    let certificates = assets.furnish(&base.files, &package.user, &package.workdir)?;
-    assets.add_folders(&base.files, None)?;
-    let mut program = Tree::default();
+    let certificates = assets.furnish(&package.user, &package.workdir)?;
+    assets.add_folders(None)?;
+    let mut program = Tree::on(&base.files);
     program.put(&binary, Entry::file(Content::Disk(request.binary.path.clone()), 0o755, Owner::ROOT));
-    program.add_folders(&base.files, Some(&assets))?;
+    program.add_folders(Some(&assets))?;
 
     let writer = LayoutWriter::create(destination)?;
     for layer in &base.layers {

@@ -1,6 +1,7 @@
 //! The image that another one starts from: opened or fetched, its digests checked, its files known by name.
 
 mod files;
+mod listing;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 pub use self::files::{Files, Found};
+pub use self::listing::Attributes;
 
 use super::Request;
 use crate::config::Base;
@@ -92,6 +94,7 @@ fn oci(layer: &Descriptor) -> Descriptor {
 }
 
 /// `[REGISTRY/]REPOSITORY[:TAG]@sha256:…`, with Docker Hub's shorthands; a tag is a word to the reader only.
+/// Source: distribution's reference package, `splitDockerDomain`.
 fn parse(reference: &str) -> Result<Pinned> {
     let unpinned = || {
         Failure::Usage(format!(
@@ -101,11 +104,14 @@ fn parse(reference: &str) -> Result<Pinned> {
     let (name, digest) = reference.split_once('@').ok_or_else(unpinned)?;
     let digest: Digest =
         digest.parse().map_err(|error| Failure::Usage(format!("in the base `{reference}`: {error}")))?;
+    let is_host = |host: &str| host.contains(['.', ':']) || host == "localhost" || host.contains(char::is_uppercase);
     let (registry, rest) = match name.split_once('/') {
-        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest.to_owned()),
-        Some(_) => ("docker.io", name.to_owned()),
-        None => ("docker.io", format!("library/{name}")),
+        Some(("docker.io" | "index.docker.io", rest)) => ("docker.io", rest),
+        Some((host, rest)) if is_host(host) => (host, rest),
+        _ => ("docker.io", name),
     };
+    let of_docker = registry == "docker.io" && !rest.contains('/');
+    let rest = if of_docker { format!("library/{rest}") } else { rest.to_owned() };
     let repository = rest.split_once(':').map_or(rest.as_str(), |(repository, _)| repository);
     let repository: Repository =
         repository.parse().map_err(|error| Failure::Usage(format!("in the base `{reference}`: {error}")))?;
@@ -183,7 +189,12 @@ mod tests {
         let digest = Digest::of(b"");
         for (written, meant) in [
             ("debian", "docker.io/library/debian"),
+            ("docker.io/debian:12", "docker.io/library/debian"),
+            ("index.docker.io/library/debian", "docker.io/library/debian"),
             ("sample/app:1.2", "docker.io/sample/app"),
+            ("BUILDER/app", "BUILDER/app"),
+            ("localhost/app", "localhost/app"),
+            ("registry.example/team/my__app--x", "registry.example/team/my__app--x"),
             ("gcr.io/distroless/static", "gcr.io/distroless/static"),
             ("127.0.0.1:5000/app:1", "127.0.0.1:5000/app"),
         ] {

@@ -5,7 +5,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::base::Files;
+use super::base::Attributes;
 use super::tree::{Content, Entry, Owner, Tree, relative};
 use crate::failure::Result;
 
@@ -23,27 +23,26 @@ pub const CERTIFICATE_BUNDLES: &[&str] = &[
     "etc/ssl/cert.pem",
 ];
 
-impl Tree {
+impl Tree<'_> {
     /// Adds what a program expects of any system and neither the base nor the assets have. True where CA
     /// certificates are among it.
-    pub fn furnish(&mut self, base: &Files, user: &str, workdir: &str) -> Result<bool> {
-        let lacks = |tree: &Self, path: &str| !tree.contains(Path::new(path)) && !base.has(Path::new(path));
-        let bare = CERTIFICATE_BUNDLES.iter().all(|path| lacks(self, path));
+    pub fn furnish(&mut self, user: &str, workdir: &str) -> Result<bool> {
+        let bare = CERTIFICATE_BUNDLES.iter().all(|path| self.lacks(Path::new(path)));
         if bare {
             let bundle = Content::Bytes(certificates());
             self.put(Path::new(CERTIFICATES), Entry::file(bundle, 0o644, Owner::ROOT));
         }
         for (path, text) in accounts(Owner::parse(user)) {
-            if lacks(self, path) {
+            if self.lacks(Path::new(path)) {
                 self.put(Path::new(path), Entry::file(Content::Bytes(text.into_bytes()), 0o644, Owner::ROOT));
             }
         }
-        if lacks(self, "tmp") {
-            self.put(Path::new("tmp"), Entry::folder(0o1777));
+        if self.lacks(Path::new("tmp")) {
+            self.put(Path::new("tmp"), Entry::folder(Attributes { mode: 0o1777, ..Attributes::DEFAULT }));
         }
         let workdir = relative(workdir)?;
-        if !workdir.as_os_str().is_empty() && !self.contains(&workdir) && !base.has(&workdir) {
-            self.put(&workdir, Entry::folder(0o755));
+        if !workdir.as_os_str().is_empty() && self.lacks(&workdir) {
+            self.put(&workdir, Entry::folder(Attributes::DEFAULT));
         }
         Ok(bare)
     }

@@ -7,13 +7,19 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 
-use super::base::{Files, Found};
+use super::base::{Attributes, Files, Found};
 use crate::config::Asset;
 use crate::failure::{Failure, Result};
 
 /// Entries by path, relative to the image's root; a folder comes before what is in it.
-#[derive(Debug, Default)]
-pub struct Tree(BTreeMap<PathBuf, Entry>);
+///
+/// No entry lies behind a link of the base: an engine that gives each layer a folder of its own would put a folder in
+/// the link's place, and hide all that it led to.
+#[derive(Debug)]
+pub struct Tree<'a> {
+    base: &'a Files,
+    entries: BTreeMap<PathBuf, Entry>,
+}
 
 #[derive(Debug)]
 pub struct Entry {
@@ -58,16 +64,25 @@ impl Entry {
         Self { kind: Kind::File(content), mode, owner }
     }
 
-    pub fn folder(mode: u32) -> Self {
-        Self { kind: Kind::Folder, mode, owner: Owner::ROOT }
+    pub fn folder(Attributes { mode, owner }: Attributes) -> Self {
+        Self { kind: Kind::Folder, mode, owner }
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes { mode: self.mode, owner: self.owner }
     }
 }
 
-impl Tree {
+impl<'a> Tree<'a> {
+    /// Nothing yet, above a base.
+    pub fn on(base: &'a Files) -> Self {
+        Self { base, entries: BTreeMap::new() }
+    }
+
     /// Reads what the assets name. A later one takes the place of an earlier one at the same path.
-    pub fn collect(assets: &[Asset], root: &Path) -> Result<Self> {
+    pub fn collect(assets: &[Asset], root: &Path, base: &'a Files) -> Result<Self> {
         let root = fs::canonicalize(root).with_context(|| format!("failed to read {}", root.display()))?;
-        let mut tree = Self::default();
+        let mut tree = Self::on(base);
         for asset in assets {
             let from = inside(&asset.source, &root)?;
             let owner = Owner::parse(&asset.owner).ok_or_else(|| {
@@ -84,38 +99,59 @@ impl Tree {
     }
 
     pub fn put(&mut self, path: &Path, entry: Entry) {
-        self.0.insert(path.to_owned(), entry);
+        self.entries.insert(self.place(path), entry);
     }
 
     pub fn contains(&self, path: &Path) -> bool {
-        self.0.contains_key(path)
+        self.entries.contains_key(&self.place(path))
+    }
+
+    /// Whether neither this nor the base has anything there.
+    pub fn lacks(&self, path: &Path) -> bool {
+        !self.contains(path) && !self.base.has(path)
+    }
+
+    /// Where the entry for a path is: behind the base's links, but for those that a folder of this tree replaces.
+    fn place(&self, path: &Path) -> PathBuf {
+        let own = |folder: &&Path| {
+            matches!(self.entries.get(*folder), Some(Entry { kind: Kind::Folder, .. }))
+                && !matches!(self.base.find(folder), Found::Folder(_))
+        };
+        match path.ancestors().skip(1).find(own).map(|folder| (folder, path.strip_prefix(folder))) {
+            Some((folder, Ok(rest))) => folder.join(rest),
+            _ => self.base.place(path),
+        }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     pub fn entries(&self) -> impl Iterator<Item = (&Path, &Entry)> {
-        self.0.iter().map(|(path, entry)| (path.as_path(), entry))
+        self.entries.iter().map(|(path, entry)| (path.as_path(), entry))
     }
 
-    /// Adds the folders that the entries are in, where neither the base nor `below` has them; a folder that the
-    /// base has keeps its mode and owner. Fails where something is at such a path that is no folder.
-    pub fn add_folders(&mut self, base: &Files, below: Option<&Self>) -> Result<()> {
-        self.0.retain(|path, entry| !(matches!(entry.kind, Kind::Folder) && base.find(path) == Found::Folder));
-        let mut folders = Vec::new();
-        for (path, entry) in &self.0 {
-            if !matches!(entry.kind, Kind::Folder) && base.find(path) == Found::Folder {
+    /// Adds the folders that the entries are in, as `below` or else the base has them: engines take the mode and owner
+    /// of a folder from the highest layer that holds anything in it. Fails where something is at such a path that is no
+    /// folder.
+    pub fn add_folders(&mut self, below: Option<&Self>) -> Result<()> {
+        self.entries.retain(|path, entry| {
+            !(matches!(entry.kind, Kind::Folder) && matches!(self.base.find(path), Found::Folder(_)))
+        });
+        let mut folders = BTreeMap::new();
+        for (path, entry) in &self.entries {
+            if !matches!(entry.kind, Kind::Folder) && matches!(self.base.find(path), Found::Folder(_)) {
                 return Err(Failure::Usage(format!(
                     "the base image has a folder at /{}, where a file is to go; choose another path",
                     path.display()
                 )));
             }
             for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
-                let own = self.0.get(folder).or_else(|| below?.0.get(folder));
-                match (own.map(|entry| &entry.kind), base.find(folder)) {
-                    (Some(Kind::Folder), _) | (None, Found::Folder) => {}
-                    (None, Found::Nothing) => folders.push(folder.to_owned()),
+                let own = self.entries.get(folder).or_else(|| below?.entries.get(folder));
+                let attributes = match (own, self.base.find(folder)) {
+                    (Some(entry), _) if matches!(entry.kind, Kind::Folder) => entry.attributes(),
+                    (None, Found::Folder(attributes)) => attributes,
+                    (None, Found::Nothing) => Attributes::DEFAULT,
                     _ => {
                         return Err(Failure::Usage(format!(
                             "/{} cannot go into the image: /{} is a file there, not a folder",
@@ -123,10 +159,11 @@ impl Tree {
                             folder.display()
                         )));
                     }
-                }
+                };
+                folders.insert(folder.to_owned(), Entry::folder(attributes));
             }
         }
-        self.0.extend(folders.into_iter().map(|folder| (folder, Entry::folder(0o755))));
+        self.entries.extend(folders);
         Ok(())
     }
 }
@@ -142,7 +179,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// `from` is a real file or folder of this machine, `to` its path in the image.
-    fn add(&self, tree: &mut Tree, from: &Path, to: &Path) -> Result<()> {
+    fn add(&self, tree: &mut Tree<'_>, from: &Path, to: &Path) -> Result<()> {
         let read = || format!("failed to read the asset {}", from.display());
         let data = fs::symlink_metadata(from).with_context(read)?;
         if data.is_dir() {
@@ -168,7 +205,7 @@ impl Walk<'_> {
     }
 
     /// A link within the asset stays a link; one to a file elsewhere in the workspace becomes that file.
-    fn link(&self, tree: &mut Tree, from: &Path, to: &Path) -> Result<()> {
+    fn link(&self, tree: &mut Tree<'_>, from: &Path, to: &Path) -> Result<()> {
         let target = fs::read_link(from).with_context(|| format!("failed to read the asset {}", from.display()))?;
         let real = inside(from, self.root)?;
         if target.is_relative() && real.starts_with(self.top) {

@@ -1,20 +1,18 @@
-//! Which paths a base has, from its layers one over another.
-//! Source: OCI image specification 1.1, layer.md, sections Whiteouts and Opaque Whiteout.
+//! Which paths a base has: its layers one over another, each entry in its turn, as engines apply them.
+//! Source: OCI image specification 1.1, layer.md, section Applying Changesets; containerd 2.4, pkg/archive/tar.go;
+//! moby's go-archive 0.3, diff.go.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::super::zstandard;
 use super::BaseLayer;
-use crate::digest::{Digest, Hasher};
-use crate::gzip;
+use super::listing::{Attributes, Kind, Listing};
 use crate::interrupt::Interrupt;
-use crate::oci::layout::media_type;
 
 /// More links in a row than this are a circle. Linux has the same number.
 const LINKS: usize = 40;
@@ -25,7 +23,7 @@ pub struct Files(BTreeMap<PathBuf, Node>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Node {
-    Folder,
+    Folder(Attributes),
     File,
     Link(PathBuf),
 }
@@ -34,7 +32,7 @@ enum Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     Nothing,
-    Folder,
+    Folder(Attributes),
     File,
 }
 
@@ -56,7 +54,8 @@ impl Files {
         let mut files = Self::default();
         for (layer, stated) in layers.iter().zip(stated) {
             let digest = &layer.descriptor.digest;
-            let kept = cache.join("listings").join(digest.hex());
+            // A new folder for each form that listings have had.
+            let kept = cache.join("listings-2").join(digest.hex());
             let listing = if let Some(listing) = fs::read(&kept).ok().and_then(|bytes| Listing::parse(&bytes)) {
                 listing
             } else {
@@ -81,31 +80,45 @@ impl Files {
     }
 
     pub fn find(&self, path: &Path) -> Found {
-        let mut left = LINKS;
-        self.resolve(Path::new(""), path, &mut left).map_or(Found::Nothing, |real| match self.0.get(&real) {
-            _ if real.as_os_str().is_empty() => Found::Folder,
-            Some(Node::Folder) => Found::Folder,
-            Some(_) => Found::File,
+        match self.real(path) {
+            Some(real) if real.as_os_str().is_empty() => Found::Folder(Attributes::DEFAULT),
+            Some(real) => match self.0.get(&real) {
+                Some(Node::Folder(attributes)) => Found::Folder(*attributes),
+                Some(_) => Found::File,
+                None => Found::Nothing,
+            },
             None => Found::Nothing,
-        })
+        }
     }
 
-    /// The real path of `path` as seen from the folder `from`; `None` where a part of it is missing.
-    fn resolve(&self, from: &Path, path: &Path, left: &mut usize) -> Option<PathBuf> {
-        let mut at = from.to_owned();
+    /// Where a new entry at this path goes: the links on the way to it are followed, one at its end is not.
+    pub fn place(&self, path: &Path) -> PathBuf {
+        let folder = path.parent().and_then(|folder| self.real(folder));
+        match (folder, path.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => path.to_owned(),
+        }
+    }
+
+    /// The path with all links followed; `None` where they go in a circle. What is missing stands for itself.
+    fn real(&self, path: &Path) -> Option<PathBuf> {
+        let mut left = LINKS;
+        self.follow(PathBuf::new(), path, &mut left)
+    }
+
+    fn follow(&self, from: PathBuf, path: &Path, left: &mut usize) -> Option<PathBuf> {
+        let mut at = from;
         for component in path.components() {
             match component {
                 Component::RootDir => at = PathBuf::new(),
                 Component::ParentDir => drop(at.pop()),
                 Component::Normal(name) => {
-                    let next = at.join(name);
-                    at = match self.0.get(&next)? {
-                        Node::Link(target) => {
-                            *left = left.checked_sub(1)?;
-                            self.resolve(&at, target, left)?
-                        }
-                        _ => next,
-                    };
+                    at.push(name);
+                    if let Some(Node::Link(target)) = self.0.get(&at) {
+                        *left = left.checked_sub(1)?;
+                        at.pop();
+                        at = self.follow(at, target, left)?;
+                    }
                 }
                 Component::CurDir | Component::Prefix(_) => {}
             }
@@ -114,125 +127,58 @@ impl Files {
     }
 
     fn apply(&mut self, listing: &Listing) {
-        // Whiteouts speak of the layers below, wherever they stand in their own.
-        for (path, _) in &listing.entries {
-            let (Some(name), Some(folder)) = (path.file_name().and_then(|name| name.to_str()), path.parent()) else {
-                continue;
-            };
-            if name == ".wh..wh..opq" {
-                self.0.retain(|below, _| below == folder || !below.starts_with(folder));
-            } else if let Some(name) = name.strip_prefix(".wh.") {
-                let gone = folder.join(name);
-                self.0.retain(|below, _| !below.starts_with(&gone));
+        let mut own = BTreeSet::new();
+        for (path, kind) in &listing.entries {
+            let path = self.place(path);
+            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+            match path.file_name().map(|name| name.to_string_lossy()) {
+                // It speaks of the layers below, wherever it stands in its own.
+                Some(name) if name == ".wh..wh..opq" => {
+                    self.remove_below(&folder, &own);
+                }
+                Some(name) if name.starts_with(".wh.") => {
+                    self.remove(&folder.join(&name[".wh.".len()..]));
+                }
+                _ => {
+                    self.put(&path, kind);
+                    own.extend(path.ancestors().map(Path::to_owned));
+                }
             }
-        }
-        for (path, node) in &listing.entries {
-            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".wh.")) {
-                continue;
-            }
-            // Archives may leave folders out.
-            for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
-                self.0.entry(folder.to_owned()).or_insert(Node::Folder);
-            }
-            if *node != Node::Folder && self.0.get(path) == Some(&Node::Folder) {
-                self.0.retain(|below, _| !below.starts_with(path));
-            }
-            self.0.insert(path.clone(), node.clone());
         }
     }
-}
 
-/// One layer's entries, in their order.
-#[derive(Debug, PartialEq, Eq)]
-struct Listing {
-    diff_id: Digest,
-    entries: Vec<(PathBuf, Node)>,
-}
-
-impl Listing {
-    fn read(layer: &BaseLayer, interrupt: &Interrupt) -> Result<Self> {
-        let file = BufReader::with_capacity(256 * 1024, File::open(&layer.file)?);
-        let archive: Box<dyn Read> = match layer.descriptor.media_type.as_str() {
-            media_type::LAYER_GZIP => Box::new(gzip::Decoder::new(file)),
-            media_type::LAYER_ZSTD => zstandard::decoder(file)?,
-            media_type::LAYER => Box::new(file),
-            other => bail!("its media type {other} is not one of a layer that can be read here"),
+    fn put(&mut self, path: &Path, kind: &Kind) {
+        let node = match kind {
+            Kind::Folder(attributes) => Node::Folder(*attributes),
+            Kind::File => Node::File,
+            Kind::Link(target) => Node::Link(target.clone()),
+            Kind::Same(other) => self.0.get(&self.place(other)).cloned().unwrap_or(Node::File),
         };
-        let mut archive = tar::Archive::new(Hashing { inner: archive, hasher: Hasher::new() });
-        let mut entries = Vec::new();
-        for entry in archive.entries()? {
-            if interrupt.is_set() {
-                bail!(super::super::interrupted());
-            }
-            let entry = entry?;
-            let path: PathBuf =
-                entry.path()?.components().filter(|part| matches!(part, Component::Normal(_))).collect();
-            let node = match entry.header().entry_type() {
-                kind if kind.is_dir() => Node::Folder,
-                kind if kind.is_symlink() => Node::Link(entry.link_name()?.unwrap_or_default().into_owned()),
-                _ => Node::File,
-            };
-            if !path.as_os_str().is_empty() {
-                entries.push((path, node));
+        // Archives may leave folders out.
+        for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+            if !matches!(self.0.get(folder), Some(Node::Folder(_))) {
+                self.0.insert(folder.to_owned(), Node::Folder(Attributes::DEFAULT));
             }
         }
-        let mut rest = archive.into_inner();
-        // The digest is over the padding too.
-        io::copy(&mut rest, &mut io::sink())?;
-        Ok(Self { diff_id: rest.hasher.finish(), entries })
-    }
-
-    /// `DIFF-ID NUL (KIND PATH NUL [TARGET NUL])…`; paths may hold anything else.
-    fn bytes(&self) -> Vec<u8> {
-        use std::os::unix::ffi::OsStrExt;
-        let mut bytes = self.diff_id.as_str().as_bytes().to_vec();
-        for (path, node) in &self.entries {
-            let (kind, target) = match node {
-                Node::Folder => (b'd', None),
-                Node::File => (b'f', None),
-                Node::Link(target) => (b'l', Some(target)),
-            };
-            bytes.extend([0, kind]);
-            bytes.extend(path.as_os_str().as_bytes());
-            if let Some(target) = target {
-                bytes.push(0);
-                bytes.extend(target.as_os_str().as_bytes());
-            }
+        // A folder over a folder keeps what is in it.
+        if !matches!((&node, self.0.get(path)), (Node::Folder(_), Some(Node::Folder(_)))) {
+            self.remove(path);
         }
-        bytes
+        self.0.insert(path.to_owned(), node);
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        use std::ffi::OsStr;
-        use std::os::unix::ffi::OsStrExt;
-        let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
-        let mut fields = bytes.split(|byte| *byte == 0);
-        let diff_id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-        let mut entries = Vec::new();
-        while let Some(field) = fields.next() {
-            let (kind, name) = field.split_first()?;
-            let node = match kind {
-                b'd' => Node::Folder,
-                b'f' => Node::File,
-                b'l' => Node::Link(path(fields.next()?)),
-                _ => return None,
-            };
-            entries.push((path(name), node));
+    fn remove(&mut self, path: &Path) {
+        self.0.remove(path);
+        self.remove_below(path, &BTreeSet::new());
+    }
+
+    fn remove_below(&mut self, folder: &Path, except: &BTreeSet<PathBuf>) {
+        let below = self.0.range(folder.to_owned()..).map(|(path, _)| path);
+        let below = below.take_while(|path| path.starts_with(folder)).filter(|path| *path != folder);
+        let gone: Vec<PathBuf> = below.filter(|path| !except.contains(*path)).cloned().collect();
+        for path in gone {
+            self.0.remove(&path);
         }
-        Some(Self { diff_id, entries })
-    }
-}
-
-struct Hashing<R> {
-    inner: R,
-    hasher: Hasher,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        Ok(count)
     }
 }
 
@@ -248,3 +194,6 @@ pub fn keep(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     write().with_context(|| format!("failed to write {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;

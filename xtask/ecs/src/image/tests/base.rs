@@ -29,14 +29,17 @@ fn archive(entries: &[&str]) -> Vec<u8> {
 
 /// A layout with these layers, in Docker's dialect of configurations.
 fn base(bench: &Bench, layers: &[&[&str]]) -> Manifest {
+    base_of(bench, &layers.iter().map(|entries| archive(entries)).collect::<Vec<_>>())
+}
+
+fn base_of(bench: &Bench, archives: &[Vec<u8>]) -> Manifest {
     let writer = LayoutWriter::create(&bench.path("base")).unwrap();
     let mut descriptors = Vec::new();
     let mut diff_ids = Vec::new();
-    for entries in layers {
-        let archive = archive(entries);
-        diff_ids.push(Digest::of(&archive));
+    for archive in archives {
+        diff_ids.push(Digest::of(archive));
         let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(&archive).unwrap();
+        encoder.write_all(archive).unwrap();
         descriptors.push(writer.add_bytes(media_type::LAYER_GZIP, &encoder.finish().unwrap()).unwrap());
     }
     let config = json!({
@@ -87,8 +90,9 @@ fn a_base_stays_below_as_it_is_and_keeps_what_it_has() {
     let (layout, manifest) = bench.build(&package).unwrap();
     layout.verify(&manifest).unwrap();
     assert_eq!(manifest.layers[0], below.layers[0]);
-    assert_eq!(paths(&layout, &manifest.layers[1]), ["bin/tool", "tmp/"]);
-    assert_eq!(paths(&layout, &manifest.layers[2]), ["usr/local/", "usr/local/bin/", "usr/local/bin/hello"]);
+    // Behind the link, whose place a folder `bin` would take.
+    assert_eq!(paths(&layout, &manifest.layers[1]), ["tmp/", "usr/", "usr/bin/", "usr/bin/tool"]);
+    assert_eq!(paths(&layout, &manifest.layers[2]), ["usr/", "usr/local/", "usr/local/bin/", "usr/local/bin/hello"]);
 
     let config = layout.config(&manifest).unwrap();
     assert_eq!(config["config"]["Env"], json!(["PATH=/bin", "LANG=C.UTF-8", "MODE=own"]));
@@ -97,6 +101,46 @@ fn a_base_stays_below_as_it_is_and_keeps_what_it_has() {
     assert_eq!(config["rootfs"]["diff_ids"].as_array().unwrap().len(), 3);
     let real = config["history"].as_array().unwrap().iter().filter(|entry| entry.get("empty_layer").is_none()).count();
     assert_eq!(real, 3, "a line of history a layer");
+}
+
+#[test]
+fn folders_of_the_base_keep_their_mode_and_owner_above_it() {
+    let bench = Bench::new();
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, mode, owner) in [("tmp/", 0o1777, 0), ("srv/", 0o750, 33)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Directory);
+        (header.set_mode(mode), header.set_uid(owner), header.set_gid(owner), header.set_size(0));
+        archive.append_data(&mut header, path, std::io::empty()).unwrap();
+    }
+    base_of(&bench, &[archive.into_inner().unwrap()]);
+    let file = bench.write("file.txt", "");
+    let mut package = on(&bench);
+    package.assets = vec![asset(&file, "/tmp/a"), asset(&file, "/srv/b")];
+    let (layout, manifest) = bench.build(&package).unwrap();
+    let folders: Vec<String> = entries(&layout, &manifest.layers[1]);
+    for expected in ["1777 0:0 1700000000 tmp/", "750 33:33 1700000000 srv/"] {
+        assert!(folders.iter().any(|line| line == expected), "{expected} in {folders:?}");
+    }
+}
+
+#[test]
+fn a_program_goes_where_the_links_of_the_base_lead() {
+    let bench = Bench::new();
+    base(&bench, &[&["opt/bin/", "usr/local/", "usr/local/bin -> /opt/bin"], &["usr/local/bin/other"]]);
+    let file = bench.write("file.txt", "");
+    let taken = Package { assets: vec![asset(&file, "/opt/bin/hello")], ..on(&bench) };
+    assert!(bench.refused(&taken).contains("an asset has the binary's own path"));
+    let (layout, manifest) = bench.build(&on(&bench)).unwrap();
+    assert_eq!(paths(&layout, &manifest.layers[3]), ["opt/", "opt/bin/", "opt/bin/hello"]);
+    let config = layout.config(&manifest).unwrap();
+    assert_eq!(config["config"]["Entrypoint"], json!(["/usr/local/bin/hello"]));
+
+    // A folder of ours in the place of a file of the base is no link.
+    base(&bench, &[&["etc/x", "data -> etc/x"]]);
+    let folder = bench.write("data/y", "").parent().unwrap().to_owned();
+    let (layout, manifest) = bench.build(&Package { assets: vec![asset(&folder, "/data")], ..on(&bench) }).unwrap();
+    assert!(paths(&layout, &manifest.layers[1]).contains(&"data/y".to_owned()));
 }
 
 #[test]
@@ -109,7 +153,7 @@ fn what_an_upper_layer_of_the_base_removed_is_not_there() {
     let (layout, manifest) = bench.build(&on(&bench)).unwrap();
     assert_eq!(
         paths(&layout, &manifest.layers[2]),
-        ["etc/passwd", "etc/ssl/certs/", "etc/ssl/certs/ca-certificates.crt"]
+        ["etc/", "etc/passwd", "etc/ssl/", "etc/ssl/certs/", "etc/ssl/certs/ca-certificates.crt"]
     );
     // The second time, from what the cache says of the layers.
     let (_, again) = bench.build(&on(&bench)).unwrap();
