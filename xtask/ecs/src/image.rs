@@ -16,7 +16,6 @@ mod layer;
 mod tree;
 mod zstandard;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -103,7 +102,7 @@ pub fn build(
         "config": configuration,
         "layers": layers,
     });
-    Ok(writer.finish(manifest.to_string().into_bytes(), &package.platform, &BTreeMap::new())?)
+    Ok(writer.finish(manifest.to_string().into_bytes(), &package.platform)?)
 }
 
 fn own<'a>(written: &'a [(Written, &str)]) -> impl Iterator<Item = &'a Descriptor> {

@@ -2,7 +2,6 @@
 //!
 //! A program of its own: what the other tests hold, and the pages of a program that holds them all, would count too.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write, copy, sink};
 use std::net::{TcpListener, TcpStream};
@@ -73,7 +72,7 @@ fn half_a_gibibyte_in_eight_layers_passes_through_32_mib() -> anyhow::Result<()>
     let manifest = serde_json::json!({
         "schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": config, "layers": layers,
     });
-    let (layout, manifest) = writer.finish(manifest.to_string().into_bytes(), "linux/amd64", &BTreeMap::new())?;
+    let (layout, manifest) = writer.finish(manifest.to_string().into_bytes(), "linux/amd64")?;
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let registry = Registry::new(&listener.local_addr()?.to_string(), None);

@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -4,12 +4,14 @@
 //! oci-layout             {"imageLayoutVersion":"1.0.0"}
 //! index.json             names the image manifests, by digest
 //! blobs/sha256/HEX       manifests, configurations, layers
+//! manifest.json          the same image, for engines that read no index
 //! ```
 //!
 //! Source: OCI image specification 1.1, image-layout.md, manifest.md and image-index.md.
 
 mod index;
 mod manifest;
+mod name;
 mod verify;
 mod writer;
 

@@ -91,7 +91,9 @@ pub fn build(
             &package.platform
         }
     };
-    let written = Layout::open(&partial)?.manifest(platform)?;
+    let layout = Layout::open(&partial)?;
+    let written = layout.manifest(platform)?;
+    layout.name(&written, platform, &image.reference)?;
     std::fs::rename(&partial, &complete).map_err(|error| disk(&complete, &error))?;
     let layout = Layout::open(&complete)?;
     if matches!(image.builder, Builder::Dockerfile(_)) {

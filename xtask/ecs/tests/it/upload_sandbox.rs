@@ -1,6 +1,5 @@
 //! The upload against the sandbox's registry, which has ECR's manners.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +61,7 @@ fn bench(faults: Vec<Fault>) -> Bench {
     let manifest = json!({
         "schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": config, "layers": layers,
     });
-    let (layout, manifest) = writer.finish(manifest.to_string().into_bytes(), "linux/amd64", &BTreeMap::new()).unwrap();
+    let (layout, manifest) = writer.finish(manifest.to_string().into_bytes(), "linux/amd64").unwrap();
     let blobs = manifest.blobs().cloned().collect();
     Bench { sandbox, registry, layout, manifest, blobs, _folder: folder }
 }

@@ -61,7 +61,7 @@ fn base_of(bench: &Bench, archives: &[Vec<u8>]) -> Manifest {
         "config": config,
         "layers": descriptors,
     });
-    writer.finish(manifest.to_string().into_bytes(), "linux/amd64", &BTreeMap::new()).unwrap().1
+    writer.finish(manifest.to_string().into_bytes(), "linux/amd64").unwrap().1
 }
 
 fn on(bench: &Bench) -> Package {

@@ -23,8 +23,7 @@ fn write(to: &Path, layer: &[u8], platform: &str) -> Manifest {
     let manifest = json!({
         "schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": config, "layers": [layer, layer],
     });
-    let annotations = BTreeMap::from([("org.opencontainers.image.ref.name".to_owned(), "1.0".to_owned())]);
-    writer.finish(manifest.to_string().into_bytes(), platform, &annotations).unwrap().1
+    writer.finish(manifest.to_string().into_bytes(), platform).unwrap().1
 }
 
 fn written(layer: &[u8]) -> (TempDir, Layout, Manifest) {
@@ -117,7 +116,7 @@ fn a_manifest_that_names_a_blob_nobody_wrote_is_refused() {
     let missing = Descriptor { media_type: media_type::LAYER.into(), digest: Digest::of(b"nobody"), size: 6 };
     let manifest =
         json!({"schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": config, "layers": [missing]});
-    let error = writer.finish(manifest.to_string().into_bytes(), "linux/amd64", &BTreeMap::new()).unwrap_err();
+    let error = writer.finish(manifest.to_string().into_bytes(), "linux/amd64").unwrap_err();
     assert!(error.to_string().contains("which was not written"), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -226,4 +225,35 @@ fn a_full_disk_is_said_to_be_full() {
     let error = full.write_all(b"x").unwrap_err();
     let error = format!("{:#}", writer::failed(Path::new("target/xtask/app"), error));
     assert!(error.contains("target/xtask/app: the disk is full; free some space"), "{error}");
+}
+
+#[test]
+fn a_name_is_written_as_each_tool_reads_it_and_the_image_stays_as_it_is() {
+    let (_folder, layout, manifest) = written(b"layer");
+    let other = put(&layout, media_type::MANIFEST, &json!({}));
+    let before = fs::read(layout.root().join("index.json")).unwrap();
+    let mut index: Value = serde_json::from_slice(&before).unwrap();
+    index["manifests"].as_array_mut().unwrap().insert(0, other);
+    fs::write(layout.root().join("index.json"), index.to_string()).unwrap();
+
+    let reference = crate::reference::Reference {
+        registry: "registry.example:5000".to_owned(),
+        repository: "sample/app".parse().unwrap(),
+        tag: "1.4.0".parse().unwrap(),
+    };
+    layout.name(&manifest, "linux/amd64", &reference).unwrap();
+    assert_eq!(layout.manifest("linux/amd64").unwrap(), manifest);
+    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(layout.root().join(name)).unwrap()).unwrap() };
+    let mut named: Value = serde_json::from_slice(&before).unwrap();
+    named["manifests"][0]["annotations"] = json!({
+        "io.containerd.image.name": "registry.example:5000/sample/app:1.4.0",
+        "org.opencontainers.image.ref.name": "registry.example:5000/sample/app:1.4.0",
+    });
+    assert_eq!(read("index.json"), named, "other images are out of it");
+    let docker = read("manifest.json");
+    assert_eq!(docker[0]["RepoTags"], json!(["registry.example:5000/sample/app:1.4.0"]));
+    let files = |value: &Value| value.as_str().map(|path| layout.root().join(path));
+    assert_eq!(files(&docker[0]["Config"]), Some(layout.blob(&manifest.config.digest)));
+    assert_eq!(docker[0]["Layers"].as_array().unwrap().len(), 2);
+    assert_eq!(files(&docker[0]["Layers"][1]), Some(layout.blob(&manifest.layers[1].digest)));
 }

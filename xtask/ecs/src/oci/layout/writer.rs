@@ -1,16 +1,14 @@
 //! A layout, written beside its destination and moved into place when it is complete.
 
-use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
 use tempfile::{NamedTempFile, TempDir};
 
-use super::{Descriptor, Layout, Manifest, Platform, media_type};
+use super::{Descriptor, Layout, Manifest, Platform, media_type, name};
 use crate::digest::Hasher;
 
 /// Writes a layout. Dropped before [`LayoutWriter::finish`], it leaves nothing behind.
@@ -102,14 +100,8 @@ impl LayoutWriter {
     /// Writes the manifest and the index that names it, and moves the whole layout to its destination, in place of
     /// what was there. The same input gives the same bytes.
     ///
-    /// `manifest` is the manifest's JSON as it is to be stored; `annotations` go to its entry in the index
-    /// (`org.opencontainers.image.ref.name`, …). Fails where a blob that the manifest names was not written.
-    pub fn finish(
-        self,
-        manifest: Vec<u8>,
-        platform: &str,
-        annotations: &BTreeMap<String, String>,
-    ) -> Result<(Layout, Manifest)> {
+    /// `manifest` is the manifest's JSON as it is to be stored. Fails where a blob that it names was not written.
+    pub fn finish(self, manifest: Vec<u8>, platform: &str) -> Result<(Layout, Manifest)> {
         let platform: Platform = platform.parse()?;
         let manifest = Manifest::parse(manifest, media_type::MANIFEST).context("the new manifest is not valid")?;
         for blob in manifest.blobs() {
@@ -119,19 +111,7 @@ impl LayoutWriter {
         }
         self.add_bytes(media_type::MANIFEST, &manifest.bytes)?;
 
-        let mut entry = json!({
-            "mediaType": manifest.media_type,
-            "digest": manifest.digest,
-            "size": manifest.bytes.len(),
-            "platform": { "architecture": platform.architecture, "os": platform.os },
-        });
-        if !platform.variant.is_empty() {
-            entry["platform"]["variant"] = json!(platform.variant);
-        }
-        if !annotations.is_empty() {
-            entry["annotations"] = json!(annotations);
-        }
-        let index = json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": [entry] });
+        let index = name::index(&manifest, &platform);
         let root = self.partial.path();
         fs::write(root.join("index.json"), index.to_string())
             .and_then(|()| fs::write(root.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#))

@@ -4,7 +4,6 @@ mod pull;
 mod server;
 mod upload;
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -62,7 +61,7 @@ fn image(sizes: &[usize]) -> Image {
     let manifest = serde_json::json!({
         "schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": config, "layers": layers,
     });
-    let (layout, manifest) = writer.finish(manifest.to_string().into_bytes(), "linux/amd64", &BTreeMap::new()).unwrap();
+    let (layout, manifest) = writer.finish(manifest.to_string().into_bytes(), "linux/amd64").unwrap();
     let blobs = manifest.blobs().cloned().collect();
     Image { layout, manifest, blobs, _folder: folder }
 }
