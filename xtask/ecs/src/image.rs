@@ -42,7 +42,7 @@ pub struct Request<'a> {
     pub package: &'a Package,
     pub binary: &'a Binary,
     pub commit: &'a Commit,
-    /// The workspace's root, which assets may not leave.
+    /// The repository's folder, or the workspace's outside of one, which assets may not leave.
     pub root: &'a Path,
     /// A folder that is kept between builds, such as `target/xtask/cache`: base blobs and what is in them.
     pub cache: PathBuf,

@@ -7,11 +7,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
 use crate::binary::{self, fixture};
-use crate::config::{Asset, Base, Compression};
+use crate::config::{Asset, Base, Compression, Program};
 use crate::digest::Digest;
 
 fn package() -> Package {
-    Package::new("hello", "linux/amd64")
+    Package::new(Program::new("hello"), "linux/amd64")
 }
 
 fn asset(source: &Path, path: &str) -> Asset {
@@ -317,11 +317,11 @@ fn an_asset_that_is_missing_leaves_the_workspace_or_gets_in_the_way_is_refused()
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "").unwrap();
     let message = refused(vec![asset(&outside.path().join("secret"), "/srv")]);
-    assert!(message.contains("points outside the workspace"), "{message}");
+    assert!(message.contains("points outside the repository"), "{message}");
     fs::create_dir(bench.path("folder")).unwrap();
     symlink(outside.path().join("secret"), bench.path("folder/link")).unwrap();
     let message = refused(vec![asset(&bench.path("folder"), "/srv")]);
-    assert!(message.contains("points outside the workspace"), "{message}");
+    assert!(message.contains("points outside the repository"), "{message}");
 
     let message = refused(vec![asset(&file, "srv/file.txt")]);
     assert!(message.contains("is not an absolute path"), "{message}");

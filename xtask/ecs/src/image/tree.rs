@@ -223,7 +223,7 @@ impl Walk<'_> {
     }
 }
 
-/// The real path of something that must be in the workspace; `root` is a real path.
+/// The real path of something that must be in the repository; `root` is a real path.
 fn inside(path: &Path, root: &Path) -> Result<PathBuf> {
     let real = fs::canonicalize(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
@@ -235,7 +235,7 @@ fn inside(path: &Path, root: &Path) -> Result<PathBuf> {
         Ok(real)
     } else {
         Err(Failure::Usage(format!(
-            "the asset {} points outside the workspace, to {}; copy it into the workspace",
+            "the asset {} points outside the repository, to {}; copy it into the workspace",
             path.display(),
             real.display()
         )))

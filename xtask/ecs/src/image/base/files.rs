@@ -1,6 +1,11 @@
-//! Which paths a base has: its layers one over another, each entry in its turn, as engines apply them.
-//! Source: OCI image specification 1.1, layer.md, section Applying Changesets; containerd 2.4, pkg/archive/tar.go;
-//! moby's go-archive 0.3, diff.go.
+//! Which paths a base has: its layers one over another, as engines mount them.
+//!
+//! Each layer is unpacked into a folder of its own, entry by entry, the later over the earlier, and overlayfs shows these
+//! folders as one. So a link leads to other places for the entries of its own layer alone: `bin/app` in a layer above
+//! `bin -> usr/bin` makes a folder `bin`, behind which the link is gone. Tried on docker 28 with either store; what
+//! unpacks all layers into one folder (containerd's snapshotter `native`) follows the link, and has `/bin/app` as well.
+//! Source: OCI image specification 1.1, layer.md, section Applying Changesets; containerd 2.4, pkg/archive/tar.go and
+//! core/diff/apply/apply_linux.go; moby's go-archive 0.3, diff.go.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -127,39 +132,20 @@ impl Files {
     }
 
     fn apply(&mut self, listing: &Listing) {
-        let mut own = BTreeSet::new();
-        for (path, kind) in &listing.entries {
-            let path = self.place(path);
-            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-            match path.file_name().map(|name| name.to_string_lossy()) {
-                // It speaks of the layers below, wherever it stands in its own.
-                Some(name) if name == ".wh..wh..opq" => {
-                    self.remove_below(&folder, &own);
-                }
-                Some(name) if name.starts_with(".wh.") => {
-                    self.remove(&folder.join(&name[".wh.".len()..]));
-                }
-                _ => {
-                    self.put(&path, kind);
-                    own.extend(path.ancestors().map(Path::to_owned));
-                }
-            }
+        let layer = Layer::of(listing, self);
+        for folder in &layer.opaque {
+            self.remove_below(folder);
+        }
+        for path in &layer.gone {
+            self.remove(path);
+        }
+        for (path, node) in layer.files.0 {
+            self.put(&path, node);
         }
     }
 
-    fn put(&mut self, path: &Path, kind: &Kind) {
-        let node = match kind {
-            Kind::Folder(attributes) => Node::Folder(*attributes),
-            Kind::File => Node::File,
-            Kind::Link(target) => Node::Link(target.clone()),
-            Kind::Same(other) => self.0.get(&self.place(other)).cloned().unwrap_or(Node::File),
-        };
-        // Archives may leave folders out.
-        for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
-            if !matches!(self.0.get(folder), Some(Node::Folder(_))) {
-                self.0.insert(folder.to_owned(), Node::Folder(Attributes::DEFAULT));
-            }
-        }
+    /// Makes a path what an entry says.
+    fn put(&mut self, path: &Path, node: Node) {
         // A folder over a folder keeps what is in it.
         if !matches!((&node, self.0.get(path)), (Node::Folder(_), Some(Node::Folder(_)))) {
             self.remove(path);
@@ -167,18 +153,80 @@ impl Files {
         self.0.insert(path.to_owned(), node);
     }
 
-    fn remove(&mut self, path: &Path) {
-        self.0.remove(path);
-        self.remove_below(path, &BTreeSet::new());
+    /// Adds the folders that a path is in, which archives may leave out, as the layers below have them.
+    fn add_folders(&mut self, path: &Path, below: &Self) {
+        for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+            if !matches!(self.0.get(folder), Some(Node::Folder(_))) {
+                let attributes = match below.0.get(folder) {
+                    Some(Node::Folder(attributes)) => *attributes,
+                    _ => Attributes::DEFAULT,
+                };
+                self.0.insert(folder.to_owned(), Node::Folder(attributes));
+            }
+        }
     }
 
-    fn remove_below(&mut self, folder: &Path, except: &BTreeSet<PathBuf>) {
+    fn remove(&mut self, path: &Path) {
+        self.0.remove(path);
+        self.remove_below(path);
+    }
+
+    fn remove_below(&mut self, folder: &Path) {
         let below = self.0.range(folder.to_owned()..).map(|(path, _)| path);
         let below = below.take_while(|path| path.starts_with(folder)).filter(|path| *path != folder);
-        let gone: Vec<PathBuf> = below.filter(|path| !except.contains(*path)).cloned().collect();
-        for path in gone {
+        for path in below.cloned().collect::<Vec<_>>() {
             self.0.remove(&path);
         }
+    }
+}
+
+/// One layer, unpacked by itself.
+#[derive(Default)]
+struct Layer {
+    files: Files,
+    /// Paths that are no longer there, whatever the layers below have.
+    gone: BTreeSet<PathBuf>,
+    /// Folders of which nothing below is there.
+    opaque: BTreeSet<PathBuf>,
+}
+
+impl Layer {
+    fn of(listing: &Listing, below: &Files) -> Self {
+        let mut layer = Self::default();
+        for (path, kind) in &listing.entries {
+            let path = layer.files.place(path);
+            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+            layer.files.add_folders(&path, below);
+            match path.file_name().map(|name| name.to_string_lossy()) {
+                // overlayfs knows no such mark on its own root.
+                Some(name) if name == ".wh..wh..opq" && folder.as_os_str().is_empty() => {}
+                Some(name) if name == ".wh..wh..opq" => {
+                    layer.opaque.insert(folder);
+                }
+                Some(name) if name.starts_with(".wh.") => {
+                    let gone = folder.join(&name[".wh.".len()..]);
+                    layer.files.remove(&gone);
+                    layer.gone.insert(gone);
+                }
+                _ => {
+                    let node = match kind {
+                        Kind::Folder(attributes) => Node::Folder(*attributes),
+                        Kind::File => Node::File,
+                        Kind::Link(target) => Node::Link(target.clone()),
+                        Kind::Same(other) => layer.same(other, below),
+                    };
+                    layer.files.put(&path, node);
+                    // It takes the place of the mark that stood there.
+                    layer.gone.remove(&path);
+                }
+            }
+        }
+        layer
+    }
+
+    fn same(&self, other: &Path, below: &Files) -> Node {
+        let node = self.files.0.get(&self.files.place(other)).or_else(|| below.0.get(&below.place(other)));
+        node.cloned().unwrap_or(Node::File)
     }
 }
 

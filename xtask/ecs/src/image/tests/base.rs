@@ -110,7 +110,10 @@ fn folders_of_the_base_keep_their_mode_and_owner_above_it() {
     for (path, mode, owner) in [("tmp/", 0o1777, 0), ("srv/", 0o750, 33)] {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::Directory);
-        (header.set_mode(mode), header.set_uid(owner), header.set_gid(owner), header.set_size(0));
+        header.set_mode(mode);
+        header.set_uid(owner);
+        header.set_gid(owner);
+        header.set_size(0);
         archive.append_data(&mut header, path, std::io::empty()).unwrap();
     }
     base_of(&bench, &[archive.into_inner().unwrap()]);
@@ -127,7 +130,7 @@ fn folders_of_the_base_keep_their_mode_and_owner_above_it() {
 #[test]
 fn a_program_goes_where_the_links_of_the_base_lead() {
     let bench = Bench::new();
-    base(&bench, &[&["opt/bin/", "usr/local/", "usr/local/bin -> /opt/bin"], &["usr/local/bin/other"]]);
+    base(&bench, &[&["opt/bin/", "usr/local/", "usr/local/bin -> /opt/bin"], &["opt/bin/other"]]);
     let file = bench.write("file.txt", "");
     let taken = Package { assets: vec![asset(&file, "/opt/bin/hello")], ..on(&bench) };
     assert!(bench.refused(&taken).contains("an asset has the binary's own path"));
@@ -136,6 +139,11 @@ fn a_program_goes_where_the_links_of_the_base_lead() {
     let config = layout.config(&manifest).unwrap();
     assert_eq!(config["config"]["Entrypoint"], json!(["/usr/local/bin/hello"]));
 
+    // What a layer of the base put where a link was is a folder of its own.
+    base(&bench, &[&["usr/bin/sh", "bin -> usr/bin"], &["bin/app"]]);
+    let tool = Package { assets: vec![asset(&file, "/bin/tool")], ..on(&bench) };
+    let (layout, manifest) = bench.build(&tool).unwrap();
+    assert!(paths(&layout, &manifest.layers[2]).contains(&"bin/tool".to_owned()));
     // A folder of ours in the place of a file of the base is no link.
     base(&bench, &[&["etc/x", "data -> etc/x"]]);
     let folder = bench.write("data/y", "").parent().unwrap().to_owned();
