@@ -23,8 +23,8 @@ use xtask_ecs::reference::{Reference, Repository, Tag};
 struct Password(String);
 
 impl Credentials for Password {
-    fn authorization(&self, _stale: bool) -> Result<String> {
-        Ok(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(&self.0)))
+    fn authorization(&self, _stale: bool) -> Result<Option<String>> {
+        Ok(Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(&self.0))))
     }
 }
 

@@ -71,9 +71,9 @@ pub mod workflows;
 
 mod cause;
 mod context;
-mod gzip;
 #[cfg(test)]
 mod docs;
+mod gzip;
 mod text;
 
 pub use context::{Command, Context, Stage};

@@ -41,8 +41,14 @@ const STALL: Duration = Duration::from_secs(60);
 
 /// Where the value of an `Authorization` header comes from. Called from plain threads; it may block.
 pub trait Credentials: Send + Sync {
-    /// `Basic …`. `stale`: the previous one was refused, so get a new one rather than one that was kept.
-    fn authorization(&self, stale: bool) -> Result<String>;
+    /// `Basic …`; `None` where there is nothing but an identity token. `stale`: the previous one was refused, so get a
+    /// new one rather than one that was kept.
+    fn authorization(&self, stale: bool) -> Result<Option<String>>;
+
+    /// A token that is traded for others, in place of a password.
+    fn identity_token(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
 }
 
 /// One registry, such as `123456789012.dkr.ecr.ap-northeast-1.amazonaws.com`, `ghcr.io` or `127.0.0.1:5000`.

@@ -17,11 +17,11 @@ use xtask_sandbox::{Effect, Fault, Options, Sandbox, Which};
 struct Token(Arc<Sandbox>);
 
 impl Credentials for Token {
-    fn authorization(&self, _stale: bool) -> anyhow::Result<String> {
+    fn authorization(&self, _stale: bool) -> anyhow::Result<Option<String>> {
         let answer = self.0.ecr("GetAuthorizationToken", json!({}));
         let answer = answer.map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let token = answer["authorizationData"][0]["authorizationToken"].as_str().unwrap_or_default();
-        Ok(format!("Basic {token}"))
+        Ok(Some(format!("Basic {token}")))
     }
 }
 

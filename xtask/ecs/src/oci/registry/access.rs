@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper::header::WWW_AUTHENTICATE;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 
@@ -36,8 +36,10 @@ impl Access {
         }
         let Some(credentials) = &self.credentials else { return Ok(None) };
         let header = credentials.authorization(false).context("no credentials for the registry")?;
-        headers.insert(key.to_owned(), header.clone());
-        Ok(Some(header))
+        if let Some(header) = &header {
+            headers.insert(key.to_owned(), header.clone());
+        }
+        Ok(header)
     }
 
     fn headers(&self) -> MutexGuard<'_, HashMap<String, String>> {
@@ -56,27 +58,31 @@ impl Registry {
         }
         let challenge =
             answer.headers.get_all(WWW_AUTHENTICATE).iter().find_map(|value| Challenge::parse(value.to_str().ok()?));
-        let header = match (&self.access.credentials, challenge) {
-            (credentials, Some(challenge)) => self.trade(task, &challenge, credentials.as_deref())?,
-            (Some(credentials), None) => credentials
-                .authorization(true)
-                .context("the registry refused the token, and no new one could be had")?,
-            (None, None) => {
-                return Err(RegistryError {
-                    doing: task.doing.clone(),
-                    repository: task.repository.to_string(),
-                    registry: self.host.clone(),
-                    cause: answer.to_string(),
-                    status: Some(answer.status.as_u16()),
-                    code: answer.complaint().code,
-                    attempts: 1,
-                    fix: "this needs credentials, and none were given".to_owned(),
-                }
-                .into());
-            }
+        let credentials = self.access.credentials.as_deref();
+        let header = if let Some(challenge) = challenge {
+            self.trade(task, &challenge, credentials)?
+        } else {
+            let header = credentials.map(|credentials| credentials.authorization(true)).transpose()?.flatten();
+            header.ok_or_else(|| self.wants_login(task, answer))?
         };
         headers.insert(key, header);
         Ok(())
+    }
+
+    fn wants_login(&self, task: &Task<'_>, answer: &Answer) -> RegistryError {
+        RegistryError {
+            doing: task.doing.clone(),
+            repository: task.repository.to_string(),
+            registry: self.host.clone(),
+            cause: answer.to_string(),
+            status: Some(answer.status.as_u16()),
+            code: answer.complaint().code,
+            attempts: 1,
+            fix: format!(
+                "this needs credentials, and none were given; `docker login {}` leaves some that are used",
+                self.host
+            ),
+        }
     }
 
     /// Gets a bearer token from the place that the challenge names, in exchange for the credentials if there are any.
@@ -88,7 +94,7 @@ impl Registry {
             access_token: Option<String>,
         }
         let Challenge { realm, scope, .. } = challenge;
-        let url = challenge.url();
+        let url = challenge.question().url;
         let authority = url.parse::<hyper::Uri>().ok().and_then(|url| url.authority().cloned());
         let loopback = authority.is_some_and(|authority| net::is_loopback(authority.as_str()));
         ensure!(
@@ -96,12 +102,21 @@ impl Registry {
             "the registry {} asks to fetch a token from {realm}, without TLS",
             self.host
         );
-        let basic = |stale| credentials.map(|credentials| credentials.authorization(stale)).transpose();
-        let mut answer = self.ask_for_token(task, &url, basic(false)?.as_deref())?;
-        if answer.0 == StatusCode::UNAUTHORIZED && credentials.is_some() {
-            answer = self.ask_for_token(task, &url, basic(true)?.as_deref())?;
-        }
-        let (status, body) = answer;
+        let basic = |stale| match credentials {
+            Some(credentials) => credentials.authorization(stale),
+            None => Ok(None),
+        };
+        let identity = credentials.map(Credentials::identity_token).transpose()?.flatten();
+        let (status, body) = if let Some(identity) = identity {
+            self.ask_for_token(task, challenge.exchange(&identity), None)?
+        } else {
+            let answer = self.ask_for_token(task, challenge.question(), basic(false)?.as_deref())?;
+            if answer.0 == StatusCode::UNAUTHORIZED && credentials.is_some() {
+                self.ask_for_token(task, challenge.question(), basic(true)?.as_deref())?
+            } else {
+                answer
+            }
+        };
         ensure!(
             status == StatusCode::OK,
             "{realm} answered {status} when asked for a token for {scope}; check the credentials for {}",
@@ -112,17 +127,24 @@ impl Registry {
         token.map(|token| format!("Bearer {token}")).with_context(|| format!("{realm} answered without a token"))
     }
 
-    fn ask_for_token(&self, task: &Task<'_>, url: &str, basic: Option<&str>) -> Result<(StatusCode, Bytes)> {
+    fn ask_for_token(&self, task: &Task<'_>, question: Question, basic: Option<&str>) -> Result<(StatusCode, Bytes)> {
+        let Question { url, form } = question;
         let ask = || -> Result<(StatusCode, Bytes), Trouble> {
-            let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
-            let request = request(&Method::GET, url, basic, body)?;
+            let method = if form.is_some() { Method::POST } else { Method::GET };
+            let body =
+                Full::new(form.clone().unwrap_or_default().into()).map_err(|never| match never {}).boxed_unsync();
+            let mut request = request(&method, &url, basic, body)?;
+            if form.is_some() {
+                let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+                request.headers_mut().insert(CONTENT_TYPE, kind);
+            }
             let client = client(request.uri())?;
             self.watch(task, async {
                 let response = client.request(request).await.map_err(|error| lost(&error))?;
                 Ok((response.status(), collect(response.into_body(), 1 << 20).await?))
             })?
         };
-        let place = url.split('?').next().unwrap_or(url);
+        let place = url.split('?').next().unwrap_or(&url);
         ask().map_err(|trouble| match trouble {
             Trouble::Lost(how) => anyhow!("failed to get a token from {place}: {how}"),
             Trouble::Fatal(error) => error.context(format!("failed to get a token from {place}")),
@@ -141,13 +163,34 @@ struct Challenge {
     scope: String,
 }
 
+/// How a token is asked for.
+struct Question {
+    url: String,
+    /// What is posted, where something is.
+    form: Option<String>,
+}
+
 impl Challenge {
-    fn url(&self) -> String {
+    fn question(&self) -> Question {
         let parameters = [("service", &self.service), ("scope", &self.scope)];
-        parameters
+        let url = parameters
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
-            .fold(self.realm.clone(), |url, (name, value)| location::with_parameter(&url, name, &escape(value)))
+            .fold(self.realm.clone(), |url, (name, value)| location::with_parameter(&url, name, &escape(value)));
+        Question { url, form: None }
+    }
+
+    /// Source: distribution's "Token Authentication Specification", OAuth2, refresh token format.
+    fn exchange(&self, identity: &str) -> Question {
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("service", &self.service),
+            ("scope", &self.scope),
+            ("client_id", "xtask-ecs"),
+            ("refresh_token", identity),
+        ];
+        let form: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        Question { url: self.realm.clone(), form: Some(form.join("&")) }
     }
 
     fn parse(header: &str) -> Option<Self> {

@@ -74,7 +74,7 @@ struct Tokens {
 }
 
 impl Credentials for Tokens {
-    fn authorization(&self, stale: bool) -> Result<String> {
+    fn authorization(&self, stale: bool) -> Result<Option<String>> {
         let mut number = self.number.lock().unwrap();
         if stale {
             self.stale.fetch_add(1, Ordering::SeqCst);
@@ -82,7 +82,7 @@ impl Credentials for Tokens {
         if stale || *number == 0 {
             *number += 1;
         }
-        Ok(format!("Basic token-{number}"))
+        Ok(Some(format!("Basic token-{number}")))
     }
 }
 

@@ -42,8 +42,8 @@ fn the_live_line_is_taken_away_before_the_next_line_and_never_wraps() {
 fn the_live_line_counts_columns_of_which_some_characters_take_two() {
     let line = "編".repeat(30);
     let text = shown(Some(40), false, &[Event::BuildOutput { image: "app".to_owned(), line }]);
-    let live = text.lines().last().unwrap_or_default();
-    assert!((38..40).contains(&crate::text::width(live)) && live.ends_with('…'), "{live}");
+    let last = text.lines().last().unwrap_or_default();
+    assert!((38..40).contains(&crate::text::width(last)) && last.ends_with('…'), "{last}");
 }
 
 #[test]

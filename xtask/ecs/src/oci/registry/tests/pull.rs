@@ -103,6 +103,43 @@ fn without_credentials_a_refusal_says_so() {
     assert!(error.to_string().contains("needs credentials, and none were given"), "{error}");
 }
 
+/// A login without a password.
+struct Identity(Option<&'static str>);
+
+impl Credentials for Identity {
+    fn authorization(&self, _stale: bool) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn identity_token(&self) -> Result<Option<String>> {
+        Ok(self.0.map(str::to_owned))
+    }
+}
+
+#[test]
+fn an_identity_token_is_traded_for_one_of_the_registry() {
+    let server = Server::start();
+    server.state().challenge =
+        format!("www-authenticate: Bearer realm=\"http://{}/token\",service=\"here\"\r\n", server.host);
+    server.state().good = Some("Bearer traded".into());
+    let answer = Fault::Answer(200, "", r#"{"access_token": "traded"}"#.to_owned());
+    server.fault(1, |head| head.is("POST", "/token") && head.authorization.is_none() && head.length > 0, answer);
+    let registry = Registry::new(&server.host, Some(Arc::new(Identity(Some("secret")))));
+    let there = registry.exists(&repository(), &Digest::of(b""), &Events::discard(), &Interrupt::default());
+    assert!(!there.unwrap());
+}
+
+#[test]
+fn somebody_without_a_login_is_told_how_to_get_one() {
+    let server = Server::start();
+    server.state().good = Some("Basic x".into());
+    let error = Registry::new(&server.host, Some(Arc::new(Identity(None))))
+        .exists(&repository(), &Digest::of(b""), &Events::discard(), &Interrupt::default())
+        .unwrap_err();
+    let advice = format!("`docker login {}`", server.host);
+    assert!(error.to_string().contains(&advice), "{error}");
+}
+
 #[test]
 fn a_token_is_not_fetched_without_tls() {
     let server = Server::start();
