@@ -2,6 +2,8 @@
 //!
 //! Serves the native builder and, for images with a Dockerfile, the named context `binaries`.
 
+mod access;
+mod configuration;
 mod dependencies;
 mod elf;
 mod metadata;
@@ -15,10 +17,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context;
 use serde::Deserialize;
 
+use self::access::Access;
+use self::configuration::Configuration;
 use self::dependencies::Compiled;
 use self::elf::Elf;
 use self::metadata::Metadata;
 use self::toolchain::Toolchain;
+use crate::config::Program;
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
@@ -34,10 +39,7 @@ pub struct Request {
     pub image: String,
     /// The workspace's root.
     pub root: PathBuf,
-    /// The cargo package.
-    pub package: String,
-    /// Which of its binaries; the only one by default.
-    pub bin: Option<String>,
+    pub program: Program,
     /// `linux/amd64` or `linux/arm64`.
     pub platform: String,
     /// A Rust target triple that fits the platform; by default musl where it is installed, else glibc.
@@ -76,13 +78,24 @@ pub struct Binary {
 /// `World` where cargo fails, with the last lines it wrote.
 pub fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Result<Binary> {
     let toolchain = Toolchain::probe(&request.root)?;
-    let target = toolchain.target(&request.platform, request.target.as_deref())?;
-    let name = Metadata::outline(request, interrupt)?.member(&request.package)?.binary(request.bin.as_deref())?;
+    let configuration = Configuration::of(&request.root);
+    let target = toolchain.target(&request.platform, request.target.as_deref(), &configuration)?;
+    let access = Access::of(&configuration);
+    let outline = Metadata::outline(request, &access, interrupt)?;
+    let member = outline.member(&request.program.package)?;
+    let name = member.binary(&request.program)?;
+    let features = member.features(&request.program);
 
-    let flags = toolchain.flags(request, &target);
-    let tool = cargo(&request.root)
+    let targets = [target.as_str(), toolchain.host.as_str()];
+    if access.fetches_first() {
+        fetch(request, &targets, &access, events, interrupt)?;
+    }
+    let flags = toolchain.flags(request, &configuration, &target);
+    let tool = cargo(&request.root, &access.hidden_in_building())
         .args(["build", "--locked", "--message-format=json-render-diagnostics"])
-        .args(["--package", &request.package, "--bin", &name, "--profile", &request.profile, "--target", &target])
+        .args(access.fetches_first().then_some("--offline"))
+        .args(["--package", &member.name, "--bin", &name, "--profile", &request.profile, "--target", &target])
+        .args(&features)
         .arg("--target-dir")
         .arg(&request.target_dir)
         .args(flags.arguments())
@@ -93,7 +106,7 @@ pub fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Resul
     let tool = flags.environment().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value));
     let (metadata, ended) = std::thread::scope(|scope| {
         // Which crates there are does not depend on the build, and takes as long as a small one.
-        let metadata = scope.spawn(|| Metadata::resolved(request, &[&target, &toolchain.host], interrupt));
+        let metadata = scope.spawn(|| Metadata::resolved(request, &access, &targets, &features, interrupt));
         let ended = run(&tool, interrupt, |line| {
             // It is the question beside it that is waited for, a moment each time.
             if line.trim() == "Blocking waiting for file lock on package cache" {
@@ -109,11 +122,11 @@ pub fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Resul
         return Err(toolchain::build_failure(request, &target, &ended.tail));
     }
 
-    let package = metadata.member(&request.package)?;
+    let package = metadata.member(&request.program.package)?;
     let artifacts = Artifacts::read(&ended.stdout, request, &target, &package.id, &name);
-    let built = artifacts.executable.with_context(|| {
-        format!("cargo reported no program for the binary `{name}` of package `{}`", request.package)
-    })?;
+    let built = artifacts
+        .executable
+        .with_context(|| format!("cargo reported no program for the binary `{name}` of package `{}`", package.name))?;
     let bytes = std::fs::read(&built).with_context(|| format!("failed to read {}", built.display()))?;
     let elf = Elf::parse(&bytes).with_context(|| format!("failed to read {}", built.display()))?;
     let interpreter = elf.interpreter().with_context(|| format!("failed to read {}", built.display()))?;
@@ -140,6 +153,19 @@ pub fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Resul
         target,
         interpreter,
     })
+}
+
+/// Gets every package, with the credentials that its registry wants.
+fn fetch(request: &Request, targets: &[&str], access: &Access, events: &Events, interrupt: &Interrupt) -> Result<()> {
+    let targets = targets.iter().flat_map(|target| ["--target", target]);
+    let tool = cargo(&request.root, &access.hidden_in_asking()).args(["fetch", "--locked"]).args(targets);
+    let ended = run(&tool, interrupt, |line| {
+        events.emit(Event::BuildOutput { image: request.image.clone(), line: line.to_owned() });
+    })?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    Err(metadata::unreadable(request, access, &ended.tail))
 }
 
 /// What cargo's JSON messages tell of a build.
@@ -222,32 +248,10 @@ fn put(path: &Path, bytes: &[u8], seconds: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Variables that `cargo run --package xtask` sets for xtask and that would make this build another one, those
-/// that say where and for what to build, and credentials that no build script should see.
-const HIDDEN: &[&str] = &[
-    "CARGO_MANIFEST_",
-    "CARGO_PKG_",
-    "CARGO_BIN_",
-    "CARGO_CRATE_NAME",
-    "CARGO_PRIMARY_PACKAGE",
-    "CARGO_MAKEFLAGS",
-    "CARGO_TARGET_DIR",
-    "CARGO_TARGET_TMPDIR",
-    "CARGO_BUILD_TARGET",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "RUSTFLAGS",
-    "OUT_DIR",
-    "AWS_",
-    "ACTIONS_ID_TOKEN_",
-    "ACTIONS_RUNTIME_TOKEN",
-    "SLACK_",
-    "XTASK_",
-];
-
 /// The cargo that runs this program, in the workspace's root.
-fn cargo(root: &Path) -> Tool {
+fn cargo(root: &Path, hidden: &[String]) -> Tool {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    Tool::new(program, CARGO_TIMEOUT).dir(root).hide(HIDDEN)
+    Tool::new(program, CARGO_TIMEOUT).dir(root).hide(hidden)
 }
 
 fn run(tool: &Tool, interrupt: &Interrupt, on_line: impl FnMut(&str)) -> Result<Ended> {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::process::ask;
+use crate::config::repository;
+use crate::failure::{Failure, Result};
+use crate::process::{ask, question, quote};
 
 /// The sources of a build. The same commit gives the same values in every clone of one remote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,17 +18,33 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// Asks git in this folder; without git or a repository, everything but the time is unknown.
-    pub fn of(root: &Path) -> Self {
+    /// Asks git in this folder; without a repository, everything but the time is unknown.
+    ///
+    /// # Errors
+    /// `World` where there is a repository and git is missing or refuses it, as it refuses one of another owner: an
+    /// image would be of no commit, and its files of 1970. Where `SOURCE_DATE_EPOCH` is set, that is meant.
+    pub fn of(root: &Path) -> Result<Self> {
+        let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
+        let is_repository = repository(root).join(".git").exists();
+        if is_repository
+            && given.is_none()
+            && let Err(said) = question(root, "git", &["rev-parse", "--git-dir"])
+        {
+            return Err(Failure::world(format_args!(
+                "git does not tell which commit is in {}{}\ndo what git says, or give the time of the commit in \
+                 SOURCE_DATE_EPOCH",
+                root.display(),
+                quote(&said)
+            )));
+        }
         let git = |args: &[&str]| ask(root, "git", args).filter(|answer| !answer.is_empty());
         let dirty = git(&["status", "--porcelain", "--untracked-files=no"]).is_some();
-        let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
         let committed = || git(&["log", "-1", "--format=%ct"])?.parse().ok();
-        Self {
+        Ok(Self {
             revision: git(&["rev-parse", "HEAD"]).map(|hash| if dirty { format!("{hash}-dirty") } else { hash }),
             remote: git(&["remote", "get-url", "origin"]).and_then(|url| web_address(&url)),
             time: given.or_else(committed).unwrap_or_default(),
-        }
+        })
     }
 }
 
@@ -72,7 +90,8 @@ mod tests {
     fn a_commit_is_known_and_so_is_what_differs_from_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
-        assert_eq!(Commit::of(root).revision, None);
+        let of = |root: &Path| Commit::of(root).expect("git answers");
+        assert_eq!(of(root).revision, None);
 
         let git = |args: &[&str]| ask(root, "git", args).expect("git answers");
         std::fs::write(root.join("file"), "one").expect("written");
@@ -80,10 +99,23 @@ mod tests {
         git(&["add", "file"]);
         let who = ["-c", "user.name=a", "-c", "user.email=a@b.example"];
         git(&[&who[..], &["commit", "--quiet", "--no-gpg-sign", "--message", "one"]].concat());
-        let commit = Commit::of(root);
+        let commit = of(root);
         assert_eq!((commit.revision.map(|hash| hash.len()), commit.remote), (Some(40), None));
 
         std::fs::write(root.join("file"), "two").expect("written");
-        assert!(Commit::of(root).revision.is_some_and(|revision| revision.ends_with("-dirty")));
+        assert!(of(root).revision.is_some_and(|revision| revision.ends_with("-dirty")));
+    }
+
+    #[test]
+    fn a_repository_that_git_refuses_is_told_with_gits_own_words() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Git refuses one of another owner in the same way; only root could make such a one.
+        std::fs::write(folder.path().join(".git"), "gitdir: /nonexistent\n").expect("written");
+        let inside = folder.path().join("workspace");
+        std::fs::create_dir(&inside).expect("a folder");
+        let message = Commit::of(&inside).expect_err("it is refused").to_string();
+        assert!(message.contains("git does not tell which commit is in"), "{message}");
+        assert!(message.contains("  | fatal: not a git repository"), "{message}");
+        assert!(message.ends_with("in SOURCE_DATE_EPOCH"), "{message}");
     }
 }

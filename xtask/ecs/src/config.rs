@@ -34,8 +34,9 @@ pub use diagnostic::{ConfigErrors, Diagnostic};
 pub use load::load;
 pub use model::{
     Asset, Base, Builder, Ci, Compression, Config, Dockerfile, Ignore, Image, OnInterrupt, PLATFORMS, Package, Pin,
-    Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, Submodules, TRIVY_URL, TaskDefinitionSource,
-    TrivyPin, Workflows, is_malicious,
+    Program, Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, Submodules, TRIVY_URL,
+    TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
 };
 pub use origin::{Loaded, Origin, Origins, Setting, render, to_json};
 pub use select::{images_named, services_named};
+pub use workspace::repository;

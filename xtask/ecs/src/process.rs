@@ -27,7 +27,7 @@ pub struct Tool {
     args: Vec<OsString>,
     dir: Option<PathBuf>,
     set: Vec<(String, String)>,
-    hidden: Vec<&'static str>,
+    hidden: Vec<String>,
     visible: Option<&'static [&'static str]>,
     stdin: Vec<u8>,
     timeout: Duration,
@@ -100,8 +100,8 @@ impl Tool {
 
     /// Keeps every inherited variable whose name begins with one of these from the program.
     #[must_use]
-    pub fn hide(mut self, prefixes: &[&'static str]) -> Self {
-        self.hidden.extend(prefixes);
+    pub fn hide(mut self, prefixes: &[impl AsRef<str>]) -> Self {
+        self.hidden.extend(prefixes.iter().map(|prefix| prefix.as_ref().to_owned()));
         self
     }
 
@@ -190,7 +190,7 @@ impl Tool {
         let visible = std::env::vars_os().filter(|(name, _)| {
             let name = name.to_string_lossy();
             self.visible.is_none_or(|names| names.contains(&&*name))
-                && !self.hidden.iter().any(|prefix| name.starts_with(prefix))
+                && !self.hidden.iter().any(|prefix| name.starts_with(prefix.as_str()))
         });
         let set = self.set.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         expression = expression.full_env(visible.chain(set).collect::<Vec<_>>());
@@ -252,6 +252,19 @@ pub fn ask(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
     let shell = xshell::Shell::new().ok()?;
     shell.change_dir(dir);
     xshell::cmd!(shell, "{program} {args...}").quiet().ignore_stderr().read().ok()
+}
+
+/// As [`ask`], with what the program said where it says no, or that it is missing.
+pub fn question(dir: &Path, program: &str, args: &[&str]) -> Result<String, Vec<String>> {
+    let output = xshell::Shell::new().and_then(|shell| {
+        shell.change_dir(dir);
+        xshell::cmd!(shell, "{program} {args...}").env("LC_ALL", "C").quiet().ignore_status().output()
+    });
+    match output {
+        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect()),
+        Err(error) => Err(vec![error.to_string()]),
+    }
 }
 
 #[cfg(test)]

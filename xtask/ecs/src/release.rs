@@ -1,8 +1,12 @@
 //! The release stage: plan, build, scan beside upload, tag.
 
 mod build;
+mod context;
 mod dockerfile;
 pub(crate) mod engine;
+mod handed;
+mod inputs;
+mod login;
 mod manifest;
 pub(crate) mod plan;
 mod push;
@@ -81,7 +85,7 @@ pub(crate) fn run(
     if let Some(tools) = &plan.tools {
         events.note("Using", tools.describe(&plan.images));
     }
-    let commit = Commit::of(&config.root);
+    let commit = Commit::of(&config.root)?;
     for (image, action) in plan.images {
         let one = match (action, &plan.tools) {
             (ImageAction::AlreadyReleased { digest }, _) => already(image, digest),
@@ -112,7 +116,7 @@ fn release(
 ) -> Result<Released> {
     let _lock = build::lock(config, image)?;
     let built = events.step(Step::Build, &image.name, || {
-        let registries = |host: &str| push::registry(config, ecr, host);
+        let registries = |host: &str| push::registry(config, ecr, host, interrupt);
         build::build(config, image, tools.engine.as_ref(), &registries, commit, events, interrupt)
     })?;
     let passed = events.step(Step::Push, &image.name, || {

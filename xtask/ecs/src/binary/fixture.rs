@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::Request;
+use crate::config::Program;
 
 const MANIFEST: &str = r#"[workspace]
 [package]
@@ -51,8 +52,7 @@ pub fn request(root: &Path) -> Request {
     Request {
         image: "hello".to_owned(),
         root: root.to_owned(),
-        package: "hello".to_owned(),
-        bin: None,
+        program: Program::new("hello"),
         platform: if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" }.to_owned(),
         target: None,
         profile: "release".to_owned(),

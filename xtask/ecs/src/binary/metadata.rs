@@ -1,13 +1,16 @@
 //! `cargo metadata`, as far as a build needs it.
 //! Source: The Cargo Book, `cargo metadata`, JSON format.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use serde::Deserialize;
 
+use super::access::Access;
 use super::{Request, cargo};
 use crate::cause;
+use crate::config::Program;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::quote;
@@ -38,6 +41,11 @@ pub struct Package {
     pub license: Option<String>,
     pub repository: Option<String>,
     pub description: Option<String>,
+    manifest_path: PathBuf,
+    default_run: Option<String>,
+    /// What each feature turns on.
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
     targets: Vec<Target>,
 }
 
@@ -45,6 +53,8 @@ pub struct Package {
 struct Target {
     name: String,
     kind: Vec<String>,
+    #[serde(default, rename = "required-features")]
+    required_features: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,31 +82,30 @@ pub struct Kind {
 
 impl Metadata {
     /// The workspace's own packages, without what they depend on.
-    pub fn outline(request: &Request, interrupt: &Interrupt) -> Result<Self> {
-        Self::ask(request, &["--no-deps"], interrupt)
+    pub fn outline(request: &Request, access: &Access, interrupt: &Interrupt) -> Result<Self> {
+        Self::ask(request, access, &["--no-deps".to_owned()], interrupt)
     }
 
     /// Every package and who depends on whom, resolved for these targets. The lock file must be up to date: what is
     /// built is what was committed.
-    pub fn resolved(request: &Request, targets: &[&str], interrupt: &Interrupt) -> Result<Self> {
-        let filters: Vec<&str> = targets.iter().flat_map(|target| ["--filter-platform", target]).collect();
-        Self::ask(request, &filters, interrupt)
+    pub fn resolved(
+        request: &Request,
+        access: &Access,
+        targets: &[&str],
+        features: &[String],
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
+        let filters = targets.iter().flat_map(|target| ["--filter-platform", target]).map(str::to_owned);
+        Self::ask(request, access, &filters.chain(features.iter().cloned()).collect::<Vec<_>>(), interrupt)
     }
 
-    fn ask(request: &Request, arguments: &[&str], interrupt: &Interrupt) -> Result<Self> {
-        let tool = cargo(&request.root).args(["metadata", "--format-version", "1", "--locked"]).args(arguments);
+    fn ask(request: &Request, access: &Access, arguments: &[String], interrupt: &Interrupt) -> Result<Self> {
+        let tool = cargo(&request.root, &access.hidden_in_asking())
+            .args(["metadata", "--format-version", "1", "--locked"])
+            .args(arguments);
         let ended = super::run(&tool, interrupt, |_| {})?;
         if !ended.status.success() {
-            let fix = if cause::printed(&ended.tail, &STALE_LOCK) {
-                "run `cargo check` once, and commit the Cargo.lock it updates"
-            } else {
-                "correct what cargo names"
-            };
-            return Err(Failure::Usage(format!(
-                "cargo could not read the workspace at {}{}\n{fix}",
-                request.root.display(),
-                quote(&ended.tail)
-            )));
+            return Err(unreadable(request, access, &ended.tail));
         }
         let metadata =
             serde_json::from_slice(&ended.stdout).context("failed to read what `cargo metadata` answered")?;
@@ -119,30 +128,112 @@ impl Metadata {
 }
 
 impl Package {
-    /// The name of the binary to build: `wanted`, or the only one.
-    pub fn binary(&self, wanted: Option<&str>) -> Result<String> {
-        let binaries: Vec<_> = self
-            .targets
-            .iter()
-            .filter(|target| target.kind.iter().any(|kind| kind == "bin"))
-            .map(|target| target.name.as_str())
-            .collect();
+    /// The name of the binary to build: the wanted one, or the only one, or the one that `cargo run` would run.
+    pub fn binary(&self, program: &Program) -> Result<String> {
+        let on = self.turned_on(program);
+        let lacks = |target: &Target| {
+            target.required_features.iter().filter(|feature| !on.contains(*feature)).cloned().collect::<Vec<_>>()
+        };
+        let all: Vec<_> = self.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bin")).collect();
+        let names: Vec<_> = all.iter().map(|target| target.name.as_str()).collect();
+        let possible: Vec<_> = all.iter().filter(|target| lacks(target).is_empty()).collect();
         let package = &self.name;
-        match (wanted, binaries.as_slice()) {
+        let wanted = program.bin.as_ref().or_else(|| self.default_run.as_ref().filter(|_| possible.len() != 1));
+        match (wanted, all.as_slice()) {
             (_, []) => Err(Failure::Usage(format!(
                 "package `{package}` has no binary to put into an image; add `src/main.rs`, or name another package"
             ))),
-            (Some(wanted), _) if binaries.contains(&wanted) => Ok(wanted.to_owned()),
-            (Some(wanted), _) => {
-                Err(Failure::Usage(format!("package `{package}` has no binary `{wanted}`; it has {}", list(&binaries))))
+            (Some(wanted), all) => {
+                let Some(target) = all.iter().find(|target| target.name == *wanted) else {
+                    let has = list(&names);
+                    return Err(Failure::Usage(format!("package `{package}` has no binary `{wanted}`; it has {has}")));
+                };
+                self.check_features(target, &lacks(target)).map(|()| target.name.clone())
             }
-            (None, [only]) => Ok((*only).to_owned()),
-            (None, _) => Err(Failure::Usage(format!(
-                "package `{package}` has several binaries, {}; say which one with `bin = \"{}\"`",
-                list(&binaries),
-                binaries[0]
-            ))),
+            (None, [only]) => self.check_features(only, &lacks(only)).map(|()| only.name.clone()),
+            (None, _) => match possible.as_slice() {
+                [only] => Ok(only.name.clone()),
+                _ => Err(Failure::Usage(format!(
+                    "package `{package}` has several binaries, {}; say which one with `bin = \"{first}\"`, in `binaries` \
+                     with `{{ package = \"{package}\", bin = \"{first}\" }}`",
+                    list(&names),
+                    first = names[0]
+                ))),
+            },
         }
+    }
+
+    fn check_features(&self, target: &Target, lacking: &[String]) -> Result<()> {
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let quoted: Vec<_> = lacking.iter().map(|feature| format!("\"{feature}\"")).collect();
+        Err(Failure::Usage(format!(
+            "the binary `{}` of package `{}` exists only with more features; add `features = [{}]`",
+            target.name,
+            self.name,
+            quoted.join(", ")
+        )))
+    }
+
+    /// The package's features that are on, those that others turn on among them.
+    fn turned_on(&self, program: &Program) -> BTreeSet<String> {
+        let mut waiting = program.features.clone();
+        waiting.extend(program.default_features.then(|| "default".to_owned()));
+        let mut on = BTreeSet::new();
+        while let Some(feature) = waiting.pop() {
+            if on.insert(feature.clone()) {
+                waiting.extend(self.features.get(&feature).into_iter().flatten().cloned());
+            }
+        }
+        on
+    }
+
+    /// The arguments for cargo. In the root of a workspace it may not take features, and beside a manifest it does.
+    pub fn features(&self, program: &Program) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if !program.features.is_empty() {
+            arguments.extend(["--features".to_owned(), program.features.join(",")]);
+        }
+        if !program.default_features {
+            arguments.push("--no-default-features".to_owned());
+        }
+        if !arguments.is_empty() {
+            arguments.extend(["--manifest-path".to_owned(), self.manifest_path.display().to_string()]);
+        }
+        arguments
+    }
+}
+
+/// What cargo's first error begins with where a file of the workspace is at fault.
+const MISTAKES: &[&str] = &[
+    "failed to parse",
+    "failed to load manifest",
+    "failed to select a version",
+    "no matching package",
+    "could not find `Cargo.toml`",
+    "current package believes",
+    "multiple workspace roots",
+    "invalid ",
+];
+
+/// Cargo's failure to read the workspace or to get its packages.
+pub fn unreadable(request: &Request, access: &Access, tail: &[String]) -> Failure {
+    let error = tail.iter().find_map(|line| line.strip_prefix("error: ")).unwrap_or_default();
+    let what = format!("cargo could not read the workspace at {}{}", request.root.display(), quote(tail));
+    if cause::printed(tail, &STALE_LOCK) {
+        return Failure::Usage(format!("{what}\nrun `cargo check` once, and commit the Cargo.lock it updates"));
+    }
+    if MISTAKES.iter().any(|mistake| error.starts_with(mistake)) {
+        return Failure::Usage(format!("{what}\ncorrect what cargo names"));
+    }
+    match access.withheld() {
+        [] => Failure::world(format_args!("{what}\nsee what cargo names")),
+        withheld => Failure::world(format_args!(
+            "{what}\nif it wants credentials: {} are set here and kept from cargo and the build scripts it runs; they reach it \
+             where cargo's configuration names a credential provider or a `rustc-wrapper`",
+            withheld.join(", ")
+        )),
     }
 }
 
@@ -155,8 +246,16 @@ fn list(names: &[&str]) -> String {
 mod tests {
     use super::*;
 
+    /// Binaries as `NAME`, or `NAME:FEATURE` for one that needs a feature.
     fn package(binaries: &[&str]) -> Package {
-        let target = |name: &&str| Target { name: (*name).to_owned(), kind: vec!["bin".to_owned()] };
+        let target = |text: &&str| {
+            let (name, features) = text.split_once(':').map_or((*text, vec![]), |(name, needs)| (name, vec![needs]));
+            Target {
+                name: name.to_owned(),
+                kind: vec!["bin".to_owned()],
+                required_features: features.into_iter().map(str::to_owned).collect(),
+            }
+        };
         Package {
             id: "app".to_owned(),
             name: "app".to_owned(),
@@ -165,21 +264,74 @@ mod tests {
             license: None,
             repository: None,
             description: None,
+            manifest_path: "/work/app/Cargo.toml".into(),
+            default_run: None,
+            features: BTreeMap::from([
+                ("default".to_owned(), vec!["web".to_owned()]),
+                ("web".to_owned(), vec!["dep:hyper".to_owned(), "tls".to_owned()]),
+            ]),
             targets: binaries.iter().map(target).collect(),
+        }
+    }
+
+    fn program(bin: Option<&str>, features: &[&str]) -> Program {
+        Program {
+            bin: bin.map(str::to_owned),
+            features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+            ..Program::new("app")
         }
     }
 
     #[test]
     fn the_only_binary_is_taken_and_several_want_a_choice() {
-        assert_eq!(package(&["app"]).binary(None).expect("one binary"), "app");
-        assert_eq!(package(&["one", "two"]).binary(Some("two")).expect("it is there"), "two");
-        let message = |result: Result<String>| result.expect_err("refused").to_string();
+        let named = |package: &Package, program: Program| package.binary(&program).map_err(|error| error.to_string());
+        let ok = |name: &str| Ok(name.to_owned());
+        assert_eq!(named(&package(&["app"]), program(None, &[])), ok("app"));
+        assert_eq!(named(&package(&["one", "two"]), program(Some("two"), &[])), ok("two"));
+        let by_default = Package { default_run: Some("two".to_owned()), ..package(&["one", "two"]) };
+        assert_eq!(named(&by_default, program(None, &[])), ok("two"));
+        assert_eq!(named(&by_default, program(Some("one"), &[])), ok("one"));
+
+        let refused = |package: &Package, program| named(package, program).expect_err("refused");
         assert_eq!(
-            message(package(&["one", "two"]).binary(None)),
-            "package `app` has several binaries, `one`, `two`; say which one with `bin = \"one\"`"
+            refused(&package(&["one", "two"]), program(None, &[])),
+            "package `app` has several binaries, `one`, `two`; say which one with `bin = \"one\"`, in `binaries` with \
+             `{ package = \"app\", bin = \"one\" }`"
         );
-        assert_eq!(message(package(&["one"]).binary(Some("two"))), "package `app` has no binary `two`; it has `one`");
-        assert!(message(package(&[]).binary(None)).contains("has no binary to put into an image"));
+        assert_eq!(
+            refused(&package(&["one"]), program(Some("two"), &[])),
+            "package `app` has no binary `two`; it has `one`"
+        );
+        assert!(refused(&package(&[]), program(None, &[])).contains("has no binary to put into an image"));
+    }
+
+    #[test]
+    fn a_binary_exists_only_with_the_features_that_it_requires() {
+        let two = package(&["app", "tool:cli"]);
+        assert_eq!(two.binary(&program(None, &[])).expect("the other is not built"), "app");
+        assert_eq!(two.binary(&program(Some("tool"), &["cli"])).expect("it is on"), "tool");
+        let message = two.binary(&program(Some("tool"), &[])).expect_err("it is off").to_string();
+        assert_eq!(
+            message,
+            "the binary `tool` of package `app` exists only with more features; add `features = [\"cli\"]`"
+        );
+        assert!(two.binary(&program(None, &["cli"])).is_err(), "now there are two");
+        assert!(package(&["app:cli"]).binary(&program(None, &[])).is_err());
+        let through_default = package(&["app:tls"]);
+        assert_eq!(through_default.binary(&program(None, &[])).expect("`default` turns it on"), "app");
+        let without = Program { default_features: false, ..program(None, &[]) };
+        assert!(through_default.binary(&without).is_err());
+    }
+
+    #[test]
+    fn features_go_to_cargo_beside_the_manifest_that_has_them() {
+        let app = package(&["app"]);
+        assert_eq!(app.features(&program(None, &[])), [""; 0]);
+        let without = Program { default_features: false, ..program(None, &["a", "hyper/b"]) };
+        assert_eq!(
+            app.features(&without),
+            ["--features", "a,hyper/b", "--no-default-features", "--manifest-path", "/work/app/Cargo.toml"]
+        );
     }
 
     #[test]

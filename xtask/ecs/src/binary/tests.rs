@@ -65,8 +65,8 @@ fn what_is_not_there_is_refused_with_what_is() {
         assert_eq!(failure.exit_code(), 2, "{failure}");
         failure.to_string()
     };
-    assert!(message(&|request| request.package = "helo".to_owned()).contains("did you mean `hello`?"));
-    assert!(message(&|request| request.bin = Some("other".to_owned())).ends_with("it has `hello`"));
+    assert!(message(&|request| request.program.package = "helo".to_owned()).contains("did you mean `hello`?"));
+    assert!(message(&|request| request.program.bin = Some("other".to_owned())).ends_with("it has `hello`"));
     assert!(message(&|request| request.platform = "windows/amd64".to_owned()).contains("use `linux/amd64`"));
     let missing = message(&|request| {
         request.platform = "linux/amd64".to_owned();

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::Request;
+use super::configuration::{Configuration, cargo_home, words};
 use crate::cause;
+use crate::config::repository;
 use crate::failure::{Failure, Result};
 use crate::process::{ask, quote};
 
@@ -38,11 +40,13 @@ impl Toolchain {
         Ok(Self { root: root.to_owned(), host, sysroot: sysroot.into() })
     }
 
-    /// The target to compile for: `wanted` where it is installed and fits, else musl, else glibc.
-    pub fn target(&self, platform: &str, wanted: Option<&str>) -> Result<String> {
+    /// The target to compile for: `wanted` where it is installed and fits, else the one that cargo is configured to
+    /// build for, if it does, else musl, else glibc.
+    pub fn target(&self, platform: &str, wanted: Option<&str>, configuration: &Configuration) -> Result<String> {
         let machine = architecture(platform)?.1;
+        let fits = |target: &str| target.starts_with(&format!("{machine}-")) && target.contains("-linux-");
         if let Some(wanted) = wanted {
-            if !(wanted.starts_with(&format!("{machine}-")) && wanted.contains("-linux-")) {
+            if !fits(wanted) {
                 return Err(Failure::Usage(format!(
                     "the target `{wanted}` is not for {platform}; use `{machine}-unknown-linux-musl` or \
                      `{machine}-unknown-linux-gnu`, or set `platform`"
@@ -54,9 +58,12 @@ impl Toolchain {
                 Err(Failure::Usage(format!("the target `{wanted}` is not installed; run `rustup target add {wanted}`")))
             };
         }
-        let candidates = [format!("{machine}-unknown-linux-musl"), format!("{machine}-unknown-linux-gnu")];
-        candidates.iter().find(|target| self.installed(target)).cloned().ok_or_else(|| {
-            Failure::Usage(format!("no target for {platform} is installed; run `rustup target add {}`", candidates[0]))
+        let musl = format!("{machine}-unknown-linux-musl");
+        let defaults = [musl.clone(), format!("{machine}-unknown-linux-gnu")];
+        let configured = configured_targets(std::env::var("CARGO_BUILD_TARGET").ok(), configuration);
+        let mut candidates = configured.into_iter().filter(|target| fits(target)).chain(defaults);
+        candidates.find(|target| self.installed(target)).ok_or_else(|| {
+            Failure::Usage(format!("no target for {platform} is installed; run `rustup target add {musl}`"))
         })
     }
 
@@ -74,13 +81,9 @@ impl Toolchain {
     }
 
     /// The flags of this build, beside the user's own.
-    pub fn flags(&self, request: &Request, target: &str) -> Flags {
+    pub fn flags(&self, request: &Request, configuration: &Configuration, target: &str) -> Flags {
         let inherited = inherited();
-        let configured = if inherited.is_some() {
-            Configured::default()
-        } else {
-            Configured::read(request.root.ancestors().map(|folder| folder.join(".cargo")).chain(cargo_home()))
-        };
+        let configured = if inherited.is_some() { Configured::default() } else { Configured::read(configuration) };
         let user = inherited.iter().flatten().chain(&configured.build).chain(&configured.target);
         let wants_static = !user.into_iter().any(|flag| names_no_static(flag));
         let mut ours = Vec::new();
@@ -107,9 +110,19 @@ impl Toolchain {
         {
             remap(&library, &format!("/rustc/{commit}"));
         }
+        // Packages beside the workspace, where the repository holds more than one.
+        remap(repository(&request.root), "/repository");
         remap(&request.root, "/build");
         remap(&request.target_dir, "/build/target");
         remaps
+    }
+}
+
+/// `CARGO_BUILD_TARGET`, or else `build.target`, which may be a list.
+fn configured_targets(variable: Option<String>, configuration: &Configuration) -> Vec<String> {
+    match variable.filter(|target| !target.is_empty()) {
+        Some(target) => vec![target],
+        None => configuration.values("build.target").next().map(words).unwrap_or_default(),
     }
 }
 
@@ -169,25 +182,11 @@ struct Configured {
 }
 
 impl Configured {
-    /// The folders come from the nearest outwards; what is nearer comes later and so wins.
-    fn read(folders: impl Iterator<Item = PathBuf>) -> Self {
-        let mut flags = Self::default();
-        let mut read = Vec::new();
-        for folder in folders {
-            // The home folder may be an ancestor too.
-            if read.contains(&folder) {
-                continue;
-            }
-            let texts = ["config", "config.toml"].map(|name| std::fs::read_to_string(folder.join(name)));
-            read.push(folder);
-            // A file that is no TOML is cargo's to complain about.
-            let table = texts.into_iter().find_map(Result::ok).and_then(|text| text.parse::<toml::Table>().ok());
-            let Some(table) = table else { continue };
-            flags.build.splice(0..0, list(table.get("build")));
-            let targets = table.get("target").and_then(toml::Value::as_table);
-            flags.target.extend(targets.into_iter().flatten().flat_map(|(_, target)| list(Some(target))));
-        }
-        flags
+    /// What is nearer comes later and so wins.
+    fn read(configuration: &Configuration) -> Self {
+        let build = configuration.values("build.rustflags").rev().flat_map(words).collect();
+        let target = configuration.children("target").filter_map(|target| target.get("rustflags")).flat_map(words);
+        Self { build, target: target.collect() }
     }
 
     /// Any flags of a target displace those of `build`, ours as well: these have to be repeated, unless the user's
@@ -197,25 +196,11 @@ impl Configured {
     }
 }
 
-/// `rustflags` of a table: words in a string, or a list.
-fn list(table: Option<&toml::Value>) -> Vec<String> {
-    match table.and_then(|table| table.get("rustflags")) {
-        Some(toml::Value::String(flags)) => flags.split_whitespace().map(str::to_owned).collect(),
-        Some(toml::Value::Array(flags)) => flags.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// `-Ctarget-feature=…,-crt-static`, whether the option stands before it or with it.
 fn names_no_static(flag: &str) -> bool {
     let option = flag.strip_prefix("--codegen=").or_else(|| flag.strip_prefix("-C")).unwrap_or(flag).trim_start();
     let features = option.strip_prefix("target-feature=").into_iter().flat_map(|features| features.split(','));
     features.into_iter().any(|feature| feature == "-crt-static")
-}
-
-fn cargo_home() -> Option<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
 }
 
 fn rustc() -> String {
@@ -244,24 +229,16 @@ pub fn build_failure(request: &Request, target: &str, tail: &[String]) -> Failur
     } else {
         "the first error above says what to correct".to_owned()
     };
-    Failure::world(format_args!("cargo could not build package `{}`{}\n{fix}", request.package, quote(tail)))
+    Failure::world(format_args!("cargo could not build package `{}`{}\n{fix}", request.program.package, quote(tail)))
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
-
+    use super::super::configuration::configuration;
     use super::*;
 
     fn configured(files: &[&str]) -> Configured {
-        let folder = tempfile::tempdir().unwrap();
-        let folders = files.iter().enumerate().map(|(index, text)| {
-            let cargo = folder.path().join(index.to_string());
-            std::fs::create_dir(&cargo).unwrap();
-            std::fs::write(cargo.join("config.toml"), text).unwrap();
-            cargo
-        });
-        Configured::read(folders.collect::<Vec<_>>().into_iter())
+        Configured::read(&configuration(files))
     }
 
     #[test]
@@ -278,6 +255,23 @@ mod tests {
         let configured = configured(&[both]);
         assert_eq!(configured.target, ["-Ctarget-feature=-crt-static"]);
         assert!(configured.displaced().is_empty());
+    }
+
+    #[test]
+    fn the_target_that_cargo_is_configured_for_is_the_builders_where_it_fits() {
+        let configuration = configuration(&["[build]\ntarget = [\"a\", \"b\"]", "[build]\ntarget = \"far\""]);
+        assert_eq!(configured_targets(None, &configuration), ["a", "b"]);
+        assert_eq!(configured_targets(Some("c".to_owned()), &configuration), ["c"]);
+        let toolchain = Toolchain::probe(Path::new("/")).expect("there is a compiler");
+        let own = std::env::consts::ARCH;
+        let platform = if own == "aarch64" { "linux/arm64" } else { "linux/amd64" };
+        let glibc = format!("[build]\ntarget = \"{own}-unknown-linux-gnu\"");
+        for (file, fits) in [(glibc.as_str(), true), ("[build]\ntarget = \"wasm32-unknown-unknown\"", false)] {
+            let target = toolchain.target(platform, None, &super::super::configuration::configuration(&[file]));
+            let target = target.expect("one is installed");
+            assert!(target.starts_with(own), "{target}");
+            assert!(!fits || target.ends_with("-gnu"), "{target}");
+        }
     }
 
     #[test]

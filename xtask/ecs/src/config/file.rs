@@ -1,9 +1,11 @@
-//! Files and folders that a configuration names: relative to the workspace's root, and never outside it.
+//! Files and folders that a configuration names: relative to the workspace's root, and never outside of the git
+//! repository that it is in.
 
 use std::path::{Path, PathBuf};
 
 use super::path::{normalise, relative};
 use super::value::Value;
+use super::workspace::repository;
 use crate::text::nearest;
 
 /// A file of the workspace, absolute; `what` is its name in an error, such as `Dockerfile`.
@@ -58,7 +60,7 @@ fn neighbour(path: &Path) -> Option<PathBuf> {
     nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(|name| folder.join(name))
 }
 
-/// The absolute path, which neither `..` nor a link may lead out of the workspace.
+/// The absolute path, which neither `..` nor a link may lead out of the repository, or of a workspace without one.
 fn inside(value: &Value<'_>, what: &str) -> Option<PathBuf> {
     let root = &value.reading.workspace.root;
     let text = value.string()?;
@@ -67,12 +69,13 @@ fn inside(value: &Value<'_>, what: &str) -> Option<PathBuf> {
         return None;
     }
     let path = normalise(&root.join(&text));
-    let outside = |path: &Path, root: &Path| !path.starts_with(root);
-    let resolved = path.canonicalize().ok().zip(root.canonicalize().ok());
-    let link_leads_out = resolved.is_some_and(|(path, root)| outside(&path, &root));
-    if outside(&path, root) || link_leads_out {
-        let hint = "only files of the workspace are used, so that every clone builds the same";
-        value.error(format!("the {what} `{}` is outside the workspace", text.escape_debug()), hint);
+    let whole = repository(root);
+    let resolved = path.canonicalize().ok().zip(whole.canonicalize().ok());
+    let link_leads_out = resolved.is_some_and(|(path, whole)| !path.starts_with(whole));
+    if !path.starts_with(whole) || link_leads_out {
+        let of = if whole == root { "workspace" } else { "repository" };
+        let hint = format!("only files of the {of} are used, so that every clone builds the same");
+        value.error(format!("the {what} `{}` is outside the {of}", text.escape_debug()), hint);
         return None;
     }
     Some(path)

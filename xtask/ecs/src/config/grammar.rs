@@ -1,6 +1,7 @@
 //! What several tables write: packages of the workspace, environment variables, platforms.
 
 use super::diagnostic::suggestion;
+use super::model::Program;
 use super::table::Table;
 use super::value::Value;
 
@@ -17,6 +18,26 @@ pub(super) fn package_name(value: &Value<'_>) -> Option<String> {
         return None;
     }
     Some(name)
+}
+
+/// The keys that say which program cargo compiles, and how: `package`, `bin`, `features`, `default-features`.
+pub(super) fn program(table: &mut Table<'_>) -> Option<Program> {
+    let package = table.optional("package", package_name);
+    let bin = table.optional("bin", Value::string);
+    let features = table.or("features", features, Vec::new());
+    let default_features = table.or("default-features", Value::boolean, true);
+    Some(Program { package: package?, bin, features, default_features })
+}
+
+/// Names of features. Source: the Cargo book, "Features"; `crate/feature` is one of a dependency.
+pub(super) fn features(value: &Value<'_>) -> Option<Vec<String>> {
+    const RULE: &str = "name one feature: letters, digits, `_`, `-`, `+` and `.`, or `crate/feature`";
+    let is_feature = |text: &str| {
+        let fits = text.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+            && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '.' | '/'));
+        fits.then(|| text.to_owned()).ok_or(RULE)
+    };
+    value.list(|item| item.check(is_feature))
 }
 
 /// Environment variable names: POSIX.1-2017, section 8.1.

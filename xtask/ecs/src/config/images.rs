@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::grammar::{is_platform, is_variable, package_name, platform};
-use super::model::{Builder, Dockerfile, Image};
+use super::grammar::{features, is_platform, is_variable, package_name, platform};
+use super::model::{Builder, Dockerfile, Image, Program};
 use super::origin::{Effective, Origin};
 use super::table::Table;
 use super::value::Value;
@@ -16,9 +16,12 @@ use super::{file, native};
 use crate::event::Place;
 use crate::reference::{Reference, Repository, Tag};
 
-const DOCKERFILE_KEYS: [&str; 5] = ["dockerfile", "context", "contexts", "secrets", "binaries"];
-const PACKAGE_KEYS: [&str; 11] =
-    ["package", "bin", "profile", "base", "assets", "user", "workdir", "env", "ports", "labels", "compression"];
+const DOCKERFILE_KEYS: [&str; 8] =
+    ["dockerfile", "context", "contexts", "secrets", "ssh", "cache-from", "cache-to", "binaries"];
+const PACKAGE_KEYS: [&str; 10] =
+    ["package", "profile", "base", "assets", "user", "workdir", "env", "ports", "labels", "compression"];
+/// Of an image with `dockerfile`, these are said of each program in `binaries`.
+const PROGRAM_KEYS: [&str; 3] = ["bin", "features", "default-features"];
 
 /// Every image that is valid by itself, if their registry is known.
 pub(super) fn read(table: &mut Table<'_>, registry: Option<&str>) -> BTreeMap<String, Image> {
@@ -143,6 +146,10 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
         (true, false) => {
             let builder = dockerfile(table).map(Builder::Dockerfile);
             table.refuse(&PACKAGE_KEYS, "belongs to images with `package`; this one has `dockerfile`");
+            table.refuse(
+                &PROGRAM_KEYS,
+                "belongs to a program here: `binaries = [{ package = \"app\", bin = \"app\", features = [\"x\"] }]`",
+            );
             builder
         }
         (false, true) => {
@@ -160,7 +167,11 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
                 table.error(format!("nothing says how to build {name}"), hint);
             }
             // Whichever form it will be, these keys are no typos; their values are looked at once it is clear.
-            for key in DOCKERFILE_KEYS.into_iter().chain(PACKAGE_KEYS).chain(["args", "target", "platforms"]) {
+            for key in DOCKERFILE_KEYS.into_iter().chain(PACKAGE_KEYS).chain(PROGRAM_KEYS).chain([
+                "args",
+                "target",
+                "platforms",
+            ]) {
                 drop(table.take(key));
             }
             None
@@ -178,12 +189,57 @@ fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
     let contexts =
         table.or("contexts", |value| value.map(|_, value| named_context(value)).map(Contexts), Contexts::default()).0;
     let secrets = table.or("secrets", |value| value.map(secret), BTreeMap::new());
-    let binaries = table.or("binaries", |value| value.list(package_name), Vec::new());
+    let ssh = table.or("ssh", |value| value.list(|item| item.check(is_ssh)), Vec::new());
+    let cache_from = table.or("cache-from", |value| value.list(Value::string), Vec::new());
+    let cache_to = table.or("cache-to", |value| value.list(|item| item.check(is_cache)), Vec::new());
+    let binaries = table.or("binaries", |value| value.list(binary), Vec::new());
     if !binaries.is_empty() && contexts.contains_key("binaries") {
         let hint = "give the one under `contexts` another name";
         table.error(format!("{} has two build contexts named `binaries`", table.name()), hint);
     }
-    Some(Dockerfile { file: path?, context, platform: platform?, args, target, contexts, secrets, binaries })
+    Some(Dockerfile {
+        file: path?,
+        context,
+        platform: platform?,
+        args,
+        target,
+        contexts,
+        secrets,
+        ssh,
+        cache_from,
+        cache_to,
+        binaries,
+    })
+}
+
+/// `"app"`, or `{ package = "app", bin = "migrate", features = ["postgres"] }`.
+fn binary(value: &Value<'_>) -> Option<Program> {
+    if let DeValue::String(_) = value.get() {
+        return package_name(value).map(|package| Program::new(&package));
+    }
+    let mut table = value.table()?;
+    let package = table.need("package", "add `package = \"app\"`, a package of the workspace", package_name);
+    let bin = table.take("bin").map(|value| value.string());
+    let features = table.take("features").map_or(Some(Vec::new()), |value| features(&value));
+    let default_features = table.take("default-features").map_or(Some(true), |value| value.boolean());
+    table.finish();
+    let bin = bin.map_or(Some(None), |bin| bin.map(Some));
+    Some(Program { package: package?, bin: bin?, features: features?, default_features: default_features? })
+}
+
+/// `ID[=SOCKET|KEY[,KEY…]]`. Source: docker buildx build, `--ssh`.
+fn is_ssh(text: &str) -> Result<String, &'static str> {
+    let id = text.split('=').next().unwrap_or_default();
+    let fits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    fits.then(|| text.to_owned()).ok_or("write `default`, which is the agent's, or `ID=PATH` of a socket or a key")
+}
+
+/// What goes into the image itself would be another image than the one without a cache.
+fn is_cache(text: &str) -> Result<String, &'static str> {
+    let inline = text == "inline" || text.split(',').any(|field| field.trim() == "type=inline");
+    let fits = !text.trim().is_empty() && !inline;
+    fits.then(|| text.to_owned())
+        .ok_or("write it as buildx takes it, `type=registry,ref=…` or `type=gha`; `inline` would change the image")
 }
 
 /// Shown with folders relative to the root, as they were written.

@@ -3,22 +3,20 @@
 use toml::de::DeValue;
 
 use super::file;
-use super::grammar::{is_platform, is_variable, package_name, platform};
-use super::model::{Asset, Base, Compression, Package};
+use super::grammar::{is_platform, is_variable, platform, program};
+use super::model::{Asset, Base, Compression, Package, Program};
 use super::table::Table;
 use super::value::Value;
 use crate::digest::Digest;
 
 pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
-    let package = table.optional("package", package_name);
-    let bin = table.optional("bin", Value::string);
+    let program = program(table);
     let platform = platform(table, |text| match text.matches('/').count() {
         1 => is_platform(text),
         _ => Err("the native builder takes `linux/amd64` or `linux/arm64`, without a variant"),
     });
-    let default = Package::new("", "");
+    let default = Package::new(Program::new(""), "");
     let read = Package {
-        bin,
         target: table.optional("target", |value| value.check(is_triple)),
         profile: table.or("profile", |value| value.check(is_profile), default.profile),
         base: table.optional("base", base),
@@ -30,10 +28,10 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
         labels: table.or("labels", Value::string_map, default.labels),
         args: table.or("args", Value::strings, default.args),
         compression: table.or("compression", |value| value.one_of(&COMPRESSIONS), default.compression),
-        package: default.package,
+        program: default.program,
         platform: default.platform,
     };
-    Some(Package { package: package?, platform: platform?, ..read })
+    Some(Package { program: program?, platform: platform?, ..read })
 }
 
 const COMPRESSIONS: [(&str, Compression); 2] = [("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::duration;
-use super::model::{Asset, Base, Compression, Config, Ignore, OnInterrupt, Severity};
+use super::model::{Asset, Base, Compression, Config, Ignore, OnInterrupt, Program, Severity};
+use super::path::relative;
 use crate::event::Place;
 use crate::text::{pad, width};
 
@@ -197,8 +198,8 @@ impl Effective for Duration {
 
 impl Effective for PathBuf {
     fn effective(&self, root: &Path) -> Json {
-        let relative = self.strip_prefix(root).unwrap_or(self);
-        if relative.as_os_str().is_empty() { json!(".") } else { json!(relative.to_string_lossy()) }
+        let relative = relative(root, self);
+        if relative.is_empty() { json!(".") } else { json!(relative) }
     }
 }
 
@@ -253,6 +254,21 @@ impl Effective for OnInterrupt {
             Self::Leave => "leave",
             Self::Rollback => "rollback",
         })
+    }
+}
+
+impl Effective for Program {
+    fn effective(&self, _: &Path) -> Json {
+        if *self == Self::new(&self.package) {
+            return json!(self.package);
+        }
+        let mut program = json!({ "package": self.package });
+        if let Some(bin) = &self.bin {
+            program["bin"] = json!(bin);
+        }
+        program["features"] = json!(self.features);
+        program["default-features"] = json!(self.default_features);
+        program
     }
 }
 

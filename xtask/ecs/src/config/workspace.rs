@@ -18,6 +18,11 @@ pub(super) struct Root {
     pub(super) text: String,
 }
 
+/// The folder of the git repository that a folder is in; that folder itself outside of one.
+pub fn repository(folder: &Path) -> &Path {
+    folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder)
+}
+
 /// A workspace that can be asked for its packages.
 pub(super) struct Workspace<'a> {
     pub(super) root: PathBuf,

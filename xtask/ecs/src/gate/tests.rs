@@ -27,6 +27,9 @@ fn image(expect: Option<&[&str]>) -> Image {
         target: None,
         contexts: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        ssh: Vec::new(),
+        cache_from: Vec::new(),
+        cache_to: Vec::new(),
         binaries: Vec::new(),
     });
     let expect = expect.map(|kinds| kinds.iter().map(|&kind| kind.to_owned()).collect());

@@ -99,7 +99,7 @@ pub fn without_engine(mut config: Config, events: &Events, interrupt: &Interrupt
                 image.name,
                 dockerfile.file.strip_prefix(&config.root).unwrap_or(&dockerfile.file).display()
             ));
-            image.builder = Builder::Package(Package::new(&dockerfile.binaries[0], &dockerfile.platform));
+            image.builder = Builder::Package(Package::new(dockerfile.binaries[0].clone(), &dockerfile.platform));
         }
     }
     config

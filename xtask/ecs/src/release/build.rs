@@ -2,7 +2,7 @@
 
 mod known;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use known::Known;
 
-use super::dockerfile;
 use super::engine::Engine;
+use super::inputs;
 use crate::binary;
 use crate::cause;
 use crate::commit::Commit;
-use crate::config::{Builder, Config, Dockerfile, Image, Package};
-use crate::event::{Event, Events, Layer, Place};
+use crate::config::{Builder, Config, Dockerfile, Image, Package, Program, repository};
+use crate::event::{Event, Events, Layer};
 use crate::failure::{Failure, Result};
 use crate::image;
 use crate::interrupt::Interrupt;
@@ -81,7 +81,6 @@ pub fn build(
     let platform = match &image.builder {
         Builder::Dockerfile(dockerfile) => {
             let engine = engine.ok_or_else(|| Failure::world("no docker engine was probed for this build"))?;
-            report_moving(config, dockerfile, events);
             known.lend(&partial);
             buildx(config, image, dockerfile, engine, commit, &partial, events, interrupt)?;
             &dockerfile.platform
@@ -122,6 +121,7 @@ fn buildx(
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<()> {
+    let file = inputs::prepare(config, image, dockerfile, events)?;
     let mut contexts = dockerfile.contexts.clone();
     if !dockerfile.binaries.is_empty() {
         let folder = compile(config, image, dockerfile, commit, events, interrupt)?;
@@ -129,7 +129,7 @@ fn buildx(
     }
     engine.prepare(events, interrupt)?;
 
-    let bake = bake(dockerfile, &contexts, commit, dest);
+    let bake = bake(dockerfile, &file, &contexts, commit, dest);
     let mut tool = Tool::new("docker", TIMEOUT)
         .args(["buildx", "bake", "--file", "-", "--progress", "plain"])
         // The file on stdin is ours, and so is all that it names.
@@ -172,7 +172,13 @@ fn buildx(
 
 /// The bake file. Every option that affects the digest is explicit, since defaults have moved between versions.
 /// Source: docs.docker.com, Bake file reference; BuildKit, exporter/containerimage/exptypes/keys.go.
-fn bake(dockerfile: &Dockerfile, contexts: &BTreeMap<String, String>, commit: &Commit, dest: &Path) -> Value {
+fn bake(
+    dockerfile: &Dockerfile,
+    file: &Path,
+    contexts: &BTreeMap<String, String>,
+    commit: &Commit,
+    dest: &Path,
+) -> Value {
     let mut args = dockerfile.args.clone();
     args.insert("SOURCE_DATE_EPOCH".to_owned(), commit.time.to_string());
     let secrets: Vec<String> =
@@ -184,11 +190,14 @@ fn bake(dockerfile: &Dockerfile, contexts: &BTreeMap<String, String>, commit: &C
     );
     let mut target = json!({
         "context": dockerfile.context,
-        "dockerfile": dockerfile.file,
+        "dockerfile": file,
         "platforms": [dockerfile.platform],
         "args": args,
         "contexts": contexts,
         "secret": secrets,
+        "ssh": dockerfile.ssh,
+        "cache-from": dockerfile.cache_from,
+        "cache-to": dockerfile.cache_to,
         "output": [output],
         "attest": ["type=provenance,disabled=true", "type=sbom,disabled=true"],
     });
@@ -221,9 +230,17 @@ fn compile(
 ) -> Result<PathBuf> {
     let mut request = compilation(config, image, commit);
     remove(&request.out_dir)?;
-    for package in &dockerfile.binaries {
-        request.package.clone_from(package);
-        binary::build(&request, events, interrupt).map_err(|failure| told(failure, image))?;
+    let mut names = BTreeSet::new();
+    for program in &dockerfile.binaries {
+        request.program.clone_from(program);
+        let built = binary::build(&request, events, interrupt).map_err(|failure| told(failure, image))?;
+        if !names.insert(built.name.clone()) {
+            return Err(Failure::Usage(format!(
+                "image `{}` has two programs named `{}` in `binaries`, and one would take the other's place; \
+                 give one of them another name in its Cargo.toml",
+                image.name, built.name
+            )));
+        }
     }
     Ok(request.out_dir)
 }
@@ -240,8 +257,7 @@ fn native(
     interrupt: &Interrupt,
 ) -> Result<()> {
     let request = binary::Request {
-        package: package.package.clone(),
-        bin: package.bin.clone(),
+        program: package.program.clone(),
         target: package.target.clone(),
         profile: package.profile.clone(),
         ..compilation(config, image, commit)
@@ -252,7 +268,7 @@ fn native(
         package,
         binary: &binary,
         commit,
-        root: &config.root,
+        root: repository(&config.root),
         cache: config.target.join("xtask/cache"),
         registry: registries,
     };
@@ -264,34 +280,13 @@ fn compilation(config: &Config, image: &Image, commit: &Commit) -> binary::Reque
     binary::Request {
         image: image.name.clone(),
         root: config.root.clone(),
-        package: String::new(),
-        bin: None,
+        program: Program::new(""),
         platform: image.platform().to_owned(),
         target: None,
         profile: "release".to_owned(),
         target_dir: config.target.join("xtask/build"),
         out_dir: config.target.join("xtask/binaries").join(&image.name),
         source_date_epoch: commit.time,
-    }
-}
-
-/// Says of everything that the build takes from elsewhere whether it can be another thing tomorrow.
-fn report_moving(config: &Config, dockerfile: &Dockerfile, events: &Events) {
-    let warn = |message, place| events.emit(Event::Warning { message, place });
-    for (key, missing) in dockerfile::moving_settings(&dockerfile.args, &dockerfile.contexts) {
-        warn(format!("what `{key}` names {missing}"), None);
-    }
-    let Ok(text) = std::fs::read_to_string(&dockerfile.file) else { return };
-    let binaries = (!dockerfile.binaries.is_empty()).then_some("binaries");
-    let given = dockerfile::Given {
-        args: &dockerfile.args,
-        contexts: dockerfile.contexts.keys().map(String::as_str).chain(binaries).collect(),
-        target: dockerfile.target.as_deref(),
-        platform: &dockerfile.platform,
-    };
-    for moving in dockerfile::moving(&text, &given) {
-        let place = Place { file: relative(config, &dockerfile.file), line: moving.line, column: 1 };
-        warn(moving.to_string(), Some(place));
     }
 }
 
@@ -341,20 +336,27 @@ mod tests {
             target: Some("runtime".to_owned()),
             contexts: BTreeMap::new(),
             secrets: BTreeMap::from([("npm".to_owned(), "NPM_TOKEN".to_owned())]),
+            ssh: vec!["default".to_owned()],
+            cache_from: vec!["type=registry,ref=cache.example/app".to_owned()],
+            cache_to: vec!["type=gha,ignore-error=true".to_owned()],
             binaries: Vec::new(),
         };
         let contexts = BTreeMap::from([("base".to_owned(), "oci-layout:///w/base".to_owned())]);
         let commit = Commit { time: 7, ..Commit::default() };
-        let bake = bake(&dockerfile, &contexts, &commit, Path::new("/w/target/layout"));
+        let bake =
+            bake(&dockerfile, Path::new("/w/target/Dockerfile"), &contexts, &commit, Path::new("/w/target/layout"));
         assert_eq!(
             bake["target"]["image"],
             json!({
                 "context": "/w",
-                "dockerfile": "/w/app/Dockerfile",
+                "dockerfile": "/w/target/Dockerfile",
                 "platforms": ["linux/amd64"],
                 "args": { "PROFILE": "release", "WHERE": "$${HOME} %%{x} $PATH", "SOURCE_DATE_EPOCH": "7" },
                 "contexts": { "base": "oci-layout:///w/base" },
                 "secret": ["type=env,id=npm,env=NPM_TOKEN"],
+                "ssh": ["default"],
+                "cache-from": ["type=registry,ref=cache.example/app"],
+                "cache-to": ["type=gha,ignore-error=true"],
                 "output": ["type=oci,tar=false,oci-mediatypes=true,compression=gzip,force-compression=false,\
                             rewrite-timestamp=true,\"dest=/w/target/layout\""],
                 "attest": ["type=provenance,disabled=true", "type=sbom,disabled=true"],

@@ -7,7 +7,7 @@ mod variables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use address::{download, familiar, is_pinned};
+use address::{download, familiar, is_all, is_pinned};
 use grammar::{Document, Instruction};
 use variables::Variables;
 
@@ -88,6 +88,14 @@ pub fn moving(text: &str, given: &Given<'_>) -> Vec<Moving> {
     found
 }
 
+/// The first line that takes all of the build context, and not some files by name.
+pub fn takes_all(text: &str, given: &Given<'_>) -> Option<usize> {
+    let document = Document::read(text);
+    let stages = Stages::read(document.instructions, document.escape, given);
+    let taken = stages.needed(given.target).flat_map(|stage| &stage.taken);
+    taken.filter(|taken| matches!(taken.from, Source::WholeContext)).map(|taken| taken.line).min()
+}
+
 /// What can move in what a build is given: contexts that buildx fetches by itself, and the argument that names the
 /// image that reads the Dockerfile. As a key of the configuration, and what it lacks.
 pub fn moving_settings(args: &BTreeMap<String, String>, contexts: &BTreeMap<String, String>) -> Vec<(String, Missing)> {
@@ -116,12 +124,14 @@ enum Source {
         by_number: bool,
     },
     Download(Missing),
+    WholeContext,
 }
 
 impl Taken {
     fn moving(&self) -> Option<Moving> {
         let missing = match &self.from {
             Source::Image { name, .. } if name == "scratch" || is_pinned(name) => return None,
+            Source::WholeContext => return None,
             Source::Image { .. } => Missing::Digest,
             Source::Download(missing) => *missing,
         };
@@ -175,7 +185,7 @@ impl Stages {
         for stage in &mut stages.0 {
             stage.taken.retain(|taken| match &taken.from {
                 Source::Image { name, .. } => !contexts.contains(&familiar(name)),
-                Source::Download(_) => true,
+                _ => true,
             });
         }
         stages
@@ -236,38 +246,63 @@ fn taken(instruction: &Instruction, escape: char, variables: &Variables) -> Vec<
         let from = Source::Image { name: name.to_owned(), before: usize::MAX, by_number };
         Taken { line, what, from }
     };
+    let arguments = instruction.arguments(escape);
+    // The last of them is where it goes to.
+    let sources = arguments.split_last().map_or(&[][..], |(_, sources)| sources);
+    let read = |word: &String| variables.expand(word, escape).unwrap_or_else(|| word.clone());
+    let all = |paths: &[String]| {
+        let whole = paths.iter().any(|path| is_all(&read(path)));
+        whole.then(|| Taken { line, what: instruction.keyword.clone(), from: Source::WholeContext })
+    };
     match instruction.keyword.as_str() {
-        "COPY" => instruction.flag("from").map(|from| image(from, format!("COPY --from={from}"), true)).collect(),
-        "RUN" => instruction
-            .flag("mount")
-            .filter_map(mounted)
-            .map(|from| image(&from, format!("RUN --mount=…,from={from}"), false))
-            .collect(),
+        "COPY" => match instruction.flag("from").next() {
+            Some(from) => vec![image(from, format!("COPY --from={from}"), true)],
+            None => all(sources).into_iter().collect(),
+        },
+        "RUN" => {
+            let mount = |mount| match Mount::read(mount)? {
+                Mount::Image(from) => Some(image(&from, format!("RUN --mount=…,from={from}"), false)),
+                Mount::Context(source) => all(&[source]),
+            };
+            instruction.flag("mount").filter_map(mount).collect()
+        }
         "ADD" => {
             let checked = instruction.flag("checksum").any(|sum| !sum.is_empty());
-            let mut words = instruction.arguments(escape);
-            words.pop();
             let moving = |word: &String| {
-                let source = variables.expand(word, escape).unwrap_or_else(|| word.clone());
-                let from = Source::Download(download(&source, checked)?);
+                let from = Source::Download(download(&read(word), checked)?);
                 Some(Taken { line, what: format!("ADD {word}"), from })
             };
-            words.iter().filter_map(moving).collect()
+            sources.iter().filter_map(moving).chain(all(sources)).collect()
         }
         _ => Vec::new(),
     }
 }
 
-/// The image or stage that a mount shows: `type=bind,from=alpine:3,target=/x`.
-fn mounted(mount: &str) -> Option<String> {
-    let value = |wanted: &str| {
-        mount.split(',').find_map(|field| {
-            let (key, value) = field.trim_matches('"').split_once('=')?;
-            key.eq_ignore_ascii_case(wanted).then(|| value.to_owned())
-        })
-    };
-    let kind = value("type").unwrap_or_else(|| "bind".to_owned()).to_lowercase();
-    value("from").filter(|from| !from.is_empty() && ["bind", "cache"].contains(&kind.as_str()))
+/// What a mount shows to a command.
+enum Mount {
+    /// An image or a stage.
+    Image(String),
+    /// A path of the build context.
+    Context(String),
+}
+
+impl Mount {
+    /// `type=bind,from=alpine:3,source=/x,target=/y`; `None` where it shows neither.
+    fn read(text: &str) -> Option<Self> {
+        let value = |wanted: &[&str]| {
+            text.split(',').find_map(|field| {
+                let (key, value) = field.trim_matches('"').split_once('=')?;
+                wanted.contains(&key.to_lowercase().as_str()).then(|| value.to_owned())
+            })
+        };
+        let kind = value(&["type"]).map_or_else(|| "bind".to_owned(), |kind| kind.to_lowercase());
+        let from = value(&["from"]).filter(|from| !from.is_empty());
+        match (kind.as_str(), from) {
+            ("bind" | "cache", Some(from)) => Some(Self::Image(from)),
+            ("bind", None) => Some(Self::Context(value(&["source", "src"]).unwrap_or_default())),
+            _ => None,
+        }
+    }
 }
 
 /// `ARG NAME[=DEFAULT]…`: what the build is given wins over the default; inside of a stage a name alone is the global one.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::engine::Engine;
+use super::handed;
 use crate::aws::ecr::Ecr;
 use crate::config::{Builder, Config, Image};
 use crate::event::{Event, Events, ImageAction};
@@ -74,6 +75,7 @@ pub fn plan<'a>(
     };
     // Of an image that ECR could not be asked about, it is not known that nothing is to be built.
     let to_build: Vec<&Image> = images.iter().copied().filter(|image| !released(image)).collect();
+    problems.extend(to_build.iter().flat_map(|image| handed::missing(image, &|name| std::env::var_os(name))));
     let mut tools = None;
     if !to_build.is_empty() {
         let with_dockerfile = to_build.iter().any(|image| matches!(image.builder, Builder::Dockerfile(_)));

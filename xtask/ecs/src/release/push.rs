@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::build::Built;
+use super::login::DockerLogin;
 use crate::aws::ecr::{Ecr, Put};
 use crate::config::{Config, Image};
 use crate::event::{Event, Events, Step};
@@ -98,16 +99,20 @@ fn upload(
     let digests: Vec<_> = blobs.iter().map(|blob| blob.digest.clone()).collect();
     let missing = ecr.missing(image.repository(), &digests)?;
     let blobs: Vec<Descriptor> = blobs.into_iter().filter(|blob| missing.contains(&blob.digest)).collect();
-    let registry = registry(config, ecr, &config.registry);
+    let registry = registry(config, ecr, &config.registry, interrupt);
     let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
     registry.upload(image.repository(), &built.layout, &blobs, &progress, events, interrupt)?;
     Ok(())
 }
 
-/// A registry by host: this workspace's with ECR's token, any other as somebody unknown.
-pub fn registry(config: &Config, ecr: &Ecr, host: &str) -> Registry {
-    let credentials = (host == config.registry).then(|| Arc::new(EcrToken(ecr.clone())) as Arc<dyn Credentials>);
-    Registry::new(host, credentials)
+/// A registry by host: this workspace's with ECR's token, any other with what docker has for it.
+pub fn registry(config: &Config, ecr: &Ecr, host: &str, interrupt: &Interrupt) -> Registry {
+    let credentials: Arc<dyn Credentials> = if host == config.registry {
+        Arc::new(EcrToken(ecr.clone()))
+    } else {
+        Arc::new(DockerLogin::new(host, interrupt))
+    };
+    Registry::new(host, Some(credentials))
 }
 
 /// Puts the tag on what passed, and only on that.
@@ -140,7 +145,7 @@ pub fn tag(image: &Image, passed: &Passed, ecr: &Ecr) -> Result<Pinned> {
 struct EcrToken(Ecr);
 
 impl Credentials for EcrToken {
-    fn authorization(&self, _stale: bool) -> anyhow::Result<String> {
-        Ok(self.0.authorization()?)
+    fn authorization(&self, _stale: bool) -> anyhow::Result<Option<String>> {
+        Ok(Some(self.0.authorization()?))
     }
 }

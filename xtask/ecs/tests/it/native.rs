@@ -1,6 +1,5 @@
 //! The native builder's image of this workspace's app, started from its unpacked layers, which any machine can.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 use xtask_ecs::binary;
 use xtask_ecs::commit::Commit;
-use xtask_ecs::config::{Compression, Package};
+use xtask_ecs::config::{Package, Program};
 use xtask_ecs::event::Events;
 use xtask_ecs::image;
 use xtask_ecs::interrupt::Interrupt;
@@ -20,22 +19,7 @@ use xtask_ecs::oci::registry::Registry;
 const PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" };
 
 fn package(name: &str) -> Package {
-    Package {
-        package: name.to_owned(),
-        bin: None,
-        platform: PLATFORM.to_owned(),
-        target: None,
-        profile: "release".to_owned(),
-        base: None,
-        assets: Vec::new(),
-        user: "65532:65532".to_owned(),
-        workdir: "/".to_owned(),
-        env: BTreeMap::new(),
-        ports: vec!["8080/tcp".to_owned()],
-        labels: BTreeMap::new(),
-        args: Vec::new(),
-        compression: Compression::Gzip,
-    }
+    Package { ports: vec!["8080/tcp".to_owned()], ..Package::new(Program::new(name), PLATFORM) }
 }
 
 /// Builds `package` of the workspace at `root` into `folder/layout`, compiling into `target`.
@@ -45,8 +29,7 @@ fn build(root: &Path, target: &Path, package: &Package, folder: &Path) -> (Layou
     let request = binary::Request {
         image: "app".to_owned(),
         root: root.to_owned(),
-        package: package.package.clone(),
-        bin: None,
+        program: package.program.clone(),
         platform: package.platform.clone(),
         target: None,
         profile: package.profile.clone(),

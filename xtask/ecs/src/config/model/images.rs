@@ -71,21 +71,44 @@ pub struct Dockerfile {
     pub contexts: BTreeMap<String, String>,
     /// Build secrets: id → the environment variable that holds the value. The value never reaches argv.
     pub secrets: BTreeMap<String, String>,
-    /// Cargo packages whose binary is compiled first (static, with its dependency list inside) and handed to the
-    /// Dockerfile as the named context `binaries`: `COPY --from=binaries app /app`.
-    pub binaries: Vec<String>,
+    /// What `RUN --mount=type=ssh` may use, as buildx takes it: `default`, `ID=SOCKET`, `ID=KEY`.
+    pub ssh: Vec<String>,
+    /// Where layers of earlier builds are, and where those of this one go, as buildx takes it.
+    pub cache_from: Vec<String>,
+    pub cache_to: Vec<String>,
+    /// What is compiled first (static, with its dependency list inside) and handed to the Dockerfile as the named
+    /// context `binaries`: `COPY --from=binaries app /app`.
+    pub binaries: Vec<Program>,
+}
+
+/// A binary of the workspace, as cargo compiles it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The cargo package.
+    pub package: String,
+    /// Which of its binaries, where it has several and no `default-run`. From `bin`.
+    pub bin: Option<String>,
+    /// Features of the package to turn on.
+    pub features: Vec<String>,
+    /// Whether its default features are on; true by default.
+    pub default_features: bool,
+}
+
+impl Program {
+    /// The package's only binary, or the one that it runs by default, with its default features.
+    pub fn new(package: &str) -> Self {
+        Self { package: package.to_owned(), bin: None, features: Vec::new(), default_features: true }
+    }
 }
 
 /// `package = "…"`: the native builder, without docker.
 #[derive(Clone, Debug)]
 pub struct Package {
-    /// The cargo package.
-    pub package: String,
-    /// Which of its binaries, where it has several. From `bin`.
-    pub bin: Option<String>,
+    /// From `package`, `bin`, `features` and `default-features`.
+    pub program: Program,
     /// `OS/ARCHITECTURE`; `linux/amd64` by default.
     pub platform: String,
-    /// A Rust target triple; chosen from the platform and what is installed by default.
+    /// A Rust target triple; chosen from the platform, cargo's `build.target` and what is installed by default.
     pub target: Option<String>,
     /// A cargo profile; `release` by default.
     pub profile: String,
@@ -106,11 +129,10 @@ pub struct Package {
 }
 
 impl Package {
-    /// The package's only binary, on nothing, with every default.
-    pub fn new(package: &str, platform: &str) -> Self {
+    /// A program on nothing, with every default.
+    pub fn new(program: Program, platform: &str) -> Self {
         Self {
-            package: package.to_owned(),
-            bin: None,
+            program,
             platform: platform.to_owned(),
             target: None,
             profile: "release".to_owned(),

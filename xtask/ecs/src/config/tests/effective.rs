@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{load, loaded, nothing, spoilt, workspace};
 use crate::config::{
-    Base, Builder, Compression, Config, Loaded, OnInterrupt, Severity, TaskDefinitionSource, images_named, render,
-    services_named, to_json,
+    Base, Builder, Compression, Config, Loaded, OnInterrupt, Program, Severity, TaskDefinitionSource, images_named,
+    render, services_named, to_json,
 };
 use crate::failure::Failure;
 
@@ -59,6 +59,9 @@ platforms  = ["linux/amd64"]   # default
 args       = {}                # default
 contexts   = {}                # default
 secrets    = {}                # default
+ssh        = []                # default
+cache-from = []                # default
+cache-to   = []                # default
 binaries   = []                # default
 
 [workspace.metadata.xtask.scan]
@@ -199,7 +202,7 @@ fn the_native_builder_has_defaults_and_takes_every_key() {
     let package = native(&format!(
         "base = \"debian@sha256:{digest}\"\nassets = [{{ source = \"app\", path = \"/a\", mode = 0o755, owner = \"1:2\" }}, \
          {{ source = \"app/Cargo.toml\", path = \"/b\", mode = \"0600\" }}]\nports = [80, \"53/udp\"]\ncompression = \"zstd\"\n\
-         args = [\"--port\", \"80\"]\nbin = \"server\"\nenv = {{ RUST_LOG = \"\" }}"
+         args = [\"--port\", \"80\"]\nbin = \"server\"\nfeatures = [\"a\", \"sqlx/tls\"]\ndefault-features = false\nenv = {{ RUST_LOG = \"\" }}"
     ));
     assert!(matches!(package.base, Some(Base::Reference(reference)) if reference.ends_with(&digest)));
     let assets: Vec<_> =
@@ -207,8 +210,41 @@ fn the_native_builder_has_defaults_and_takes_every_key() {
     assert_eq!(assets, [("/a", Some(0o755), "1:2"), ("/b", Some(0o600), "0:0")]);
     assert_eq!(package.ports, ["80/tcp", "53/udp"]);
     assert_eq!(package.args, ["--port", "80"]);
-    assert_eq!((package.bin.as_deref(), package.compression), (Some("server"), Compression::Zstd));
+    assert_eq!(package.compression, Compression::Zstd);
+    let program = Program {
+        package: "app".to_owned(),
+        bin: Some("server".to_owned()),
+        features: vec!["a".to_owned(), "sqlx/tls".to_owned()],
+        default_features: false,
+    };
+    assert_eq!(package.program, program);
+    assert_eq!(defaults.program, Program::new("app"));
     assert_eq!(package.env["RUST_LOG"], "");
+}
+
+#[test]
+fn programs_caches_and_the_ssh_agent_are_for_a_dockerfile() {
+    let manifest = spoilt(&[(
+        "dockerfile = \"app/Dockerfile\"",
+        "dockerfile = \"app/Dockerfile\"\nssh = [\"default\"]\ncache-from = [\"type=gha\"]\ncache-to = [\"type=gha,mode=max\"]\n\
+         binaries = [\"app\", { package = \"app\", bin = \"migrate\", features = [\"cli\"], default-features = false }]",
+    )]);
+    let loaded = with_environment(&manifest, &[]);
+    let Builder::Dockerfile(dockerfile) = &loaded.config.images["app"].builder else { panic!("a dockerfile") };
+    assert_eq!(dockerfile.ssh, ["default"]);
+    assert_eq!(
+        (&dockerfile.cache_from[..], &dockerfile.cache_to[..]),
+        (&["type=gha".to_owned()][..], &["type=gha,mode=max".to_owned()][..])
+    );
+    let migrate = Program {
+        package: "app".to_owned(),
+        bin: Some("migrate".to_owned()),
+        features: vec!["cli".to_owned()],
+        default_features: false,
+    };
+    assert_eq!(dockerfile.binaries, [Program::new("app"), migrate]);
+    let shown = render(&loaded);
+    assert!(shown.contains("    \"app\",\n    { package = \"app\", bin = \"migrate\", features = [\"cli\"], default-features = false },"), "{shown}");
 }
 
 #[test]

@@ -135,8 +135,21 @@ fn the_keys_of_the_other_way_are_refused_by_name() {
                 r#"dockerfile = "app/Dockerfile"
 bin = "app"
 assets = []"#,
-                "15:1 [bin] `bin` belongs to images with `package`; this one has `dockerfile`
-16:1 [assets] `assets` belongs to images with `package`; this one has `dockerfile`",
+                r#"15:1 [bin] `bin` belongs to a program here: `binaries = [{ package = "app", bin = "app", features = ["x"] }]`
+16:1 [assets] `assets` belongs to images with `package`; this one has `dockerfile`"#,
+            ),
+            (
+                r#"dockerfile = "app/Dockerfile"
+ssh = ["=x"]
+cache-to = ["type=inline", "inline"]
+binaries = [{ bin = "x" }, { package = "ap" }, { package = "app", feature = [] }, { package = "app", features = ["a b"] }]"#,
+                r#"15:8 ["=x"] `=x` is not a valid `ssh[0]` | write `default`, which is the agent's, or `ID=PATH` of a socket or a key
+16:13 ["type=inline"] `type=inline` is not a valid `cache-to[0]` | write it as buildx takes it, `type=registry,ref=…` or `type=gha`; `inline` would change the image
+16:28 ["inline"] `inline` is not a valid `cache-to[1]` | write it as buildx takes it, `type=registry,ref=…` or `type=gha`; `inline` would change the image
+17:13 [{ bin = "x" }] `images.app.binaries[0]` has no `package` | add `package = "app"`, a package of the workspace
+17:40 ["ap"] `ap` is no package of this workspace | did you mean `app`?
+17:67 [feature] unknown key `feature` | did you mean `features`?
+17:114 ["a b"] `a b` is not a valid `features[0]` | name one feature: letters, digits, `_`, `-`, `+` and `.`, or `crate/feature`"#,
             ),
             (
                 r#"package = "app"

@@ -23,7 +23,8 @@ pub fn download(source: &str, checked: bool) -> Option<Missing> {
     let web = matches!(scheme.as_deref(), Some("http" | "https"));
     let git = match scheme.as_deref() {
         Some("git" | "ssh") => true,
-        Some(_) => web && address.trim_end_matches('/').ends_with(".git"),
+        // Nothing else is a repository to BuildKit: the letters are as they are.
+        Some(_) => web && address.trim_end_matches('/').strip_suffix(".git").is_some(),
         // user@host:path
         None => address.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/')),
     };
@@ -42,4 +43,9 @@ pub fn download(source: &str, checked: bool) -> Option<Missing> {
         (false, true) => Some(Missing::Checksum),
         (false, false) => None,
     }
+}
+
+/// Whether a path is the build context itself, or everything in it.
+pub fn is_all(path: &str) -> bool {
+    path.split('/').all(|part| matches!(part, "" | "." | ".." | "*" | "**"))
 }

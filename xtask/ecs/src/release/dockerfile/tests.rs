@@ -151,6 +151,35 @@ fn what_can_move_is_reported_with_its_line_and_nothing_else_is() {
 }
 
 #[test]
+fn an_instruction_that_takes_all_of_the_context_is_found_in_what_is_built() {
+    let args = BTreeMap::new();
+    for text in [
+        "FROM scratch\nCOPY . /src",
+        "FROM scratch\nCOPY app ./ /src",
+        "FROM scratch\nADD --chown=1 / /src",
+        "FROM scratch\nCOPY [\".\", \"/src\"]",
+        "FROM scratch\nARG DIR=.\nCOPY ${DIR} /src",
+        "FROM scratch\nCOPY * /src",
+        "FROM scratch\nRUN --mount=target=/src make",
+        "FROM scratch\nRUN --mount=type=bind,source=.,target=/src make",
+        "FROM scratch AS a\nCOPY . /src\nFROM scratch\nCOPY --from=a /src/x /x",
+        "FROM scratch\nONBUILD COPY . /src",
+    ] {
+        assert!(takes_all(text, &given(&args)).is_some(), "{text}");
+    }
+    for text in [
+        "FROM scratch\nCOPY app /",
+        "FROM scratch\nCOPY --from=binaries . /",
+        "FROM scratch\nRUN --mount=source=app,target=/src make",
+        "FROM scratch\nRUN --mount=type=cache,target=/src make",
+        "FROM scratch AS a\nCOPY . /src\nFROM scratch\nCOPY app /",
+        "FROM scratch\nADD https://example.com/a /",
+    ] {
+        assert_eq!(takes_all(text, &given(&args)), None, "{text}");
+    }
+}
+
+#[test]
 fn only_what_the_wanted_stage_needs_is_reported() {
     let args = BTreeMap::new();
     let text = "FROM rust AS Build\nFROM alpine AS test\nFROM build";

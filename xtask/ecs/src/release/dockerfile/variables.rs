@@ -35,10 +35,7 @@ impl Expansion<'_> {
         let mut text = String::new();
         let mut in_quotes = false;
         loop {
-            let letter = match self.letters.next() {
-                None => return (end.is_none() && !in_quotes).then_some(text),
-                Some(letter) => letter,
-            };
+            let Some(letter) = self.letters.next() else { return (end.is_none() && !in_quotes).then_some(text) };
             match letter {
                 letter if Some(letter) == end && !in_quotes => return Some(text),
                 letter if letter == self.escape => text.extend(self.letters.next()),
