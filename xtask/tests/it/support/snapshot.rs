@@ -32,11 +32,12 @@ pub fn compare(name: &str, text: &str) {
 }
 
 /// A run on a clock that nobody turns, without what depends on how busy the machine is: the looks at the rollout, whether
-/// a task that ECS stops was seen before it had an exit code, and where a retry of the upload stands among the scan's lines.
+/// a task that ECS stops was seen before it had an exit code (the post-mortem groups by it), and where a retry of the upload stands among the scan's lines.
 pub fn without_pace(run: &str) -> String {
     let looks = r"(?m)^( +(Rollout|Stopped) .*\n| +\(service app\) .*\n)+";
     let run = replace(run, looks, "             [the rollout, look by look]\n");
     let run = replace(&run, r"(health checks; container app:) (did not run|exit code 0)", "$1 [ENDED]");
+    let run = replace(&run, r"(?m)^( +)\d+ tasks? (.*\[ENDED\]\n)( +\d+ tasks? .*\[ENDED\]\n)*", "$1[COUNT] tasks $2");
     replace(&run, r"(?m)^(    Scanning (?s:.*?))(warning: upload .*\n)", "$2$1")
 }
 
