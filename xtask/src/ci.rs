@@ -6,12 +6,15 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-/// Run every check and every test of this repository (`cargo xtask ci --help` says which)
+/// Run every check and every test of this repository, those on real parts included.
+///
+/// With `--fresh`: in a new clone, where nobody has worked before. With a command: only fetch and start the real
+/// parts, then run that. The package `xtask-ci` does it, compiled apart, so that no other command waits for it.
 #[derive(clap::Parser)]
-#[command(name = "ci", disable_help_flag = true)]
+#[command(name = "ci")]
 pub struct Ci {
-    /// For the package `xtask-ci`
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    /// `--fresh`, or a command to run with the real parts
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "--fresh | COMMAND")]
     arguments: Vec<OsString>,
 }
 
