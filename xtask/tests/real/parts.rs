@@ -82,7 +82,7 @@ impl Workspace {
             assert!(text.contains(old), "Cargo.toml has no `{old}` any more");
             text.replace(old, new)
         };
-        let manifest = replace(manifest, r#"["app", "xtask", "xtask/ecs", "xtask/sandbox"]"#, r#"["app"]"#);
+        let manifest = replace(manifest, r#"["app", "xtask", "xtask/ci", "xtask/ecs", "xtask/sandbox"]"#, r#"["app"]"#);
         let manifest = replace(manifest, "dockerfile = \"app/Dockerfile\"\nbinaries = [\"app\"]", image);
         std::fs::write(folder.path().join("Cargo.toml"), without_pin(&manifest)).expect("a file is written");
         let mut copy = Command::new("cp");
