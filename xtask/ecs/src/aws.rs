@@ -3,6 +3,7 @@
 //! What leaves this room are plain values, and [`AwsError`]: which call, on what, what AWS answered, and the fix.
 
 pub mod calls;
+mod credentials;
 pub mod ecr;
 pub mod ecs;
 mod error;
@@ -19,9 +20,9 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
+use credentials::{Lack, lack};
 pub use error::{AwsError, Kind};
 
-use crate::cause::Message;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::net;
@@ -88,27 +89,6 @@ fn loader(config: &Config) -> ConfigLoader {
 }
 
 fn no_credentials(error: &(dyn Error + 'static)) -> Failure {
-    let said = error::chain(error);
-    let fix = fix_of_credentials(&Message::parse(&said));
+    let Lack { said, fix, .. } = lack(error);
     Failure::World(anyhow::anyhow!("could not load AWS credentials: {said}\n{fix}"))
-}
-
-/// The SDK flattens its profile's error into a text, whose one clause names what is not compiled in.
-fn fix_of_credentials(said: &Message) -> &'static str {
-    let feature = said.after("This behavior requires following cargo feature(s) enabled");
-    match feature {
-        Some("sso") => {
-            "enable the feature `sso` of xtask-ecs, or sign in and run \
-             `eval \"$(aws configure export-credentials --format env)\"`"
-        }
-        Some(_) => {
-            "this profile's way to credentials is not built in: sign in and run \
-             `eval \"$(aws configure export-credentials --format env)\"`"
-        }
-        None if cfg!(feature = "sso") => {
-            "sign in (`aws sso login` for IAM Identity Center), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
-             AWS_PROFILE, or run where a role is attached"
-        }
-        None => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached",
-    }
 }

@@ -8,10 +8,10 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::credentials::{Lack, lack, unreachable};
 pub use crate::cause::Kind;
 use crate::cause::{self, Message};
 use crate::failure::Failure;
-use crate::net::certificate;
 
 /// A call to AWS that did not succeed, after the SDK's retries.
 #[derive(Clone, Debug)]
@@ -52,10 +52,14 @@ impl AwsError {
                 )
             }
             other => {
-                let source = other.source();
-                let (kind, fix) = unanswered(source);
-                let message = source.map_or_else(|| other.to_string(), chain);
-                Self { call, subject, kind, code: String::new(), message, fix: fix.to_owned() }
+                let error: &(dyn Error + 'static) = other.source().unwrap_or(other);
+                let Lack { said, kind, fix } = if holds_credentials_error(error) {
+                    lack(error)
+                } else {
+                    let (kind, fix) = unreachable(error);
+                    Lack { said: chain(error), kind, fix: fix.to_owned() }
+                };
+                Self { call, subject, kind, code: String::new(), message: said, fix }
             }
         }
     }
@@ -90,20 +94,6 @@ fn known(code: &str, subject: &str) -> String {
     }
 }
 
-/// Why no answer came.
-fn unanswered(source: Option<&(dyn Error + 'static)>) -> (Kind, &'static str) {
-    let Some(source) = source else { return (Kind::Unreachable, REACH) };
-    if std::iter::successors(Some(source), |&error| error.source()).any(<dyn Error>::is::<CredentialsError>) {
-        return (Kind::Credentials, "sign in again, or set fresh AWS credentials");
-    }
-    if certificate::refused(source).is_some_and(certificate::is_about_time) {
-        return (Kind::Clock, "set this machine's clock: by it, the server's certificate is not valid now");
-    }
-    (Kind::Unreachable, REACH)
-}
-
-const REACH: &str = "check the network, the region and any AWS_ENDPOINT_URL";
-
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {} failed: ", self.call, self.subject)?;
@@ -122,6 +112,10 @@ impl From<AwsError> for Failure {
     fn from(error: AwsError) -> Self {
         Self::World(error.into())
     }
+}
+
+fn holds_credentials_error(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(<dyn Error>::is::<CredentialsError>)
 }
 
 /// The error and its causes on one line, each said once.

@@ -36,7 +36,7 @@ struct Row {
 
 /// Source: Common Error Types of the API references of Amazon ECR, ECS, STS and IAM; botocore, retries/standard.py;
 /// aws-runtime, retries/classifiers.rs.
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 15] = [
     Row {
         codes: &[],
         says: &["Signature expired", "Signature not yet current"],
@@ -70,6 +70,13 @@ const ROWS: [Row; 14] = [
         says: &[],
         kind: Kind::Credentials,
         fix: "sign in again, or set fresh AWS credentials; in CI, let the role's session last as long as the job",
+    },
+    Row {
+        codes: &["InvalidIdentityToken", "InvalidIdentityTokenException", "IDPRejectedClaim"],
+        says: &[],
+        kind: Kind::Credentials,
+        fix: "check that the account has the OIDC provider of the token's issuer, and that the token's `aud` is \
+              sts.amazonaws.com",
     },
     Row {
         codes: &["UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure"],

@@ -78,9 +78,18 @@ impl Message {
         self.clauses.get(at + 1).map(|clause| clause.said.as_str())
     }
 
-    /// What the chain ended with, as it was said; older runtimes put a lone `unknown` behind it.
+    /// What the chain ended with, as it was said. Runtimes put a lone `unknown` behind it, and advice behind that.
     pub fn last(&self) -> &str {
-        self.clauses.iter().rev().map(|clause| clause.said.as_str()).find(|said| *said != "unknown").unwrap_or_default()
+        self.chain().last().map(|clause| clause.said.as_str()).unwrap_or_default()
+    }
+
+    /// Whether what the chain ended with is this.
+    pub fn ends(&self, pattern: &str) -> bool {
+        self.chain().last().is_some_and(|clause| matches(pattern, &clause.plain))
+    }
+
+    fn chain(&self) -> impl Iterator<Item = &Clause> {
+        self.clauses.iter().take_while(|clause| clause.said != "unknown")
     }
 
     /// Whether it says nothing but that something failed.
@@ -148,14 +157,16 @@ fn error_name(clause: &str) -> Option<&str> {
     fits.then_some(name)
 }
 
-/// The status of an HTTP answer: `… request to https://…: 403 Forbidden`, `StatusCode: 400`, `status code: 400`.
+/// The status of an HTTP answer: `… request to https://…: 403 Forbidden`, `StatusCode: 400`, `status code: 400`,
+/// `error parsing HTTP 403 response body`.
 fn status(clauses: &[&str]) -> Option<u16> {
     let of = |(at, clause): (usize, &&str)| {
         let (word, rest) = clause.split_once(' ').unwrap_or((clause, ""));
         let before = at.checked_sub(1).map_or("", |before| clauses[before]);
         let labelled = ["StatusCode", "status code"].iter().any(|label| before.ends_with(label));
-        let code = word.parse::<u16>().ok().filter(|code| (400..600).contains(code));
-        code.filter(|_| labelled || rest.starts_with(|c: char| c.is_ascii_uppercase()))
+        let code = |word: &str| word.parse::<u16>().ok().filter(|code| (400..600).contains(code));
+        let named = || clause.split_whitespace().skip_while(|word| *word != "HTTP").nth(1).and_then(code);
+        code(word).filter(|_| labelled || rest.starts_with(|c: char| c.is_ascii_uppercase())).or_else(named)
     };
     clauses.iter().enumerate().filter_map(of).next_back()
 }
@@ -227,6 +238,13 @@ mod tests {
     }
 
     #[test]
+    fn advice_behind_a_chain_is_not_what_it_ended_with() {
+        let text = "error mounting \"/a\" to rootfs: not a directory: unknown: Are you trying to mount a directory onto a file?";
+        assert_eq!(Message::parse(text).last(), "not a directory");
+        assert_eq!(Message::parse("exec: not found").last(), "not found");
+    }
+
+    #[test]
     fn a_status_is_one_only_where_a_status_stands() {
         for (text, status) in [
             ("unexpected status from HEAD request to https://r.example/v2/a/manifests/1: 403 Forbidden", Some(403)),
@@ -237,6 +255,8 @@ mod tests {
             ),
             ("https response error StatusCode: 400, RequestID: 403", Some(400)),
             ("The specified log group does not exist. status code: 400, request id: 404", Some(400)),
+            ("error parsing HTTP 403 response body: unexpected end of JSON input", Some(403)),
+            ("received unexpected HTTP status: 503 Service Unavailable", Some(503)),
             ("failed to resolve ref 540312345678.dkr.ecr.eu-west-1.amazonaws.com/a: 404 of them", None),
             ("retried 403 times: port 500", None),
         ] {

@@ -57,7 +57,12 @@ fn is_name(word: &str) -> bool {
     word == "…" || path || dotted || word.contains(['@', '=', '#']) || word.starts_with("sha256:")
         || word.starts_with("arn:") || digits(word) || is_id(word) || is_region(word)
         // `web:1.4.0` and `10.0.1.7:443` hold a dot; `web:latest` and `registry:5000` are left.
-        || word.split_once(':').is_some_and(|(name, tag)| !name.is_empty() && !tag.is_empty() && !is_action(word))
+        || word.split_once(':').is_some_and(|(name, tag)| !name.is_empty() && !tag.is_empty() && !is_action(word) && !is_shout(word))
+}
+
+/// `RESOURCE:MEMORY`: one of ECS's own words.
+fn is_shout(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b':')
 }
 
 /// `ecr:BatchGetImage`: what was not allowed is no name.

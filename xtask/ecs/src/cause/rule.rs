@@ -57,12 +57,16 @@ pub enum Whose {
 pub enum Sign {
     /// A whole clause; `…` stands for names, numbers and quotations.
     Clause(&'static str),
+    /// What the chain ends with, as a whole.
+    Last(&'static str),
     /// The status of an HTTP answer.
     Status(u16),
     /// The name of an error, wherever in the chain.
     Named(&'static str),
     /// AWS's sentence about a right that is missing.
     Denied,
+    /// That sentence, about this action.
+    DeniedAction(&'static str),
     /// A digest that was resolved is in no manifest: containerd asks for it as a blob only after a 404, and there ECR
     /// answers 403.
     NoManifest,
@@ -124,9 +128,11 @@ impl Sign {
     pub fn is_in(self, message: &Message) -> bool {
         match self {
             Self::Clause(pattern) => message.says(pattern),
+            Self::Last(pattern) => message.ends(pattern),
             Self::Status(status) => message.status == Some(status),
             Self::Named(name) => message.names(name),
             Self::Denied => message.denial.is_some(),
+            Self::DeniedAction(action) => message.denial.as_ref().is_some_and(|denial| denial.action == action),
             Self::NoManifest => {
                 let resolves = ["failed to resolve ref …", "failed to resolve reference …"];
                 let blob = |word: &str| word.starts_with("https://") && word.contains("/blobs/sha256:");

@@ -139,3 +139,42 @@ fn a_text_that_no_row_knows_is_quoted_whole_and_said_to_be_unknown() {
     assert!(found.contains("a reason that this tool does not know"), "{found}");
     assert!(found.ends_with("ECS says: CannotPullContainerError: the frobnicator said: no, and again no."), "{found}");
 }
+
+#[test]
+fn digits_and_names_of_ours_decide_nothing() {
+    let digest = "sha256:4010429f3ecbe5ed12ab4d8e11ba873c2f11161202b945c0354bb5f9a3ecbe50";
+    for (account, repository, ends, says) in [
+        ("540312345678", "sample/app", "i/o timeout", "no way to the registry"),
+        ("123456789012", "sample/app", "i/o timeout", "no way to the registry"),
+        ("123456789012", "access-denied-page", "i/o timeout", "no way to the registry"),
+        ("123456789012", "platform/shop", "toomanyrequests", "limits the rate of pulls"),
+        ("123456789012", "platform/shop", "no space left on device", "no space left on the disk"),
+        ("123456789012", "platform/shop", "unexpected EOF", "could not be pulled"),
+        ("123456789012", "sample/app", "403 Forbidden", "may not pull"),
+        ("123456789012", "sample/app", "no such host", "no way to the registry"),
+        ("123456789012", "sample/app", "net/http: TLS handshake timeout", "no way to the registry"),
+        (
+            "123456789012",
+            "sample/app",
+            "image Manifest does not contain descriptor matching platform 'linux/amd64'",
+            "is built for another platform",
+        ),
+    ] {
+        let reference = format!("{account}.dkr.ecr.eu-west-1.amazonaws.com/{repository}@{digest}");
+        let text = format!(
+            "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {reference}: {ends}"
+        );
+        let document = json!({ "containerDefinitions": [{ "name": "web", "image": reference }] });
+        let (container, image) = ("web".to_owned(), "app".to_owned());
+        let pinned = [Pinned { container, image, platform: "linux/amd64".to_owned(), reference }];
+        let case = Case {
+            stop_code: "TaskFailedToStart",
+            reason: &text,
+            containers: &[exit("web", None, "")],
+            document: Some(&document),
+            pinned: &pinned,
+        };
+        let found = blame(&case).finding.sentence;
+        assert!(found.contains(says), "{text}\n{found}");
+    }
+}

@@ -2,7 +2,7 @@
 //! environment files, the execution role, the network interface.
 
 use super::INIT;
-use crate::cause::rule::Sign::{Clause, Denied, Named, Status};
+use crate::cause::rule::Sign::{Clause, Denied, Last, Named, Status};
 use crate::cause::rule::{Decisive, Fault, Rule, Sign};
 
 pub const GUIDE: &str = "Amazon ECS Developer Guide, Troubleshooting Amazon ECS ResourceInitializationError errors";
@@ -18,6 +18,8 @@ pub const NO_WAY: &[Sign] = &[
     Clause("TLS handshake timeout"),
     Clause("request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)"),
     Clause("request context canceled"),
+    Clause("killed"),
+    Clause("pull command failed"),
     Clause("There is a connection issue between the task and …"),
     Clause("Check your network connection between the task and …"),
     Clause("Check your network configuration"),
@@ -146,7 +148,14 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "efs",
         doing: EFS,
-        signs: &[],
+        signs: &[
+            Clause("mount.nfs4"),
+            Clause("b'mount.nfs4"),
+            Clause("Mount attempt … failed due to timeout after … sec"),
+            Clause("Connection timed out"),
+            Clause("Connection reset by peer"),
+            Clause("killed"),
+        ],
         fault: Fault::Definition,
         sentence: "a volume could not be mounted: the EFS file system did not answer",
         fix: "check that its security group lets the task's in on port 2049, and that a mount target is in the task's zone",
@@ -268,8 +277,12 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "secrets-or-login-unsaid",
-        doing: &["unable to pull secrets or registry auth", "execution resource retrieval failed"],
-        signs: &[],
+        doing: &["unable to pull secrets or registry auth"],
+        signs: &[
+            Last("unable to pull secrets or registry auth"),
+            Last("execution resource retrieval failed"),
+            Last("service call has been retried … time(s)"),
+        ],
         fault: Fault::Unknown,
         sentence: "the task could not get the registry's token, the registry's login or a secret before the start, and ECS \
                    does not say which",

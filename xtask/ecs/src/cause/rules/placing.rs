@@ -63,6 +63,38 @@ pub const RULES: &[Rule] = &[
         ..PLACE
     },
     Rule {
+        name: "service-role",
+        signs: &[
+            Clause("Unable to assume the service linked role"),
+            Clause("(service …) failed to … (error Unable to assume the service linked role"),
+            Clause("Please verify that the ECS service linked role exists"),
+            Clause("ECS was unable to assume the configured ECS Infrastructure Role …"),
+            Clause("ECS was unable to assume the configured ECS Infrastructure Role"),
+        ],
+        fault: Fault::Permission,
+        sentence: "ECS may not assume a role of its own that it needs for the service",
+        fix: "create the service-linked role (`aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com`); \
+              for EBS volumes, let ecs.amazonaws.com assume the infrastructure role",
+        source: "Amazon ECS Developer Guide, Using service-linked roles; Troubleshooting Amazon EBS volume attachments",
+        decisive: Decisive::No("a new role takes some seconds to be known everywhere"),
+        ..PLACE
+    },
+    Rule {
+        name: "ebs",
+        signs: &[
+            Clause("ECS timed out while configuring the EBS volume attachments to your Task"),
+            Clause("ECS timed-out while configuring the EBS Volume attachments to your Task"),
+            Clause("ECS failed to attach EBS volume …"),
+        ],
+        fault: Fault::Aws,
+        sentence: "an EBS volume of the task was not attached in time",
+        fix: "nothing is to be done: ECS tries again; if it stays, check the volume's snapshot, its key and the account's \
+              quota of volumes",
+        source: "Amazon ECS Developer Guide, Troubleshooting Amazon EBS volume attachments",
+        decisive: Decisive::No("another task gets another volume"),
+        ..PLACE
+    },
+    Rule {
         name: "no-addresses",
         signs: &[
             Named("InsufficientFreeAddressesInSubnet"),
@@ -104,6 +136,7 @@ pub const RULES: &[Rule] = &[
             Clause("Timeout waiting for network interface provisioning to complete"),
             Clause("Network interface provision complete error timeout wait for network interface provision"),
             Clause("Timeout waiting for EphemeralStorage provisioning to complete"),
+            Clause("Task provisioning failed"),
             Clause("Unexpected EC2 error while attempting to …"),
             Clause("Rate limit exceeded while preparing network interface to be attached to instance"),
             Clause("Unable to attach network interface to unused device index"),
@@ -200,6 +233,16 @@ pub const RULES: &[Rule] = &[
         ..PLACE
     },
     Rule {
+        name: "agent-gone",
+        signs: &[Clause("AGENT"), Clause("… encountered error …")],
+        fault: Fault::Host,
+        sentence: "the ECS agent of the instance does not answer",
+        fix: "restart the agent there (`systemctl restart ecs`), or replace the instance",
+        source: EVENTS,
+        decisive: Decisive::No("another instance may have an agent that answers"),
+        ..PLACE
+    },
+    Rule {
         name: "no-instance",
         signs: &[
             Clause("(service …) was unable to place a task because no container instance met all of its requirements"),
@@ -207,6 +250,15 @@ pub const RULES: &[Rule] = &[
             Clause("(service …) was unable to place a task because no container instance met all requirements"),
             Clause("No Container Instances were found in your cluster"),
             Clause("No Container Instances were found in your capacity provider"),
+            Clause("RESOURCE:CPU"),
+            Clause("RESOURCE:MEMORY"),
+            Clause("RESOURCE:PORTS"),
+            Clause("RESOURCE:ENI"),
+            Clause("RESOURCE:GPU"),
+            Clause("RESOURCE:…"),
+            Clause("ATTRIBUTE"),
+            Clause("EMPTY CAPACITY PROVIDER"),
+            Clause("NO ACTIVE INSTANCES"),
         ],
         fault: Fault::Host,
         sentence: "no instance of the cluster has room for the task: {said}",
@@ -240,20 +292,6 @@ pub const RULES: &[Rule] = &[
         fix: "correct `requiresCompatibilities`, `networkMode` and `executionRoleArn`, or the service's launch type",
         source: "Amazon ECS Developer Guide, TaskFailedToStart errors",
         decisive: Decisive::Yes("a document does not change by itself"),
-        ..PLACE
-    },
-    Rule {
-        name: "agent-gone",
-        signs: &[
-            Clause("AGENT"),
-            Clause("… encountered error …"),
-            Clause("The closest matching container-instance … encountered error …"),
-        ],
-        fault: Fault::Host,
-        sentence: "the ECS agent of the instance does not answer",
-        fix: "restart the agent there (`systemctl restart ecs`), or replace the instance",
-        source: EVENTS,
-        decisive: Decisive::No("another instance may have an agent that answers"),
         ..PLACE
     },
     Rule {

@@ -28,6 +28,7 @@ const NO_WAY: &[Sign] = &[
     Clause("Check your task network configuration"),
     Clause("inactivity time exceeded timeout while pulling image"),
     Clause("proxyconnect tcp"),
+    Clause("timeout awaiting response headers"),
 ];
 
 /// An answer says that there is no such image.
@@ -126,6 +127,16 @@ pub const RULES: &[Rule] = &[
         ..PULL
     },
     Rule {
+        name: "pull-owner-out-of-range",
+        signs: &[Clause("failed to Lchown … for UID …"), Clause("failed to lchown …")],
+        fault: Fault::Image,
+        sentence: "{image} has files that belong to a user or group whose number the host does not map",
+        fix: "build it so that its files belong to numbers below 65536 (`chown`, `COPY --chown`)",
+        source: "containerd, pkg/archive/tar_unix.go; docker/docs, rootless mode, subordinate ids",
+        decisive: Decisive::Yes("the same image has the same owners"),
+        ..PULL
+    },
+    Rule {
         name: "pull-no-credentials",
         signs: &[Clause("engine ecr credentials"), Clause("engine docker private registry credentials")],
         fault: Fault::Definition,
@@ -208,6 +219,7 @@ pub const RULES: &[Rule] = &[
             Clause("unauthorized"),
             Clause("incorrect username or password"),
             Clause("authentication required"),
+            Clause("denied"),
             Clause("no basic auth credentials"),
             Clause("Forbidden"),
             Clause("access forbidden"),
@@ -300,6 +312,7 @@ pub const RULES: &[Rule] = &[
             Clause("EOF"),
             Clause("connection reset by peer"),
             Clause("connection reset"),
+            Clause("broken pipe"),
             Clause("unexpected commit digest …"),
             Clause("unexpected commit size …"),
             Clause("short read"),

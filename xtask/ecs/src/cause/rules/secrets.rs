@@ -2,8 +2,8 @@
 
 use super::INIT;
 use super::initialising::{AGENT, GUIDE, NO_WAY};
-use crate::cause::rule::Sign::{Clause, Denied, Named, Status};
-use crate::cause::rule::{Decisive, Fault, Rule};
+use crate::cause::rule::Sign::{Clause, Denied, DeniedAction, Last, Named, Status};
+use crate::cause::rule::{Decisive, Fault, Rule, Stage};
 
 const TOKEN: &[&str] = &[
     "unable to retrieve ecr registry auth",
@@ -33,6 +33,38 @@ const SECRET: &[&str] = &[
 ];
 
 pub const RULES: &[Rule] = &[
+    Rule {
+        name: "throttled-before-start",
+        at: &[Stage::Initialising],
+        signs: &[Named("ThrottlingException"), Named("TooManyRequestsException"), Clause("Rate exceeded"), Status(429)],
+        fault: Fault::Aws,
+        sentence: "what the task needs before its start was asked for too often at once: AWS throttles it",
+        fix: "nothing is to be done: the next tasks try again; if it stays, raise the throughput of Parameter Store, or \
+              start fewer tasks at once",
+        source: "AWS Systems Manager, Parameter Store throughput; public reports",
+        decisive: Decisive::No("throttling passes"),
+        ..INIT
+    },
+    Rule {
+        name: "service-down-before-start",
+        at: &[Stage::Initialising],
+        signs: &[
+            Status(500),
+            Status(502),
+            Status(503),
+            Status(504),
+            Named("InternalServiceError"),
+            Named("InternalServerError"),
+            Named("ServerException"),
+        ],
+        fault: Fault::Aws,
+        sentence: "a service that the task needs before its start answered with an error of its own; the image is not at \
+                   fault",
+        fix: "nothing is to be done: ECS tries again; if it stays, look at AWS's health dashboard",
+        source: "AWS Secrets Manager and Systems Manager API References, InternalServiceError",
+        decisive: Decisive::No("a service's trouble passes"),
+        ..INIT
+    },
     Rule {
         name: "token-denied",
         doing: TOKEN,
@@ -96,7 +128,7 @@ pub const RULES: &[Rule] = &[
         signs: &[
             Clause("Access to KMS is not allowed"),
             Clause("The ciphertext refers to a customer master key that does not exist"),
-            Clause("… because no identity-based policy allows the kms:Decrypt action"),
+            DeniedAction("kms:Decrypt"),
         ],
         fault: Fault::Permission,
         sentence: "a secret could not be read before the start: {role} may not use the key that {secret} is encrypted with",
@@ -165,6 +197,7 @@ pub const RULES: &[Rule] = &[
             Clause("an invalid ARN format for the AWS Secrets Manager secret was specified"),
             Clause("could not find a secretsmanager secretID from value …"),
             Clause("invalid ARN …"),
+            Clause("unexpected ARN format with parameters when trying to retrieve ASM secret"),
         ],
         fault: Fault::Definition,
         sentence: "a secret could not be read before the start: `valueFrom` of {secret} is no ARN or name that AWS takes",
@@ -175,14 +208,18 @@ pub const RULES: &[Rule] = &[
         ..INIT
     },
     Rule {
-        name: "secret-throttled",
+        name: "secret-unsaid",
         doing: SECRET,
-        signs: &[Named("ThrottlingException"), Clause("Rate exceeded"), Status(429)],
-        fault: Fault::Aws,
-        sentence: "a secret could not be read before the start: too many tasks ask for parameters and secrets at once",
-        fix: "nothing is to be done: the next tasks try again; if it stays, raise the throughput of Parameter Store",
-        source: "AWS Systems Manager, Parameter Store throughput; public reports",
-        decisive: Decisive::No("throttling passes"),
+        signs: &[
+            Last("unable to retrieve secret from asm"),
+            Last("unable to retrieve secrets from ssm"),
+            Last("service call has been retried … time(s)"),
+        ],
+        fault: Fault::Unknown,
+        sentence: "a secret could not be read before the start, and ECS does not say why",
+        fix: "check its name, that the execution role may read it, and the way to Secrets Manager or SSM",
+        source: "public reports, cut short",
+        decisive: Decisive::No("what it is about is not said"),
         ..INIT
     },
     Rule {
