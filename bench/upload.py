@@ -10,7 +10,7 @@ out of most of the figures. What is printed is the median of the wall-clock time
 the whole process, its spread, its ratio to ours, and the highest peak of resident memory.
 
 Programs are looked for in --tools and in PATH; what is missing is said and left out. The measured binary of ours is
-`examples/push.rs` as `cargo build` makes it, unoptimised, which is what people run. It reads, hashes and compares every
+`examples/tour/push.rs` as `cargo build` makes it, unoptimised, which is what people run. It reads, hashes and compares every
 byte it sends; of the others skopeo and docker do.
 
 Where the programs come from: docker-registry, skopeo and oras from Debian (docker-registry of version 2.8.3 or later;
@@ -195,7 +195,7 @@ def curl(program, layout, layers):
 
 def contenders(find, ours, layout, layers):
     """Name → how to push the layout to a host, as one command."""
-    tools = {"xtask-ecs": lambda host: [ours, str(layout), f"{host}/bench/app:1"]}
+    tools = {"xtask-ecs": lambda host: [ours, "push", str(layout), f"{host}/bench/app:1"]}
     if crane := find("crane"):
         tools["crane"] = lambda host: [crane, "push", str(layout), f"{host}/bench/app:1"]
     if oras := find("oras"):
@@ -241,10 +241,10 @@ def main():
     registry = find("docker-registry")
     if not registry:
         sys.exit("docker-registry is what everything is pushed to: install Debian's, or name its folder with --tools")
-    command = ["cargo", "build", "--quiet", "--package", "xtask-ecs", "--example", "push"]
+    command = ["cargo", "build", "--quiet", "--package", "xtask-ecs", "--example", "tour"]
     subprocess.run(command, cwd=ROOT, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    ours = str(target / "debug" / "examples" / "push")
+    ours = str(target / "debug" / "examples" / "tour")
 
     for title, (sizes, again) in CASES.items():
         if arguments.case and arguments.case not in title:

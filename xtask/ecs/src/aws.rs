@@ -30,6 +30,9 @@ use crate::net;
 /// The first try and four more, with the SDK's standard backoff: throttles of a busy account pass within seconds.
 const ATTEMPTS: u32 = 5;
 
+/// The first pause before a stand-in is asked again; the SDK's own is a second.
+const SOON: Duration = Duration::from_millis(50);
+
 /// Where a stand-in for AWS listens, and the keys it takes.
 pub struct Endpoint {
     pub url: String,
@@ -57,10 +60,13 @@ impl Session {
         })
     }
 
-    /// Talks to a stand-in, with its own keys, whatever the environment says.
+    /// Talks to a stand-in, with its own keys, whatever the environment says. There nobody else waits for a turn, so
+    /// what is throttled is soon asked again.
     pub fn at(config: &Config, endpoint: &Endpoint) -> Self {
         let keys = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "stand-in");
-        let sdk = net::runtime().block_on(loader(config).credentials_provider(keys).endpoint_url(&endpoint.url).load());
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(SOON);
+        let loader = loader(config).retry_config(retries).credentials_provider(keys).endpoint_url(&endpoint.url);
+        let sdk = net::runtime().block_on(loader.load());
         Self { sdk, account: config.account.clone() }
     }
 

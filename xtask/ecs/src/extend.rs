@@ -75,7 +75,12 @@ impl Xtask {
 
     /// Reads the command line, runs what it says, and returns the exit code ([`Failure::exit_code`]).
     pub fn run(self) -> ExitCode {
-        let arguments: Vec<_> = std::env::args_os().collect();
+        self.run_from(std::env::args_os())
+    }
+
+    /// The same with another command line. Its first word is the program's name.
+    pub fn run_from(self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> ExitCode {
+        let arguments = arguments.into_iter().map(Into::into).collect();
         self.run_with(arguments, &|name| std::env::var(name).ok())
     }
 

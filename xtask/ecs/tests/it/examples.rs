@@ -31,9 +31,9 @@ fn workspace() -> TempDir {
 }
 
 /// Cargo builds examples with the tests, into a folder beside theirs.
-fn example(name: &str) -> PathBuf {
+fn tour() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
-    let path = tests.ancestors().nth(2).unwrap().join("examples").join(name);
+    let path = tests.ancestors().nth(2).unwrap().join("examples/tour");
     assert!(path.exists(), "{} is not built; run `cargo test --package xtask-ecs`", path.display());
     path
 }
@@ -43,7 +43,7 @@ fn run(folder: &Path, name: &str, argument: &str) -> Output {
 }
 
 fn run_with(folder: &Path, name: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new(example(name));
+    let mut command = Command::new(tour());
     // Whoever runs the tests may have an account, be on GitHub and have a Slack: none of them is touched.
     let foreign = ["AWS_", "GITHUB_", "SLACK_", "XTASK_"];
     for (name, _) in std::env::vars_os() {
@@ -52,7 +52,7 @@ fn run_with(folder: &Path, name: &str, arguments: &[&str]) -> Output {
         }
     }
     command.env("HOME", folder).env("AWS_EC2_METADATA_DISABLED", "true");
-    command.args(arguments).current_dir(folder).output().unwrap()
+    command.arg(name).args(arguments).current_dir(folder).output().unwrap()
 }
 
 #[test]

@@ -32,12 +32,12 @@ fn repository() -> Repository {
 
 /// Bytes that do not repeat within a piece.
 fn bytes(size: usize, seed: u32) -> Vec<u8> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state.to_be_bytes()[0]
-    };
-    (0..size).map(|_| next()).collect()
+    let (mut bytes, mut state) = (vec![0; size], u64::from(seed));
+    for word in bytes.chunks_mut(8) {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        word.copy_from_slice(&state.to_be_bytes()[..word.len()]);
+    }
+    bytes
 }
 
 struct Image {

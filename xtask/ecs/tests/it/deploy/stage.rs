@@ -15,8 +15,8 @@ use xtask_ecs::failure::Result;
 use xtask_ecs::interrupt::Interrupt;
 use xtask_sandbox::{Clock, Fault, Sandbox, fault_named};
 
-/// Simulated time that passes at each look: enough for a rollout of two tasks to take some thirty looks.
-const LOOK: Duration = Duration::from_secs(3);
+/// Simulated time that passes at each look: enough for a rollout of two tasks to take some twenty looks.
+const LOOK: Duration = Duration::from_secs(4);
 
 pub struct Stage {
     pub sandbox: Arc<Sandbox>,

@@ -34,7 +34,7 @@ pub enum Fault {
     LoseAnswer,
     /// From now on another `Authorization` is the good one.
     Expire(&'static str),
-    /// Read nothing more and say nothing until the client goes.
+    /// Read nothing more, and say nothing for ever.
     Stall,
 }
 
@@ -107,12 +107,9 @@ impl Server {
             })
         };
         match fault {
-            Some(Fault::Stall) => {
-                while reader.get_ref().peek(&mut [0]).is_ok_and(|count| count > 0) {
-                    std::thread::yield_now();
-                }
-                return None;
-            }
+            Some(Fault::Stall) => loop {
+                std::thread::park();
+            },
             Some(Fault::CutAfter(bytes)) => {
                 std::io::copy(&mut reader.take(bytes as u64), &mut std::io::sink()).ok()?;
                 return None;

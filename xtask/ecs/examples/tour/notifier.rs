@@ -2,7 +2,6 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::process::ExitCode;
 
 use xtask_ecs::Xtask;
 use xtask_ecs::event::{Event, Reader};
@@ -21,6 +20,6 @@ impl Reader for Log {
     }
 }
 
-fn main() -> ExitCode {
-    Xtask::new().notifier(Log).run()
+pub fn xtask() -> Xtask {
+    Xtask::new().notifier(Log)
 }

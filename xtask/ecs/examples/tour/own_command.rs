@@ -1,8 +1,4 @@
 //! A command of the repository's own: `cargo xtask images` lists what the configuration releases.
-//!
-//! Run here: `cargo run --package xtask-ecs --example own_command -- images`
-
-use std::process::ExitCode;
 
 use xtask_ecs::{Command, Context, Xtask};
 
@@ -18,6 +14,6 @@ impl Command for Images {
     }
 }
 
-fn main() -> ExitCode {
-    Xtask::new().command::<Images>().run()
+pub fn xtask() -> Xtask {
+    Xtask::new().command::<Images>()
 }

@@ -2,7 +2,7 @@
 //! are missing, then the manifest.
 //!
 //! ```text
-//! cargo run --package xtask-ecs --example push -- LAYOUT REGISTRY/REPOSITORY:TAG [PLATFORM]
+//! cargo run --package xtask-ecs --example tour -- push LAYOUT REGISTRY/REPOSITORY:TAG [PLATFORM]
 //! ```
 //!
 //! `REGISTRY_AUTH` may hold `USER:PASSWORD`; without it, only registries open to everyone take the image. The pinned
@@ -28,9 +28,8 @@ impl Credentials for Password {
     }
 }
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (layout, reference, platform) = match arguments.as_slice() {
+pub fn run(arguments: &[String]) -> Result<()> {
+    let (layout, reference, platform) = match arguments {
         [layout, reference] => (layout, reference, "linux/amd64"),
         [layout, reference, platform] => (layout, reference, platform.as_str()),
         _ => bail!("usage: push LAYOUT REGISTRY/REPOSITORY:TAG [PLATFORM]"),
