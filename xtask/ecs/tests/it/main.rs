@@ -5,4 +5,5 @@ mod dependencies;
 mod deploy;
 mod examples;
 mod native;
+mod rooms;
 mod upload_sandbox;

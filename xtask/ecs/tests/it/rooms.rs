@@ -1,0 +1,95 @@
+//! The order of the rooms: each names only itself and what stands below it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the ground up.
+const ROOMS: &[&str] = &[
+    // ground
+    "digest",
+    "gzip",
+    "reference",
+    "text",
+    "time",
+    "interrupt",
+    "net",
+    "failure",
+    "event",
+    "cause",
+    "config",
+    // adapters, and the gate that the registry's asks for its proof
+    "process",
+    "oci",
+    "gate",
+    "aws",
+    // middle
+    "commit",
+    "binary",
+    "image",
+    "tools",
+    "reader",
+    "context",
+    // verbs
+    "release",
+    "deploy",
+    "workflows",
+    "rehearse",
+    // top
+    "cli",
+    "extend",
+    "docs",
+    "lib",
+];
+
+#[test]
+fn every_room_names_only_rooms_below_it() {
+    let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    let files = files(source);
+    assert!(files.len() > 100, "only {} files were found", files.len());
+    let climbs: Vec<String> = files
+        .iter()
+        .flat_map(|file| {
+            let inside = file.strip_prefix(source).unwrap();
+            let room = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+            // So many times `super::` lead out of the room, to the crate's root.
+            let out = format!("\nuse {}", "super::".repeat(inside.iter().count()));
+            let text = fs::read_to_string(file).unwrap().replace(&out, "\nuse crate::");
+            let climbs = climbs(room, &text);
+            climbs.into_iter().map(|named| format!("{} names {named}", inside.display())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(climbs.is_empty(), "{climbs:#?}");
+}
+
+#[test]
+fn a_room_that_names_one_above_it_is_found() {
+    assert_eq!(
+        climbs("aws", "use crate::release::Released;\nuse crate::net;\nuse crate::aws::Session;\n"),
+        ["release"]
+    );
+    assert_eq!(climbs("event", "fn of(digest: crate::digest::Digest, image: &crate::config::Image) {}"), ["config"]);
+    assert_eq!(climbs("config", "use crate::Failure;\nuse crate::{net, oci};\n"), ["Failure", "{"]);
+    assert_eq!(climbs("deploy", "//! Not [`crate::extend`].\nuse crate::aws::Session;\n"), [""; 0]);
+    assert_eq!(climbs("attic", "use crate::time;\n"), ["time"]);
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    files.chain(folders.iter().flat_map(|folder| self::files(folder))).collect()
+}
+
+/// What a text in this room names that is neither the room itself nor below it. A path from the crate's root begins
+/// with the room: what is none, such as a type that the root hands on or a list in braces, counts as above.
+fn climbs(room: &str, text: &str) -> Vec<String> {
+    let floor = |room: &str| ROOMS.iter().position(|known| *known == room);
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let named = code.iter().flat_map(|line| line.split("crate::").skip(1));
+    let named = named.map(|rest| match rest.find(|c: char| !c.is_alphanumeric() && c != '_') {
+        Some(0) => "{",
+        Some(end) => &rest[..end],
+        None => rest,
+    });
+    named.filter(|named| floor(named).is_none_or(|named| Some(named) > floor(room))).map(str::to_owned).collect()
+}
