@@ -19,7 +19,7 @@ pub enum Stage {
 
 /// A command of the repository's own: a clap type that runs.
 pub trait Command: Parser {
-    /// Does the work. A [`Failure`] inside the error keeps its exit code; anything else exits with 1.
+    /// Does the work. A [`Failure`](crate::Failure) inside the error keeps its exit code; anything else exits with 1.
     fn run(self, context: &Context) -> anyhow::Result<()>;
 }
 
