@@ -9,7 +9,10 @@ def write(layout):
     print(f"#1 building, with {len(there)} blobs that were there: {' '.join(there)}", file=sys.stderr)
 
     def copy(source, to):
-        return to if os.path.exists(to) else shutil.copy2(source, to)
+        try:
+            return to if os.path.exists(to) else shutil.copy2(source, to)
+        except OSError as error:
+            sys.exit(f"ERROR: failed to build: write {to}: {error.strerror.lower()}")
 
     shutil.copytree("LAYOUT", layout, dirs_exist_ok=True, copy_function=copy)
 
