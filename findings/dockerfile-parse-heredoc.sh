@@ -11,7 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 changed() { echo "changed: $1" >&2; exit 1; }
 
-pip install --quiet --disable-pip-version-check --target "$work/py" dockerfile-parse==2.0.1
+pip install -qq --disable-pip-version-check --no-deps --target "$work/py" dockerfile-parse==2.0.1 six==1.17.0
 cat > "$work/Dockerfile" <<'DOCKERFILE'
 FROM debian:12-slim
 RUN python3 <<END
