@@ -1,10 +1,8 @@
 //! `cargo xtask ci`, which compiles the package `xtask-ci` and becomes it.
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 
-use anyhow::Context as _;
+use xtask_ecs::process::become_program;
 
 /// Run every check and every test of this repository, those on real parts included.
 ///
@@ -21,8 +19,9 @@ pub struct Ci {
 impl xtask_ecs::Command for Ci {
     fn run(self, _: &xtask_ecs::Context) -> anyhow::Result<()> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut checks = Command::new(cargo);
-        checks.args(["run", "--quiet", "--package", "xtask-ci", "--"]).args(self.arguments);
-        Err(checks.exec()).context("could not start cargo to compile the checks")
+        let run = ["run", "--quiet", "--package", "xtask-ci", "--"].map(OsString::from);
+        let arguments: Vec<OsString> = run.into_iter().chain(self.arguments).collect();
+        Err(anyhow::Error::new(become_program(cargo, &arguments))
+            .context("could not start cargo to compile the checks"))
     }
 }

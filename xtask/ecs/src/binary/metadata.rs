@@ -264,7 +264,7 @@ mod tests {
             license: None,
             repository: None,
             description: None,
-            manifest_path: "/work/app/Cargo.toml".into(),
+            manifest_path: "/w/app/Cargo.toml".into(),
             default_run: None,
             features: BTreeMap::from([
                 ("default".to_owned(), vec!["web".to_owned()]),
@@ -330,7 +330,7 @@ mod tests {
         let without = Program { default_features: false, ..program(None, &["a", "hyper/b"]) };
         assert_eq!(
             app.features(&without),
-            ["--features", "a,hyper/b", "--no-default-features", "--manifest-path", "/work/app/Cargo.toml"]
+            ["--features", "a,hyper/b", "--no-default-features", "--manifest-path", "/w/app/Cargo.toml"]
         );
     }
 
@@ -338,11 +338,9 @@ mod tests {
     fn a_stale_lock_file_is_told_from_a_flag_that_is_named_somewhere() {
         let said = |line: &str| cause::printed(&[line.to_owned()], &STALE_LOCK);
         let end = "because --locked was passed to prevent this";
-        assert!(said(&format!("error: cannot update the lock file /work/Cargo.lock {end}")));
-        assert!(said(&format!("error: cannot create the lock file /work/Cargo.lock {end}")));
-        assert!(said(
-            "error: the lock file /work/Cargo.lock needs to be updated but --locked was passed to prevent this"
-        ));
-        assert!(!said("error: failed to read `/work/--locked/Cargo.toml`"));
+        assert!(said(&format!("error: cannot update the lock file /w/Cargo.lock {end}")));
+        assert!(said(&format!("error: cannot create the lock file /w/Cargo.lock {end}")));
+        assert!(said("error: the lock file /w/Cargo.lock needs to be updated but --locked was passed to prevent this"));
+        assert!(!said("error: failed to read `/w/--locked/Cargo.toml`"));
     }
 }

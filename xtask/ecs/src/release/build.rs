@@ -165,7 +165,7 @@ fn buildx(
     Err(Failure::world(format_args!(
         "docker buildx could not build image `{}` from {} ({}){tail}\n{fix}",
         image.name,
-        relative(config, &dockerfile.file),
+        inputs::relative(config, &dockerfile.file),
         ended.status
     )))
 }
@@ -297,10 +297,6 @@ fn told(failure: Failure, image: &Image) -> Failure {
 
 fn interrupted(image: &str) -> Failure {
     Failure::Interrupted(format!("interrupted while image `{image}` was built; nothing was pushed"))
-}
-
-fn relative(config: &Config, path: &Path) -> String {
-    path.strip_prefix(&config.root).unwrap_or(path).display().to_string()
 }
 
 fn remove(folder: &Path) -> Result<()> {

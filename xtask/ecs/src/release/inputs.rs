@@ -82,6 +82,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::world(format_args!("could not read {}: {error}", path.display()))
 }
 
-fn relative(config: &Config, path: &Path) -> String {
+/// A path as people know it: from the workspace's root where it lies in it.
+pub fn relative(config: &Config, path: &Path) -> String {
     path.strip_prefix(&config.root).unwrap_or(path).display().to_string()
 }
