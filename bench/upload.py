@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Upload beside peers: our push of a layout against crane, oras, skopeo, curl and docker push, in one run.
 
-    bench/upload.py [--rounds 5] [--tools DIR] [--work DIR] [--case NAME]
+    cargo xtask ci python3 bench/upload.py [--rounds 5] [--tools DIR] [--work DIR] [--case NAME]
 
 Three cases, each to a fresh docker-registry on loopback: 1 GiB in one layer, 20 layers of 10 MiB, and the latter once
 more when nothing is missing. The registry is started anew with empty storage before each push, and the order of the
@@ -13,8 +13,8 @@ Programs are looked for in --tools and in PATH; what is missing is said and left
 `examples/tour/push.rs` as `cargo build` makes it, unoptimised, which is what people run. It reads, hashes and compares every
 byte it sends; of the others skopeo and docker do.
 
-Where the programs come from: docker-registry, skopeo and oras from Debian (docker-registry of version 2.8.3 or later;
-2.8.2 hashes slowly), crane by `go install github.com/google/go-containerregistry/cmd/crane@v0.22.1`.
+`cargo xtask ci` brings docker-registry, skopeo and docker. Elsewhere they come from Debian (docker-registry of version 2.8.3 or
+later; 2.8.2 hashes slowly), as oras does; crane by `go install github.com/google/go-containerregistry/cmd/crane@v0.22.1`.
 """
 
 import argparse

@@ -1,14 +1,34 @@
 //! What `ci` writes to the terminal, and the programs whose output it lets through.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
 
 use crate::signal::{Interrupt, TICK, signal_groups};
 
-const OF_PACKAGE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+/// What no check may take from whoever runs it: an account at AWS or a registry, a Slack, GitHub's files of a job, the
+/// repository that a git hook runs for. And the variables in which `cargo run` describes the package it runs: build
+/// scripts look at them, so a cargo inside would compile again what the one outside has, and the other way round.
+const FOREIGN: [&str; 14] = [
+    "AWS_",
+    "BUILDKIT_",
+    "BUILDX_",
+    "DOCKER_",
+    "GITHUB_",
+    "SLACK_",
+    "TRIVY_",
+    "XTASK_",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_WORK_TREE",
+    "CARGO_BIN_",
+    "CARGO_MANIFEST_",
+    "CARGO_PKG_",
+];
 
 /// One line in cargo's look: a right-aligned green verb, then the thing.
 pub fn say(verb: &str, thing: &str) {
@@ -20,7 +40,7 @@ pub fn warn(thing: &str) {
     line("33;1", "warning:", thing);
 }
 
-/// The last line of a run that did not end well.
+/// One line in the look of cargo's errors.
 pub fn fail(thing: &str) {
     line("31;1", "error:", thing);
 }
@@ -37,39 +57,42 @@ fn line(colour: &str, lead: &str, thing: &str) {
 pub struct Command<'a> {
     program: String,
     args: Vec<String>,
+    inherits: fn(&str) -> bool,
     environment: Vec<(String, String)>,
-    without: Vec<String>,
-    root: PathBuf,
+    folder: PathBuf,
     interrupt: &'a Interrupt,
 }
 
 impl<'a> Command<'a> {
-    pub fn new(program: &str, root: &Path, interrupt: &'a Interrupt) -> Self {
-        let root = root.to_owned();
+    pub fn new(program: &str, folder: &Path, interrupt: &'a Interrupt) -> Self {
         Self {
             program: program.to_owned(),
             args: Vec::new(),
+            inherits: |name| !FOREIGN.iter().any(|prefix| name.starts_with(prefix)),
             environment: Vec::new(),
-            without: Vec::new(),
-            root,
+            folder: folder.to_owned(),
             interrupt,
         }
     }
 
-    pub fn args<'b>(mut self, args: impl IntoIterator<Item = &'b str>) -> Self {
-        self.args.extend(args.into_iter().map(str::to_owned));
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// Takes these variables out of its environment.
-    pub fn without(mut self, variables: &[&str]) -> Self {
-        self.without.extend(variables.iter().map(|name| (*name).to_owned()));
+    /// Which of this process's variables the program sees.
+    pub fn inherits(mut self, is_kept: fn(&str) -> bool) -> Self {
+        self.inherits = is_kept;
         self
     }
 
-    pub fn envs(mut self, variables: &[(String, String)]) -> Self {
-        self.environment.extend_from_slice(variables);
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
         self
+    }
+
+    pub fn envs(self, variables: &[(String, String)]) -> Self {
+        variables.iter().fold(self, |command, (name, value)| command.env(name, value))
     }
 
     pub fn run(&self) -> Result<()> {
@@ -78,33 +101,32 @@ impl<'a> Command<'a> {
         if self.interrupt.is_set() {
             bail!("interrupted before `{shown}`");
         }
-        let mut expression = duct::cmd(&self.program, &self.args).dir(&self.root).unchecked().before_spawn(|command| {
+        let expression = self.expression().unchecked().before_spawn(|command| {
             command.process_group(0);
             Ok(())
         });
-        // `cargo run` describes the package it runs in variables that build scripts look at: a cargo inside would
-        // compile again what the one outside has, and the other way round.
-        for (name, _) in std::env::vars_os() {
-            let shown = name.to_string_lossy();
-            let hidden = self.without.iter().any(|hidden| *hidden == shown);
-            if hidden || OF_PACKAGE.iter().any(|prefix| shown.starts_with(prefix)) {
-                expression = expression.env_remove(name);
-            }
-        }
-        for (name, value) in &self.environment {
-            expression = expression.env(name, value);
-        }
         let handle = expression.start().with_context(|| format!("failed to start `{shown}`"))?;
         loop {
             if let Some(output) = handle.wait_timeout(TICK)? {
                 return if output.status.success() { Ok(()) } else { bail!("`{shown}` failed ({})", output.status) };
             }
             if self.interrupt.is_set() {
-                signal_groups(&handle.pids(), rustix::process::Signal::TERM);
+                signal_groups(&handle.pids(), Signal::TERM);
                 handle.wait()?;
                 bail!("interrupted during `{shown}`");
             }
         }
+    }
+
+    /// As [`quietly`].
+    pub fn quietly(&self, doing: &str) -> Result<String> {
+        quietly(&self.expression(), doing)
+    }
+
+    fn expression(&self) -> duct::Expression {
+        let inherited = std::env::vars_os().filter(|(name, _)| (self.inherits)(&name.to_string_lossy()));
+        let set = self.environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        duct::cmd(&self.program, &self.args).dir(&self.folder).full_env(inherited.chain(set))
     }
 }
 

@@ -128,7 +128,7 @@ impl Bridge {
 impl Drop for Bridge {
     fn drop(&mut self) {
         if let Err(error) = quietly(&cmd!("python3", &self.script, "remove", &self.name), "removing a network bridge") {
-            super::console::warn(&format!("{error:#}"));
+            crate::console::warn(&format!("{error:#}"));
         }
     }
 }

@@ -20,19 +20,6 @@ const SYSTEM: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 /// Where package clients keep which registry they ask, from HOME.
 const CLIENTS: [&str; 5] = [".npmrc", ".config/pip/pip.conf", ".pip/pip.conf", ".config/go/env", ".netrc"];
 
-/// What a user may have set for earlier builds; it is not there on a fresh machine.
-const OF_BUILDS: [&str; 9] = [
-    "CARGO_TARGET_DIR",
-    "CARGO_BUILD_TARGET",
-    "CARGO_INCREMENTAL",
-    "RUSTC_WRAPPER",
-    "RUSTFLAGS",
-    "RUSTUP_TOOLCHAIN",
-    "GOPATH",
-    "GOCACHE",
-    "GOMODCACHE",
-];
-
 /// Clones what is committed in `root` and runs its `.ci/run` there.
 pub fn run(root: &Path, interrupt: &Interrupt) -> Result<()> {
     let changed =
@@ -57,7 +44,7 @@ pub fn run(root: &Path, interrupt: &Interrupt) -> Result<()> {
         ("CARGO_HOME", at("cargo").display().to_string()),
         ("TMPDIR", at("tmp").display().to_string()),
     ];
-    let run = Command::new("bash", &clone, interrupt).args([".ci/run"]).without(&OF_BUILDS);
+    let run = Command::new("bash", &clone, interrupt).args([".ci/run"]).inherits(is_kept);
     run.envs(&variables.map(|(name, value)| (name.to_owned(), value))).run()
 }
 
@@ -65,6 +52,34 @@ pub fn run(root: &Path, interrupt: &Interrupt) -> Result<()> {
 fn toolchain(root: &Path) -> Result<PathBuf> {
     let root = quietly(&cmd!("rustc", "--print", "sysroot").dir(root), "asking rustc where it is")?;
     Ok(Path::new(root.trim()).join("bin"))
+}
+
+/// What is left of this run's environment: how its output looks, and how packages are reached: through which proxy,
+/// trusting whom, at which address.
+fn is_kept(name: &str) -> bool {
+    const PREFIXES: [&str; 4] = ["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_SOURCE_"];
+    const NAMES: [&str; 17] = [
+        "CI",
+        "TERM",
+        "COLORTERM",
+        "NO_COLOR",
+        "CARGO_TERM_COLOR",
+        "PIP_INDEX_URL",
+        "PIP_EXTRA_INDEX_URL",
+        "PIP_CERT",
+        "GOSUMDB",
+        "GONOSUMDB",
+        "NPM_CONFIG_REGISTRY",
+        "NPM_CONFIG_CAFILE",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "CURL_CA_BUNDLE",
+        "REQUESTS_CA_BUNDLE",
+        "NODE_EXTRA_CA_CERTS",
+    ];
+    let name = name.to_ascii_uppercase();
+    let has_prefix = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    has_prefix || name.ends_with("PROXY") || NAMES.contains(&name.as_str())
 }
 
 fn copy_settings(home: &Path, cargo: &Path) -> Result<()> {
@@ -89,4 +104,30 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     }
     fs::copy(from, to).with_context(|| format!("failed to copy {}", from.display()))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_run_knows_how_packages_are_reached_and_nothing_else_of_its_user() {
+        for kept in ["https_proxy", "GOPROXY", "CARGO_SOURCE_MIRROR_REGISTRY", "SSL_CERT_FILE", "CI"] {
+            assert!(is_kept(kept), "{kept}");
+        }
+        for left in ["HOME", "PATH", "CARGO_HOME", "CARGO_TARGET_DIR", "PIP_FIND_LINKS", "GOFLAGS", "AWS_PROFILE"] {
+            assert!(!is_kept(left), "{left}");
+        }
+    }
+
+    #[test]
+    fn settings_are_copied_where_there_are_some() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [from, to] = ["from", "a/new/folder/to"].map(|name| folder.path().join(name));
+        copy(&from, &to).expect("nothing is to be copied");
+        assert!(!to.exists());
+        fs::write(&from, "registry").expect("written");
+        copy(&from, &to).expect("copied");
+        assert_eq!(fs::read_to_string(&to).expect("there"), "registry");
+    }
 }

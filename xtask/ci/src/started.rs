@@ -53,7 +53,7 @@ impl Started {
 
     /// What the tests see:
     ///
-    /// - `XTASK_PARTS`: target/parts; its bin/ (docker, skopeo, trivy, aws, node, actionlint, zizmor) comes first in `PATH`
+    /// - `XTASK_PARTS`: target/parts; its bin/, a link to every program, comes first in `PATH`
     /// - `XTASK_DOCKER_CONTAINERD`, `XTASK_DOCKER_PLAIN`: a `DOCKER_HOST` for each engine
     /// - `XTASK_REGISTRY_V2`: HOST:PORT of a plain registry without TLS or accounts
     /// - `XTASK_TEST_PYTHON`: a Python that finds slack_sdk; `XTASK_NODE_MODULES`: GitHub's expression library
