@@ -26,6 +26,9 @@ SERVICES = [
     ("ecr", "2015-09-21", SOURCE / "ecr.rs", SOURCE / "ecr"),
 ]
 
+# Values that AWS documents and answers with, and no model has yet.
+AHEAD = {"ServiceDeploymentLifecycleStage": ["PRE_PRODUCTION_TRAFFIC_SHIFT"]}
+
 LEGEND = """\
 # {what} of the operations that the sandbox answers, from {service}'s model. Written by model.py: do not edit.
 # SHAPE, then indented: member, `!` where it is required, type: s string, b boolean, i integer, f number, t timestamp,
@@ -63,7 +66,7 @@ class Tables:
             return f"[{self.kind(shape['member']['shape'])}]" + self.bounds(shape)
         if kind == "string":
             if "enum" in shape:
-                return "=" + "|".join(shape["enum"])
+                return "=" + "|".join(shape["enum"] + [word for word in AHEAD.get(name, []) if word not in shape["enum"]])
             return (f"@{name}" if self.ruled and "pattern" in shape else "s") + self.bounds(shape)
         plain = {"boolean": "b", "integer": "i", "long": "i", "double": "f", "float": "f", "timestamp": "t", "blob": "x", "map": "{}"}
         return plain[kind] + self.bounds(shape)

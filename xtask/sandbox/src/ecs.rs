@@ -18,4 +18,4 @@ pub use api::Caller;
 pub(crate) use api::{READ_ONLY, oddity};
 pub use life::Images;
 pub use state::Ecs;
-pub use state::behaviour::{Behaviour, Tasks};
+pub use state::behaviour::{Behaviour, Tasks, Trouble};

@@ -1,8 +1,9 @@
 //! Faults are data: which call, which of them, what happens.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::ecs::Tasks;
+use crate::ecs::{Tasks, Trouble};
 
 mod named;
 
@@ -61,6 +62,13 @@ pub enum Effect {
         /// An IAM user name.
         by: String,
     },
+    /// Before the call the service that it is about deploys like this, as if its owner had configured it so.
+    Configure {
+        /// Members of a `deploymentConfiguration`.
+        deployment: Value,
+    },
+    /// What befalls the service deployments that begin from now on.
+    Trouble(Trouble),
     /// The tasks of revisions newer than the newest so far behave like this.
     Behave(Tasks),
     /// From now on ECS reports the digest of a platform's image where the reference is an index's.
@@ -144,7 +152,9 @@ impl Struck {
             | Effect::ForeignTag
             | Effect::Behave(_)
             | Effect::ForgetPreviousImages
-            | Effect::ReportPlatform => {
+            | Effect::ReportPlatform
+            | Effect::Configure { .. }
+            | Effect::Trouble(_) => {
                 self.before.push(effect);
             }
             Effect::ForgetImages | Effect::Supersede { .. } => self.after.push(effect),

@@ -76,6 +76,7 @@ impl Ecs {
             "ListServiceDeployments" => self.list_service_deployments(input),
             "DescribeServiceDeployments" => self.describe_service_deployments(input),
             "StopServiceDeployment" => self.stop_service_deployment(input, now),
+            "ContinueServiceDeployment" => self.continue_service_deployment(input, now),
             "DescribeServiceRevisions" => self.describe_service_revisions(input),
             "RunTask" => self.run_task(input, now),
             "StopTask" => self.stop_task(input, now),

@@ -11,6 +11,7 @@ mod failures;
 mod judge;
 mod pull;
 mod schedule;
+mod shift;
 mod task;
 
 pub use pull::Images;

@@ -8,6 +8,7 @@ pub(crate) mod key;
 pub(crate) mod revision;
 pub(crate) mod rollout;
 pub(crate) mod service;
+pub(crate) mod shift;
 pub(crate) mod task;
 
 pub use account::Ecs;

@@ -4,10 +4,13 @@
 
 mod bounds;
 mod cluster;
+mod configuration;
 mod daemon;
 mod definition;
 mod failure;
+mod monitors;
 mod refusal;
 mod rollout;
+mod shift;
 mod task;
 mod world;

@@ -13,6 +13,12 @@ pub(crate) const ACTIVATING: u64 = 2_000;
 pub(crate) const COMMAND: u64 = 2_000;
 /// From SIGTERM to the exit of a program that listens to it. (One that does not is killed after `stopTimeout`, 30 s.)
 pub(crate) const STOPPING: u64 = 2_000;
+/// From a request for traffic to be shifted to its being so.
+pub(crate) const SHIFTING: u64 = 10_000;
+/// From the invocation of a hook's Lambda function to its answer.
+pub(crate) const LAMBDA: u64 = 5_000;
+/// From the beginning of a deployment, or of a stage, to an alarm that is to go off in it.
+pub(crate) const ALARM: u64 = 20_000;
 /// DEPROVISIONING: the network interface is detached and deleted.
 pub(crate) const DEPROVISIONING: u64 = 10_000;
 /// DEACTIVATING: `deregistration_delay.timeout_seconds` of a target group, default 300 s (Elastic Load Balancing,

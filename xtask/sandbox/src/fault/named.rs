@@ -1,7 +1,9 @@
 //! The faults that a rehearsal can ask for by name.
 
+use serde_json::{Value, json};
+
 use super::{Effect, Fault, Which};
-use crate::ecs::Tasks;
+use crate::ecs::{Tasks, Trouble};
 
 /// Name and one line about it, in the order in which they are listed.
 pub const FAULTS: &[(&str, &str)] = &[
@@ -15,6 +17,11 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("tag-conflict", "another client puts the tag with other content just before this one"),
     ("rollback-failed", "the new revision crashes and the old revision's image is gone"),
     ("never-stable", "the tasks run, but the service never becomes stable"),
+    ("hook-failed", "a blue/green deployment's hook finds the new revision bad"),
+    ("hook-timed-out", "nobody answers the pause of a blue/green deployment in time"),
+    ("alarm", "an alarm goes off soon after the deployment has begun"),
+    ("paused", "a blue/green deployment waits for a decision before the traffic moves"),
+    ("bake-regression", "an alarm goes off while blue and green bake side by side"),
     ("register-race", "somebody else registers a revision of the same family at the same moment, twice"),
     ("rate-limited", "some looks at the service are answered with 429 and a code that no client knows"),
     ("clock-skew", "the clock of AWS is an hour ahead of this machine's"),
@@ -39,6 +46,14 @@ pub fn fault_named(name: &str) -> Option<Vec<Fault>> {
             vec![every("ecs:RegisterTaskDefinition", crash()), every("ecs:UpdateService", Effect::ForgetPreviousImages)]
         }
         "never-stable" => vec![every("ecs:RegisterTaskDefinition", Effect::Behave(Tasks::NeverStable))],
+        "hook-failed" => shifted(lambda_hook(), Some(Trouble::HookFails)),
+        "hook-timed-out" => shifted(pause_hook(Some(2)), None),
+        "alarm" => shifted(json!({"strategy": "ROLLING", "alarms": alarms()}), Some(Trouble::Alarm { stage: None })),
+        "paused" => shifted(pause_hook(None), None),
+        "bake-regression" => shifted(
+            json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5, "alarms": alarms()}),
+            Some(Trouble::Alarm { stage: Some("BAKE_TIME".to_owned()) }),
+        ),
         "register-race" => vec![first(2, "ecs:RegisterTaskDefinition", too_many_attempts())],
         "rate-limited" => [2, 4].map(|nth_look| nth(nth_look, "ecs:DescribeServices", rate_limited())).to_vec(),
         "clock-skew" => ["ecr:*", "ecs:*"].map(|call| every(call, Effect::Skew { seconds: 3600 })).to_vec(),
@@ -54,6 +69,35 @@ fn every(call: &str, effect: Effect) -> Fault {
 
 fn nth(nth: u32, call: &str, effect: Effect) -> Fault {
     Fault { call: call.to_owned(), which: Which::Nth(nth), effect }
+}
+
+/// A service that deploys like this from the first look at it on, and what befalls its next deployment.
+fn shifted(deployment: Value, trouble: Option<Trouble>) -> Vec<Fault> {
+    let mut faults = vec![nth(1, "ecs:DescribeServices", Effect::Configure { deployment })];
+    faults.extend(trouble.map(|trouble| nth(1, "ecs:UpdateService", Effect::Trouble(trouble))));
+    faults
+}
+
+fn alarms() -> Value {
+    json!({"alarmNames": ["app-5xx"], "enable": true, "rollback": true})
+}
+
+fn lambda_hook() -> Value {
+    json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1, "lifecycleHooks": [{
+        "hookTargetArn": "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke-test",
+        "roleArn": "arn:aws:iam::123456789012:role/invoke-hooks",
+        "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"],
+    }]})
+}
+
+/// A pause before the traffic moves, for so many minutes or for a day.
+fn pause_hook(minutes: Option<u32>) -> Value {
+    let timeout = minutes.map_or(json!({}), |minutes| json!({"timeoutInMinutes": minutes, "action": "ROLLBACK"}));
+    json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1, "lifecycleHooks": [{
+        "targetType": "PAUSE",
+        "lifecycleStages": ["PRE_PRODUCTION_TRAFFIC_SHIFT"],
+        "timeoutConfiguration": timeout,
+    }]})
 }
 
 fn first(first: u32, call: &str, effect: Effect) -> Fault {

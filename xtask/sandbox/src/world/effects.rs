@@ -24,6 +24,8 @@ impl State {
                         drop(self.put_foreign(name, tag));
                     }
                 }
+                Effect::Configure { deployment } => self.configure(deployment, input),
+                Effect::Trouble(trouble) => self.ecs.trouble(trouble.clone()),
                 Effect::ReportPlatform => self.platforms = true,
                 Effect::Behave(tasks) => self.ecs.behave_newer(tasks.clone()),
                 Effect::ForgetPreviousImages => {
@@ -127,6 +129,13 @@ impl State {
         }
         // A service that is gone by now cannot be deployed by anybody.
         drop(self.ecs("UpdateService", update, &caller));
+    }
+
+    /// Has the call's service deploy like this from now on.
+    fn configure(&mut self, deployment: &Value, input: &Value) {
+        let Some((cluster, service)) = named_service(input) else { return };
+        let update = json!({"cluster": cluster, "service": service, "deploymentConfiguration": deployment});
+        self.look("UpdateService", update);
     }
 
     /// Registers the task definition of the call's service once more; answers the new revision's ARN.

@@ -12,7 +12,7 @@ fn inject(sandbox: &Sandbox, call: &str, which: Which, effect: Effect) {
 }
 
 /// A service that is running, its first image from elsewhere, and a manual clock.
-fn stage(fault: &str) -> Sandbox {
+pub fn stage(fault: &str) -> Sandbox {
     let faults = fault_named(fault).unwrap();
     let sandbox = Sandbox::start(Options { clock: Clock::Manual, faults, ..Options::default() }).unwrap();
     sandbox.furnish(&["sample/app"], &[("sample", "app", task_definition("placeholder"))]).unwrap();
@@ -36,7 +36,7 @@ fn task_definition(image: &str) -> Value {
 }
 
 /// Releases an image and deploys it; answers the service deployment.
-fn deploy(sandbox: &Sandbox) -> String {
+pub fn deploy(sandbox: &Sandbox) -> String {
     let text = release(&Registry::of(sandbox), "1.0", b"layer").to_string();
     let image = format!("{}/sample/app@{}", sandbox.registry(), digest(text.as_bytes()));
     let registered = call(sandbox, "ecs", "RegisterTaskDefinition", &task_definition(&image)).unwrap();
@@ -56,7 +56,7 @@ fn list(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 /// Turns the clock until the service deployment has ended, or for an hour.
-fn outcome(sandbox: &Sandbox, arn: &str) -> Value {
+pub fn outcome(sandbox: &Sandbox, arn: &str) -> Value {
     let mut last = Value::Null;
     for _ in 0..720 {
         sandbox.advance(Duration::from_secs(5));

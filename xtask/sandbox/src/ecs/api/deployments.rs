@@ -7,7 +7,7 @@ use crate::ecs::json::{invalid, missing, page, required, seconds, set, text, tex
 use crate::ecs::state::Ecs;
 use crate::ecs::state::rollout::{Progress, Rollout};
 use crate::ecs::state::service::Service;
-use crate::ecs::state::task::Phase;
+use crate::ecs::state::shift::{Action, Answer, Hook, WHOLE, Waits};
 use crate::ecs::timing::{self, after};
 use crate::protocol::{ApiError, ApiResult};
 
@@ -57,10 +57,24 @@ impl Ecs {
 
     fn rollout_answer(&self, service: &Service, rollout: &Rollout) -> Value {
         let serving = rollout.rollback.as_ref().map_or(rollout.target, |rollback| rollback.revision);
-        let counts = |revision: usize| {
+        let live = |revision: usize| {
             let requested = if revision == serving { Some(service.desired) } else { None };
             self.revision_counts(service, revision, requested)
         };
+        let (mut sources, mut target) = match &rollout.snapshot {
+            Some(snapshot) => (snapshot.sources.clone(), snapshot.target.clone()),
+            None => (rollout.sources.iter().map(|it| live(*it)).collect(), live(rollout.target)),
+        };
+        if let Some(shift) = &rollout.shift {
+            weigh(&mut target, shift.test_weight, shift.production_weight);
+            // Of several sources the one that a rollback goes to has the rest.
+            for (revision, source) in rollout.sources.iter().zip(&mut sources) {
+                let has_rest =
+                    service.completed.is_none_or(|completed| completed == *revision || rollout.sources.len() == 1);
+                let rest = |weight: u64| if has_rest { WHOLE - weight } else { 0 };
+                weigh(source, if shift.tested { rest(shift.test_weight) } else { 0 }, rest(shift.production_weight));
+            }
+        }
         let status = match (rollout.breaker, rollout.tripped, rollout.progress.is_final()) {
             (false, ..) => "DISABLED",
             (_, true, _) => "TRIGGERED",
@@ -83,46 +97,23 @@ impl Ecs {
             "finishedAt": rollout.finished_at.map(seconds),
             "stoppedAt": rollout.stopped_at.map(seconds),
             "updatedAt": seconds(rollout.updated_at),
-            "sourceServiceRevisions": rollout.sources.iter().map(|it| counts(*it)).collect::<Vec<_>>(),
-            "targetServiceRevision": counts(rollout.target),
+            "sourceServiceRevisions": sources,
+            "targetServiceRevision": target,
             "status": rollout.progress.word(),
             "statusReason": rollout.reason,
             "deploymentConfiguration": rollout.configuration,
             "rollback": rollback,
             "deploymentCircuitBreaker":
                 { "status": status, "failureCount": rollout.failures, "threshold": rollout.threshold },
-            "alarms": { "status": "DISABLED" },
+            "alarms": alarms(rollout),
+            "lifecycleStage": rollout.shift.as_ref().filter(|_| rollout.started_at.is_some()).map(|it| it.stage.word()),
+            "lifecycleHookDetails": rollout.shift.as_ref().map(|it| it.hooks.iter().map(hook).collect::<Vec<_>>()),
         }))
-    }
-
-    /// `{arn, requestedTaskCount, runningTaskCount, pendingTaskCount}`; requested is what is left of it, where the
-    /// scheduler wants no certain number.
-    pub(crate) fn revision_counts(&self, service: &Service, revision: usize, requested: Option<u64>) -> Value {
-        let own = || {
-            self.tasks.values().filter(|task| {
-                task.placement.as_ref().is_some_and(|it| it.key == service.key && it.revision == revision)
-            })
-        };
-        json!({
-            "arn": service.revisions[revision].arn,
-            "requestedTaskCount": requested.unwrap_or_else(|| own().filter(|task| task.is_wanted()).count() as u64),
-            "runningTaskCount": own().filter(|task| task.phase == Phase::Running).count(),
-            "pendingTaskCount": own().filter(|task| task.phase < Phase::Running).count(),
-        })
     }
 
     pub(crate) fn stop_service_deployment(&mut self, input: &Value, now: Instant) -> ApiResult {
         let arn = required(input, "serviceDeploymentArn")?;
-        if !arn.starts_with(&self.arn("service-deployment/")) {
-            return Err(invalid("Invalid ARN: the service deployment ARN is not valid."));
-        }
-        let found = self.services.values_mut().find_map(|service| {
-            let at = service.rollouts.iter().position(|it| it.arn == arn)?;
-            Some((service, at))
-        });
-        let Some((service, at)) = found else {
-            return Err(ApiError::new("ServiceDeploymentNotFoundException", "Service deployment not found."));
-        };
+        let (service, at) = self.named_rollout(arn, "Service deployment not found.")?;
         let rollout = &mut service.rollouts[at];
         if rollout.progress.is_final() {
             let status = rollout.progress.word();
@@ -138,4 +129,75 @@ impl Ecs {
         }
         Ok(json!({ "serviceDeploymentArn": arn }))
     }
+
+    pub(crate) fn continue_service_deployment(&mut self, input: &Value, now: Instant) -> ApiResult {
+        let (arn, id) = (required(input, "serviceDeploymentArn")?, required(input, "hookId")?);
+        let (service, at) = self.named_rollout(arn, "The service deployment does not exist.")?;
+        if !["ecs-pause-", "ecs-lambda-"].iter().any(|prefix| id.starts_with(prefix)) {
+            return Err(invalid("Invalid hookId: hookId must follow the format: ecs-{hookType}-{id}"));
+        }
+        let rollout = &mut service.rollouts[at];
+        if rollout.progress.is_final() {
+            return Err(invalid(
+                "Continuing a service deployment is not allowed for service deployment in terminal states.",
+            ));
+        }
+        let awaited = |hook: &&mut Hook| hook.id == id && hook.waits == Waits::Pause && hook.answer == Answer::Awaited;
+        let Some(hook) = rollout.shift.as_mut().and_then(|shift| shift.hooks.iter_mut().find(awaited)) else {
+            return Err(invalid(
+                "Provided hookId is either completed, unavailable, or not associated with the given Resource ARN",
+            ));
+        };
+        hook.answer = match Action::read(input, Action::Continue) {
+            Action::Continue => Answer::Succeeded,
+            Action::RollBack => Answer::Failed,
+        };
+        rollout.updated_at = now;
+        service.look_by(after(now, timing::SCHEDULER));
+        Ok(json!({ "serviceDeploymentArn": arn }))
+    }
+
+    /// The service, and the index of its rollout, that an ARN means.
+    fn named_rollout(&mut self, arn: &str, lost: &str) -> Result<(&mut Service, usize), ApiError> {
+        if !arn.starts_with(&self.arn("service-deployment/")) {
+            return Err(invalid("Invalid ARN: the service deployment ARN is not valid."));
+        }
+        let found = self.services.values_mut().find_map(|service| {
+            let at = service.rollouts.iter().position(|it| it.arn == arn)?;
+            Some((service, at))
+        });
+        found.ok_or_else(|| ApiError::new("ServiceDeploymentNotFoundException", lost))
+    }
+}
+
+/// Adds a revision's weights, in percent.
+fn weigh(summary: &mut Value, test: u64, production: u64) {
+    let percent = |weight: u64| json!(f64::from(u32::try_from(weight).unwrap_or_default()) / 10.0);
+    summary["requestedTestTrafficWeight"] = percent(test);
+    summary["requestedProductionTrafficWeight"] = percent(production);
+}
+
+fn alarms(rollout: &Rollout) -> Value {
+    let Some((names, _)) = rollout.alarms() else { return json!({ "status": "DISABLED" }) };
+    let status = match (rollout.triggered.is_empty(), rollout.progress.is_final()) {
+        (false, _) => "TRIGGERED",
+        (true, true) => "MONITORING_COMPLETE",
+        (true, false) => "MONITORING",
+    };
+    json!({ "status": status, "alarmNames": names, "triggeredAlarmNames": rollout.triggered })
+}
+
+fn hook(hook: &Hook) -> Value {
+    let (kind, target) = match &hook.waits {
+        Waits::Pause => ("PAUSE", None),
+        Waits::Lambda(arn) => ("AWS_LAMBDA", Some(arn)),
+    };
+    set(json!({
+        "hookId": hook.id,
+        "targetType": kind,
+        "targetArn": target,
+        "status": hook.status(),
+        "expiresAt": seconds(hook.expires_at),
+        "timeoutAction": hook.timeout.word(),
+    }))
 }

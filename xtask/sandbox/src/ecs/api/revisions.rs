@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ecs::json::{invalid, missing, seconds, set, texts};
+use crate::ecs::json::{invalid, list, missing, seconds, set, text, texts};
 use crate::ecs::state::Ecs;
 use crate::ecs::state::revision::Revision;
 use crate::ecs::state::service::Service;
@@ -38,6 +38,14 @@ impl Ecs {
             "guardDutyEnabled": false,
             "createdAt": seconds(revision.created_at),
         });
+        let balancers = list(&revision.given, "loadBalancers");
+        if !balancers.is_empty() {
+            let resolved = balancers.iter().map(|balancer| {
+                let rule = text(&balancer["advancedConfiguration"], "productionListenerRule");
+                set(json!({ "targetGroupArn": revision.group(balancer), "productionListenerRule": rule }))
+            });
+            answer["resolvedConfiguration"] = json!({ "loadBalancers": resolved.collect::<Vec<_>>() });
+        }
         if revision.given["launchType"] == "FARGATE" {
             answer["platformFamily"] = json!("Linux");
         }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Caller;
-use super::configuration::{fill_configuration, merge, unsupported};
+use super::configuration::{check_balancers, fill_configuration, merge, unsupported};
 use super::names::is_name;
 use crate::clock::Instant;
 use crate::ecs::json::{invalid, list, required, short, text};
@@ -231,6 +231,7 @@ fn check(given: &Value, definition: &Definition) -> Result<(), ApiError> {
     if !subnets.is_null() && list(subnets, "subnets").is_empty() {
         return Err(invalid("subnets can not be empty."));
     }
+    check_balancers(given)?;
     for balancer in list(given, "loadBalancers") {
         let name = text(balancer, "containerName").unwrap_or_default();
         let Some(container) = definition.container(name) else {

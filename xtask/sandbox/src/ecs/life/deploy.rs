@@ -9,6 +9,7 @@ use crate::ecs::state::definition::Definition;
 use crate::ecs::state::revision::{FROZEN, Revision};
 use crate::ecs::state::rollout::{Progress, Rollout};
 use crate::ecs::state::service::{Deployment, Service, State};
+use crate::ecs::state::shift::Shift;
 use crate::ecs::state::task::Phase;
 use crate::ecs::timing::{self, after};
 
@@ -33,6 +34,7 @@ impl Ecs {
             arn: self.arn(&format!("service-revision/{cluster}/{name}/{number}")),
             given: Value::Object(frozen),
             created_at: now,
+            swapped: swaps(service),
             images,
         };
         let mut sources: Vec<usize> = self
@@ -51,7 +53,6 @@ impl Ecs {
             arn: self.arn(&format!("service-deployment/{cluster}/{name}/{id}")),
             progress: Progress::Pending,
             reason: None,
-            sources,
             target,
             rollback: None,
             configuration: service.given["deploymentConfiguration"].clone(),
@@ -59,11 +60,21 @@ impl Ecs {
             failures: 0,
             threshold: service.threshold(),
             tripped: false,
+            shift: Shift::begin(
+                &service.given["deploymentConfiguration"],
+                &service.given["loadBalancers"],
+                sources.len() > 1,
+                now,
+            ),
+            troubles: self.troubles.clone(),
+            triggered: Vec::new(),
+            snapshot: None,
             created_at: now,
             started_at: None,
             finished_at: None,
             stopped_at: None,
             updated_at: now,
+            sources,
         };
         service.rollouts.push(rollout);
         let rollout = service.rollouts.len() - 1;
@@ -94,6 +105,8 @@ impl Ecs {
             failed_starts: 0,
             start_after: None,
             steady_since: None,
+            early_since: None,
+            cleans_up: false,
             announced: false,
             created_at: at,
             updated_at: at,
@@ -101,4 +114,12 @@ impl Ecs {
         service.deployments.insert(0, deployment);
         id
     }
+}
+
+/// Whether the next revision's tasks go to the alternate target groups: where traffic is shifted, those that are not in
+/// use; else where they are.
+fn swaps(service: &Service) -> bool {
+    let in_use = service.completed.map(|revision| service.revisions[revision].swapped);
+    let shifts = service.given["deploymentConfiguration"]["strategy"] != "ROLLING";
+    in_use.is_some_and(|swapped| swapped != shifts)
 }

@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 
+use super::shift::Counts;
 use super::task::{Order, constant};
 use crate::clock::Instant;
 use crate::ecs::state::Ecs;
 use crate::ecs::state::key::Key;
-use crate::ecs::state::service::{Service, State, Status};
+use crate::ecs::state::rollout::Snapshot;
+use crate::ecs::state::service::{Deployment, Service, State, Status};
+use crate::ecs::state::shift::Stage;
 use crate::ecs::state::task::{Health, Phase, Placement, Target, Task};
 use crate::ecs::timing::{self, after};
 
@@ -25,6 +28,18 @@ struct Census {
     leaving: usize,
 }
 
+impl Census {
+    /// The PRIMARY's tasks that serve or will.
+    fn present(&self) -> u64 {
+        (self.healthy.len() + self.coming.len()) as u64
+    }
+
+    fn counts(&self) -> Counts {
+        let others = self.old.len() + self.useless.len() + self.leaving;
+        Counts { healthy: self.healthy.len() as u64, others: others as u64 }
+    }
+}
+
 impl Ecs {
     /// The scheduler looks at a service.
     pub(crate) fn look(&mut self, key: &Key, at: Instant) {
@@ -33,6 +48,8 @@ impl Ecs {
         match service.status {
             Status::Active => {
                 self.judge(&mut service, at);
+                let counts = self.census(&service).counts();
+                self.shift(&mut service, counts, at);
                 self.balance(&mut service, at);
                 self.settle(&mut service, at);
             }
@@ -72,36 +89,27 @@ impl Ecs {
         if primary.state == State::Failed {
             return;
         }
+        if let Some(stage) = service.shifting().map(|shift| shift.stage) {
+            return self.balance_colours(service, &primary, stage, at);
+        }
         let (lower, upper) = service.bounds();
         let census = self.census(service);
-        let (starting, running): (Vec<u64>, Vec<u64>) =
-            census.useless.iter().partition(|number| self.tasks[*number].phase < Phase::Running);
-        self.stop_pending(service, &starting, &primary.id, at);
-        self.stop_running(service, &running, &primary.id, at);
+        self.stop_tasks(service, &census.useless, &primary.id, at);
 
-        let present = (census.healthy.len() + census.coming.len()) as u64;
+        let present = census.present();
         let mut room = upper.saturating_sub(present + census.old.len() as u64);
-        let held = primary.start_after.is_some_and(|after| after > at);
-        let wanted = if held { 0 } else { service.desired.saturating_sub(present) };
+        let wanted = wanted(service, &primary, present, at);
 
         // Old tasks go as new ones become healthy, or earlier to make room, and never below the lower bound.
         let all_healthy = (census.healthy.len() + census.old.len()) as u64;
         let spare = all_healthy.saturating_sub(lower);
         let surplus = all_healthy.saturating_sub(service.desired).max(wanted.saturating_sub(room));
+        let surplus = if primary.cleans_up { all_healthy } else { surplus };
         let stops = surplus.min(spare).min(census.old.len() as u64);
         self.stop_running(service, first(&census.old, stops), &primary.id, at);
         room += stops;
 
-        // Scaled in: those that do not serve yet go first, then the oldest.
-        let excess = present.saturating_sub(service.desired);
-        let coming = first(&census.coming, excess);
-        let (starting, unready): (Vec<u64>, Vec<u64>) =
-            coming.iter().partition(|number| self.tasks[*number].phase < Phase::Running);
-        self.stop_pending(service, &starting, &primary.id, at);
-        self.stop_running(service, &unready, &primary.id, at);
-        let rest = excess - coming.len() as u64;
-        self.stop_running(service, first(&census.healthy, rest), &primary.id, at);
-
+        self.scale_in(service, &census, &primary.id, at);
         let starts = wanted.min(room);
         if starts > 0 {
             self.start(service, starts, at);
@@ -112,9 +120,35 @@ impl Ecs {
                 at,
             );
         }
-        if let Some(later) = primary.start_after.filter(|_| held) {
-            service.look_by(later);
+    }
+
+    /// The same where traffic is shifted: both revisions have what they want, and the one that is left goes at the end.
+    fn balance_colours(&mut self, service: &mut Service, primary: &Deployment, stage: Stage, at: Instant) {
+        let census = self.census(service);
+        let wanted = wanted(service, primary, census.present(), at);
+        if wanted > 0 && (stage >= Stage::ScaleUp || primary.rolls_back) {
+            self.start(service, wanted, at);
         }
+        self.scale_in(service, &census, &primary.id, at);
+        if stage == Stage::CleanUp {
+            self.stop_tasks(service, &[census.old, census.useless].concat(), &primary.id, at);
+        }
+    }
+
+    /// Scaled in: those that do not serve yet go first, then the oldest.
+    fn scale_in(&mut self, service: &mut Service, census: &Census, by: &str, at: Instant) {
+        let excess = census.present().saturating_sub(service.desired);
+        let coming = first(&census.coming, excess);
+        self.stop_tasks(service, coming, by, at);
+        let rest = excess - coming.len() as u64;
+        self.stop_running(service, first(&census.healthy, rest), by, at);
+    }
+
+    fn stop_tasks(&mut self, service: &mut Service, numbers: &[u64], by: &str, at: Instant) {
+        let (starting, running): (Vec<u64>, Vec<u64>) =
+            numbers.iter().partition(|number| self.tasks[*number].phase < Phase::Running);
+        self.stop_pending(service, &starting, by, at);
+        self.stop_running(service, &running, by, at);
     }
 
     fn start(&mut self, service: &mut Service, count: u64, at: Instant) {
@@ -188,13 +222,18 @@ impl Ecs {
 
     /// Whether the service is where it is to be, and for how long.
     fn settle(&mut self, service: &mut Service, at: Instant) {
+        if service.shifting().is_some() {
+            return;
+        }
         let census = self.census(service);
+        self.succeed_early(service, &census, at);
         let desired = service.desired;
         let here = census.healthy.len() as u64 == desired
             && census.coming.is_empty()
             && census.old.is_empty()
             && census.useless.is_empty()
             && census.leaving == 0;
+        let watched = service.current_rollout().map_or(0, |current| service.rollouts[current].watched());
         let Some(primary) = service.deployments.first_mut().filter(|it| it.state != State::Failed) else { return };
         if !here {
             primary.steady_since = None;
@@ -203,7 +242,8 @@ impl Ecs {
         }
         let since = *primary.steady_since.get_or_insert(at);
         // Nothing can become unstable where nothing runs.
-        let until = if desired == 0 { at } else { after(since, timing::STEADY) };
+        let settled = if desired == 0 { at } else { after(since, timing::STEADY) };
+        let until = settled.max(after(since, watched));
         if until > at {
             return service.look_by(until);
         }
@@ -211,6 +251,40 @@ impl Ecs {
             primary.announced = true;
             service.complete(at);
             service.tell("has reached a steady state.", at);
+        }
+    }
+
+    /// Completes a deployment whose criteria of early success are met, before it has all that it wants.
+    fn succeed_early(&mut self, service: &mut Service, census: &Census, at: Instant) {
+        let Some(current) = service.current_rollout() else { return };
+        let rollout = &service.rollouts[current];
+        let (criteria, watched) = (rollout.configuration["earlySuccessCriteria"].clone(), rollout.watched());
+        let desired = service.desired;
+        let Some(primary) = service.deployments.first_mut() else { return };
+        if criteria["enable"] != true || primary.state != State::InProgress || primary.rolls_back || desired == 0 {
+            return;
+        }
+        // Rounded up, and at least one (ECS Developer Guide, "Complete Amazon ECS rolling deployments early").
+        let enough = (desired * criteria["healthyPercent"].as_u64().unwrap_or(100)).div_ceil(100).max(1);
+        if (census.healthy.len() as u64) < enough {
+            primary.early_since = None;
+            return;
+        }
+        let until = after(*primary.early_since.get_or_insert(at), watched);
+        if until > at {
+            return service.look_by(until);
+        }
+        if !primary.cleans_up {
+            primary.cleans_up = true;
+            service.look_by(after(at, timing::SCHEDULER));
+        }
+        if criteria["sourceServiceRevisionCleanup"] == "DEFERRED" || census.counts().others == 0 {
+            let rollout = &service.rollouts[current];
+            let counts = |revision: &usize| self.revision_counts(service, *revision, None);
+            let sources = rollout.sources.iter().map(counts).collect();
+            let target = self.revision_counts(service, rollout.target, Some(desired));
+            service.rollouts[current].snapshot = Some(Snapshot { sources, target });
+            service.complete(at);
         }
     }
 
@@ -237,6 +311,17 @@ impl Ecs {
             .collect();
         let mut first = true;
         service.deployments.retain(|it| std::mem::take(&mut first) || alive.contains(&it.id));
+    }
+}
+
+/// How many tasks the PRIMARY is short of, unless it has to wait with them.
+fn wanted(service: &mut Service, primary: &Deployment, present: u64, at: Instant) -> u64 {
+    match primary.start_after.filter(|after| *after > at) {
+        Some(later) => {
+            service.look_by(later);
+            0
+        }
+        None => service.desired.saturating_sub(present),
     }
 }
 

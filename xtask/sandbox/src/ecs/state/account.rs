@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::behaviour::{Behaviour, Rule, Tasks};
+use super::behaviour::{Behaviour, Rule, Tasks, Trouble};
 use super::cluster::Cluster;
 use super::definition::Definition;
 use super::key::Key;
 use super::service::Service;
-use super::task::Task;
+use super::task::{Phase, Task};
 use crate::ecs::json::short;
 
 /// Clusters, task definitions, services and their rollouts, of one account in one region.
@@ -27,6 +27,8 @@ pub struct Ecs {
     pub(crate) tags: BTreeMap<String, Vec<Value>>,
     pub(crate) run_tokens: BTreeMap<String, Remembered>,
     behaviours: Vec<Rule>,
+    /// Of service deployments that begin from now on.
+    pub(crate) troubles: Vec<Trouble>,
 }
 
 impl Ecs {
@@ -43,6 +45,7 @@ impl Ecs {
             tags: BTreeMap::new(),
             run_tokens: BTreeMap::new(),
             behaviours: Vec::new(),
+            troubles: Vec::new(),
         }
     }
 
@@ -56,6 +59,11 @@ impl Ecs {
     pub fn behave_newer(&mut self, tasks: Tasks) {
         let newest = self.families.iter().map(|(family, all)| (family.clone(), all.len() as u64)).collect();
         self.behaviours.push(Rule::Newer(newest, tasks));
+    }
+
+    /// From now on this befalls every service deployment that begins.
+    pub fn trouble(&mut self, trouble: Trouble) {
+        self.troubles.push(trouble);
     }
 
     pub(crate) fn behaviour_of(&self, family: &str, revision: u64) -> Tasks {
@@ -108,6 +116,22 @@ impl Ecs {
 
     pub(crate) fn definition_arn(&self, definition: &Definition) -> String {
         self.arn(&format!("task-definition/{}:{}", definition.family, definition.revision))
+    }
+
+    /// `{arn, requestedTaskCount, runningTaskCount, pendingTaskCount}`; requested is what is left of it, where the
+    /// scheduler wants no certain number.
+    pub(crate) fn revision_counts(&self, service: &Service, revision: usize, requested: Option<u64>) -> Value {
+        let own = || {
+            self.tasks.values().filter(|task| {
+                task.placement.as_ref().is_some_and(|it| it.key == service.key && it.revision == revision)
+            })
+        };
+        json!({
+            "arn": service.revisions[revision].arn,
+            "requestedTaskCount": requested.unwrap_or_else(|| own().filter(|task| task.is_wanted()).count() as u64),
+            "runningTaskCount": own().filter(|task| task.phase == Phase::Running).count(),
+            "pendingTaskCount": own().filter(|task| task.phase < Phase::Running).count(),
+        })
     }
 }
 

@@ -39,6 +39,22 @@ pub enum Tasks {
     NeverStable,
 }
 
+/// What befalls service deployments that begin after it was said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// Lambda functions of lifecycle hooks answer FAILED.
+    HookFails,
+    /// They never answer.
+    HookHangs,
+    /// The first of the alarms that watch the deployment goes off, a little after it has begun, or after this lifecycle
+    /// stage has.
+    Alarm {
+        /// Such as `BAKE_TIME`.
+        stage: Option<String>,
+    },
+}
+
 /// A behaviour, and what it applies to.
 #[derive(Debug)]
 pub(crate) enum Rule {

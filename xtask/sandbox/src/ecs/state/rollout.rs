@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
+use super::behaviour::Trouble;
+use super::shift::Shift;
 use crate::clock::Instant;
+use crate::ecs::json::texts;
 
 /// The status of a service deployment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +50,13 @@ pub(crate) struct Rollback {
     pub(crate) revision: usize,
 }
 
+/// What the revisions of a rollout had when it ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) sources: Vec<Value>,
+    pub(crate) target: Value,
+}
+
 /// A service deployment.
 #[derive(Clone, Debug)]
 pub(crate) struct Rollout {
@@ -62,6 +72,13 @@ pub(crate) struct Rollout {
     pub(crate) failures: u64,
     pub(crate) threshold: u64,
     pub(crate) tripped: bool,
+    /// Where the traffic is; None where none is shifted.
+    pub(crate) shift: Option<Shift>,
+    pub(crate) troubles: Vec<Trouble>,
+    /// Alarms that went off.
+    pub(crate) triggered: Vec<String>,
+    /// The task counts of its revisions when it was successful before it had settled.
+    pub(crate) snapshot: Option<Snapshot>,
     pub(crate) created_at: Instant,
     pub(crate) started_at: Option<Instant>,
     pub(crate) finished_at: Option<Instant>,
@@ -70,6 +87,18 @@ pub(crate) struct Rollout {
 }
 
 impl Rollout {
+    /// The alarms that watch it, and whether one of them takes it back; None where none do.
+    pub(crate) fn alarms(&self) -> Option<(Vec<&str>, bool)> {
+        let alarms = &self.configuration["alarms"];
+        (alarms["enable"] == true).then(|| (texts(alarms, "alarmNames"), alarms["rollback"] == true))
+    }
+
+    /// Milliseconds that a rolling deployment is watched by its alarms once it has what it wants.
+    pub(crate) fn watched(&self) -> u64 {
+        let minutes = self.configuration["bakeTimeInMinutes"].as_u64().unwrap_or(0);
+        if self.alarms().is_some() { minutes * 60_000 } else { 0 }
+    }
+
     /// Ends it, unless it has ended.
     pub(crate) fn finish(&mut self, progress: Progress, reason: Option<&str>, at: Instant) {
         if self.progress.is_final() {

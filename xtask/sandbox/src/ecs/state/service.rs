@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::key::Key;
 use super::revision::Revision;
 use super::rollout::Rollout;
+use super::shift::Shift;
 use crate::clock::Instant;
 use crate::ecs::json::{list, text};
 use crate::ecs::timing;
@@ -67,6 +68,9 @@ pub(crate) struct Deployment {
     pub(crate) start_after: Option<Instant>,
     /// Since when the counts have been as they should be.
     pub(crate) steady_since: Option<Instant>,
+    /// Since when the criteria of an early success have held, and whether old tasks go at once because of it.
+    pub(crate) early_since: Option<Instant>,
+    pub(crate) cleans_up: bool,
     /// Whether "has reached a steady state" has been said since the last disturbance.
     pub(crate) announced: bool,
     pub(crate) created_at: Instant,
@@ -195,10 +199,16 @@ impl Service {
         self.rollouts.iter().rposition(|rollout| !rollout.progress.is_final())
     }
 
+    /// Where the traffic of the rollout is that has not ended; None where it shifts none.
+    pub(crate) fn shifting(&self) -> Option<&Shift> {
+        self.rollouts[self.current_rollout()?].shift.as_ref()
+    }
+
     /// The load balancer's target group and port of a revision.
     pub(crate) fn target(&self, revision: usize) -> Option<(String, u64)> {
-        let balancer = list(&self.revisions[revision].given, "loadBalancers").first()?;
+        let revision = &self.revisions[revision];
+        let balancer = list(&revision.given, "loadBalancers").first()?;
         let port = balancer.get("containerPort").and_then(Value::as_u64).unwrap_or(80);
-        Some((text(balancer, "targetGroupArn")?.to_owned(), port))
+        Some((revision.group(balancer)?.to_owned(), port))
     }
 }

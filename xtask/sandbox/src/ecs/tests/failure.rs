@@ -147,7 +147,12 @@ fn a_first_deployment_has_nothing_to_roll_back_to() {
     world.register("own/app:1", json!({}));
     world.create(1, breaker(), json!({}));
     world.settle();
-    assert_eq!(world.rollout()["status"], "STOPPED");
+    let rollout = world.rollout();
+    assert_eq!(
+        (&rollout["status"], &rollout["statusReason"]),
+        (&json!("ROLLBACK_FAILED"), &json!("No rollback candidate was found to run the rollback."))
+    );
+    assert_eq!(rollout["deploymentCircuitBreaker"]["status"], "TRIGGERED");
     assert_eq!(world.service()["deployments"][0]["rolloutState"], "FAILED");
 }
 

@@ -145,9 +145,9 @@ fn a_bad_service_is_refused() {
             "did not have a container port 81 defined.",
         ),
         (
-            json!({ "deploymentConfiguration": { "strategy": "BLUE_GREEN" } }),
+            json!({ "deploymentController": { "type": "CODE_DEPLOY" } }),
             "UnsupportedFeatureException",
-            "only deployments of strategy ROLLING",
+            "only the deployment controller ECS",
         ),
         (
             json!({ "schedulingStrategy": "DAEMON" }),
