@@ -8,5 +8,6 @@ mod order;
 mod registry;
 mod rehearsals;
 mod repositories;
+mod shift;
 mod stage;
 mod terraform;
