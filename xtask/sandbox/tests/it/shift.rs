@@ -17,7 +17,8 @@ fn look(sandbox: &Sandbox) -> Value {
 }
 
 fn rollout(sandbox: &Sandbox, arn: &str) -> Value {
-    ecs(sandbox, "DescribeServiceDeployments", &json!({"serviceDeploymentArns": [arn]}))["serviceDeployments"][0].clone()
+    ecs(sandbox, "DescribeServiceDeployments", &json!({"serviceDeploymentArns": [arn]}))["serviceDeployments"][0]
+        .clone()
 }
 
 /// Turns the clock until a hook waits for an answer.
@@ -48,7 +49,9 @@ fn hook_failed_is_rolled_back_with_the_hooks_name() {
     let (ended, serves) = rehearse("hook-failed");
     assert_eq!(ended["status"], "ROLLBACK_SUCCESSFUL");
     let reason = ended["statusReason"].as_str().unwrap();
-    assert!(reason.starts_with("Service deployment rolled back because POST_TEST_TRAFFIC_SHIFT lifecycle hook(s) failed."));
+    assert!(
+        reason.starts_with("Service deployment rolled back because POST_TEST_TRAFFIC_SHIFT lifecycle hook(s) failed.")
+    );
     assert!(reason.ends_with(":function:smoke-test returned FAILED status."), "{reason}");
     assert_eq!(ended["lifecycleHookDetails"][0]["status"], "FAILED");
     assert!(serves.ends_with("/app:1"));
@@ -242,7 +245,10 @@ fn a_breakers_threshold_is_the_services_own() {
     });
     update(&sandbox, "3");
     let ended = outcome(&sandbox, &newest(&sandbox));
-    assert_eq!((&ended["status"], &ended["deploymentCircuitBreaker"]["threshold"]), (&json!("ROLLBACK_SUCCESSFUL"), &json!(1)));
+    assert_eq!(
+        (&ended["status"], &ended["deploymentCircuitBreaker"]["threshold"]),
+        (&json!("ROLLBACK_SUCCESSFUL"), &json!(1))
+    );
 }
 
 #[test]
