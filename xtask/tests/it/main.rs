@@ -6,6 +6,7 @@ mod causes;
 mod config;
 mod deploy;
 mod help;
+mod images;
 mod native;
 mod people;
 mod reference;

@@ -28,6 +28,24 @@ pub fn write(root: &Path, layers: &[&[u8]]) -> String {
     manifest["digest"].as_str().expect("a digest is text").to_owned()
 }
 
+/// Writes the blobs of an image that can be a base, whose one layer holds nothing; returns the manifest's digest.
+pub fn write_base(root: &Path) -> String {
+    let blobs = root.join("blobs/sha256");
+    fs::create_dir_all(&blobs).expect("the layout's folders can be made");
+    let put = |media_type: &str, bytes: &[u8]| -> Value {
+        let hex = sha256(bytes);
+        fs::write(blobs.join(&hex), bytes).expect("a blob can be written");
+        json!({ "mediaType": media_type, "digest": format!("sha256:{hex}"), "size": bytes.len() })
+    };
+    let layer = put("application/vnd.oci.image.layer.v1.tar", &[0; 1024]);
+    let rootfs = json!({ "type": "layers", "diff_ids": [layer["digest"]] });
+    let config = json!({ "architecture": "amd64", "os": "linux", "rootfs": rootfs });
+    let config = put("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [layer] });
+    put(media_type, manifest.to_string().as_bytes())["digest"].as_str().expect("a digest is text").to_owned()
+}
+
 /// Flips a bit of the largest blob.
 pub fn corrupt(root: &Path) {
     let blobs = fs::read_dir(root.join("blobs/sha256")).expect("the layout has blobs").flatten();
