@@ -7,20 +7,9 @@ use serde_json::{Value, json};
 
 /// Writes a layout for linux/amd64 whose layers are these bytes; returns the manifest's digest.
 pub fn write(root: &Path, layers: &[&[u8]]) -> String {
-    let blobs = root.join("blobs/sha256");
-    fs::create_dir_all(&blobs).expect("the layout's folders can be made");
-    let put = |media_type: &str, bytes: &[u8]| -> Value {
-        let hex = sha256(bytes);
-        fs::write(blobs.join(&hex), bytes).expect("a blob can be written");
-        json!({ "mediaType": media_type, "digest": format!("sha256:{hex}"), "size": bytes.len() })
-    };
-    let layer = |bytes: &&[u8]| put("application/vnd.oci.image.layer.v1.tar+gzip", bytes);
+    let layer = |bytes: &&[u8]| blob(root, "application/vnd.oci.image.layer.v1.tar+gzip", bytes);
     let layers: Vec<Value> = layers.iter().map(layer).collect();
-    let config = json!({ "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": [] } });
-    let config = put("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
-    let media_type = "application/vnd.oci.image.manifest.v1+json";
-    let manifest = json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers });
-    let mut manifest = put(media_type, manifest.to_string().as_bytes());
+    let mut manifest = image(root, &layers, &json!([]));
     manifest["platform"] = json!({ "architecture": "amd64", "os": "linux" });
     let index = json!({ "schemaVersion": 2, "manifests": [manifest] });
     fs::write(root.join("index.json"), index.to_string()).expect("the index can be written");
@@ -30,20 +19,27 @@ pub fn write(root: &Path, layers: &[&[u8]]) -> String {
 
 /// Writes the blobs of an image that can be a base, whose one layer holds nothing; returns the manifest's digest.
 pub fn write_base(root: &Path) -> String {
-    let blobs = root.join("blobs/sha256");
-    fs::create_dir_all(&blobs).expect("the layout's folders can be made");
-    let put = |media_type: &str, bytes: &[u8]| -> Value {
-        let hex = sha256(bytes);
-        fs::write(blobs.join(&hex), bytes).expect("a blob can be written");
-        json!({ "mediaType": media_type, "digest": format!("sha256:{hex}"), "size": bytes.len() })
-    };
-    let layer = put("application/vnd.oci.image.layer.v1.tar", &[0; 1024]);
-    let rootfs = json!({ "type": "layers", "diff_ids": [layer["digest"]] });
+    let layer = blob(root, "application/vnd.oci.image.layer.v1.tar", &[0; 1024]);
+    let manifest = image(root, std::slice::from_ref(&layer), &json!([layer["digest"]]));
+    manifest["digest"].as_str().expect("a digest is text").to_owned()
+}
+
+/// Writes an image's configuration and manifest; returns the manifest's descriptor.
+fn image(root: &Path, layers: &[Value], diff_ids: &Value) -> Value {
+    let rootfs = json!({ "type": "layers", "diff_ids": diff_ids });
     let config = json!({ "architecture": "amd64", "os": "linux", "rootfs": rootfs });
-    let config = put("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
+    let config = blob(root, "application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
     let media_type = "application/vnd.oci.image.manifest.v1+json";
-    let manifest = json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [layer] });
-    put(media_type, manifest.to_string().as_bytes())["digest"].as_str().expect("a digest is text").to_owned()
+    let manifest = json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers });
+    blob(root, media_type, manifest.to_string().as_bytes())
+}
+
+/// Writes a blob; returns its descriptor.
+fn blob(root: &Path, media_type: &str, bytes: &[u8]) -> Value {
+    let (blobs, hex) = (root.join("blobs/sha256"), sha256(bytes));
+    fs::create_dir_all(&blobs).expect("the layout's folders can be made");
+    fs::write(blobs.join(&hex), bytes).expect("a blob can be written");
+    json!({ "mediaType": media_type, "digest": format!("sha256:{hex}"), "size": bytes.len() })
 }
 
 /// Flips a bit of the largest blob.
@@ -56,7 +52,7 @@ pub fn corrupt(root: &Path) {
     fs::write(path, bytes).expect("the blob can be written");
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
     digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
