@@ -3,14 +3,16 @@
 //! Everything downstream takes these types; nothing downstream reads TOML. [`load`] collects every fault instead of
 //! stopping at the first; no serde derive does that and keeps the spans.
 //!
-//! A new table is a struct in `model`, a file `config/NAME.rs` with `read(&mut Table) -> Struct` after the example of
-//! `scan`, and its line in `load::read`. [`Origins`] and the check for unknown keys follow from the keys it takes.
+//! A new key is a line of its table's `Keys`, the line that reads it, and a field in `model`. A new table is all of that in
+//! a file `config/NAME.rs` after the example of `scan`, with its line in `load::read` and in `keys::TABLES`. [`Origins`],
+//! the check for unknown keys and docs/REFERENCE.md follow.
 
 mod diagnostic;
 mod duration;
 mod file;
 mod grammar;
 mod images;
+pub(crate) mod keys;
 mod load;
 mod model;
 mod native;
@@ -37,6 +39,8 @@ pub use model::{
     Program, Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, Submodules, TRIVY_URL,
     TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
 };
+#[cfg(test)]
+pub(crate) use origin::toml_value;
 pub use origin::{Loaded, Origin, Origins, Setting, render, to_json};
 pub use select::{images_named, services_named};
 pub use workspace::repository;

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 
 use super::grammar::{features, is_platform, is_variable, package_name, platform};
+use super::keys::{Keys, derived, optional, or, required};
 use super::model::{Builder, Dockerfile, Image, Program};
+use super::native::{PACKAGE, PROGRAM};
 use super::origin::{Effective, Origin};
 use super::table::Table;
 use super::value::Value;
@@ -16,18 +18,66 @@ use super::{file, native};
 use crate::event::Place;
 use crate::reference::{Reference, Repository, Tag};
 
-const DOCKERFILE_KEYS: [&str; 8] =
-    ["dockerfile", "context", "contexts", "secrets", "ssh", "cache-from", "cache-to", "binaries"];
-const PACKAGE_KEYS: [&str; 10] =
-    ["package", "profile", "base", "assets", "user", "workdir", "env", "ports", "labels", "compression"];
-/// Of an image with `dockerfile`, these are said of each program in `binaries`.
-const PROGRAM_KEYS: [&str; 3] = ["bin", "features", "default-features"];
+/// Every key that an image can have, in one form or another.
+const FORMS: &[&Keys] = &[&IMAGE, &DOCKERFILE, &PACKAGE, &PROGRAM];
+
+pub(super) const IMAGE: Keys = Keys {
+    table: "images.NAME",
+    note: "An image has `dockerfile` or `package`, and the keys of that form.",
+    list: &[
+        required("repository", "a name of ECR's", "the repository in the registry"),
+        required("tag", "a tag, or a table", "what is released, and looked for before anything is built"),
+        derived(
+            "expect",
+            "an array of trivy's result types",
+            "`[\"rustbinary\"]` where cargo compiles what is in it, else any one",
+            "what the scan report must hold, such as `[\"debian\", \"rustbinary\"]`; `[]` for an image with nothing to scan",
+        ),
+    ],
+};
+
+pub(super) const TAG: Keys = Keys {
+    table: "images.NAME.tag",
+    note: "A tag is text, or one of these.",
+    list: &[
+        optional("workspace-version", "`true`", "`version` of `[workspace.package]`"),
+        optional("package", "a package of the workspace", "that package's version"),
+    ],
+};
+
+pub(super) const DOCKERFILE: Keys = Keys {
+    table: "images.NAME, with dockerfile",
+    note: "Built with docker buildx.",
+    list: &[
+        required("dockerfile", "a file", "the Dockerfile"),
+        or("context", "a folder", "\".\"", "the build context"),
+        or("platforms", "an array of one platform", "[\"linux/amd64\"]", "what the image is for"),
+        or("args", "text by name", "{}", "build arguments"),
+        derived("target", "a name", "the last one", "the stage that is built"),
+        or("contexts", "a folder or an address by name", "{}", "further build contexts"),
+        or(
+            "secrets",
+            "a variable by id",
+            "{}",
+            "build secrets, each from the environment variable named; one that is not set stops the release",
+        ),
+        or("ssh", "an array", "[]", "agents or keys for `RUN --mount=type=ssh`: `default`, or `ID=PATH`"),
+        or("cache-from", "an array", "[]", "where buildx looks for its cache, such as `type=registry,ref=…`"),
+        or("cache-to", "an array", "[]", "where buildx leaves its cache; not `inline`, which would change the image"),
+        or(
+            "binaries",
+            "an array of packages or tables",
+            "[]",
+            "programs that cargo compiles first, for `COPY --from=binaries`",
+        ),
+    ],
+};
 
 /// Every image that is valid by itself, if their registry is known.
 pub(super) fn read(table: &mut Table<'_>, registry: Option<&str>) -> BTreeMap<String, Image> {
     let mut images = BTreeMap::new();
     let mut taken: Vec<(Repository, Tag, String, Place)> = Vec::new();
-    for (name, mut table) in table.children("images") {
+    for (name, mut table) in table.children("images", FORMS) {
         let span = table.value_span("repository");
         let repository = table.required("repository", "repository = \"sample/app\"", Value::parse::<Repository>);
         let tag = tag(&mut table);
@@ -101,7 +151,7 @@ fn literal_tag(text: &str) -> Result<Tag, String> {
 
 fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
     let workspace = value.reading.workspace;
-    let mut form = value.table()?;
+    let mut form = value.table(&[&TAG])?;
     let of_workspace = form.take("workspace-version");
     let of_package = form.take("package");
     let complete = form.finish();
@@ -145,16 +195,22 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
     match (table.has("dockerfile"), table.has("package")) {
         (true, false) => {
             let builder = dockerfile(table).map(Builder::Dockerfile);
-            table.refuse(&PACKAGE_KEYS, "belongs to images with `package`; this one has `dockerfile`");
             table.refuse(
-                &PROGRAM_KEYS,
+                &but(&PACKAGE, &[&DOCKERFILE, &PROGRAM]),
+                "belongs to images with `package`; this one has `dockerfile`",
+            );
+            table.refuse(
+                &but(&PROGRAM, &[]),
                 "belongs to a program here: `binaries = [{ package = \"app\", bin = \"app\", features = [\"x\"] }]`",
             );
             builder
         }
         (false, true) => {
             let builder = native::read(table).map(Builder::Package);
-            table.refuse(&DOCKERFILE_KEYS, "belongs to images with `dockerfile`; this one has `package`");
+            table.refuse(
+                &but(&DOCKERFILE, &[&PACKAGE, &PROGRAM]),
+                "belongs to images with `dockerfile`; this one has `package`",
+            );
             builder
         }
         (both, _) => {
@@ -167,16 +223,17 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
                 table.error(format!("nothing says how to build {name}"), hint);
             }
             // Whichever form it will be, these keys are no typos; their values are looked at once it is clear.
-            for key in DOCKERFILE_KEYS.into_iter().chain(PACKAGE_KEYS).chain(PROGRAM_KEYS).chain([
-                "args",
-                "target",
-                "platforms",
-            ]) {
+            for key in [&DOCKERFILE, &PACKAGE, &PROGRAM].into_iter().flat_map(Keys::names) {
                 drop(table.take(key));
             }
             None
         }
     }
+}
+
+/// The keys of one form that no other has.
+fn but(form: &Keys, others: &[&Keys]) -> Vec<&'static str> {
+    form.names().filter(|name| !others.iter().any(|other| other.has(name))).collect()
 }
 
 fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
@@ -217,7 +274,7 @@ fn binary(value: &Value<'_>) -> Option<Program> {
     if let DeValue::String(_) = value.get() {
         return package_name(value).map(|package| Program::new(&package));
     }
-    let mut table = value.table()?;
+    let mut table = value.table(&[&PROGRAM])?;
     let package = table.need("package", "add `package = \"app\"`, a package of the workspace", package_name);
     let bin = table.take("bin").map(|value| value.string());
     let features = table.take("features").map_or(Some(Vec::new()), |value| features(&value));

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use super::diagnostic::{ConfigErrors, Diagnostic};
+use super::keys::{Keys, derived, optional, or};
 use super::model::Config;
 use super::origin::{Effective, Loaded, Origin, Origins};
 use super::reading::Reading;
@@ -12,6 +13,27 @@ use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
 use super::{images, scan, services, slack, workflows};
 use crate::text::nearest;
+
+pub(super) const TOP: Keys = Keys {
+    table: "",
+    note: "",
+    list: &[
+        derived("account", "twelve digits", "`AWS_ACCOUNT_ID`", "the AWS account"),
+        derived("region", "an AWS region", "`AWS_REGION`, then `AWS_DEFAULT_REGION`", "the region of ECR and ECS"),
+        derived(
+            "registry",
+            "`HOST[:PORT]`",
+            "`ACCOUNT.dkr.ecr.REGION.amazonaws.com`",
+            "the registry that images go to; `XTASK_REGISTRY` overrides it",
+        ),
+        optional("cluster", "a name or an ARN", "the cluster of every service that names none"),
+        or("images", "tables by name", "{}", "what is built and released"),
+        or("scan", "a table", "{}", "the scan gate"),
+        or("services", "tables by name", "{}", "what is deployed"),
+        or("slack", "a table", "{}", "what Slack is told"),
+        or("workflows", "a table", "{}", "the GitHub workflows"),
+    ],
+};
 
 /// Reads `[workspace.metadata.xtask]` of the workspace around `start`, without running cargo.
 ///
@@ -81,7 +103,7 @@ fn find_table<'a>(reading: &'a Reading<'a>) -> Option<Table<'a>> {
             return None;
         };
         let span = if value.span().is_empty() { key.span() } else { value.span() };
-        return Some(Table::new(reading, String::new(), span, entries));
+        return Some(Table::new(reading, &[&TOP], String::new(), span, entries));
     }
     let message = "Cargo.toml has no `[workspace.metadata.xtask]` table";
     let near = metadata.and_then(|metadata| {

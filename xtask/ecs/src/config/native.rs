@@ -4,10 +4,72 @@ use toml::de::DeValue;
 
 use super::file;
 use super::grammar::{is_platform, is_variable, platform, program};
+use super::keys::{Keys, derived, optional, or, required};
 use super::model::{Asset, Base, Compression, Package, Program};
 use super::table::Table;
 use super::value::Value;
 use crate::digest::Digest;
+
+pub(super) const PACKAGE: Keys = Keys {
+    table: "images.NAME, with package",
+    note: "Built by the native builder, without docker.",
+    list: &[
+        or(
+            "platforms",
+            "an array of one platform",
+            "[\"linux/amd64\"]",
+            "what the image is for: `linux/amd64` or `linux/arm64`",
+        ),
+        derived(
+            "target",
+            "a Rust target",
+            "by platform: musl where it is installed, else glibc",
+            "what cargo compiles for",
+        ),
+        or("profile", "a cargo profile", "\"release\"", "how cargo compiles"),
+        optional("base", "`REPOSITORY@sha256:…` or a layout folder", "what lies under it"),
+        or("assets", "an array of tables", "[]", "files and folders under the program, in the order written"),
+        or("user", "`UID[:GID]`", "\"65532:65532\"", "who runs it"),
+        or("workdir", "a path in the image", "\"/\"", "where it runs"),
+        or("env", "text by name", "{}", "environment variables"),
+        or("ports", "an array", "[]", "`8080/tcp`, `53/udp`"),
+        or("labels", "text by name", "{}", "labels"),
+        or("args", "an array of text", "[]", "arguments behind the program in the entrypoint"),
+        or(
+            "compression",
+            "`gzip` or `zstd`",
+            "\"gzip\"",
+            "how layers are compressed; `zstd` needs the feature `zstd` of xtask-ecs",
+        ),
+    ],
+};
+
+pub(super) const PROGRAM: Keys = Keys {
+    table: "images.NAME, with package, and images.NAME.binaries[]",
+    note: "Which program cargo compiles.",
+    list: &[
+        required("package", "a package of the workspace", "the package that it is in"),
+        derived("bin", "a name", "the only one, or `default-run`", "which of the package's binaries"),
+        or("features", "an array", "[]", "cargo features"),
+        or("default-features", "true or false", "true", "whether cargo's default features are on"),
+    ],
+};
+
+pub(super) const ASSET: Keys = Keys {
+    table: "images.NAME.assets[]",
+    note: "",
+    list: &[
+        required("source", "a file or a folder", "what goes into the image"),
+        required("path", "a path in the image", "where it goes"),
+        derived(
+            "mode",
+            "`\"0644\"` or `0o644`",
+            "`0644` for files, `0755` for folders and what is executable",
+            "permissions",
+        ),
+        or("owner", "`UID[:GID]`", "\"0:0\"", "whose it is"),
+    ],
+};
 
 pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
     let program = program(table);
@@ -79,7 +141,7 @@ fn base(value: &Value<'_>) -> Option<Base> {
 
 /// `{ source = "static", path = "/srv/static", mode = "0644", owner = "0:0" }`
 fn asset(value: &Value<'_>) -> Option<Asset> {
-    let mut table = value.table()?;
+    let mut table = value.table(&[&ASSET])?;
     let source = table.need("source", "add `source = \"static\"`, a file or folder of the workspace", |value| {
         file::file_or_folder(value, "asset")
     });

@@ -148,7 +148,7 @@ fn lay_out(value: &Json) -> String {
 }
 
 /// JSON's strings, numbers and arrays are TOML's as well; only objects are written another way.
-fn toml_value(value: &Json) -> String {
+pub(crate) fn toml_value(value: &Json) -> String {
     match value {
         Json::Object(members) if members.is_empty() => "{}".to_owned(),
         Json::Object(members) => {

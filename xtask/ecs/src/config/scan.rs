@@ -2,14 +2,43 @@
 
 use toml::de::DeValue;
 
+use super::keys::{Keys, optional, or, required};
 use super::model::{Ignore, Scan, Severity};
 use super::table::Table;
 use super::value::Value;
 
+pub(super) const SCAN: Keys = Keys {
+    table: "scan",
+    note: "",
+    list: &[
+        or(
+            "severity",
+            "an array of `UNKNOWN`, `LOW`, `MEDIUM`, `HIGH`, `CRITICAL`",
+            "[\"HIGH\", \"CRITICAL\"]",
+            "the findings that refuse an image",
+        ),
+        or("ignore-unfixed", "true or false", "true", "whether a finding without a fixed version is passed over"),
+        or("ignore", "an array of tables", "[]", "findings that are accepted until a day"),
+        or("timeout", "a duration", "\"10m\"", "how long one scan may take"),
+        or("args", "an array", "[]", "further arguments for trivy: only where its database is and how to get it"),
+        optional("trivy", "a table", "the trivy to fetch where PATH has none of that version"),
+    ],
+};
+
+pub(super) const IGNORE: Keys = Keys {
+    table: "scan.ignore[]",
+    note: "",
+    list: &[
+        required("id", "`CVE-…`", "the finding"),
+        required("reason", "text", "why it can wait"),
+        required("until", "`\"2027-01-31\"`", "the last day that it does, UTC; then it counts again"),
+    ],
+};
+
 pub(super) fn read(table: &mut Table<'_>) -> Scan {
     let scan = match table.take("scan") {
-        Some(value) => value.table(),
-        None => Some(table.empty("scan")),
+        Some(value) => value.table(&[&SCAN]),
+        None => Some(table.empty("scan", &[&SCAN])),
     };
     let default = Scan::default();
     let Some(mut table) = scan else { return default };
@@ -75,7 +104,7 @@ fn severities(value: &Value<'_>) -> Option<Vec<Severity>> {
 
 /// `{ id = "CVE-2026-1234", reason = "…", until = "2027-01-31" }`
 fn ignore(value: &Value<'_>) -> Option<Ignore> {
-    let mut table = value.table()?;
+    let mut table = value.table(&[&IGNORE])?;
     let id = table.need("id", "which finding: add `id = \"CVE-…\"`", Value::string);
     let reason = table.need("reason", "say why the finding can wait: `reason = \"…\"`", Value::string);
     let until = table.need("until", "say until when it can wait: `until = \"2027-01-31\"`", date);

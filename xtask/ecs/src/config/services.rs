@@ -6,10 +6,41 @@ use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
 use super::file;
+use super::keys::{Keys, derived, optional, or, required};
 use super::model::{OnInterrupt, Rollout, Service, TaskDefinitionSource};
 use super::origin::{Effective, Origin};
 use super::table::Table;
 use super::value::Value;
+
+pub(super) const SERVICE: Keys = Keys {
+    table: "services.NAME",
+    note: "",
+    list: &[
+        derived("cluster", "a name or an ARN", "`cluster` at the top", "the cluster"),
+        derived("service", "a name", "the table's own name", "the ECS service"),
+        required("task-definition", "a JSON file, or a table", "what is registered and rolled out"),
+        required("containers", "an image by container", "which container runs which image"),
+        optional("desired-count", "a whole number", "how many tasks; sent only where it is written"),
+        or("force-new-deployment", "true or false", "false", "a rollout even where nothing changed"),
+        or("rollout", "a table", "{}", "how the rollout is followed"),
+    ],
+};
+
+pub(super) const FAMILY: Keys = Keys {
+    table: "services.NAME.task-definition",
+    note: "A task definition is a file of this workspace, or somebody else's that is live, with the images replaced.",
+    list: &[required("family", "a name", "the family, whose newest active revision is taken")],
+};
+
+pub(super) const ROLLOUT: Keys = Keys {
+    table: "services.NAME.rollout",
+    note: "",
+    list: &[
+        or("deadline", "a duration", "\"15m\"", "how long the rollout may take"),
+        or("poll", "a duration", "\"1s\"", "the shortest time between two looks"),
+        or("on-interrupt", "`leave` or `rollback`", "\"leave\"", "what Ctrl-C does to it"),
+    ],
+};
 
 const NAME_RULE: &str = "an ECS name is 1 to 255 letters, digits, `-` and `_`";
 
@@ -17,7 +48,7 @@ const NAME_RULE: &str = "an ECS name is 1 to 255 letters, digits, `-` and `_`";
 pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&(String, Origin)>) -> BTreeMap<String, Service> {
     let images = table.names("images");
     let mut services: BTreeMap<String, Service> = BTreeMap::new();
-    for (name, mut table) in table.children("services") {
+    for (name, mut table) in table.children("services", &[&SERVICE]) {
         let cluster = if table.has("cluster") || default_cluster.is_none() {
             table.required("cluster", "cluster = \"sample\"", self::cluster)
         } else {
@@ -77,7 +108,7 @@ fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
     match value.get() {
         DeValue::String(_) => file::file(value, "task definition").map(TaskDefinitionSource::File),
         DeValue::Table(_) => {
-            let mut table = value.table()?;
+            let mut table = value.table(&[&FAMILY])?;
             let family = table.need("family", "write `{ family = \"app\" }`", |value| value.check(is_name));
             table.finish();
             family.map(TaskDefinitionSource::Family)
@@ -119,8 +150,8 @@ fn containers(value: &Value<'_>, images: &[String]) -> Option<BTreeMap<String, S
 
 fn rollout(table: &mut Table<'_>) -> Rollout {
     let rollout = match table.take("rollout") {
-        Some(value) => value.table(),
-        None => Some(table.empty("rollout")),
+        Some(value) => value.table(&[&ROLLOUT]),
+        None => Some(table.empty("rollout", &[&ROLLOUT])),
     };
     let default = Rollout::default();
     let Some(mut table) = rollout else { return default };

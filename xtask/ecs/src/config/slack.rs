@@ -1,14 +1,24 @@
 //! `[workspace.metadata.xtask.slack]`.
 
+use super::keys::{Keys, optional, or};
 use super::model::SlackConfig;
 use super::table::Table;
 use super::value::Value;
 
+pub(super) const SLACK: Keys = Keys {
+    table: "slack",
+    note: "Slack is told where `SLACK_WEBHOOK_URL` is set, or `SLACK_BOT_TOKEN` and `SLACK_CHANNEL`.",
+    list: &[
+        or("quiet-when-nothing-to-do", "true or false", "false", "no message for a command that changed nothing"),
+        optional("mention-on-failure", "`U…`, `S…`, `here` or `channel`", "who is mentioned when it goes wrong"),
+    ],
+};
+
 pub(super) fn read(table: &mut Table<'_>) -> SlackConfig {
-    let mut table = match table.take("slack").map(|value| value.table()) {
+    let mut table = match table.take("slack").map(|value| value.table(&[&SLACK])) {
         Some(Some(table)) => table,
         Some(None) => return SlackConfig::default(),
-        None => table.empty("slack"),
+        None => table.empty("slack", &[&SLACK]),
     };
     let slack = SlackConfig {
         quiet_when_nothing_to_do: table.or("quiet-when-nothing-to-do", Value::boolean, false),

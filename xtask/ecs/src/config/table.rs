@@ -1,5 +1,5 @@
 //! A cursor over TOML with spans: each read notes where the value is from, each fault is collected and reading
-//! goes on, and [`Table::finish`] reports the keys that nobody asked for.
+//! goes on, and [`Table::finish`] reports the keys that no list of its keys has.
 //!
 //! A table's reader is a function that takes its keys one by one, with a default where there is one:
 //!
@@ -18,6 +18,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::diagnostic::suggestion;
+use super::keys::Keys;
 use super::origin::{Effective, Origin, Setting};
 use super::reading::Reading;
 use super::value::Value;
@@ -26,26 +27,56 @@ use crate::text::nearest;
 /// A TOML table whose keys are being read.
 pub(super) struct Table<'a> {
     pub(super) reading: &'a Reading<'a>,
+    /// Everything that it may hold: what is not in these lists is refused, and the nearest name is one of theirs.
+    documented: &'static [&'static Keys],
     /// Its name below `[workspace.metadata.xtask]`, dotted; empty for that table itself.
     path: String,
     /// Where to point when a key is missing: the header, or the whole inline table.
     span: Range<usize>,
     entries: &'a DeTable<'a>,
-    known: Vec<&'static str>,
+    /// The keys that were asked for.
+    read: Vec<&'static str>,
     /// Keys that must be there and are not, each with its hint.
     missing: Vec<(&'static str, String)>,
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(reading: &'a Reading<'a>, path: String, span: Range<usize>, entries: &'a DeTable<'a>) -> Self {
-        Self { reading, path, span, entries, known: Vec::new(), missing: Vec::new() }
+    pub(super) fn new(
+        reading: &'a Reading<'a>,
+        documented: &'static [&'static Keys],
+        path: String,
+        span: Range<usize>,
+        entries: &'a DeTable<'a>,
+    ) -> Self {
+        #[cfg(test)]
+        for Keys { table, .. } in documented {
+            let known = super::keys::TABLES.iter().any(|keys| keys.table == *table);
+            assert!(known, "`{table}` is not among the tables of the reference");
+        }
+        Self { reading, documented, path, span, entries, read: Vec::new(), missing: Vec::new() }
     }
 
-    /// The value of a key, which is known from now on.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Value<'a>> {
-        self.known.push(key);
+        self.ask(key);
         let (name, value) = self.entries.get_key_value(key)?;
         Some(Value::new(self.reading, join(&self.path, key), name.span(), value))
+    }
+
+    fn ask(&mut self, key: &'static str) {
+        let documented = self.documented.iter().any(|keys| keys.has(key));
+        debug_assert!(documented, "`{key}` is read in {} and stands in no list of its keys", self.name());
+        self.read.push(key);
+    }
+
+    /// The names that a key can have here, each once.
+    fn known(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for name in self.documented.iter().flat_map(|keys| keys.names()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -74,7 +105,7 @@ impl<'a> Table<'a> {
         if self.has(key) {
             return self.optional(key, read).unwrap_or(default);
         }
-        self.known.push(key);
+        self.ask(key);
         self.note(key, &default, Origin::Default);
         default
     }
@@ -87,7 +118,7 @@ impl<'a> Table<'a> {
         read: impl FnOnce(&Value<'a>) -> Option<T>,
     ) -> Option<T> {
         if !self.has(key) {
-            self.known.push(key);
+            self.ask(key);
             self.missing(key, format!("add `{example}`"));
             return None;
         }
@@ -114,9 +145,9 @@ impl<'a> Table<'a> {
     }
 
     /// A table nobody wrote, whose keys all have their defaults.
-    pub(super) fn empty(&self, key: &str) -> Table<'a> {
+    pub(super) fn empty(&self, key: &str, keys: &'static [&'static Keys]) -> Table<'a> {
         static NOTHING: LazyLock<DeTable<'static>> = LazyLock::new(DeTable::new);
-        Table::new(self.reading, join(&self.path, key), self.span.clone(), &NOTHING)
+        Table::new(self.reading, keys, join(&self.path, key), self.span.clone(), &NOTHING)
     }
 
     /// The names under a key, whether what they name is valid or not.
@@ -130,10 +161,10 @@ impl<'a> Table<'a> {
     }
 
     /// The tables under a key, by name, in the order written: `images.NAME`.
-    pub(super) fn children(&mut self, key: &'static str) -> Vec<(String, Table<'a>)> {
-        let Some(table) = self.take(key).and_then(|value| value.table()) else { return Vec::new() };
-        let children = table.values().into_iter().filter_map(|(name, value)| {
-            let child = value.table()?;
+    pub(super) fn children(&mut self, key: &'static str, keys: &'static [&'static Keys]) -> Vec<(String, Table<'a>)> {
+        let Some(entries) = self.take(key).and_then(|value| value.entries()) else { return Vec::new() };
+        let children = entries.into_iter().filter_map(|(name, value)| {
+            let child = value.table(keys)?;
             if is_plain_name(&name) {
                 return Some((name, child));
             }
@@ -142,17 +173,6 @@ impl<'a> Table<'a> {
             None
         });
         children.collect()
-    }
-
-    /// Every key with its value, in the order written.
-    pub(super) fn values(&self) -> Vec<(String, Value<'a>)> {
-        let mut values: Vec<_> = self.entries.iter().collect();
-        values.sort_by_key(|(name, _)| name.span().start);
-        let value = |(name, value): (&'a Spanned<DeString<'a>>, _)| {
-            let path = join(&self.path, name.get_ref());
-            (name.get_ref().to_string(), Value::new(self.reading, path, name.span(), value))
-        };
-        values.into_iter().map(value).collect()
     }
 
     /// Notes the effective value of a key for `cargo xtask config`.
@@ -177,7 +197,7 @@ impl<'a> Table<'a> {
     /// Reports keys that belong to another form of this table, `why` saying which.
     pub(super) fn refuse(&mut self, keys: &[&'static str], why: &str) {
         for key in keys {
-            if !self.known.contains(key)
+            if !self.read.contains(key)
                 && let Some(value) = self.take(key)
             {
                 value.error_at_key(format!("`{key}` {why}"), "");
@@ -185,17 +205,21 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reports every key that was not asked for, and every key that is missing unless it is there misspelt.
+    /// Reports every key that no list has, and every key that is missing unless it is there misspelt.
     /// True if there was nothing to report.
     pub(super) fn finish(self) -> bool {
-        let unknown: Vec<_> =
-            self.values().into_iter().filter(|(name, _)| !self.known.contains(&name.as_str())).collect();
+        let known = self.known();
+        for key in &known {
+            debug_assert!(self.read.contains(key), "`{key}` is documented and not read in {}", self.name());
+        }
+        let unknown: Vec<_> = values(self.reading, &self.path, self.entries)
+            .filter(|(name, _)| !known.contains(&name.as_str()))
+            .collect();
         for (name, value) in &unknown {
-            let hint = suggestion(name, self.known.iter().copied(), "known keys");
+            let hint = suggestion(name, known.iter().copied(), "known keys");
             value.error_at_key(format!("unknown key `{}`", name.escape_debug()), hint);
         }
-        let misspelt: Vec<_> =
-            unknown.iter().filter_map(|(name, _)| nearest(name, self.known.iter().copied())).collect();
+        let misspelt: Vec<_> = unknown.iter().filter_map(|(name, _)| nearest(name, known.iter().copied())).collect();
         for (key, hint) in &self.missing {
             if !misspelt.contains(key) {
                 self.error(format!("{} has no `{key}`", self.name()), hint.as_str());
@@ -206,16 +230,27 @@ impl<'a> Table<'a> {
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn table(&self) -> Option<Table<'a>> {
+    /// A table with these keys.
+    pub(super) fn table(&self, keys: &'static [&'static Keys]) -> Option<Table<'a>> {
+        let entries = self.raw_table()?;
+        Some(Table::new(self.reading, keys, self.path.clone(), self.table_span(), entries))
+    }
+
+    /// A table whose keys are names that somebody chose: each with its value, in the order written.
+    pub(super) fn entries(&self) -> Option<Vec<(String, Value<'a>)>> {
+        Some(values(self.reading, &self.path, self.raw_table()?).collect())
+    }
+
+    fn raw_table(&self) -> Option<&'a DeTable<'a>> {
         match self.get() {
-            DeValue::Table(entries) => Some(Table::new(self.reading, self.path.clone(), self.table_span(), entries)),
+            DeValue::Table(entries) => Some(entries),
             _ => self.wrong_type("a table", ""),
         }
     }
 
     /// A table whose values `read` understands, by key; `read` is given key and value.
     pub(super) fn map<T>(&self, read: impl Fn(&str, &Value<'a>) -> Option<T>) -> Option<BTreeMap<String, T>> {
-        let values = self.table()?.values();
+        let values = self.entries()?;
         let read: Vec<Option<_>> = values.into_iter().map(|(key, value)| Some((read(&key, &value)?, key))).collect();
         read.into_iter().map(|pair| pair.map(|(value, key)| (key, value))).collect()
     }
@@ -223,6 +258,20 @@ impl<'a> Value<'a> {
     pub(super) fn string_map(&self) -> Option<BTreeMap<String, String>> {
         self.map(|_, value| value.text().map(str::to_owned))
     }
+}
+
+/// Every key with its value, in the order written.
+fn values<'a>(
+    reading: &'a Reading<'a>,
+    path: &str,
+    entries: &'a DeTable<'a>,
+) -> impl Iterator<Item = (String, Value<'a>)> {
+    let mut values: Vec<_> = entries.iter().collect();
+    values.sort_by_key(|(name, _)| name.span().start);
+    values.into_iter().map(move |(name, value): (&'a Spanned<DeString<'a>>, _)| {
+        let path = join(path, name.get_ref());
+        (name.get_ref().to_string(), Value::new(reading, path, name.span(), value))
+    })
 }
 
 /// Names become file names, bake targets and columns of output.

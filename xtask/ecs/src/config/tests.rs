@@ -3,6 +3,7 @@
 mod effective;
 mod fuzz;
 mod images;
+mod keys;
 mod native;
 mod people;
 mod rendering;

@@ -3,12 +3,33 @@
 use serde_json::{Value as Json, json};
 
 use super::diagnostic::suggestion;
+use super::keys::{Keys, derived, or, required};
 use super::model::{PLATFORMS, TRIVY_URL, TrivyPin, is_malicious};
 use super::origin::Effective;
 use super::value::Value;
 
+pub(super) const TRIVY: Keys = Keys {
+    table: "scan.trivy",
+    note: "`cargo xtask tools pin trivy VERSION` prints such a table.",
+    list: &[
+        required("version", "`0.70.0`", "the version"),
+        or(
+            "sha256",
+            "a hash by platform, such as `x86_64-linux`",
+            "{}",
+            "of the release archive, checked before it runs",
+        ),
+        derived(
+            "url",
+            "an address with `{version}`, and perhaps `{os}` and `{arch}`",
+            "trivy's own release page",
+            "where the archive is",
+        ),
+    ],
+};
+
 pub(super) fn read(value: &Value<'_>) -> Option<TrivyPin> {
-    let mut table = value.table()?;
+    let mut table = value.table(&[&TRIVY])?;
     let version = table.need("version", "say which: `version = \"0.69.3\"`", |value| value.check(is_version));
     let sha256 = match table.take("sha256") {
         Some(value) => value.map(hash),

@@ -5,16 +5,84 @@ use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
 use super::grammar::is_variable;
+use super::keys::{Keys, derived, optional, or, required};
 use super::model::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
 use super::origin::Effective;
 use super::table::Table;
 use super::value::Value;
 
+pub(super) const WORKFLOWS: Keys = Keys {
+    table: "workflows",
+    note: "What they do with it: [GITHUB.md](GITHUB.md).",
+    list: &[
+        or("runner", "a label, an array of labels, or a table", "\"ubuntu-24.04\"", "where jobs run"),
+        optional(
+            "environment",
+            "a name",
+            "GitHub's environment of the deploy job, whose protection rules hold it back",
+        ),
+        optional(
+            "role",
+            "a role's ARN",
+            "the role that is assumed by OIDC; without it, keys from the secrets are used",
+        ),
+        derived("toolchain", "a Rust version", "the runner's own", "the Rust that is installed"),
+        or("lfs", "true or false", "false", "whether files of Git LFS are fetched"),
+        or("submodules", "true, false or `recursive`", "false", "which submodules are checked out"),
+        or("slack", "`none`, `webhook` or `bot`", "\"webhook\"", "which of Slack's secrets the stages get"),
+        or("tags", "an array of patterns", "[\"v*\"]", "the tags that start Build Stage"),
+        or("setup", "an array of commands", "[]", "what is run before anything is compiled"),
+        or("env", "text by name", "{}", "variables of the two stages; those that cargo reads are CI's as well"),
+        or("secrets", "an array of names", "[]", "secrets that both stages get as variables of the same name"),
+        or("actions", "a table by action", "{}", "other versions of the actions that are used"),
+        or("build-timeout", "a duration", "\"1h\"", "how long Build Stage may take"),
+        derived(
+            "deploy-timeout",
+            "a duration",
+            "the rollouts' deadlines and 15 minutes",
+            "how long Deploy Stage may take",
+        ),
+        or("ci", "a table", "{}", "CI"),
+    ],
+};
+
+pub(super) const RUNNER: Keys = Keys {
+    table: "workflows.runner",
+    note: "A runner of a group.",
+    list: &[required("group", "a name", "the group"), or("labels", "an array", "[]", "the labels that it has to have")],
+};
+
+pub(super) const PIN: Keys = Keys {
+    table: "workflows.actions.ACTION",
+    note: "",
+    list: &[
+        required("commit", "40 hexadecimal digits", "the action's commit"),
+        required("version", "`v7.0.1`", "which version that is"),
+    ],
+};
+
+pub(super) const CI: Keys = Keys {
+    table: "workflows.ci",
+    note: "",
+    list: &[
+        or("timeout", "a duration", "\"1h\"", "how long the job may take"),
+        optional("container", "an image by digest", "what the job runs in"),
+        optional("options", "text", "`docker create` options for it"),
+        or("setup", "an array of commands", "[]", "what is run behind the stages' own `setup`"),
+        or(
+            "run",
+            "an array of commands",
+            "[]",
+            "what is run; `cargo xtask ci` where this repository's xtask has such a command",
+        ),
+    ],
+};
+
 pub(super) fn read(table: &mut Table<'_>) -> Workflows {
-    let mut table = match table.take("workflows").map(|value| value.table()) {
+    let mut table = match table.take("workflows").map(|value| value.table(&[&WORKFLOWS])) {
         Some(Some(table)) => table,
         Some(None) => return Workflows::default(),
-        None => table.empty("workflows"),
+        None => table.empty("workflows", &[&WORKFLOWS]),
     };
     let default = Workflows::default();
     let slack = [("none", SlackSecret::None), ("webhook", SlackSecret::Webhook), ("bot", SlackSecret::Bot)];
@@ -40,10 +108,10 @@ pub(super) fn read(table: &mut Table<'_>) -> Workflows {
 }
 
 fn ci(table: &mut Table<'_>) -> Ci {
-    let mut table = match table.take("ci").map(|value| value.table()) {
+    let mut table = match table.take("ci").map(|value| value.table(&[&CI])) {
         Some(Some(table)) => table,
         Some(None) => return Ci::default(),
-        None => table.empty("ci"),
+        None => table.empty("ci", &[&CI]),
     };
     let default = Ci::default();
     let ci = Ci {
@@ -71,7 +139,7 @@ fn runner(value: &Value<'_>) -> Option<Runner> {
             Some(Runner::Labels(labels))
         }
         DeValue::Table(_) => {
-            let mut table = value.table()?;
+            let mut table = value.table(&[&RUNNER])?;
             let group = table.need("group", "name it: `group = \"large\"`", Value::string);
             let labels =
                 table.take("labels").map_or(Some(Vec::new()), |labels| labels.list(|item| item.check(is_label)));
@@ -148,7 +216,7 @@ fn pin(action: &str, value: &Value<'_>) -> Option<Pin> {
         value.error_at_key(format!("no workflow uses the action `{}`", action.escape_debug()), hint);
         return None;
     }
-    let mut table = value.table()?;
+    let mut table = value.table(&[&PIN])?;
     let is_commit = |text: &str| {
         let fits = text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if fits { Ok(text.to_owned()) } else { Err("a commit is 40 lowercase hexadecimal digits") }
