@@ -26,6 +26,7 @@ pub use error::{AwsError, Kind};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::net;
+use crate::reference::Home;
 
 /// The first try and four more, with the SDK's standard backoff: throttles of a busy account pass within seconds.
 const ATTEMPTS: u32 = 5;
@@ -43,7 +44,9 @@ pub struct Endpoint {
 /// Resolved credentials and the two clients. Opening one asks AWS nothing.
 pub struct Session {
     sdk: SdkConfig,
-    account: String,
+    own: Home,
+    /// The registry's host.
+    registry: String,
 }
 
 impl Session {
@@ -56,7 +59,8 @@ impl Session {
                 return Err(no_credentials(&CredentialsError::not_loaded("no provider")));
             };
             provider.provide_credentials().await.map_err(|error| no_credentials(&error))?;
-            Ok(Self { sdk, account: config.account.clone() })
+            known(&config.registry, has_endpoint(&sdk))?;
+            Ok(Self::of(sdk, config))
         })
     }
 
@@ -67,11 +71,16 @@ impl Session {
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(SOON);
         let loader = loader(config).retry_config(retries).credentials_provider(keys).endpoint_url(&endpoint.url);
         let sdk = net::runtime().block_on(loader.load());
-        Self { sdk, account: config.account.clone() }
+        Self::of(sdk, config)
+    }
+
+    fn of(sdk: SdkConfig, config: &Config) -> Self {
+        let own = Home { account: config.account.clone(), region: config.region.clone() };
+        Self { sdk, own, registry: config.registry.clone() }
     }
 
     pub fn ecr(&self) -> ecr::Ecr {
-        ecr::Ecr::new(&self.sdk, &self.account)
+        ecr::Ecr::new(&self.sdk, &self.registry, &self.own)
     }
 
     pub fn ecs(&self) -> ecs::Ecs {
@@ -92,6 +101,23 @@ fn loader(config: &Config) -> ConfigLoader {
                 .operation_attempt_timeout(Duration::from_secs(30))
                 .build(),
         )
+}
+
+/// Tags are asked for in ECR: what it says of them is true of an ECR registry alone, or of a stand-in's.
+fn known(registry: &str, stand_in: bool) -> Result<()> {
+    if stand_in || Home::of(registry).is_some() {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "`registry` is {registry}, which is no registry of Amazon ECR: ECR cannot say what is released there\n\
+         write `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, or leave `registry` and XTASK_REGISTRY out; a stand-in for ECR \
+         is named in AWS_ENDPOINT_URL"
+    )))
+}
+
+/// Whether ECR is asked somewhere else than at AWS, by the environment or by the profile.
+fn has_endpoint(sdk: &SdkConfig) -> bool {
+    sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_ECR").is_some()
 }
 
 fn no_credentials(error: &(dyn Error + 'static)) -> Failure {

@@ -48,6 +48,27 @@ impl Serialize for Pinned {
     }
 }
 
+/// The account and the region of an ECR registry, as its host names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Twelve digits.
+    pub account: String,
+    pub region: String,
+}
+
+impl Home {
+    /// Of `ACCOUNT.dkr.ecr.REGION.…` and `ACCOUNT.dkr-ecr.REGION.…`, each also with `-fips`; `None` for a host that is
+    /// not one of ECR's. Source: Amazon ECR endpoints and quotas, AWS General Reference.
+    pub fn of(host: &str) -> Option<Self> {
+        let host = host.to_ascii_lowercase();
+        let (account, rest) = host.split_once('.')?;
+        let kinds = ["dkr.ecr.", "dkr.ecr-fips.", "dkr-ecr.", "dkr-ecr-fips."];
+        let (region, _) = kinds.iter().find_map(|kind| rest.strip_prefix(kind))?.split_once('.')?;
+        let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+        is_account.then(|| Self { account: account.to_owned(), region: region.to_owned() })
+    }
+}
+
 /// An ECR repository name: 2 to 256 characters of `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`, segments joined by `/`.
 /// Source: ECR API, CreateRepository, repositoryName, as botocore 1.44 has it; OCI distribution specification 1.1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -134,6 +155,26 @@ mod tests {
             "--a", "a/-b",
         ] {
             assert!(bad.parse::<Repository>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_registrys_host_names_its_account_and_region_in_each_form_that_ecr_has() {
+        for (host, home) in [
+            ("123456789012.dkr.ecr.ap-northeast-1.amazonaws.com", Some(("123456789012", "ap-northeast-1"))),
+            ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", Some(("123456789012", "us-gov-west-1"))),
+            ("123456789012.dkr-ecr.eu-west-1.on.aws", Some(("123456789012", "eu-west-1"))),
+            ("123456789012.dkr-ecr-fips.us-east-1.on.aws", Some(("123456789012", "us-east-1"))),
+            ("123456789012.DKR.ECR.cn-north-1.amazonaws.com.cn", Some(("123456789012", "cn-north-1"))),
+            ("000000000000.dkr.ecr.us-east-1.localhost.localstack.cloud:4566", Some(("000000000000", "us-east-1"))),
+            ("127.0.0.1:5000", None),
+            ("registry.example.com", None),
+            ("public.ecr.aws", None),
+            ("1234.dkr.ecr.us-east-1.amazonaws.com", None),
+            ("123456789012.dkr.ecr", None),
+        ] {
+            let home = home.map(|(account, region)| Home { account: account.into(), region: region.into() });
+            assert_eq!(Home::of(host), home, "{host}");
         }
     }
 

@@ -10,6 +10,7 @@ mod images;
 mod native;
 mod people;
 mod reference;
+mod registries;
 #[cfg(feature = "rehearse")]
 mod rehearse;
 mod release;

@@ -65,7 +65,7 @@ fn every_problem_of_the_preflight_is_in_one_run() {
     run.ends(1)
         .says("3 problems")
         .says("RepositoryNotFoundException")
-        .says("aws ecr create-repository --repository-name sample/app")
+        .says("aws ecr create-repository --repository-name sample/app --region ap-northeast-1")
         .says("docker was not found")
         .says("trivy was not found")
         .looks_like("release/every-problem-before-the-build");

@@ -2,13 +2,15 @@
 //! Source: Amazon ECR API Reference, version 2015-09-21.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
+use aws_config::{Region, SdkConfig};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Builder;
-use aws_sdk_ecr::error::ProvideErrorMetadata;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, LayerAvailability};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::sync::Semaphore;
 
 use super::retry::Later;
@@ -17,7 +19,7 @@ use crate::digest::Digest;
 use crate::gate::Passed;
 use crate::net;
 use crate::oci::layout::Index;
-use crate::reference::{Repository, Tag};
+use crate::reference::{Home, Repository, Tag};
 
 /// Image ids in one BatchGetImage, digests in one BatchCheckLayerAvailability.
 const BATCH: usize = 100;
@@ -33,11 +35,13 @@ const MANIFEST_TYPES: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
 
-/// ECR in the session's account and region. Methods block.
+/// ECR in the account and the region of one registry. Methods block.
 #[derive(Clone)]
 pub struct Ecr {
     client: Client,
-    account: String,
+    home: Home,
+    /// What stands before a repository's name: nothing for the registry of the session's own account and region.
+    place: String,
 }
 
 /// What PutImage made of a manifest and a tag.
@@ -51,11 +55,36 @@ pub enum Put {
 }
 
 impl Ecr {
-    pub(super) fn new(sdk: &SdkConfig, account: &str) -> Self {
+    /// `host` is the registry's, and asked is the account and the region that it names; else `own`.
+    pub(super) fn new(sdk: &SdkConfig, host: &str, own: &Home) -> Self {
+        let home = Home::of(host).unwrap_or_else(|| own.clone());
+        let region = Region::new(home.region.clone());
         Self {
-            client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()),
-            account: account.to_owned(),
+            client: Client::from_conf(Builder::from(sdk).region(region).retry_classifier(Later).build()),
+            place: if home == *own { String::new() } else { format!("{host}/") },
+            home,
         }
+    }
+
+    /// `repository sample/app`; with the registry where that is not the session's own.
+    fn subject(&self, repository: &Repository) -> String {
+        format!("repository {}{repository}", self.place)
+    }
+
+    /// With the command that creates the repository, where it is missing.
+    fn failed<E>(&self, call: &'static str, repository: &Repository, error: &SdkError<E, HttpResponse>) -> AwsError
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let mut failed = AwsError::new(call, self.subject(repository), error);
+        if failed.code == "RepositoryNotFoundException" {
+            let Home { account, region } = &self.home;
+            let whose = if self.place.is_empty() { String::new() } else { format!(" in account {account}") };
+            failed.fix = format!(
+                "create it{whose}: `aws ecr create-repository --repository-name {repository} --region {region}`"
+            );
+        }
+        failed
     }
 
     /// The digest under each tag, `None` where ECR says that there is no such image; answers in the order asked.
@@ -106,11 +135,11 @@ impl Ecr {
         tags: &[Tag],
     ) -> Result<Vec<Result<Option<Digest>, AwsError>>, AwsError> {
         const CALL: &str = calls::BATCH_GET_IMAGE.action;
-        let subject = format!("repository {repository}");
+        let subject = self.subject(repository);
         let answer = self
             .client
             .batch_get_image()
-            .registry_id(&self.account)
+            .registry_id(&self.home.account)
             .repository_name(repository.as_str())
             .set_image_ids(Some(
                 tags.iter().map(|tag| ImageIdentifier::builder().image_tag(tag.as_str()).build()).collect(),
@@ -118,7 +147,7 @@ impl Ecr {
             .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()))
             .send()
             .await
-            .map_err(|error| AwsError::new(CALL, &subject, &error))?;
+            .map_err(|error| self.failed(CALL, repository, &error))?;
         Ok(tags
             .iter()
             .map(|tag| {
@@ -136,13 +165,13 @@ impl Ecr {
                     Some((Some(ImageFailureCode::ImageNotFound), _)) => Ok(None),
                     Some((code, reason)) => Err(AwsError::answered(
                         CALL,
-                        format_args!("image {repository}:{tag}"),
+                        format_args!("image {}{repository}:{tag}", self.place),
                         code.map_or("a failure without a code", ImageFailureCode::as_str),
                         reason.unwrap_or_default(),
                     )),
                     None => Err(AwsError::answered(
                         CALL,
-                        format_args!("image {repository}:{tag}"),
+                        format_args!("image {}{repository}:{tag}", self.place),
                         "no answer for this tag",
                         "the response names it neither among images nor among failures",
                     )),
@@ -154,11 +183,11 @@ impl Ecr {
     /// The images that an index names, without attestations; none where the digest is that of one image.
     pub fn children(&self, repository: &Repository, digest: &Digest) -> Result<Vec<Digest>, AwsError> {
         const CALL: &str = calls::BATCH_GET_IMAGE.action;
-        let subject = format!("image {repository}@{digest}");
+        let subject = format!("image {}{repository}@{digest}", self.place);
         let asked = self
             .client
             .batch_get_image()
-            .registry_id(&self.account)
+            .registry_id(&self.home.account)
             .repository_name(repository.as_str())
             .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build())
             .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()));
@@ -182,12 +211,12 @@ impl Ecr {
                 .block_on(
                     self.client
                         .batch_check_layer_availability()
-                        .registry_id(&self.account)
+                        .registry_id(&self.home.account)
                         .repository_name(repository.as_str())
                         .set_layer_digests(Some(batch.iter().map(ToString::to_string).collect()))
                         .send(),
                 )
-                .map_err(|error| AwsError::new(CALL, format_args!("repository {repository}"), &error))?;
+                .map_err(|error| self.failed(CALL, repository, &error))?;
             let available: Vec<&str> = answer
                 .layers()
                 .iter()
@@ -219,7 +248,7 @@ impl Ecr {
         let sent = net::runtime().block_on(
             self.client
                 .put_image()
-                .registry_id(&self.account)
+                .registry_id(&self.home.account)
                 .repository_name(repository.as_str())
                 .image_tag(tag.as_str())
                 .image_manifest(String::from_utf8_lossy(&manifest.bytes))
@@ -235,7 +264,7 @@ impl Ecr {
                     let holder = self.find(&[(repository, tag)]).pop().and_then(Result::ok).flatten();
                     Ok(Put::TakenBy(holder))
                 }
-                _ => Err(AwsError::new(calls::PUT_IMAGE.action, format_args!("repository {repository}"), &error)),
+                _ => Err(self.failed(calls::PUT_IMAGE.action, repository, &error)),
             },
         }
     }

@@ -76,21 +76,17 @@ impl AwsError {
             _ if !fix.is_empty() => fix,
             (Kind::Denied, Some(denial)) => denial.fix("this identity", &subject),
             (Kind::Denied, None) => format!("allow the action `{call}` on {subject} in this identity's IAM policy"),
-            _ => known(code, &subject),
+            _ => known(code).to_owned(),
         };
         Self { call, subject, kind, code: code.to_owned(), message: message.to_owned(), fix }
     }
 }
 
-/// What to do about codes of ECR and ECS that are about what was asked for.
-fn known(code: &str, subject: &str) -> String {
+/// What to do about codes that are about what was asked for.
+fn known(code: &str) -> &'static str {
     match code {
-        "RepositoryNotFoundException" => {
-            let name = subject.rsplit(' ').next().unwrap_or_default();
-            format!("create it: `aws ecr create-repository --repository-name {name}`")
-        }
-        "ClusterNotFoundException" => "check `cluster` and `region` in the configuration".to_owned(),
-        _ => String::new(),
+        "ClusterNotFoundException" => "check `cluster` and `region` in the configuration",
+        _ => "",
     }
 }
 
@@ -166,16 +162,5 @@ mod tests {
         );
         let text = error.to_string();
         assert!(text.contains("allow the action `iam:PassRole` on arn:aws:iam::123456789012:role/app"), "{text}");
-    }
-
-    #[test]
-    fn a_missing_repository_comes_with_the_command_that_makes_it() {
-        let error = AwsError::answered(
-            "ecr:BatchGetImage",
-            "repository sample/app",
-            "RepositoryNotFoundException",
-            "The repository with name 'sample/app' does not exist",
-        );
-        assert!(error.to_string().ends_with("`aws ecr create-repository --repository-name sample/app`"));
     }
 }

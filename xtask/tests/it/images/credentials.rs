@@ -1,15 +1,13 @@
 //! Who sees which credentials when an image is built: cargo, its wrappers and providers, registries of bases.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
 use super::{TWO, package, release_with};
-use crate::support::{Workspace, layout, sandbox};
+use crate::support::{Answer, Asked, Workspace, layout, sandbox, serve};
 
 #[test]
 fn a_compiler_wrapper_gets_the_credentials_that_its_cache_wants_and_without_one_they_are_named() {
@@ -20,31 +18,6 @@ fn a_compiler_wrapper_gets_the_credentials_that_its_cache_wants_and_without_one_
     workspace.tool("stand-in-for-sccache", wrapper);
     let variables = [("RUSTC_WRAPPER", "stand-in-for-sccache"), ("ACTIONS_RUNTIME_TOKEN", "t")];
     release_with(&workspace, &sandbox, &variables).ends(0);
-}
-
-/// Answers requests on loopback one by one; `answer` is given the path and the header `Authorization`.
-fn serve(answer: impl Fn(&str, Option<&str>) -> (u16, &'static str, Vec<u8>) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
-    let host = listener.local_addr().expect("it has an address").to_string();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let mut lines = BufReader::new(stream.try_clone().expect("a second handle")).lines().map_while(Result::ok);
-            let Some(first) = lines.next() else { continue };
-            let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-            let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            let authorization = headers.iter().find_map(|line| {
-                let (name, value) = line.split_once(": ")?;
-                name.eq_ignore_ascii_case("authorization").then_some(value)
-            });
-            let (status, kind, body) = answer(&path, authorization);
-            let head = format!(
-                "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                body.len()
-            );
-            drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)));
-        }
-    });
-    host
 }
 
 /// `user:secret` in base64.
@@ -58,7 +31,8 @@ fn a_base_that_wants_a_login_gets_the_one_that_docker_has() {
     let blobs = built.path().join("blobs/sha256");
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = asked.clone();
-    let host = serve(move |path, authorization| {
+    let host = serve(move |asked| {
+        let (path, authorization) = (&asked.path, asked.header("authorization"));
         seen.lock().expect("nobody panicked").push(authorization.map(str::to_owned));
         if authorization != Some(&format!("Basic {LOGIN}")) {
             return (401, "application/json", Vec::new());
@@ -118,7 +92,8 @@ fn packages() -> (String, String) {
     let sum = checksum.clone();
     let address = Arc::new(Mutex::new(String::new()));
     let own = address.clone();
-    let host = serve(move |path, authorization| {
+    let host = serve(move |asked: &Asked| -> Answer {
+        let (path, authorization) = (asked.path.as_str(), asked.header("authorization"));
         let host = own.lock().expect("nobody panicked").clone();
         if authorization != Some("secret") {
             return (401, "text/plain", Vec::new());

@@ -11,9 +11,11 @@ use xtask_sandbox::{Clock, Fault, Options, Sandbox};
 
 mod editing;
 pub mod layout;
+mod serving;
 pub mod snapshot;
 
 pub use editing::editing;
+pub use serving::{Answer, Asked, serve};
 
 /// The configuration that most tests use: one image, one service.
 pub const CONFIG: &str = r#"
