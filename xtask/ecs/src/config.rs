@@ -26,13 +26,12 @@ mod slack;
 mod table;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may end there")]
-mod tests;
+pub(crate) mod tests;
 mod trivy;
 mod value;
 mod workflows;
 mod workspace;
 
-pub use diagnostic::{ConfigErrors, Diagnostic};
 pub use load::load;
 pub use model::{
     Asset, Base, Builder, Ci, Compression, Config, Dockerfile, Ignore, Image, OnInterrupt, PLATFORMS, Package, Pin,

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use clap::Parser;
 
 use crate::aws::Session;
-use crate::config::{self, Config, ConfigErrors, Loaded};
+use crate::config::{self, Config, Loaded};
 use crate::event::Events;
 use crate::failure::Result;
 use crate::interrupt::Interrupt;
@@ -27,18 +27,13 @@ pub trait Command: Parser {
 pub struct Context {
     events: Events,
     interrupt: Interrupt,
-    loaded: Result<Loaded, ConfigErrors>,
+    loaded: Result<Loaded>,
     /// The names of the commands that the repository added.
     commands: Vec<String>,
 }
 
 impl Context {
-    pub(crate) fn new(
-        events: Events,
-        interrupt: Interrupt,
-        loaded: Result<Loaded, ConfigErrors>,
-        commands: Vec<String>,
-    ) -> Self {
+    pub(crate) fn new(events: Events, interrupt: Interrupt, loaded: Result<Loaded>, commands: Vec<String>) -> Self {
         Self { events, interrupt, loaded, commands }
     }
 
@@ -48,7 +43,7 @@ impl Context {
     }
 
     pub(crate) fn loaded(&self) -> Result<&Loaded> {
-        self.loaded.as_ref().map_err(|faults| faults.clone().into())
+        self.loaded.as_ref().map_err(Clone::clone)
     }
 
     /// AWS, with credentials resolved. Fails (exit 1) where there are none.
@@ -83,7 +78,7 @@ impl Context {
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The configuration around the current folder.
-pub(crate) fn load(environment: Environment<'_>) -> Result<Loaded, ConfigErrors> {
+pub(crate) fn load(environment: Environment<'_>) -> Result<Loaded> {
     // A folder that is gone is found by nobody, and that is what the error then says.
     config::load(&std::env::current_dir().unwrap_or_default(), environment)
 }

@@ -28,7 +28,7 @@ use crate::aws::ecs::{Ecs, Service, Update, short};
 use crate::cause::Pinned;
 use crate::config::Config;
 use crate::event::{Event, Events, Step};
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::interrupt::Interrupt;
 
 pub struct Options {
@@ -253,15 +253,18 @@ impl Stage<'_> {
         let failure = outcome.failure(&name, &target.revision, &now, target.rollout.deadline);
         let says = "as `on-interrupt` says";
         match (failure, &self.plan.action) {
-            (Some(Failure::RolledBack(_)), _) if asked => Err(Failure::Interrupted(format!(
-                "interrupted: the rollout of {revision} on service {name} was rolled back, {says}; {now}"
-            ))),
-            (None, _) if asked => Err(Failure::Interrupted(format!(
-                "interrupted, but the rollout of {revision} on service {name} had ended well by then; {now}"
-            ))),
-            (Some(Failure::RollbackFailed(text)), Action::Follow { .. }) => Err(Failure::RollbackFailed(format!(
-                "{text}\nECS does not try it again by itself: change something, or set `force-new-deployment = true`"
-            ))),
+            (Some(failure), _) if asked && failure.ending == Ending::RolledBack => Err(Failure::new(
+                Ending::Interrupted,
+                format_args!("interrupted: the rollout of {revision} on service {name} was rolled back, {says}; {now}"),
+            )),
+            (None, _) if asked => Err(Failure::new(
+                Ending::Interrupted,
+                format_args!(
+                    "interrupted, but the rollout of {revision} on service {name} had ended well by then; {now}"
+                ),
+            )),
+            (Some(failure), Action::Follow { .. }) if failure.ending == Ending::RollbackFailed => Err(failure
+                .help("ECS does not try it again by itself: change something, or set `force-new-deployment = true`")),
             (Some(failure), _) => Err(failure),
             (None, _) => Ok(()),
         }

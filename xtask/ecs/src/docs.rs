@@ -76,7 +76,7 @@ fn the_defaults_of_the_reference_are_those_that_hold() {
     let mut seen = Vec::new();
     for (build, other) in [("dockerfile = \"Dockerfile\"", "package"), ("package = \"app\"", "dockerfile")] {
         std::fs::write(root.join("Cargo.toml"), manifest(build)).expect("a file");
-        let loaded = config::load(root, &|_| None).unwrap_or_else(|errors| panic!("{}", errors.render()));
+        let loaded = config::load(root, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         for setting in loaded.origins.settings.iter().filter(|setting| setting.origin == Origin::Default) {
             let holds = |keys: &&&Keys| {
                 let mut names = keys.table.split(", ");
@@ -122,7 +122,8 @@ fn events() -> String {
         writeln!(text, "| `{name}` | {members} | {} |", event.meaning).expect("text");
     }
     text.push_str("\n| type | members | meaning |\n|---|---|---|\n");
-    for (of, members) in source.types("Event") {
+    let parts = Source::parse(include_str!("failure.rs"));
+    for (of, members) in source.types("Event").into_iter().chain(parts.types("Ending")) {
         writeln!(text, "| {} | {members} | {} |", of.ident, of.meaning).expect("text");
     }
     text
@@ -131,9 +132,9 @@ fn events() -> String {
 fn exit_codes() -> String {
     let source = Source::parse(include_str!("failure.rs"));
     let mut text = String::from("## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done, or nothing to do |\n");
-    for failure in source.variants("Failure") {
-        let (code, meaning) = failure.meaning.split_once(": ").expect("its documentation begins with the code");
-        writeln!(text, "| {} | {meaning} |", code.trim_matches('*')).expect("text");
+    for ending in source.variants("Ending") {
+        let code = ending.number.expect("each ending has its code");
+        writeln!(text, "| {code} | {} |", ending.meaning).expect("text");
     }
     text
 }

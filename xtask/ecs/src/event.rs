@@ -5,11 +5,13 @@
 
 mod stream;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use stream::{Events, Stream};
 
 use crate::digest::Digest;
+
+use crate::failure::{Failure, Fault, Place};
 
 /// One thing that happened. Serialised with `event` as the discriminant, in kebab-case.
 #[derive(Clone, Debug, Serialize)]
@@ -148,12 +150,12 @@ pub enum Event {
         service: String,
         post_mortem: PostMortem,
     },
-    /// The command's end; nothing follows. `error` is what the terminal printed, empty after success.
+    /// The command's end; nothing follows. `error` says what happened and `hint` what would help, both empty after
+    /// success; `said` and `faults` are the parts that they are made from.
     CommandFinished {
         command: String,
-        exit_code: u8,
-        error: String,
-        hint: String,
+        #[serde(flatten, serialize_with = "End::serialize_failure")]
+        failure: Option<Failure>,
         seconds: f64,
     },
 }
@@ -171,12 +173,33 @@ pub enum Step {
     Watch,
 }
 
-/// A place in a file of the workspace: path relative to its root, line and column from 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
-    pub file: String,
-    pub line: usize,
-    pub column: usize,
+/// What the JSON document has for a failure, or for none.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct End {
+    exit_code: u8,
+    error: String,
+    hint: String,
+    said: Vec<String>,
+    faults: Vec<Fault>,
+}
+
+impl End {
+    #[expect(clippy::ref_option, reason = "serde gives the member as it is")]
+    fn serialize_failure<S: Serializer>(failure: &Option<Failure>, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(failure) = failure else {
+            let (exit_code, error, hint) = (0, String::new(), String::new());
+            return Self { exit_code, error, hint, said: Vec::new(), faults: Vec::new() }.serialize(serializer);
+        };
+        Self {
+            exit_code: failure.exit_code(),
+            error: failure.without_help().to_string(),
+            hint: failure.hints().join("\n"),
+            said: failure.said.clone(),
+            faults: failure.faults.clone(),
+        }
+        .serialize(serializer)
+    }
 }
 
 /// What a release does about one image.

@@ -111,17 +111,10 @@ impl Xtask {
                 "a bug ended this command: it panicked, and stderr says where; what was done stays done",
             ))
         });
-        let (exit_code, error) = match &result {
-            Ok(()) => (0, String::new()),
-            Err(failure) => (failure.exit_code(), failure.to_string()),
-        };
-        context.events().emit(Event::CommandFinished {
-            command: name,
-            exit_code,
-            error,
-            hint: String::new(),
-            seconds: started.elapsed().as_secs_f64(),
-        });
+        let failure = result.err();
+        let exit_code = failure.as_ref().map_or(0, Failure::exit_code);
+        let seconds = started.elapsed().as_secs_f64();
+        context.events().emit(Event::CommandFinished { command: name, failure, seconds });
         drop(context);
         stream.finish();
         ExitCode::from(exit_code)
@@ -208,8 +201,8 @@ mod tests {
             }
 
             fn read(&mut self, event: &Event) -> anyhow::Result<()> {
-                if let Event::CommandFinished { exit_code, error, .. } = event {
-                    self.0.send((*exit_code, error.clone()))?;
+                if let Event::CommandFinished { failure: Some(failure), .. } = event {
+                    self.0.send((failure.exit_code(), failure.to_string()))?;
                 }
                 Ok(())
             }

@@ -1,101 +1,356 @@
-//! How a command can end other than well, and the exit code each ending has.
+//! How a command can end other than well, kept in parts until a reader draws it: what happened, what was said of it,
+//! where it is wrong, what to do.
 
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
-/// Why a command did not end with 0. Each variant's documentation states its exit code, which is part of
-/// the interface: scripts and workflows branch on it.
+use serde::Serialize;
+
+/// Why a command did not end with 0.
 ///
-/// Messages are lowercase fragments; the terminal puts `error: ` before them and the cause chain below.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// **1**: the world failed: network, permission, a tool that is missing or crashed.
-    #[error("{0:#}")]
-    World(anyhow::Error),
-    /// **2**: the command line or the configuration is wrong; nothing was done.
-    #[error("{0}")]
-    Usage(String),
-    /// **3**: the scan gate refused an image; no tag was put.
-    #[error("{0}")]
-    Refused(String),
-    /// **4**: the rollout failed and ECS rolled the service back.
-    #[error("{0}")]
-    RolledBack(String),
-    /// **5**: the rollout failed and the service is not on its last good revision.
-    #[error("{0}")]
-    RollbackFailed(String),
-    /// **6**: another deployment took this one's place.
-    #[error("{0}")]
-    Superseded(String),
-    /// **7**: the deadline passed first.
-    #[error("{0}")]
-    TimedOut(String),
-    /// **8**: the tag is in ECR with other content, or the image to deploy is not in ECR.
-    #[error("{0}")]
-    Conflict(String),
-    /// **130**: interrupted; the message says what is serving now.
-    #[error("{0}")]
-    Interrupted(String),
+/// The parts hold no line break: what comes in several lines is several of them. Texts are lowercase fragments;
+/// readers put `error: ` and the like before them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    pub ending: Ending,
+    message: String,
+    /// What a tool or AWS said, or what was found, word for word.
+    pub said: Vec<String>,
+    /// Everything that is wrong, where it is more than one thing or has a place in a file; `message` then sums it up.
+    pub faults: Vec<Fault>,
+    /// What would likely help.
+    pub help: Vec<String>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// The endings other than a good one, each with its exit code, which is part of the interface: scripts and workflows
+/// branch on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Ending {
+    /// The world failed: network, permission, a tool that is missing or crashed.
+    World = 1,
+    /// The command line or the configuration is wrong; nothing was done.
+    Usage = 2,
+    /// The scan gate refused an image; no tag was put.
+    Refused = 3,
+    /// The rollout failed and ECS rolled the service back.
+    RolledBack = 4,
+    /// The rollout failed and the service is not on its last good revision.
+    RollbackFailed = 5,
+    /// Another deployment took this one's place.
+    Superseded = 6,
+    /// The deadline passed first.
+    TimedOut = 7,
+    /// The tag is in ECR with other content, or the image to deploy is not in ECR.
+    Conflict = 8,
+    /// Kept for a one-off task that ran and failed.
+    TaskFailed = 9,
+    /// Kept for a rollout that waits for a decision.
+    Paused = 10,
+    /// Interrupted; the message says what is serving now.
+    Interrupted = 130,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// A lowercase fragment without a line break.
+    pub message: String,
+    /// What a tool or AWS said of it, line by line.
+    pub said: Vec<String>,
+    /// Absent where no file holds the fault, as with an environment variable.
+    pub place: Option<Place>,
+    /// What stands at the place, for who shows it.
+    pub excerpt: Option<Excerpt>,
+    /// What would likely help, line by line.
+    pub help: Vec<String>,
+}
+
+/// A place in a file of the workspace: path relative to its root, line and column from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+}
+
+/// The line at a place as a terminal can show it; `width` of its columns, from `start` (the first is 0), are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Excerpt {
+    pub line: String,
+    pub start: usize,
+    pub width: usize,
+}
+
+impl Ending {
+    /// 1 to 130; see the variants.
+    pub fn exit_code(self) -> u8 {
+        self as u8
+    }
+
+    /// One word for it: `failed`, `invalid`, `refused`, `rolled-back`, …
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::World => "failed",
+            Self::Usage => "invalid",
+            Self::Refused => "refused",
+            Self::RolledBack => "rolled-back",
+            Self::RollbackFailed => "rollback-failed",
+            Self::Superseded => "superseded",
+            Self::TimedOut => "timed-out",
+            Self::Conflict => "conflict",
+            Self::TaskFailed => "task-failed",
+            Self::Paused => "paused",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 impl Failure {
-    /// The process exit code of this failure, 1 to 130; see the variants.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::World(_) => 1,
-            Self::Usage(_) => 2,
-            Self::Refused(_) => 3,
-            Self::RolledBack(_) => 4,
-            Self::RollbackFailed(_) => 5,
-            Self::Superseded(_) => 6,
-            Self::TimedOut(_) => 7,
-            Self::Conflict(_) => 8,
-            Self::Interrupted(_) => 130,
-        }
+    /// Where the message has several lines, as an error of somebody else's may, the further ones count as said.
+    pub fn new(ending: Ending, message: impl fmt::Display) -> Self {
+        let text = message.to_string();
+        let mut lines = text.lines().map(str::to_owned);
+        let message = lines.next().unwrap_or_default();
+        Self { ending, message, said: lines.collect(), faults: Vec::new(), help: Vec::new(), source: None }
     }
 
-    /// A [`Failure::World`] from a plain sentence.
+    /// [`Ending::World`], exit code 1.
     pub fn world(message: impl fmt::Display) -> Self {
-        Self::World(anyhow::anyhow!("{message}"))
+        Self::glued(Ending::World, &message.to_string())
+    }
+
+    /// Everything that is wrong as one failure; `several` is what sums it up where it is more than one thing.
+    pub fn of_faults(ending: Ending, faults: Vec<Fault>, several: impl FnOnce(usize) -> String) -> Self {
+        let message = match faults.as_slice() {
+            [only] => only.message.clone(),
+            faults => several(faults.len()),
+        };
+        Self { faults, ..Self::new(ending, message) }
     }
 
     /// The problems that stand before any effect, as one failure, each said once: a denied action answers the same for
-    /// every repository. The exit code is that of a mistake in the configuration, if one is among them, else 1, else
-    /// what all of them have.
+    /// every repository. The ending is that of a mistake in the configuration, if one is among them, else the world's,
+    /// else what all of them have.
     pub fn together(mut problems: Vec<Self>) -> Self {
-        problems.sort_by_key(|failure| match failure {
-            Self::Usage(_) => 0,
-            Self::World(_) => 1,
+        problems.sort_by_key(|failure| match failure.ending {
+            Ending::Usage => 0,
+            Ending::World => 1,
             _ => 2,
         });
-        let mut texts: Vec<String> = Vec::new();
-        for text in problems.iter().map(ToString::to_string) {
-            if !texts.contains(&text) {
-                texts.push(text);
+        let mut faults: Vec<Fault> = Vec::new();
+        for fault in problems.iter().flat_map(Self::as_faults) {
+            if !faults.contains(&fault) {
+                faults.push(fault);
             }
         }
-        let listed: Vec<String> = texts.iter().map(|text| format!("- {}", text.replace('\n', "\n  "))).collect();
-        let several = format!("{} problems, and nothing was done:\n{}", texts.len(), listed.join("\n"));
         match problems.into_iter().next() {
-            Some(only) if texts.len() == 1 => only,
-            Some(Self::Usage(_)) => Self::Usage(several),
-            Some(Self::Conflict(_)) => Self::Conflict(several),
-            _ => Self::world(several),
+            Some(only) if faults.len() == 1 => only,
+            first => {
+                let ending = first.map_or(Ending::World, |first| first.ending);
+                Self::of_faults(ending, faults, |count| format!("{count} problems, and nothing was done"))
+            }
         }
+    }
+
+    fn as_faults(&self) -> Vec<Fault> {
+        if self.faults.is_empty() {
+            let Self { message, said, help, .. } = self.clone();
+            return vec![Fault { message, said, help, ..Fault::default() }];
+        }
+        self.faults.clone()
+    }
+
+    /// With what a tool or AWS said, word for word.
+    #[must_use]
+    pub fn said(mut self, lines: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.said.extend(lines.into_iter().flat_map(|line| split(line.as_ref()).collect::<Vec<_>>()));
+        self
+    }
+
+    /// With what would likely help; nothing for an empty text.
+    #[must_use]
+    pub fn help(mut self, text: impl AsRef<str>) -> Self {
+        self.help.extend(split(text.as_ref()));
+        self
+    }
+
+    /// While this was done: `doing: message`.
+    #[must_use]
+    pub fn during(mut self, doing: impl fmt::Display) -> Self {
+        self.message = one_line(&format!("{doing}: {}", self.message));
+        self
+    }
+
+    /// With one more clause: `message; clause`.
+    #[must_use]
+    pub fn and(mut self, clause: impl fmt::Display) -> Self {
+        self.message = one_line(&format!("{}; {clause}", self.message));
+        self
+    }
+
+    /// What happened, on one line.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The process exit code of this failure, 1 to 130; see [`Ending`].
+    pub fn exit_code(&self) -> u8 {
+        self.ending.exit_code()
+    }
+
+    /// What would help, of the whole or else of its faults, each said once.
+    pub fn hints(&self) -> Vec<&str> {
+        let of_faults = self.faults.iter().flat_map(|fault| &fault.help);
+        let all: Vec<&str> = self.help.iter().chain(of_faults).map(String::as_str).collect();
+        all.iter().enumerate().filter(|(index, hint)| !all[..*index].contains(hint)).map(|(_, hint)| *hint).collect()
+    }
+
+    /// What happened, without what would help: for who tells that apart.
+    #[must_use]
+    pub fn without_help(&self) -> Self {
+        let mut failure = self.clone();
+        failure.help.clear();
+        failure.faults.iter_mut().for_each(|fault| fault.help.clear());
+        failure
+    }
+
+    /// Every text in it, for who must look through what others wrote before it is printed.
+    pub(crate) fn texts_mut(&mut self) -> Vec<&mut String> {
+        let Self { message, said, faults, help, .. } = self;
+        let of_faults = faults.iter_mut().flat_map(|fault| {
+            let Fault { message, said, place, excerpt, help } = fault;
+            let file = place.as_mut().map(|place| &mut place.file);
+            let line = excerpt.as_mut().map(|excerpt| &mut excerpt.line);
+            said.iter_mut().chain(help).chain(file).chain(line).chain([message])
+        });
+        said.iter_mut().chain(help).chain([message]).chain(of_faults).collect()
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().collect::<Vec<_>>().join(" ")
+}
+
+fn split(text: &str) -> impl Iterator<Item = String> {
+    text.lines().map(str::to_owned)
+}
+
+/// As a text without colour, for who keeps no parts.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.faults.as_slice() {
+            [] => f.write_str(&self.message)?,
+            [only] => write!(f, "{only}")?,
+            faults => {
+                write!(f, "{}:", self.message)?;
+                faults.iter().try_for_each(|fault| write!(f, "\n- {}", fault.to_string().replace('\n', "\n  ")))?;
+            }
+        }
+        write_lines(f, &self.said, &self.help)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.message)?;
+        write_lines(f, &self.said, &self.help)
+    }
+}
+
+fn write_lines(f: &mut fmt::Formatter<'_>, said: &[String], help: &[String]) -> fmt::Result {
+    said.iter().try_for_each(|line| write!(f, "\n  | {line}"))?;
+    help.iter().try_for_each(|line| write!(f, "\n{line}"))
+}
+
+/// `FILE:LINE:COLUMN`
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
 impl From<anyhow::Error> for Failure {
-    /// A failure that was wrapped in context on its way up keeps its exit code; anything else is the world's.
+    /// A failure that was wrapped in context on its way up keeps its parts; anything else is the world's.
     fn from(error: anyhow::Error) -> Self {
-        match error.downcast::<Self>() {
-            Ok(failure) => failure,
-            Err(error) => Self::World(error),
-        }
+        error.downcast().unwrap_or_else(Self::World)
     }
 }
 
 /// What a stage or a command returns.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// From a text whose further lines are what was quoted or what helps.
+#[allow(non_snake_case, clippy::needless_pass_by_value, reason = "they were variants")]
+impl Failure {
+    pub fn World(error: anyhow::Error) -> Self {
+        let source: Box<dyn Error + Send + Sync> = error.into();
+        let mut text = source.to_string();
+        let mut below = source.source();
+        while let Some(cause) = below {
+            text = format!("{text}: {cause}");
+            below = cause.source();
+        }
+        Self { source: Some(source.into()), ..Self::glued(Ending::World, &text) }
+    }
+
+    pub fn Usage(text: String) -> Self {
+        Self::glued(Ending::Usage, &text)
+    }
+
+    pub fn Refused(text: String) -> Self {
+        Self::glued(Ending::Refused, &text)
+    }
+
+    pub fn RolledBack(text: String) -> Self {
+        Self::glued(Ending::RolledBack, &text)
+    }
+
+    pub fn RollbackFailed(text: String) -> Self {
+        Self::glued(Ending::RollbackFailed, &text)
+    }
+
+    pub fn Superseded(text: String) -> Self {
+        Self::glued(Ending::Superseded, &text)
+    }
+
+    pub fn TimedOut(text: String) -> Self {
+        Self::glued(Ending::TimedOut, &text)
+    }
+
+    pub fn Conflict(text: String) -> Self {
+        Self::glued(Ending::Conflict, &text)
+    }
+
+    pub fn Interrupted(text: String) -> Self {
+        Self::glued(Ending::Interrupted, &text)
+    }
+
+    fn glued(ending: Ending, text: &str) -> Self {
+        let mut lines = text.lines();
+        let mut failure = Self::new(ending, lines.next().unwrap_or_default());
+        for line in lines {
+            match line.strip_prefix("  | ") {
+                Some(said) => failure.said.push(said.to_owned()),
+                None => failure.help.push(line.to_owned()),
+            }
+        }
+        failure
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -104,16 +359,53 @@ mod tests {
     #[test]
     fn all_problems_are_one_failure_and_each_is_said_once() {
         let world = || Failure::world("no cluster");
-        let missing = || Failure::Conflict("no image\nrelease it".into());
+        let missing = || Failure::new(Ending::Conflict, "no image").help("release it");
         let together = Failure::together;
         assert_eq!(together(vec![missing()]).exit_code(), 8);
         assert_eq!(together(vec![missing(), missing()]).to_string(), "no image\nrelease it");
-        let all = together(vec![missing(), world(), world(), Failure::Usage("bad file".into())]);
+        let all = together(vec![missing(), world(), world(), Failure::new(Ending::Usage, "bad file")]);
         assert_eq!(all.exit_code(), 2);
         assert_eq!(
             all.to_string(),
             "3 problems, and nothing was done:\n- bad file\n- no cluster\n- no image\n  release it"
         );
         assert_eq!(together(vec![missing(), world()]).exit_code(), 1);
+    }
+
+    #[test]
+    fn problems_that_are_several_faults_themselves_stay_apart_and_keep_their_places() {
+        let place = |line| Some(Place { file: "app/task.json".into(), line, column: 1 });
+        let fault = |line| Fault { message: format!("fault {line}"), place: place(line), ..Fault::default() };
+        let file = Failure::of_faults(Ending::Usage, vec![fault(1), fault(2)], |count| format!("{count} faults"));
+        let all = Failure::together(vec![Failure::world("no cluster").said(["Code 1"]), file]);
+        assert_eq!(
+            all.to_string(),
+            "3 problems, and nothing was done:\n- app/task.json:1:1: fault 1\n- app/task.json:2:1: fault 2\n\
+             - no cluster\n    | Code 1"
+        );
+    }
+
+    #[test]
+    fn no_part_holds_a_line_break_whatever_it_is_made_from() {
+        let failure = Failure::new(Ending::World, "docker said:\nno\nspace").said(["a\nb"]).help("one\ntwo");
+        assert_eq!(
+            (failure.message(), &failure.said[..]),
+            ("docker said:", &["no", "space", "a", "b"].map(String::from)[..])
+        );
+        assert_eq!(failure.help, ["one", "two"]);
+        assert_eq!(failure.clone().during("while\r\nwaiting").message(), "while waiting: docker said:");
+        assert_eq!(failure.and("and\nmore").message(), "docker said:; and more");
+    }
+
+    #[test]
+    fn what_went_wrong_inside_is_kept_and_told_on_one_line() {
+        let inner = std::io::Error::other("the disk is gone");
+        let failure = Failure::from(anyhow::Error::new(inner).context("could not write the layout"));
+        assert_eq!(failure.message(), "could not write the layout: the disk is gone");
+        let source = Error::source(&failure).and_then(Error::source).expect("the context's source");
+        assert!(source.is::<std::io::Error>());
+        let wrapped = anyhow::Error::new(Failure::new(Ending::Refused, "no").help("yes")).context("on its way up");
+        let failure = Failure::from(wrapped);
+        assert_eq!((failure.exit_code(), failure.to_string().as_str()), (3, "no\nyes"));
     }
 }

@@ -3,8 +3,8 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use xtask_ecs::Xtask;
 use xtask_ecs::event::{Event, Reader};
+use xtask_ecs::{Failure, Xtask};
 
 struct Log;
 
@@ -14,7 +14,8 @@ impl Reader for Log {
     }
 
     fn read(&mut self, event: &Event) -> anyhow::Result<()> {
-        let Event::CommandFinished { command, exit_code, .. } = event else { return Ok(()) };
+        let Event::CommandFinished { command, failure, .. } = event else { return Ok(()) };
+        let exit_code = failure.as_ref().map_or(0, Failure::exit_code);
         let mut log = OpenOptions::new().create(true).append(true).open("stages.log")?;
         Ok(writeln!(log, "{command} {exit_code}")?)
     }

@@ -1,114 +1,27 @@
-//! What is wrong with the configuration, in the look of the Rust compiler's messages.
+//! What is wrong with the configuration, and where.
 
-use std::fmt;
 use std::ops::Range;
 
-use serde::Serialize;
-
-use crate::event::Place;
-use crate::failure::Failure;
+use crate::failure::{Ending, Excerpt, Failure, Fault, Place};
 use crate::text::{nearest, width};
 
-/// One thing that is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Diagnostic {
-    /// A lowercase sentence, such as ``unknown key `repositry` ``.
-    pub message: String,
-    /// Absent where no file holds the fault, as with an environment variable.
-    pub place: Option<Place>,
-    /// The line at `place`, tabs expanded; empty without a place.
-    pub excerpt: String,
-    /// The columns of `excerpt` to underline, from 0, as a terminal counts them.
-    pub underline: Range<usize>,
-    /// The likely fix; empty where the message says it all.
-    pub hint: String,
+/// One that no file can be blamed for.
+pub(super) fn anywhere(message: impl Into<String>, help: impl AsRef<str>) -> Fault {
+    Fault { message: message.into(), help: lines(help.as_ref()), ..Fault::default() }
 }
 
-impl Diagnostic {
-    /// One that no file can be blamed for.
-    pub(super) fn anywhere(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None, excerpt: String::new(), underline: 0..0, hint: hint.into() }
-    }
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
 }
 
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        let Some(place) = &self.place else {
-            return if self.hint.is_empty() { Ok(()) } else { write_help(f, "", &self.hint) };
-        };
-        let number = place.line.to_string();
-        let gutter = " ".repeat(number.len());
-        write!(f, "\n{gutter}--> {}:{}:{}", place.file, place.line, place.column)?;
-        write!(f, "\n{gutter} |\n{number} | {}", self.excerpt)?;
-        let before = " ".repeat(self.underline.start);
-        let carets = "^".repeat(self.underline.len().max(1));
-        write!(f, "\n{gutter} | {before}{carets}")?;
-        match self.hint.as_str() {
-            "" => Ok(()),
-            hint if hint.chars().count() <= 60 && !hint.contains('\n') => write!(f, " {hint}"),
-            hint => {
-                write!(f, "\n{gutter} |")?;
-                write_help(f, &gutter, hint)
-            }
-        }
-    }
-}
-
-fn write_help(f: &mut fmt::Formatter<'_>, gutter: &str, hint: &str) -> fmt::Result {
-    let (first, rest) = hint.split_once('\n').unwrap_or((hint, ""));
-    write!(f, "\n{gutter} = help: {first}")?;
-    rest.lines().try_for_each(|line| match line {
-        "" => f.write_str("\n"),
-        line => write!(f, "\n{gutter}{:9}{line}", ""),
-    })
-}
-
-/// Everything that is wrong with the configuration, in the order of the files and lines; never empty.
-/// Becomes [`Failure::Usage`], exit code 2.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ConfigErrors {
-    pub diagnostics: Vec<Diagnostic>,
-}
-
-impl ConfigErrors {
-    pub(super) fn new(mut diagnostics: Vec<Diagnostic>) -> Self {
-        let position =
-            |d: &Diagnostic| d.place.as_ref().map(|p| (p.file != "Cargo.toml", p.file.clone(), p.line, p.column));
-        diagnostics.sort_by_cached_key(position);
-        diagnostics.dedup();
-        Self { diagnostics }
-    }
-
-    /// All of them as a person reads them, each with `error: ` before it.
-    pub fn render(&self) -> String {
-        format!("error: {self}")
-    }
-}
-
-/// As [`ConfigErrors::render`], without the first `error: `, which whoever prints a [`Failure`] adds.
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
-            let between = if index == 0 { "" } else { "\n\nerror: " };
-            write!(f, "{between}{diagnostic}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ConfigErrors {}
-
-impl From<Diagnostic> for ConfigErrors {
-    fn from(diagnostic: Diagnostic) -> Self {
-        Self { diagnostics: vec![diagnostic] }
-    }
-}
-
-impl From<ConfigErrors> for Failure {
-    fn from(errors: ConfigErrors) -> Self {
-        Self::Usage(errors.to_string())
-    }
+/// Everything that is wrong with the configuration, in the order of the files and lines: exit code 2.
+pub(super) fn invalid(mut faults: Vec<Fault>) -> Failure {
+    let position = |fault: &Fault| {
+        fault.place.as_ref().map(|place| (place.file != "Cargo.toml", place.file.clone(), place.line, place.column))
+    };
+    faults.sort_by_cached_key(position);
+    faults.dedup();
+    Failure::of_faults(Ending::Usage, faults, |count| format!("the configuration has {count} faults"))
 }
 
 /// A file's text, and its name as people know it: relative to the workspace's root.
@@ -132,25 +45,22 @@ impl Source<'_> {
     }
 
     /// Points at `span`, as far as it lies on its first line.
-    pub(super) fn diagnostic(
-        &self,
-        span: Range<usize>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Diagnostic {
+    pub(super) fn fault(&self, span: Range<usize>, message: impl Into<String>, help: impl AsRef<str>) -> Fault {
         let start = self.text.floor_char_boundary(span.start);
         let end = self.text.floor_char_boundary(span.end).max(start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
         let width = |text: &str| width(&expand(text));
-        let before = width(&self.text[line_start..start]);
-        let marked = width(self.text[start..end.min(line_end)].trim_end());
-        Diagnostic {
+        Fault {
             message: message.into(),
             place: Some(self.place(start)),
-            excerpt: expand(self.text[line_start..line_end].trim_end()),
-            underline: before..before + marked.max(1),
-            hint: hint.into(),
+            excerpt: Some(Excerpt {
+                line: expand(self.text[line_start..line_end].trim_end()),
+                start: width(&self.text[line_start..start]),
+                width: width(self.text[start..end.min(line_end)].trim_end()).max(1),
+            }),
+            help: lines(help.as_ref()),
+            ..Fault::default()
         }
     }
 }

@@ -15,7 +15,7 @@ use super::table::Table;
 use super::value::Value;
 use super::workspace::Version;
 use super::{file, native};
-use crate::event::Place;
+use crate::failure::Place;
 use crate::reference::{Reference, Repository, Tag};
 
 /// Every key that an image can have, in one form or another.
@@ -107,7 +107,7 @@ fn refuse_duplicate(
     if let Some((.., other, at)) = same {
         let message = format!("the images `{other}` and `{name}` are both `{repository}:{tag}`");
         let hint = format!("`{other}` is at line {}; give one another repository or tag", at.line);
-        table.reading.report(table.reading.source.diagnostic(span, message, hint));
+        table.reading.report(table.reading.source.fault(span, message, hint));
     }
     taken.push((repository.clone(), tag.clone(), name.to_owned(), place));
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use super::diagnostic::{ConfigErrors, Diagnostic};
+use super::diagnostic::{anywhere, invalid};
 use super::keys::{Keys, derived, optional, or};
 use super::model::Config;
 use super::origin::{Effective, Loaded, Origin, Origins};
@@ -12,6 +12,7 @@ use super::table::Table;
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
 use super::{images, scan, services, slack, workflows};
+use crate::failure::Result;
 use crate::text::nearest;
 
 pub(super) const TOP: Keys = Keys {
@@ -39,7 +40,7 @@ pub(super) const TOP: Keys = Keys {
 ///
 /// `environment` answers for environment variables: XTASK_REGISTRY, AWS_ACCOUNT_ID, AWS_REGION, AWS_DEFAULT_REGION,
 /// and those that tell cargo's target folder. The error holds everything that is wrong, not only the first fault.
-pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
+pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Loaded> {
     let root = Root::find(start)?;
     let document = parse(root.source())?;
     let workspace = Workspace::new(root.folder.clone(), root.source(), &document);
@@ -47,13 +48,13 @@ pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Resul
         source: root.source(),
         workspace: &workspace,
         environment,
-        diagnostics: RefCell::default(),
+        faults: RefCell::default(),
         settings: RefCell::default(),
     };
     let config = find_table(&reading).and_then(|table| read(&reading, table, start));
-    let (config, target) = match (config, reading.diagnostics.into_inner()) {
-        (Some(config), diagnostics) if diagnostics.is_empty() => config,
-        (_, diagnostics) => return Err(ConfigErrors::new(diagnostics)),
+    let (config, target) = match (config, reading.faults.into_inner()) {
+        (Some(config), faults) if faults.is_empty() => config,
+        (_, faults) => return Err(invalid(faults)),
     };
     let settings = reading.settings.into_inner();
     Ok(Loaded { config, origins: Origins { settings, target: Some(target) } })
@@ -99,7 +100,7 @@ fn find_table<'a>(reading: &'a Reading<'a>) -> Option<Table<'a>> {
     let metadata = metadata.and_then(|(_, metadata)| metadata.get_ref().as_table());
     if let Some((key, value)) = metadata.and_then(|metadata| metadata.get_key_value("xtask")) {
         let Some(entries) = value.get_ref().as_table() else {
-            reading.report(source.diagnostic(value.span(), "`workspace.metadata.xtask` should be a table", EXAMPLE));
+            reading.report(source.fault(value.span(), "`workspace.metadata.xtask` should be a table", EXAMPLE));
             return None;
         };
         let span = if value.span().is_empty() { key.span() } else { value.span() };
@@ -111,8 +112,8 @@ fn find_table<'a>(reading: &'a Reading<'a>) -> Option<Table<'a>> {
         metadata.get_key_value(near)
     });
     reading.report(match near {
-        Some((key, _)) => source.diagnostic(key.span(), message, "did you mean `xtask`?"),
-        None => source.diagnostic(workspace.map_or(0..0, |(key, _)| key.span()), message, EXAMPLE),
+        Some((key, _)) => source.fault(key.span(), message, "did you mean `xtask`?"),
+        None => source.fault(workspace.map_or(0..0, |(key, _)| key.span()), message, EXAMPLE),
     });
     None
 }
@@ -246,7 +247,7 @@ fn from_environment<T: Effective>(
         Err(rule) => {
             let message =
                 format!("`{}` in the environment variable {variable} is not a valid `{key}`", text.escape_debug());
-            table.reading.report(Diagnostic::anywhere(message, rule));
+            table.reading.report(anywhere(message, rule));
             None
         }
     }

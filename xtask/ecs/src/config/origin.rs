@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::duration;
 use super::model::{Asset, Base, Compression, Config, Ignore, OnInterrupt, Program, Severity};
 use super::path::relative;
-use crate::event::Place;
+use crate::failure::Place;
 use crate::text::{pad, width};
 
 /// The widest value that comments are aligned behind.

@@ -2,22 +2,23 @@
 
 use std::cell::RefCell;
 
-use super::diagnostic::{Diagnostic, Source};
+use super::diagnostic::Source;
 use super::origin::Setting;
 use super::workspace::Workspace;
+use crate::failure::Fault;
 
 /// What one run of [`super::load`] reads from and what it has found so far.
 pub(super) struct Reading<'a> {
     pub(super) source: Source<'a>,
     pub(super) workspace: &'a Workspace<'a>,
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
-    pub(super) diagnostics: RefCell<Vec<Diagnostic>>,
+    pub(super) faults: RefCell<Vec<Fault>>,
     pub(super) settings: RefCell<Vec<Setting>>,
 }
 
 impl Reading<'_> {
-    pub(super) fn report(&self, diagnostic: Diagnostic) {
-        self.diagnostics.borrow_mut().push(diagnostic);
+    pub(super) fn report(&self, fault: Fault) {
+        self.faults.borrow_mut().push(fault);
     }
 
     /// An environment variable; one that is empty counts as unset.

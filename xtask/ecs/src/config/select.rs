@@ -4,25 +4,24 @@ use std::collections::BTreeMap;
 
 use super::diagnostic::suggestion;
 use super::model::{Config, Image, Service};
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Fault, Result};
 
 /// The images of these names, in the order asked for and each once; all of them for no name.
-/// [`Failure::Usage`] where a name is unknown or no image is configured.
+/// [`Ending::Usage`] where a name is unknown or no image is configured.
 pub fn images_named<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a Image>> {
     named(&config.images, names, "image")
 }
 
 /// The services of these names, in the order asked for and each once; all of them for no name.
-/// [`Failure::Usage`] where a name is unknown or no service is configured.
+/// [`Ending::Usage`] where a name is unknown or no service is configured.
 pub fn services_named<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a Service>> {
     named(&config.services, names, "service")
 }
 
 fn named<'a, T>(known: &'a BTreeMap<String, T>, names: &[String], what: &str) -> Result<Vec<&'a T>> {
     if known.is_empty() {
-        return Err(Failure::Usage(format!(
-            "no {what} is configured; describe one in Cargo.toml, under `[workspace.metadata.xtask.{what}s.NAME]`"
-        )));
+        return Err(Failure::new(Ending::Usage, format_args!("no {what} is configured"))
+            .help(format!("describe one in Cargo.toml, under `[workspace.metadata.xtask.{what}s.NAME]`")));
     }
     if names.is_empty() {
         return Ok(known.values().collect());
@@ -34,11 +33,12 @@ fn named<'a, T>(known: &'a BTreeMap<String, T>, names: &[String], what: &str) ->
             found.entry(name).or_insert((position, value));
         } else {
             let hint = suggestion(name, known.keys().map(String::as_str), &format!("the {what}s"));
-            unknown.push(format!("no {what} is named `{}`: {hint}", name.escape_debug()));
+            let message = format!("no {what} is named `{}`", name.escape_debug());
+            unknown.push(Fault { message, help: vec![hint], ..Fault::default() });
         }
     }
     if !unknown.is_empty() {
-        return Err(Failure::Usage(unknown.join("\n")));
+        return Err(Failure::of_faults(Ending::Usage, unknown, |count| format!("{count} {what}s are unknown")));
     }
     let mut found: Vec<_> = found.into_values().collect();
     found.sort_by_key(|(position, _)| *position);

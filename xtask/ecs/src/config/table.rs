@@ -190,8 +190,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.reading.report(self.reading.source.diagnostic(self.span.clone(), message, hint));
+    pub(super) fn error(&self, message: impl Into<String>, hint: impl AsRef<str>) {
+        self.reading.report(self.reading.source.fault(self.span.clone(), message, hint));
     }
 
     /// Reports keys that belong to another form of this table, `why` saying which.

@@ -6,7 +6,6 @@ mod images;
 mod keys;
 mod native;
 mod people;
-mod rendering;
 mod scan;
 mod services;
 mod top;
@@ -14,7 +13,8 @@ mod workspaces;
 
 use std::path::Path;
 
-use super::{ConfigErrors, Diagnostic, Loaded, load};
+use super::{Loaded, load};
+use crate::failure::{Failure, Fault};
 
 /// A configuration without a fault; what tests spoil.
 const GOOD: &str = r#"[workspace]
@@ -39,7 +39,7 @@ containers = { app = "app" }
 "#;
 
 /// A folder with these files, beside the ones that [`GOOD`] names.
-fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(crate) fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let usual = [
         ("Cargo.toml", GOOD),
@@ -56,28 +56,27 @@ fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 /// An environment in which nothing is set.
-fn nothing(_: &str) -> Option<String> {
+pub(crate) fn nothing(_: &str) -> Option<String> {
     None
 }
 
 fn loaded(folder: &Path) -> Loaded {
-    load(folder, &nothing).unwrap_or_else(|errors| panic!("{}", errors.render()))
+    load(folder, &nothing).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// What is wrong with this Cargo.toml; the folder's path, which differs from run to run, is `ROOT`.
-fn errors_of(manifest: &str) -> ConfigErrors {
+pub(crate) fn errors_of(manifest: &str) -> Failure {
     let folder = workspace(&[("Cargo.toml", manifest)]);
     let root = folder.path().display().to_string();
-    let mut errors = load(folder.path(), &nothing).expect_err("the configuration is faulty");
-    for diagnostic in &mut errors.diagnostics {
-        diagnostic.message = diagnostic.message.replace(&root, "ROOT");
-        diagnostic.hint = diagnostic.hint.replace(&root, "ROOT");
+    let mut failure = load(folder.path(), &nothing).expect_err("the configuration is faulty");
+    for text in failure.texts_mut() {
+        *text = text.replace(&root, "ROOT");
     }
-    errors
+    failure
 }
 
 /// [`GOOD`] with the first of each pair replaced by its second.
-fn spoilt(replacements: &[(&str, &str)]) -> String {
+pub(crate) fn spoilt(replacements: &[(&str, &str)]) -> String {
     let mut manifest = GOOD.to_owned();
     for (old, new) in replacements {
         assert!(manifest.contains(old), "{old} is not in the manifest");
@@ -87,16 +86,16 @@ fn spoilt(replacements: &[(&str, &str)]) -> String {
 }
 
 /// A line for each fault: `LINE:COLUMN [UNDERLINED] MESSAGE | HINT`.
-fn brief(errors: &ConfigErrors) -> String {
-    let line = |fault: &Diagnostic| {
-        let place = fault.place.as_ref().map_or(String::new(), |place| {
-            let marked = fault.excerpt.chars().skip(fault.underline.start).take(fault.underline.len());
+fn brief(failure: &Failure) -> String {
+    let line = |fault: &Fault| {
+        let place = fault.place.as_ref().zip(fault.excerpt.as_ref()).map_or(String::new(), |(place, excerpt)| {
+            let marked = excerpt.line.chars().skip(excerpt.start).take(excerpt.width);
             format!("{}:{} [{}] ", place.line, place.column, marked.collect::<String>())
         });
-        let bar = if fault.hint.is_empty() { "" } else { " | " };
-        format!("{place}{}{bar}{}", fault.message, fault.hint)
+        let bar = if fault.help.is_empty() { "" } else { " | " };
+        format!("{place}{}{bar}{}", fault.message, fault.help.join("\n"))
     };
-    errors.diagnostics.iter().map(line).collect::<Vec<_>>().join("\n")
+    failure.faults.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Each case is what replaces `old` in [`GOOD`], and what is wrong with the result.

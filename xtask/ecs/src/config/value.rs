@@ -39,12 +39,12 @@ impl<'a> Value<'a> {
         Origin::File(self.reading.source.place(self.key.start))
     }
 
-    pub(super) fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.reading.report(self.reading.source.diagnostic(self.inner.span(), message, hint));
+    pub(super) fn error(&self, message: impl Into<String>, hint: impl AsRef<str>) {
+        self.reading.report(self.reading.source.fault(self.inner.span(), message, hint));
     }
 
-    pub(super) fn error_at_key(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.reading.report(self.reading.source.diagnostic(self.key.clone(), message, hint));
+    pub(super) fn error_at_key(&self, message: impl Into<String>, hint: impl AsRef<str>) {
+        self.reading.report(self.reading.source.fault(self.key.clone(), message, hint));
     }
 
     /// Reports that it is not `expected`, such as `a string`.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{ConfigErrors, Diagnostic, Source};
+use super::diagnostic::{Source, anywhere, invalid};
 use super::origin::Origin;
 use super::path::relative;
-use crate::event::Place;
+use crate::failure::{Failure, Place, Result};
 
 mod members;
 
@@ -48,7 +48,7 @@ pub(super) struct Version {
 
 impl Root {
     /// Walks up from `start` to a Cargo.toml with `[workspace]`, or to the one that a `package.workspace` names.
-    pub(super) fn find(start: &Path) -> Result<Self, ConfigErrors> {
+    pub(super) fn find(start: &Path) -> Result<Self> {
         let start = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
         for folder in start.ancestors() {
             let manifest = folder.join("Cargo.toml");
@@ -69,20 +69,19 @@ impl Root {
                 return Self::named(root, &start).map_err(|error| {
                     error.unwrap_or_else(|| {
                         let message = format!("`{path}` has no Cargo.toml with a `[workspace]` table");
-                        Source { file: &file, text: &text }.diagnostic(named.span(), message, "").into()
+                        invalid(vec![Source { file: &file, text: &text }.fault(named.span(), message, "")])
                     })
                 });
             }
         }
-        Err(Diagnostic::anywhere(
+        Err(invalid(vec![anywhere(
             format!("no cargo workspace around {}: no Cargo.toml with a `[workspace]` table", start.display()),
             "run this in a folder of the workspace, or add `[workspace]` to the project's Cargo.toml",
-        )
-        .into())
+        )]))
     }
 
     /// The workspace in `root`; without an error of its own where there is none.
-    fn named(root: PathBuf, start: &Path) -> Result<Self, Option<ConfigErrors>> {
+    fn named(root: PathBuf, start: &Path) -> Result<Self, Option<Failure>> {
         let manifest = root.join("Cargo.toml");
         if !manifest.is_file() {
             return Err(None);
@@ -154,24 +153,24 @@ fn version(package: &DeTable<'_>, source: Source<'_>) -> Option<Version> {
 }
 
 /// The table of a TOML text, or where it stops being TOML.
-pub(super) fn parse(source: Source<'_>) -> Result<DeTable<'_>, ConfigErrors> {
+pub(super) fn parse(source: Source<'_>) -> Result<DeTable<'_>> {
     // What follows the first fault is mostly its echo.
     DeTable::parse(source.text).map(toml::Spanned::into_inner).map_err(|error| {
         let span = error.span().unwrap_or_default();
-        source.diagnostic(span, format!("{} is not TOML: {}", source.file, error.message()), "").into()
+        invalid(vec![source.fault(span, format!("{} is not TOML: {}", source.file, error.message()), "")])
     })
 }
 
-fn read(manifest: &Path, start: &Path) -> Result<String, ConfigErrors> {
+fn read(manifest: &Path, start: &Path) -> Result<String> {
     let file = shown(manifest, start);
     let bytes = std::fs::read(manifest).map_err(|error| {
-        Diagnostic::anywhere(format!("cannot read {file}: {error}"), "check the file's permissions")
+        invalid(vec![anywhere(format!("cannot read {file}: {error}"), "check the file's permissions")])
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(error.as_bytes());
         let source = Source { file: &file, text: &text };
-        source.diagnostic(valid..valid + 1, format!("{file} is not UTF-8"), "save it as UTF-8").into()
+        invalid(vec![source.fault(valid..valid + 1, format!("{file} is not UTF-8"), "save it as UTF-8")])
     })
 }
 

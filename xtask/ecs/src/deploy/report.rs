@@ -94,20 +94,5 @@ pub fn with_rest<'a>(failure: Failure, rest: impl Iterator<Item = &'a Plan>) -> 
     if names.is_empty() {
         return failure;
     }
-    let add = |text: String| {
-        let (first, hint) = text.split_once('\n').map_or((text.as_str(), ""), |(first, hint)| (first, hint));
-        let gap = if hint.is_empty() { "" } else { "\n" };
-        format!("{first}; not attempted: {}{gap}{hint}", names.join(", "))
-    };
-    match failure {
-        Failure::World(error) => Failure::world(add(format!("{error:#}"))),
-        Failure::Usage(text) => Failure::Usage(add(text)),
-        Failure::Refused(text) => Failure::Refused(add(text)),
-        Failure::RolledBack(text) => Failure::RolledBack(add(text)),
-        Failure::RollbackFailed(text) => Failure::RollbackFailed(add(text)),
-        Failure::Superseded(text) => Failure::Superseded(add(text)),
-        Failure::TimedOut(text) => Failure::TimedOut(add(text)),
-        Failure::Conflict(text) => Failure::Conflict(add(text)),
-        Failure::Interrupted(text) => Failure::Interrupted(add(text)),
-    }
+    failure.and(format_args!("not attempted: {}", names.join(", ")))
 }

@@ -1,6 +1,8 @@
 //! Types as they are written: names as serde spells them, members with their shapes, documentation.
 
-use syn::{Attribute, Expr, Fields, GenericArgument, Ident, Item, Lit, Meta, PathArguments, Type, Variant};
+use syn::{
+    Attribute, Expr, Field, Fields, GenericArgument, Ident, Item, Lit, Meta, PathArguments, Type, Variant, Visibility,
+};
 
 /// A source file.
 pub struct Source {
@@ -14,6 +16,8 @@ pub struct Named {
     pub meaning: String,
     /// `` `name` (shape) ``
     pub members: Vec<String>,
+    /// A variant's own number.
+    pub number: Option<String>,
 }
 
 impl Source {
@@ -23,21 +27,23 @@ impl Source {
 
     pub fn variants(&self, of: &str) -> Vec<Named> {
         let found = self.items.iter().find_map(|item| match item {
-            Item::Enum(found) if found.ident == of => Some(found.variants.iter().map(variant).collect()),
+            Item::Enum(found) if found.ident == of => {
+                Some(found.variants.iter().map(|one| self.variant(one)).collect())
+            }
             _ => None,
         });
         found.unwrap_or_else(|| panic!("there is no enum {of}"))
     }
 
-    /// The other types of the file, each with what JSON has for it.
+    /// The other types of the file that others see and JSON has, each with what JSON has for it.
     pub fn types(&self, but: &str) -> Vec<(Named, String)> {
         let named = |item: &Item| match item {
             Item::Enum(found) if found.ident != but => {
-                let words: Vec<String> = found.variants.iter().map(|one| word(&variant(one))).collect();
-                Some((named(&found.ident, &found.attrs, &Fields::Unit), format!("one of {}", words.join(", "))))
+                let words: Vec<String> = found.variants.iter().map(|one| word(&self.variant(one))).collect();
+                Some((self.named(&found.ident, &found.attrs, &Fields::Unit), format!("one of {}", words.join(", "))))
             }
-            Item::Struct(found) if matches!(found.fields, Fields::Named(_)) => {
-                let found = named(&found.ident, &found.attrs, &found.fields);
+            Item::Struct(found) if matches!(found.vis, Visibility::Public(_)) && is_serialised(&found.attrs) => {
+                let found = self.named(&found.ident, &found.attrs, &found.fields);
                 let members = found.members.join(", ");
                 Some((found, members))
             }
@@ -45,10 +51,48 @@ impl Source {
         };
         self.items.iter().filter_map(named).collect()
     }
+
+    fn variant(&self, variant: &Variant) -> Named {
+        let number = variant.discriminant.as_ref().map(|(_, number)| literal(number));
+        Named { number, ..self.named(&variant.ident, &variant.attrs, &variant.fields) }
+    }
+
+    fn named(&self, ident: &Ident, attributes: &[Attribute], fields: &Fields) -> Named {
+        let members = fields.iter().flat_map(|field| self.members(field)).collect();
+        Named { ident: ident.to_string(), meaning: meaning(attributes), members, number: None }
+    }
+
+    /// `` `name` (shape) ``, of a flattened member those of the struct that serialises it.
+    fn members(&self, field: &Field) -> Vec<String> {
+        if let Some(of) = flattened(&field.attrs) {
+            let fields = self.items.iter().find_map(|item| match item {
+                Item::Struct(found) if found.ident == of => Some(&found.fields),
+                _ => None,
+            });
+            return fields.expect("it is in this file").iter().flat_map(|field| self.members(field)).collect();
+        }
+        let name = field.ident.as_ref().map_or(String::new(), |ident| format!("`{}` ", kebab(&ident.to_string())));
+        vec![format!("{name}({})", shape(&field.ty))]
+    }
 }
 
-fn variant(variant: &Variant) -> Named {
-    named(&variant.ident, &variant.attrs, &variant.fields)
+fn is_serialised(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| match &attribute.meta {
+        Meta::List(list) => list.path.is_ident("derive") && list.tokens.to_string().contains("Serialize"),
+        _ => false,
+    })
+}
+
+/// `End` for `#[serde(flatten, serialize_with = "End::…")]`.
+fn flattened(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().find_map(|attribute| match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("serde") => {
+            let tokens = list.tokens.to_string();
+            let (_, by) = tokens.split_once("flatten")?.1.split_once('"')?;
+            by.split_once("::").map(|(of, _)| of.to_owned())
+        }
+        _ => None,
+    })
 }
 
 /// A variant as a value: its name, or an object that has it for its only key.
@@ -58,10 +102,6 @@ fn word(variant: &Named) -> String {
         none if none.is_empty() => format!("`{name}`"),
         members => format!("`{{\"{name}\": …}}` with {members}"),
     }
-}
-
-fn named(ident: &Ident, attributes: &[Attribute], fields: &Fields) -> Named {
-    Named { ident: ident.to_string(), meaning: meaning(attributes), members: members(fields) }
 }
 
 /// `image-planned` for `ImagePlanned` and `image_planned`.
@@ -74,14 +114,6 @@ pub fn kebab(ident: &str) -> String {
         name.push(if letter == '_' { '-' } else { letter.to_ascii_lowercase() });
     }
     name
-}
-
-fn members(fields: &Fields) -> Vec<String> {
-    let member = |field: &syn::Field| {
-        let name = field.ident.as_ref().map_or(String::new(), |ident| format!("`{}` ", kebab(&ident.to_string())));
-        format!("{name}({})", shape(&field.ty))
-    };
-    fields.iter().map(member).collect()
 }
 
 /// What JSON has for a type.
@@ -122,6 +154,7 @@ fn literal(expression: &Expr) -> String {
     match expression {
         Expr::Lit(literal) => match &literal.lit {
             Lit::Str(text) => text.value(),
+            Lit::Int(number) => number.to_string(),
             _ => panic!("neither text nor a number"),
         },
         _ => panic!("not a literal"),

@@ -20,6 +20,7 @@ use ring::rand::SecureRandom;
 use self::command::Level;
 use super::record::Record;
 use crate::event::{Event, Reader, Step};
+use crate::failure::{Failure, Fault};
 
 pub use self::defuse::defuse;
 
@@ -211,23 +212,24 @@ impl Commands {
                     _ => String::new(),
                 }
             }
-            Event::CommandFinished { exit_code, error, hint, .. } if *exit_code != 0 => {
-                self.failure(*exit_code, error, hint)
-            }
+            Event::CommandFinished { failure: Some(failure), .. } => self.failure(failure),
             _ => String::new(),
         }
     }
 
-    /// One annotation for each place that the error names, or one for the command.
-    fn failure(&self, exit_code: u8, error: &str, hint: &str) -> String {
-        let places = command::places(error);
-        if !places.is_empty() {
-            let at = |(place, message): &(_, String)| command::annotation(Level::Error, Some(place), "", message);
-            return places.iter().take(ANNOTATIONS).map(at).collect();
+    /// One annotation for each place in a file that is wrong, and one for the command where that is not all.
+    fn failure(&self, failure: &Failure) -> String {
+        let at = |fault: &Fault| {
+            let place = fault.place.as_ref()?;
+            Some(command::annotation(Level::Error, Some(place), "", &fault.message))
+        };
+        let mut annotations: Vec<String> = failure.faults.iter().filter_map(at).collect();
+        if annotations.is_empty() || annotations.len() < failure.faults.len() {
+            let title = format!("{} ended with {}", self.command, failure.exit_code());
+            annotations.insert(0, command::annotation(Level::Error, None, &title, &failure.to_string()));
         }
-        let hint = if hint.is_empty() { String::new() } else { format!("\n{hint}") };
-        let title = format!("{} ended with {exit_code}", self.command);
-        command::annotation(Level::Error, None, &title, &format!("{error}{hint}"))
+        annotations.truncate(ANNOTATIONS);
+        annotations.concat()
     }
 }
 

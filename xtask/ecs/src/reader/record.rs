@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::event::{ContainerExit, Event, Finding, ImageAction, PostMortem, ServiceAction};
+use crate::failure::{Ending, Failure};
 
 /// One command, from its start to where its events have got.
 #[derive(Clone, Debug, Default)]
@@ -79,9 +80,8 @@ pub enum Happened {
 /// How the command ended.
 #[derive(Clone, Debug)]
 pub struct End {
-    pub exit_code: u8,
-    pub error: String,
-    pub hint: String,
+    /// Absent where it ended well.
+    pub failure: Option<Failure>,
     pub seconds: f64,
 }
 
@@ -129,10 +129,9 @@ impl Record {
         match event {
             Event::CommandStarted { command } => self.command.clone_from(command),
             Event::Warning { message, .. } => self.warnings.push(message.clone()),
-            Event::CommandFinished { command, exit_code, error, hint, seconds } => {
+            Event::CommandFinished { command, failure, seconds } => {
                 self.command.clone_from(command);
-                self.end =
-                    Some(End { exit_code: *exit_code, error: error.clone(), hint: hint.clone(), seconds: *seconds });
+                self.end = Some(End { failure: failure.clone(), seconds: *seconds });
             }
             _ => {
                 self.take_image(event);
@@ -225,7 +224,7 @@ impl Record {
     /// Whether the command ended well and changed nothing. A command that is about no image and no service has
     /// no such end.
     pub fn nothing_to_do(&self) -> bool {
-        self.end.as_ref().is_some_and(|end| end.exit_code == 0)
+        self.end.as_ref().is_some_and(|end| end.failure.is_none())
             && !(self.images.is_empty() && self.services.is_empty())
             && !self.acts()
     }
@@ -236,24 +235,16 @@ impl Record {
             || self.services.iter().any(|service| service.outcome() != "nothing-to-do")
     }
 
-    /// One word for the command's end, by its exit code: `done`, `nothing-to-do`, `failed`, `invalid`, `refused`,
-    /// `rolled-back`, `rollback-failed`, `superseded`, `timed-out`, `conflict`, `interrupted`; after success
-    /// `released` or `deployed` where that is what happened.
+    /// One word for the command's end: [`Ending::word`], or after success `released` or `deployed` where that is what
+    /// happened, else `nothing-to-do` or `done`.
     pub fn outcome(&self) -> &'static str {
-        match self.end.as_ref().map_or(1, |end| end.exit_code) {
-            0 if self.nothing_to_do() => "nothing-to-do",
-            0 if self.services.iter().any(|service| service.outcome == "deployed") => "deployed",
-            0 if self.images.iter().any(|image| image.released == Some(true)) => "released",
-            0 => "done",
-            2 => "invalid",
-            3 => "refused",
-            4 => "rolled-back",
-            5 => "rollback-failed",
-            6 => "superseded",
-            7 => "timed-out",
-            8 => "conflict",
-            130 => "interrupted",
-            _ => "failed",
+        match &self.end {
+            None => Ending::World.word(),
+            Some(End { failure: Some(failure), .. }) => failure.ending.word(),
+            Some(_) if self.nothing_to_do() => "nothing-to-do",
+            Some(_) if self.services.iter().any(|service| service.outcome == "deployed") => "deployed",
+            Some(_) if self.images.iter().any(|image| image.released == Some(true)) => "released",
+            Some(_) => "done",
         }
     }
 
@@ -338,7 +329,7 @@ mod tests {
     fn an_end_before_anything_was_planned_is_a_failure_and_not_nothing_to_do() {
         let mut record = Record::default();
         assert_eq!(record.outcome(), "failed");
-        record.take(&samples::finished("release", 2, "no metadata table"), Duration::ZERO);
+        record.take(&samples::failed("release", Ending::Usage, "no metadata table"), Duration::ZERO);
         assert_eq!(record.outcome(), "invalid");
         assert!(!record.nothing_to_do());
     }

@@ -1,11 +1,13 @@
 //! Cargo's look on stderr: a right-aligned verb, then the thing. A terminal also gets one live line at the bottom.
 
+mod failure;
 mod render;
 mod style;
 
 use std::io::{IsTerminal, Write};
 
 use crate::event::{Event, Reader};
+pub use failure::text_without_help;
 use render::{Change, Live, Render, Shown};
 use style::{Line, Style};
 

@@ -18,7 +18,7 @@ use crate::cause;
 use crate::commit::Commit;
 use crate::config::{Builder, Config, Dockerfile, Image, Package, Program, repository};
 use crate::event::{Event, Events, Layer};
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::image;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::{Layout, Manifest};
@@ -292,7 +292,7 @@ fn compilation(config: &Config, image: &Image, commit: &Commit) -> binary::Reque
 
 /// An interrupt, in the words that every builder has for it.
 fn told(failure: Failure, image: &Image) -> Failure {
-    if matches!(failure, Failure::Interrupted(_)) { interrupted(&image.name) } else { failure }
+    if failure.ending == Ending::Interrupted { interrupted(&image.name) } else { failure }
 }
 
 fn interrupted(image: &str) -> Failure {

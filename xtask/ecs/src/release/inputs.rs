@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::context::{Rules, Sent};
 use super::dockerfile::{self, Given};
 use crate::config::{Config, Dockerfile, Image};
-use crate::event::{Event, Events, Place};
-use crate::failure::{Failure, Result};
+use crate::event::{Event, Events};
+use crate::failure::{Failure, Place, Result};
 
 /// Returns the Dockerfile to build from: a copy, beside which are the rules of what is not sent.
 pub fn prepare(config: &Config, image: &Image, dockerfile: &Dockerfile, events: &Events) -> Result<PathBuf> {

@@ -7,7 +7,7 @@ use super::handed;
 use crate::aws::ecr::Ecr;
 use crate::config::{Builder, Config, Image};
 use crate::event::{Event, Events, ImageAction};
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::gate::Scanner;
 use crate::interrupt::Interrupt;
 
@@ -89,7 +89,7 @@ pub fn plan<'a>(
             (Ok(engine), Ok(scanner)) => tools = Some(Tools { engine, scanner }),
             (engine, scanner) => {
                 for failure in [engine.err(), scanner.err()].into_iter().flatten() {
-                    if matches!(failure, Failure::Interrupted(_)) {
+                    if failure.ending == Ending::Interrupted {
                         return Err(failure);
                     }
                     problems.push(failure);

@@ -269,7 +269,7 @@ fn pinning_prints_toml_that_the_configuration_reads_and_says_what_it_trusts() {
         pinned.toml
     );
     std::fs::write(folder.path().join("Cargo.toml"), manifest).expect("a file");
-    let loaded = crate::config::load(folder.path(), &|_| None).unwrap_or_else(|errors| panic!("{}", errors.render()));
+    let loaded = crate::config::load(folder.path(), &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
     let pin = loaded.config.scan.trivy.expect("it is pinned");
     assert_eq!(pin.sha256.len(), 4);
     assert_eq!(pin.url, server.url("/v{version}/trivy_{version}_{os}-{arch}.tar.gz"));

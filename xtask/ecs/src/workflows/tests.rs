@@ -72,7 +72,7 @@ fn configured(root: &Path, more: &str) -> Config {
     std::fs::create_dir_all(root).expect("a folder");
     std::fs::write(root.join("Cargo.toml"), format!("{MANIFEST}{more}")).expect("a file");
     std::fs::write(root.join("Dockerfile"), "FROM scratch\n").expect("a file");
-    config::load(root, &|_| None).unwrap_or_else(|errors| panic!("{}", errors.render())).config
+    config::load(root, &|_| None).unwrap_or_else(|errors| panic!("{errors}")).config
 }
 
 fn rendered(more: &str, file: &str) -> String {
@@ -199,7 +199,7 @@ fn a_file_that_was_changed_by_hand_is_shown_with_its_difference() {
 
 #[test]
 fn this_repositorys_own_workflows_are_what_its_configuration_says() {
-    let loaded = config::load(&here(), &|_| None).unwrap_or_else(|errors| panic!("{}", errors.render()));
+    let loaded = config::load(&here(), &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
     check(&loaded.config, true).unwrap_or_else(|difference| panic!("{difference}"));
 }
 

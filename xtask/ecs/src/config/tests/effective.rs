@@ -9,13 +9,13 @@ use crate::config::{
     Base, Builder, Compression, Config, Loaded, OnInterrupt, Program, Severity, TaskDefinitionSource, images_named,
     render, services_named, to_json,
 };
-use crate::failure::Failure;
+use crate::failure::Ending;
 
 fn with_environment(manifest: &str, variables: &[(&str, &str)]) -> Loaded {
     let folder = workspace(&[("Cargo.toml", manifest)]);
     let environment =
         |name: &str| variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned());
-    load(folder.path(), &environment).unwrap_or_else(|errors| panic!("{}", errors.render()))
+    load(folder.path(), &environment).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn read(manifest: &str) -> Config {
@@ -286,17 +286,18 @@ fn names_on_the_command_line_are_found_or_answered_with_the_nearest() {
     assert_eq!(images_named(&config, &[]).unwrap().len(), 1);
     assert_eq!(images_named(&config, &names(&["app", "app"])).unwrap().len(), 1);
     let failure = images_named(&config, &names(&["ap", "worker"])).unwrap_err();
-    assert!(matches!(failure, Failure::Usage(_)));
+    assert_eq!(failure.ending, Ending::Usage);
     assert_eq!(
         failure.to_string(),
-        "no image is named `ap`: did you mean `app`?\nno image is named `worker`: the images are `app`"
+        "2 images are unknown:\n- no image is named `ap`\n  did you mean `app`?\n- no image is named `worker`\n  the images \
+         are `app`"
     );
     let failure = services_named(&config, &names(&["api"])).unwrap_err();
-    assert_eq!(failure.to_string(), "no service is named `api`: did you mean `app`?");
+    assert_eq!(failure.to_string(), "no service is named `api`\ndid you mean `app`?");
     let empty = Config { services: BTreeMap::default(), ..config };
     assert_eq!(
         services_named(&empty, &[]).unwrap_err().to_string(),
-        "no service is configured; describe one in Cargo.toml, under `[workspace.metadata.xtask.services.NAME]`"
+        "no service is configured\ndescribe one in Cargo.toml, under `[workspace.metadata.xtask.services.NAME]`"
     );
 }
 

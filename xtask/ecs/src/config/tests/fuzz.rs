@@ -116,9 +116,9 @@ fn read(folder: &Path, manifest: &[u8]) -> bool {
         }
         Err(errors) => {
             let lines = String::from_utf8_lossy(manifest).split('\n').count();
-            assert!(!errors.diagnostics.is_empty() && errors.render().starts_with("error: "));
-            for place in errors.diagnostics.iter().filter_map(|fault| fault.place.as_ref()) {
-                assert!((1..=lines).contains(&place.line) && place.column >= 1, "{}", errors.render());
+            assert!(!errors.faults.is_empty() && !errors.message().is_empty());
+            for place in errors.faults.iter().filter_map(|fault| fault.place.as_ref()) {
+                assert!((1..=lines).contains(&place.line) && place.column >= 1, "{errors}");
             }
             false
         }

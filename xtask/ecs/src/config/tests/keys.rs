@@ -2,23 +2,24 @@
 
 use std::cell::RefCell;
 
-use super::super::diagnostic::{Diagnostic, Source};
+use super::super::diagnostic::Source;
 use super::super::keys::{Key, Keys, TABLES, or};
 use super::super::reading::Reading;
 use super::super::table::Table;
 use super::super::workspace::{Workspace, parse};
+use crate::failure::Fault;
 
 /// What is wrong with this table, once `read` has read it.
-fn faults(text: &str, keys: &'static [&'static Keys], read: impl FnOnce(&mut Table<'_>)) -> Vec<Diagnostic> {
+fn faults(text: &str, keys: &'static [&'static Keys], read: impl FnOnce(&mut Table<'_>)) -> Vec<Fault> {
     let source = Source { file: "Cargo.toml", text };
     let document = parse(source).expect("TOML");
     let workspace = Workspace::new(std::path::PathBuf::new(), source, &document);
-    let (diagnostics, settings) = (RefCell::default(), RefCell::default());
-    let reading = Reading { source, workspace: &workspace, environment: &|_| None, diagnostics, settings };
+    let (faults, settings) = (RefCell::default(), RefCell::default());
+    let reading = Reading { source, workspace: &workspace, environment: &|_| None, faults, settings };
     let mut table = Table::new(&reading, keys, String::new(), 0..0, &document);
     read(&mut table);
     table.finish();
-    reading.diagnostics.into_inner()
+    reading.faults.into_inner()
 }
 
 fn read_all(keys: &'static Keys) -> impl FnOnce(&mut Table<'_>) {
@@ -31,7 +32,7 @@ fn every_key_of_the_reference_is_the_nearest_name_of_its_misspelling() {
         for Key { name, .. } in keys.list {
             let misspelt = format!("{}{}", &name[..1], name);
             let faults = faults(&format!("{misspelt} = 1\n"), std::slice::from_ref(keys), read_all(keys));
-            let said: Vec<_> = faults.iter().map(|fault| (fault.message.as_str(), fault.hint.as_str())).collect();
+            let said: Vec<_> = faults.iter().map(|fault| (fault.message.as_str(), fault.help.concat())).collect();
             // Any two letters are near to any others.
             let hint = if name.len() > 2 {
                 format!("did you mean `{name}`?")
@@ -39,7 +40,7 @@ fn every_key_of_the_reference_is_the_nearest_name_of_its_misspelling() {
                 let known: Vec<_> = keys.names().map(|name| format!("`{name}`")).collect();
                 format!("known keys are {}", known.join(", "))
             };
-            assert_eq!(said, [(format!("unknown key `{misspelt}`").as_str(), hint.as_str())], "{}", keys.table);
+            assert_eq!(said, [(format!("unknown key `{misspelt}`").as_str(), hint)], "{}", keys.table);
         }
     }
 }

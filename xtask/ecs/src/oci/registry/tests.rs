@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use self::server::{Fault, Head, Server, complaint};
 use super::*;
 use crate::event::Event;
-use crate::failure::Failure;
+use crate::failure::{Ending, Failure};
 use crate::oci::layout::{Layout, LayoutWriter, media_type};
 
 /// A registry of one test: no pauses, but for those that a test asks about.

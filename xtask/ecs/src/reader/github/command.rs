@@ -1,7 +1,7 @@
 //! Workflow commands: the lines of a log that GitHub's runner acts on.
 //! Source: actions/runner, ActionCommand.cs and ActionCommandManager.cs; GitHub's "Workflow commands".
 
-use crate::event::Place;
+use crate::failure::Place;
 
 /// The runner cuts an annotation's message at 4,096 characters.
 const MESSAGE: usize = 4000;
@@ -61,32 +61,6 @@ pub fn mask(secret: &str) -> String {
     lines.into_iter().flat_map(|line| ["::add-mask::".to_owned(), escape_data(line), "\n".to_owned()]).collect()
 }
 
-/// The places in an error as the configuration renders it, each with its message:
-///
-/// ```text
-/// unknown key `repositry`
-///   --> Cargo.toml:12:1
-/// ```
-pub fn places(error: &str) -> Vec<(Place, String)> {
-    let mut places = Vec::new();
-    let mut message = "";
-    for line in error.lines() {
-        if let Some(place) = line.trim_start().strip_prefix("--> ").and_then(place) {
-            places.push((place, message.to_owned()));
-        } else {
-            message = line.strip_prefix("error: ").unwrap_or(line);
-        }
-    }
-    places
-}
-
-/// `FILE:LINE:COLUMN`
-fn place(text: &str) -> Option<Place> {
-    let mut parts = text.trim_end().rsplitn(3, ':');
-    let (column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(Place { file: file.to_owned(), line: line.parse().ok()?, column: column.parse().ok()? })
-}
-
 #[cfg(test)]
 pub mod runner {
     //! What the runner does with a line, as its source has it.
@@ -143,21 +117,6 @@ mod tests {
         let line = annotation(Level::Error, Some(&place), "release", "one\ntwo 100%");
         assert_eq!(line, "::error file=a%2Cb%3Ac.toml,line=3,col=7,title=release::one%0Atwo 100%25\n");
         assert_eq!(annotation(Level::Warning, None, "", "plain"), "::warning::plain\n");
-    }
-
-    #[test]
-    fn an_error_of_the_configuration_has_its_places() {
-        let error = "unknown key `repositry`\n  --> Cargo.toml:12:1\n   |\n12 | repositry = 1\n   | ^^^^^^^^^ did you \
-                     mean `repository`?\n\nerror: bad tag\n --> app/x.json:3:7\n  |\n3 | -->\n";
-        let place = |file: &str, line, column| Place { file: file.to_owned(), line, column };
-        assert_eq!(
-            places(error),
-            [
-                (place("Cargo.toml", 12, 1), "unknown key `repositry`".to_owned()),
-                (place("app/x.json", 3, 7), "bad tag".to_owned())
-            ]
-        );
-        assert_eq!(places("docker answered\n --> not a place"), []);
     }
 
     #[test]

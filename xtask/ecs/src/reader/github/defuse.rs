@@ -72,7 +72,7 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
                 .flat_map(|cause| cause.containers.iter_mut().map(|exit| &mut exit.reason).chain([&mut cause.reason]));
             causes.chain([&mut post_mortem.likely_cause, &mut post_mortem.fix, &mut post_mortem.next]).collect()
         }
-        Event::CommandFinished { error, hint, .. } => vec![error, hint],
+        Event::CommandFinished { failure: Some(failure), .. } => failure.texts_mut(),
         _ => Vec::new(),
     }
 }

@@ -7,6 +7,7 @@ use crate::event::{Finding, PostMortem};
 use crate::reader::record::{
     Happened, ImageRecord, Record, Scan, ServiceRecord, advisory_url, count_by_severity, exits,
 };
+use crate::reader::terminal::text_without_help;
 use crate::text::quantity;
 
 /// GitHub refuses a larger summary of one step as a whole.
@@ -52,18 +53,16 @@ fn cut(mut text: String, room: usize) -> String {
 
 fn heading(record: &Record, text: &mut String) {
     let Some(end) = &record.end else { return };
-    let mark = if end.exit_code == 0 { "✅" } else { "❌" };
+    let mark = if end.failure.is_none() { "✅" } else { "❌" };
     let command = cell(&record.command);
     line(text, &format!("## {mark} {command}: {}, {}\n", record.outcome(), quantity::duration(end.seconds)));
-    if end.exit_code != 0 {
-        line(text, &format!("Exit code {}.\n", end.exit_code));
-    }
-    if !end.error.is_empty() {
+    if let Some(failure) = &end.failure {
+        line(text, &format!("Exit code {}.\n", failure.exit_code()));
         // A raw block: nothing in it is Markdown.
-        line(text, &format!("<pre>{}</pre>\n", entities(end.error.trim_end())));
-    }
-    if !end.hint.is_empty() {
-        line(text, &format!("{}\n", cell(&end.hint)));
+        line(text, &format!("<pre>{}</pre>\n", entities(&text_without_help(failure))));
+        if !failure.help.is_empty() {
+            line(text, &format!("{}\n", cell(&failure.help.join("\n"))));
+        }
     }
     if !record.warnings.is_empty() {
         table(text, &["Warnings"], record.warnings.iter().map(|warning| vec![cell(warning)]));

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::failure::{Ending, Place};
 use crate::reader::record::samples::{self, Random};
 
 /// A log that a test can read while it is written.
@@ -36,7 +37,7 @@ impl Reader for Terminal {
         match event {
             Event::BuildOutput { line, .. } => writeln!(self.0, "{line}")?,
             Event::Warning { message, .. } => writeln!(self.0, "warning: {message}")?,
-            Event::CommandFinished { error, .. } if !error.is_empty() => writeln!(self.0, "error: {error}")?,
+            Event::CommandFinished { failure: Some(failure), .. } => writeln!(self.0, "error: {}", failure.message())?,
             _ => {}
         }
         Ok(())
@@ -92,7 +93,7 @@ fn a_release_is_grouped_by_step_with_its_warning_at_file_and_line() {
 fn a_failure_stands_below_all_groups() {
     let mut events = samples::released();
     events.truncate(5);
-    events.push(samples::finished("release", 1, "docker buildx failed"));
+    events.push(samples::failed("release", Ending::World, "docker buildx failed"));
     let log = run(&events).log;
     let end = "::endgroup::\nerror: docker buildx failed\n\
                ::error title=release ended with 1::docker buildx failed%0Acargo xtask release\n";
@@ -101,9 +102,18 @@ fn a_failure_stands_below_all_groups() {
 
 #[test]
 fn a_fault_in_the_configuration_is_shown_at_its_line() {
-    let error = "unknown key `repositry`\n  --> Cargo.toml:12:1\n   |\n12 | repositry = 1";
-    let log = run(&[samples::started("release"), samples::finished("release", 2, error)]).log;
-    assert!(log.ends_with("\n::error file=Cargo.toml,line=12,col=1::unknown key `repositry`\n"), "{log}");
+    let place = Some(Place { file: "Cargo.toml".to_owned(), line: 12, column: 1 });
+    let typo = Fault { message: "unknown key `repositry`".to_owned(), place, ..Fault::default() };
+    let failure = |faults| Failure::of_faults(Ending::Usage, faults, |count| format!("{count} faults"));
+    let log = |faults| run(&[samples::started("release"), samples::finished("release", Some(failure(faults)))]).log;
+    let (one, elsewhere) = (log(vec![typo.clone()]), Fault { message: "no region".to_owned(), ..Fault::default() });
+    let at_its_line = "\n::error file=Cargo.toml,line=12,col=1::unknown key `repositry`\n";
+    assert!(one.ends_with(at_its_line), "{one}");
+    assert_eq!(one.matches("::error").count(), 1);
+    let both = log(vec![elsewhere, typo]);
+    assert!(
+        both.ends_with(at_its_line) && both.contains("::error title=release ended with 2::2 faults:%0A- no region")
+    );
 }
 
 #[test]
@@ -123,7 +133,7 @@ fn whatever_events_hold_the_runner_sees_only_commands_of_this_reader() {
             Event::StepStarted { step: Step::Build, subject: text(&mut random) },
             Event::BuildOutput { image: "app".to_owned(), line: text(&mut random) },
             Event::Warning { message: text(&mut random), place: None },
-            samples::finished("release", 1, &text(&mut random)),
+            samples::failed("release", Ending::World, &text(&mut random)),
         ];
         let log = run(&events).log;
         assert_eq!(command::runner::commands(&log), ["add-mask", "group", "warning", "endgroup", "error"], "{log:?}");

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Record;
 use crate::digest::Digest;
-use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, Layer, Place, PostMortem, ServiceAction, Step};
+use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, Layer, PostMortem, ServiceAction, Step};
+use crate::failure::{Ending, Failure, Place};
 
 const REFERENCE: &str = "127.0.0.1:5000/sample/app:1.4.0";
 
@@ -25,9 +26,12 @@ pub fn started(command: &str) -> Event {
     Event::CommandStarted { command: command.to_owned() }
 }
 
-pub fn finished(command: &str, exit_code: u8, error: &str) -> Event {
-    let hint = if exit_code == 0 { String::new() } else { "cargo xtask release".to_owned() };
-    Event::CommandFinished { command: command.to_owned(), exit_code, error: error.to_owned(), hint, seconds: 12.5 }
+pub fn finished(command: &str, failure: Option<Failure>) -> Event {
+    Event::CommandFinished { command: command.to_owned(), failure, seconds: 12.5 }
+}
+
+pub fn failed(command: &str, ending: Ending, message: &str) -> Event {
+    finished(command, Some(Failure::new(ending, message).help("cargo xtask release")))
 }
 
 fn planned(action: ImageAction) -> Event {
@@ -85,18 +89,23 @@ pub fn released() -> Vec<Event> {
             digest: digest(),
             new: true,
         },
-        finished("release", 0, ""),
+        finished("release", None),
     ]
 }
 
 pub fn already_released() -> Vec<Event> {
-    vec![started("release"), planned(ImageAction::AlreadyReleased { digest: digest() }), finished("release", 0, "")]
+    vec![started("release"), planned(ImageAction::AlreadyReleased { digest: digest() }), finished("release", None)]
 }
 
 /// An image that the gate refused for this many findings.
 pub fn refused(findings: usize) -> Vec<Event> {
     let error = format!("the scan refused app: {findings} findings");
-    vec![started("release"), planned(ImageAction::Release), scanned(false, findings), finished("release", 3, &error)]
+    vec![
+        started("release"),
+        planned(ImageAction::Release),
+        scanned(false, findings),
+        failed("release", Ending::Refused, &error),
+    ]
 }
 
 fn service_planned(action: ServiceAction) -> Event {
@@ -137,12 +146,12 @@ pub fn deployed() -> Vec<Event> {
         progress("IN_PROGRESS", 0, 0),
         progress("IN_PROGRESS", 2, 0),
         ended("deployed"),
-        finished("deploy", 0, ""),
+        finished("deploy", None),
     ]
 }
 
 pub fn deploy_with_nothing_to_do() -> Vec<Event> {
-    vec![started("deploy"), service_planned(ServiceAction::NothingToDo), finished("deploy", 0, "")]
+    vec![started("deploy"), service_planned(ServiceAction::NothingToDo), finished("deploy", None)]
 }
 
 pub fn rolled_back() -> Vec<Event> {
@@ -186,7 +195,7 @@ pub fn rolled_back() -> Vec<Event> {
                 next: "aws logs tail /ecs/app --since 15m".to_owned(),
             },
         },
-        finished("deploy", 4, "the rollout of app failed and was rolled back to app:6"),
+        failed("deploy", Ending::RolledBack, "the rollout of app failed and was rolled back to app:6"),
     ]
 }
 

@@ -9,6 +9,7 @@ use super::SlackConfig;
 use super::origin::Origin;
 use crate::event::Finding;
 use crate::reader::record::{Happened, ImageRecord, Record, ServiceRecord, advisory_url, count_by_severity, exits};
+use crate::reader::terminal::text_without_help;
 use crate::text::quantity;
 
 /// Characters of a header's plain text.
@@ -75,20 +76,19 @@ pub fn end(record: &Record, origin: &Origin, config: &SlackConfig) -> Message {
     for service in &record.services {
         page.line(&service_line(service));
     }
-    let failed = record.end.as_ref().filter(|end| end.exit_code != 0);
-    if let Some(end) = failed {
+    if let Some(failure) = record.end.as_ref().and_then(|end| end.failure.as_ref()) {
         page.flush();
         let mention = config.mention_on_failure.as_deref().map(mention).unwrap_or_default();
-        page.line(&format!("{mention}Exit code {}", end.exit_code));
-        page.line(&preformatted(&end.error, ERROR));
+        page.line(&format!("{mention}Exit code {}", failure.exit_code()));
+        page.line(&preformatted(&text_without_help(failure), ERROR));
         for image in &record.images {
             page.named_findings(image);
         }
         for service in &record.services {
             page.cause(service);
         }
-        if !end.hint.is_empty() {
-            page.line(&format!("*Next:* {}", escape(&end.hint)));
+        if !failure.help.is_empty() {
+            page.line(&format!("*Next:* {}", escape(&failure.help.join("\n"))));
         }
     }
     page.finish(&title)

@@ -1,7 +1,9 @@
 //! Events → lines. Pure: what is shown depends on the events so far and on whether there is a live line.
 
+use super::failure;
 use super::style::Line;
 use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, PostMortem, ServiceAction, Step};
+use crate::failure::Failure;
 use crate::text::quantity::{duration, size};
 
 /// What one event shows.
@@ -44,8 +46,7 @@ impl Render {
             Event::StepStarted { step, subject } => self.step(*step, subject),
             Event::Note { verb, message } => lines([Line::status(verb, message)]),
             Event::Warning { message, place } => {
-                let place = place.as_ref().map(|at| format!("{}:{}:{}", at.file, at.line, at.column));
-                let place = place.map(|place| Line::plain(&format!("  --> {place}")));
+                let place = place.as_ref().map(|place| Line::plain(&format!("  --> {place}")));
                 lines([Line::warning(message)].into_iter().chain(place))
             }
             Event::ImagePlanned { image, reference, action } => lines([match action {
@@ -120,8 +121,8 @@ impl Render {
                 lines([if matches!(outcome.as_str(), "deployed" | "nothing-to-do") { line } else { line.bad() }])
             }
             Event::PostMortem { service, post_mortem } => post_mortem_lines(service, post_mortem),
-            Event::CommandFinished { command, exit_code, error, hint, seconds } => {
-                Shown { live: Change::Away, ..finished(command, *exit_code, error, hint, *seconds) }
+            Event::CommandFinished { command, failure, seconds } => {
+                Shown { live: Change::Away, lines: finished(command, failure.as_ref(), *seconds) }
             }
         }
     }
@@ -245,27 +246,14 @@ fn exits(containers: &[ContainerExit]) -> String {
         .concat()
 }
 
-fn finished(command: &str, exit_code: u8, error: &str, hint: &str, seconds: f64) -> Shown {
-    if exit_code == 0 {
-        return match command {
-            "release" | "deploy" => lines([Line::status("Finished", &format!("{command} in {}", duration(seconds)))]),
-            _ => Shown::default(),
-        };
+fn finished(command: &str, failure: Option<&Failure>, seconds: f64) -> Vec<Line> {
+    match (failure, command) {
+        (Some(failure), _) => failure::lines(failure),
+        (None, "release" | "deploy") => {
+            vec![Line::status("Finished", &format!("{command} in {}", duration(seconds)))]
+        }
+        (None, _) => Vec::new(),
     }
-    let mut shown = Vec::new();
-    let mut parts = error.lines();
-    shown.extend(parts.next().map(Line::error));
-    // Excerpts are aligned already, and may hold several errors.
-    let excerpts = error.contains(" --> ");
-    shown.extend(parts.map(|line| match line.strip_prefix("error: ") {
-        Some(rest) if excerpts => Line::error(rest),
-        _ if excerpts => Line::plain(line),
-        _ => Line::plain(&format!("  {line}")),
-    }));
-    if !hint.is_empty() {
-        shown.push(Line::help(hint));
-    }
-    lines(shown)
 }
 
 fn outcome_verb(outcome: &str) -> String {

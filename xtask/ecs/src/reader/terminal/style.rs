@@ -14,7 +14,6 @@ enum Tone {
     Working,
     Warning,
     Error,
-    Help,
     Plain,
 }
 
@@ -42,11 +41,6 @@ impl Line {
     /// `error: text`
     pub fn error(text: &str) -> Self {
         Self { tone: Tone::Error, head: "error".to_owned(), text: format!(": {text}"), wraps: true }
-    }
-
-    /// `  help: text`
-    pub fn help(text: &str) -> Self {
-        Self { tone: Tone::Help, head: "  help".to_owned(), text: format!(": {text}"), wraps: false }
     }
 
     /// Indented under the verbs.
@@ -129,7 +123,6 @@ impl Style {
             Tone::Working => "1;36",
             Tone::Warning => "1;33",
             Tone::Error => "1;31",
-            Tone::Help => "1",
             Tone::Plain => return format!("{}{}", line.head, line.text),
         };
         if self.colour {

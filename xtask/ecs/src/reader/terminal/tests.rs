@@ -1,5 +1,6 @@
 use super::*;
-use crate::event::{Place, Step};
+use crate::event::Step;
+use crate::failure::{Failure, Place};
 
 fn shown(columns: Option<usize>, colour: bool, events: &[Event]) -> String {
     let mut out = Vec::new();
@@ -97,9 +98,7 @@ fn what_a_builder_writes_moves_no_cursor_and_leaves_no_colour() {
 fn errors_keep_their_lines_and_come_last() {
     let end = Event::CommandFinished {
         command: "release".to_owned(),
-        exit_code: 1,
-        error: "could not reach ECR\ncheck the network".to_owned(),
-        hint: String::new(),
+        failure: Some(Failure::world("could not reach ECR").help("check the network")),
         seconds: 1.0,
     };
     assert_eq!(shown(None, true, &[end]), "\x1b[1;31merror\x1b[0m: could not reach ECR\n  check the network\n");

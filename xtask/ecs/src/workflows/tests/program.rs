@@ -42,7 +42,7 @@ fn the_program_is_found_where_cargo_put_it() {
             &format!("cargo generate-lockfile --offline && git init -q && git add . && git {who} commit -qm one"),
         );
 
-        let loaded = config::load(&root, &|_| None).unwrap_or_else(|errors| panic!("{}", errors.render()));
+        let loaded = config::load(&root, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         let files = render(&loaded.config, false);
         let text = |file: &str| {
             files.iter().find(|f| f.name.ends_with(file)).and_then(|f| f.text.clone()).expect("it is rendered")

@@ -2,6 +2,7 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::event::Event;
+use crate::failure::{Ending, Failure};
 use crate::reader::record::samples::{self, Random};
 
 pub fn origin() -> Origin {
@@ -25,7 +26,7 @@ pub static ALL: LazyLock<Vec<Message>> = LazyLock::new(|| {
         samples::deployed(),
         samples::deploy_with_nothing_to_do(),
         samples::rolled_back(),
-        vec![samples::started("release"), samples::finished("release", 2, "no metadata table")],
+        vec![samples::started("release"), samples::failed("release", Ending::Usage, "no metadata table")],
     ];
     let mut random = Random(17);
     let wild = (0..40).map(|_| wild(&mut random));
@@ -53,9 +54,8 @@ fn wild(random: &mut Random) -> Record {
             }
             Event::ServicePlanned { cluster, .. } => *cluster = random.text(200),
             Event::ServiceMessage { message, .. } => *message = random.text(4000),
-            Event::CommandFinished { error, hint, .. } => {
-                *error = random.text(5000);
-                *hint = random.text(4000);
+            Event::CommandFinished { failure: Some(failure), .. } => {
+                *failure = Failure::new(failure.ending, random.text(5000)).help(random.text(4000));
             }
             _ => {}
         }

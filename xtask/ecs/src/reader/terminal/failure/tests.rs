@@ -1,13 +1,19 @@
 //! Faults as a person reads them, whole.
 
-use super::{errors_of, spoilt, workspace};
+use super::{Style, lines};
 use crate::config::load;
-use crate::failure::Failure;
+use crate::config::tests::{errors_of, spoilt, workspace};
+use crate::failure::{Ending, Failure, Fault, Place};
+
+fn drawn(failure: &Failure) -> String {
+    let painted = lines(failure).iter().map(|line| Style { colour: false }.paint(line)).collect::<Vec<_>>();
+    painted.join("\n")
+}
 
 #[test]
 fn a_short_hint_stands_beside_the_carets() {
     assert_eq!(
-        errors_of(&spoilt(&[("repository", "repositry")])).render(),
+        drawn(&errors_of(&spoilt(&[("repository", "repositry")]))),
         r#"error: unknown key `repositry`
   --> Cargo.toml:12:1
    |
@@ -19,7 +25,7 @@ fn a_short_hint_stands_beside_the_carets() {
 #[test]
 fn a_long_hint_stands_below() {
     assert_eq!(
-        errors_of(&spoilt(&[("tag = \"1.4.0\"", "tag = \".x\"")])).render(),
+        drawn(&errors_of(&spoilt(&[("tag = \"1.4.0\"", "tag = \".x\"")]))),
         r#"error: `.x` is not a valid `tag`
   --> Cargo.toml:13:7
    |
@@ -33,7 +39,7 @@ fn a_long_hint_stands_below() {
 #[test]
 fn a_workspace_without_the_table_is_told_what_to_add() {
     assert_eq!(
-        errors_of("[workspace]\nmembers = [\"app\"]\n").render(),
+        drawn(&errors_of("[workspace]\nmembers = [\"app\"]\n")),
         r#"error: Cargo.toml has no `[workspace.metadata.xtask]` table
  --> Cargo.toml:1:2
   |
@@ -71,7 +77,7 @@ fn ten_faults_are_reported_in_one_run() {
         ("{ app = \"app\" }", "{ app = \"worker\" }"),
     ]);
     assert_eq!(
-        errors_of(&manifest).render(),
+        drawn(&errors_of(&manifest)),
         r#"error: `account` is an integer, and should be a string
  --> Cargo.toml:8:11
   |
@@ -138,7 +144,7 @@ error: the container `app` names no image: `worker`
 
 #[test]
 fn columns_count_characters_and_carets_count_terminal_columns() {
-    let rendered = errors_of(&spoilt(&[("dockerfile", "args = { \"ä日本\" = \"ok\", b = 1 }\ndockerfile")])).render();
+    let rendered = drawn(&errors_of(&spoilt(&[("dockerfile", "args = { \"ä日本\" = \"ok\", b = 1 }\ndockerfile")])));
     assert_eq!(
         rendered,
         "error: `images.app.args.b` is an integer, and should be a string
@@ -153,7 +159,7 @@ fn columns_count_characters_and_carets_count_terminal_columns() {
 fn tabs_and_line_ends_of_windows_do_not_shift_the_carets() {
     let manifest = spoilt(&[("cluster = \"sample\"", "\tcluster = 1")]).replace('\n', "\r\n");
     assert_eq!(
-        errors_of(&manifest).render(),
+        drawn(&errors_of(&manifest)),
         "error: `services.app.cluster` is an integer, and should be a string
   --> Cargo.toml:17:12
    |
@@ -165,14 +171,14 @@ fn tabs_and_line_ends_of_windows_do_not_shift_the_carets() {
 #[test]
 fn a_byte_order_mark_is_no_column() {
     let errors = errors_of(&format!("\u{feff}workspaces = 1\n{}", spoilt(&[("account", "acount")])));
-    assert!(errors.render().contains("--> Cargo.toml:9:1"), "{}", errors.render());
+    assert!(drawn(&errors).contains("--> Cargo.toml:9:1"), "{}", drawn(&errors));
 }
 
 #[test]
 fn a_fault_of_several_lines_is_shown_by_its_first() {
     let errors = errors_of(&spoilt(&[("cluster = \"sample\"", "cluster = [\n    1,\n    2,\n]")]));
     assert_eq!(
-        errors.render(),
+        drawn(&errors),
         "error: `services.app.cluster` is an array, and should be a string
   --> Cargo.toml:17:11
    |
@@ -186,16 +192,16 @@ fn an_environment_variable_is_blamed_by_name() {
     let folder = workspace(&[("Cargo.toml", &spoilt(&[("region = \"ap-northeast-1\"\n", "")]))]);
     let environment = |name: &str| (name == "AWS_REGION").then(|| "Tokyo".to_owned());
     assert_eq!(
-        load(folder.path(), &environment).unwrap_err().render(),
+        drawn(&load(folder.path(), &environment).unwrap_err()),
         "error: `Tokyo` in the environment variable AWS_REGION is not a valid `region`
- = help: a region looks like `ap-northeast-1`"
+  a region looks like `ap-northeast-1`"
     );
 }
 
 #[test]
 fn text_that_is_not_toml_is_shown_where_it_stops_being_so() {
     assert_eq!(
-        errors_of(&spoilt(&[("region = \"ap-northeast-1\"", "region = \"ap-northeast-1")])).render(),
+        drawn(&errors_of(&spoilt(&[("region = \"ap-northeast-1\"", "region = \"ap-northeast-1")]))),
         "error: Cargo.toml is not TOML: invalid basic string, expected `\"`
  --> Cargo.toml:9:25
   |
@@ -203,7 +209,7 @@ fn text_that_is_not_toml_is_shown_where_it_stops_being_so() {
   |                         ^"
     );
     assert_eq!(
-        errors_of("[workspace]\nmembers = []\nmembers = []\n").render(),
+        drawn(&errors_of("[workspace]\nmembers = []\nmembers = []\n")),
         "error: Cargo.toml is not TOML: duplicate key
  --> Cargo.toml:3:1
   |
@@ -213,8 +219,29 @@ fn text_that_is_not_toml_is_shown_where_it_stops_being_so() {
 }
 
 #[test]
-fn configuration_errors_end_a_command_with_2_and_without_a_doubled_prefix() {
-    let failure = Failure::from(errors_of(&spoilt(&[("repository", "repositry")])));
+fn configuration_errors_end_a_command_with_2_and_name_their_place_in_a_text() {
+    let failure = errors_of(&spoilt(&[("repository", "repositry")]));
     assert_eq!(failure.exit_code(), 2);
-    assert!(failure.to_string().starts_with("unknown key `repositry`\n  --> Cargo.toml:12:1\n"), "{failure}");
+    assert_eq!(failure.to_string(), "Cargo.toml:12:1: unknown key `repositry`\ndid you mean `repository`?");
+}
+
+#[test]
+fn what_was_said_stands_under_the_message_and_what_helps_comes_last() {
+    let failure = Failure::new(Ending::World, "the engine does not answer").said(["no", "socket"]).help("start it");
+    assert_eq!(drawn(&failure), "error: the engine does not answer\n    | no\n    | socket\n  start it");
+}
+
+#[test]
+fn several_problems_are_a_list_and_each_keeps_its_own_parts() {
+    let place = Some(Place { file: "app/task.json".to_owned(), line: 3, column: 7 });
+    let typo = Fault { message: "unknown member".to_owned(), place, ..Fault::default() };
+    let problems = vec![
+        Failure::world("docker failed").said(["no"]).help("start it"),
+        Failure::of_faults(Ending::Usage, vec![typo], |_| unreachable!("it is one")),
+    ];
+    assert_eq!(
+        drawn(&Failure::together(problems)),
+        "error: 2 problems, and nothing was done:\n  - app/task.json:3:7: unknown member\n  - docker failed\n      | \
+         no\n    start it"
+    );
 }
