@@ -132,6 +132,7 @@ fn the_image_that_ecs_took_from_a_released_index_is_what_was_released() {
     let url = editing(&sandbox, RUNNING, &index, &child);
     through(&workspace, &sandbox, &url, &["deploy"]).ends(0).says("Deployed app");
     let again = editing(&sandbox, RUNNING, &index, OTHER);
-    workspace.write("app/task-definition.json", &crate::support::task_definition().to_string().replace("512", "1024"));
+    workspace
+        .write("app/ecs/task-definition.json", &crate::support::task_definition().to_string().replace("512", "1024"));
     through(&workspace, &sandbox, &again, &["deploy"]).ends(5);
 }

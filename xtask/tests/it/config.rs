@@ -3,40 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::sample::{MANIFEST, Workspace, manifest};
 use crate::support::snapshot;
-
-const GOOD: &str = r#"[workspace]
-members = ["app"]
-
-[workspace.metadata.xtask]
-account = "123456789012"
-region = "ap-northeast-1"
-
-[workspace.metadata.xtask.images.app]
-repository = "sample/app"
-tag = { package = "app" }
-dockerfile = "app/Dockerfile"
-
-[workspace.metadata.xtask.services.app]
-cluster = "sample"
-task-definition = "app/ecs/task-definition.json"
-containers = { app = "app" }
-"#;
-
-fn workspace(manifest: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (path, text) in [
-        ("Cargo.toml", manifest),
-        ("app/Cargo.toml", "[package]\nname = \"app\"\nversion = \"1.4.0\"\n"),
-        ("app/Dockerfile", "FROM scratch\n"),
-        ("app/ecs/task-definition.json", "{}\n"),
-    ] {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    folder
-}
 
 /// Runs the binary in a folder, in an environment that holds these variables and nothing else.
 fn xtask(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -61,10 +29,10 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn config_prints_each_value_with_its_origin_from_any_folder() {
-    let folder = workspace(&GOOD.replace("region = \"ap-northeast-1\"\n", ""));
+    let workspace = Workspace::with(&[("region = \"ap-northeast-1\"\n", "")]);
     let variables = [("AWS_REGION", "eu-west-1"), ("XTASK_REGISTRY", "127.0.0.1:5000")];
     for start in ["", "app", "app/ecs"] {
-        let output = xtask(&folder.path().join(start), &["config"], &variables);
+        let output = xtask(&workspace.root().join(start), &["config"], &variables);
         looks_like(&output, "configuration/with-origins.toml");
         assert!(output.status.success(), "{}", text(&output.stderr));
         let stdout = text(&output.stdout);
@@ -82,8 +50,8 @@ fn config_prints_each_value_with_its_origin_from_any_folder() {
 
 #[test]
 fn config_prints_json_for_programs() {
-    let folder = workspace(GOOD);
-    let output = xtask(folder.path(), &["config", "--format", "json"], &[]);
+    let workspace = Workspace::sample();
+    let output = xtask(workspace.root(), &["config", "--format", "json"], &[]);
     looks_like(&output, "configuration/with-origins.json");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let settings = json["settings"].as_array().unwrap();
@@ -94,10 +62,10 @@ fn config_prints_json_for_programs() {
 
 #[test]
 fn what_config_prints_is_a_configuration_again() {
-    let folder = workspace(GOOD);
-    let first = text(&xtask(folder.path(), &["config"], &[]).stdout);
-    std::fs::write(folder.path().join("Cargo.toml"), format!("[workspace]\nmembers = [\"app\"]\n{first}")).unwrap();
-    let second = text(&xtask(folder.path(), &["config"], &[]).stdout);
+    let workspace = Workspace::sample();
+    let first = text(&xtask(workspace.root(), &["config"], &[]).stdout);
+    workspace.write("Cargo.toml", &format!("[workspace]\nmembers = [\"app\"]\n{first}"));
+    let second = text(&xtask(workspace.root(), &["config"], &[]).stdout);
     let values = |text: &str| -> Vec<String> {
         text.lines().filter_map(|line| Some(line.split_once("  #")?.0.trim_end().to_owned())).collect()
     };
@@ -105,7 +73,7 @@ fn what_config_prints_is_a_configuration_again() {
     assert_eq!(values(&first), values(&second));
 }
 
-/// What replaces what in [`GOOD`], and the message and place that answer it.
+/// What replaces what in the sample, and the message and place that answer it.
 const FAULTS: [(&str, &str, &str, &str); 22] = [
     ("[workspace.metadata.xtask]\n", "[workspace.metadata.xtask]\nreigon = 1\n", "unknown key `reigon`", "5:1"),
     ("metadata.xtask", "metadata.other", "Cargo.toml has no `[workspace.metadata.xtask]` table", "1:2"),
@@ -123,7 +91,7 @@ const FAULTS: [(&str, &str, &str, &str); 22] = [
     ("dockerfile =", "platforms = [\"linux/amd64\", \"linux/arm64\"]\ndockerfile =", "several platforms", "11:13"),
     ("definition.json", "definition.jsn", "the task definition `app/ecs/task-definition.jsn` does not exist", "15:19"),
     ("{ app = \"app\" }", "{ app = \"ap\" }", "the container `app` names no image: `ap`", "16:22"),
-    ("cluster =", "rollout.deadline = 900\ncluster =", "`services.app.rollout.deadline` is an integer", "14:20"),
+    ("\"20s\"", "900", "`services.app.rollout.deadline` is an integer", "17:24"),
     (
         "[workspace.metadata.xtask.services.app]",
         "[workspace.metadata.xtask.scan]\nseverity = [\"HIHG\"]\n[workspace.metadata.xtask.services.app]",
@@ -156,11 +124,10 @@ fn every_fault_ends_each_command_with_2_and_is_shown_at_its_place() {
     let mut seen = Vec::new();
     for (old, new, message, place) in FAULTS {
         // A table's name is in every header; any other text is spoilt once.
-        let manifest = if old == "metadata.xtask" { GOOD.replace(old, new) } else { GOOD.replacen(old, new, 1) };
-        assert_ne!(manifest, GOOD, "{old}");
-        let folder = workspace(&manifest);
+        let whole = old == "metadata.xtask";
+        let workspace = Workspace::of(&if whole { MANIFEST.replace(old, new) } else { manifest(&[(old, new)]) });
         for command in [&["config"][..], &["release", "--plan"], &["deploy", "--plan"]] {
-            let output = xtask(folder.path(), command, &[]);
+            let output = xtask(workspace.root(), command, &[]);
             let stderr = text(&output.stderr);
             if command == ["config"] {
                 seen.push(stderr.clone());
@@ -176,12 +143,9 @@ fn every_fault_ends_each_command_with_2_and_is_shown_at_its_place() {
 
 #[test]
 fn all_faults_are_shown_in_one_run() {
-    let mut manifest = GOOD.to_owned();
     let together = [2, 4, 5, 6, 8, 14, 15];
-    for (old, new, ..) in together.map(|fault| FAULTS[fault]) {
-        manifest = manifest.replacen(old, new, 1);
-    }
-    let output = xtask(workspace(&manifest).path(), &["config"], &[]);
+    let workspace = Workspace::with(&together.map(|fault| (FAULTS[fault].0, FAULTS[fault].1)));
+    let output = xtask(workspace.root(), &["config"], &[]);
     looks_like(&output, "configuration/several-mistakes-in-one-run.txt");
     let stderr = text(&output.stderr);
     for (.., message, place) in together.map(|fault| FAULTS[fault]) {
@@ -202,8 +166,8 @@ fn a_folder_outside_every_workspace_is_refused() {
 
 #[test]
 fn an_unknown_name_on_the_command_line_is_answered_with_the_nearest() {
-    let folder = workspace(GOOD);
-    let output = xtask(folder.path(), &["release", "ap"], &[]);
+    let workspace = Workspace::sample();
+    let output = xtask(workspace.root(), &["release", "ap"], &[]);
     assert_eq!(output.status.code(), Some(2));
     looks_like(&output, "configuration/name-that-is-unknown.txt");
     let stderr = text(&output.stderr);
@@ -215,9 +179,9 @@ fn an_unknown_name_on_the_command_line_is_answered_with_the_nearest() {
 fn workflows_are_written_where_github_looks_and_checked_against_what_is_there() {
     let repository = tempfile::tempdir().unwrap();
     std::fs::create_dir(repository.path().join(".git")).unwrap();
-    let folder = workspace(GOOD);
+    let workspace = Workspace::sample();
     let backend = repository.path().join("backend");
-    std::fs::rename(folder.path(), &backend).unwrap();
+    std::fs::rename(workspace.root(), &backend).unwrap();
     let output = xtask(&backend.join("app"), &["workflows"], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("Wrote ../.github/workflows/build.yml"), "{}", text(&output.stderr));

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::support::{CONFIG, Run, Workspace, calls, sandbox, send, task_definition};
+use crate::support::{Change, Run, Workspace, calls, sandbox, send, task_definition};
 use serde_json::{Value, json};
 use xtask_sandbox::ecs::Tasks;
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
@@ -81,7 +81,7 @@ fn a_plan_shows_the_difference_without_values_of_the_environment_and_does_nothin
     document["containerDefinitions"][0]["environment"][0]["value"] = json!("hush-hush");
     document["cpu"] = json!("512");
     document["memory"] = json!("1024");
-    workspace.write("app/task-definition.json", &document.to_string());
+    workspace.write("app/ecs/task-definition.json", &document.to_string());
     let run = workspace.xtask(&sandbox, &["deploy", "--plan"]);
     run.ends(0).says("cpu: 256 → 512").says("environment[RUST_LOG]").does_not_say("hush-hush").does_not_say("info");
     run.looks_like("deploy/plan");
@@ -129,7 +129,7 @@ fn a_missing_cluster_service_or_container_is_named_with_its_fix() {
         ("container", "{ app = \"app\" }", "{ web = \"app\" }", "`web`"),
     ] {
         let (workspace, sandbox) = released(vec![]);
-        workspace.write("Cargo.toml", &CONFIG.replace(from, to));
+        workspace.change(&[(from, to)]);
         let run = workspace.xtask(&sandbox, &["deploy"]);
         assert!(matches!(run.code, 1 | 2), "{to}: {}\n{}", run.code, run.stderr);
         run.says(message).looks_like(&format!("deploy/{what}-that-is-missing"));
@@ -140,11 +140,11 @@ fn a_missing_cluster_service_or_container_is_named_with_its_fix() {
 #[test]
 fn a_task_definition_that_is_no_json_is_an_error_with_line_and_column() {
     let (workspace, sandbox) = released(vec![]);
-    workspace.write("app/task-definition.json", "{\n  \"family\": \"app\",\n  \"cpu\" \"256\"\n}\n");
+    workspace.write("app/ecs/task-definition.json", "{\n  \"family\": \"app\",\n  \"cpu\" \"256\"\n}\n");
     workspace
         .xtask(&sandbox, &["deploy"])
         .ends(2)
-        .says("app/task-definition.json:3:")
+        .says("app/ecs/task-definition.json:3:")
         .looks_like("deploy/document-that-is-no-json");
 }
 
@@ -152,7 +152,7 @@ fn a_task_definition_that_is_no_json_is_an_error_with_line_and_column() {
 fn a_typo_in_the_task_definition_is_caught_with_the_name_that_was_meant() {
     let (workspace, sandbox) = released(vec![]);
     let document = task_definition().to_string().replace("\"environment\"", "\"enviroment\"");
-    workspace.write("app/task-definition.json", &document);
+    workspace.write("app/ecs/task-definition.json", &document);
     workspace
         .xtask(&sandbox, &["deploy"])
         .ends(2)
@@ -214,7 +214,7 @@ fn a_desired_count_that_nobody_wrote_is_never_sent() {
 #[test]
 fn a_rollout_that_never_ends_times_out_and_says_what_it_waited_for() {
     let (workspace, sandbox) = released(vec![]);
-    workspace.write("Cargo.toml", &CONFIG.replace("deadline = \"20s\"", "deadline = \"2s\""));
+    workspace.change(&[("20s", "2s")]);
     sandbox.inject(Fault {
         call: "ecs:RegisterTaskDefinition".to_owned(),
         which: Which::Every,
@@ -229,9 +229,9 @@ fn a_rollout_that_never_ends_times_out_and_says_what_it_waited_for() {
 }
 
 /// Starts a deploy whose rollout goes on for ever, and signals it once it is followed.
-fn interrupted(config: &str, signal: &str) -> (Run, Sandbox) {
+fn interrupted(changes: &[Change], signal: &str) -> (Run, Sandbox) {
     let (workspace, sandbox) = released(vec![]);
-    workspace.write("Cargo.toml", config);
+    workspace.change(changes);
     sandbox.inject(Fault {
         call: "ecs:RegisterTaskDefinition".to_owned(),
         which: Which::Every,
@@ -262,7 +262,7 @@ fn interrupted(config: &str, signal: &str) -> (Run, Sandbox) {
 #[test]
 fn ctrl_c_and_sigterm_leave_the_rollout_and_say_what_serves() {
     for signal in ["-INT", "-TERM"] {
-        let (run, sandbox) = interrupted(CONFIG, signal);
+        let (run, sandbox) = interrupted(&[], signal);
         run.ends(130).says("goes on").says("serve");
         assert_eq!(calls(&sandbox, "ecs:StopServiceDeployment"), 0);
     }
@@ -270,8 +270,7 @@ fn ctrl_c_and_sigterm_leave_the_rollout_and_say_what_serves() {
 
 #[test]
 fn ctrl_c_rolls_back_where_the_configuration_says_so() {
-    let config = CONFIG.replace("poll = \"10ms\"", "poll = \"10ms\", on-interrupt = \"rollback\"");
-    let (run, sandbox) = interrupted(&config, "-INT");
+    let (run, sandbox) = interrupted(&[("\"10ms\"", "\"10ms\", on-interrupt = \"rollback\"")], "-INT");
     run.ends(130).says("app:1");
     assert_eq!(calls(&sandbox, "ecs:StopServiceDeployment"), 1);
     assert_eq!(serving(&sandbox), "app:1");

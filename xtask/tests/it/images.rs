@@ -7,15 +7,17 @@ use std::process::Command;
 use serde_json::{Value, json};
 use xtask_sandbox::Sandbox;
 
-use crate::support::{CONFIG, Run, Workspace, sandbox, tagged};
+use crate::support::{Run, Workspace, sandbox, tagged};
 
 mod credentials;
 
+/// What the sample says of its image.
+const DOCKERFILE: &str = "dockerfile = \"app/Dockerfile\"\n";
+const TAG: &str = "tag = { package = \"app\" }";
+
 /// The sample workspace with further keys of its image, whose Dockerfile is this.
 fn dockerfile(keys: &str, text: &str) -> Workspace {
-    let workspace = Workspace::with(
-        &CONFIG.replace("dockerfile = \"app/Dockerfile\"\n", &format!("dockerfile = \"app/Dockerfile\"\n{keys}\n")),
-    );
+    let workspace = Workspace::with(&[(DOCKERFILE, &format!("{DOCKERFILE}{keys}\n"))]);
     workspace.that_releases().write("app/Dockerfile", text);
     // What buildx is asked to build is kept.
     fs::rename(workspace.root().join("tools/docker"), workspace.root().join("tools/engine")).expect("it is there");
@@ -113,7 +115,7 @@ fn what_this_tool_writes_is_left_out_of_the_context_and_a_missing_ignore_file_is
     assert_eq!(fs::read_to_string(&beside).expect("it is there"), "/target\n/.git\n");
 
     // With rules of their own, people are asked nothing; ours come last. Cargo's folder may have another name.
-    workspace.write("Cargo.toml", &CONFIG.replace("1.4.0", "1.4.1")).write(".dockerignore", "*\n!src\n");
+    workspace.change(&[(TAG, "tag = \"1.4.1\"")]).write(".dockerignore", "*\n!src\n");
     release_with(&workspace, &sandbox, &[("CARGO_TARGET_DIR", "out")]).ends(0).does_not_say(".dockerignore");
     let beside = workspace.root().join("out/xtask/dockerfiles/app/Dockerfile.dockerignore");
     assert_eq!(fs::read_to_string(beside).expect("it is there"), "*\n!src\n/out/xtask\n");
@@ -121,16 +123,17 @@ fn what_this_tool_writes_is_left_out_of_the_context_and_a_missing_ignore_file_is
     // An image that takes files by name takes no more than these.
     let narrow = dockerfile("", "FROM scratch\nCOPY app /app\n");
     narrow.xtask(&sandbox, &["release"]);
-    let narrow = Workspace::with(&CONFIG.replace("1.4.0", "1.4.2"));
+    let narrow = Workspace::with(&[(TAG, "tag = \"1.4.2\"")]);
     narrow.that_releases().xtask(&sandbox, &["release"]).ends(0).does_not_say(".dockerignore");
 }
 
 /// A package of these sources, in a workspace whose image is configured by these lines.
 fn package(image: &str, manifest: &str, sources: &[(&str, &str)]) -> Workspace {
-    let config = CONFIG
-        .replace("members = []", "members = [\"hello\"]")
-        .replace("dockerfile = \"app/Dockerfile\"\n", &format!("{image}\nexpect = [\"debian\"]\n"));
-    let workspace = Workspace::with(&config);
+    let workspace = Workspace::with(&[
+        ("members = [\"app\"]", "members = [\"hello\"]"),
+        (TAG, "tag = \"1.4.0\""),
+        (DOCKERFILE, &format!("{image}\nexpect = [\"debian\"]\n")),
+    ]);
     workspace
         .that_releases()
         .write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"hello\"\nversion = \"0.3.0\"\n")

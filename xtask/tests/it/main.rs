@@ -14,4 +14,6 @@ mod registries;
 #[cfg(feature = "rehearse")]
 mod rehearse;
 mod release;
+#[path = "../../ecs/tests/sample/mod.rs"]
+mod sample;
 mod support;

@@ -3,34 +3,17 @@
 use crate::support::{Run, Workspace, calls, sandbox, tagged};
 use xtask_sandbox::Sandbox;
 
-/// A workspace of one package with an image of it, tagged `tag`, and further keys of that image.
+/// The sample built without docker, tagged `tag`, with further keys of its image.
 fn workspace(tag: &str, keys: &str) -> Workspace {
-    let workspace = Workspace::with(&format!(
-        r#"
-[workspace]
-resolver = "3"
-
-[package]
-name = "hello"
-version = "0.3.0"
-edition = "2024"
-
-[workspace.metadata.xtask]
-account = "123456789012"
-region = "ap-northeast-1"
-
-[workspace.metadata.xtask.images.hello]
-repository = "sample/app"
-tag = "{tag}"
-package = "hello"
-expect = ["debian"]
-{keys}
-"#
-    ));
+    let workspace = Workspace::with(&[
+        ("[\"app\"]", "[\"app\"]\nresolver = \"3\""),
+        ("{ package = \"app\" }", &format!("\"{tag}\"")),
+        ("dockerfile = \"app/Dockerfile\"", &format!("package = \"app\"\nexpect = [\"debian\"]\n{keys}")),
+    ]);
     workspace
         .trivy_that_passes()
-        .write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"hello\"\nversion = \"0.3.0\"\n")
-        .write("src/main.rs", &format!("fn main() {{ println!(\"{tag}\") }}\n"));
+        .write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.4.0\"\n")
+        .write("app/src/main.rs", &format!("fn main() {{ println!(\"{tag}\") }}\n"));
     workspace
 }
 

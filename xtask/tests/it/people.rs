@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
-use crate::support::{CONFIG, Run, Workspace, calls, sandbox, snapshot, tagged};
+use crate::support::{Run, Workspace, calls, layout, manifest, sandbox, snapshot, tagged};
 use serde_json::Value;
 use xtask_sandbox::Sandbox;
 
@@ -103,10 +103,10 @@ fn a_deploy_in_a_job_leaves_its_outcome_and_its_timeline() {
 
 #[test]
 fn a_fault_in_the_configuration_is_annotated_where_it_is() {
-    let workspace = Workspace::with(&CONFIG.replace("tag = \"1.4.0\"", "tagg = \"1.4.0\""));
+    let workspace = Workspace::with(&[("tag =", "tagg =")]);
     let (run, output, summary) = run_in_github(&workspace, &sandbox(vec![]), &["release"]);
     run.ends(2)
-        .says("::error file=Cargo.toml,line=12,col=1::unknown key `tagg`\n")
+        .says("::error file=Cargo.toml,line=10,col=1::unknown key `tagg`\n")
         .looks_like("github/mistake-in-the-configuration");
     assert!(output.contains("\ninvalid\n"), "{output}");
     assert!(summary.contains("Exit code 2."), "{summary}");
@@ -142,7 +142,7 @@ fn a_dead_slack_is_a_warning_and_changes_no_exit_code() {
         .does_not_say("hunter2")
         .looks_like("slack/unreachable");
     assert_eq!(calls(&sandbox, "ecr:PutImage"), 1);
-    let broken = Workspace::with(&CONFIG.replace("tag = \"1.4.0\"", "tagg = \"1.4.0\""));
+    let broken = Workspace::with(&[("tag =", "tagg =")]);
     run(&broken, &sandbox, &dead, &["release"]).ends(2).says(warning);
 }
 
@@ -178,24 +178,15 @@ fn the_workflows_are_written_and_a_change_by_hand_is_shown() {
 
 /// A release archive with the tests' trivy in it, and its SHA-256.
 fn trivy_archive() -> (Vec<u8>, String) {
-    const SCRIPT: &str = "
-import hashlib, io, sys, tarfile
-program = open(sys.argv[1], 'rb').read()
-archive = io.BytesIO()
-with tarfile.open(fileobj=archive, mode='w:gz') as tar:
-    entry = tarfile.TarInfo('trivy')
-    entry.size = len(program)
-    tar.addfile(entry, io.BytesIO(program))
-print(hashlib.sha256(archive.getvalue()).hexdigest())
-open(sys.argv[2], 'wb').write(archive.getvalue())
-";
     let folder = tempfile::tempdir().expect("a folder");
-    let archive = folder.path().join("trivy.tar.gz");
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/trivy.py");
-    let python = Command::new("python3").args(["-c", SCRIPT, program]).arg(&archive).output().expect("python starts");
-    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
-    let hash = String::from_utf8(python.stdout).expect("text").trim().to_owned();
-    (std::fs::read(archive).expect("it was written"), hash)
+    let put = std::fs::write(folder.path().join("trivy"), include_str!("support/trivy.sh"));
+    put.expect("the program can be written");
+    let mut tar = Command::new("tar");
+    let tar = tar.args(["-czf", "trivy.tar.gz", "trivy"]).current_dir(folder.path()).status().expect("tar starts");
+    assert!(tar.success());
+    let archive = std::fs::read(folder.path().join("trivy.tar.gz")).expect("it was written");
+    let hash = layout::sha256(&archive);
+    (archive, hash)
 }
 
 #[test]
@@ -207,7 +198,7 @@ fn where_there_is_no_trivy_the_pinned_one_is_fetched_checked_and_scans() {
         let url = format!("http://127.0.0.1:{}/{{version}}/trivy_{{os}}-{{arch}}.tar.gz", releases.port);
         let hashes = if hash.is_empty() { String::new() } else { format!("{platform} = \"{hash}\"") };
         let table = format!("\n[workspace.metadata.xtask.scan.trivy]\nversion = \"0.76.0\"\nurl = \"{url}\"\n");
-        let workspace = Workspace::with(&format!("{CONFIG}{table}sha256 = {{ {hashes} }}\n"));
+        let workspace = Workspace::of(&format!("{}{table}sha256 = {{ {hashes} }}\n", manifest(&[])));
         workspace.that_releases();
         std::fs::remove_file(workspace.root().join("tools/trivy")).expect("it was there");
         workspace

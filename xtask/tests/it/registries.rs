@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::support::{Asked, CONFIG, Workspace, sandbox, serve};
+use crate::support::{Asked, Workspace, sandbox, serve};
 
 const ELSEWHERE: &str = "210987654321.dkr.ecr.us-east-1.amazonaws.com";
 
 fn with_registry(registry: &str) -> Workspace {
     let line = "region = \"ap-northeast-1\"\n";
-    Workspace::with(&CONFIG.replace(line, &format!("{line}registry = \"{registry}\"\n")))
+    Workspace::with(&[(line, &format!("{line}registry = \"{registry}\"\n"))])
 }
 
 /// Who was asked what: the body of BatchGetImage, and the region that the request is signed for.

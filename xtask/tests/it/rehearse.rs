@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::support::{CONFIG, Run, Workspace, send, task_definition};
+use crate::support::{Run, Workspace, send, task_definition};
 use xtask_sandbox::FAULTS;
 
 /// The sample workspace, whose task definition has a health check that `unhealthy` can fail.
@@ -12,8 +12,8 @@ fn workspace() -> Workspace {
     let mut document = task_definition();
     document["containerDefinitions"][0]["healthCheck"] =
         serde_json::json!({ "command": ["CMD", "/app", "--health"], "interval": 5, "retries": 2, "startPeriod": 0 });
-    workspace.write("app/task-definition.json", &document.to_string());
-    workspace.write("Cargo.toml", &CONFIG.replace("deadline = \"20s\"", "deadline = \"5m\""));
+    workspace.write("app/ecs/task-definition.json", &document.to_string());
+    workspace.change(&[("20s", "5m")]);
     workspace.that_releases();
     workspace
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask release`, the whole binary against the sandbox.
 
-use crate::support::{CONFIG, Workspace, calls, layout, sandbox, send, tagged};
+use crate::support::{Workspace, calls, layout, manifest, sandbox, send, tagged};
 use serde_json::Value;
 use xtask_ecs::digest::Digest;
 use xtask_sandbox::{Effect, Fault, Which};
@@ -101,10 +101,10 @@ fn an_engine_that_does_not_answer_is_quoted() {
 fn a_failing_build_ends_with_the_builders_last_lines() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
-    let docker = include_str!("support/docker.py").replace(
-        "write(options[\"dest\"])",
-        "print('ERROR: process \"/bin/sh -c make\" did not complete: exit code: 2', file=sys.stderr)\n    sys.exit(1)",
-    );
+    let step = "ERROR: process \"/bin/sh -c make\" did not complete: exit code: 2";
+    let fails = format!("echo '{step}' >&2; exit 1; write");
+    let docker =
+        include_str!("support/docker.sh").replace("\"buildx bake\") write", &format!("\"buildx bake\") {fails}"));
     workspace.tool("docker", &docker);
     workspace
         .xtask(&sandbox, &["release"])
@@ -157,10 +157,8 @@ fn a_malicious_trivy_does_not_scan() {
 fn the_scanner_sees_no_credentials_and_no_settings_that_hide_findings() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
-    let script = include_str!("support/trivy.py").replace(
-        "import json, pathlib, sys",
-        "import json, os, pathlib, sys\nbad = [n for n in os.environ if n.startswith(('AWS_', 'SLACK_', 'GITHUB_', 'TRIVY_IGNORE'))]\nif bad: sys.exit(f'sees {bad}')",
-    );
+    let look = "env | grep -E '^(AWS_|SLACK_|GITHUB_|TRIVY_IGNORE)' >&2 && exit 1\ncase";
+    let script = include_str!("support/trivy.sh").replacen("case", look, 1);
     workspace.tool("trivy", &script);
     let sandbox_environment = sandbox.environment();
     let mut environment: Vec<(&str, &str)> =
@@ -174,7 +172,7 @@ fn findings_refuse_with_a_table_and_leave_no_tag() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
     let finding = r#""Vulnerabilities": [{"VulnerabilityID": "CVE-2026-1", "PkgName": "openssl", "InstalledVersion": "1.0", "FixedVersion": "1.1", "Severity": "HIGH"}], "Packages""#;
-    workspace.tool("trivy", &include_str!("support/trivy.py").replace("\"Packages\"", finding));
+    workspace.tool("trivy", &include_str!("support/trivy.sh").replace("\"Packages\"", finding));
     workspace
         .xtask(&sandbox, &["release"])
         .ends(3)
@@ -183,7 +181,9 @@ fn findings_refuse_with_a_table_and_leave_no_tag() {
         .looks_like("release/refused");
     assert_eq!(tagged(&sandbox, "sample/app", "1.4.0"), None);
 
-    workspace.write("Cargo.toml", &format!("{CONFIG}\n[workspace.metadata.xtask.scan]\nignore = [{{ id = \"CVE-2026-1\", reason = \"not reachable\", until = \"2999-01-01\" }}]\n"));
+    let accepted = "{ id = \"CVE-2026-1\", reason = \"not reachable\", until = \"2999-01-01\" }";
+    let scan = format!("\n[workspace.metadata.xtask.scan]\nignore = [{accepted}]\n");
+    workspace.write("Cargo.toml", &(manifest(&[]) + &scan));
     workspace
         .xtask(&sandbox, &["release"])
         .ends(0)
@@ -206,7 +206,7 @@ fn a_build_is_lent_the_layers_of_the_one_before_and_a_corrupt_one_is_not_lent() 
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
     workspace.xtask(&sandbox, &["release"]).ends(0).says("with 0 blobs that were there");
-    let retag = |tag: &str| workspace.write("Cargo.toml", &CONFIG.replace("1.4.0", tag));
+    let retag = |tag: &str| workspace.change(&[("{ package = \"app\" }", &format!("\"{tag}\""))]);
     retag("1.4.1");
     let layer = Digest::of(b"the only layer");
     workspace.xtask(&sandbox, &["release"]).ends(0).says(&format!("with 1 blobs that were there: {}", layer.hex()));
@@ -374,15 +374,9 @@ fn an_image_that_is_released_wants_no_docker_beside_one_that_is_built_without() 
     first.xtask(&sandbox, &["release"]).ends(0);
 
     let native =
-        "\n[workspace.metadata.xtask.images.native]\nrepository = \"sample/app\"\ntag = \"2\"\npackage = \"native\"\n";
-    let bare = Workspace::with(
-        &CONFIG
-            .replace("members = []", "members = [\"native\"]")
-            .replace("\n[workspace.metadata.xtask.services", &format!("{native}\n[workspace.metadata.xtask.services")),
-    );
-    bare.write("native/Cargo.toml", "[package]\nname = \"native\"\nversion = \"2.0.0\"\nedition = \"2024\"\n")
-        .write("native/src/main.rs", "fn main() {}\n")
-        .trivy_that_passes();
+        "\n[workspace.metadata.xtask.images.native]\nrepository = \"sample/app\"\ntag = \"2\"\npackage = \"app\"\n";
+    let bare = Workspace::of(&(manifest(&[]) + native));
+    bare.trivy_that_passes();
     bare.xtask(&sandbox, &["release", "--plan"]).ends(0).says("already released").says("native: build, scan, push");
 }
 

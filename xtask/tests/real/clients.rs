@@ -13,7 +13,7 @@ use xtask_sandbox::Sandbox;
 /// A layout that real buildx wrote, in the workspace it belongs to; its tag is in this sandbox.
 fn released(sandbox: &Sandbox) -> Workspace {
     let workspace = debian_with(&[("fixture-harmless", "1.0-1")]);
-    succeed(&mut xtask(workspace.path(), sandbox, &part("XTASK_DOCKER_CONTAINERD"), &["release"]));
+    succeed(&mut xtask(workspace.root(), sandbox, &part("XTASK_DOCKER_CONTAINERD"), &["release"]));
     workspace
 }
 

@@ -7,3 +7,5 @@ mod parts;
 #[cfg(feature = "rehearse")]
 mod rehearsal;
 mod release;
+#[path = "../../ecs/tests/sample/mod.rs"]
+mod sample;

@@ -8,6 +8,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use xtask_sandbox::{Options, Sandbox};
 
+pub use crate::sample::Workspace;
+
 /// A variable that `cargo xtask ci` sets.
 pub fn part(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run this test through `cargo xtask ci`"))
@@ -47,35 +49,19 @@ fn without_pin(manifest: &str) -> String {
     kept.join("\n") + "\n"
 }
 
-/// A workspace that has no package and one image.
-pub struct Workspace(tempfile::TempDir);
+/// The sample with this Dockerfile and these files, relative paths and contents.
+pub fn workspace(dockerfile: &str, files: &[(&str, &str)]) -> Workspace {
+    let workspace = Workspace::with(&[("{ package = \"app\" }", "\"1.0.0\"")]);
+    workspace.write("app/Dockerfile", dockerfile);
+    for (path, text) in files {
+        workspace.write(path, text);
+    }
+    workspace
+}
 
 impl Workspace {
-    /// `files` are relative paths and contents.
-    pub fn new(dockerfile: &str, files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let configuration = r#"
-            [workspace]
-            [workspace.metadata.xtask]
-            account = "123456789012"
-            region = "ap-northeast-1"
-            [workspace.metadata.xtask.images.app]
-            repository = "sample/app"
-            tag = "1.0.0"
-            dockerfile = "Dockerfile"
-        "#;
-        let own = [("Cargo.toml", configuration), ("Dockerfile", dockerfile)];
-        for (name, content) in own.iter().chain(files) {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder is made");
-            std::fs::write(path, content).expect("a file is written");
-        }
-        Self(folder)
-    }
-
     /// A copy of this repository's app, in a workspace of its own. Its image is configured by these lines.
     pub fn of_app(image: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let repository = repository();
         let manifest = std::fs::read_to_string(repository.join("Cargo.toml")).expect("the workspace has a manifest");
         let replace = |text: String, old: &str, new: &str| {
@@ -84,12 +70,11 @@ impl Workspace {
         };
         let manifest = replace(manifest, r#"["app", "xtask", "xtask/ci", "xtask/ecs", "xtask/sandbox"]"#, r#"["app"]"#);
         let manifest = replace(manifest, "dockerfile = \"app/Dockerfile\"\nbinaries = [\"app\"]", image);
-        std::fs::write(folder.path().join("Cargo.toml"), without_pin(&manifest)).expect("a file is written");
+        let workspace = Self::of(&without_pin(&manifest));
         let mut copy = Command::new("cp");
         succeed(
-            copy.arg("--recursive").args([repository.join("app"), repository.join("Cargo.lock")]).arg(folder.path()),
+            copy.arg("--recursive").args([repository.join("app"), repository.join("Cargo.lock")]).arg(workspace.root()),
         );
-        let workspace = Self(folder);
         workspace.lock();
         workspace
     }
@@ -98,30 +83,22 @@ impl Workspace {
     /// ask the registry: its cache on this machine need not know them.
     fn lock(&self) {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        succeed(cargo.args(["update", "--workspace"]).current_dir(self.path()));
+        succeed(cargo.args(["update", "--workspace"]).current_dir(self.root()));
     }
 
     /// Makes a crate of this name and version a dependency of the app.
     pub fn depend_on(&self, name: &str, version: &str) {
-        let sources = self.path().join(name).join("src");
-        std::fs::create_dir_all(&sources).expect("a folder is made");
-        std::fs::write(sources.join("lib.rs"), "").expect("a file is written");
         let manifest = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n");
-        std::fs::write(self.path().join(name).join("Cargo.toml"), manifest).expect("a file is written");
-        let app = self.path().join("app/Cargo.toml");
-        let manifest = std::fs::read_to_string(&app).expect("the app has a manifest");
+        self.write(&format!("{name}/src/lib.rs"), "").write(&format!("{name}/Cargo.toml"), &manifest);
+        let app = std::fs::read_to_string(self.root().join("app/Cargo.toml")).expect("the app has a manifest");
         let dependency = format!("[dependencies]\n{name} = {{ path = \"../{name}\" }}\n");
-        std::fs::write(app, manifest.replace("[dependencies]\n", &dependency)).expect("a file is written");
+        self.write("app/Cargo.toml", &app.replace("[dependencies]\n", &dependency));
         self.lock();
-    }
-
-    pub fn path(&self) -> &Path {
-        self.0.path()
     }
 
     /// Where the layout of its image is after a build.
     pub fn layout(&self) -> PathBuf {
-        self.path().join("target/xtask/images/app/layout")
+        self.root().join("target/xtask/images/app/layout")
     }
 }
 
@@ -137,7 +114,7 @@ pub fn debian_with(packages: &[(&str, &str)]) -> Workspace {
             )
         })
         .collect();
-    Workspace::new(
+    workspace(
         "FROM scratch\nCOPY base /\nCOPY packages /\n",
         &[
             ("base/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n"),

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::parts::{Docker, Ended, Workspace, debian_with, ecr, manifest_of, part, run, succeed, tags, xtask};
+use crate::parts::{
+    Docker, Ended, Workspace, debian_with, ecr, manifest_of, part, run, succeed, tags, workspace, xtask,
+};
 use serde_json::json;
 
 fn release(workspace: &Path, sandbox: &xtask_sandbox::Sandbox) -> Ended {
@@ -13,7 +15,7 @@ fn release(workspace: &Path, sandbox: &xtask_sandbox::Sandbox) -> Ended {
 fn the_released_app_runs(docker_host: &str) {
     let sandbox = ecr();
     let workspace = Workspace::of_app("dockerfile = \"app/Dockerfile\"\nbinaries = [\"app\"]");
-    let stdout = succeed(&mut xtask(workspace.path(), &sandbox, docker_host, &["release"]));
+    let stdout = succeed(&mut xtask(workspace.root(), &sandbox, docker_host, &["release"]));
 
     let pinned = stdout.strip_prefix("app ").expect("one line, NAME REFERENCE");
     let (name, digest) = pinned.split_once('@').expect("a pinned reference");
@@ -34,7 +36,7 @@ fn the_released_app_runs(docker_host: &str) {
     assert_eq!(container.exec(&["/app", "--health"]), Some(0), "the task definition's health check passes");
 
     let calls = sandbox.calls().len();
-    let mut again = xtask(workspace.path(), &sandbox, docker_host, &["release"]);
+    let mut again = xtask(workspace.root(), &sandbox, docker_host, &["release"]);
     assert_eq!(succeed(&mut again), stdout, "a second release finds the first");
     let new_calls = sandbox.calls().split_off(calls);
     assert!(
@@ -68,7 +70,7 @@ mod container_builder {
 fn a_package_with_a_high_finding_is_refused_and_leaves_no_tag() {
     let sandbox = ecr();
     let workspace = debian_with(&[("fixture-leaky-tls", "1.2.3-1"), ("fixture-slow-zip", "2.0.0-1")]);
-    let ended = release(workspace.path(), &sandbox);
+    let ended = release(workspace.root(), &sandbox);
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
     assert_eq!(ended.stdout, "", "nothing was released");
     for part_of_the_table in ["CVE-2099-10001", "fixture-leaky-tls", "1.2.3-1", "1.2.4-1", "HIGH"] {
@@ -82,7 +84,7 @@ fn a_package_with_a_high_finding_is_refused_and_leaves_no_tag() {
 fn medium_and_unfixed_findings_do_not_refuse() {
     let sandbox = ecr();
     let workspace = debian_with(&[("fixture-slow-zip", "2.0.0-1"), ("fixture-unfixed-shell", "3.0-1")]);
-    let ended = release(workspace.path(), &sandbox);
+    let ended = release(workspace.root(), &sandbox);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(tags(&sandbox), ["1.0.0"]);
 }
@@ -92,7 +94,7 @@ fn medium_and_unfixed_findings_do_not_refuse() {
 fn the_fixed_version_is_not_refused() {
     let sandbox = ecr();
     let workspace = debian_with(&[("fixture-leaky-tls", "1.2.4-1")]);
-    let ended = release(workspace.path(), &sandbox);
+    let ended = release(workspace.root(), &sandbox);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(tags(&sandbox), ["1.0.0"]);
 }
@@ -101,8 +103,8 @@ fn the_fixed_version_is_not_refused() {
 #[ignore = "needs real parts: cargo xtask ci"]
 fn a_failing_build_says_what_the_step_said_and_leaves_nothing() {
     let sandbox = ecr();
-    let workspace = Workspace::new("FROM scratch\nCOPY nowhere /\n", &[]);
-    let ended = release(workspace.path(), &sandbox);
+    let workspace = workspace("FROM scratch\nCOPY nowhere /\n", &[]);
+    let ended = release(workspace.root(), &sandbox);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("nowhere"), "{}", ended.stderr);
     assert!(!workspace.layout().exists(), "no layout that looks complete");

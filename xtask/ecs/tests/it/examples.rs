@@ -5,30 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use tempfile::TempDir;
-
-const CONFIG: &str = r#"
-[workspace]
-members = []
-[workspace.metadata.xtask]
-account = "123456789012"
-region = "ap-northeast-1"
-[workspace.metadata.xtask.images.app]
-repository = "sample/app"
-tag = "1.4.0"
-dockerfile = "Dockerfile"
-[workspace.metadata.xtask.services.app]
-cluster = "sample"
-task-definition = { family = "app" }
-containers = { app = "app" }
-"#;
-
-fn workspace() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("Cargo.toml"), CONFIG).unwrap();
-    fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
-    folder
-}
+use crate::sample::{Workspace, manifest};
 
 /// Cargo builds examples with the tests, into a folder beside theirs.
 fn tour() -> PathBuf {
@@ -57,62 +34,66 @@ fn run_with(folder: &Path, name: &str, arguments: &[&str]) -> Output {
 
 #[test]
 fn a_command_of_the_repositorys_own_reads_the_configuration() {
-    let folder = workspace();
-    let output = run(folder.path(), "own_command", "images");
+    let workspace = Workspace::sample();
+    let folder = workspace.root();
+    let output = run(folder, "own_command", "images");
     assert!(output.status.success());
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(printed, "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/sample/app:1.4.0\n");
-    let help = run(folder.path(), "own_command", "--help");
+    let help = run(folder, "own_command", "--help");
     assert!(String::from_utf8(help.stdout).unwrap().contains("List the images of this workspace"));
 }
 
 #[test]
 fn a_notifier_hears_how_a_stage_ended() {
-    let folder = workspace();
-    let output = run(folder.path(), "notifier", "release");
+    let workspace = Workspace::sample();
+    let folder = workspace.root();
+    let output = run(folder, "notifier", "release");
     assert_eq!(output.status.code(), Some(1), "there are no credentials");
-    assert_eq!(fs::read_to_string(folder.path().join("stages.log")).unwrap(), "release 1\n");
+    assert_eq!(fs::read_to_string(folder.join("stages.log")).unwrap(), "release 1\n");
 }
 
 #[test]
 fn a_repository_whose_xtask_has_no_ci_gets_two_workflows() {
-    let folder = workspace();
-    fs::create_dir(folder.path().join(".git")).unwrap();
+    let workspace = Workspace::sample();
+    let folder = workspace.root();
+    fs::create_dir(folder.join(".git")).unwrap();
     let files = || {
-        let mut names: Vec<_> = fs::read_dir(folder.path().join(".github/workflows"))
+        let mut names: Vec<_> = fs::read_dir(folder.join(".github/workflows"))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
         names
     };
-    assert!(run(folder.path(), "notifier", "workflows").status.success());
+    assert!(run(folder, "notifier", "workflows").status.success());
     assert_eq!(files(), ["build.yml", "deploy.yml"]);
-    assert!(run_with(folder.path(), "notifier", &["workflows", "--check"]).status.success());
+    assert!(run_with(folder, "notifier", &["workflows", "--check"]).status.success());
 
-    let says_how = format!("{CONFIG}[workspace.metadata.xtask.workflows.ci]\ntimeout = \"2h\"\n");
-    fs::write(folder.path().join("Cargo.toml"), &says_how).unwrap();
-    let output = run(folder.path(), "notifier", "workflows");
+    let says_how = manifest(&[]) + "[workspace.metadata.xtask.workflows.ci]\ntimeout = \"2h\"\n";
+    fs::write(folder.join("Cargo.toml"), &says_how).unwrap();
+    let output = run(folder, "notifier", "workflows");
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("nothing says what CI runs") && stderr.contains("Cargo.toml:16:1"), "{stderr}");
+    assert!(stderr.contains("nothing says what CI runs") && stderr.contains("Cargo.toml:19:1"), "{stderr}");
 
-    fs::write(folder.path().join("Cargo.toml"), format!("{says_how}run = [\"cargo test\"]\n")).unwrap();
-    assert!(run(folder.path(), "notifier", "workflows").status.success());
+    fs::write(folder.join("Cargo.toml"), format!("{says_how}run = [\"cargo test\"]\n")).unwrap();
+    assert!(run(folder, "notifier", "workflows").status.success());
     assert_eq!(files(), ["build.yml", "ci.yml", "deploy.yml"]);
-    assert!(run_with(folder.path(), "notifier", &["workflows", "--check"]).status.success());
+    assert!(run_with(folder, "notifier", &["workflows", "--check"]).status.success());
 }
 
 #[test]
 fn a_hook_stops_the_deploy_or_lets_it_go_on() {
-    let folder = workspace();
-    let migrate = folder.path().join("migrate");
+    let workspace = Workspace::sample();
+    let folder = workspace.root();
+    let migrate = folder.join("migrate");
     for (script, said, unsaid) in [
         ("#!/bin/sh\nexit 7\n", "the migration ended with exit status: 7", "credentials"),
         ("#!/bin/sh\nexit 0\n", "could not load AWS credentials", "migration"),
     ] {
         fs::write(&migrate, script).unwrap();
         fs::set_permissions(&migrate, fs::Permissions::from_mode(0o755)).unwrap();
-        let output = run(folder.path(), "migration_hook", "deploy");
+        let output = run(folder, "migration_hook", "deploy");
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.contains(said) && !stderr.contains(unsaid), "{stderr}");
@@ -121,17 +102,18 @@ fn a_hook_stops_the_deploy_or_lets_it_go_on() {
 
 #[test]
 fn no_hook_runs_for_a_plan_nor_before_a_mistake_in_the_configuration_is_told() {
-    let folder = workspace();
-    let migrate = folder.path().join("migrate");
+    let workspace = Workspace::sample();
+    let folder = workspace.root();
+    let migrate = folder.join("migrate");
     fs::write(&migrate, "#!/bin/sh\nexit 7\n").unwrap();
     fs::set_permissions(&migrate, fs::Permissions::from_mode(0o755)).unwrap();
     let told = |arguments: &[&str], code: i32| {
-        let output = run_with(folder.path(), "migration_hook", arguments);
+        let output = run_with(folder, "migration_hook", arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{stderr}");
         assert!(!stderr.contains("migration"), "{stderr}");
     };
     told(&["deploy", "--plan"], 1);
-    fs::write(folder.path().join("Cargo.toml"), "[workspace]\n").unwrap();
+    fs::write(folder.join("Cargo.toml"), "[workspace]\n").unwrap();
     told(&["deploy"], 2);
 }

@@ -6,4 +6,6 @@ mod deploy;
 mod examples;
 mod native;
 mod rooms;
+#[path = "../sample/mod.rs"]
+mod sample;
 mod upload_sandbox;

@@ -5,8 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 use xtask_sandbox::{Clock, Fault, Options, Sandbox};
 
 mod editing;
@@ -17,27 +16,7 @@ pub mod snapshot;
 pub use editing::editing;
 pub use serving::{Answer, Asked, serve};
 
-/// The configuration that most tests use: one image, one service.
-pub const CONFIG: &str = r#"
-[workspace]
-members = []
-resolver = "3"
-
-[workspace.metadata.xtask]
-account = "123456789012"
-region = "ap-northeast-1"
-
-[workspace.metadata.xtask.images.app]
-repository = "sample/app"
-tag = "1.4.0"
-dockerfile = "app/Dockerfile"
-
-[workspace.metadata.xtask.services.app]
-cluster = "sample"
-task-definition = "app/task-definition.json"
-containers = { app = "app" }
-rollout = { deadline = "20s", poll = "10ms" }
-"#;
+pub use crate::sample::{Change, Workspace, manifest, task_definition};
 
 /// What the binary was told, what it printed, and how it ended.
 #[derive(Debug)]
@@ -93,44 +72,15 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// A workspace of its own, with a folder of tools that comes first in PATH. The machine's own docker and trivy are
-/// out of sight.
-pub struct Workspace {
-    folder: TempDir,
-}
-
+/// The sample with a folder of tools that comes first in PATH. The machine's own docker and trivy are out of sight.
 impl Workspace {
-    /// The sample workspace with [`CONFIG`].
-    pub fn sample() -> Self {
-        Self::with(CONFIG)
-    }
-
-    pub fn with(config: &str) -> Self {
-        let workspace = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        workspace.write("Cargo.toml", config);
-        workspace.write("app/Dockerfile", "FROM scratch\nCOPY app /app\n");
-        workspace.write("app/task-definition.json", &task_definition().to_string());
-        fs::create_dir_all(workspace.tools()).expect("a folder for tools");
-        workspace
-    }
-
-    pub fn root(&self) -> &Path {
-        self.folder.path()
-    }
-
     fn tools(&self) -> PathBuf {
         self.root().join("tools")
     }
 
-    pub fn write(&self, path: &str, text: &str) -> &Self {
-        let path = self.root().join(path);
-        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder can be made");
-        fs::write(path, text).expect("the file can be written");
-        self
-    }
-
     /// Adds a program of this name that is this script.
     pub fn tool(&self, name: &str, script: &str) -> &Self {
+        fs::create_dir_all(self.tools()).expect("a folder for tools");
         let path = self.tools().join(name);
         fs::write(&path, script).expect("the script can be written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("the script can be made executable");
@@ -139,12 +89,12 @@ impl Workspace {
 
     /// A docker whose buildx writes this layout, whatever it is asked to build.
     pub fn docker_that_builds(&self, layout: &Path) -> &Self {
-        self.tool("docker", &include_str!("docker.py").replace("LAYOUT", &layout.display().to_string()))
+        self.tool("docker", &include_str!("docker.sh").replace("LAYOUT", &layout.display().to_string()))
     }
 
     /// A trivy that reads the layout and reports no findings.
     pub fn trivy_that_passes(&self) -> &Self {
-        self.tool("trivy", include_str!("trivy.py"))
+        self.tool("trivy", include_str!("trivy.sh"))
     }
 
     /// An image of one small layer, a docker that builds it and a trivy that passes it.
@@ -223,26 +173,7 @@ impl Workspace {
     }
 }
 
-/// A Fargate task definition with one container, `app`.
-pub fn task_definition() -> Value {
-    json!({
-        "family": "app",
-        "cpu": "256",
-        "memory": "512",
-        "networkMode": "awsvpc",
-        "requiresCompatibilities": ["FARGATE"],
-        "executionRoleArn": "arn:aws:iam::123456789012:role/ecs",
-        "containerDefinitions": [{
-            "name": "app",
-            "image": "replaced",
-            "essential": true,
-            "portMappings": [{ "containerPort": 8080 }],
-            "environment": [{ "name": "RUST_LOG", "value": "info" }],
-        }],
-    })
-}
-
-/// A sandbox furnished for [`CONFIG`]; its clock moves two seconds at every look.
+/// A sandbox furnished for the sample; its clock moves two seconds at every look.
 pub fn sandbox(faults: Vec<Fault>) -> Sandbox {
     let clock = Clock::PerLook(std::time::Duration::from_secs(2));
     let sandbox = Sandbox::start(Options { clock, ..Options::default() }).expect("loopback can be listened on");
