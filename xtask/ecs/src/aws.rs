@@ -12,9 +12,10 @@ mod retry;
 use std::error::Error;
 use std::time::Duration;
 
+pub use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -77,6 +78,10 @@ impl Session {
     fn of(sdk: SdkConfig, config: &Config) -> Self {
         let own = Home { account: config.account.clone(), region: config.region.clone() };
         Self { sdk, own, registry: config.registry.clone() }
+    }
+
+    pub fn sdk(&self) -> &SdkConfig {
+        &self.sdk
     }
 
     pub fn ecr(&self) -> ecr::Ecr {

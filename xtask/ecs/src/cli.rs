@@ -10,7 +10,7 @@ mod workflows;
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::context::{Context, Stage};
+use crate::context::Context;
 use crate::failure::{Failure, Result};
 
 /// Ship this workspace's containers to Amazon ECS.
@@ -51,15 +51,6 @@ pub enum Builtin {
 }
 
 impl Builtin {
-    /// The stage that hooks are for; a plan does nothing, and so runs none.
-    pub fn stage(&self) -> Option<Stage> {
-        match self {
-            Self::Release(command) if !command.plan => Some(Stage::Release),
-            Self::Deploy(command) if !command.plan => Some(Stage::Deploy),
-            _ => None,
-        }
-    }
-
     pub fn run(self, context: &Context) -> Result<()> {
         match self {
             Self::Release(command) => command.run(context),

@@ -1,21 +1,19 @@
 //! What a command is given, whether it is built in or a repository's own.
 
 use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
 
 use clap::Parser;
 
-use crate::aws::Session;
+use crate::aws::{SdkConfig, Session};
 use crate::config::{self, Config, Loaded};
+use crate::deploy::{DeployPlan, Deploys, Report};
 use crate::event::Events;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use crate::gate::{Gate, Scanner};
 use crate::interrupt::Interrupt;
-
-/// The two stages, for hooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    Release,
-    Deploy,
-}
+use crate::release::{Planned, Released, Releases};
+use crate::stage::Around;
 
 /// A command of the repository's own: a clap type that runs.
 pub trait Command: Parser {
@@ -23,18 +21,33 @@ pub trait Command: Parser {
     fn run(self, context: &Context) -> anyhow::Result<()>;
 }
 
-/// What a command or a hook may use.
+/// What a repository adds that its stages look at.
+#[derive(Default)]
+pub(crate) struct Own {
+    /// The names of its commands.
+    pub commands: Vec<String>,
+    pub scanner: Option<Box<dyn Scanner>>,
+    pub gates: Vec<Gate>,
+    pub before_release: Hooks<[Planned]>,
+    pub after_release: Hooks<[Released]>,
+    pub before_deploy: Hooks<DeployPlan>,
+    pub after_deploy: Hooks<Report>,
+}
+
+pub(crate) type Hooks<T> = Vec<Box<dyn Fn(&Context, &T) -> anyhow::Result<()>>>;
+
+/// What a command or a hook may use: the same that the built-in commands use.
 pub struct Context {
     events: Events,
     interrupt: Interrupt,
     loaded: Result<Loaded>,
-    /// The names of the commands that the repository added.
-    commands: Vec<String>,
+    own: Own,
+    session: OnceLock<Session>,
 }
 
 impl Context {
-    pub(crate) fn new(events: Events, interrupt: Interrupt, loaded: Result<Loaded>, commands: Vec<String>) -> Self {
-        Self { events, interrupt, loaded, commands }
+    pub(crate) fn new(events: Events, interrupt: Interrupt, loaded: Result<Loaded>, own: Own) -> Self {
+        Self { events, interrupt, loaded, own, session: OnceLock::new() }
     }
 
     /// The workspace's configuration. Fails (exit 2) with every mistake in it.
@@ -46,14 +59,57 @@ impl Context {
         self.loaded.as_ref().map_err(Clone::clone)
     }
 
-    /// AWS, with credentials resolved. Fails (exit 1) where there are none.
-    pub fn session(&self) -> Result<Session> {
-        Session::open(self.config()?)
+    /// The release stage: `releases.run(releases.plan(&[])?)` is `cargo xtask release`.
+    ///
+    /// Fails (exit 1) where there are no credentials.
+    pub fn releases(&self) -> Result<Releases<'_>> {
+        Ok(Releases {
+            config: self.config()?,
+            session: self.session()?,
+            scanner: self.scanner(),
+            gates: self.gates(),
+            around: Some(self),
+            events: &self.events,
+            interrupt: &self.interrupt,
+        })
+    }
+
+    /// The deploy stage: `deploys.run(&deploys.plan(&[])?)` is `cargo xtask deploy`.
+    ///
+    /// Fails (exit 1) where there are no credentials.
+    pub fn deploys(&self) -> Result<Deploys<'_>> {
+        let deploys = Deploys::new(self.config()?, self.session()?, &self.events, &self.interrupt);
+        Ok(deploys.around(self))
+    }
+
+    /// What the AWS SDK's clients are made from, of any service: `aws_sdk_s3::Client::new(context.aws()?)`. The region is
+    /// the configuration's; credentials and connections are those of the stages.
+    ///
+    /// Fails (exit 1) where there are no credentials.
+    pub fn aws(&self) -> Result<&SdkConfig> {
+        Ok(self.session()?.sdk())
+    }
+
+    fn session(&self) -> Result<&Session> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
+        let session = Session::open(self.config()?)?;
+        Ok(self.session.get_or_init(|| session))
+    }
+
+    /// What this repository scans with in place of trivy.
+    pub(crate) fn scanner(&self) -> Option<&dyn Scanner> {
+        self.own.scanner.as_deref()
+    }
+
+    pub(crate) fn gates(&self) -> &[Gate] {
+        &self.own.gates
     }
 
     /// Whether this repository's xtask has such a command of its own.
     pub(crate) fn has_command(&self, name: &str) -> bool {
-        self.commands.iter().any(|own| own == name)
+        self.own.commands.iter().any(|own| own == name)
     }
 
     pub fn events(&self) -> &Events {
@@ -64,6 +120,16 @@ impl Context {
         &self.interrupt
     }
 
+    fn run_hooks<T: ?Sized>(&self, hooks: &Hooks<T>, facts: &T, when: &str) -> Result<()> {
+        for hook in hooks {
+            hook(self, facts).map_err(|error| match error.downcast::<Failure>() {
+                Ok(failure) => failure,
+                Err(error) => Failure::World(error.context(format!("this repository's hook {when} said no"))),
+            })?;
+        }
+        Ok(())
+    }
+
     /// Writes a line of data to stdout. A reader that went away is no failure.
     pub fn print(&self, line: impl std::fmt::Display) {
         if let Err(error) = writeln!(std::io::stdout(), "{line}")
@@ -71,6 +137,26 @@ impl Context {
         {
             self.events.warn(format!("stdout could not be written: {error}"));
         }
+    }
+}
+
+impl Around<[Planned], [Released]> for Context {
+    fn before(&self, plan: &[Planned]) -> Result<()> {
+        self.run_hooks(&self.own.before_release, plan, "before the release")
+    }
+
+    fn after(&self, done: &[Released]) -> Result<()> {
+        self.run_hooks(&self.own.after_release, done, "after the release")
+    }
+}
+
+impl Around<DeployPlan, Report> for Context {
+    fn before(&self, plan: &DeployPlan) -> Result<()> {
+        self.run_hooks(&self.own.before_deploy, plan, "before the deploy")
+    }
+
+    fn after(&self, done: &Report) -> Result<()> {
+        self.run_hooks(&self.own.after_deploy, done, "after the deploy")
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 use outcome::{Outcome, serving, serving_revisions};
 use plan::{Action, Pin, Plan};
 use post_mortem::Evidence;
-use rollout::{End, Ended, Live, Target};
+use rollout::{End, Live, Target};
 
 pub use diff::Change;
 use report::NOT_ATTEMPTED;
@@ -30,60 +30,86 @@ use crate::config::Config;
 use crate::event::{Event, Events, Step};
 use crate::failure::{Ending, Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::stage::{Around, Ended};
 
-pub struct Options {
-    /// Say what would happen, and do nothing.
-    pub plan_only: bool,
+/// What a deploy will do about each service, found out before anything is done.
+#[derive(Debug)]
+pub struct DeployPlan {
+    services: Vec<Plan>,
 }
 
-/// Deploys these services of the configuration, all of them for no name: planned together, then rolled out one after
-/// another. The first that does not end well ends the stage, and its failure names those that were not attempted.
-pub fn run(
-    config: &Config,
-    session: &Session,
-    services: &[String],
-    options: &Options,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<Report> {
-    let mut report = Report::default();
-    run_into(&mut report, config, session, services, options, events, interrupt)?;
-    Ok(report)
+impl DeployPlan {
+    /// Whether anything is to be registered, updated or followed.
+    pub fn changes(&self) -> bool {
+        self.services.iter().any(|plan| !matches!(plan.action, Action::NothingToDo { .. }))
+    }
+
+    /// The plan as data; the outcome of each service is `planned`.
+    pub fn report(&self) -> Report {
+        Report { services: self.services.iter().map(ServiceReport::of_plan).collect() }
+    }
 }
 
-/// [`run`], but what became of each service is in `report` after a failure, too.
-pub fn run_into(
-    report: &mut Report,
-    config: &Config,
-    session: &Session,
-    services: &[String],
-    options: &Options,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<()> {
-    let plans = events.step(Step::Plan, "", || plan::plan(config, session, services, events))?;
-    report.services = plans.iter().map(ServiceReport::of_plan).collect();
-    for plan in &plans {
-        announce(plan, events);
+/// The deploy stage of one configuration.
+pub struct Deploys<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) session: &'a Session,
+    pub(crate) events: &'a Events,
+    pub(crate) interrupt: &'a Interrupt,
+    around: Option<&'a dyn Around<DeployPlan, Report>>,
+}
+
+impl<'a> Deploys<'a> {
+    pub fn new(config: &'a Config, session: &'a Session, events: &'a Events, interrupt: &'a Interrupt) -> Self {
+        Self { config, session, events, interrupt, around: None }
     }
-    if options.plan_only {
-        return Ok(());
+
+    /// With what the repository does around it.
+    #[must_use]
+    pub(crate) fn around(self, around: &'a dyn Around<DeployPlan, Report>) -> Self {
+        Self { around: Some(around), ..self }
     }
-    let (ecs, ecr) = (session.ecs(), session.ecr());
-    for waiting in &mut report.services {
-        NOT_ATTEMPTED.clone_into(&mut waiting.outcome);
-    }
-    let mut registered = Vec::new();
-    for (plan, report) in plans.iter().zip(&mut report.services) {
-        let mut stage =
-            Stage { config, ecs: &ecs, ecr: &ecr, plan, registered: &mut registered, report, events, interrupt };
-        if let Err(failure) = stage.deploy() {
-            report.failure = Some(failure.to_string());
-            let rest = plans.iter().skip_while(|other| !std::ptr::eq(*other, plan)).skip(1);
-            return Err(report::with_rest(failure, rest));
+
+    /// Finds out what a deploy of these services would do, all of them for no name, and does nothing.
+    ///
+    /// Fails with every problem at once.
+    pub fn plan(&self, names: &[String]) -> Result<DeployPlan> {
+        let Self { config, session, events, .. } = *self;
+        let services = events.step(Step::Plan, "", || plan::plan(config, session, names, events))?;
+        for plan in &services {
+            announce(plan, events);
         }
+        Ok(DeployPlan { services })
     }
-    Ok(())
+
+    /// Rolls the services out, one after another. The first that does not end well ends the stage, and its failure names
+    /// those that were not attempted; the report says what became of each.
+    pub fn run(&self, plan: &DeployPlan) -> Ended<Report> {
+        let (ecs, ecr) = (self.session.ecs(), self.session.ecr());
+        let plans = &plan.services;
+        let mut done = Report { services: plans.iter().map(ServiceReport::of_plan).collect() };
+        for waiting in &mut done.services {
+            NOT_ATTEMPTED.clone_into(&mut waiting.outcome);
+        }
+        if let Some(around) = self.around.filter(|_| plan.changes())
+            && let Err(failure) = around.before(plan)
+        {
+            return Ended { done, result: Err(failure) };
+        }
+        let Self { config, events, interrupt, .. } = *self;
+        let mut registered = Vec::new();
+        for (place, report) in done.services.iter_mut().enumerate() {
+            let (plan, ecs, ecr, registered) = (&plans[place], &ecs, &ecr, &mut registered);
+            let mut stage = Stage { config, ecs, ecr, plan, registered, report, events, interrupt };
+            if let Err(failure) = stage.deploy() {
+                report.failure = Some(failure.to_string());
+                let result = Err(report::with_rest(failure, plans[place + 1..].iter()));
+                return Ended { done, result };
+            }
+        }
+        let result = self.around.map_or(Ok(()), |around| around.after(&done));
+        Ended { done, result }
+    }
 }
 
 fn announce(plan: &Plan, events: &Events) {
@@ -143,7 +169,9 @@ impl Stage<'_> {
             })
         })?;
         let proof = match end.ended {
-            Ended::With(Outcome::Deployed) => running::assert_digests(&mut live, self.plan, &end.seen, self.events),
+            rollout::Ended::With(Outcome::Deployed) => {
+                running::assert_digests(&mut live, self.plan, &end.seen, self.events)
+            }
             _ => Ok(()),
         };
         self.conclude(&target, &end, proof)
@@ -231,9 +259,9 @@ impl Stage<'_> {
             self.report.deployment.clone_from(&rollout.arn);
         }
         let (outcome, asked) = match &end.ended {
-            Ended::With(outcome) => (outcome.clone(), false),
-            Ended::Interrupted { asked: Some(outcome) } => (outcome.clone(), true),
-            Ended::Interrupted { asked: None } => {
+            rollout::Ended::With(outcome) => (outcome.clone(), false),
+            rollout::Ended::Interrupted { asked: Some(outcome) } => (outcome.clone(), true),
+            rollout::Ended::Interrupted { asked: None } => {
                 "interrupted".clone_into(&mut self.report.outcome);
                 return Err(Failure::Interrupted(format!(
                     "interrupted: {now}, and the rollout of {revision} on service {name} goes on in ECS\n\

@@ -1,29 +1,31 @@
-//! What a repository adds to its own `cargo xtask`: commands, hooks around the stages, notifiers.
+//! What a repository adds to its own `cargo xtask`: commands, hooks around the stages, a scanner, notifiers, wrappers.
 //!
-//! Nothing added here sees a verdict before it is given, and nothing can make one: the tag takes a proof that only
-//! the scan gate makes.
+//! Nothing added here can make a verdict: the tag takes a proof that only the scan gate makes.
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Log};
 use crate::config::Loaded;
-use crate::context::{Command, Context, Environment, Stage, load};
+use crate::context::{Command, Context, Environment, Own, load};
+use crate::deploy::{DeployPlan, Report};
 use crate::event::{Event, Reader, Stream};
 use crate::failure::{Failure, Result};
+use crate::gate::{Scanned, Scanner};
 use crate::interrupt::Interrupt;
 use crate::reader::github::GitHub;
 use crate::reader::json::JsonLines;
 use crate::reader::slack::{self, Slack};
 use crate::reader::terminal::Terminal;
+use crate::release::{Planned, Released};
 
 type Run = Box<dyn FnOnce(&clap::ArgMatches, &Context) -> anyhow::Result<()>>;
-type Hook = Box<dyn Fn(&Context) -> anyhow::Result<()>>;
-
+type Wrapper = Box<dyn Fn(&Context, &str, &mut dyn FnMut() -> anyhow::Result<()>) -> anyhow::Result<()>>;
 /// A repository's `cargo xtask`.
 ///
 /// ```no_run
@@ -35,8 +37,8 @@ type Hook = Box<dyn Fn(&Context) -> anyhow::Result<()>>;
 pub struct Xtask {
     commands: Vec<(clap::Command, Run)>,
     notifiers: Vec<Box<dyn Reader>>,
-    before: Vec<(Stage, Hook)>,
-    after: Vec<(Stage, Hook)>,
+    wrappers: Vec<Wrapper>,
+    own: Own,
 }
 
 impl Xtask {
@@ -59,17 +61,61 @@ impl Xtask {
         self
     }
 
-    /// Runs before a stage's first effect; an error stops the stage, with nothing done.
+    /// Scans with another scanner than trivy. What it reports is judged by the same gate.
     #[must_use]
-    pub fn before(mut self, stage: Stage, hook: impl Fn(&Context) -> anyhow::Result<()> + 'static) -> Self {
-        self.before.push((stage, Box::new(hook)));
+    pub fn scanner(mut self, scanner: impl Scanner + 'static) -> Self {
+        self.own.scanner = Some(Box::new(scanner));
         self
     }
 
-    /// Runs after a stage that went well; an error fails the command, and what was done stays done.
+    /// Adds a gate, asked of each image that the scan gate let pass and before its tag is put; an error refuses the image
+    /// (exit 3). It can refuse more than the scan gate, and never less.
     #[must_use]
-    pub fn after(mut self, stage: Stage, hook: impl Fn(&Context) -> anyhow::Result<()> + 'static) -> Self {
-        self.after.push((stage, Box::new(hook)));
+    pub fn gate(mut self, gate: impl Fn(&Scanned<'_>) -> anyhow::Result<()> + Sync + 'static) -> Self {
+        self.own.gates.push(Box::new(gate));
+        self
+    }
+
+    /// Runs after the plan of a release and before its first effect, where there is something to build; an error stops
+    /// the release with nothing done.
+    #[must_use]
+    pub fn before_release(mut self, hook: impl Fn(&Context, &[Planned]) -> anyhow::Result<()> + 'static) -> Self {
+        self.own.before_release.push(Box::new(hook));
+        self
+    }
+
+    /// Runs after a release that went well, with what is now in ECR; an error fails the command, and what was done stays
+    /// done.
+    #[must_use]
+    pub fn after_release(mut self, hook: impl Fn(&Context, &[Released]) -> anyhow::Result<()> + 'static) -> Self {
+        self.own.after_release.push(Box::new(hook));
+        self
+    }
+
+    /// Runs after the plan of a deploy and before its first effect, where there is something to do: the place of a
+    /// migration. An error stops the deploy with nothing done.
+    #[must_use]
+    pub fn before_deploy(mut self, hook: impl Fn(&Context, &DeployPlan) -> anyhow::Result<()> + 'static) -> Self {
+        self.own.before_deploy.push(Box::new(hook));
+        self
+    }
+
+    /// Runs after a deploy that went well, with what became of each service; an error fails the command, and what was
+    /// done stays done.
+    #[must_use]
+    pub fn after_deploy(mut self, hook: impl Fn(&Context, &Report) -> anyhow::Result<()> + 'static) -> Self {
+        self.own.after_deploy.push(Box::new(hook));
+        self
+    }
+
+    /// Runs around every command, which has this name; `go` runs the command. A wrapper can keep a command from running
+    /// and can make one fail that went well; it cannot hide that one failed.
+    #[must_use]
+    pub fn wrap(
+        mut self,
+        wrapper: impl Fn(&Context, &str, &mut dyn FnMut() -> anyhow::Result<()>) -> anyhow::Result<()> + 'static,
+    ) -> Self {
+        self.wrappers.push(Box::new(wrapper));
         self
     }
 
@@ -99,13 +145,14 @@ impl Xtask {
         let loaded = load(environment);
         let stream = Stream::start(self.readers(&matches, log, loaded.as_ref().ok(), environment));
         let interrupt = Interrupt::listen().unwrap_or_default();
-        let commands = self.commands.iter().map(|(command, _)| command.get_name().to_owned()).collect();
-        let context = Context::new(stream.events(), interrupt, loaded, commands);
+        let mut own = std::mem::take(&mut self.own);
+        own.commands = self.commands.iter().map(|(command, _)| command.get_name().to_owned()).collect();
+        let context = Context::new(stream.events(), interrupt, loaded, own);
 
         let started = Instant::now();
         context.events().emit(Event::CommandStarted { command: name.clone() });
         // What panics here may be this repository's own: the readers are told of this end as of any other.
-        let dispatched = catch_unwind(AssertUnwindSafe(|| self.dispatch(&name, &matches, &context)));
+        let dispatched = catch_unwind(AssertUnwindSafe(|| self.wrapped(&name, &matches, &context)));
         let result = dispatched.unwrap_or_else(|_| {
             Err(Failure::world(
                 "a bug ended this command: it panicked, and stderr says where; what was done stays done",
@@ -154,6 +201,23 @@ impl Xtask {
         readers
     }
 
+    /// The command inside its wrappers, the first of which is the outermost.
+    fn wrapped(mut self, name: &str, matches: &clap::ArgMatches, context: &Context) -> Result<()> {
+        let wrappers = std::mem::take(&mut self.wrappers);
+        let mut command = Some(self);
+        let mut ended = Ok(());
+        let mut go = || {
+            let command = command.take().context("a wrapper ran the command twice")?;
+            ended = command.dispatch(name, matches, context);
+            match &ended {
+                Ok(()) => Ok(()),
+                Err(failure) => Err(anyhow!("{failure}")),
+            }
+        };
+        let wrapped = around(&wrappers, context, name, &mut go);
+        ended.and_then(|()| Ok(wrapped?))
+    }
+
     fn dispatch(mut self, name: &str, matches: &clap::ArgMatches, context: &Context) -> Result<()> {
         if let Some(place) = self.commands.iter().position(|(command, _)| command.get_name() == name) {
             let (_, run) = self.commands.swap_remove(place);
@@ -161,14 +225,7 @@ impl Xtask {
             return Ok(run(matches, context)?);
         }
         let cli = Cli::from_arg_matches(matches).map_err(|error| Failure::Usage(error.to_string()))?;
-        let stage = cli.command.stage();
-        if stage.is_some() {
-            // A hook may migrate a database: not for a stage that a mistake in Cargo.toml will stop.
-            context.config()?;
-        }
-        run_hooks(&self.before, stage, context, "before")?;
-        cli.command.run(context)?;
-        run_hooks(&self.after, stage, context, "after")
+        cli.command.run(context)
     }
 }
 
@@ -178,14 +235,16 @@ fn secrets(environment: Environment) -> Vec<String> {
     keys.chain(slack::secrets(environment)).collect()
 }
 
-fn run_hooks(hooks: &[(Stage, Hook)], stage: Option<Stage>, context: &Context, when: &str) -> Result<()> {
-    for (_, hook) in hooks.iter().filter(|(of, _)| Some(*of) == stage) {
-        hook(context).map_err(|error| match error.downcast::<Failure>() {
-            Ok(failure) => failure,
-            Err(error) => Failure::World(error.context(format!("this repository's hook {when} the stage said no"))),
-        })?;
+fn around(
+    wrappers: &[Wrapper],
+    context: &Context,
+    name: &str,
+    go: &mut dyn FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    match wrappers {
+        [] => go(),
+        [outer, inner @ ..] => outer(context, name, &mut || around(inner, context, name, go)),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -193,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hook_that_panics_is_an_end_that_readers_hear_of() {
+    fn a_wrapper_that_panics_is_an_end_that_readers_hear_of() {
         struct Heard(std::sync::mpsc::Sender<(u8, String)>);
         impl Reader for Heard {
             fn name(&self) -> &'static str {
@@ -208,8 +267,10 @@ mod tests {
             }
         }
         let (sender, ends) = std::sync::mpsc::channel();
-        let hook = |_: &Context| -> anyhow::Result<()> { panic!("the hook's own bug") };
-        let xtask = Xtask::new().before(Stage::Deploy, hook).notifier(Heard(sender));
+        let wrapper = |_: &Context, _: &str, _: &mut dyn FnMut() -> anyhow::Result<()>| -> anyhow::Result<()> {
+            panic!("the wrapper's own bug")
+        };
+        let xtask = Xtask::new().wrap(wrapper).notifier(Heard(sender));
         // Whoever runs the tests may have a Slack and be on GitHub: neither is told of this.
         let code = xtask.run_with(["xtask", "deploy"].map(Into::into).to_vec(), &|_| None);
         assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(1)));

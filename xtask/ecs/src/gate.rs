@@ -5,22 +5,40 @@
 
 mod report;
 
+use std::path::Path;
+
 use crate::config::{Ignore, Image, Scan, Severity};
 use crate::digest::Digest;
 use crate::event::Finding;
 use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
 use crate::oci::layout::Manifest;
 use crate::text::{pad, width};
 
-pub(crate) use report::Report;
+pub use report::Report;
 
 /// Something that reads a layout and reports what it found.
-pub(crate) trait Scanner: Sync {
+pub trait Scanner: Sync {
     /// What people know it by, such as `trivy 0.70.0`.
     fn name(&self) -> String;
-    /// `folder` holds the layout as `layout/`.
-    fn scan(&self, image: &Image, folder: &std::path::Path, interrupt: &crate::interrupt::Interrupt) -> Result<Report>;
+    /// `folder` holds an OCI layout as `layout/`. The report names the config digest of the image it speaks of.
+    fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report>;
 }
+
+/// An image that passed the gate, for the gates that a repository adds.
+pub struct Scanned<'a> {
+    pub image: &'a Image,
+    pub manifest: &'a Manifest,
+    /// All that the scanner said.
+    pub report: &'a Report,
+    pub summary: &'a Summary,
+    /// Holds the OCI layout as `layout/`.
+    pub folder: &'a Path,
+}
+
+/// A gate that a repository adds: an error refuses the image. It is asked after the scan gate, and only of what that let
+/// pass, so it can refuse more and never less.
+pub(crate) type Gate = Box<dyn Fn(&Scanned<'_>) -> anyhow::Result<()> + Sync>;
 
 /// What the gate says of one image.
 #[derive(Debug)]

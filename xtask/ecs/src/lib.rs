@@ -1,16 +1,16 @@
 //! Ship containers to Amazon ECS from a crate in your own workspace.
 //!
 //! A repository's `xtask/src/main.rs` is [`Xtask::new().run()`](Xtask), with what the repository adds: its own
-//! [`Command`]s, hooks around a [`Stage`], and notifiers that read the [`event`] stream. What those may use is the
+//! [`Command`]s, hooks around the stages, and notifiers that read the [`event`] stream. What those may use is the
 //! [`Context`]: the validated [`config`], AWS, the event stream, the [`interrupt`]. How a command ends other than well,
 //! and the exit code of each ending, is a [`Failure`].
 //!
 //! ```no_run
-//! use xtask_ecs::{Stage, Xtask};
+//! use xtask_ecs::Xtask;
 //!
 //! fn main() -> std::process::ExitCode {
 //!     Xtask::new()
-//!         .before(Stage::Deploy, |context| {
+//!         .before_deploy(|context, _plan| {
 //!             context.events().note("Checking", "the change calendar");
 //!             Ok(())
 //!         })
@@ -74,8 +74,10 @@ mod context;
 #[cfg(test)]
 mod docs;
 mod gzip;
+mod stage;
 mod text;
 
-pub use context::{Command, Context, Stage};
+pub use context::{Command, Context};
 pub use extend::Xtask;
 pub use failure::Failure;
+pub use stage::Ended;

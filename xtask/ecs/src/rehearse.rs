@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use xtask_sandbox::{Clock, FAULTS, Options, Sandbox, fault_named};
 
 use crate::aws::{Endpoint, Session};
-use crate::config::{Config, Image};
+use crate::config::Config;
 use crate::context::Context;
-use crate::deploy;
+use crate::deploy::Deploys;
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
-use crate::release;
+use crate::release::Releases;
 use crate::text::nearest;
+use scanner::Vulnerable;
 
 /// Simulated seconds in one real second: a rollout of two minutes takes four seconds.
 const SPEED: u32 = 30;
@@ -71,14 +72,22 @@ fn both_stages(
     events: &Events,
     context: &Context,
 ) -> Result<()> {
-    let images: Vec<&Image> = config.images.values().collect();
-    let vulnerable = fault == Some("vulnerable");
-    let find_scanner =
-        move |config: &_, events: &_, interrupt: &_| scanner::find(vulnerable, config, events, interrupt);
-    let mut released = Vec::new();
-    release::run(config, &images, session, &find_scanner, events, context.interrupt(), &mut released)?;
-    let options = deploy::Options { plan_only: false };
-    deploy::run(config, session, &[], &options, events, context.interrupt())?;
+    let interrupt = context.interrupt();
+    let found;
+    let scanner = if let Some(own) = context.scanner() {
+        own
+    } else {
+        found = scanner::find(config, events, interrupt)?;
+        &*found
+    };
+    let vulnerable = Vulnerable(scanner);
+    let scanner = if fault == Some("vulnerable") { &vulnerable } else { scanner };
+    // No hook: what a repository does around a stage would be done in earnest.
+    let gates = context.gates();
+    let releases = Releases { config, session, scanner: Some(scanner), gates, around: None, events, interrupt };
+    releases.run(&releases.plan(&[])?).whole()?;
+    let deploys = Deploys::new(config, session, events, interrupt);
+    deploys.run(&deploys.plan(&[])?).whole()?;
     Ok(())
 }
 

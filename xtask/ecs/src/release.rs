@@ -8,25 +8,26 @@ mod handed;
 mod inputs;
 mod login;
 mod manifest;
-pub(crate) mod plan;
+mod plan;
 mod push;
 mod trivy;
-
-use std::path::Path;
 
 use serde::Serialize;
 
 use crate::aws::Session;
+use crate::aws::ecr::Ecr;
 use crate::commit::Commit;
-use crate::config::{Config, Image};
+use crate::config::{Config, Image, images_named};
 use crate::digest::Digest;
 use crate::event::{Event, Events, ImageAction, Step};
 use crate::failure::{Failure, Result};
-use crate::gate::{Report, Scanner, Summary};
+use crate::gate::{Gate, Scanner, Summary};
 use crate::interrupt::Interrupt;
 use crate::reference::Pinned;
+use crate::stage::{Around, Ended};
 use crate::tools;
-use plan::{FindScanner, Planned, Tools};
+use plan::{Found, Tools};
+pub use plan::{Planned, ReleasePlan};
 use trivy::Trivy;
 
 /// An image whose tag is in ECR.
@@ -49,96 +50,118 @@ pub struct Released {
     pub scan: Option<Summary>,
 }
 
-/// Says what a release would do, and does nothing.
-pub(crate) fn plan(
-    config: &Config,
-    images: &[&Image],
-    session: &Session,
-    find_scanner: &FindScanner<'_>,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<Vec<Planned>> {
-    let plan = plan::plan(config, images, &session.ecr(), find_scanner, events, interrupt)?;
-    Ok(plan
-        .images
-        .into_iter()
-        .map(|(image, action)| Planned { image: image.name.clone(), reference: image.reference.to_string(), action })
-        .collect())
+/// The release stage of one configuration.
+pub struct Releases<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) session: &'a Session,
+    /// What the repository, or a rehearsal, scans with; trivy otherwise.
+    pub(crate) scanner: Option<&'a dyn Scanner>,
+    /// What refuses beside the scan gate.
+    pub(crate) gates: &'a [Gate],
+    pub(crate) around: Option<&'a dyn Around<[Planned], [Released]>>,
+    pub(crate) events: &'a Events,
+    pub(crate) interrupt: &'a Interrupt,
 }
 
-/// Releases each image whose tag is not in ECR, in order, and writes the release manifest.
-///
-/// `released` holds what was done even where a later image fails. A refused, failed or interrupted release leaves no
-/// tag; a re-run finds the tags and blobs that are there.
-pub(crate) fn run(
-    config: &Config,
-    images: &[&Image],
-    session: &Session,
-    find_scanner: &FindScanner<'_>,
-    events: &Events,
-    interrupt: &Interrupt,
-    released: &mut Vec<Released>,
-) -> Result<()> {
-    warn_of_content_trust(events);
-    let ecr = session.ecr();
-    let plan = plan::plan(config, images, &ecr, find_scanner, events, interrupt)?;
-    if let Some(tools) = &plan.tools {
-        events.note("Using", tools.describe(&plan.images));
+impl<'a> Releases<'a> {
+    /// Finds out what a release of these images would do, all of them for no name, and does nothing.
+    ///
+    /// Fails with every problem at once: names that are unknown, tools that are missing, tags that ECR was not ready to
+    /// tell of.
+    pub fn plan(&self, names: &[String]) -> Result<ReleasePlan<'a>> {
+        plan::plan(self, &images_named(self.config, names)?)
     }
-    let commit = Commit::of(&config.root)?;
-    for (image, action) in plan.images {
-        let one = match (action, &plan.tools) {
-            (ImageAction::AlreadyReleased { digest }, _) => already(image, digest),
-            (ImageAction::Release, Some(tools)) => release(config, image, &commit, tools, &ecr, events, interrupt)?,
-            (ImageAction::Release, None) => return Err(Failure::world("nothing was found to build with")),
-        };
-        events.emit(Event::ImageReleased {
-            image: one.image.clone(),
-            reference: image.reference.to_string(),
-            pinned: one.reference.to_string(),
-            digest: one.digest.clone(),
-            new: one.new,
-        });
-        released.push(one);
-        manifest::write(config, &commit, released)?;
+
+    /// Releases each image whose tag is not in ECR, in order, and writes the release manifest.
+    ///
+    /// A refused, failed or interrupted release leaves no tag; a re-run finds the tags and blobs that are there.
+    pub fn run(&self, plan: &ReleasePlan<'_>) -> Ended<Vec<Released>> {
+        let mut done = Vec::new();
+        let result = self.run_into(&mut done, plan);
+        Ended { done, result }
     }
-    Ok(())
+
+    fn run_into(&self, done: &mut Vec<Released>, plan: &ReleasePlan<'_>) -> Result<()> {
+        let Self { config, session, gates, events, interrupt, .. } = *self;
+        warn_of_content_trust(events);
+        if let Some(around) = self.around.filter(|_| plan.builds()) {
+            around.before(&plan.images())?;
+        }
+        let trivy;
+        let (ecr, commit) = (session.ecr(), Commit::of(&config.root)?);
+        let mut tools = None;
+        if let Some(found) = &plan.tools {
+            let scanner: &dyn Scanner = match &found.scanner {
+                Found::Own(own) => *own,
+                Found::Trivy(trivy) => trivy,
+                Found::ToFetch => {
+                    trivy = find_trivy(config, events, interrupt)?;
+                    &trivy
+                }
+            };
+            events.note("Using", found.describe(&plan.images, &scanner.name()));
+            tools = Some((found, scanner));
+        }
+        for (image, action) in &plan.images {
+            let one = match (action, tools) {
+                (ImageAction::AlreadyReleased { digest }, _) => already(image, digest.clone()),
+                (ImageAction::Release, Some((tools, scanner))) => {
+                    let (commit, ecr) = (&commit, &ecr);
+                    Making { config, image, commit, tools, scanner, gates, ecr, events, interrupt }.release()?
+                }
+                (ImageAction::Release, None) => return Err(Failure::world("nothing was found to build with")),
+            };
+            events.emit(Event::ImageReleased {
+                image: one.image.clone(),
+                reference: image.reference.to_string(),
+                pinned: one.reference.to_string(),
+                digest: one.digest.clone(),
+                new: one.new,
+            });
+            done.push(one);
+            manifest::write(config, &commit, done)?;
+        }
+        self.around.map_or(Ok(()), |around| around.after(done))
+    }
 }
 
-fn release(
-    config: &Config,
-    image: &Image,
-    commit: &Commit,
-    tools: &Tools,
-    ecr: &crate::aws::ecr::Ecr,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<Released> {
-    let _lock = build::lock(config, image)?;
-    let built = events.step(Step::Build, &image.name, || {
-        let registries = |host: &str| push::registry(config, ecr, host, interrupt);
-        build::build(config, image, tools.engine.as_ref(), &registries, commit, events, interrupt)
-    })?;
-    let passed = events.step(Step::Push, &image.name, || {
-        push::scan_and_upload(config, image, &built, tools.scanner.as_ref(), ecr, events, interrupt)
-    })?;
-    if interrupt.is_set() {
-        return Err(Failure::Interrupted(format!(
-            "interrupted before the tag of image `{}` was put; its blobs are in ECR, and a re-run does not send them again",
-            image.name
-        )));
+/// One image on its way.
+struct Making<'a> {
+    config: &'a Config,
+    image: &'a Image,
+    commit: &'a Commit,
+    tools: &'a Tools<'a>,
+    scanner: &'a dyn Scanner,
+    gates: &'a [Gate],
+    ecr: &'a Ecr,
+    events: &'a Events,
+    interrupt: &'a Interrupt,
+}
+
+impl Making<'_> {
+    fn release(&self) -> Result<Released> {
+        let Self { config, image, events, .. } = self;
+        let _lock = build::lock(config, image)?;
+        let built = events.step(Step::Build, &image.name, || build::build(self))?;
+        let passed = events.step(Step::Push, &image.name, || push::scan_and_upload(self, &built))?;
+        if self.interrupt.is_set() {
+            return Err(Failure::Interrupted(format!(
+                "interrupted before the tag of image `{}` was put; its blobs are in ECR, and a re-run does not send them again",
+                image.name
+            )));
+        }
+        let pinned = push::tag(self, &passed)?;
+        Ok(Released {
+            image: image.name.clone(),
+            tag: image.tag().to_string(),
+            digest: pinned.digest.clone(),
+            reference: pinned,
+            new: true,
+            platform: Some(image.platform().to_owned()),
+            scanner: Some(self.scanner.name()),
+            scan: Some(passed.summary().clone()),
+        })
     }
-    let pinned = push::tag(image, &passed, ecr)?;
-    Ok(Released {
-        image: image.name.clone(),
-        tag: image.tag().to_string(),
-        digest: pinned.digest.clone(),
-        reference: pinned,
-        new: true,
-        platform: Some(image.platform().to_owned()),
-        scanner: Some(tools.scanner.name()),
-        scan: Some(passed.summary().clone()),
-    })
 }
 
 fn already(image: &Image, digest: Digest) -> Released {
@@ -154,32 +177,10 @@ fn already(image: &Image, digest: Digest) -> Released {
     }
 }
 
-/// The pinned trivy, or the one in PATH.
-pub(crate) fn find_trivy(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
+/// The pinned trivy, fetched where it is not here, or the one in PATH.
+pub(crate) fn find_trivy(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Trivy> {
     let program = tools::trivy(config.scan.trivy.as_ref(), &config.target, events, interrupt)?;
-    Ok(Box::new(Trivy::probe(&program, &config.scan, interrupt)?.with_database(&config.target)))
-}
-
-/// As [`find_trivy`], for a plan, which fetches nothing.
-pub(crate) fn plan_trivy(config: &Config, _: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
-    let pin = config.scan.trivy.as_ref();
-    match tools::trivy_at_hand(pin, &config.target, interrupt)? {
-        Some(program) => Ok(Box::new(Trivy::probe(&program, &config.scan, interrupt)?)),
-        None => Ok(Box::new(NotFetched(pin.map(|pin| pin.version.clone()).unwrap_or_default()))),
-    }
-}
-
-/// A pinned trivy that a release will fetch; it scans nothing.
-struct NotFetched(String);
-
-impl Scanner for NotFetched {
-    fn name(&self) -> String {
-        format!("trivy {}, still to be fetched", self.0)
-    }
-
-    fn scan(&self, image: &Image, _: &Path, _: &Interrupt) -> Result<Report> {
-        Err(Failure::world(format_args!("image `{}` cannot be scanned with {}", image.name, self.name())))
-    }
+    Ok(Trivy::probe(&program, &config.scan, interrupt)?.with_database(&config.target))
 }
 
 fn warn_of_content_trust(events: &Events) {

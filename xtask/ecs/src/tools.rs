@@ -75,7 +75,8 @@ pub fn trivy(pin: Option<&TrivyPin>, target: &Path, events: &Events, interrupt: 
         return Ok(program);
     }
     let Some(pin) = pin else { return Ok(PathBuf::from("trivy")) };
-    provide(pin, &platform(), &target.join("xtask/tools"), Patience::default(), events, interrupt)
+    let tools = &target.join("xtask/tools");
+    Fetch { tools, patience: Patience::default(), events, interrupt }.provide(pin, &platform())
 }
 
 /// The trivy to run where nothing has to be fetched for it, `None` where the pinned one is not here yet. Fetches
@@ -109,94 +110,100 @@ fn unpacked(pin: &TrivyPin, sha256: &str, tools: &Path) -> PathBuf {
     tools.join(format!("trivy-{}-{}", pin.version, &sha256[..12.min(sha256.len())]))
 }
 
-fn provide(
-    pin: &TrivyPin,
-    platform: &str,
-    tools: &Path,
-    patience: Patience,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<PathBuf> {
-    let TrivyPin { version, .. } = pin;
-    refuse_malicious(version)?;
-    let sha256 = sha256(pin, platform)?;
-    let folder = unpacked(pin, sha256, tools);
-    let program = folder.join("trivy");
-    if program.is_file() {
-        return Ok(program);
-    }
-    std::fs::create_dir_all(tools).with_context(|| format!("failed to create {}", tools.display()))?;
-    let url = archive_url(&pin.url, version, platform)
-        .ok_or_else(|| Failure::Usage(format!("trivy has no release archive for {platform}")))?;
-    events.note("Fetching", format!("trivy {version} from {url}"));
-    let download = Download { what: &format!("trivy {version}"), patience, events, interrupt };
-    let archive = download.to_file(&url, tools)?;
-    if archive.sha256 != *sha256 {
-        return Err(Failure::world(format_args!(
-            "the archive of trivy {version} from {url} is not the pinned one; nothing of it was run\n\
-             its SHA-256 is {}\n\
-             pinned is       {sha256}\n\
-             find out why before you pin another: a changed release is how trivy's was attacked",
-            archive.sha256
-        )));
-    }
-    unpack::program(archive.file.path(), "trivy", &folder)
-        .with_context(|| format!("the archive of trivy {version} from {url} was not unpacked"))?;
-    Ok(program)
-}
-
 /// Fetches the archives of a version for every platform and hashes them. `url` is the template; [`TRIVY_URL`] in
 /// most cases. Where the release has a list of checksums, the hashes are held against it.
 pub fn pin_trivy(version: &str, url: &str, target: &Path, events: &Events, interrupt: &Interrupt) -> Result<Pinned> {
-    pin(version, url, &target.join("xtask/tools"), Patience::default(), events, interrupt)
+    let tools = &target.join("xtask/tools");
+    Fetch { tools, patience: Patience::default(), events, interrupt }.pin(version, url)
 }
 
-fn pin(
-    version: &str,
-    template: &str,
-    tools: &Path,
+/// What fetches a tool's archives, into one folder.
+struct Fetch<'a> {
+    tools: &'a Path,
     patience: Patience,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<Pinned> {
-    refuse_malicious(version)?;
-    std::fs::create_dir_all(tools).with_context(|| format!("failed to create {}", tools.display()))?;
-    let download = Download { what: &format!("trivy {version}"), patience, events, interrupt };
-    let list = checksums(&download, template, version, tools)?;
-    let mut hashes = String::new();
-    for platform in PLATFORMS {
-        let url = archive_url(template, version, platform).unwrap_or_default();
-        events.note("Fetching", &url);
-        let sha256 = download.to_file(&url, tools)?.sha256;
-        let name = url.rsplit('/').next().unwrap_or_default();
-        let listed = list.as_deref().map(|list| checksum_of(list, name));
-        if let Some(listed) = listed
-            && listed != Some(sha256.as_str())
-        {
+    events: &'a Events,
+    interrupt: &'a Interrupt,
+}
+
+impl Fetch<'_> {
+    fn provide(&self, pin: &TrivyPin, platform: &str) -> Result<PathBuf> {
+        let Self { tools, events, .. } = self;
+        let TrivyPin { version, .. } = pin;
+        refuse_malicious(version)?;
+        let sha256 = sha256(pin, platform)?;
+        let folder = unpacked(pin, sha256, tools);
+        let program = folder.join("trivy");
+        if program.is_file() {
+            return Ok(program);
+        }
+        std::fs::create_dir_all(tools).with_context(|| format!("failed to create {}", tools.display()))?;
+        let url = archive_url(&pin.url, version, platform)
+            .ok_or_else(|| Failure::Usage(format!("trivy has no release archive for {platform}")))?;
+        events.note("Fetching", format!("trivy {version} from {url}"));
+        let what = &format!("trivy {version}");
+        let archive = self.download(what).to_file(&url, tools)?;
+        if archive.sha256 != *sha256 {
             return Err(Failure::world(format_args!(
-                "{url} is not what the release's own list of checksums says; do not use it\n\
-                 its SHA-256 is {sha256}\nlisted is       {}",
-                listed.unwrap_or("nothing")
+                "the archive of trivy {version} from {url} is not the pinned one; nothing of it was run\n\
+                 its SHA-256 is {}\n\
+                 pinned is       {sha256}\n\
+                 find out why before you pin another: a changed release is how trivy's was attacked",
+                archive.sha256
             )));
         }
-        writeln!(hashes, "{platform} = \"{sha256}\"").expect("writing to a String cannot fail");
+        unpack::program(archive.file.path(), "trivy", &folder)
+            .with_context(|| format!("the archive of trivy {version} from {url} was not unpacked"))?;
+        Ok(program)
     }
-    let host = template.split('/').nth(2).unwrap_or_default();
-    let mut trusted = vec![
-        format!("the hashes are those of what {host} handed out just now, over TLS with this machine's roots"),
-        format!("whoever could publish trivy {version} there is trusted; from now on nobody is"),
-    ];
-    trusted.push(match list {
-        Some(_) => "the release's list of checksums has the same hashes, and lies at the same place".to_owned(),
-        None => "the release has no list of checksums to hold them against".to_owned(),
-    });
-    trusted.push("compare them with those that others have pinned before you commit them".to_owned());
-    let mut toml = format!("[workspace.metadata.xtask.scan.trivy]\nversion = \"{version}\"\n");
-    if template != TRIVY_URL {
-        writeln!(toml, "url = \"{template}\"").expect("writing to a String cannot fail");
+
+    fn pin(&self, version: &str, template: &str) -> Result<Pinned> {
+        let Self { tools, events, .. } = self;
+        refuse_malicious(version)?;
+        std::fs::create_dir_all(tools).with_context(|| format!("failed to create {}", tools.display()))?;
+        let what = &format!("trivy {version}");
+        let download = self.download(what);
+        let list = checksums(&download, template, version, tools)?;
+        let mut hashes = String::new();
+        for platform in PLATFORMS {
+            let url = archive_url(template, version, platform).unwrap_or_default();
+            events.note("Fetching", &url);
+            let sha256 = download.to_file(&url, tools)?.sha256;
+            let name = url.rsplit('/').next().unwrap_or_default();
+            let listed = list.as_deref().map(|list| checksum_of(list, name));
+            if let Some(listed) = listed
+                && listed != Some(sha256.as_str())
+            {
+                return Err(Failure::world(format_args!(
+                    "{url} is not what the release's own list of checksums says; do not use it\n\
+                     its SHA-256 is {sha256}\nlisted is       {}",
+                    listed.unwrap_or("nothing")
+                )));
+            }
+            writeln!(hashes, "{platform} = \"{sha256}\"").expect("writing to a String cannot fail");
+        }
+        let host = template.split('/').nth(2).unwrap_or_default();
+        let mut trusted = vec![
+            format!("the hashes are those of what {host} handed out just now, over TLS with this machine's roots"),
+            format!("whoever could publish trivy {version} there is trusted; from now on nobody is"),
+        ];
+        trusted.push(match list {
+            Some(_) => "the release's list of checksums has the same hashes, and lies at the same place".to_owned(),
+            None => "the release has no list of checksums to hold them against".to_owned(),
+        });
+        trusted.push("compare them with those that others have pinned before you commit them".to_owned());
+        let mut toml = format!("[workspace.metadata.xtask.scan.trivy]\nversion = \"{version}\"\n");
+        if template != TRIVY_URL {
+            writeln!(toml, "url = \"{template}\"").expect("writing to a String cannot fail");
+        }
+        write!(toml, "\n[workspace.metadata.xtask.scan.trivy.sha256]\n{hashes}")
+            .expect("writing to a String cannot fail");
+        Ok(Pinned { toml, trusted })
     }
-    write!(toml, "\n[workspace.metadata.xtask.scan.trivy.sha256]\n{hashes}").expect("writing to a String cannot fail");
-    Ok(Pinned { toml, trusted })
+
+    fn download<'a>(&'a self, what: &'a str) -> Download<'a> {
+        let Self { patience, events, interrupt, .. } = *self;
+        Download { what, patience, events, interrupt }
+    }
 }
 
 /// The release's list, where it has one: a line each, hash and name.

@@ -83,7 +83,8 @@ fn half_a_gibibyte_in_eight_layers_passes_through_32_mib() -> anyhow::Result<()>
     });
     let blobs: Vec<Descriptor> = manifest.blobs().cloned().collect();
     let (events, interrupt) = (Events::discard(), Interrupt::default());
-    let uploaded = registry.upload(&"sample/app".parse()?, &layout, &blobs, &|_, _| {}, &events, &interrupt)?;
+    let uploaded =
+        registry.repository(&"sample/app".parse()?, &events, &interrupt).upload(&layout, &blobs, &|_, _| {})?;
     assert!(uploaded.bytes > LAYERS * 64 * MIB);
 
     if let Some(peak) = peak() {

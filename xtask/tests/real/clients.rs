@@ -41,11 +41,11 @@ fn a_layout_we_pushed_to_a_plain_registry_is_read_back_by_skopeo_with_its_digest
     let (registry, repository) = (Registry::new(&address, None), "pushed/app".parse().expect("a repository"));
     let (events, interrupt) = (Events::discard(), Interrupt::default());
     let blobs: Vec<_> = manifest.blobs().cloned().collect();
-    registry.upload(&repository, &layout, &blobs, &|_, _| {}, &events, &interrupt).expect("the blobs are uploaded");
-    let tag = "1.0.0".parse().expect("a tag");
-    registry.put_manifest(&repository, &manifest, Some(&tag), &events, &interrupt).expect("the manifest is put");
+    let remote = registry.repository(&repository, &events, &interrupt);
+    remote.upload(&layout, &blobs, &|_, _| {}).expect("the blobs are uploaded");
+    remote.put_manifest(&manifest).expect("the manifest is put");
 
-    let image = format!("docker://{address}/pushed/app:1.0.0");
+    let image = format!("docker://{address}/pushed/app@{}", manifest.digest);
     let digest = succeed(&mut skopeo(&["inspect", "--tls-verify=false", "--format", "{{.Digest}}", &image]));
     assert_eq!(manifest_of(&workspace.layout())["digest"], digest);
 

@@ -1,12 +1,12 @@
-//! A migration before every deploy; where it fails, nothing is deployed.
+//! A migration before every deploy that has something to do; where it fails, nothing is deployed.
 
 use std::process::Command;
 
 use anyhow::ensure;
-use xtask_ecs::{Stage, Xtask};
+use xtask_ecs::Xtask;
 
 pub fn xtask() -> Xtask {
-    Xtask::new().before(Stage::Deploy, |_| {
+    Xtask::new().before_deploy(|_, _| {
         let status = Command::new("./migrate").status()?;
         ensure!(status.success(), "the migration ended with {status}");
         Ok(())

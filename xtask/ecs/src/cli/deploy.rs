@@ -3,7 +3,7 @@ use clap::Args;
 use super::{Format, to_json};
 use crate::config;
 use crate::context::Context;
-use crate::deploy;
+use crate::deploy::Report;
 use crate::failure::Result;
 
 /// Register what changed, update the services, and watch how that ends
@@ -21,17 +21,23 @@ pub struct Deploy {
 
 impl Deploy {
     pub fn run(self, context: &Context) -> Result<()> {
-        let config = context.config()?;
-        config::services_named(config, &self.services)?;
-        let session = context.session()?;
-        let options = deploy::Options { plan_only: self.plan };
-        let mut report = deploy::Report::default();
-        let (events, interrupt) = (context.events(), context.interrupt());
-        let result = deploy::run_into(&mut report, config, &session, &self.services, &options, events, interrupt);
-        // A failure's report says how far each service came.
-        if self.format == Format::Json && !report.services.is_empty() {
-            context.print(to_json(&report)?);
+        // A wrong name is told of before credentials are looked for.
+        config::services_named(context.config()?, &self.services)?;
+        let stage = context.deploys()?;
+        let plan = stage.plan(&self.services)?;
+        if self.plan {
+            return self.print(context, &plan.report());
         }
-        result
+        let ended = stage.run(&plan);
+        // A failure's report says how far each service came.
+        self.print(context, &ended.done)?;
+        ended.result
+    }
+
+    fn print(&self, context: &Context, report: &Report) -> Result<()> {
+        if self.format == Format::Json {
+            context.print(to_json(report)?);
+        }
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use super::{Format, to_json};
 use crate::config;
 use crate::context::Context;
 use crate::failure::Result;
-use crate::release;
+use crate::stage::Ended;
 
 /// Build, scan and push the images whose tag is not in ECR
 ///
@@ -24,19 +24,17 @@ pub struct Release {
 
 impl Release {
     pub fn run(self, context: &Context) -> Result<()> {
-        let config = context.config()?;
-        let images = config::images_named(config, &self.images)?;
-        let session = context.session()?;
-        let (events, interrupt) = (context.events(), context.interrupt());
+        // A wrong name is told of before credentials are looked for.
+        config::images_named(context.config()?, &self.images)?;
+        let stage = context.releases()?;
+        let plan = stage.plan(&self.images)?;
         if self.plan {
-            let planned = release::plan(config, &images, &session, &release::plan_trivy, events, interrupt)?;
             if self.format == Format::Json {
-                context.print(to_json(&json!({ "images": planned }))?);
+                context.print(to_json(&json!({ "images": plan.images() }))?);
             }
             return Ok(());
         }
-        let mut released = Vec::new();
-        let result = release::run(config, &images, &session, &release::find_trivy, events, interrupt, &mut released);
+        let Ended { done: released, result } = stage.run(&plan);
         match self.format {
             Format::Text => {
                 for one in &released {

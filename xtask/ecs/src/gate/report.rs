@@ -18,7 +18,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads trivy's JSON.
+    /// Reads trivy's JSON (`trivy image --format json`, SchemaVersion 2).
     pub fn parse(json: &[u8]) -> serde_json::Result<Self> {
         let raw: Raw = serde_json::from_slice(json)?;
         let mut report = Self { image_id: raw.metadata.image_id, ..Self::default() };

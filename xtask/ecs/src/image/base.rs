@@ -143,9 +143,9 @@ impl Fetch<'_> {
             self.events.note("Fetching", format!("base {} ({mebibytes} MiB)", self.pinned));
         }
         let registry = (self.request.registry)(&self.pinned.registry);
+        let remote = registry.repository(&self.pinned.repository, self.events, self.interrupt);
         for blob in manifest.blobs() {
-            let into = self.blob(&blob.digest);
-            registry.fetch_blob(&self.pinned.repository, blob, &into, self.events, self.interrupt)?;
+            remote.blob(blob, &self.blob(&blob.digest))?;
         }
         let config = fs::read(self.blob(&manifest.config.digest)).context("failed to read the base's configuration")?;
         ensure_digest(&config, &manifest.config.digest)?;
@@ -167,7 +167,8 @@ impl Fetch<'_> {
             return Ok((String::from_utf8_lossy(&cached[..end]).into_owned(), cached[end + 1..].to_vec()));
         }
         let registry = (self.request.registry)(&self.pinned.registry);
-        let (kind, bytes) = registry.fetch_document(&self.pinned.repository, digest, self.events, self.interrupt)?;
+        let (kind, bytes) =
+            registry.repository(&self.pinned.repository, self.events, self.interrupt).document(digest)?;
         ensure_digest(&bytes, digest)?;
         files::keep(&path, &[kind.as_bytes(), b"\n", &bytes].concat())?;
         Ok((kind, bytes))

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow};
 use hyper::{Method, StatusCode};
 
 pub use answer::RegistryError;
@@ -31,7 +31,7 @@ use super::layout::{Descriptor, Manifest};
 use crate::digest::Digest;
 use crate::event::Events;
 use crate::interrupt::Interrupt;
-use crate::reference::{Repository, Tag};
+use crate::reference::Repository;
 use crate::time::Backoff;
 
 /// How many requests go on at once. More have failed with socket errors on ECR.
@@ -85,72 +85,14 @@ impl Registry {
         &self.host
     }
 
-    /// Whether the blob is in the repository.
-    pub fn exists(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        events: &Events,
-        interrupt: &Interrupt,
-    ) -> Result<bool> {
-        let task = Task {
-            doing: format!("look for blob {digest}"),
-            repository,
-            needs: fetch::READING,
-            events,
-            interrupt,
-            halted: None,
-        };
-        self.persist(&task, |_| self.has(&task, digest))
-    }
-
-    /// Those of the blobs that the repository lacks, in the order given; several are asked for at once. For registries
-    /// without a batch question.
-    pub fn missing(
-        &self,
-        repository: &Repository,
-        blobs: &[Descriptor],
-        events: &Events,
-        interrupt: &Interrupt,
-    ) -> Result<Vec<Descriptor>> {
-        let there = side_by_side(blobs, |blob| self.exists(repository, &blob.digest, events, interrupt))?;
-        Ok(blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob.clone()).collect())
-    }
-
-    /// Puts a manifest, under a tag or by its digest alone. (ECR's tag goes through PutImage instead, which
-    /// refuses a digest that differs.)
-    pub fn put_manifest(
-        &self,
-        repository: &Repository,
-        manifest: &Manifest,
-        tag: Option<&Tag>,
-        events: &Events,
-        interrupt: &Interrupt,
-    ) -> Result<Digest> {
-        let name = tag.map_or(manifest.digest.as_str(), Tag::as_str);
-        let task = Task {
-            doing: format!("put manifest {} as {name}", manifest.digest),
-            repository,
-            needs: &["ecr:PutImage"],
-            events,
-            interrupt,
-            halted: None,
-        };
-        self.persist(&task, |_| {
-            let mut ask = Ask::new(Method::PUT, self.url(repository, &format!("manifests/{name}")));
-            ask.content = Some((manifest.media_type.clone(), manifest.bytes.clone().into()));
-            let answer = self.ask(&task, &ask)?;
-            if answer.status != StatusCode::CREATED && answer.status != StatusCode::OK {
-                return Err(answer.into());
-            }
-            let stored = answer.header("docker-content-digest").map(str::to_owned);
-            let same = || -> Result<Digest> {
-                let stored = stored.map_or_else(|| Ok(manifest.digest.clone()), |stored| stored.parse())?;
-                ensure!(stored == manifest.digest, "the registry stored the manifest {} as {stored}", manifest.digest);
-                Ok(stored)
-            };
-            same().map_err(Trouble::Fatal)
-        })
+    /// One of its repositories, for work that tells its retries to `events` and ends at the interrupt.
+    pub fn repository<'a>(
+        &'a self,
+        repository: &'a Repository,
+        events: &'a Events,
+        interrupt: &'a Interrupt,
+    ) -> Remote<'a> {
+        Remote { registry: self, repository, events, interrupt }
     }
 
     /// Asks for a blob's presence, once.
@@ -167,6 +109,57 @@ impl Registry {
     fn url(&self, repository: &Repository, rest: &str) -> String {
         let (scheme, host) = location::endpoint(&self.host);
         format!("{scheme}://{host}/v2/{repository}/{rest}")
+    }
+}
+
+/// One repository of a registry.
+///
+/// There is no way to a tag here: a tag is put by [`Ecr::put_image`](crate::aws::ecr::Ecr::put_image), which asks for
+/// the proof that what it names has passed the gate.
+pub struct Remote<'a> {
+    registry: &'a Registry,
+    repository: &'a Repository,
+    events: &'a Events,
+    interrupt: &'a Interrupt,
+}
+
+impl Remote<'_> {
+    /// Whether the blob is in the repository.
+    pub fn has_blob(&self, digest: &Digest) -> Result<bool> {
+        let task = self.task(format!("look for blob {digest}"), fetch::READING);
+        self.registry.persist(&task, |_| self.registry.has(&task, digest))
+    }
+
+    /// Those of the blobs that the repository lacks, in the order given; several are asked for at once. For registries
+    /// without a batch question.
+    pub fn missing(&self, blobs: &[Descriptor]) -> Result<Vec<Descriptor>> {
+        let there = side_by_side(blobs, |blob| self.has_blob(&blob.digest))?;
+        Ok(blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob.clone()).collect())
+    }
+
+    /// Puts a manifest by its digest, without a tag: it publishes nothing by a name.
+    pub fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
+        let digest = &manifest.digest;
+        let task = self.task(format!("put manifest {digest}"), &["ecr:PutImage"]);
+        self.registry.persist(&task, |_| {
+            let mut ask = Ask::new(Method::PUT, self.registry.url(self.repository, &format!("manifests/{digest}")));
+            ask.content = Some((manifest.media_type.clone(), manifest.bytes.clone().into()));
+            let answer = self.registry.ask(&task, &ask)?;
+            if answer.status != StatusCode::CREATED && answer.status != StatusCode::OK {
+                return Err(answer.into());
+            }
+            match answer.header("docker-content-digest") {
+                Some(stored) if stored != digest.as_str() => {
+                    Err(Trouble::Fatal(anyhow!("the registry stored the manifest {digest} as {stored}")))
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn task<'b>(&'b self, doing: String, needs: &'b [&'b str]) -> Task<'b> {
+        let Self { repository, events, interrupt, .. } = self;
+        Task { doing, repository, needs, events, interrupt, halted: None }
     }
 }
 

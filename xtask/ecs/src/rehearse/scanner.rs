@@ -11,19 +11,16 @@ use crate::oci::layout::Layout;
 use crate::process;
 use crate::release::find_trivy;
 
-/// trivy where it is installed, else the stand-in, said loudly. With `vulnerable` a made-up finding is added to what
-/// it reports.
-pub fn find(vulnerable: bool, config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
-    let scanner = if process::is_in_path("trivy") {
-        find_trivy(config, events, interrupt)?
-    } else {
-        events.warn(
-            "trivy was not found, so a stand-in takes its place: NOTHING IS SCANNED in this rehearsal. \
-             A release in earnest refuses to go on without trivy",
-        );
-        Box::new(StandIn)
-    };
-    Ok(if vulnerable { Box::new(Vulnerable(scanner)) } else { scanner })
+/// trivy where it is installed, else the stand-in, said loudly.
+pub fn find(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
+    if process::is_in_path("trivy") {
+        return Ok(Box::new(find_trivy(config, events, interrupt)?));
+    }
+    events.warn(
+        "trivy was not found, so a stand-in takes its place: NOTHING IS SCANNED in this rehearsal. \
+         A release in earnest refuses to go on without trivy",
+    );
+    Ok(Box::new(StandIn))
 }
 
 /// Reports the image that is in the layout, and nothing about it.
@@ -47,9 +44,10 @@ impl Scanner for StandIn {
     }
 }
 
-struct Vulnerable(Box<dyn Scanner>);
+/// Adds a made-up finding to what a scanner reports.
+pub struct Vulnerable<'a>(pub &'a dyn Scanner);
 
-impl Scanner for Vulnerable {
+impl Scanner for Vulnerable<'_> {
     fn name(&self) -> String {
         self.0.name()
     }

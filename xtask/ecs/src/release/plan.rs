@@ -2,45 +2,70 @@
 
 use serde::Serialize;
 
+use super::Releases;
 use super::engine::Engine;
 use super::handed;
-use crate::aws::ecr::Ecr;
-use crate::config::{Builder, Config, Image};
-use crate::event::{Event, Events, ImageAction};
+use super::trivy::Trivy;
+use crate::config::{Builder, Image};
+use crate::event::{Event, ImageAction};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::Scanner;
-use crate::interrupt::Interrupt;
+use crate::tools;
 
-/// The images in the order of the configuration, with what is to be done about each.
-pub struct Plan<'a> {
-    pub images: Vec<(&'a Image, ImageAction)>,
+/// What a release will do about each image, found out before anything is done.
+pub struct ReleasePlan<'a> {
+    /// In the order they will be released.
+    pub(super) images: Vec<(&'a Image, ImageAction)>,
     /// What builds and scans; `None` where nothing is to be built.
-    pub tools: Option<Tools>,
+    pub(super) tools: Option<Tools<'a>>,
+}
+
+impl ReleasePlan<'_> {
+    /// Whether anything is to be built.
+    pub fn builds(&self) -> bool {
+        self.images.iter().any(|(_, action)| *action == ImageAction::Release)
+    }
+
+    /// The plan as data, an element an image.
+    pub fn images(&self) -> Vec<Planned> {
+        let one = |(image, action): &(&Image, ImageAction)| Planned {
+            image: image.name.clone(),
+            reference: image.reference.to_string(),
+            action: action.clone(),
+        };
+        self.images.iter().map(one).collect()
+    }
 }
 
 /// The tools a build needs, found good.
-pub struct Tools {
+pub struct Tools<'a> {
     /// `None` where no image is built from a Dockerfile.
     pub engine: Option<Engine>,
-    pub scanner: Box<dyn Scanner>,
+    pub scanner: Found<'a>,
 }
 
-impl Tools {
+/// The scanner of a release.
+pub enum Found<'a> {
+    /// What the repository, or a rehearsal, brings.
+    Own(&'a dyn Scanner),
+    Trivy(Trivy),
+    /// The pinned trivy, which is not here yet.
+    ToFetch,
+}
+
+impl Tools<'_> {
     /// For people, such as `buildx 0.29, driver docker, and trivy 0.76.0`.
-    pub fn describe(&self, images: &[(&Image, ImageAction)]) -> String {
+    pub fn describe(&self, images: &[(&Image, ImageAction)], scanner: &str) -> String {
         let native = images
             .iter()
             .any(|(image, action)| *action == ImageAction::Release && matches!(image.builder, Builder::Package(_)));
         let engine = self.engine.as_ref().map(|engine| engine.description.as_str());
         let builders: Vec<&str> = engine.into_iter().chain(native.then_some("the native builder")).collect();
-        format!("{}; {}", builders.join(" and "), self.scanner.name())
+        format!("{}; {scanner}", builders.join(" and "))
     }
 }
 
-/// Finds the scanner; a rehearsal on a machine without trivy brings a stand-in.
-pub type FindScanner<'a> = dyn Fn(&Config, &Events, &Interrupt) -> Result<Box<dyn Scanner>> + 'a;
-
-/// One line of `release --plan --format json`.
+/// One element of `release --plan --format json`.
 #[derive(Serialize)]
 pub struct Planned {
     pub image: String,
@@ -48,20 +73,14 @@ pub struct Planned {
     pub action: ImageAction,
 }
 
-/// Asks ECR about every tag at once; where one is missing, also asks for the tools to build it. All problems are
-/// in the one failure.
-pub fn plan<'a>(
-    config: &Config,
-    images: &[&'a Image],
-    ecr: &Ecr,
-    find_scanner: &FindScanner<'_>,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<Plan<'a>> {
+/// Asks ECR about every tag at once; where one is missing, also looks for the tools to build it. All problems are in
+/// the one failure.
+pub fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<ReleasePlan<'a>> {
+    let Releases { events, interrupt, .. } = *stage;
     let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
     let mut problems = Vec::new();
     let mut planned = Vec::new();
-    for (&image, found) in images.iter().zip(ecr.find(&wanted)) {
+    for (&image, found) in images.iter().zip(stage.session.ecr().find(&wanted)) {
         match found {
             Ok(found) => {
                 let action = found.map_or(ImageAction::Release, |digest| ImageAction::AlreadyReleased { digest });
@@ -81,7 +100,7 @@ pub fn plan<'a>(
         let with_dockerfile = to_build.iter().any(|image| matches!(image.builder, Builder::Dockerfile(_)));
         let (engine, scanner) = std::thread::scope(|scope| {
             let engine = with_dockerfile.then(|| scope.spawn(|| Engine::probe(interrupt)));
-            let scanner = find_scanner(config, events, interrupt);
+            let scanner = find_scanner(stage);
             let panicked = |_| Err(Failure::world("asking docker panicked; this is a bug"));
             (engine.map(|engine| engine.join().unwrap_or_else(panicked)).transpose(), scanner)
         });
@@ -105,7 +124,19 @@ pub fn plan<'a>(
                 action: action.clone(),
             });
         }
-        return Ok(Plan { images: planned, tools });
+        return Ok(ReleasePlan { images: planned, tools });
     }
     Err(Failure::together(problems))
+}
+
+/// Looks for the scanner, and fetches none.
+fn find_scanner<'a>(stage: &Releases<'a>) -> Result<Found<'a>> {
+    let Releases { config, interrupt, .. } = *stage;
+    if let Some(own) = stage.scanner {
+        return Ok(Found::Own(own));
+    }
+    Ok(match tools::trivy_at_hand(config.scan.trivy.as_ref(), &config.target, interrupt)? {
+        Some(program) => Found::Trivy(Trivy::probe(&program, &config.scan, interrupt)?.with_database(&config.target)),
+        None => Found::ToFetch,
+    })
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::Making;
 use super::build::Built;
 use super::login::DockerLogin;
 use crate::aws::ecr::{Ecr, Put};
 use crate::config::{Config, Image};
-use crate::event::{Event, Events, Step};
+use crate::event::{Event, Step};
 use crate::failure::{Failure, Result};
-use crate::gate::{self, Passed, Scanner, Summary, Verdict};
+use crate::gate::{self, Passed, Scanned, Summary, Verdict};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Credentials, Registry};
@@ -17,20 +18,12 @@ use crate::time::today;
 
 /// Scans the layout while its blobs travel; a blob without a tag publishes nothing. Returns the proof that this
 /// digest passed, with every blob in the repository.
-pub fn scan_and_upload(
-    config: &Config,
-    image: &Image,
-    built: &Built,
-    scanner: &dyn Scanner,
-    ecr: &Ecr,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<Passed> {
+pub fn scan_and_upload(making: &Making<'_>, built: &Built) -> Result<Passed> {
+    let Making { image, events, interrupt, .. } = making;
     let stop = interrupt.child();
     std::thread::scope(|scope| {
-        let upload = scope.spawn(|| upload(config, image, built, ecr, events, &stop));
-        let verdict =
-            events.step(Step::Scan, &image.name, || verdict(config, image, built, scanner, events, interrupt));
+        let upload = scope.spawn(|| upload(making, built, &stop));
+        let verdict = events.step(Step::Scan, &image.name, || verdict(making, built));
         if verdict.is_err() {
             stop.set();
         }
@@ -41,14 +34,8 @@ pub fn scan_and_upload(
     })
 }
 
-fn verdict(
-    config: &Config,
-    image: &Image,
-    built: &Built,
-    scanner: &dyn Scanner,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<Passed> {
+fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
+    let Making { config, image, scanner, events, interrupt, .. } = making;
     let report = scanner.scan(image, &built.folder, interrupt)?;
     for warning in &report.warnings {
         events.warn(format!("image `{}`: {warning}", image.name));
@@ -69,8 +56,11 @@ fn verdict(
     };
     match verdict {
         Verdict::Passed(passed) => {
-            tell(passed.summary(), true);
-            Ok(passed)
+            let (manifest, summary, folder) = (&built.manifest, passed.summary(), &*built.folder);
+            let scanned = Scanned { image, manifest, report: &report, summary, folder };
+            let refused = making.gates.iter().find_map(|gate| gate(&scanned).err());
+            tell(summary, refused.is_none());
+            refused.map_or(Ok(passed), |why| Err(refused_by_own_gate(image, why)))
         }
         Verdict::Refused(summary) => {
             tell(&summary, false);
@@ -87,21 +77,26 @@ fn verdict(
     }
 }
 
-fn upload(
-    config: &Config,
-    image: &Image,
-    built: &Built,
-    ecr: &Ecr,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<()> {
+fn refused_by_own_gate(image: &Image, why: anyhow::Error) -> Failure {
+    match why.downcast::<Failure>() {
+        Ok(failure) => failure,
+        Err(why) => Failure::Refused(format!(
+            "image `{}` is refused by a gate of this repository: {why:#}\nno tag was put",
+            image.name
+        )),
+    }
+}
+
+/// `stop` ends it before its end.
+fn upload(making: &Making<'_>, built: &Built, stop: &Interrupt) -> Result<()> {
+    let Making { config, image, ecr, events, .. } = making;
     let blobs: Vec<Descriptor> = built.manifest.blobs().cloned().collect();
     let digests: Vec<_> = blobs.iter().map(|blob| blob.digest.clone()).collect();
     let missing = ecr.missing(image.repository(), &digests)?;
     let blobs: Vec<Descriptor> = blobs.into_iter().filter(|blob| missing.contains(&blob.digest)).collect();
-    let registry = registry(config, ecr, &config.registry, interrupt);
+    let registry = registry(config, ecr, &config.registry, stop);
     let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
-    registry.upload(image.repository(), &built.layout, &blobs, &progress, events, interrupt)?;
+    registry.repository(image.repository(), events, stop).upload(&built.layout, &blobs, &progress)?;
     Ok(())
 }
 
@@ -116,7 +111,8 @@ pub fn registry(config: &Config, ecr: &Ecr, host: &str, interrupt: &Interrupt) -
 }
 
 /// Puts the tag on what passed, and only on that.
-pub fn tag(image: &Image, passed: &Passed, ecr: &Ecr) -> Result<Pinned> {
+pub fn tag(making: &Making<'_>, passed: &Passed) -> Result<Pinned> {
+    let Making { image, ecr, .. } = making;
     let manifest = passed.manifest();
     let conflict = |holder: Option<String>| {
         Failure::Conflict(format!(

@@ -57,6 +57,10 @@ fn sha256(bytes: &[u8]) -> String {
     Digest::of(bytes).hex().to_owned()
 }
 
+fn fetch<'a>(tools: &'a Path, events: &'a Events, interrupt: &'a Interrupt) -> Fetch<'a> {
+    Fetch { tools, patience: PATIENCE, events, interrupt }
+}
+
 struct Bench {
     tools: tempfile::TempDir,
     events: Events,
@@ -75,7 +79,7 @@ impl Bench {
             sha256: BTreeMap::from([(PLATFORM.to_owned(), sha256.to_owned())]),
             url: server.url("/v{version}/trivy_{version}_{os}-{arch}.tar.gz"),
         };
-        provide(&pin, PLATFORM, self.tools.path(), PATIENCE, &self.events, &Interrupt::default())
+        fetch(self.tools.path(), &self.events, &Interrupt::default()).provide(&pin, PLATFORM)
     }
 
     fn refused(&self, script: Vec<Answer>, sha256: &str) -> String {
@@ -218,7 +222,7 @@ fn without_a_hash_for_this_platform_nothing_is_fetched() {
     let pin = TrivyPin { version: "9.9.9".to_owned(), sha256: BTreeMap::new(), url: TRIVY_URL.to_owned() };
     let folder = tempfile::tempdir().expect("a folder");
     let (events, interrupt) = (Events::discard(), Interrupt::default());
-    let failure = provide(&pin, PLATFORM, folder.path(), PATIENCE, &events, &interrupt).expect_err("there is no hash");
+    let failure = fetch(folder.path(), &events, &interrupt).provide(&pin, PLATFORM).expect_err("there is no hash");
     assert_eq!(failure.exit_code(), 2);
     assert!(failure.to_string().contains("`cargo xtask tools pin trivy 9.9.9`"), "{failure}");
 }
@@ -233,7 +237,7 @@ fn an_attackers_version_is_refused_whatever_the_hash() {
         let failure = trivy(Some(&pin), folder.path(), &events, &interrupt).expect_err("it is malicious");
         assert_eq!(failure.exit_code(), 2);
         assert!(failure.to_string().contains("published by an attacker"), "{failure}");
-        assert!(super::pin(version, TRIVY_URL, folder.path(), PATIENCE, &events, &interrupt).is_err());
+        assert!(fetch(folder.path(), &events, &interrupt).pin(version, TRIVY_URL).is_err());
     }
     assert!(!is_malicious("0.69.3") && !is_malicious("0.70.0"));
 }
@@ -247,7 +251,7 @@ fn release(list: Answer) -> Server {
 fn pinned(server: &Server) -> Result<Pinned> {
     let folder = tempfile::tempdir().expect("a folder");
     let template = server.url("/v{version}/trivy_{version}_{os}-{arch}.tar.gz");
-    pin("9.9.9", &template, folder.path(), PATIENCE, &Events::discard(), &Interrupt::default())
+    fetch(folder.path(), &Events::discard(), &Interrupt::default()).pin("9.9.9", &template)
 }
 
 #[test]

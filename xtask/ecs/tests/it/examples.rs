@@ -4,8 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use crate::sample::{Workspace, manifest};
+use serde_json::json;
+use xtask_sandbox::{Clock, Options, Sandbox};
+
+use crate::sample::{Workspace, manifest, task_definition};
 
 /// Cargo builds examples with the tests, into a folder beside theirs.
 fn tour() -> PathBuf {
@@ -20,6 +24,14 @@ fn run(folder: &Path, name: &str, argument: &str) -> Output {
 }
 
 fn run_with(folder: &Path, name: &str, arguments: &[&str]) -> Output {
+    command(folder, name, arguments).output().unwrap()
+}
+
+fn run_against(sandbox: &Sandbox, folder: &Path, name: &str, arguments: &[&str]) -> Output {
+    command(folder, name, arguments).envs(sandbox.environment()).output().unwrap()
+}
+
+fn command(folder: &Path, name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(tour());
     // Whoever runs the tests may have an account, be on GitHub and have a Slack: none of them is touched.
     let foreign = ["AWS_", "GITHUB_", "SLACK_", "XTASK_"];
@@ -29,7 +41,8 @@ fn run_with(folder: &Path, name: &str, arguments: &[&str]) -> Output {
         }
     }
     command.env("HOME", folder).env("AWS_EC2_METADATA_DISABLED", "true");
-    command.arg(name).args(arguments).current_dir(folder).output().unwrap()
+    command.arg(name).args(arguments).current_dir(folder);
+    command
 }
 
 #[test]
@@ -82,38 +95,61 @@ fn a_repository_whose_xtask_has_no_ci_gets_two_workflows() {
     assert!(run_with(folder, "notifier", &["workflows", "--check"]).status.success());
 }
 
-#[test]
-fn a_hook_stops_the_deploy_or_lets_it_go_on() {
-    let workspace = Workspace::sample();
-    let folder = workspace.root();
-    let migrate = folder.join("migrate");
-    for (script, said, unsaid) in [
-        ("#!/bin/sh\nexit 7\n", "the migration ended with exit status: 7", "credentials"),
-        ("#!/bin/sh\nexit 0\n", "could not load AWS credentials", "migration"),
-    ] {
-        fs::write(&migrate, script).unwrap();
-        fs::set_permissions(&migrate, fs::Permissions::from_mode(0o755)).unwrap();
-        let output = run(folder, "migration_hook", "deploy");
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{stderr}");
-        assert!(stderr.contains(said) && !stderr.contains(unsaid), "{stderr}");
-    }
+/// A sandbox with the service of the sample on an older image, and the image that is to be deployed.
+fn sandbox() -> Sandbox {
+    let clock = Clock::PerLook(Duration::from_secs(2));
+    let sandbox = Sandbox::start(Options { clock, ..Options::default() }).unwrap();
+    let mut older = task_definition();
+    older["containerDefinitions"][0]["image"] = json!("public.ecr.aws/docker/library/app:before");
+    sandbox.furnish(&["sample/app"], &[("sample", "app", older)]).unwrap();
+    let index = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [] });
+    let image = json!({ "repositoryName": "sample/app", "imageTag": "1.4.0", "imageManifest": index.to_string() });
+    sandbox.ecr("PutImage", image).unwrap();
+    sandbox
+}
+
+fn calls(sandbox: &Sandbox, operation: &str) -> usize {
+    sandbox.calls().iter().filter(|call| call.operation == operation).count()
 }
 
 #[test]
-fn no_hook_runs_for_a_plan_nor_before_a_mistake_in_the_configuration_is_told() {
-    let workspace = Workspace::sample();
+fn a_hook_before_the_deploy_runs_after_the_plan_and_only_where_there_is_something_to_do() {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox());
     let folder = workspace.root();
-    let migrate = folder.join("migrate");
-    fs::write(&migrate, "#!/bin/sh\nexit 7\n").unwrap();
-    fs::set_permissions(&migrate, fs::Permissions::from_mode(0o755)).unwrap();
-    let told = |arguments: &[&str], code: i32| {
-        let output = run_with(folder, "migration_hook", arguments);
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{stderr}");
-        assert!(!stderr.contains("migration"), "{stderr}");
+    let migrate = |ends: i32| {
+        let script = format!("#!/bin/sh\necho ran >>ran\nexit {ends}\n");
+        fs::write(folder.join("migrate"), script).unwrap();
+        fs::set_permissions(folder.join("migrate"), fs::Permissions::from_mode(0o755)).unwrap();
     };
-    told(&["deploy", "--plan"], 1);
+    let ran = || fs::read_to_string(folder.join("ran")).unwrap_or_default().lines().count();
+    let deploy = || run_against(&sandbox, folder, "migration_hook", &["deploy"]);
+
+    // What the plan refuses is refused before a database is touched.
+    migrate(0);
+    let output = run(folder, "migration_hook", "deploy");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), ran()), (Some(1), 0), "{stderr}");
+    assert!(stderr.contains("could not load AWS credentials"), "{stderr}");
+
+    let output = run_against(&sandbox, folder, "migration_hook", &["deploy", "--plan"]);
+    assert_eq!((output.status.code(), ran()), (Some(0), 0), "{}", String::from_utf8_lossy(&output.stderr));
+    let config = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
     fs::write(folder.join("Cargo.toml"), "[workspace]\n").unwrap();
-    told(&["deploy"], 2);
+    assert_eq!((deploy().status.code(), ran()), (Some(2), 0));
+    fs::write(folder.join("Cargo.toml"), config).unwrap();
+
+    migrate(7);
+    let output = deploy();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), ran()), (Some(1), 1), "{stderr}");
+    assert!(stderr.contains("the migration ended with exit status: 7"), "{stderr}");
+    assert_eq!((calls(&sandbox, "ecs:RegisterTaskDefinition"), calls(&sandbox, "ecs:UpdateService")), (0, 0));
+
+    migrate(0);
+    let output = deploy();
+    assert_eq!((output.status.code(), ran()), (Some(0), 2), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(calls(&sandbox, "ecs:UpdateService"), 1);
+
+    let output = deploy();
+    assert_eq!((output.status.code(), ran()), (Some(0), 2), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -14,6 +14,7 @@ const ROOMS: &[&str] = &[
     "interrupt",
     "net",
     "failure",
+    "stage",
     "event",
     "cause",
     "config",
@@ -28,11 +29,11 @@ const ROOMS: &[&str] = &[
     "image",
     "tools",
     "reader",
-    "context",
     // verbs
     "release",
     "deploy",
     "workflows",
+    "context",
     "rehearse",
     // top
     "cli",

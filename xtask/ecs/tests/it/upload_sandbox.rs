@@ -70,7 +70,7 @@ impl Bench {
     fn upload(&self, events: &Events) -> anyhow::Result<()> {
         let nobody = |_, _| {};
         let interrupt = Interrupt::default();
-        self.registry.upload(&repository(), &self.layout, &self.blobs, &nobody, events, &interrupt).map(drop)
+        self.registry.repository(&repository(), events, &interrupt).upload(&self.layout, &self.blobs, &nobody).map(drop)
     }
 
     /// How many uploads the registry saw through to their end.
@@ -93,14 +93,15 @@ fn what_was_sent_is_read_back_by_digest() {
     let bench = bench(Vec::new());
     let (events, interrupt, repository) = (Events::discard(), Interrupt::default(), repository());
     bench.upload(&events).unwrap();
-    assert_eq!(bench.registry.missing(&repository, &bench.blobs, &events, &interrupt).unwrap(), []);
-    let digest = bench.registry.put_manifest(&repository, &bench.manifest, None, &events, &interrupt).unwrap();
-    let found = bench.registry.fetch_manifest(&repository, &digest, "linux/amd64", &events, &interrupt).unwrap();
+    let remote = bench.registry.repository(&repository, &events, &interrupt);
+    assert_eq!(remote.missing(&bench.blobs).unwrap(), []);
+    remote.put_manifest(&bench.manifest).unwrap();
+    let found = remote.manifest(&bench.manifest.digest, "linux/amd64").unwrap();
     assert_eq!(found, bench.manifest);
     let folder = tempfile::tempdir().unwrap();
     for blob in &bench.blobs {
         let path = folder.path().join(blob.digest.hex());
-        bench.registry.fetch_blob(&repository, blob, &path, &events, &interrupt).unwrap();
+        remote.blob(blob, &path).unwrap();
         assert_eq!(std::fs::read(path).unwrap(), std::fs::read(bench.layout.blob(&blob.digest)).unwrap());
     }
 }
@@ -117,7 +118,7 @@ fn everything_that_passes_is_got_over_in_one_upload() {
     let (events, received) = Events::collect();
     bench.upload(&events).unwrap();
     let (quiet, interrupt) = (Events::discard(), Interrupt::default());
-    assert_eq!(bench.registry.missing(&repository(), &bench.blobs, &quiet, &interrupt).unwrap(), []);
+    assert_eq!(bench.registry.repository(&repository(), &quiet, &interrupt).missing(&bench.blobs).unwrap(), []);
     assert_eq!(bench.stored(), bench.blobs.len(), "nothing that was stored is sent twice");
     let retries = received.try_iter().filter(|event| matches!(event, Event::Retrying { .. })).count();
     assert!(retries >= 3, "{retries}");
@@ -128,8 +129,11 @@ fn a_repository_that_is_not_there_is_said_to_be_missing() {
     let bench = bench(Vec::new());
     let other: Repository = "sample/other".parse().unwrap();
     let (events, interrupt) = (Events::discard(), Interrupt::default());
-    let error =
-        bench.registry.upload(&other, &bench.layout, &bench.blobs, &|_, _| {}, &events, &interrupt).unwrap_err();
+    let error = bench
+        .registry
+        .repository(&other, &events, &interrupt)
+        .upload(&bench.layout, &bench.blobs, &|_, _| {})
+        .unwrap_err();
     let error = error.downcast_ref::<RegistryError>().unwrap();
     assert_eq!((error.status, error.code.as_str()), (Some(404), "NAME_UNKNOWN"));
     assert!(error.to_string().contains("create the repository sample/other"), "{error}");

@@ -9,12 +9,9 @@ use hyper::{Method, StatusCode};
 
 use super::exchange::{Ask, collect};
 use super::retry::{Task, Trouble};
-use super::{Registry, location};
+use super::{Registry, Remote, location};
 use crate::digest::{Digest, Hasher};
-use crate::event::Events;
-use crate::interrupt::Interrupt;
 use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, Index, Manifest, media_type};
-use crate::reference::{Repository, Tag};
 
 /// What reading needs.
 pub(super) const READING: &[&str] = &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
@@ -24,43 +21,15 @@ const DOCUMENTS: [&str; 4] =
 /// Redirects in a row; real registries make one, to their storage.
 const REDIRECTS: usize = 5;
 
-impl Registry {
-    /// The digest that a tag stands for, of an image or an index; none where there is no such tag, or no repository
-    /// yet. A registry that does not say the digest is not asked for the manifest to compute it: none, too.
-    pub fn resolve(
-        &self,
-        repository: &Repository,
-        tag: &Tag,
-        events: &Events,
-        interrupt: &Interrupt,
-    ) -> Result<Option<Digest>> {
-        let task = reading(format!("look for tag {tag}"), repository, events, interrupt);
-        self.persist(&task, |_| {
-            let mut ask = Ask::new(Method::HEAD, self.url(repository, &format!("manifests/{tag}")));
-            ask.accept = Some(DOCUMENTS.join(", "));
-            let answer = self.ask(&task, &ask)?;
-            match answer.status {
-                StatusCode::OK => Ok(answer.header("docker-content-digest").and_then(|digest| digest.parse().ok())),
-                StatusCode::NOT_FOUND => Ok(None),
-                _ => Err(answer.into()),
-            }
-        })
-    }
-
+impl Remote<'_> {
     /// The bytes of a manifest or index, and its media type; the bytes have the digest that was asked for.
-    pub fn fetch_document(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        events: &Events,
-        interrupt: &Interrupt,
-    ) -> Result<(String, Vec<u8>)> {
-        let task = reading(format!("fetch manifest {digest}"), repository, events, interrupt);
-        self.persist(&task, |_| {
-            let mut ask = Ask::new(Method::GET, self.url(repository, &format!("manifests/{digest}")));
+    pub fn document(&self, digest: &Digest) -> Result<(String, Vec<u8>)> {
+        let task = self.task(format!("fetch manifest {digest}"), READING);
+        self.registry.persist(&task, |_| {
+            let mut ask = Ask::new(Method::GET, self.registry.url(self.repository, &format!("manifests/{digest}")));
             ask.accept = Some(DOCUMENTS.join(", "));
             ask.limit = usize::try_from(DOCUMENT_LIMIT).unwrap_or(usize::MAX);
-            let answer = self.ask(&task, &ask)?;
+            let answer = self.registry.ask(&task, &ask)?;
             if answer.status != StatusCode::OK {
                 return Err(answer.into());
             }
@@ -76,41 +45,29 @@ impl Registry {
 
     /// The image manifest with this digest, or, where the digest is an index's, the one it names for the platform
     /// (`linux/amd64`).
-    pub fn fetch_manifest(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        platform: &str,
-        events: &Events,
-        interrupt: &Interrupt,
-    ) -> Result<Manifest> {
-        let (mut kind, mut bytes) = self.fetch_document(repository, digest, events, interrupt)?;
-        let place = || format!("{}/{repository}@{digest}", self.host());
+    pub fn manifest(&self, digest: &Digest, platform: &str) -> Result<Manifest> {
+        let (mut kind, mut bytes) = self.document(digest)?;
+        let place = || format!("{}/{}@{digest}", self.registry.host(), self.repository);
         if [media_type::INDEX, media_type::DOCKER_INDEX].contains(&kind.as_str()) {
             let index = Index::parse(&bytes).with_context(|| format!("{} is not an image index", place()))?;
             let chosen = index.choose(&platform.parse()?).with_context(place)?;
-            (kind, bytes) = self.fetch_document(repository, &chosen.digest, events, interrupt)?;
+            (kind, bytes) = self.document(&chosen.digest)?;
         }
         Manifest::parse(bytes, &kind).with_context(|| format!("{} is not an image", place()))
     }
 
     /// Fetches a blob into a file, unless the file has it already. The file appears when it is complete and has the
     /// digest and size of the descriptor.
-    pub fn fetch_blob(
-        &self,
-        repository: &Repository,
-        blob: &Descriptor,
-        into: &Path,
-        events: &Events,
-        interrupt: &Interrupt,
-    ) -> Result<()> {
+    pub fn blob(&self, blob: &Descriptor, into: &Path) -> Result<()> {
         if has_digest(into, blob) {
             return Ok(());
         }
-        let task = reading(format!("fetch blob {}", blob.digest), repository, events, interrupt);
-        self.persist(&task, |_| self.download(&task, blob, into))
+        let task = self.task(format!("fetch blob {}", blob.digest), READING);
+        self.registry.persist(&task, |_| self.registry.download(&task, blob, into))
     }
+}
 
+impl Registry {
     fn download(&self, task: &Task<'_>, blob: &Descriptor, into: &Path) -> Result<(), Trouble> {
         let disk = |error: std::io::Error| {
             Trouble::Fatal(anyhow::Error::new(error).context(format!("failed to write {}", into.display())))
@@ -154,10 +111,6 @@ impl Registry {
         }
         Err(Trouble::Fatal(anyhow!("more than {REDIRECTS} redirects in a row, the last to {url}")))
     }
-}
-
-fn reading<'a>(doing: String, repository: &'a Repository, events: &'a Events, interrupt: &'a Interrupt) -> Task<'a> {
-    Task { doing, repository, needs: READING, events, interrupt, halted: None }
 }
 
 fn other(blob: &Descriptor, found: &str) -> Trouble {

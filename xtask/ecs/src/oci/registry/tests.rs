@@ -88,7 +88,7 @@ impl Credentials for Tokens {
 
 fn send(registry: &Registry, image: &Image) -> Result<Uploaded> {
     let (events, interrupt) = (Events::discard(), Interrupt::default());
-    registry.upload(&repository(), &image.layout, &image.blobs, &|_, _| {}, &events, &interrupt)
+    registry.repository(&repository(), &events, &interrupt).upload(&image.layout, &image.blobs, &|_, _| {})
 }
 
 fn retries(events: &std::sync::mpsc::Receiver<Event>) -> Vec<(String, f64)> {

@@ -20,13 +20,10 @@ use super::body::{Piece, Pieces, Signal};
 use super::exchange::{Ask, client, collect, lost, request};
 use super::location;
 use super::retry::{TICK, Task, Trouble};
-use super::{Registry, side_by_side};
+use super::{Registry, Remote, side_by_side};
 use crate::digest::Hasher;
-use crate::event::Events;
-use crate::interrupt::Interrupt;
 use crate::net;
 use crate::oci::layout::{Descriptor, Layout, other_digest, unreadable};
-use crate::reference::Repository;
 use crate::text::quantity;
 
 /// Pieces that fit the processor's cache, so that what was read is hashed and sent from there. Smaller ones cost more
@@ -55,19 +52,16 @@ type Slot = Mutex<Arc<AtomicU64>>;
 
 /// What the workers of one upload share.
 struct Upload<'a> {
-    registry: &'a Registry,
-    repository: &'a Repository,
+    remote: &'a Remote<'a>,
     layout: &'a Layout,
     /// Each blob, and what the latest attempt at it has sent. An attempt that failed may still let go of pieces, which
     /// are not counted.
     sent: Vec<(&'a Descriptor, Slot)>,
-    events: &'a Events,
-    interrupt: &'a Interrupt,
     halted: AtomicBool,
     failure: Mutex<Option<anyhow::Error>>,
 }
 
-impl Registry {
+impl Remote<'_> {
     /// Sends these blobs of a layout, and only these: the caller knows which the registry lacks. The largest go first,
     /// up to six at once, each streamed from its file in constant memory.
     ///
@@ -79,22 +73,16 @@ impl Registry {
     /// Fails with [`super::RegistryError`], with [`crate::oci::layout::CorruptBlob`], or as interrupted.
     pub fn upload(
         &self,
-        repository: &Repository,
         layout: &Layout,
         blobs: &[Descriptor],
         progress: &(dyn Fn(u64, u64) + Sync),
-        events: &Events,
-        interrupt: &Interrupt,
     ) -> Result<Uploaded> {
         let blobs = in_order(blobs);
         let uploaded = Uploaded { blobs: blobs.len(), bytes: blobs.iter().map(|blob| blob.size).sum() };
         let upload = Upload {
-            registry: self,
-            repository,
+            remote: self,
             layout,
             sent: blobs.iter().map(|blob| (*blob, Mutex::default())).collect(),
-            events,
-            interrupt,
             halted: AtomicBool::new(false),
             failure: Mutex::default(),
         };
@@ -135,26 +123,21 @@ impl Upload<'_> {
     }
 
     fn one(&self, blob: &Descriptor, slot: &Slot) -> Result<()> {
-        let task = Task {
-            doing: format!("upload blob {} ({})", blob.digest, quantity::size(blob.size)),
-            repository: self.repository,
-            needs: WRITING,
-            events: self.events,
-            interrupt: self.interrupt,
-            halted: Some(&self.halted),
-        };
-        self.registry.persist(&task, |attempt| {
+        let doing = format!("upload blob {} ({})", blob.digest, quantity::size(blob.size));
+        let task = Task { halted: Some(&self.halted), ..self.remote.task(doing, WRITING) };
+        let registry = self.remote.registry;
+        registry.persist(&task, |attempt| {
             let sent = Arc::new(AtomicU64::new(0));
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&sent);
             // The answer may have been lost on its way, and not the blob.
-            if attempt > 1 && self.registry.has(&task, &blob.digest).unwrap_or(false) {
+            if attempt > 1 && registry.has(&task, &blob.digest).unwrap_or(false) {
                 sent.store(blob.size, Ordering::Relaxed);
                 return Ok(());
             }
             let file = self.layout.open_blob(blob).map_err(Trouble::Fatal)?;
-            let url = self.registry.begin(&task)?;
+            let url = registry.begin(&task)?;
             let url = location::with_parameter(&url, "digest", blob.digest.as_str());
-            let sending = self.registry.send(&task, &url, blob.size, sent)?;
+            let sending = registry.send(&task, &url, blob.size, sent)?;
             match sending.feed(&task, self.layout, blob, file)? {
                 answer if answer.status == StatusCode::CREATED || answer.status == StatusCode::NO_CONTENT => Ok(()),
                 answer => Err(answer.into()),

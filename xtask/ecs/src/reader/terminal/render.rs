@@ -2,7 +2,7 @@
 
 use super::failure;
 use super::style::Line;
-use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, PostMortem, ServiceAction, Step};
+use crate::event::{Cause, ContainerExit, Event, ImageAction, PostMortem, ServiceAction, Step};
 use crate::failure::Failure;
 use crate::text::quantity::{duration, size};
 
@@ -69,7 +69,7 @@ impl Render {
                 lines([Line::warning(&format!("{what}: {error}; trying again in {seconds:.1} s"))])
             }
             Event::ImageScanned { image, digest, scanner, passed, findings, ignored } => {
-                scanned(image, digest.short(), scanner, *passed, findings, *ignored)
+                scanned(&format!("{image} {} by {scanner}", digest.short()), *passed, findings.len(), *ignored)
             }
             Event::ImageReleased { reference, digest, new, .. } => {
                 if *new {
@@ -195,15 +195,14 @@ fn lines(lines: impl IntoIterator<Item = Line>) -> Shown {
     Shown { lines: lines.into_iter().collect(), live: Change::None }
 }
 
-fn scanned(image: &str, digest: &str, scanner: &str, passed: bool, findings: &[Finding], ignored: usize) -> Shown {
+/// `what` was scanned by what, and so many of its findings count.
+fn scanned(what: &str, passed: bool, count: usize, ignored: usize) -> Shown {
     let accepted = if ignored > 0 { format!(", {ignored} accepted for now") } else { String::new() };
-    let text = format!("{image} {digest} by {scanner}");
     lines([if passed {
-        Line::status("Passed", &format!("{text}{accepted}")).prose()
+        Line::status("Passed", &format!("{what}{accepted}")).prose()
     } else {
-        let count = findings.len();
         let word = if count == 1 { "finding" } else { "findings" };
-        Line::status("Refused", &format!("{text}: {count} {word}{accepted}")).bad()
+        Line::status("Refused", &format!("{what}: {count} {word}{accepted}")).bad()
     }])
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use xtask_ecs::Ended;
 use xtask_ecs::aws::{Endpoint, Session};
 use xtask_ecs::config::{self, Config, Service};
-use xtask_ecs::deploy::{self, Options, Report};
+use xtask_ecs::deploy::{Deploys, Report};
 use xtask_ecs::event::{Event, Events, PostMortem};
 use xtask_ecs::failure::Result;
 use xtask_ecs::interrupt::Interrupt;
@@ -150,13 +151,16 @@ impl Stage {
             };
             heard.into_iter().inspect(listen).collect()
         });
-        let options = Options { plan_only };
-        self.report = Report::default();
-        let Self { config, interrupt, report, .. } = self;
-        let result = deploy::run_into(report, config, &session, &[], &options, &events, interrupt);
+        let deploys = Deploys::new(&self.config, &session, &events, &self.interrupt);
+        let ended = match deploys.plan(&[]) {
+            Ok(plan) if plan_only => Ended { done: plan.report(), result: Ok(()) },
+            Ok(plan) => deploys.run(&plan),
+            Err(failure) => Ended { done: Report::default(), result: Err(failure) },
+        };
         drop(events);
         self.events = listener.join().unwrap();
-        result
+        self.report = ended.done;
+        ended.result
     }
 
     /// How often the network was used for this call so far.

@@ -24,15 +24,15 @@ fn an_index_leads_to_the_manifest_of_the_platform_and_its_blobs_are_kept() {
 
     let (events, interrupt) = (Events::discard(), Interrupt::default());
     let registry = registry(&server);
-    let manifest = registry.fetch_manifest(&repository(), &digest, "linux/amd64", &events, &interrupt).unwrap();
+    let manifest = registry.repository(&repository(), &events, &interrupt).manifest(&digest, "linux/amd64").unwrap();
     assert_eq!(manifest, image.manifest);
-    let error = registry.fetch_manifest(&repository(), &digest, "linux/arm64", &events, &interrupt).unwrap_err();
+    let error = registry.repository(&repository(), &events, &interrupt).manifest(&digest, "linux/arm64").unwrap_err();
     assert!(format!("{error:#}").contains("no image for linux/arm64, only for linux/amd64"), "{error:#}");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache/blob");
     for _ in 0..2 {
-        registry.fetch_blob(&repository(), &manifest.layers[0], &path, &events, &interrupt).unwrap();
+        registry.repository(&repository(), &events, &interrupt).blob(&manifest.layers[0], &path).unwrap();
     }
     assert_eq!(std::fs::read(&path).unwrap(), bytes(1000, 0));
     assert_eq!(server.count("GET", "/blobs/"), 1, "the second time it is there");
@@ -50,12 +50,12 @@ fn what_has_another_digest_is_refused_and_not_kept() {
     let (events, interrupt) = (Events::discard(), Interrupt::default());
     let registry = registry(&server);
     let digest = &image.manifest.digest;
-    let error = registry.fetch_manifest(&repository(), digest, "linux/amd64", &events, &interrupt).unwrap_err();
+    let error = registry.repository(&repository(), &events, &interrupt).manifest(digest, "linux/amd64").unwrap_err();
     assert!(format!("{error:#}").contains("answered a manifest with digest sha256:44136fa3"), "{error:#}");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("blob");
-    let error = registry.fetch_blob(&repository(), layer, &path, &events, &interrupt).unwrap_err();
+    let error = registry.repository(&repository(), &events, &interrupt).blob(layer, &path).unwrap_err();
     assert!(format!("{error:#}").contains(Digest::of(&bytes(1000, 9)).as_str()), "{error:#}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
 }
@@ -73,24 +73,11 @@ fn a_challenge_is_answered_with_a_token_that_storage_never_sees() {
     let (events, interrupt) = (Events::discard(), Interrupt::default());
     let registry = registry(&server);
     let digest = &image.manifest.digest;
-    registry.fetch_manifest(&repository(), digest, "linux/amd64", &events, &interrupt).unwrap();
+    registry.repository(&repository(), &events, &interrupt).manifest(digest, "linux/amd64").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let blob = &image.manifest.layers[0];
-    registry.fetch_blob(&repository(), blob, &folder.path().join("blob"), &events, &interrupt).unwrap();
+    registry.repository(&repository(), &events, &interrupt).blob(blob, &folder.path().join("blob")).unwrap();
     assert_eq!(server.count("GET", "/token"), 1, "one token serves both");
-}
-
-#[test]
-fn a_tag_is_resolved_or_is_not_there() {
-    let server = Server::start();
-    let (events, interrupt) = (Events::discard(), Interrupt::default());
-    let tag: Tag = "1.4.0".parse().unwrap();
-    let resolve = || registry(&server).resolve(&repository(), &tag, &events, &interrupt).unwrap();
-    assert_eq!(resolve(), None);
-    let digest = Digest::of(b"some manifest");
-    let there = format!("docker-content-digest: {digest}\r\n");
-    server.fault(1, |head| head.is("HEAD", "/manifests/1.4.0"), Fault::Answer(200, there.leak(), String::new()));
-    assert_eq!(resolve(), Some(digest));
 }
 
 #[test]
@@ -98,7 +85,8 @@ fn without_credentials_a_refusal_says_so() {
     let server = Server::start();
     server.state().good = Some("Basic x".into());
     let error = registry(&server)
-        .exists(&repository(), &Digest::of(b""), &Events::discard(), &Interrupt::default())
+        .repository(&repository(), &Events::discard(), &Interrupt::default())
+        .has_blob(&Digest::of(b""))
         .unwrap_err();
     assert!(error.to_string().contains("needs credentials, and none were given"), "{error}");
 }
@@ -125,7 +113,8 @@ fn an_identity_token_is_traded_for_one_of_the_registry() {
     let answer = Fault::Answer(200, "", r#"{"access_token": "traded"}"#.to_owned());
     server.fault(1, |head| head.is("POST", "/token") && head.authorization.is_none() && head.length > 0, answer);
     let registry = Registry::new(&server.host, Some(Arc::new(Identity(Some("secret")))));
-    let there = registry.exists(&repository(), &Digest::of(b""), &Events::discard(), &Interrupt::default());
+    let there =
+        registry.repository(&repository(), &Events::discard(), &Interrupt::default()).has_blob(&Digest::of(b""));
     assert!(!there.unwrap());
 }
 
@@ -134,7 +123,8 @@ fn somebody_without_a_login_is_told_how_to_get_one() {
     let server = Server::start();
     server.state().good = Some("Basic x".into());
     let error = Registry::new(&server.host, Some(Arc::new(Identity(None))))
-        .exists(&repository(), &Digest::of(b""), &Events::discard(), &Interrupt::default())
+        .repository(&repository(), &Events::discard(), &Interrupt::default())
+        .has_blob(&Digest::of(b""))
         .unwrap_err();
     let advice = format!("`docker login {}`", server.host);
     assert!(error.to_string().contains(&advice), "{error}");
@@ -146,7 +136,8 @@ fn a_token_is_not_fetched_without_tls() {
     server.state().good = Some("Basic x".into());
     server.state().challenge = "www-authenticate: Bearer realm=\"http://auth.example/token\"\r\n".into();
     let error = registry(&server)
-        .exists(&repository(), &Digest::of(b""), &Events::discard(), &Interrupt::default())
+        .repository(&repository(), &Events::discard(), &Interrupt::default())
+        .has_blob(&Digest::of(b""))
         .unwrap_err();
     assert!(error.to_string().contains("without TLS"), "{error}");
 }

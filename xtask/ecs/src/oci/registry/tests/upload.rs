@@ -14,8 +14,10 @@ fn every_blob_arrives_once_and_progress_ends_at_the_total() {
     let told = Mutex::new(Vec::new());
     let progress = |sent, total| told.lock().unwrap().push((sent, total));
     let (events, interrupt) = (Events::discard(), Interrupt::default());
-    let uploaded =
-        registry(&server).upload(&repository(), &image.layout, &blobs, &progress, &events, &interrupt).unwrap();
+    let uploaded = registry(&server)
+        .repository(&repository(), &events, &interrupt)
+        .upload(&image.layout, &blobs, &progress)
+        .unwrap();
 
     let total = image.blobs.iter().map(|blob| blob.size).sum();
     assert_eq!(uploaded, Uploaded { blobs: image.blobs.len(), bytes: total });
@@ -53,7 +55,10 @@ fn trouble_that_passes_is_waited_out_and_reported() {
     let (events, received) = Events::collect();
     let image = image(&[2 * PIECE]);
     let blobs = &image.blobs[1..];
-    registry(&server).upload(&repository(), &image.layout, blobs, &|_, _| {}, &events, &Interrupt::default()).unwrap();
+    registry(&server)
+        .repository(&repository(), &events, &Interrupt::default())
+        .upload(&image.layout, blobs, &|_, _| {})
+        .unwrap();
     let errors: Vec<String> = retries(&received).into_iter().map(|(error, _)| error).collect();
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert!(errors[0].contains("500") && errors[1].contains("503"), "{errors:?}");
@@ -70,7 +75,8 @@ fn a_429_is_waited_for_as_long_as_it_asks() {
     let hour = Duration::from_secs(3600);
     let registry = Registry::new(&server.host, None).with_backoff(Backoff { first: hour, longest: hour, ..quick() });
     registry
-        .upload(&repository(), &image.layout, &image.blobs[1..], &|_, _| {}, &events, &Interrupt::default())
+        .repository(&repository(), &events, &Interrupt::default())
+        .upload(&image.layout, &image.blobs[1..], &|_, _| {})
         .unwrap();
     let pauses: Vec<f64> = retries(&received).into_iter().map(|(_, seconds)| seconds).collect();
     assert_eq!(pauses, [0.0, 0.0]);
@@ -265,8 +271,10 @@ fn the_interrupt_ends_an_upload_that_hangs() {
     let image = image(&[16 * PIECE]);
     let began = std::time::Instant::now();
     let (events, layout) = (Events::discard(), &image.layout);
-    let error =
-        registry(&server).upload(&repository(), layout, &image.blobs, &|_, _| {}, &events, &interrupt).unwrap_err();
+    let error = registry(&server)
+        .repository(&repository(), &events, &interrupt)
+        .upload(layout, &image.blobs, &|_, _| {})
+        .unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(10), "the stall deadline is a minute");
     assert_eq!(Failure::from(error).ending, Ending::Interrupted);
 }
@@ -283,7 +291,8 @@ fn the_interrupt_ends_a_pause() {
     server.fault(1, pressed, Fault::Answer(500, "", String::new()));
     let hour = Duration::from_secs(3600);
     let registry = registry(&server).with_backoff(Backoff { first: hour, longest: hour, ..quick() });
-    let error = registry.exists(&repository(), &Digest::of(b""), &Events::discard(), &interrupt).unwrap_err();
+    let error =
+        registry.repository(&repository(), &Events::discard(), &interrupt).has_blob(&Digest::of(b"")).unwrap_err();
     assert_eq!(Failure::from(error).ending, Ending::Interrupted);
 }
 
@@ -299,14 +308,13 @@ fn a_connection_that_stands_still_is_given_up() {
 }
 
 #[test]
-fn the_manifest_goes_under_its_tag_and_a_registry_that_changes_it_is_not_believed() {
+fn the_manifest_goes_under_its_digest_and_a_registry_that_changes_it_is_not_believed() {
     let server = Server::start();
     let image = image(&[1]);
     let (events, interrupt) = (Events::discard(), Interrupt::default());
-    let tag: Tag = "1.4.0".parse().unwrap();
-    let put = || registry(&server).put_manifest(&repository(), &image.manifest, Some(&tag), &events, &interrupt);
-    assert_eq!(put().unwrap(), image.manifest.digest);
-    assert_eq!(server.state().manifests["1.4.0"].1, image.manifest.bytes);
+    let put = || registry(&server).repository(&repository(), &events, &interrupt).put_manifest(&image.manifest);
+    put().unwrap();
+    assert_eq!(server.state().manifests[image.manifest.digest.as_str()].1, image.manifest.bytes);
 
     let other = "docker-content-digest: sha256:0000000000000000000000000000000000000000000000000000000000000000\r\n";
     server.fault(1, |head| head.method == "PUT", Fault::Answer(201, other, String::new()));
@@ -320,6 +328,6 @@ fn what_is_missing_is_found_out() {
     let image = image(&[1, 2, 3]);
     server.state().blobs.insert(image.blobs[2].digest.to_string(), Vec::new());
     let (events, interrupt) = (Events::discard(), Interrupt::default());
-    let missing = registry(&server).missing(&repository(), &image.blobs, &events, &interrupt).unwrap();
+    let missing = registry(&server).repository(&repository(), &events, &interrupt).missing(&image.blobs).unwrap();
     assert_eq!(missing, [&image.blobs[..2], &image.blobs[3..]].concat());
 }

@@ -1,0 +1,201 @@
+//! Images with `dockerfile`, by docker buildx.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::engine::Engine;
+use super::super::inputs;
+use super::{Build, Order, compilation, interrupted, remove, told};
+use crate::binary;
+use crate::cause;
+use crate::commit::Commit;
+use crate::config::Dockerfile;
+use crate::event::Event;
+use crate::failure::{Failure, Result};
+use crate::process::{Tool, ToolError, quote};
+
+/// Long enough for a cold build of a large workspace; a build that hangs ends at last.
+const TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
+
+pub struct Buildx<'a> {
+    pub dockerfile: &'a Dockerfile,
+    /// `None` where none was asked for; that is a bug.
+    pub engine: Option<&'a Engine>,
+}
+
+impl Build for Buildx<'_> {
+    fn build(&self, order: &Order<'_>) -> Result<()> {
+        let Self { dockerfile, engine } = self;
+        let Order { config, image, events, interrupt, .. } = order;
+        let engine = engine.ok_or_else(|| Failure::world("no docker engine was probed for this build"))?;
+        let file = inputs::prepare(config, image, dockerfile, events)?;
+        let mut contexts = dockerfile.contexts.clone();
+        if !dockerfile.binaries.is_empty() {
+            let folder = compile(order, dockerfile)?;
+            contexts.insert("binaries".to_owned(), folder.display().to_string());
+        }
+        engine.prepare(events, interrupt)?;
+
+        let bake = bake(dockerfile, &file, &contexts, order.commit, order.into);
+        let mut tool = Tool::new("docker", TIMEOUT)
+            .args(["buildx", "bake", "--file", "-", "--progress", "plain"])
+            // The file on stdin is ours, and so is all that it names.
+            .args(["--allow", "fs=*"])
+            .dir(&config.root)
+            .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
+            .hide(&["SLACK_", "ACTIONS_ID_TOKEN_"])
+            .stdin(bake.to_string().into_bytes());
+        for variable in dockerfile.secrets.values() {
+            if let Ok(value) = std::env::var(variable) {
+                tool = tool.env(variable, value);
+            }
+        }
+        if let Some(builder) = &engine.builder {
+            tool = tool.args(["--builder", builder]);
+        }
+        let line = |line: &str| {
+            events.emit(Event::BuildOutput { image: image.name.clone(), line: line.to_owned() });
+        };
+        let ended = tool.arg("image").run(interrupt, line).map_err(|error| match error {
+            ToolError::Interrupted { .. } => interrupted(&image.name),
+            error => {
+                Failure::World(anyhow::Error::new(error).context(format!("could not build image `{}`", image.name)))
+            }
+        })?;
+        if ended.status.success() {
+            return Ok(());
+        }
+        let tail = quote(&ended.tail);
+        let fix = if cause::printed(&ended.tail, &["no space left on device", "no space left on device (os error …"])
+        {
+            "the disk is full: free some space (`docker buildx prune`, `cargo clean`), nothing else is to be cleaned up"
+        } else {
+            "the failing step's last lines are above; the layout was not written"
+        };
+        Err(Failure::world(format_args!(
+            "docker buildx could not build image `{}` from {} ({}){tail}\n{fix}",
+            image.name,
+            inputs::relative(config, &dockerfile.file),
+            ended.status
+        )))
+    }
+}
+
+/// The bake file. Every option that affects the digest is explicit, since defaults have moved between versions.
+/// Source: docs.docker.com, Bake file reference; BuildKit, exporter/containerimage/exptypes/keys.go.
+fn bake(
+    dockerfile: &Dockerfile,
+    file: &Path,
+    contexts: &BTreeMap<String, String>,
+    commit: &Commit,
+    dest: &Path,
+) -> Value {
+    let mut args = dockerfile.args.clone();
+    args.insert("SOURCE_DATE_EPOCH".to_owned(), commit.time.to_string());
+    let secrets: Vec<String> =
+        dockerfile.secrets.iter().map(|(id, variable)| format!("type=env,id={id},env={variable}")).collect();
+    let output = format!(
+        "type=oci,tar=false,oci-mediatypes=true,compression=gzip,force-compression=false,rewrite-timestamp=true,\
+         \"dest={}\"",
+        dest.display()
+    );
+    let mut target = json!({
+        "context": dockerfile.context,
+        "dockerfile": file,
+        "platforms": [dockerfile.platform],
+        "args": args,
+        "contexts": contexts,
+        "secret": secrets,
+        "ssh": dockerfile.ssh,
+        "cache-from": dockerfile.cache_from,
+        "cache-to": dockerfile.cache_to,
+        "output": [output],
+        "attest": ["type=provenance,disabled=true", "type=sbom,disabled=true"],
+    });
+    if let Some(stage) = &dockerfile.target {
+        target["target"] = json!(stage);
+    }
+    literally(&mut target);
+    json!({ "target": { "image": target } })
+}
+
+/// Bake takes every string of a bake file for a template, in JSON too; these mean what they say.
+/// Source: HCL's JSON syntax specification, expressions; HCL's template language, literals.
+fn literally(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace("${", "$${").replace("%{", "%%{"),
+        Value::Array(elements) => elements.iter_mut().for_each(literally),
+        Value::Object(members) => members.values_mut().for_each(literally),
+        _ => {}
+    }
+}
+
+/// Compiles the packages whose binaries the Dockerfile copies, into a folder that holds nothing else.
+fn compile(order: &Order<'_>, dockerfile: &Dockerfile) -> Result<PathBuf> {
+    let mut request = compilation(order);
+    remove(&request.out_dir)?;
+    let mut names = BTreeSet::new();
+    for program in &dockerfile.binaries {
+        request.program.clone_from(program);
+        let built =
+            binary::build(&request, order.events, order.interrupt).map_err(|failure| told(failure, order.image))?;
+        if !names.insert(built.name.clone()) {
+            return Err(Failure::Usage(format!(
+                "image `{}` has two programs named `{}` in `binaries`, and one would take the other's place; \
+                 give one of them another name in its Cargo.toml",
+                order.image.name, built.name
+            )));
+        }
+    }
+    Ok(request.out_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_that_affects_the_digest_is_written_out() {
+        let dockerfile = Dockerfile {
+            file: "/w/app/Dockerfile".into(),
+            context: "/w".into(),
+            platform: "linux/amd64".to_owned(),
+            args: BTreeMap::from([
+                ("PROFILE".to_owned(), "release".to_owned()),
+                ("WHERE".to_owned(), "${HOME} %{x} $PATH".to_owned()),
+            ]),
+            target: Some("runtime".to_owned()),
+            contexts: BTreeMap::new(),
+            secrets: BTreeMap::from([("npm".to_owned(), "NPM_TOKEN".to_owned())]),
+            ssh: vec!["default".to_owned()],
+            cache_from: vec!["type=registry,ref=cache.example/app".to_owned()],
+            cache_to: vec!["type=gha,ignore-error=true".to_owned()],
+            binaries: Vec::new(),
+        };
+        let contexts = BTreeMap::from([("base".to_owned(), "oci-layout:///w/base".to_owned())]);
+        let commit = Commit { time: 7, ..Commit::default() };
+        let bake =
+            bake(&dockerfile, Path::new("/w/target/Dockerfile"), &contexts, &commit, Path::new("/w/target/layout"));
+        assert_eq!(
+            bake["target"]["image"],
+            json!({
+                "context": "/w",
+                "dockerfile": "/w/target/Dockerfile",
+                "platforms": ["linux/amd64"],
+                "args": { "PROFILE": "release", "WHERE": "$${HOME} %%{x} $PATH", "SOURCE_DATE_EPOCH": "7" },
+                "contexts": { "base": "oci-layout:///w/base" },
+                "secret": ["type=env,id=npm,env=NPM_TOKEN"],
+                "ssh": ["default"],
+                "cache-from": ["type=registry,ref=cache.example/app"],
+                "cache-to": ["type=gha,ignore-error=true"],
+                "output": ["type=oci,tar=false,oci-mediatypes=true,compression=gzip,force-compression=false,\
+                            rewrite-timestamp=true,\"dest=/w/target/layout\""],
+                "attest": ["type=provenance,disabled=true", "type=sbom,disabled=true"],
+                "target": "runtime",
+            })
+        );
+    }
+}
