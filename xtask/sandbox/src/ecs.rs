@@ -14,7 +14,7 @@ mod state;
 mod tests;
 mod timing;
 
-pub use api::Caller;
+pub use api::{Call, Caller};
 pub(crate) use api::{READ_ONLY, oddity};
 pub use life::Images;
 pub use state::Ecs;

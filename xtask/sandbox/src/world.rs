@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::clock::{Instant, Timeline};
 use crate::ecr::Ecr;
-use crate::ecs::{Caller, Ecs, Images};
+use crate::ecs::{self, Caller, Ecs, Images};
 use crate::fault::{Faults, Struck};
 use crate::protocol::{ApiError, ApiResult};
 
@@ -109,13 +109,8 @@ impl State {
     /// One call of the ECS API.
     pub fn ecs(&mut self, operation: &str, input: Value, caller: &Caller) -> ApiResult {
         let now = self.settle();
-        let answer = self.ecs.call(
-            operation,
-            input,
-            caller,
-            now,
-            &Pull { ecr: &self.ecr, lost: &self.lost, platforms: self.platforms, now },
-        );
+        let pull = Pull { ecr: &self.ecr, lost: &self.lost, platforms: self.platforms, now };
+        let answer = self.ecs.call(ecs::Call { operation, input, caller, now }, &pull);
         self.settle();
         answer
     }
@@ -140,7 +135,7 @@ impl State {
         }
         let nobody = Caller { arn: String::new() };
         let pull = Pull { ecr: &self.ecr, lost: &self.lost, platforms: self.platforms, now };
-        Ecs::new(account, region).call(operation, input, &nobody, now, &pull)
+        Ecs::new(account, region).call(ecs::Call { operation, input, caller: &nobody, now }, &pull)
     }
 
     fn authorize(&mut self) -> Value {

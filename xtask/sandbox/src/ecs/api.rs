@@ -31,19 +31,23 @@ pub struct Caller {
     pub arn: String,
 }
 
+/// One API call.
+pub struct Call<'a> {
+    /// Such as `UpdateService`.
+    pub operation: &'a str,
+    pub input: Value,
+    pub caller: &'a Caller,
+    /// Simulated time.
+    pub now: Instant,
+}
+
 impl Ecs {
-    /// One API call at simulated time `now`. The world has been advanced to `now` before.
+    /// Answers a call. The world has been advanced to its time before.
     ///
     /// Errors are AWS's own: an exception's name and sentence. An operation that is not simulated answers
     /// `UnknownOperationException`.
-    pub fn call(
-        &mut self,
-        operation: &str,
-        input: Value,
-        caller: &Caller,
-        now: Instant,
-        images: &dyn Images,
-    ) -> ApiResult {
+    pub fn call(&mut self, call: Call<'_>, images: &dyn Images) -> ApiResult {
+        let Call { operation, input, caller, now } = call;
         if member::is_operation(operation) {
             let input = member::check(operation, input)?;
             let answer = self.dispatch(operation, &input, caller, now);

@@ -51,7 +51,8 @@ impl Ecs {
         if let Some(Value::Array(tags)) = tags {
             self.tags.insert(arn.clone(), tags);
         }
-        let mut service = Service::new(key.clone(), arn, given, desired, &caller.arn, now);
+        let mut service = Service::new(key.clone(), arn, given, &caller.arn, now);
+        service.desired = desired;
         self.deploy(&mut service, now);
         let answer = json!({ "service": self.service_answer(&service, false) });
         self.services.insert(key, service);

@@ -13,6 +13,15 @@ use crate::ecs::state::shift::Shift;
 use crate::ecs::state::task::Phase;
 use crate::ecs::timing::{self, after};
 
+/// Which revision of a rollout runs next.
+#[derive(Clone, Copy)]
+pub(crate) enum Way {
+    /// The one it is for.
+    To,
+    /// An earlier one.
+    BackTo(usize),
+}
+
 impl Ecs {
     /// A new revision, a new PRIMARY and a new service deployment. What was under way is stopped.
     pub(crate) fn deploy(&mut self, service: &mut Service, now: Instant) {
@@ -78,19 +87,16 @@ impl Ecs {
         };
         service.rollouts.push(rollout);
         let rollout = service.rollouts.len() - 1;
-        self.open(service, target, rollout, false, now);
+        self.open(service, rollout, Way::To, now);
         service.look_by(after(now, timing::SCHEDULER));
     }
 
     /// Makes a new PRIMARY of a revision. Gives its id.
-    pub(crate) fn open(
-        &mut self,
-        service: &mut Service,
-        revision: usize,
-        rollout: usize,
-        rolls_back: bool,
-        at: Instant,
-    ) -> String {
+    pub(crate) fn open(&mut self, service: &mut Service, rollout: usize, way: Way, at: Instant) -> String {
+        let (revision, rolls_back) = match way {
+            Way::To => (service.rollouts[rollout].target, false),
+            Way::BackTo(revision) => (revision, true),
+        };
         // A deployment has its revision's number; the way back to a revision that had its own has another.
         let own = service.revisions[revision].arn.rsplit('/').next().filter(|_| !rolls_back).map(str::to_owned);
         let id = format!("ecs-svc/{}", own.unwrap_or_else(|| self.long_number()));

@@ -1,6 +1,7 @@
 //! What ends a deployment other than well: the circuit breaker, an alarm, a stop that was asked for; and the way back.
 
 use crate::clock::Instant;
+use crate::ecs::life::deploy::Way;
 use crate::ecs::state::Ecs;
 use crate::ecs::state::behaviour::Trouble;
 use crate::ecs::state::revision::FROZEN;
@@ -8,6 +9,13 @@ use crate::ecs::state::rollout::{Progress, Rollback, Rollout};
 use crate::ecs::state::service::{Service, State};
 use crate::ecs::state::task::Phase;
 use crate::ecs::timing::{self, after};
+
+/// Why a rollout goes back.
+struct Why<'a> {
+    /// What turned it, as events name it.
+    by: &'a str,
+    why: &'a str,
+}
 
 impl Ecs {
     /// Starts what waits to be started, and ends what has failed or was asked to end.
@@ -20,13 +28,8 @@ impl Ecs {
                 Progress::RollbackRequested => {
                     service.rollouts[current].started_at.get_or_insert(at);
                     self.abandon(service, "ECS deployment stopped: a rollback was requested.", at);
-                    self.roll_back(
-                        service,
-                        current,
-                        "Service deployment rollback was requested by a user.",
-                        "ECS deployment",
-                        at,
-                    );
+                    let why = "Service deployment rollback was requested by a user.";
+                    self.roll_back(service, current, Why { by: "ECS deployment", why }, at);
                 }
                 _ => {}
             }
@@ -98,7 +101,7 @@ impl Ecs {
         self.abandon(service, &failure.reason(), at);
         if failure.rolls_back {
             let why = format!("Service deployment rolled back because {}", failure.why);
-            return self.roll_back(service, current, &why, failure.by, at);
+            return self.roll_back(service, current, Why { by: failure.by, why: &why }, at);
         }
         let why = format!("Service deployment stopped because {}", failure.why);
         service.rollouts[current].finish(Progress::Stopped, Some(&why), at);
@@ -128,7 +131,7 @@ impl Ecs {
     }
 
     /// The PRIMARY is the last revision that completed again, within the same service deployment.
-    fn roll_back(&mut self, service: &mut Service, rollout: usize, why: &str, by: &str, at: Instant) {
+    fn roll_back(&mut self, service: &mut Service, rollout: usize, Why { by, why }: Why<'_>, at: Instant) {
         service.rollouts[rollout].updated_at = at;
         let Some(revision) = service.completed else {
             let reason = "No rollback candidate was found to run the rollback.";
@@ -138,7 +141,7 @@ impl Ecs {
         // Where traffic was shifted, the old tasks still run, and are the PRIMARY's again.
         let kept = service.rollouts[rollout].shift.is_some() && service.reopen(revision, rollout, at);
         if !kept {
-            self.open(service, revision, rollout, true, at);
+            self.open(service, rollout, Way::BackTo(revision), at);
         }
         let id = service.deployments[0].id.clone();
         service.deployments[0].reason = format!("{by}: rolling back to deploymentId {id}.");

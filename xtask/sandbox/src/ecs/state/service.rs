@@ -112,13 +112,14 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(key: Key, arn: String, given: Value, desired: u64, created_by: &str, now: Instant) -> Self {
+    /// Without tasks, for now.
+    pub(crate) fn new(key: Key, arn: String, given: Value, created_by: &str, now: Instant) -> Self {
         Self {
             token: text(&given, "clientToken").map(str::to_owned),
             key,
             arn,
             status: Status::Active,
-            desired,
+            desired: 0,
             given,
             created_at: now,
             created_by: created_by.to_owned(),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::world::{World, document};
 use crate::ecs::api::rule::fits_fargate;
-use crate::ecs::{Caller, Tasks};
+use crate::ecs::{Call, Caller, Tasks};
 
 #[test]
 fn a_task_definition_comes_back_filled_in_and_reordered() {
@@ -86,7 +86,7 @@ fn a_member_of_a_newer_model_is_kept_as_it_is() {
     input["isolation"] = future.clone();
     let caller = Caller { arn: String::new() };
     let mut call = |operation: &str, input: Value| {
-        world.ecs.call(operation, input, &caller, world.now, &world.images).unwrap()["taskDefinition"].clone()
+        world.ecs.call(Call { operation, input, caller: &caller, now: world.now }, &world.images).unwrap()["taskDefinition"].clone()
     };
     call("RegisterTaskDefinition", input);
     let it = call("DescribeTaskDefinition", json!({ "taskDefinition": "app" }));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::clock::Instant;
-use crate::ecs::{Behaviour, Caller, Ecs, Images, Tasks};
+use crate::ecs::{Behaviour, Call, Caller, Ecs, Images, Tasks};
 use crate::protocol::ApiError;
 
 /// A registry of its own: images under `own/` exist only while they are in the set.
@@ -62,7 +62,7 @@ impl World {
     pub(super) fn try_call(&mut self, operation: &str, input: Value) -> Result<Value, ApiError> {
         self.ecs.advance(self.now, &self.images);
         let caller = Caller { arn: "arn:aws:iam::123456789012:user/deployer".to_owned() };
-        let answer = self.ecs.call(operation, input, &caller, self.now, &self.images)?;
+        let answer = self.ecs.call(Call { operation, input, caller: &caller, now: self.now }, &self.images)?;
         assert_eq!(crate::oddity("ecs", operation, &answer), None, "{answer}");
         Ok(answer)
     }
