@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Log};
@@ -209,10 +209,7 @@ impl Xtask {
         let mut go = || {
             let command = command.take().context("a wrapper ran the command twice")?;
             ended = command.dispatch(name, matches, context);
-            match &ended {
-                Ok(()) => Ok(()),
-                Err(failure) => Err(anyhow!("{failure}")),
-            }
+            Ok(ended.clone()?)
         };
         let wrapped = around(&wrappers, context, name, &mut go);
         ended.and_then(|()| Ok(wrapped?))
