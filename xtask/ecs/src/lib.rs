@@ -81,3 +81,9 @@ pub use context::{Command, Context};
 pub use extend::Xtask;
 pub use failure::Failure;
 pub use stage::Ended;
+
+/// The Rust of the pages that people read, compiled as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../../../docs/EXTENDING.md")]
+mod pages {}

@@ -4,10 +4,13 @@
 
 mod causes;
 mod config;
+#[cfg(feature = "rehearse")]
+mod console;
 mod deploy;
 mod help;
 mod images;
 mod native;
+mod pages;
 mod people;
 mod reference;
 mod registries;

@@ -25,7 +25,7 @@ pub(super) const TOP: Keys = Keys {
             "registry",
             "`HOST[:PORT]`",
             "`ACCOUNT.dkr.ecr.REGION.amazonaws.com`",
-            "the registry that images go to; `XTASK_REGISTRY` overrides it",
+            "the registry that images go to; one of another account or region is asked there, any other host only beside `AWS_ENDPOINT_URL`; `XTASK_REGISTRY` overrides it",
         ),
         optional("cluster", "a name or an ARN", "the cluster of every service that names none"),
         or("images", "tables by name", "{}", "what is built and released"),

@@ -23,7 +23,7 @@ pub(super) const PACKAGE: Keys = Keys {
         derived(
             "target",
             "a Rust target",
-            "by platform: musl where it is installed, else glibc",
+            "cargo's `build.target` where it fits, else musl where it is installed, else glibc",
             "what cargo compiles for",
         ),
         or("profile", "a cargo profile", "\"release\"", "how cargo compiles"),

@@ -63,6 +63,15 @@ fn every_room_names_only_rooms_below_it() {
 }
 
 #[test]
+fn the_architecture_lists_the_rooms_in_their_order() {
+    let page = include_str!("../../../../docs/ARCHITECTURE.md");
+    let (_, section) = page.split_once("## The rooms of xtask-ecs").unwrap();
+    let rows = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let listed: Vec<&str> = rows.map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(listed, &ROOMS[..ROOMS.len() - 1], "and at the top is lib");
+}
+
+#[test]
 fn a_room_that_names_one_above_it_is_found() {
     assert_eq!(
         climbs("aws", "use crate::release::Released;\nuse crate::net;\nuse crate::aws::Session;\n"),

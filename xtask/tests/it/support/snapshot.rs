@@ -25,10 +25,15 @@ const REDACTED: [(&str, &str); 12] = [
 /// Compares a text with the file of this name.
 #[track_caller]
 pub fn compare(name: &str, text: &str) {
-    let seen = REDACTED.into_iter().fold(text.to_owned(), |text, (pattern, shown)| replace(&text, pattern, shown));
+    let seen = redacted(text);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
     let assert = snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV);
     assert.eq(seen, snapbox::Data::read_from(&file, None).raw());
+}
+
+/// A text with the same for each of what differs from run to run.
+pub fn redacted(text: &str) -> String {
+    REDACTED.into_iter().fold(text.to_owned(), |text, (pattern, shown)| replace(&text, pattern, shown))
 }
 
 /// A run on a clock that nobody turns, without what depends on how busy the machine is: the looks at the rollout, whether
