@@ -15,10 +15,15 @@ use crate::failure::{Failure, Result};
 
 /// Ship this workspace's containers to Amazon ECS.
 #[derive(Parser)]
-#[command(name = "xtask", bin_name = "cargo xtask", disable_version_flag = true)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    disable_version_flag = true,
+    after_help = "Begin with `cargo xtask rehearse`: it touches no account. `cargo xtask COMMAND --help` says more of each."
+)]
 pub struct Cli {
     /// What goes to stderr: text for people, or a JSON document a line for machines
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", display_order = 100)]
     pub log: Log,
     #[command(subcommand)]
     pub command: Builtin,

@@ -8,8 +8,12 @@ use crate::failure::Result;
 
 /// Register what changed, update the services, and watch how that ends
 #[derive(Args)]
+#[command(after_help = "\
+Exit codes: 0 deployed, or nothing to do · 1 the world failed · 2 usage or configuration · 4 failed and rolled back · \
+5 failed and not on its last good revision · 6 superseded · 7 timed out · 8 the image is not in ECR · 130 interrupted")]
 pub struct Deploy {
     /// Services to deploy, by their name in the configuration; all of them by default
+    #[arg(value_name = "SERVICE")]
     services: Vec<String>,
     /// Say what would happen, and do nothing
     #[arg(long)]

@@ -8,13 +8,14 @@ use crate::failure::Result;
 /// Release and deploy into an embedded ECR and ECS; no AWS account is touched
 #[derive(Args)]
 pub struct Rehearse {
-    /// Something that goes wrong; `list` names them
+    /// Let this go wrong; `list` shows what can
     #[arg(long, value_name = "NAME")]
     pub fault: Option<String>,
 }
 
 /// Serve the embedded ECR and ECS to other clients, until Ctrl-C
 #[derive(Args)]
+#[command(after_help = "stdout gets the variables that point a client at it, for a shell to read.")]
 pub struct ServeSandbox {
     /// A loopback address and a port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4680")]

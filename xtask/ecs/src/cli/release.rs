@@ -8,11 +8,15 @@ use crate::failure::Result;
 use crate::stage::Ended;
 
 /// Build, scan and push the images whose tag is not in ECR
-///
-/// Prints `NAME REGISTRY/REPOSITORY@sha256:…` for each image on stdout.
 #[derive(Args)]
+#[command(after_help = "\
+stdout gets a line an image: NAME REGISTRY/REPOSITORY@sha256:…
+
+Exit codes: 0 released, or there already · 1 the world failed · 2 usage or configuration · 3 refused by the scan gate · \
+8 the tag is there with other content · 130 interrupted")]
 pub struct Release {
     /// Images to release, by their name in the configuration; all of them by default
+    #[arg(value_name = "IMAGE")]
     images: Vec<String>,
     /// Say what would happen, and do nothing
     #[arg(long)]

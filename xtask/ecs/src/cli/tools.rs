@@ -15,11 +15,11 @@ pub struct Tools {
 #[derive(Subcommand)]
 enum Do {
     /// Fetch a version for every platform and print the table for Cargo.toml that pins it
-    ///
-    /// What the hashes rest on is told on stderr. Nothing that was fetched is run or kept.
+    #[command(after_help = "stderr says what the hashes rest on. Nothing that was fetched is run or kept.")]
     Pin {
+        /// What to pin
         tool: Tool,
-        /// Such as 0.70.0
+        /// Which version of it, such as 0.70.0
         version: String,
         /// Where archives are, with {version}, {os} and {arch} in it; by default where the configuration says, or the
         /// project's release page
