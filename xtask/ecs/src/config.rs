@@ -32,10 +32,11 @@ mod value;
 mod workflows;
 mod workspace;
 
+pub(crate) use diagnostic::suggestion;
 pub use load::load;
 pub use model::{
-    Asset, Base, Builder, Ci, Compression, Config, Dockerfile, Ignore, Image, OnInterrupt, PLATFORMS, Package, Pin,
-    Program, Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, Submodules, TRIVY_URL,
+    Asset, Base, Builder, Ci, Compression, Config, Dockerfile, Ignore, Image, OnInterrupt, OwnBuilder, PLATFORMS,
+    Package, Pin, Program, Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, Submodules, TRIVY_URL,
     TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
 };
 #[cfg(test)]

@@ -12,11 +12,15 @@ use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::gate::{Gate, Scanner};
 use crate::interrupt::Interrupt;
-use crate::release::{Planned, Released, Releases};
+use crate::net;
+use crate::release::{Builders, Planned, Released, Releases};
 use crate::stage::Around;
 
 /// A command of the repository's own: a clap type that runs.
 pub trait Command: Parser {
+    /// Whether it releases or deploys. GitHub, Slack and the notifiers are told of such a command, and of no other.
+    const STAGE: bool = false;
+
     /// Does the work. A [`Failure`](crate::Failure) inside the error keeps its exit code; anything else exits with 1.
     fn run(self, context: &Context) -> anyhow::Result<()>;
 }
@@ -27,6 +31,7 @@ pub(crate) struct Own {
     /// The names of its commands.
     pub commands: Vec<String>,
     pub scanner: Option<Box<dyn Scanner>>,
+    pub builders: Builders,
     pub gates: Vec<Gate>,
     pub before_release: Hooks<[Planned]>,
     pub after_release: Hooks<[Released]>,
@@ -67,6 +72,7 @@ impl Context {
             config: self.config()?,
             session: self.session()?,
             scanner: self.scanner(),
+            builders: self.builders(),
             gates: self.gates(),
             around: Some(self),
             events: &self.events,
@@ -90,6 +96,11 @@ impl Context {
         Ok(self.session()?.sdk())
     }
 
+    /// Runs a call of an AWS client to its end.
+    pub fn block_on<T>(&self, call: impl Future<Output = T>) -> T {
+        net::runtime().block_on(call)
+    }
+
     fn session(&self) -> Result<&Session> {
         if let Some(session) = self.session.get() {
             return Ok(session);
@@ -101,6 +112,10 @@ impl Context {
     /// What this repository scans with in place of trivy.
     pub(crate) fn scanner(&self) -> Option<&dyn Scanner> {
         self.own.scanner.as_deref()
+    }
+
+    pub(crate) fn builders(&self) -> &Builders {
+        &self.own.builders
     }
 
     pub(crate) fn gates(&self) -> &[Gate] {

@@ -74,13 +74,17 @@ fn the_defaults_of_the_reference_are_those_that_hold() {
     std::fs::write(root.join("app/Cargo.toml"), "[package]\nname = \"app\"\nversion = \"1.0.0\"\n").expect("a file");
     std::fs::write(root.join("Dockerfile"), "FROM scratch\n").expect("a file");
     let mut seen = Vec::new();
-    for (build, other) in [("dockerfile = \"Dockerfile\"", "package"), ("package = \"app\"", "dockerfile")] {
+    for (form, value) in [("dockerfile", "Dockerfile"), ("package", "app"), ("builder", "nix")] {
+        let build = &format!("{form} = \"{value}\"");
+        let others =
+            ["with dockerfile", "with package", "with builder"].into_iter().filter(|other| !other.ends_with(form));
         std::fs::write(root.join("Cargo.toml"), manifest(build)).expect("a file");
         let loaded = config::load(root, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         for setting in loaded.origins.settings.iter().filter(|setting| setting.origin == Origin::Default) {
             let holds = |keys: &&&Keys| {
                 let mut names = keys.table.split(", ");
-                names.next() == Some(&setting.table) && names.next().is_none_or(|form| !form.contains(other))
+                names.next() == Some(&setting.table)
+                    && names.next().is_none_or(|form| !others.clone().any(|other| form.contains(other)))
             };
             let mut keys = TABLES.iter().filter(holds).flat_map(|keys| keys.list.iter().map(|key| (keys.table, key)));
             let (table, key) = keys.find(|(_, key)| key.name == setting.key).expect("a key that is read is documented");

@@ -22,10 +22,24 @@ use crate::reader::github::GitHub;
 use crate::reader::json::JsonLines;
 use crate::reader::slack::{self, Slack};
 use crate::reader::terminal::Terminal;
-use crate::release::{Planned, Released};
+use crate::release::{Order, Planned, Released};
 
 type Run = Box<dyn FnOnce(&clap::ArgMatches, &Context) -> anyhow::Result<()>>;
 type Wrapper = Box<dyn Fn(&Context, &str, &mut dyn FnMut() -> anyhow::Result<()>) -> anyhow::Result<()>>;
+/// A command that the repository adds.
+struct Added {
+    command: clap::Command,
+    /// [`Command::STAGE`].
+    stage: bool,
+    run: Run,
+}
+
+impl Added {
+    fn name(&self) -> &str {
+        self.command.get_name()
+    }
+}
+
 /// A repository's `cargo xtask`.
 ///
 /// ```no_run
@@ -35,7 +49,7 @@ type Wrapper = Box<dyn Fn(&Context, &str, &mut dyn FnMut() -> anyhow::Result<()>
 /// ```
 #[derive(Default)]
 pub struct Xtask {
-    commands: Vec<(clap::Command, Run)>,
+    commands: Vec<Added>,
     notifiers: Vec<Box<dyn Reader>>,
     wrappers: Vec<Wrapper>,
     own: Own,
@@ -50,7 +64,7 @@ impl Xtask {
     #[must_use]
     pub fn command<C: Command>(mut self) -> Self {
         let run: Run = Box::new(|matches, context| C::from_arg_matches(matches)?.run(context));
-        self.commands.push((C::command(), run));
+        self.commands.push(Added { command: C::command(), stage: C::STAGE, run });
         self
     }
 
@@ -65,6 +79,14 @@ impl Xtask {
     #[must_use]
     pub fn scanner(mut self, scanner: impl Scanner + 'static) -> Self {
         self.own.scanner = Some(Box::new(scanner));
+        self
+    }
+
+    /// Adds a builder: images with `builder = "NAME"` are built by it. It writes an OCI layout, which is scanned and pushed
+    /// as any other.
+    #[must_use]
+    pub fn builder(mut self, name: &str, build: impl Fn(&Order<'_>) -> anyhow::Result<()> + Sync + 'static) -> Self {
+        self.own.builders.insert(name.to_owned(), Box::new(build));
         self
     }
 
@@ -131,7 +153,7 @@ impl Xtask {
     }
 
     fn run_with(mut self, arguments: Vec<OsString>, environment: Environment) -> ExitCode {
-        let own = self.commands.iter().map(|(command, _)| command.clone());
+        let own = self.commands.iter().map(|added| added.command.clone());
         let command = own.fold(Cli::command(), clap::Command::subcommand);
         let matches = match command.try_get_matches_from(arguments) {
             Ok(matches) => matches,
@@ -146,7 +168,7 @@ impl Xtask {
         let stream = Stream::start(self.readers(&matches, log, loaded.as_ref().ok(), environment));
         let interrupt = Interrupt::listen().unwrap_or_default();
         let mut own = std::mem::take(&mut self.own);
-        own.commands = self.commands.iter().map(|(command, _)| command.get_name().to_owned()).collect();
+        own.commands = self.commands.iter().map(|added| added.name().to_owned()).collect();
         let context = Context::new(stream.events(), interrupt, loaded, own);
 
         let started = Instant::now();
@@ -182,7 +204,8 @@ impl Xtask {
         };
         let runs_stage = match matches.subcommand() {
             Some(("release" | "deploy", arguments)) => !arguments.get_flag("plan"),
-            _ => false,
+            Some((name, _)) => self.commands.iter().any(|added| added.stage && added.name() == name),
+            None => false,
         };
         if !runs_stage {
             return vec![printer];
@@ -216,8 +239,8 @@ impl Xtask {
     }
 
     fn dispatch(mut self, name: &str, matches: &clap::ArgMatches, context: &Context) -> Result<()> {
-        if let Some(place) = self.commands.iter().position(|(command, _)| command.get_name() == name) {
-            let (_, run) = self.commands.swap_remove(place);
+        if let Some(place) = self.commands.iter().position(|added| added.name() == name) {
+            let Added { run, .. } = self.commands.swap_remove(place);
             let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
             return Ok(run(matches, context)?);
         }

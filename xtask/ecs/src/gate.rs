@@ -22,7 +22,9 @@ pub trait Scanner: Sync {
     /// What people know it by, such as `trivy 0.70.0`.
     fn name(&self) -> String;
     /// `folder` holds an OCI layout as `layout/`. The report names the config digest of the image it speaks of.
-    fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report>;
+    ///
+    /// Fails where nothing can be said of the image, which is then not released.
+    fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Report>;
 }
 
 /// An image that passed the gate, for the gates that a repository adds.
@@ -60,13 +62,13 @@ pub(crate) enum Verdict {
 ///
 /// Code that makes one does not, neither by hand nor from a report of its own:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// fn forge(manifest: xtask_ecs::oci::layout::Manifest) -> xtask_ecs::gate::Passed {
 ///     xtask_ecs::gate::Passed { manifest, summary: Default::default() }
 /// }
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0603
 /// use xtask_ecs::gate::judge;
 /// ```
 #[derive(Debug)]

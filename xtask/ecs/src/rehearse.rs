@@ -83,8 +83,9 @@ fn both_stages(
     let vulnerable = Vulnerable(scanner);
     let scanner = if fault == Some("vulnerable") { &vulnerable } else { scanner };
     // No hook: what a repository does around a stage would be done in earnest.
-    let gates = context.gates();
-    let releases = Releases { config, session, scanner: Some(scanner), gates, around: None, events, interrupt };
+    let (builders, gates) = (context.builders(), context.gates());
+    let releases =
+        Releases { config, session, scanner: Some(scanner), builders, gates, around: None, events, interrupt };
     releases.run(&releases.plan(&[])?).whole()?;
     let deploys = Deploys::new(config, session, events, interrupt);
     deploys.run(&deploys.plan(&[])?).whole()?;

@@ -26,6 +26,7 @@ use crate::interrupt::Interrupt;
 use crate::reference::Pinned;
 use crate::stage::{Around, Ended};
 use crate::tools;
+pub use build::{Builders, Order};
 use plan::{Found, Tools};
 pub use plan::{Planned, ReleasePlan};
 use trivy::Trivy;
@@ -56,6 +57,8 @@ pub struct Releases<'a> {
     pub(crate) session: &'a Session,
     /// What the repository, or a rehearsal, scans with; trivy otherwise.
     pub(crate) scanner: Option<&'a dyn Scanner>,
+    /// What the repository builds with, by name.
+    pub(crate) builders: &'a Builders,
     /// What refuses beside the scan gate.
     pub(crate) gates: &'a [Gate],
     pub(crate) around: Option<&'a dyn Around<[Planned], [Released]>>,
@@ -82,7 +85,7 @@ impl<'a> Releases<'a> {
     }
 
     fn run_into(&self, done: &mut Vec<Released>, plan: &ReleasePlan<'_>) -> Result<()> {
-        let Self { config, session, gates, events, interrupt, .. } = *self;
+        let Self { config, session, builders, gates, events, interrupt, .. } = *self;
         warn_of_content_trust(events);
         if let Some(around) = self.around.filter(|_| plan.builds()) {
             around.before(&plan.images())?;
@@ -107,7 +110,8 @@ impl<'a> Releases<'a> {
                 (ImageAction::AlreadyReleased { digest }, _) => already(image, digest.clone()),
                 (ImageAction::Release, Some((tools, scanner))) => {
                     let (commit, ecr) = (&commit, &ecr);
-                    Making { config, image, commit, tools, scanner, gates, ecr, events, interrupt }.release()?
+                    Making { config, image, commit, tools, builders, scanner, gates, ecr, events, interrupt }
+                        .release()?
                 }
                 (ImageAction::Release, None) => return Err(Failure::world("nothing was found to build with")),
             };
@@ -131,6 +135,7 @@ struct Making<'a> {
     image: &'a Image,
     commit: &'a Commit,
     tools: &'a Tools<'a>,
+    builders: &'a Builders,
     scanner: &'a dyn Scanner,
     gates: &'a [Gate],
     ecr: &'a Ecr,

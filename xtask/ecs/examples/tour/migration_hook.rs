@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::ensure;
 use xtask_ecs::Xtask;
 
-pub fn xtask() -> Xtask {
-    Xtask::new().before_deploy(|_, _| {
+pub fn with(xtask: Xtask) -> Xtask {
+    xtask.before_deploy(|_, _| {
         let status = Command::new("./migrate").status()?;
         ensure!(status.success(), "the migration ended with {status}");
         Ok(())

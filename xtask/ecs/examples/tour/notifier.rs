@@ -21,6 +21,6 @@ impl Reader for Log {
     }
 }
 
-pub fn xtask() -> Xtask {
-    Xtask::new().notifier(Log)
+pub fn with(xtask: Xtask) -> Xtask {
+    xtask.notifier(Log)
 }

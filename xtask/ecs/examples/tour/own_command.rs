@@ -14,6 +14,6 @@ impl Command for Images {
     }
 }
 
-pub fn xtask() -> Xtask {
-    Xtask::new().command::<Images>()
+pub fn with(xtask: Xtask) -> Xtask {
+    xtask.command::<Images>()
 }

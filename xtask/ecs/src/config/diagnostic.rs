@@ -80,7 +80,7 @@ fn expand(text: &str) -> String {
 }
 
 /// ``did you mean `near`?``, or what there is: ``images are `app`, `worker` ``.
-pub(super) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone, plural: &str) -> String {
+pub(crate) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone, plural: &str) -> String {
     if let Some(near) = nearest(name, known.clone()) {
         return format!("did you mean `{near}`?");
     }

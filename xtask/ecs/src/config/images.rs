@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::grammar::{features, is_platform, is_variable, package_name, platform};
 use super::keys::{Keys, derived, optional, or, required};
-use super::model::{Builder, Dockerfile, Image, Program};
+use super::model::{Builder, Dockerfile, Image, OwnBuilder, Program};
 use super::native::{PACKAGE, PROGRAM};
 use super::origin::{Effective, Origin};
 use super::table::Table;
@@ -19,11 +19,11 @@ use crate::failure::Place;
 use crate::reference::{Reference, Repository, Tag};
 
 /// Every key that an image can have, in one form or another.
-const FORMS: &[&Keys] = &[&IMAGE, &DOCKERFILE, &PACKAGE, &PROGRAM];
+const FORMS: &[&Keys] = &[&IMAGE, &DOCKERFILE, &PACKAGE, &PROGRAM, &OWN];
 
 pub(super) const IMAGE: Keys = Keys {
     table: "images.NAME",
-    note: "An image has `dockerfile` or `package`, and the keys of that form.",
+    note: "An image has `dockerfile`, `package` or `builder`, and the keys of that form.",
     list: &[
         required("repository", "a name of ECR's", "the repository in the registry"),
         required("tag", "a tag, or a table", "what is released, and looked for before anything is built"),
@@ -70,6 +70,16 @@ pub(super) const DOCKERFILE: Keys = Keys {
             "[]",
             "programs that cargo compiles first, for `COPY --from=binaries`",
         ),
+    ],
+};
+
+pub(super) const OWN: Keys = Keys {
+    table: "images.NAME, with builder",
+    note: "Built by what this repository's xtask adds with `Xtask::builder`.",
+    list: &[
+        required("builder", "a name", "what the xtask calls the builder"),
+        or("platforms", "an array of one platform", "[\"linux/amd64\"]", "what the image is for"),
+        or("args", "text by name", "{}", "what the builder makes of them"),
     ],
 };
 
@@ -192,8 +202,10 @@ fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
 }
 
 fn builder(table: &mut Table<'_>) -> Option<Builder> {
-    match (table.has("dockerfile"), table.has("package")) {
-        (true, false) => {
+    let forms: Vec<&str> = ["dockerfile", "package", "builder"].into_iter().filter(|key| table.has(key)).collect();
+    let own = table.optional("builder", Value::string);
+    match *forms {
+        ["dockerfile"] => {
             let builder = dockerfile(table).map(Builder::Dockerfile);
             table.refuse(
                 &but(&PACKAGE, &[&DOCKERFILE, &PROGRAM]),
@@ -205,7 +217,7 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
             );
             builder
         }
-        (false, true) => {
+        ["package"] => {
             let builder = native::read(table).map(Builder::Package);
             table.refuse(
                 &but(&DOCKERFILE, &[&PACKAGE, &PROGRAM]),
@@ -213,17 +225,28 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
             );
             builder
         }
-        (both, _) => {
+        ["builder"] => {
+            let builder = own.and_then(|name| by_own(table, name)).map(Builder::Own);
+            for (form, key) in [(&DOCKERFILE, "dockerfile"), (&PACKAGE, "package")] {
+                let why = format!("belongs to images with `{key}`; this one has `builder`");
+                table.refuse(&but(form, &[&OWN, &PROGRAM]), &why);
+            }
+            table.refuse(&but(&PROGRAM, &[]), "belongs to images with `package`; this one has `builder`");
+            builder
+        }
+        _ => {
             let name = table.name();
-            if both {
-                table.error(format!("{name} has both `dockerfile` and `package`"), "keep the one that builds it");
+            if let [rest @ .., last] = &*forms {
+                let both = if rest.len() == 1 { "both " } else { "" };
+                let rest = rest.join("`, `");
+                table.error(format!("{name} has {both}`{rest}` and `{last}`"), "keep the one that builds it");
             } else {
                 let hint =
                     "add `dockerfile = \"app/Dockerfile\"` (docker buildx) or `package = \"app\"` (no docker needed)";
                 table.error(format!("nothing says how to build {name}"), hint);
             }
             // Whichever form it will be, these keys are no typos; their values are looked at once it is clear.
-            for key in [&DOCKERFILE, &PACKAGE, &PROGRAM].into_iter().flat_map(Keys::names) {
+            for key in [&DOCKERFILE, &PACKAGE, &PROGRAM, &OWN].into_iter().flat_map(Keys::names) {
                 drop(table.take(key));
             }
             None
@@ -234,6 +257,13 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
 /// The keys of one form that no other has.
 fn but(form: &Keys, others: &[&Keys]) -> Vec<&'static str> {
     form.names().filter(|name| !others.iter().any(|other| other.has(name))).collect()
+}
+
+/// Whether there is such a builder, the xtask knows.
+fn by_own(table: &mut Table<'_>, builder: String) -> Option<OwnBuilder> {
+    let platform = platform(table, is_platform);
+    let args = table.or("args", Value::string_map, BTreeMap::new());
+    Some(OwnBuilder { builder, platform: platform?, args })
 }
 
 fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {

@@ -41,11 +41,12 @@ pub enum Absent {
 
 /// Every kind of table, in the order of the reference.
 #[cfg(test)]
-pub static TABLES: [&Keys; 18] = [
+pub static TABLES: [&Keys; 19] = [
     &load::TOP,
     &images::IMAGE,
     &images::TAG,
     &images::DOCKERFILE,
+    &images::OWN,
     &native::PACKAGE,
     &native::PROGRAM,
     &native::ASSET,

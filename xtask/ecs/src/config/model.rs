@@ -8,7 +8,7 @@ mod workflows;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, Package, Program};
+pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
 pub use services::{OnInterrupt, Rollout, Service, TaskDefinitionSource};
 pub use workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};

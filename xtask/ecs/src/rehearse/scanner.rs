@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::{Config, Image};
 use crate::event::{Events, Finding};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::gate::{Report, Scanner};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Layout;
@@ -31,10 +31,8 @@ impl Scanner for StandIn {
         "a stand-in that scans nothing".to_owned()
     }
 
-    fn scan(&self, image: &Image, folder: &Path, _: &Interrupt) -> Result<Report> {
-        let manifest = Layout::open(&folder.join("layout"))
-            .and_then(|layout| layout.manifest(image.platform()))
-            .map_err(Failure::from)?;
+    fn scan(&self, image: &Image, folder: &Path, _: &Interrupt) -> anyhow::Result<Report> {
+        let manifest = Layout::open(&folder.join("layout"))?.manifest(image.platform())?;
         let expected = image.expected().unwrap_or_else(|| vec!["stand-in"]);
         Ok(Report {
             image_id: manifest.config.digest.to_string(),
@@ -52,7 +50,7 @@ impl Scanner for Vulnerable<'_> {
         self.0.name()
     }
 
-    fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report> {
+    fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Report> {
         let mut report = self.0.scan(image, folder, interrupt)?;
         report.findings.push(Finding {
             package: "rehearsed".to_owned(),

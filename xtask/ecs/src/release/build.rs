@@ -3,6 +3,7 @@
 mod buildx;
 mod known;
 mod native;
+mod own;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use self::buildx::Buildx;
 use self::known::Known;
 use self::native::Native;
+pub use self::own::Builders;
 use super::Making;
 use crate::binary;
 use crate::commit::Commit;
@@ -21,19 +23,21 @@ use crate::oci::layout::{Layout, Manifest};
 
 /// A way to build.
 trait Build {
-    /// Writes an OCI layout with one image, for the platform of `order.image`, into the folder `order.into`.
+    /// Writes the layout.
     fn build(&self, order: &Order<'_>) -> Result<()>;
 }
 
 /// What is to be built, and from what.
-struct Order<'a> {
-    config: &'a Config,
-    image: &'a Image,
-    commit: &'a Commit,
-    /// The folder of the layout, which is not there yet.
-    into: &'a Path,
-    events: &'a Events,
-    interrupt: &'a Interrupt,
+#[non_exhaustive]
+pub struct Order<'a> {
+    pub config: &'a Config,
+    pub image: &'a Image,
+    pub commit: &'a Commit,
+    /// The folder for the OCI layout (`oci-layout`, `index.json`, `blobs/`), which is not there yet. It takes one image,
+    /// for the platform of `image`.
+    pub into: &'a Path,
+    pub events: &'a Events,
+    pub interrupt: &'a Interrupt,
 }
 
 /// A complete layout. Its folder is `FOLDER/layout`.
@@ -83,6 +87,7 @@ pub fn build(making: &Making<'_>) -> Result<Built> {
             Buildx { dockerfile, engine: making.tools.engine.as_ref() }.build(&order)?;
         }
         Builder::Package(package) => Native { package, ecr: making.ecr }.build(&order)?,
+        Builder::Own(own) => own::Named { own, builders: making.builders }.build(&order)?,
     }
     let layout = Layout::open(&partial)?;
     let written = layout.manifest(image.platform())?;

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::Releases;
+use super::build::Builders;
 use super::engine::Engine;
 use super::handed;
 use super::trivy::Trivy;
-use crate::config::{Builder, Image};
+use crate::config::{Builder, Image, suggestion};
 use crate::event::{Event, ImageAction};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::Scanner;
@@ -60,7 +61,11 @@ impl Tools<'_> {
             .iter()
             .any(|(image, action)| *action == ImageAction::Release && matches!(image.builder, Builder::Package(_)));
         let engine = self.engine.as_ref().map(|engine| engine.description.as_str());
-        let builders: Vec<&str> = engine.into_iter().chain(native.then_some("the native builder")).collect();
+        let own = images.iter().filter_map(|(image, action)| match &image.builder {
+            Builder::Own(own) if *action == ImageAction::Release => Some(own.builder.as_str()),
+            _ => None,
+        });
+        let builders: Vec<&str> = engine.into_iter().chain(native.then_some("the native builder")).chain(own).collect();
         format!("{}; {scanner}", builders.join(" and "))
     }
 }
@@ -94,6 +99,7 @@ pub fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<ReleasePla
     };
     // Of an image that ECR could not be asked about, it is not known that nothing is to be built.
     let to_build: Vec<&Image> = images.iter().copied().filter(|image| !released(image)).collect();
+    problems.extend(to_build.iter().filter_map(|image| unknown_builder(image, stage.builders)));
     problems.extend(to_build.iter().flat_map(|image| handed::missing(image, &|name| std::env::var_os(name))));
     let mut tools = None;
     if !to_build.is_empty() {
@@ -127,6 +133,20 @@ pub fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<ReleasePla
         return Ok(ReleasePlan { images: planned, tools });
     }
     Err(Failure::together(problems))
+}
+
+/// An image whose builder this xtask does not have.
+fn unknown_builder(image: &Image, builders: &Builders) -> Option<Failure> {
+    let Builder::Own(own) = &image.builder else { return None };
+    if builders.contains_key(&own.builder) {
+        return None;
+    }
+    let hint = suggestion(&own.builder, builders.keys().map(String::as_str), "builders");
+    let message = format!("image `{}` is built by `{}`, which this xtask does not have", image.name, own.builder);
+    Some(Failure::new(Ending::Usage, message).help(format!(
+        "add it with `Xtask::builder`, or correct `builder` under [workspace.metadata.xtask.images.{}]: {hint}",
+        image.name
+    )))
 }
 
 /// Looks for the scanner, and fetches none.

@@ -92,7 +92,13 @@ impl Scanner for Trivy {
         format!("trivy {}", self.version)
     }
 
-    fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report> {
+    fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Report> {
+        Ok(self.report(image, folder, interrupt)?)
+    }
+}
+
+impl Trivy {
+    fn report(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report> {
         let database = match &self.database {
             Some(database) => database.arguments(&self.program, &today(), interrupt)?,
             None => Vec::new(),

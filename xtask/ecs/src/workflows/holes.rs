@@ -183,7 +183,7 @@ fn stage_variables(workflows: &Workflows, more: &[String]) -> String {
 fn build_secrets(config: &Config) -> Vec<String> {
     let dockerfiles = config.images.values().filter_map(|image| match &image.builder {
         Builder::Dockerfile(dockerfile) => Some(dockerfile),
-        Builder::Package(_) => None,
+        Builder::Package(_) | Builder::Own(_) => None,
     });
     let mut names: Vec<String> = dockerfiles.flat_map(|dockerfile| dockerfile.secrets.values().cloned()).collect();
     names.sort();

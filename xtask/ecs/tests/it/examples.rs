@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::json;
+use xtask_ecs::oci::layout::{LayoutWriter, media_type};
 use xtask_sandbox::{Clock, Options, Sandbox};
 
 use crate::sample::{Workspace, manifest, task_definition};
@@ -152,4 +153,99 @@ fn a_hook_before_the_deploy_runs_after_the_plan_and_only_where_there_is_somethin
 
     let output = deploy();
     assert_eq!((output.status.code(), ran()), (Some(0), 2), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A workspace whose image is built by `./build-image` and scanned by `./scan-image`, which reports so many packages.
+fn scripted(packages: usize) -> Workspace {
+    let workspace = Workspace::with(&[("dockerfile = \"app/Dockerfile\"", "builder = \"script\"")]);
+    let built = workspace.root().join("built");
+    let writer = LayoutWriter::create(&built).unwrap();
+    let config = json!({ "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": [] } });
+    let config = writer.add_bytes(media_type::CONFIG, config.to_string().as_bytes()).unwrap();
+    let manifest = json!({ "schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": config, "layers": [] });
+    writer.finish(manifest.to_string().into_bytes(), "linux/amd64").unwrap();
+    let packages = vec![json!({}); packages];
+    let report = json!({
+        "SchemaVersion": 2, "Metadata": { "ImageID": config.digest },
+        "Results": [{ "Target": "app", "Type": "debian", "Packages": packages }],
+    });
+    workspace.write("report.json", &report.to_string());
+    program(&workspace, "build-image", "cp -R built \"$1\"");
+    program(&workspace, "scan-image", "test -e \"$1/index.json\" && cat report.json");
+    workspace
+}
+
+fn program(workspace: &Workspace, name: &str, script: &str) {
+    workspace.write(name, &format!("#!/bin/sh\n{script}\n"));
+    fs::set_permissions(workspace.root().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A sandbox in which nothing is released yet.
+fn empty_sandbox() -> Sandbox {
+    let sandbox = sandbox();
+    let image = json!({ "repositoryName": "sample/app", "imageIds": [{ "imageTag": "1.4.0" }] });
+    sandbox.ecr("BatchDeleteImage", image).unwrap();
+    sandbox
+}
+
+#[track_caller]
+fn ends(output: &Output, code: i32) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    stderr
+}
+
+#[test]
+fn a_builder_and_a_scanner_of_the_repositorys_own_release_and_one_command_ships() {
+    let (workspace, sandbox) = (scripted(3), empty_sandbox());
+    let output = run_against(&sandbox, workspace.root(), "builder+scanner+ship", &["ship"]);
+    let stderr = ends(&output, 0);
+    assert!(stderr.contains("script; ./scan-image"), "{stderr}");
+    assert_eq!((calls(&sandbox, "ecr:PutImage"), calls(&sandbox, "ecs:UpdateService")), (1, 1), "{stderr}");
+    // The same again finds the tag and the revision.
+    ends(&run_against(&sandbox, workspace.root(), "builder+scanner+ship", &["ship"]), 0);
+    assert_eq!((calls(&sandbox, "ecr:PutImage"), calls(&sandbox, "ecs:UpdateService")), (1, 1));
+}
+
+#[test]
+fn a_builder_that_the_xtask_does_not_have_is_named_in_the_plan() {
+    let (workspace, sandbox) = (scripted(3), empty_sandbox());
+    let stderr = ends(&run_against(&sandbox, workspace.root(), "scanner", &["release", "--plan"]), 2);
+    assert!(stderr.contains("is built by `script`, which this xtask does not have"), "{stderr}");
+}
+
+#[test]
+fn a_builder_that_fails_leaves_no_tag() {
+    let (workspace, sandbox) = (scripted(3), empty_sandbox());
+    program(&workspace, "build-image", "exit 7");
+    let stderr = ends(&run_against(&sandbox, workspace.root(), "builder+scanner", &["release"]), 1);
+    assert!(stderr.contains("builder `script`, for image `app`: ./build-image ended with"), "{stderr}");
+    assert_eq!(calls(&sandbox, "ecr:PutImage"), 0);
+}
+
+#[test]
+fn a_gate_refuses_what_the_scan_gate_let_pass() {
+    let (workspace, sandbox) = (scripted(1001), empty_sandbox());
+    let stderr = ends(&run_against(&sandbox, workspace.root(), "builder+scanner+gate", &["release"]), 3);
+    assert!(stderr.contains("1001 packages are in it") && stderr.contains("no tag was put"), "{stderr}");
+    assert_eq!(calls(&sandbox, "ecr:PutImage"), 0);
+}
+
+#[test]
+fn a_wrapper_keeps_a_command_from_running_or_lets_it() {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox());
+    let plan = || run_against(&sandbox, workspace.root(), "wrapper", &["deploy", "--plan"]);
+    ends(&plan(), 0);
+    workspace.write("FROZEN", "");
+    let stderr = ends(&plan(), 1);
+    assert!(stderr.contains("deploy does not run while FROZEN is there"), "{stderr}");
+}
+
+#[test]
+fn a_client_of_the_repositorys_own_has_the_stages_credentials() {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox());
+    let output = run_against(&sandbox, workspace.root(), "own_client", &["clusters"]);
+    ends(&output, 0);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, "arn:aws:ecs:ap-northeast-1:123456789012:cluster/sample\n");
 }

@@ -32,6 +32,7 @@ impl Image {
         let rust = match &self.builder {
             Builder::Dockerfile(dockerfile) => !dockerfile.binaries.is_empty(),
             Builder::Package(_) => true,
+            Builder::Own(_) => false,
         };
         match &self.expect {
             Some(kinds) => Some(kinds.iter().map(String::as_str).collect()),
@@ -45,6 +46,7 @@ impl Image {
         match &self.builder {
             Builder::Dockerfile(dockerfile) => &dockerfile.platform,
             Builder::Package(package) => &package.platform,
+            Builder::Own(own) => &own.platform,
         }
     }
 }
@@ -54,6 +56,17 @@ impl Image {
 pub enum Builder {
     Dockerfile(Dockerfile),
     Package(Package),
+    Own(OwnBuilder),
+}
+
+/// `builder = "…"`: a builder that the repository's xtask brings.
+#[derive(Clone, Debug)]
+pub struct OwnBuilder {
+    /// What the xtask calls it.
+    pub builder: String,
+    /// `OS/ARCHITECTURE[/VARIANT]`; `linux/amd64` by default. From `platforms`, which for now takes exactly one.
+    pub platform: String,
+    pub args: BTreeMap<String, String>,
 }
 
 /// `dockerfile = "…"`: docker buildx.

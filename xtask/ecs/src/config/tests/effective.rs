@@ -184,12 +184,24 @@ fn paths_are_absolute_and_without_detours() {
 }
 
 #[test]
+fn a_builder_of_the_repositorys_own_takes_a_platform_and_arguments() {
+    let manifest = spoilt(&[(
+        "dockerfile = \"app/Dockerfile\"",
+        "builder = \"nix\"\nplatforms = [\"linux/arm64\"]\nargs = { attribute = \"image\" }",
+    )]);
+    let image = read(&manifest).images.remove("app").unwrap();
+    assert_eq!((image.platform(), image.expected()), ("linux/arm64", None));
+    let Builder::Own(own) = image.builder else { panic!("its own builder") };
+    assert_eq!((own.builder.as_str(), own.args["attribute"].as_str()), ("nix", "image"));
+}
+
+#[test]
 fn the_native_builder_has_defaults_and_takes_every_key() {
     let native = |keys: &str| {
         let manifest = spoilt(&[("dockerfile = \"app/Dockerfile\"", &format!("package = \"app\"\n{keys}"))]);
         match read(&manifest).images.remove("app").unwrap().builder {
             Builder::Package(package) => package,
-            Builder::Dockerfile(_) => panic!("a package"),
+            Builder::Dockerfile(_) | Builder::Own(_) => panic!("a package"),
         }
     };
     let defaults = native("");

@@ -1,0 +1,28 @@
+//! Images with `builder`, by what the repository's xtask brings.
+
+use std::collections::BTreeMap;
+
+use super::{Build, Order};
+use crate::config::OwnBuilder;
+use crate::failure::{Failure, Result};
+
+/// The builders that a repository brings, by name.
+pub type Builders = BTreeMap<String, Box<dyn Fn(&Order<'_>) -> anyhow::Result<()> + Sync>>;
+
+pub struct Named<'a> {
+    pub own: &'a OwnBuilder,
+    pub builders: &'a Builders,
+}
+
+impl Build for Named<'_> {
+    fn build(&self, order: &Order<'_>) -> Result<()> {
+        let builder = &self.own.builder;
+        // A plan has looked for it.
+        let build =
+            self.builders.get(builder).ok_or_else(|| Failure::world(format!("there is no builder {builder}")))?;
+        build(order).map_err(|error| match error.downcast::<Failure>() {
+            Ok(failure) => failure,
+            Err(error) => Failure::from(error).during(format!("builder `{builder}`, for image `{}`", order.image.name)),
+        })
+    }
+}
