@@ -113,11 +113,13 @@ fn known(registry: &str, stand_in: bool) -> Result<()> {
     if stand_in || Home::of(registry).is_some() {
         return Ok(());
     }
-    Err(Failure::Usage(format!(
-        "`registry` is {registry}, which is no registry of Amazon ECR: ECR cannot say what is released there\n\
-         write `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, or leave `registry` and XTASK_REGISTRY out; a stand-in for ECR \
-         is named in AWS_ENDPOINT_URL"
-    )))
+    Err(Failure::usage(format_args!(
+        "`registry` is {registry}, which is no registry of Amazon ECR: ECR cannot say what is released there"
+    ))
+    .help(
+        "write `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, or leave `registry` and XTASK_REGISTRY out; a stand-in for ECR is \
+         named in AWS_ENDPOINT_URL",
+    ))
 }
 
 /// Whether ECR is asked somewhere else than at AWS, by the environment or by the profile.
@@ -127,5 +129,5 @@ fn has_endpoint(sdk: &SdkConfig) -> bool {
 
 fn no_credentials(error: &(dyn Error + 'static)) -> Failure {
     let Lack { said, fix, .. } = lack(error);
-    Failure::World(anyhow::anyhow!("could not load AWS credentials: {said}\n{fix}"))
+    Failure::world("could not load AWS credentials").said([said]).help(fix)
 }

@@ -27,7 +27,7 @@ use crate::config::Program;
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::process::{Ended, Tool, ToolError};
+use crate::process::{Ended, Tool};
 
 /// A cold build of a large workspace on a small runner; longer than that, something hangs.
 const CARGO_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -216,17 +216,17 @@ fn check(elf: &Elf, interpreter: Option<&str>, request: &Request, target: &str, 
     let wanted = toolchain::architecture(&request.platform)?.0;
     if elf.architecture() != Some(wanted) {
         let is = elf.architecture().unwrap_or("another architecture");
-        return Err(Failure::Usage(format!(
-            "the image is for {}, and the program that cargo built for `{target}` is for {is}; \
-             set `platform` and `target` to values that fit each other",
+        return Err(Failure::usage(format_args!(
+            "the image is for {}, and the program that cargo built for `{target}` is for {is}",
             request.platform
-        )));
+        ))
+        .help("set `platform` and `target` to values that fit each other"));
     }
     match interpreter {
-        Some(interpreter) if wants_static => Err(Failure::world(format!(
-            "the program built for `{target}` is not static: it wants {interpreter}; \
-             look for a build script or a linker argument that asks for dynamic linking"
-        ))),
+        Some(interpreter) if wants_static => {
+            Err(Failure::world(format_args!("the program built for `{target}` is not static: it wants {interpreter}"))
+                .help("look for a build script or a linker argument that asks for dynamic linking"))
+        }
         _ => Ok(()),
     }
 }
@@ -255,10 +255,7 @@ fn cargo(root: &Path, hidden: &[String]) -> Tool {
 }
 
 fn run(tool: &Tool, interrupt: &Interrupt, on_line: impl FnMut(&str)) -> Result<Ended> {
-    tool.run(interrupt, on_line).map_err(|error| match error {
-        ToolError::Interrupted { .. } => Failure::Interrupted(error.to_string()),
-        error => Failure::World(error.into()),
-    })
+    Ok(tool.run(interrupt, on_line)?)
 }
 
 #[cfg(test)]

@@ -70,5 +70,5 @@ impl Builtin {
 }
 
 fn to_json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value).map_err(|error| Failure::World(error.into()))
+    serde_json::to_string_pretty(value).map_err(|error| Failure::caused_by(error.into()))
 }

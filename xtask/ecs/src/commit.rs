@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::repository;
 use crate::failure::{Failure, Result};
-use crate::process::{ask, question, quote};
+use crate::process::{ask, question};
 
 /// The sources of a build. The same commit gives the same values in every clone of one remote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,12 +30,9 @@ impl Commit {
             && given.is_none()
             && let Err(said) = question(root, "git", &["rev-parse", "--git-dir"])
         {
-            return Err(Failure::world(format_args!(
-                "git does not tell which commit is in {}{}\ndo what git says, or give the time of the commit in \
-                 SOURCE_DATE_EPOCH",
-                root.display(),
-                quote(&said)
-            )));
+            return Err(Failure::world(format_args!("git does not tell which commit is in {}", root.display()))
+                .said(said)
+                .help("do what git says, or give the time of the commit in SOURCE_DATE_EPOCH"));
         }
         let git = |args: &[&str]| ask(root, "git", args).filter(|answer| !answer.is_empty());
         let dirty = git(&["status", "--porcelain", "--untracked-files=no"]).is_some();

@@ -139,7 +139,7 @@ impl Context {
         for hook in hooks {
             hook(self, facts).map_err(|error| match error.downcast::<Failure>() {
                 Ok(failure) => failure,
-                Err(error) => Failure::World(error.context(format!("this repository's hook {when} said no"))),
+                Err(error) => Failure::from(error).during(format_args!("this repository's hook {when} said no")),
             })?;
         }
         Ok(())

@@ -161,8 +161,8 @@ impl Stage<'_> {
             Live::new(self.ecs, self.ecr, &self.plan.service.cluster, &self.plan.service.service, self.interrupt);
         let end = self.step(Step::Watch, || {
             rollout::follow(&mut live, &target, self.events).map_err(|error| {
-                Failure::world(format_args!(
-                    "the rollout of {} on service {} goes on in ECS, but cannot be followed any more: {error}",
+                Failure::from(error).during(format_args!(
+                    "the rollout of {} on service {} goes on in ECS, but cannot be followed any more",
                     short(&revision),
                     self.name()
                 ))
@@ -263,10 +263,10 @@ impl Stage<'_> {
             rollout::Ended::Interrupted { asked: Some(outcome) } => (outcome.clone(), true),
             rollout::Ended::Interrupted { asked: None } => {
                 "interrupted".clone_into(&mut self.report.outcome);
-                return Err(Failure::Interrupted(format!(
-                    "interrupted: {now}, and the rollout of {revision} on service {name} goes on in ECS\n\
-                     `cargo xtask deploy {name}` follows it to its end"
-                )));
+                return Err(Failure::interrupted(format_args!(
+                    "interrupted: {now}, and the rollout of {revision} on service {name} goes on in ECS"
+                ))
+                .help(format!("`cargo xtask deploy {name}` follows it to its end")));
             }
         };
         let outcome = match &proof {
@@ -347,7 +347,10 @@ impl Stage<'_> {
             return Ok(());
         }
         let now = serving(live);
-        Err(Failure::Interrupted(format!("interrupted before the rollout on service {}: {done}; {now}", self.name())))
+        Err(Failure::interrupted(format_args!(
+            "interrupted before the rollout on service {}: {done}; {now}",
+            self.name()
+        )))
     }
 
     fn step<T>(&self, step: Step, work: impl FnOnce() -> Result<T>) -> Result<T> {

@@ -244,7 +244,7 @@ impl Xtask {
             let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
             return Ok(run(matches, context)?);
         }
-        let cli = Cli::from_arg_matches(matches).map_err(|error| Failure::Usage(error.to_string()))?;
+        let cli = Cli::from_arg_matches(matches).map_err(Failure::usage)?;
         cli.command.run(context)
     }
 }

@@ -121,7 +121,40 @@ impl Failure {
 
     /// [`Ending::World`], exit code 1.
     pub fn world(message: impl fmt::Display) -> Self {
-        Self::glued(Ending::World, &message.to_string())
+        Self::new(Ending::World, message)
+    }
+
+    /// [`Ending::Usage`], exit code 2.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Ending::Usage, message)
+    }
+
+    /// [`Ending::Conflict`], exit code 8.
+    pub fn conflict(message: impl fmt::Display) -> Self {
+        Self::new(Ending::Conflict, message)
+    }
+
+    /// [`Ending::Interrupted`], exit code 130.
+    pub fn interrupted(message: impl fmt::Display) -> Self {
+        Self::new(Ending::Interrupted, message)
+    }
+
+    /// The world's, by this error and what is below it.
+    pub fn caused_by(error: Box<dyn Error + Send + Sync>) -> Self {
+        let mut message = error.to_string();
+        let mut below = error.source();
+        while let Some(cause) = below {
+            message = format!("{message}: {cause}");
+            below = cause.source();
+        }
+        Self { source: Some(error.into()), ..Self::world(message) }
+    }
+
+    /// A mistake in a file of the workspace: exit code 2.
+    pub fn at(place: Place, message: impl fmt::Display) -> Self {
+        let Self { message, said, .. } = Self::usage(message);
+        let fault = Fault { message, said, place: Some(place), ..Fault::default() };
+        Self::of_faults(Ending::Usage, vec![fault], |_| String::new())
     }
 
     /// Everything that is wrong as one failure; `several` is what sums it up where it is more than one thing.
@@ -286,71 +319,12 @@ impl Error for Failure {
 impl From<anyhow::Error> for Failure {
     /// A failure that was wrapped in context on its way up keeps its parts; anything else is the world's.
     fn from(error: anyhow::Error) -> Self {
-        error.downcast().unwrap_or_else(Self::World)
+        error.downcast().unwrap_or_else(|error| Self::caused_by(error.into()))
     }
 }
 
 /// What a stage or a command returns.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
-
-/// From a text whose further lines are what was quoted or what helps.
-#[allow(non_snake_case, clippy::needless_pass_by_value, reason = "they were variants")]
-impl Failure {
-    pub fn World(error: anyhow::Error) -> Self {
-        let source: Box<dyn Error + Send + Sync> = error.into();
-        let mut text = source.to_string();
-        let mut below = source.source();
-        while let Some(cause) = below {
-            text = format!("{text}: {cause}");
-            below = cause.source();
-        }
-        Self { source: Some(source.into()), ..Self::glued(Ending::World, &text) }
-    }
-
-    pub fn Usage(text: String) -> Self {
-        Self::glued(Ending::Usage, &text)
-    }
-
-    pub fn Refused(text: String) -> Self {
-        Self::glued(Ending::Refused, &text)
-    }
-
-    pub fn RolledBack(text: String) -> Self {
-        Self::glued(Ending::RolledBack, &text)
-    }
-
-    pub fn RollbackFailed(text: String) -> Self {
-        Self::glued(Ending::RollbackFailed, &text)
-    }
-
-    pub fn Superseded(text: String) -> Self {
-        Self::glued(Ending::Superseded, &text)
-    }
-
-    pub fn TimedOut(text: String) -> Self {
-        Self::glued(Ending::TimedOut, &text)
-    }
-
-    pub fn Conflict(text: String) -> Self {
-        Self::glued(Ending::Conflict, &text)
-    }
-
-    pub fn Interrupted(text: String) -> Self {
-        Self::glued(Ending::Interrupted, &text)
-    }
-
-    fn glued(ending: Ending, text: &str) -> Self {
-        let mut lines = text.lines();
-        let mut failure = Self::new(ending, lines.next().unwrap_or_default());
-        for line in lines {
-            match line.strip_prefix("  | ") {
-                Some(said) => failure.said.push(said.to_owned()),
-                None => failure.help.push(line.to_owned()),
-            }
-        }
-        failure
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -141,10 +141,11 @@ fn same_image(reported: &str, config: &Digest, image: &str) -> Result<()> {
         return Ok(());
     }
     Err(Failure::world(format_args!(
-        "the scan report for image `{image}` speaks of another image: it names {}, the layout holds {config}\n\
-         nothing was tagged; remove target/xtask and run it again",
+        "the scan report for image `{image}` speaks of another image: it names {}, the layout holds {config}; nothing was \
+         tagged",
         if reported.is_empty() { "none" } else { reported },
-    )))
+    ))
+    .help("remove target/xtask and run it again"))
 }
 
 fn saw_enough(report: &Report, image: &Image) -> Result<()> {
@@ -153,23 +154,24 @@ fn saw_enough(report: &Report, image: &Image) -> Result<()> {
         report.kinds.iter().filter(|(_, packages)| *packages > 0).map(|(kind, _)| kind.as_str()).collect();
     match image.expected() {
         None if seen.is_empty() => Err(Failure::world(format_args!(
-            "the scanner saw nothing it knows in image `{}`: no operating system packages, no language packages\n\
-             a Rust binary is seen when it carries its dependency list (`binaries` and `package` add it, or build with \
-             cargo-auditable); if this image really holds nothing to scan, say so with `expect = []`",
+            "the scanner saw nothing it knows in image `{}`: no operating system packages, no language packages",
             image.name
-        ))),
+        ))
+        .help(
+            "a Rust binary is seen when it carries its dependency list (`binaries` and `package` add it, or build with \
+             cargo-auditable); if this image really holds nothing to scan, say so with `expect = []`",
+        )),
         Some(expected) => match expected.iter().find(|kind| !seen.contains(*kind)) {
             Some(kind) => Err(Failure::world(format_args!(
-                "the scan report for image `{}` holds no `{kind}` result, which `expect` asks for; it holds {}\n\
-                 {}",
+                "the scan report for image `{}` holds no `{kind}` result, which `expect` asks for; it holds {}",
                 image.name,
                 if seen.is_empty() { "none".to_owned() } else { seen.join(", ") },
-                if *kind == "rustbinary" {
-                    "a Rust binary is seen only when it carries its dependency list (`.dep-v0`) and is executable"
-                } else {
-                    "check that the image still holds it, or change `expect`"
-                },
-            ))),
+            ))
+            .help(if *kind == "rustbinary" {
+                "a Rust binary is seen only when it carries its dependency list (`.dep-v0`) and is executable"
+            } else {
+                "check that the image still holds it, or change `expect`"
+            })),
             None => Ok(()),
         },
         None => Ok(()),

@@ -71,7 +71,9 @@ pub fn build(
 
     let mut assets = Tree::collect(&package.assets, request.root, &base.files)?;
     if assets.contains(&binary) {
-        return Err(Failure::Usage(format!("an asset has the binary's own path, /{}; move it", binary.display())));
+        return Err(
+            Failure::usage(format_args!("an asset has the binary's own path, /{}", binary.display())).help("move it")
+        );
     }
     let certificates = assets.furnish(&package.user, &package.workdir)?;
     assets.add_folders(None)?;
@@ -114,17 +116,17 @@ fn binary_path(binary: &Binary) -> PathBuf {
 }
 
 fn interrupted() -> Failure {
-    Failure::Interrupted("interrupted while the image was built; no layout was written".to_owned())
+    Failure::interrupted("interrupted while the image was built; no layout was written")
 }
 
 /// A dynamic program starts only where its loader is.
 fn check_loader(binary: &Binary, base: &BaseImage) -> Result<()> {
     match &binary.interpreter {
-        Some(loader) if !base.files.has(Path::new(loader)) => Err(Failure::Usage(format!(
-            "the binary `{}` wants {loader} to start, and the image has no such file; \
-             drop `-crt-static` from the compiler flags, or set a `base` that has it",
+        Some(loader) if !base.files.has(Path::new(loader)) => Err(Failure::usage(format_args!(
+            "the binary `{}` wants {loader} to start, and the image has no such file",
             binary.name
-        ))),
+        ))
+        .help("drop `-crt-static` from the compiler flags, or set a `base` that has it")),
         _ => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ use std::process::ExitStatus;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
 /// How many of its last lines a program's end keeps.
@@ -38,7 +39,7 @@ pub struct Tool {
 pub struct Ended {
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
-    /// The last lines it wrote to stderr, oldest first.
+    /// The last lines it wrote to stderr, oldest first; empty ones are left out.
     pub tail: Vec<String>,
 }
 
@@ -53,10 +54,23 @@ pub enum ToolError {
         #[source]
         source: std::io::Error,
     },
-    #[error("`{program}` did not finish within {} s and was stopped{}", timeout.as_secs(), quote(tail))]
+    #[error("`{program}` did not finish within {} s and was stopped", timeout.as_secs())]
     TimedOut { program: String, timeout: Duration, tail: Vec<String> },
     #[error("interrupted while `{program}` ran; it was stopped")]
     Interrupted { program: String },
+}
+
+impl From<ToolError> for Failure {
+    fn from(error: ToolError) -> Self {
+        match error {
+            ToolError::Interrupted { .. } => Self::interrupted(error),
+            ToolError::TimedOut { ref tail, .. } => {
+                let said = tail.clone();
+                Self::caused_by(error.into()).said(said)
+            }
+            ToolError::Missing { .. } | ToolError::Start { .. } => Self::caused_by(error.into()),
+        }
+    }
 }
 
 impl Tool {
@@ -147,6 +161,9 @@ impl Tool {
         let mut tail = Vec::new();
         let mut keep = |line: String, tail: &mut Vec<String>| {
             on_line(&line);
+            if line.trim().is_empty() {
+                return;
+            }
             if tail.len() == TAIL {
                 tail.remove(0);
             }
@@ -216,16 +233,6 @@ fn stop_group(handle: &duct::Handle) {
     }
 }
 
-/// A program's last lines, for an error: each on a line of its own behind `  | `, the empty ones left out.
-pub fn quote(tail: &[String]) -> String {
-    let mut text = String::new();
-    for line in tail.iter().filter(|line| !line.trim().is_empty()) {
-        text.push_str("\n  | ");
-        text.push_str(line);
-    }
-    text
-}
-
 /// Whether a program of this name is in one of PATH's folders.
 pub fn is_in_path(program: &str) -> bool {
     std::env::var_os("PATH")
@@ -262,7 +269,10 @@ pub fn question(dir: &Path, program: &str, args: &[&str]) -> Result<String, Vec<
     });
     match output {
         Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect()),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(said.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+        }
         Err(error) => Err(vec![error.to_string()]),
     }
 }
@@ -349,7 +359,7 @@ mod tests {
             .args(["-c", "echo so far >&2; sleep 600"])
             .run(&Interrupt::default(), |_| {})
             .expect_err("it is stopped");
-        assert!(error.to_string().ends_with("and was stopped\n  | so far"), "{error}");
+        assert!(Failure::from(error).to_string().ends_with("and was stopped\n  | so far"));
 
         let interrupt = Interrupt::default();
         let trigger = interrupt.clone();

@@ -95,17 +95,17 @@ fn both_stages(
 /// Serves a sandbox, furnished for the workspace's configuration, until the interrupt.
 pub fn serve(listen: SocketAddr, speed: u32, context: &Context) -> Result<()> {
     if !listen.ip().is_loopback() {
-        return Err(Failure::Usage(format!(
-            "the sandbox takes anyone's word for who they are, so it listens on loopback only, and {} is not\n\
-             use 127.0.0.1:{}",
-            listen.ip(),
-            listen.port()
-        )));
+        return Err(Failure::usage(format_args!(
+            "the sandbox takes anyone's word for who they are, so it listens on loopback only, and {} is not",
+            listen.ip()
+        ))
+        .help(format!("use 127.0.0.1:{}", listen.port())));
     }
     let clock = if speed <= 1 { Clock::Real } else { Clock::Scaled(speed) };
     let config = context.config()?;
     let sandbox = Sandbox::start(Options { listen, ..stage::options(config, clock) }).map_err(|error| {
-        Failure::world(format_args!("could not listen on {listen}: {error}\nanother --listen address may be free"))
+        Failure::world(format_args!("could not listen on {listen}: {error}"))
+            .help("another --listen address may be free")
     })?;
     stage::furnish(&sandbox, config)?;
     for (name, value) in sandbox.environment() {
@@ -156,6 +156,8 @@ fn summary(context: &Context, events: &Receiver<Event>) {
 
 fn unknown(name: &str) -> Failure {
     let nearest = nearest(name, FAULTS.iter().map(|(known, _)| *known));
-    let hint = nearest.map_or(String::new(), |known| format!("; did you mean `{known}`?"));
-    Failure::Usage(format!("there is no fault `{name}`{hint}\n`cargo xtask rehearse --fault list` names them"))
+    let hint = nearest.map_or(String::new(), |known| format!("did you mean `{known}`?"));
+    Failure::usage(format_args!("there is no fault `{name}`"))
+        .help(hint)
+        .help("`cargo xtask rehearse --fault list` names them")
 }

@@ -150,7 +150,7 @@ impl Making<'_> {
         let built = events.step(Step::Build, &image.name, || build::build(self))?;
         let passed = events.step(Step::Push, &image.name, || push::scan_and_upload(self, &built))?;
         if self.interrupt.is_set() {
-            return Err(Failure::Interrupted(format!(
+            return Err(Failure::interrupted(format_args!(
                 "interrupted before the tag of image `{}` was put; its blobs are in ECR, and a re-run does not send them again",
                 image.name
             )));

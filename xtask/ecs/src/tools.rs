@@ -98,10 +98,8 @@ fn platform() -> String {
 fn sha256<'a>(pin: &'a TrivyPin, platform: &str) -> Result<&'a str> {
     let version = &pin.version;
     pin.sha256.get(platform).map(String::as_str).ok_or_else(|| {
-        Failure::Usage(format!(
-            "trivy {version} is not in PATH, and has no hash for {platform} to be fetched by\n\
-             `cargo xtask tools pin trivy {version}` prints the hashes and what they rest on"
-        ))
+        Failure::usage(format_args!("trivy {version} is not in PATH, and has no hash for {platform} to be fetched by"))
+            .help(format!("`cargo xtask tools pin trivy {version}` prints the hashes and what they rest on"))
     })
 }
 
@@ -138,18 +136,16 @@ impl Fetch<'_> {
         }
         std::fs::create_dir_all(tools).with_context(|| format!("failed to create {}", tools.display()))?;
         let url = archive_url(&pin.url, version, platform)
-            .ok_or_else(|| Failure::Usage(format!("trivy has no release archive for {platform}")))?;
+            .ok_or_else(|| Failure::usage(format_args!("trivy has no release archive for {platform}")))?;
         events.note("Fetching", format!("trivy {version} from {url}"));
         let what = &format!("trivy {version}");
         let archive = self.download(what).to_file(&url, tools)?;
         if archive.sha256 != *sha256 {
             return Err(Failure::world(format_args!(
-                "the archive of trivy {version} from {url} is not the pinned one; nothing of it was run\n\
-                 its SHA-256 is {}\n\
-                 pinned is       {sha256}\n\
-                 find out why before you pin another: a changed release is how trivy's was attacked",
-                archive.sha256
-            )));
+                "the archive of trivy {version} from {url} is not the pinned one; nothing of it was run"
+            ))
+            .said([format!("its SHA-256 is {}", archive.sha256), format!("pinned is       {sha256}")])
+            .help("find out why before you pin another: a changed release is how trivy's was attacked"));
         }
         unpack::program(archive.file.path(), "trivy", &folder)
             .with_context(|| format!("the archive of trivy {version} from {url} was not unpacked"))?;
@@ -173,11 +169,12 @@ impl Fetch<'_> {
             if let Some(listed) = listed
                 && listed != Some(sha256.as_str())
             {
-                return Err(Failure::world(format_args!(
-                    "{url} is not what the release's own list of checksums says; do not use it\n\
-                     its SHA-256 is {sha256}\nlisted is       {}",
-                    listed.unwrap_or("nothing")
-                )));
+                return Err(Failure::world(format_args!("{url} is not what the release's own list of checksums says"))
+                    .said([
+                        format!("its SHA-256 is {sha256}"),
+                        format!("listed is       {}", listed.unwrap_or("nothing")),
+                    ])
+                    .help("do not use it"));
             }
             writeln!(hashes, "{platform} = \"{sha256}\"").expect("writing to a String cannot fail");
         }
@@ -228,10 +225,10 @@ fn refuse_malicious(version: &str) -> Result<()> {
     if !is_malicious(version) {
         return Ok(());
     }
-    Err(Failure::Usage(format!(
-        "trivy {version} was published by an attacker in March 2026 and is not run, whatever its hash\n\
-         pin another version: `cargo xtask tools pin trivy VERSION`"
-    )))
+    Err(Failure::usage(format_args!(
+        "trivy {version} was published by an attacker in March 2026 and is not run, whatever its hash"
+    ))
+    .help("pin another version: `cargo xtask tools pin trivy VERSION`"))
 }
 
 /// What `trivy --version` says, where there is a trivy.
@@ -243,9 +240,7 @@ fn version_in_path(interrupt: &Interrupt) -> Result<Option<String>> {
             let version = text.lines().find_map(|line| line.trim().strip_prefix("Version:"));
             Ok(version.map(|version| version.trim().to_owned()))
         }
-        Err(ToolError::Interrupted { .. }) => {
-            Err(Failure::Interrupted("interrupted before anything was done".to_owned()))
-        }
+        Err(ToolError::Interrupted { .. }) => Err(Failure::interrupted("interrupted before anything was done")),
         Err(_) => Ok(None),
     }
 }

@@ -76,7 +76,7 @@ pub fn render(config: &Config, has_ci: bool) -> Vec<File> {
 }
 
 /// Makes the files what [`render`] says: what was done, and to which file. A ci.yml that nobody wrote here stays.
-/// Fails with [`Failure::Usage`], with nothing done, where a file is of another workspace of the same repository.
+/// Fails with [`Ending::Usage`](crate::failure::Ending::Usage), with nothing done, where a file is of another workspace of the same repository.
 pub fn write(config: &Config, has_ci: bool) -> Result<Vec<(&'static str, String)>> {
     let files = render(config, has_ci);
     let mut found = Vec::new();
@@ -104,32 +104,32 @@ pub fn write(config: &Config, has_ci: bool) -> Result<Vec<(&'static str, String)
     Ok(done)
 }
 
-/// Whether the files are what [`render`] gives. Fails with [`Failure::Usage`] and the differences: `-` is what a file
+/// Whether the files are what [`render`] gives. Fails with [`Ending::Usage`](crate::failure::Ending::Usage) and the differences: `-` is what a file
 /// has, `+` what it should have. Line endings are no difference.
 pub fn check(config: &Config, has_ci: bool) -> Result<()> {
-    let mut differences = String::new();
+    let mut differences = Vec::new();
     for file in render(config, has_ci) {
         let name = &file.name;
         let difference = match (read(&file)?, &file.text) {
-            (None, Some(_)) => format!("\n{name} is missing\n"),
+            (None, Some(_)) => format!("{name} is missing"),
             (Some(found), None) if found.starts_with(MARK) => {
-                format!("\n{name} is there, and nothing says what CI should run: `workflows.ci.run` would\n")
+                format!("{name} is there, and nothing says what CI should run: `workflows.ci.run` would")
             }
             (Some(found), Some(wanted)) => match diff::diff(&found.replace("\r\n", "\n"), wanted) {
                 same if same.is_empty() => continue,
-                diff => format!("\n{name}\n{diff}"),
+                diff => format!("{name}\n{diff}"),
             },
             (_, None) => continue,
         };
-        differences.push_str(&difference);
+        differences.push(difference);
     }
     if differences.is_empty() {
         return Ok(());
     }
-    Err(Failure::Usage(format!(
-        "the workflows are not what the configuration says; `cargo xtask workflows` writes them, and what they should \
-         say otherwise goes into [workspace.metadata.xtask.workflows]\n{differences}"
-    )))
+    Err(Failure::usage(format_args!("the workflows are not what the configuration says")).said(differences).help(
+        "`cargo xtask workflows` writes them, and what they should say otherwise goes into \
+         [workspace.metadata.xtask.workflows]",
+    ))
 }
 
 /// What a file holds, if it is there. Another workspace's is not this one's to look at.
@@ -138,18 +138,21 @@ fn read(file: &File) -> Result<Option<String>> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            let error = anyhow::Error::new(error).context(format!("failed to read {}", file.path.display()));
-            return Err(Failure::World(error));
+            let failure = Failure::caused_by(error.into());
+            return Err(failure.during(format_args!("failed to read {}", file.path.display())));
         }
     };
     let (theirs, ours) = (folder(&found), file.text.as_deref().map(folder));
     if found.starts_with(MARK) && ours.is_some_and(|ours| ours != theirs) {
-        return Err(Failure::Usage(format!(
-            "{} was written for the workspace in {}\na repository has one Build Stage and one Deploy Stage; where this \
-             workspace should have them, delete that file first",
+        return Err(Failure::usage(format_args!(
+            "{} was written for the workspace in {}",
             file.name,
             theirs.map_or("the repository's root".to_owned(), |folder| format!("its folder {folder}"))
-        )));
+        ))
+        .help(
+            "a repository has one Build Stage and one Deploy Stage; where this workspace should have them, delete that \
+             file first",
+        ));
     }
     Ok(Some(found))
 }

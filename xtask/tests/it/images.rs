@@ -189,7 +189,8 @@ fn features_are_turned_on_for_one_image_and_a_binary_that_requires_one_says_so()
     package("package = \"hello\"", manifest, &sources)
         .xtask(&sandbox, &["release"])
         .ends(2)
-        .says("exists only with more features; add `features = [\"postgres\"]`");
+        .says("exists only with more features")
+        .says("add `features = [\"postgres\"]`");
     package("package = \"hello\"\nfeatures = [\"postgres\"]", manifest, &sources)
         .xtask(&sandbox, &["release"])
         .ends(1)

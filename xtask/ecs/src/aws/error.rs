@@ -90,6 +90,7 @@ fn known(code: &str) -> &'static str {
     }
 }
 
+/// On one line, for a warning.
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {} failed: ", self.call, self.subject)?;
@@ -98,15 +99,21 @@ impl fmt::Display for AwsError {
             (code, "") => write!(f, "{code}")?,
             (code, message) => write!(f, "{code}: {message}")?,
         }
-        if self.fix.is_empty() { Ok(()) } else { write!(f, "\n{}", self.fix) }
+        if self.fix.is_empty() { Ok(()) } else { write!(f, "; {}", self.fix) }
     }
 }
 
 impl Error for AwsError {}
 
 impl From<AwsError> for Failure {
+    /// What AWS said is quoted; what kept the call from AWS is told in the message.
     fn from(error: AwsError) -> Self {
-        Self::World(error.into())
+        let AwsError { call, subject, code, message, fix, .. } = &error;
+        let failure = match code.as_str() {
+            "" => Self::world(format_args!("{call} on {subject} failed: {message}")),
+            code => Self::world(format_args!("{call} on {subject} failed: {code}")).said([message]),
+        };
+        failure.help(fix)
     }
 }
 

@@ -11,9 +11,8 @@ use super::access::Access;
 use super::{Request, cargo};
 use crate::cause;
 use crate::config::Program;
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::process::quote;
 use crate::text::nearest;
 
 /// Cargo's words, old and new, where the lock file is not what the manifests ask for.
@@ -119,10 +118,11 @@ impl Metadata {
             let mut names: Vec<_> = members().map(|package| package.name.as_str()).collect();
             names.sort_unstable();
             let hint = match nearest(name, names.iter().copied()) {
-                Some(nearest) => format!("; did you mean `{nearest}`?"),
-                None => format!("; it has {}", list(&names)),
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("it has {}", list(&names)),
             };
-            Failure::Usage(format!("the workspace at {} has no package `{name}`{hint}", self.workspace_root.display()))
+            Failure::usage(format_args!("the workspace at {} has no package `{name}`", self.workspace_root.display()))
+                .help(hint)
         })
     }
 }
@@ -140,25 +140,26 @@ impl Package {
         let package = &self.name;
         let wanted = program.bin.as_ref().or_else(|| self.default_run.as_ref().filter(|_| possible.len() != 1));
         match (wanted, all.as_slice()) {
-            (_, []) => Err(Failure::Usage(format!(
-                "package `{package}` has no binary to put into an image; add `src/main.rs`, or name another package"
-            ))),
+            (_, []) => Err(Failure::usage(format_args!("package `{package}` has no binary to put into an image"))
+                .help("add `src/main.rs`, or name another package")),
             (Some(wanted), all) => {
                 let Some(target) = all.iter().find(|target| target.name == *wanted) else {
                     let has = list(&names);
-                    return Err(Failure::Usage(format!("package `{package}` has no binary `{wanted}`; it has {has}")));
+                    return Err(Failure::usage(format_args!(
+                        "package `{package}` has no binary `{wanted}`; it has {has}"
+                    )));
                 };
                 self.check_features(target, &lacks(target)).map(|()| target.name.clone())
             }
             (None, [only]) => self.check_features(only, &lacks(only)).map(|()| only.name.clone()),
             (None, _) => match possible.as_slice() {
                 [only] => Ok(only.name.clone()),
-                _ => Err(Failure::Usage(format!(
-                    "package `{package}` has several binaries, {}; say which one with `bin = \"{first}\"`, in `binaries` \
-                     with `{{ package = \"{package}\", bin = \"{first}\" }}`",
-                    list(&names),
-                    first = names[0]
-                ))),
+                _ => Err(Failure::usage(format_args!("package `{package}` has several binaries, {}", list(&names)))
+                    .help(format!(
+                        "say which one with `bin = \"{first}\"`, in `binaries` with `{{ package = \"{package}\", bin = \
+                     \"{first}\" }}`",
+                        first = names[0]
+                    ))),
             },
         }
     }
@@ -168,12 +169,11 @@ impl Package {
             return Ok(());
         }
         let quoted: Vec<_> = lacking.iter().map(|feature| format!("\"{feature}\"")).collect();
-        Err(Failure::Usage(format!(
-            "the binary `{}` of package `{}` exists only with more features; add `features = [{}]`",
-            target.name,
-            self.name,
-            quoted.join(", ")
-        )))
+        Err(Failure::usage(format_args!(
+            "the binary `{}` of package `{}` exists only with more features",
+            target.name, self.name
+        ))
+        .help(format!("add `features = [{}]`", quoted.join(", "))))
     }
 
     /// The package's features that are on, those that others turn on among them.
@@ -220,17 +220,20 @@ const MISTAKES: &[&str] = &[
 /// Cargo's failure to read the workspace or to get its packages.
 pub fn unreadable(request: &Request, access: &Access, tail: &[String]) -> Failure {
     let error = tail.iter().find_map(|line| line.strip_prefix("error: ")).unwrap_or_default();
-    let what = format!("cargo could not read the workspace at {}{}", request.root.display(), quote(tail));
+    let ends = |ending| {
+        Failure::new(ending, format_args!("cargo could not read the workspace at {}", request.root.display()))
+            .said(tail)
+    };
     if cause::printed(tail, &STALE_LOCK) {
-        return Failure::Usage(format!("{what}\nrun `cargo check` once, and commit the Cargo.lock it updates"));
+        return ends(Ending::Usage).help("run `cargo check` once, and commit the Cargo.lock it updates");
     }
     if MISTAKES.iter().any(|mistake| error.starts_with(mistake)) {
-        return Failure::Usage(format!("{what}\ncorrect what cargo names"));
+        return ends(Ending::Usage).help("correct what cargo names");
     }
     match access.withheld() {
-        [] => Failure::world(format_args!("{what}\nsee what cargo names")),
-        withheld => Failure::world(format_args!(
-            "{what}\nif it wants credentials: {} are set here and kept from cargo and the build scripts it runs; they reach it \
+        [] => ends(Ending::World).help("see what cargo names"),
+        withheld => ends(Ending::World).help(format!(
+            "if it wants credentials: {} are set here and kept from cargo and the build scripts it runs; they reach it \
              where cargo's configuration names a credential provider or a `rustc-wrapper`",
             withheld.join(", ")
         )),
@@ -295,7 +298,7 @@ mod tests {
         let refused = |package: &Package, program| named(package, program).expect_err("refused");
         assert_eq!(
             refused(&package(&["one", "two"]), program(None, &[])),
-            "package `app` has several binaries, `one`, `two`; say which one with `bin = \"one\"`, in `binaries` with \
+            "package `app` has several binaries, `one`, `two`\nsay which one with `bin = \"one\"`, in `binaries` with \
              `{ package = \"app\", bin = \"one\" }`"
         );
         assert_eq!(
@@ -313,7 +316,7 @@ mod tests {
         let message = two.binary(&program(Some("tool"), &[])).expect_err("it is off").to_string();
         assert_eq!(
             message,
-            "the binary `tool` of package `app` exists only with more features; add `features = [\"cli\"]`"
+            "the binary `tool` of package `app` exists only with more features\nadd `features = [\"cli\"]`"
         );
         assert!(two.binary(&program(None, &["cli"])).is_err(), "now there are two");
         assert!(package(&["app:cli"]).binary(&program(None, &[])).is_err());

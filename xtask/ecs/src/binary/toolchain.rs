@@ -9,7 +9,7 @@ use super::configuration::{Configuration, cargo_home, words};
 use crate::cause;
 use crate::config::repository;
 use crate::failure::{Failure, Result};
-use crate::process::{ask, quote};
+use crate::process::ask;
 
 /// The Rust compiler that cargo uses in the workspace.
 pub struct Toolchain {
@@ -24,9 +24,10 @@ pub fn architecture(platform: &str) -> Result<(&'static str, &'static str)> {
     match platform {
         "linux/amd64" => Ok(("amd64", "x86_64")),
         "linux/arm64" | "linux/arm64/v8" => Ok(("arm64", "aarch64")),
-        _ => Err(Failure::Usage(format!(
-            "`{platform}` is not a platform that ECS runs programs of a Rust package on; use `linux/amd64` or `linux/arm64`"
-        ))),
+        _ => Err(Failure::usage(format_args!(
+            "`{platform}` is not a platform that ECS runs programs of a Rust package on"
+        ))
+        .help("use `linux/amd64` or `linux/arm64`")),
     }
 }
 
@@ -47,15 +48,15 @@ impl Toolchain {
         let fits = |target: &str| target.starts_with(&format!("{machine}-")) && target.contains("-linux-");
         if let Some(wanted) = wanted {
             if !fits(wanted) {
-                return Err(Failure::Usage(format!(
-                    "the target `{wanted}` is not for {platform}; use `{machine}-unknown-linux-musl` or \
-                     `{machine}-unknown-linux-gnu`, or set `platform`"
+                return Err(Failure::usage(format_args!("the target `{wanted}` is not for {platform}")).help(format!(
+                    "use `{machine}-unknown-linux-musl` or `{machine}-unknown-linux-gnu`, or set `platform`"
                 )));
             }
             return if self.installed(wanted) {
                 Ok(wanted.to_owned())
             } else {
-                Err(Failure::Usage(format!("the target `{wanted}` is not installed; run `rustup target add {wanted}`")))
+                Err(Failure::usage(format_args!("the target `{wanted}` is not installed"))
+                    .help(format!("run `rustup target add {wanted}`")))
             };
         }
         let musl = format!("{machine}-unknown-linux-musl");
@@ -63,7 +64,8 @@ impl Toolchain {
         let configured = configured_targets(std::env::var("CARGO_BUILD_TARGET").ok(), configuration);
         let mut candidates = configured.into_iter().filter(|target| fits(target)).chain(defaults);
         candidates.find(|target| self.installed(target)).ok_or_else(|| {
-            Failure::Usage(format!("no target for {platform} is installed; run `rustup target add {musl}`"))
+            Failure::usage(format_args!("no target for {platform} is installed"))
+                .help(format!("run `rustup target add {musl}`"))
         })
     }
 
@@ -229,7 +231,7 @@ pub fn build_failure(request: &Request, target: &str, tail: &[String]) -> Failur
     } else {
         "the first error above says what to correct".to_owned()
     };
-    Failure::world(format_args!("cargo could not build package `{}`{}\n{fix}", request.program.package, quote(tail)))
+    Failure::world(format_args!("cargo could not build package `{}`", request.program.package)).said(tail).help(fix)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, short};
 use crate::cause::Message;
-use crate::failure::Failure;
+use crate::failure::{Ending, Failure};
 
 const NO_REASON: &str = "ECS gives no reason";
 
@@ -88,28 +88,38 @@ impl Outcome {
         let revision = short(arn);
         Some(match self {
             Self::Deployed | Self::NothingToDo => return None,
-            Self::RolledBack { reason } => Failure::RolledBack(format!(
-                "the rollout of {revision} on service {service} failed and ECS rolled it back: {reason}; {serving}"
-            )),
-            Self::RollbackFailed { reason } => Failure::RollbackFailed(format!(
-                "the rollout of {revision} on service {service} failed and the service is not on its last good \
+            Self::RolledBack { reason } => Failure::new(
+                Ending::RolledBack,
+                format_args!(
+                    "the rollout of {revision} on service {service} failed and ECS rolled it back: {reason}; {serving}"
+                ),
+            ),
+            Self::RollbackFailed { reason } => Failure::new(
+                Ending::RollbackFailed,
+                format_args!(
+                    "the rollout of {revision} on service {service} failed and the service is not on its last good \
                  revision: {reason}; {serving}"
-            )),
+                ),
+            ),
             Self::Superseded { by } => {
                 let other = match (short(&by.revision), by.who.as_str()) {
                     _ if by.revision == arn => "another deployment of the same revision".to_owned(),
                     (other, "") => format!("a deployment of {other}"),
                     (other, who) => format!("a deployment of {other}, registered by {who}"),
                 };
-                Failure::Superseded(format!(
-                    "the rollout of {revision} on service {service} was superseded by {other}; {serving}"
-                ))
+                Failure::new(
+                    Ending::Superseded,
+                    format_args!("the rollout of {revision} on service {service} was superseded by {other}; {serving}"),
+                )
             }
-            Self::TimedOut { waiting_for } => Failure::TimedOut(format!(
-                "the rollout of {revision} on service {service} did not end within {} s, still waiting for \
+            Self::TimedOut { waiting_for } => Failure::new(
+                Ending::TimedOut,
+                format_args!(
+                    "the rollout of {revision} on service {service} did not end within {} s, still waiting for \
                  {waiting_for}; it goes on in ECS, and {serving}",
-                deadline.as_secs()
-            )),
+                    deadline.as_secs()
+                ),
+            ),
         })
     }
 }

@@ -11,8 +11,8 @@ use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::config::{Config, Image, Service, TaskDefinitionSource, services_named};
 use crate::digest::Digest;
-use crate::event::{Events, ServiceAction};
-use crate::failure::{Failure, Result};
+use crate::event::{Event, Events, ServiceAction};
+use crate::failure::{Failure, Fault, Result};
 use crate::reference::Pinned;
 
 /// What will be done about one service.
@@ -88,7 +88,7 @@ pub fn plan(config: &Config, session: &Session, names: &[String], events: &Event
         let (Some(mut document), Some(pins)) = (document, pins(config, service, &digests)) else { continue };
         let by_container = pins.iter().map(|pin| (pin.container.clone(), pin.pinned.clone())).collect();
         if let Err(problem) = task_definition::pin(&mut document, &by_container) {
-            problems.push(Failure::Usage(format!("service {name}: {problem}")));
+            problems.push(Failure::usage(format_args!("service {name}: {problem}")));
             continue;
         }
         let (running, newest) = (known.get(&live.task_definition), known.get(family(&document)));
@@ -111,8 +111,8 @@ fn documents(
         let name = file.strip_prefix(&config.root).unwrap_or(file).display().to_string();
         match task_definition::load(file, &name) {
             Ok(loaded) => {
-                for warning in loaded.warnings {
-                    events.warn(warning);
+                for Fault { message, place, .. } in loaded.warnings {
+                    events.emit(Event::Warning { message, place });
                 }
                 documents.insert(service.name.clone(), loaded.document);
             }
@@ -145,9 +145,10 @@ fn found_images(
         let Image { name, reference, .. } = image;
         match answer {
             Ok(Some(digest)) => drop(digests.insert(name.clone(), digest)),
-            Ok(None) => problems.push(Failure::Conflict(format!(
-                "image {name} is not in ECR: {reference} was not found\nrelease it first: `cargo xtask release {name}`"
-            ))),
+            Ok(None) => problems.push(
+                Failure::conflict(format_args!("image {name} is not in ECR: {reference} was not found"))
+                    .help(format!("release it first: `cargo xtask release {name}`")),
+            ),
             Err(error) => problems.push(error.into()),
         }
     }
@@ -179,7 +180,7 @@ fn sort_out(answers: LiveServices<'_>, problems: &mut Vec<Failure>) -> BTreeMap<
                 for (service, found) in members.into_iter().zip(found) {
                     match usable(service, cluster, found) {
                         Ok(found) => drop(live.insert(service.name.clone(), found)),
-                        Err(problem) => problems.push(Failure::world(problem)),
+                        Err(problem) => problems.push(problem),
                     }
                 }
             }
@@ -188,26 +189,26 @@ fn sort_out(answers: LiveServices<'_>, problems: &mut Vec<Failure>) -> BTreeMap<
     live
 }
 
-fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live, String> {
+fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live> {
     let Service { name, service, .. } = service;
     let Some(found) = found else {
-        return Err(format!(
-            "service {service} is not in cluster {cluster}\n\
-             create it, or correct `service` and `cluster` under [workspace.metadata.xtask.services.{name}]"
-        ));
+        return Err(Failure::world(format_args!("service {service} is not in cluster {cluster}")).help(format!(
+            "create it, or correct `service` and `cluster` under [workspace.metadata.xtask.services.{name}]"
+        )));
     };
     if found.status != "ACTIVE" {
-        return Err(format!(
-            "service {service} in cluster {cluster} is {}, so ECS takes no deployment of it\ncreate it again",
+        return Err(Failure::world(format_args!(
+            "service {service} in cluster {cluster} is {}, so ECS takes no deployment of it",
             found.status
-        ));
+        ))
+        .help("create it again"));
     }
     if found.controller != "ECS" {
-        return Err(format!(
+        return Err(Failure::world(format_args!(
             "service {service} in cluster {cluster} has the deployment controller {}, which is not supported: only \
              ECS's own controller is",
             found.controller
-        ));
+        )));
     }
     Ok(found)
 }
@@ -237,9 +238,10 @@ fn task_definitions(
     for (name, answer) in names.iter().zip(ecs.task_definitions(&names)) {
         match answer {
             Ok(Some(found)) => drop(known.insert(name.clone(), found)),
-            Ok(None) if families.contains(&name) => problems.push(Failure::world(format!(
-                "the task definition family {name} has no active revision\nregister one, or correct `task-definition`"
-            ))),
+            Ok(None) if families.contains(&name) => problems.push(
+                Failure::world(format_args!("the task definition family {name} has no active revision"))
+                    .help("register one, or correct `task-definition`"),
+            ),
             // A family that a file begins, or a revision that is gone: everything is new then.
             Ok(None) => {}
             Err(error) => problems.push(error.into()),

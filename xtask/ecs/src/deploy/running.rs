@@ -8,11 +8,11 @@ use super::rollout::Observe;
 use crate::aws::AwsError;
 use crate::aws::ecs::{ContainerImage, short};
 use crate::event::Events;
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 
 /// Asks ECS which digest each container of the finished rollout runs: its service revision first, its running tasks
 /// where that does not say. Another digest than the released one, or than that of an image which the released index names, is
-/// a [`Failure::RollbackFailed`] naming both.
+/// a [`Ending::RollbackFailed`] naming both.
 pub fn assert_digests<O: Observe>(observe: &mut O, plan: &Plan, seen: &Observation, events: &Events) -> Result<()> {
     let revision = of_revision(observe, seen);
     let mut open: Vec<&Pin> = Vec::new();
@@ -76,11 +76,14 @@ fn compare<O: Observe>(observe: &mut O, plan: &Plan, pin: &Pin, running: &str) -
         Ok(_) => String::new(),
         Err(error) => format!("; whether that is an image of the index {} could not be read: {error}", pinned.digest),
     };
-    Err(Failure::RollbackFailed(format!(
-        "the rollout on service {} finished, but container {container} runs {running} and not {}, the digest of image \
+    Err(Failure::new(
+        Ending::RollbackFailed,
+        format_args!(
+            "the rollout on service {} finished, but container {container} runs {running} and not {}, the digest of image \
          {image} in ECR{unread}",
-        plan.service.name, pinned.digest
-    )))
+            plan.service.name, pinned.digest
+        ),
+    ))
 }
 
 #[cfg(test)]

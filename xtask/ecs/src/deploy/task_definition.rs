@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::aws::ecs::{Oddity, OddityKind, oddities};
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Fault, Place, Result};
 use crate::reference::Pinned;
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition does not take.
@@ -28,52 +28,66 @@ const READ_ONLY: [&str; 8] = [
 pub struct Loaded {
     pub document: Value,
     /// Members that this tool does not know and ECS may.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Fault>,
 }
 
 /// Reads a task definition file. `name` is the path that messages say, relative to the workspace.
 pub fn load(file: &Path, name: &str) -> Result<Loaded> {
     let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::Usage(format!("could not read the task definition {name}: {error}")))?;
+        .map_err(|error| Failure::usage(format_args!("could not read the task definition {name}: {error}")))?;
     parse(&text, name)
 }
 
-/// Every problem of the file in one [`Failure::Usage`], each with file, line and column where it has one.
+/// Every problem of the file in one [`Ending::Usage`], each with file, line and column where it has one.
 fn parse(text: &str, name: &str) -> Result<Loaded> {
     let document: Value = serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let message = error.to_string();
         let what = message.split(" at line ").next().unwrap_or_default();
-        Failure::Usage(format!("{name}:{line}:{column}: not valid JSON: {what}"))
+        invalid(vec![at(name, Some((line, column)), format!("not valid JSON: {what}"))], name)
     })?;
     let document = strip_read_only(unwrap_description(document));
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     if !document.is_object() {
-        return Err(Failure::Usage(format!("{name}:1:1: a task definition is a JSON object")));
+        return Err(invalid(vec![at(name, Some((1, 1)), "a task definition is a JSON object".to_owned())], name));
     }
     if family(&document).is_empty() {
-        problems.push(format!("{name}: the task definition has no `family`"));
+        problems.push(at(name, None, "the task definition has no `family`".to_owned()));
     }
     if containers(&document).is_empty() {
-        problems.push(format!("{name}: the task definition has no `containerDefinitions` with a `name` each"));
+        let message = "the task definition has no `containerDefinitions` with a `name` each";
+        problems.push(at(name, None, message.to_owned()));
     }
     for Oddity { path, member, kind } in oddities(&document) {
-        let place =
-            place_of(text, &member).map_or_else(|| name.to_owned(), |(line, column)| format!("{name}:{line}:{column}"));
+        let place = place_of(text, &member);
         match kind {
             OddityKind::Typo { nearest } => {
-                problems.push(format!("{place}: unknown member `{path}`; `{nearest}` is the nearest that ECS knows"));
+                let fault = at(name, place, format!("unknown member `{path}`"));
+                problems.push(Fault { help: vec![format!("`{nearest}` is the nearest that ECS knows")], ..fault });
             }
             OddityKind::Type { wanted, found } => {
-                problems.push(format!("{place}: `{path}` is {found}; ECS takes {wanted} there"));
+                problems.push(at(name, place, format!("`{path}` is {found}; ECS takes {wanted} there")));
             }
-            OddityKind::Unknown => warnings.push(format!(
-                "{place}: this tool does not know the member `{path}`; it is sent to ECS as it is written"
+            OddityKind::Unknown => warnings.push(at(
+                name,
+                place,
+                format!("this tool does not know the member `{path}`; it is sent to ECS as it is written"),
             )),
         }
     }
-    if problems.is_empty() { Ok(Loaded { document, warnings }) } else { Err(Failure::Usage(problems.join("\n"))) }
+    if problems.is_empty() { Ok(Loaded { document, warnings }) } else { Err(invalid(problems, name)) }
+}
+
+fn invalid(faults: Vec<Fault>, name: &str) -> Failure {
+    Failure::of_faults(Ending::Usage, faults, |count| format!("{name} has {count} faults"))
+}
+
+/// A fault at line and column, or where in the file is not known.
+fn at(name: &str, place: Option<(usize, usize)>, message: String) -> Fault {
+    let message = if place.is_some() { message } else { format!("{name}: {message}") };
+    let place = place.map(|(line, column)| Place { file: name.to_owned(), line, column });
+    Fault { message, place, ..Fault::default() }
 }
 
 /// `aws ecs describe-task-definition` wraps what people save as their file.
@@ -179,17 +193,18 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_in_one_message_with_its_place() {
+    fn every_problem_is_in_one_failure_with_its_place() {
         let text = message(
             "{\n  \"cpu\": 256,\n  \"containerDefinitions\": [\n    { \"name\": \"app\", \"enviroment\": [] }\n  ]\n}",
         );
         assert_eq!(
             text.lines().collect::<Vec<_>>(),
             [
-                "app/ecs/task-definition.json: the task definition has no `family`",
-                "app/ecs/task-definition.json:2:3: `cpu` is a number; ECS takes a string there",
-                "app/ecs/task-definition.json:4:22: unknown member `containerDefinitions[app].enviroment`; \
-                 `environment` is the nearest that ECS knows",
+                "app/ecs/task-definition.json has 3 faults:",
+                "- app/ecs/task-definition.json: the task definition has no `family`",
+                "- app/ecs/task-definition.json:2:3: `cpu` is a number; ECS takes a string there",
+                "- app/ecs/task-definition.json:4:22: unknown member `containerDefinitions[app].enviroment`",
+                "  `environment` is the nearest that ECS knows",
             ]
         );
     }
@@ -200,7 +215,7 @@ mod tests {
         let loaded = parse(text, "td.json").unwrap();
         assert_eq!(loaded.document["futureField"], 1);
         assert_eq!(
-            loaded.warnings,
+            loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["td.json:1:65: this tool does not know the member `futureField`; it is sent to ECS as it is written"]
         );
     }
@@ -217,7 +232,7 @@ mod tests {
             json!({ "family": "app", "containerDefinitions": [{ "name": "app" }],
                     "tags": [{ "key": "team", "value": "a" }] })
         );
-        assert_eq!(loaded.warnings, [""; 0]);
+        assert_eq!(loaded.warnings, []);
     }
 
     #[test]

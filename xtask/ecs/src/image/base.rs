@@ -59,9 +59,8 @@ impl BaseImage {
         };
         let actual = Platform::of_config(&config)?;
         if actual != platform.parse()? {
-            return Err(Failure::Usage(format!(
-                "the base is for {actual}, and the image for {platform}; use a base for {platform}, or set `platform`"
-            )));
+            return Err(Failure::usage(format_args!("the base is for {actual}, and the image for {platform}"))
+                .help(format!("use a base for {platform}, or set `platform`")));
         }
         let layers: Vec<BaseLayer> = manifest
             .layers
@@ -97,13 +96,12 @@ fn oci(layer: &Descriptor) -> Descriptor {
 /// Source: distribution's reference package, `splitDockerDomain`.
 fn parse(reference: &str) -> Result<Pinned> {
     let unpinned = || {
-        Failure::Usage(format!(
-            "the base `{reference}` is not pinned; write `REGISTRY/REPOSITORY@sha256:…`, for a tag can mean another image tomorrow"
-        ))
+        Failure::usage(format_args!("the base `{reference}` is not pinned, and a tag can mean another image tomorrow"))
+            .help("write `REGISTRY/REPOSITORY@sha256:…`")
     };
     let (name, digest) = reference.split_once('@').ok_or_else(unpinned)?;
     let digest: Digest =
-        digest.parse().map_err(|error| Failure::Usage(format!("in the base `{reference}`: {error}")))?;
+        digest.parse().map_err(|error| Failure::usage(format_args!("in the base `{reference}`: {error}")))?;
     let is_host = |host: &str| host.contains(['.', ':']) || host == "localhost" || host.contains(char::is_uppercase);
     let (registry, rest) = match name.split_once('/') {
         Some(("docker.io" | "index.docker.io", rest)) => ("docker.io", rest),
@@ -114,7 +112,7 @@ fn parse(reference: &str) -> Result<Pinned> {
     let rest = if of_docker { format!("library/{rest}") } else { rest.to_owned() };
     let repository = rest.split_once(':').map_or(rest.as_str(), |(repository, _)| repository);
     let repository: Repository =
-        repository.parse().map_err(|error| Failure::Usage(format!("in the base `{reference}`: {error}")))?;
+        repository.parse().map_err(|error| Failure::usage(format_args!("in the base `{reference}`: {error}")))?;
     Ok(Pinned { registry: registry.to_owned(), repository, digest })
 }
 

@@ -312,7 +312,7 @@ fn an_asset_that_is_missing_leaves_the_workspace_or_gets_in_the_way_is_refused()
     let refused = |assets: Vec<Asset>| bench.refused(&Package { assets, ..package() });
     let file = bench.write("file.txt", "");
     let message = refused(vec![asset(&bench.path("nowhere"), "/srv")]);
-    assert!(message.contains("does not exist; create it"), "{message}");
+    assert!(message.contains("does not exist\ncreate it"), "{message}");
 
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "").unwrap();

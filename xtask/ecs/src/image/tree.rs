@@ -86,7 +86,7 @@ impl<'a> Tree<'a> {
         for asset in assets {
             let from = inside(&asset.source, &root)?;
             let owner = Owner::parse(&asset.owner).ok_or_else(|| {
-                Failure::Usage(format!("the owner `{}` of the asset {} is not `UID:GID`", asset.owner, asset.path))
+                Failure::usage(format_args!("the owner `{}` of the asset {} is not `UID:GID`", asset.owner, asset.path))
             })?;
             let mut to = relative(&asset.path)?;
             if from.is_file() && asset.path.ends_with('/') {
@@ -141,10 +141,11 @@ impl<'a> Tree<'a> {
         let mut folders = BTreeMap::new();
         for (path, entry) in &self.entries {
             if !matches!(entry.kind, Kind::Folder) && matches!(self.base.find(path), Found::Folder(_)) {
-                return Err(Failure::Usage(format!(
-                    "the base image has a folder at /{}, where a file is to go; choose another path",
+                return Err(Failure::usage(format_args!(
+                    "the base image has a folder at /{}, where a file is to go",
                     path.display()
-                )));
+                ))
+                .help("choose another path"));
             }
             for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
                 let own = self.entries.get(folder).or_else(|| below?.entries.get(folder));
@@ -153,7 +154,7 @@ impl<'a> Tree<'a> {
                     (None, Found::Folder(attributes)) => attributes,
                     (None, Found::Nothing) => Attributes::DEFAULT,
                     _ => {
-                        return Err(Failure::Usage(format!(
+                        return Err(Failure::usage(format_args!(
                             "/{} cannot go into the image: /{} is a file there, not a folder",
                             path.display(),
                             folder.display()
@@ -200,7 +201,8 @@ impl Walk<'_> {
             tree.put(to, Entry::file(content, self.asset.mode.unwrap_or(mode), self.owner));
             Ok(())
         } else {
-            Err(Failure::Usage(format!("the asset {} is neither a file nor a folder; leave it out", from.display())))
+            Err(Failure::usage(format_args!("the asset {} is neither a file nor a folder", from.display()))
+                .help("leave it out"))
         }
     }
 
@@ -214,11 +216,12 @@ impl Walk<'_> {
         } else if real.is_file() {
             self.add(tree, &real, to)
         } else {
-            Err(Failure::Usage(format!(
-                "the link {} leads out of the asset to the folder {}; name that folder as an asset of its own",
+            Err(Failure::usage(format_args!(
+                "the link {} leads out of the asset to the folder {}",
                 from.display(),
                 real.display()
-            )))
+            ))
+            .help("name that folder as an asset of its own"))
         }
     }
 }
@@ -226,19 +229,19 @@ impl Walk<'_> {
 /// The real path of something that must be in the repository; `root` is a real path.
 fn inside(path: &Path, root: &Path) -> Result<PathBuf> {
     let real = fs::canonicalize(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Failure::Usage(format!("the asset {} does not exist; create it, or correct `source`", path.display()))
-        }
-        _ => Failure::World(anyhow::Error::new(error).context(format!("failed to read the asset {}", path.display()))),
+        std::io::ErrorKind::NotFound => Failure::usage(format_args!("the asset {} does not exist", path.display()))
+            .help("create it, or correct `source`"),
+        _ => Failure::caused_by(error.into()).during(format_args!("failed to read the asset {}", path.display())),
     })?;
     if real.starts_with(root) {
         Ok(real)
     } else {
-        Err(Failure::Usage(format!(
-            "the asset {} points outside the repository, to {}; copy it into the workspace",
+        Err(Failure::usage(format_args!(
+            "the asset {} points outside the repository, to {}",
             path.display(),
             real.display()
-        )))
+        ))
+        .help("copy it into the workspace"))
     }
 }
 
@@ -250,6 +253,7 @@ pub fn relative(path: &str) -> Result<PathBuf> {
     if absolute && components.all(|component| matches!(component, Component::Normal(_))) {
         Ok(rest)
     } else {
-        Err(Failure::Usage(format!("`{path}` is not an absolute path in the image; begin it with `/`, without `..`")))
+        Err(Failure::usage(format_args!("`{path}` is not an absolute path in the image"))
+            .help("begin it with `/`, without `..`"))
     }
 }

@@ -62,8 +62,8 @@ mod available {
     }
 
     fn missing() -> anyhow::Error {
-        let message = "a layer compressed with zstd needs the feature `zstd` of xtask-ecs, which is off\n\
-                       turn it on: `xtask-ecs = { …, features = [\"zstd\"] }` in the package xtask";
-        Failure::Usage(message.to_owned()).into()
+        Failure::usage("a layer compressed with zstd needs the feature `zstd` of xtask-ecs, which is off")
+            .help("turn it on: `xtask-ecs = { …, features = [\"zstd\"] }` in the package xtask")
+            .into()
     }
 }

@@ -7,7 +7,7 @@ use xtask_sandbox::{Clock, Options, Sandbox};
 
 use crate::config::{Builder, Config, Dockerfile, Package, Service, TaskDefinitionSource};
 use crate::event::Events;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Place, Result};
 use crate::interrupt::Interrupt;
 use crate::release::engine::Engine;
 
@@ -56,12 +56,9 @@ fn first_definition(service: &Service) -> Result<Value> {
             let text = std::fs::read(path)
                 .map_err(|error| Failure::world(format_args!("could not read {}: {error}", path.display())))?;
             serde_json::from_slice(&text).map_err(|error| {
-                Failure::Usage(format!(
-                    "{}:{}:{}: the task definition is no JSON: {error}",
-                    path.display(),
-                    error.line(),
-                    error.column()
-                ))
+                let place = Place { file: path.display().to_string(), line: error.line(), column: error.column() };
+                let message = format!("the task definition is no JSON: {error}");
+                Failure::at(place, message)
             })?
         }
         TaskDefinitionSource::Family(family) => json!({

@@ -56,11 +56,10 @@ pub fn lock(config: &Config, image: &Image) -> Result<File> {
     let file =
         std::fs::create_dir_all(parent).and_then(|()| File::create(&path)).map_err(|error| disk(&path, &error))?;
     match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(Failure::world(format_args!(
-            "another release in this workspace is at work on image `{}`\n\
-             wait for its end; a release after that finds what it has put into ECR",
-            image.name
-        ))),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::world(format_args!("another release in this workspace is at work on image `{}`", image.name))
+                .help("wait for its end; a release after that finds what it has put into ECR"))
+        }
         // Some network file systems have no locks: the checks by digest stand without them.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
     }
@@ -131,7 +130,7 @@ fn told(failure: Failure, image: &Image) -> Failure {
 }
 
 fn interrupted(image: &str) -> Failure {
-    Failure::Interrupted(format!("interrupted while image `{image}` was built; nothing was pushed"))
+    Failure::interrupted(format_args!("interrupted while image `{image}` was built; nothing was pushed"))
 }
 
 fn remove(folder: &Path) -> Result<()> {
@@ -143,9 +142,9 @@ fn remove(folder: &Path) -> Result<()> {
 
 fn disk(path: &Path, error: &std::io::Error) -> Failure {
     let fix = match error.kind() {
-        std::io::ErrorKind::StorageFull => "\nthe disk is full: free some space and run it again",
-        std::io::ErrorKind::PermissionDenied => "\ncheck who owns the folder",
+        std::io::ErrorKind::StorageFull => "the disk is full: free some space and run it again",
+        std::io::ErrorKind::PermissionDenied => "check who owns the folder",
         _ => "",
     };
-    Failure::world(format_args!("could not write {}: {error}{fix}", path.display()))
+    Failure::world(format_args!("could not write {}: {error}", path.display())).help(fix)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::process::{Ended, Tool, ToolError, quote};
+use crate::process::{Ended, Tool, ToolError};
 
 /// The name of the docker-container builder this tool makes where the engine's own lacks the OCI exporter.
 const OWN_BUILDER: &str = "xtask";
@@ -45,17 +45,19 @@ impl Engine {
         let version = buildx_version(&String::from_utf8_lossy(&buildx.stdout)).filter(|_| buildx.status.success());
         let Some(version) = version else {
             return Err(Failure::world(format_args!(
-                "docker is here, but its buildx plugin is not{}\n\
-                 install it: https://docs.docker.com/go/buildx/ (Debian and Ubuntu: docker-buildx or docker-buildx-plugin)",
-                quote(&buildx.tail)
-            )));
+                "docker is here, but its buildx plugin is not"
+            ))
+            .said(&buildx.tail)
+            .help(
+                "install it: https://docs.docker.com/go/buildx/ (Debian and Ubuntu: docker-buildx or docker-buildx-plugin)",
+            ));
         };
         if version < OLDEST_BUILDX {
             return Err(Failure::world(format_args!(
-                "docker buildx {}.{} is too old: {}.{} or newer is needed to write an image layout\n\
-                 install a newer one: https://docs.docker.com/go/buildx/",
+                "docker buildx {}.{} is too old: {}.{} or newer is needed to write an image layout",
                 version.0, version.1, OLDEST_BUILDX.0, OLDEST_BUILDX.1
-            )));
+            ))
+            .help("install a newer one: https://docs.docker.com/go/buildx/"));
         }
 
         let inspected = inspected?;
@@ -86,35 +88,28 @@ impl Engine {
         if made.status.success() {
             return Ok(());
         }
-        Err(Failure::world(format_args!(
-            "could not create a docker-container builder{}\n\
-             it needs the image moby/buildkit; or switch the engine to the containerd image store, which needs no \
+        Err(Failure::world("could not create a docker-container builder").said(&made.tail).help(
+            "it needs the image moby/buildkit; or switch the engine to the containerd image store, which needs no \
              builder: https://docs.docker.com/engine/storage/containerd/",
-            quote(&made.tail)
-        )))
+        ))
     }
 }
 
 fn docker(args: &[&str], timeout: Duration, interrupt: &Interrupt) -> Result<Ended> {
     Tool::new("docker", timeout).args(args).run(interrupt, |_| {}).map_err(|error| match error {
-        ToolError::Missing { .. } => Failure::world(
-            "docker was not found in PATH, and an image with `dockerfile` is built with docker buildx\n\
-             install docker with buildx, or build without docker: `package = \"…\"` in the image's table",
-        ),
-        ToolError::Interrupted { .. } => {
-            Failure::Interrupted("interrupted while planning; nothing was done".to_owned())
+        ToolError::Missing { .. } => {
+            Failure::world("docker was not found in PATH, and an image with `dockerfile` is built with docker buildx")
+                .help("install docker with buildx, or build without docker: `package = \"…\"` in the image's table")
         }
-        error => {
-            Failure::World(anyhow::Error::new(error).context(format!("could not run `docker {}`", args.join(" "))))
-        }
+        ToolError::Interrupted { .. } => Failure::interrupted("interrupted while planning; nothing was done"),
+        error => Failure::from(error).during(format_args!("could not run `docker {}`", args.join(" "))),
     })
 }
 
 fn no_engine(answer: &Ended) -> Failure {
-    Failure::world(format_args!(
-        "the docker engine does not answer{}\nstart it, or set DOCKER_HOST to one that runs",
-        quote(&answer.tail)
-    ))
+    Failure::world("the docker engine does not answer")
+        .said(&answer.tail)
+        .help("start it, or set DOCKER_HOST to one that runs")
 }
 
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {

@@ -16,20 +16,24 @@ pub fn missing(image: &Image, variable: &dyn Fn(&str) -> Option<OsString>) -> Ve
     };
     let secrets = dockerfile.secrets.iter().filter_map(|(id, name)| {
         let state = lacks(name)?;
-        Some(Failure::Usage(format!(
-            "image `{}` has the build secret `{id}` from the variable {name}, which is {state}; set it, in a workflow \
-             with `workflows.secrets`",
-            image.name
-        )))
+        Some(
+            Failure::usage(format_args!(
+                "image `{}` has the build secret `{id}` from the variable {name}, which is {state}",
+                image.name
+            ))
+            .help("set it, in a workflow with `workflows.secrets`"),
+        )
     });
     let agent = "SSH_AUTH_SOCK";
     let ssh = dockerfile.ssh.iter().filter(|entry| !entry.contains('=')).filter_map(|id| {
         let state = lacks(agent)?;
-        Some(Failure::Usage(format!(
-            "image `{}` has the SSH agent for `ssh = [\"{id}\"]`, and {agent} is {state}; start an agent, or name a key: \
-             `{id}=PATH`",
-            image.name
-        )))
+        Some(
+            Failure::usage(format_args!(
+                "image `{}` has the SSH agent for `ssh = [\"{id}\"]`, and {agent} is {state}",
+                image.name
+            ))
+            .help(format!("start an agent, or name a key: `{id}=PATH`")),
+        )
     });
     secrets.chain(ssh).collect()
 }

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::oci::registry::Credentials;
-use crate::process::{Tool, quote};
+use crate::process::Tool;
 
 /// A helper may ask a person, or a cloud.
 const HELPER: Duration = Duration::from_secs(120);
@@ -178,8 +179,8 @@ fn ask(name: &str, server: &str, interrupt: &Interrupt) -> Result<Option<Answer>
     if answer.trim() == "credentials not found in native keychain" {
         return Ok(None);
     }
-    let said: Vec<String> = answer.lines().map(str::to_owned).chain(ended.tail).collect();
-    bail!("{program} has no login for {server}{}", quote(&said))
+    let said = answer.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).chain(ended.tail);
+    Err(Failure::world(format_args!("{program} has no login for {server}")).said(said).into())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ struct Document<'a> {
 pub fn write(config: &Config, commit: &Commit, images: &[Released]) -> Result<PathBuf> {
     let path = config.target.join("xtask/release.json");
     let document = Document { version: 1, commit: commit.revision.as_deref(), images };
-    let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::World(error.into()))?;
+    let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::caused_by(error.into()))?;
     let written = std::fs::create_dir_all(config.target.join("xtask")).and_then(|()| {
         let partial = path.with_extension("json.partial");
         std::fs::write(&partial, text + "\n")?;

@@ -8,7 +8,7 @@ use super::login::DockerLogin;
 use crate::aws::ecr::{Ecr, Put};
 use crate::config::{Config, Image};
 use crate::event::{Event, Step};
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::gate::{self, Passed, Scanned, Summary, Verdict};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Descriptor;
@@ -64,15 +64,17 @@ fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
         }
         Verdict::Refused(summary) => {
             tell(&summary, false);
-            let table = gate::table(&summary.findings).join("\n  ");
-            Err(Failure::Refused(format!(
-                "image `{}` is refused by the scan gate: {} {} of the severities that refuse\n  {table}\n\
-                 no tag was put; update what is listed, or accept an id for a while under \
-                 [workspace.metadata.xtask.scan] `ignore`, with a reason and a day",
+            Err(Failure::new(Ending::Refused, format_args!(
+                "image `{}` is refused by the scan gate: {} {} of the severities that refuse; no tag was put",
                 image.name,
                 summary.findings.len(),
                 if summary.findings.len() == 1 { "finding" } else { "findings" },
-            )))
+            ))
+            .said(gate::table(&summary.findings))
+            .help(
+                "update what is listed, or accept an id for a while under [workspace.metadata.xtask.scan] `ignore`, with a \
+                 reason and a day",
+            ))
         }
     }
 }
@@ -80,10 +82,11 @@ fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
 fn refused_by_own_gate(image: &Image, why: anyhow::Error) -> Failure {
     match why.downcast::<Failure>() {
         Ok(failure) => failure,
-        Err(why) => Failure::Refused(format!(
-            "image `{}` is refused by a gate of this repository: {why:#}\nno tag was put",
-            image.name
-        )),
+        Err(why) => Failure::new(
+            Ending::Refused,
+            format_args!("image `{}` is refused by a gate of this repository: {why:#}", image.name),
+        )
+        .help("no tag was put"),
     }
 }
 
@@ -115,13 +118,15 @@ pub fn tag(making: &Making<'_>, passed: &Passed) -> Result<Pinned> {
     let Making { image, ecr, .. } = making;
     let manifest = passed.manifest();
     let conflict = |holder: Option<String>| {
-        Failure::Conflict(format!(
-            "the tag {} was put by somebody else while this release ran, with other content\n\
-             in ECR: {}\nbuilt here: {}\nnothing was overwritten; give this image another tag",
-            image.reference,
-            holder.unwrap_or_else(|| "a digest that could not be read".to_owned()),
-            manifest.digest
+        Failure::conflict(format_args!(
+            "the tag {} was put by somebody else while this release ran, with other content; nothing was overwritten",
+            image.reference
         ))
+        .said([
+            format!("in ECR: {}", holder.unwrap_or_else(|| "a digest that could not be read".to_owned())),
+            format!("built here: {}", manifest.digest),
+        ])
+        .help("give this image another tag")
     };
     // A mutable repository would let the tag be moved without a word.
     let holder = ecr.find(&[(image.repository(), image.tag())]).pop().transpose()?.flatten();

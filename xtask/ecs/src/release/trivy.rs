@@ -9,7 +9,7 @@ use crate::config::{Image, Scan, is_malicious};
 use crate::failure::{Failure, Result};
 use crate::gate::{Report, Scanner};
 use crate::interrupt::Interrupt;
-use crate::process::{Ended, Tool, ToolError, quote};
+use crate::process::{Ended, Tool, ToolError};
 use crate::time::{now, today};
 use crate::tools::{Database, scanner, staleness};
 
@@ -46,28 +46,31 @@ impl Trivy {
             Ok(ended) => ended,
             Err(ToolError::Missing { .. }) => {
                 return Err(Failure::world(
-                    "trivy was not found in PATH, and an image is not released unscanned\n\
-                     install it (https://trivy.dev/latest/getting-started/installation/), or pin one in the configuration",
+                    "trivy was not found in PATH, and an image is not released unscanned",
+                )
+                .help(
+                    "install it (https://trivy.dev/latest/getting-started/installation/), or pin one in the configuration",
                 ));
             }
             Err(ToolError::Interrupted { .. }) => {
-                return Err(Failure::Interrupted("interrupted while planning; nothing was done".to_owned()));
+                return Err(Failure::interrupted("interrupted while planning; nothing was done"));
             }
             Err(error) => {
-                return Err(Failure::World(anyhow::Error::new(error).context("could not ask trivy for its version")));
+                return Err(Failure::from(error).during("could not ask trivy for its version"));
             }
         };
         let text = String::from_utf8_lossy(&ended.stdout);
         let version = text.lines().find_map(|line| line.trim().strip_prefix("Version:")).map(str::trim);
         let Some(version) = version.filter(|_| ended.status.success()) else {
             return Err(Failure::world(format_args!(
-                "`{name} --version` did not answer as trivy does ({}){}\nis it trivy?",
-                ended.status,
-                last_words(&ended.tail)
-            )));
+                "`{name} --version` did not answer as trivy does ({})",
+                ended.status
+            ))
+            .said(last_words(&ended.tail))
+            .help("is it trivy?"));
         };
         if let Some(problem) = version_problem(version) {
-            return Err(Failure::world(problem));
+            return Err(problem);
         }
         Ok(Self {
             program: program.to_owned(),
@@ -112,13 +115,11 @@ impl Trivy {
             .args(&database)
             .dir(folder);
         let ended = tool.run(interrupt, |_| {}).map_err(|error| match error {
-            ToolError::Interrupted { .. } => Failure::Interrupted(format!(
+            ToolError::Interrupted { .. } => Failure::interrupted(format_args!(
                 "interrupted while image `{}` was scanned; no tag was put, and a re-run continues from here",
                 image.name
             )),
-            error => {
-                Failure::World(anyhow::Error::new(error).context(format!("could not scan image `{}`", image.name)))
-            }
+            error => Failure::from(error).during(format_args!("could not scan image `{}`", image.name)),
         })?;
         let mut report = read(&ended, &image.name)?;
         let arguments: Vec<String> = database.into_iter().chain(self.args.clone()).collect();
@@ -130,23 +131,22 @@ impl Trivy {
 
 fn read(ended: &Ended, image: &str) -> Result<Report> {
     if !ended.status.success() {
-        return Err(Failure::world(complaint(ended, image)));
+        return Err(complaint(ended, image));
     }
     if ended.stdout.iter().all(u8::is_ascii_whitespace) {
         return Err(Failure::world(format_args!(
-            "trivy ended well but reported nothing for image `{image}`, which is no verdict{}\n\
-             run it by hand on the layout under target/xtask/images/{image}",
-            last_words(&ended.tail)
-        )));
+            "trivy ended well but reported nothing for image `{image}`, which is no verdict"
+        ))
+        .said(last_words(&ended.tail))
+        .help(format!("run it by hand on the layout under target/xtask/images/{image}")));
     }
     Report::parse(&ended.stdout).map_err(|error| {
-        Failure::world(format_args!(
-            "trivy's report for image `{image}` could not be read: {error}\nis it trivy, of a version since 0.40?"
-        ))
+        Failure::world(format_args!("trivy's report for image `{image}` could not be read: {error}"))
+            .help("is it trivy, of a version since 0.40?")
     })
 }
 
-fn complaint(ended: &Ended, image: &str) -> String {
+fn complaint(ended: &Ended, image: &str) -> Failure {
     // Source: trivy, pkg/db/db.go and pkg/commands/artifact/run.go.
     let database = [
         "DB error",
@@ -156,17 +156,18 @@ fn complaint(ended: &Ended, image: &str) -> String {
         "… The first run cannot skip downloading DB",
     ];
     if cause::printed(&ended.tail, &database) {
-        return format!(
-            "trivy has no vulnerability database, so image `{image}` was not scanned{}\n\
-             check the network, or name a mirror in TRIVY_DB_REPOSITORY (a rate limit passes after a few minutes)",
-            last_words(&ended.tail)
-        );
+        return Failure::world(format_args!("trivy has no vulnerability database, so image `{image}` was not scanned"))
+            .said(last_words(&ended.tail))
+            .help(
+                "check the network, or name a mirror in TRIVY_DB_REPOSITORY (a rate limit passes after a few minutes)",
+            );
     }
-    format!("trivy crashed on image `{image}` ({}){}\nno verdict, no tag", ended.status, last_words(&ended.tail))
+    Failure::world(format_args!("trivy crashed on image `{image}` ({}): no verdict, no tag", ended.status))
+        .said(last_words(&ended.tail))
 }
 
-fn last_words(tail: &[String]) -> String {
-    quote(&tail[tail.len().saturating_sub(8)..])
+fn last_words(tail: &[String]) -> &[String] {
+    &tail[tail.len().saturating_sub(8)..]
 }
 
 /// A trivy that also sees the settings of its user that cannot hide a finding.
@@ -193,12 +194,12 @@ fn cache_folder(arguments: &[String]) -> Option<PathBuf> {
 /// Why this version of trivy must not run, if it must not.
 ///
 /// Source: the compromise of March 2026, in which the releases 0.69.4 to 0.69.6 were replaced by malicious ones.
-pub fn version_problem(version: &str) -> Option<String> {
+pub fn version_problem(version: &str) -> Option<Failure> {
     is_malicious(version).then(|| {
-        format!(
-            "trivy {version} is one of the releases that were replaced by malicious ones in March 2026 (0.69.4 to 0.69.6)\n\
-             remove it, rotate what it could read, and install another version"
-        )
+        Failure::world(format_args!(
+            "trivy {version} is one of the releases that were replaced by malicious ones in March 2026 (0.69.4 to 0.69.6)"
+        ))
+        .help("remove it, rotate what it could read, and install another version")
     })
 }
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::scanner;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::process::{ToolError, quote};
+use crate::process::ToolError;
 use crate::time::timestamp;
 
 /// Where the database is published; trivy asks the next one where one answers 429 or 5xx.
@@ -103,20 +103,19 @@ fn fetch(program: &Path, cache: &Path, interrupt: &Interrupt) -> Result<()> {
         .run(interrupt, |_| {})
         .map_err(|error| match error {
             ToolError::Interrupted { .. } => {
-                Failure::Interrupted("interrupted while trivy fetched its database; nothing was done".to_owned())
+                Failure::interrupted("interrupted while trivy fetched its database; nothing was done")
             }
-            error => Failure::World(anyhow::Error::new(error).context("trivy could not fetch its database")),
+            error => Failure::from(error).during("trivy could not fetch its database"),
         })?;
     if ended.status.success() && is_database(cache) {
         return Ok(());
     }
     Err(Failure::world(format_args!(
-        "trivy did not fetch its vulnerability database ({}), so nothing was scanned{}\n\
-         asked were {}; a rate limit passes after a few minutes",
-        ended.status,
-        quote(&ended.tail),
-        MIRRORS.join(", ")
-    )))
+        "trivy did not fetch its vulnerability database ({}), so nothing was scanned",
+        ended.status
+    ))
+    .said(&ended.tail)
+    .help(format!("asked were {}; a rate limit passes after a few minutes", MIRRORS.join(", "))))
 }
 
 /// What cannot be removed is in nobody's way.

@@ -117,11 +117,11 @@ impl Download<'_> {
     }
 
     fn failed(&self, url: &str, error: anyhow::Error) -> Failure {
-        Failure::World(error.context(format!("could not fetch {} from {url}", self.what)))
+        Failure::from(error).during(format_args!("could not fetch {} from {url}", self.what))
     }
 
     fn interrupted(&self) -> Failure {
-        Failure::Interrupted(format!("interrupted while {} was fetched; nothing was done", self.what))
+        Failure::interrupted(format_args!("interrupted while {} was fetched; nothing was done", self.what))
     }
 
     async fn attempt(&self, url: &str, folder: &Path) -> Result<Fetched, Miss> {

@@ -89,7 +89,7 @@ fn a_service_whose_revision_is_gone_gets_a_new_one() {
 
 #[test]
 fn a_service_that_cannot_be_deployed_to_is_said_why() {
-    let problem = |found| usable(&service(), "sample", found).unwrap_err();
+    let problem = |found| usable(&service(), "sample", found).unwrap_err().to_string();
     assert!(problem(None).starts_with("service app is not in cluster sample\n"));
     let inactive = Live { status: "INACTIVE".into(), ..live("COMPLETED") };
     assert!(problem(Some(inactive)).contains("is INACTIVE"));

@@ -149,7 +149,7 @@ impl Registry {
             Trouble::Lost(how) => anyhow!("failed to get a token from {place}: {how}"),
             Trouble::Fatal(error) => error.context(format!("failed to get a token from {place}")),
             Trouble::Over | Trouble::Answered(_) => {
-                Failure::Interrupted(format!("interrupted while getting a token from {place}")).into()
+                Failure::interrupted(format_args!("interrupted while getting a token from {place}")).into()
             }
         })
     }

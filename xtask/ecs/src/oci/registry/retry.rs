@@ -115,7 +115,7 @@ impl Registry {
     fn over(&self, task: &Task<'_>) -> anyhow::Error {
         let Self { host, .. } = self;
         let Task { doing, repository, .. } = task;
-        Failure::Interrupted(format!(
+        Failure::interrupted(format_args!(
             "interrupted, about to {doing} in {repository} at {host}; what arrived there is not sent again"
         ))
         .into()

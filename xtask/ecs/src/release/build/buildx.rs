@@ -15,7 +15,7 @@ use crate::commit::Commit;
 use crate::config::Dockerfile;
 use crate::event::Event;
 use crate::failure::{Failure, Result};
-use crate::process::{Tool, ToolError, quote};
+use crate::process::{Tool, ToolError};
 
 /// Long enough for a cold build of a large workspace; a build that hangs ends at last.
 const TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -61,14 +61,11 @@ impl Build for Buildx<'_> {
         };
         let ended = tool.arg("image").run(interrupt, line).map_err(|error| match error {
             ToolError::Interrupted { .. } => interrupted(&image.name),
-            error => {
-                Failure::World(anyhow::Error::new(error).context(format!("could not build image `{}`", image.name)))
-            }
+            error => Failure::from(error).during(format_args!("could not build image `{}`", image.name)),
         })?;
         if ended.status.success() {
             return Ok(());
         }
-        let tail = quote(&ended.tail);
         let fix = if cause::printed(&ended.tail, &["no space left on device", "no space left on device (os error …"])
         {
             "the disk is full: free some space (`docker buildx prune`, `cargo clean`), nothing else is to be cleaned up"
@@ -76,11 +73,13 @@ impl Build for Buildx<'_> {
             "the failing step's last lines are above; the layout was not written"
         };
         Err(Failure::world(format_args!(
-            "docker buildx could not build image `{}` from {} ({}){tail}\n{fix}",
+            "docker buildx could not build image `{}` from {} ({})",
             image.name,
             inputs::relative(config, &dockerfile.file),
             ended.status
-        )))
+        ))
+        .said(&ended.tail)
+        .help(fix))
     }
 }
 
@@ -143,11 +142,11 @@ fn compile(order: &Order<'_>, dockerfile: &Dockerfile) -> Result<PathBuf> {
         let built =
             binary::build(&request, order.events, order.interrupt).map_err(|failure| told(failure, order.image))?;
         if !names.insert(built.name.clone()) {
-            return Err(Failure::Usage(format!(
-                "image `{}` has two programs named `{}` in `binaries`, and one would take the other's place; \
-                 give one of them another name in its Cargo.toml",
+            return Err(Failure::usage(format_args!(
+                "image `{}` has two programs named `{}` in `binaries`, and one would take the other's place",
                 order.image.name, built.name
-            )));
+            ))
+            .help("give one of them another name in its Cargo.toml"));
         }
     }
     Ok(request.out_dir)
