@@ -11,20 +11,17 @@ mod rollout;
 mod running;
 mod task_definition;
 
-use serde_json::Value;
-
 use outcome::{Outcome, serving, serving_revisions};
 use plan::{Action, Pin, Plan};
 use post_mortem::Evidence;
 use rollout::{End, Live, Target};
 
 pub use diff::Change;
-use report::NOT_ATTEMPTED;
-pub use report::{ImageReport, Report, ServiceReport};
+pub use report::{Became, ImageReport, Report, ServiceReport};
 
 use crate::aws::Session;
 use crate::aws::ecr::Ecr;
-use crate::aws::ecs::{Ecs, Service, Update, short};
+use crate::aws::ecs::{Ecs, PinnedDocument, Service, Update, short};
 use crate::cause::Pinned;
 use crate::config::Config;
 use crate::event::{Event, Events, Step};
@@ -89,7 +86,7 @@ impl<'a> Deploys<'a> {
         let plans = &plan.services;
         let mut done = Report { services: plans.iter().map(ServiceReport::of_plan).collect() };
         for waiting in &mut done.services {
-            NOT_ATTEMPTED.clone_into(&mut waiting.outcome);
+            waiting.outcome = Became::NotAttempted;
         }
         if let Some(around) = self.around.filter(|_| plan.changes())
             && let Err(failure) = around.before(plan)
@@ -132,7 +129,7 @@ struct Stage<'a> {
     ecr: &'a Ecr,
     plan: &'a Plan,
     /// Documents that this run has registered, and the ARNs of their revisions: services may share one.
-    registered: &'a mut Vec<(Value, String)>,
+    registered: &'a mut Vec<(PinnedDocument, String)>,
     report: &'a mut ServiceReport,
     events: &'a Events,
     interrupt: &'a Interrupt,
@@ -262,7 +259,7 @@ impl Stage<'_> {
             rollout::Ended::With(outcome) => (outcome.clone(), false),
             rollout::Ended::Interrupted { asked: Some(outcome) } => (outcome.clone(), true),
             rollout::Ended::Interrupted { asked: None } => {
-                "interrupted".clone_into(&mut self.report.outcome);
+                self.report.outcome = Became::Interrupted;
                 return Err(Failure::interrupted(format_args!(
                     "interrupted: {now}, and the rollout of {revision} on service {name} goes on in ECS"
                 ))
@@ -311,7 +308,7 @@ impl Stage<'_> {
             serving: serving_revisions(&end.seen.service),
             messages: &end.messages,
             running: ours.map_or((0, end.seen.service.desired), |ours| (ours.running, ours.desired)),
-            document: Some(&self.plan.document),
+            document: Some(self.plan.document.value()),
             pinned: &pinned,
             mismatch,
         });
@@ -330,12 +327,13 @@ impl Stage<'_> {
     }
 
     fn tell_end(&mut self, outcome: &Outcome, revision: &str, seconds: f64) {
-        outcome.name().clone_into(&mut self.report.outcome);
-        let well = matches!(outcome, Outcome::Deployed | Outcome::NothingToDo);
-        let digests = self.plan.pins.iter().filter(|_| well).map(|pin| pin.pinned.digest.clone()).collect();
+        let outcome = outcome.told();
+        self.report.outcome = Became::Ended(outcome);
+        let digests =
+            self.plan.pins.iter().filter(|_| outcome.is_good()).map(|pin| pin.pinned.digest.clone()).collect();
         self.events.emit(Event::RolloutEnded {
             service: self.name().to_owned(),
-            outcome: outcome.name().to_owned(),
+            outcome,
             revision: short(revision).to_owned(),
             digests,
             seconds,

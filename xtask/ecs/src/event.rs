@@ -136,11 +136,10 @@ pub enum Event {
         reason: String,
         exit_codes: Vec<ContainerExit>,
     },
-    /// A rollout came to its end. `outcome` is one of the vocabulary's: `deployed`, `nothing-to-do`, `rolled-back`,
-    /// `rollback-failed`, `superseded`, `timed-out`.
+    /// A rollout came to its end.
     RolloutEnded {
         service: String,
-        outcome: String,
+        outcome: Outcome,
         revision: String,
         digests: Vec<Digest>,
         seconds: f64,
@@ -221,6 +220,37 @@ pub enum ServiceAction {
     /// The live revision is equal; only the service is updated.
     Update,
     NothingToDo,
+}
+
+/// How a rollout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Deployed,
+    NothingToDo,
+    RolledBack,
+    RollbackFailed,
+    Superseded,
+    TimedOut,
+}
+
+impl Outcome {
+    /// As JSON has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deployed => "deployed",
+            Self::NothingToDo => "nothing-to-do",
+            Self::RolledBack => "rolled-back",
+            Self::RollbackFailed => "rollback-failed",
+            Self::Superseded => "superseded",
+            Self::TimedOut => "timed-out",
+        }
+    }
+
+    /// Whether what was wanted runs.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Deployed | Self::NothingToDo)
+    }
 }
 
 /// A layer of a built image; `size` in bytes, compressed.

@@ -146,7 +146,7 @@ fn summary(context: &Context, events: &Receiver<Event>) {
             }
             Event::RolloutEnded { service, outcome, digests, .. } => {
                 for digest in digests {
-                    context.print(format_args!("{service} {outcome} {digest}"));
+                    context.print(format_args!("{service} {} {digest}", outcome.word()));
                 }
             }
             _ => {}

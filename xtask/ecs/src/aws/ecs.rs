@@ -2,6 +2,7 @@
 //! Source: Amazon ECS API Reference, version 2014-11-13.
 
 mod convert;
+mod document;
 mod members;
 mod types;
 mod wire;
@@ -16,9 +17,10 @@ use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{CreatedAt, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField};
-use serde_json::Value;
 
-pub use members::{Oddity, OddityKind, oddities};
+pub use document::{Document, Flaw, PinnedDocument, strip_read_only};
+use members::oddities;
+pub use members::{Oddity, OddityKind};
 pub use types::{
     Container, ContainerImage, Deployment, ListedDeployment, Rollback, Service, ServiceDeployment, ServiceMessage,
     ServiceRevision, Status, Task, TaskDefinition, short,
@@ -124,12 +126,12 @@ impl Ecs {
     }
 
     /// Registers the document exactly as it is and returns the new revision's ARN.
-    pub fn register_task_definition(&self, document: &Value) -> Result<String, AwsError> {
+    pub fn register_task_definition(&self, document: &PinnedDocument) -> Result<String, AwsError> {
         const CALL: &str = calls::REGISTER_TASK_DEFINITION.action;
-        let family = document["family"].as_str().unwrap_or_default();
+        let family = document.family();
         let subject = format!("task definition {family}");
         let asked = self.client.register_task_definition().family(family).set_container_definitions(Some(Vec::new()));
-        let body = document.to_string();
+        let body = document.value().to_string();
         let sent = asked.customize().mutate_request(move |request| wire::replace_body(request, &body)).send();
         let answer = wait(sent).map_err(|error| AwsError::new(CALL, &subject, &error))?;
         let arn = answer.task_definition().and_then(|revision| revision.task_definition_arn());

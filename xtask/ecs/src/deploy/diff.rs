@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::normal::{identity, normal_form, text_of};
+use super::normal::{Normal, identity, text_of};
 
 /// What stands for the value of an environment variable or a secret.
 const HIDDEN: &str = "(not shown)";
@@ -31,18 +31,18 @@ impl Change {
     }
 }
 
-/// What changes from `before` to `after`, both normalised first; nothing where ECS would treat them alike. Tags that
-/// `after` does not write are not its business.
-pub fn changes(before: Option<&Value>, after: &Value) -> Vec<Change> {
-    let mut before = before.map(normal_form);
-    let after = normal_form(after);
+/// What changes from `before` to `after`; nothing where ECS would treat them alike. Tags that `after` does not write
+/// are not its business.
+pub fn changes(before: Option<&Normal>, after: &Normal) -> Vec<Change> {
+    let mut before = before.map(|before| before.value().clone());
+    let after = after.value();
     if let Some(before) = before.as_mut().and_then(Value::as_object_mut)
         && after.get("tags").is_none()
     {
         before.remove("tags");
     }
     let mut found = Vec::new();
-    compare(&Place::default(), before.as_ref(), Some(&after), &mut found);
+    compare(&Place::default(), before.as_ref(), Some(after), &mut found);
     found
 }
 
@@ -167,7 +167,7 @@ mod tests {
 
     fn lines(before: &Value, after: &Value) -> Vec<String> {
         let show = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        changes(Some(before), after)
+        changes(Some(&Normal::of(before)), &Normal::of(after))
             .into_iter()
             .map(|Change { path, before, after }| format!("{path}: {} -> {}", show(before), show(after)))
             .collect()

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::task_definition::strip_read_only;
+use crate::aws::ecs::strip_read_only;
 
 /// The member that tells the elements of a list apart, by the list's name; ECS keeps these lists in an order of its
 /// own, or in one that means nothing.
@@ -29,12 +29,21 @@ pub fn identity(list: &str) -> Option<&'static str> {
 /// Lists of names whose order means nothing.
 const SETS: [&str; 4] = ["requiresCompatibilities", "add", "drop", "credentialSpecs"];
 
-/// The normal form. Tags stay in it.
-pub fn normal_form(document: &Value) -> Value {
-    let mut document = strip_read_only(document.clone());
-    defaults_of_task(&mut document);
-    tidy("", &mut document);
-    document
+/// A task definition in its normal form, tags and all; the only thing that is compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normal(Value);
+
+impl Normal {
+    pub fn of(document: &Value) -> Self {
+        let mut document = strip_read_only(document.clone());
+        defaults_of_task(&mut document);
+        tidy("", &mut document);
+        Self(document)
+    }
+
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
 }
 
 /// Takes out nulls, empty lists and empty objects, and sorts the lists whose order means nothing.
@@ -181,7 +190,7 @@ mod tests {
                 "mountPoints": [{ "sourceVolume": "v", "containerPath": "/v", "readOnly": false }],
             }],
         });
-        assert_eq!(normal_form(&written), normal_form(&described));
+        assert_eq!(Normal::of(&written), Normal::of(&described));
     }
 
     #[test]
@@ -195,7 +204,7 @@ mod tests {
         ] {
             let mut changed = base.clone();
             *changed.pointer_mut(pointer).expect("it is there") = other;
-            assert_ne!(normal_form(&base), normal_form(&changed), "{pointer}");
+            assert_ne!(Normal::of(&base), Normal::of(&changed), "{pointer}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, short};
 use crate::cause::Message;
+use crate::event;
 use crate::failure::{Ending, Failure};
 
 const NO_REASON: &str = "ECS gives no reason";
@@ -49,7 +50,7 @@ pub enum Decision {
     Watch(String),
 }
 
-/// How a rollout ended.
+/// How a rollout ended, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Deployed,
@@ -70,15 +71,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The vocabulary's word for it, in kebab-case.
-    pub fn name(&self) -> &'static str {
+    /// What readers hear of it.
+    pub fn told(&self) -> event::Outcome {
         match self {
-            Self::Deployed => "deployed",
-            Self::NothingToDo => "nothing-to-do",
-            Self::RolledBack { .. } => "rolled-back",
-            Self::RollbackFailed { .. } => "rollback-failed",
-            Self::Superseded { .. } => "superseded",
-            Self::TimedOut { .. } => "timed-out",
+            Self::Deployed => event::Outcome::Deployed,
+            Self::NothingToDo => event::Outcome::NothingToDo,
+            Self::RolledBack { .. } => event::Outcome::RolledBack,
+            Self::RollbackFailed { .. } => event::Outcome::RollbackFailed,
+            Self::Superseded { .. } => event::Outcome::Superseded,
+            Self::TimedOut { .. } => event::Outcome::TimedOut,
         }
     }
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use serde_json::Value;
-
 use super::diff::{Change, changes};
-use super::task_definition::{self, family, strip_read_only};
-use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition};
+use super::normal::Normal;
+use super::task_definition;
+use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::config::{Config, Image, Service, TaskDefinitionSource, services_named};
 use crate::digest::Digest;
@@ -21,8 +20,8 @@ pub struct Plan {
     pub service: Service,
     /// The service as it is now.
     pub live: Live,
-    /// What is to run, images pinned.
-    pub document: Value,
+    /// What is to run.
+    pub document: PinnedDocument,
     pub pins: Vec<Pin>,
     /// What differs from the revision that the service is on.
     pub changes: Vec<Change>,
@@ -81,17 +80,18 @@ pub fn plan(config: &Config, session: &Session, names: &[String], events: &Event
         let Some(live) = live.get(name) else { continue };
         let document = match (&service.task_definition, documents.get(name)) {
             (TaskDefinitionSource::File(_), document) => document.cloned(),
-            (TaskDefinitionSource::Family(family), _) => {
-                known.get(family).map(|newest| strip_read_only(newest.document.clone()))
+            (TaskDefinitionSource::Family(family), _) => known.get(family).map(Document::registered),
+        };
+        let (Some(document), Some(pins)) = (document, pins(config, service, &digests)) else { continue };
+        let by_container = pins.iter().map(|pin| (pin.container.clone(), pin.pinned.clone())).collect();
+        let document = match document.pin(&by_container) {
+            Ok(document) => document,
+            Err(problem) => {
+                problems.push(Failure::usage(format_args!("service {name}: {problem}")));
+                continue;
             }
         };
-        let (Some(mut document), Some(pins)) = (document, pins(config, service, &digests)) else { continue };
-        let by_container = pins.iter().map(|pin| (pin.container.clone(), pin.pinned.clone())).collect();
-        if let Err(problem) = task_definition::pin(&mut document, &by_container) {
-            problems.push(Failure::usage(format_args!("service {name}: {problem}")));
-            continue;
-        }
-        let (running, newest) = (known.get(&live.task_definition), known.get(family(&document)));
+        let (running, newest) = (known.get(&live.task_definition), known.get(document.family()));
         let (action, changes) = decide(service, live, &document, running, newest);
         plans.push(Plan { service: service.clone(), live: live.clone(), document, pins, changes, action });
     }
@@ -104,7 +104,7 @@ fn documents(
     services: &[&Service],
     events: &Events,
     problems: &mut Vec<Failure>,
-) -> BTreeMap<String, Value> {
+) -> BTreeMap<String, Document> {
     let mut documents = BTreeMap::new();
     for service in services {
         let TaskDefinitionSource::File(file) = &service.task_definition else { continue };
@@ -217,12 +217,12 @@ fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live>
 fn task_definitions(
     ecs: &Ecs,
     services: &[&Service],
-    documents: &BTreeMap<String, Value>,
+    documents: &BTreeMap<String, Document>,
     live: &BTreeMap<String, Live>,
     problems: &mut Vec<Failure>,
 ) -> BTreeMap<String, TaskDefinition> {
     let mut names: Vec<String> = live.values().map(|live| live.task_definition.clone()).collect();
-    names.extend(documents.values().map(|document| family(document).to_owned()));
+    names.extend(documents.values().map(|document| document.family().to_owned()));
     let families: Vec<&String> = services
         .iter()
         .filter_map(|service| match &service.task_definition {
@@ -263,14 +263,16 @@ fn pins(config: &Config, service: &Service, digests: &BTreeMap<String, Digest>) 
 fn decide(
     service: &Service,
     live: &Live,
-    document: &Value,
+    document: &PinnedDocument,
     running: Option<&TaskDefinition>,
     newest: Option<&TaskDefinition>,
 ) -> (Action, Vec<Change>) {
-    let changed = changes(running.map(|running| &running.document), document);
+    let wanted = Normal::of(document.value());
+    let from = |revision: &TaskDefinition| changes(Some(&Normal::of(&revision.document)), &wanted);
+    let changed = running.map_or_else(|| changes(None, &wanted), from);
     if !changed.is_empty() || running.is_none() {
         // A revision registered by an earlier run that did not get further, or was rolled back, is used again.
-        let equal = newest.filter(|newest| changes(Some(&newest.document), document).is_empty());
+        let equal = newest.filter(|newest| from(newest).is_empty());
         let action = equal.map_or(Action::Register, |equal| Action::Update { revision: equal.arn.clone() });
         return (action, changed);
     }

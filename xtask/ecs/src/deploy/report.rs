@@ -4,11 +4,9 @@ use serde::Serialize;
 
 use super::diff::Change;
 use super::plan::{Action, Plan};
-use crate::event::{PostMortem, ServiceAction};
+use crate::digest::Digest;
+use crate::event::{Outcome, PostMortem, ServiceAction};
 use crate::failure::Failure;
-
-/// What became of a service after one that failed.
-pub const NOT_ATTEMPTED: &str = "not-attempted";
 
 /// What became of each service, in the order they were deployed.
 #[derive(Debug, Default, Serialize)]
@@ -25,9 +23,7 @@ pub struct ServiceReport {
     pub cluster: String,
     /// What the plan says is to be done.
     pub action: ServiceAction,
-    /// How the rollout ended (`deployed`, `nothing-to-do`, `rolled-back`, `rollback-failed`, `superseded`, `timed-out`),
-    /// or `interrupted`, `not-attempted`, or `planned` where only a plan was asked for.
-    pub outcome: String,
+    pub outcome: Became,
     /// The ARN of the revision; absent in a plan that is going to register it.
     pub revision: Option<String>,
     pub images: Vec<ImageReport>,
@@ -42,6 +38,20 @@ pub struct ServiceReport {
     pub post_mortem: Option<PostMortem>,
 }
 
+/// What became of one service: how its rollout ended, or why it has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Became {
+    /// Only a plan was asked for.
+    Planned,
+    /// A service before it failed.
+    NotAttempted,
+    /// Its rollout goes on in ECS.
+    Interrupted,
+    #[serde(untagged)]
+    Ended(Outcome),
+}
+
 /// Which bytes a container runs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -51,7 +61,7 @@ pub struct ImageReport {
     pub image: String,
     /// `REGISTRY/REPOSITORY@sha256:…`.
     pub pinned: String,
-    pub digest: String,
+    pub digest: Digest,
 }
 
 impl ServiceReport {
@@ -66,7 +76,7 @@ impl ServiceReport {
             service: plan.service.name.clone(),
             cluster: plan.service.cluster.clone(),
             action: plan.action.service_action(),
-            outcome: "planned".to_owned(),
+            outcome: Became::Planned,
             revision,
             images: plan
                 .pins
@@ -75,7 +85,7 @@ impl ServiceReport {
                     container: pin.container.clone(),
                     image: pin.image.clone(),
                     pinned: pin.pinned.to_string(),
-                    digest: pin.pinned.digest.to_string(),
+                    digest: pin.pinned.digest.clone(),
                 })
                 .collect(),
             deployment: String::new(),

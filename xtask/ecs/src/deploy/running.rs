@@ -7,6 +7,7 @@ use super::plan::{Pin, Plan};
 use super::rollout::Observe;
 use crate::aws::AwsError;
 use crate::aws::ecs::{ContainerImage, short};
+use crate::digest::Digest;
 use crate::event::Events;
 use crate::failure::{Ending, Failure, Result};
 
@@ -56,23 +57,19 @@ fn of_tasks<O: Observe>(observe: &mut O, seen: &Observation) -> Result<Vec<Conta
 }
 
 /// What ECS resolved the container's image to, or the digest that the image itself names.
-fn digest(images: &[ContainerImage], container: &str) -> Option<String> {
-    let images = images.iter().filter(|image| image.container == container);
-    images.into_iter().find_map(|image| match image.image.split_once('@') {
-        _ if !image.digest.is_empty() => Some(image.digest.clone()),
-        Some((_, named)) => Some(named.to_owned()),
-        None => None,
-    })
+fn digest(images: &[ContainerImage], container: &str) -> Option<Digest> {
+    let mut images = images.iter().filter(|image| image.container == container);
+    images.find_map(|image| image.digest.clone().or_else(|| image.image.split_once('@')?.1.parse().ok()))
 }
 
-fn compare<O: Observe>(observe: &mut O, plan: &Plan, pin: &Pin, running: &str) -> Result<()> {
+fn compare<O: Observe>(observe: &mut O, plan: &Plan, pin: &Pin, running: &Digest) -> Result<()> {
     let Pin { container, image, pinned } = pin;
-    if running == pinned.digest.as_str() {
+    if *running == pinned.digest {
         return Ok(());
     }
     // Where an index was released, ECS may say which of its images it took.
     let unread = match observe.children(pinned) {
-        Ok(children) if children.iter().any(|child| child.as_str() == running) => return Ok(()),
+        Ok(children) if children.contains(running) => return Ok(()),
         Ok(_) => String::new(),
         Err(error) => format!("; whether that is an image of the index {} could not be read: {error}", pinned.digest),
     };

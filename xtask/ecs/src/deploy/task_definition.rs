@@ -1,32 +1,16 @@
-//! The task definition document: read, checked, and its images pinned. Always plain JSON, so that a member newer
-//! than this tool is kept.
+//! The task definition's file: read, and everything wrong with it at its place.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::aws::ecs::{Oddity, OddityKind, oddities};
+use crate::aws::ecs::{Document, Flaw, Oddity, OddityKind};
 use crate::failure::{Ending, Failure, Fault, Place, Result};
-use crate::reference::Pinned;
-
-/// What DescribeTaskDefinition adds and RegisterTaskDefinition does not take.
-/// Source: Amazon ECS API Reference, TaskDefinition beside RegisterTaskDefinition.
-const READ_ONLY: [&str; 8] = [
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "deregisteredAt",
-    "registeredBy",
-];
 
 /// A document from a file, and what is odd about it without being wrong.
 #[derive(Debug)]
 pub struct Loaded {
-    pub document: Value,
+    pub document: Document,
     /// Members that this tool does not know and ECS may.
     pub warnings: Vec<Fault>,
 }
@@ -46,37 +30,35 @@ fn parse(text: &str, name: &str) -> Result<Loaded> {
         let what = message.split(" at line ").next().unwrap_or_default();
         invalid(vec![at(name, Some((line, column)), format!("not valid JSON: {what}"))], name)
     })?;
-    let document = strip_read_only(unwrap_description(document));
-    let mut problems = Vec::new();
-    let mut warnings = Vec::new();
-    if !document.is_object() {
-        return Err(invalid(vec![at(name, Some((1, 1)), "a task definition is a JSON object".to_owned())], name));
-    }
-    if family(&document).is_empty() {
-        problems.push(at(name, None, "the task definition has no `family`".to_owned()));
-    }
-    if containers(&document).is_empty() {
-        let message = "the task definition has no `containerDefinitions` with a `name` each";
-        problems.push(at(name, None, message.to_owned()));
-    }
-    for Oddity { path, member, kind } in oddities(&document) {
-        let place = place_of(text, &member);
-        match kind {
-            OddityKind::Typo { nearest } => {
-                let fault = at(name, place, format!("unknown member `{path}`"));
-                problems.push(Fault { help: vec![format!("`{nearest}` is the nearest that ECS knows")], ..fault });
+    let (document, unknown) = Document::written(unwrap_description(document))
+        .map_err(|flaws| invalid(flaws.into_iter().map(|flaw| fault(text, name, flaw)).collect(), name))?;
+    let warning = |Oddity { path, member, .. }: &Oddity| {
+        let message = format!("this tool does not know the member `{path}`; it is sent to ECS as it is written");
+        at(name, place_of(text, member), message)
+    };
+    Ok(Loaded { document, warnings: unknown.iter().map(warning).collect() })
+}
+
+fn fault(text: &str, name: &str, flaw: Flaw) -> Fault {
+    match flaw {
+        Flaw::NoObject => at(name, Some((1, 1)), "a task definition is a JSON object".to_owned()),
+        Flaw::NoFamily => at(name, None, "the task definition has no `family`".to_owned()),
+        Flaw::NoContainers => {
+            let message = "the task definition has no `containerDefinitions` with a `name` each";
+            at(name, None, message.to_owned())
+        }
+        Flaw::Odd(Oddity { path, member, kind }) => {
+            let at = |message| at(name, place_of(text, &member), message);
+            match kind {
+                OddityKind::Typo { nearest } => Fault {
+                    help: vec![format!("`{nearest}` is the nearest that ECS knows")],
+                    ..at(format!("unknown member `{path}`"))
+                },
+                OddityKind::Type { wanted, found } => at(format!("`{path}` is {found}; ECS takes {wanted} there")),
+                OddityKind::Unknown => at(format!("unknown member `{path}`")),
             }
-            OddityKind::Type { wanted, found } => {
-                problems.push(at(name, place, format!("`{path}` is {found}; ECS takes {wanted} there")));
-            }
-            OddityKind::Unknown => warnings.push(at(
-                name,
-                place,
-                format!("this tool does not know the member `{path}`; it is sent to ECS as it is written"),
-            )),
         }
     }
-    if problems.is_empty() { Ok(Loaded { document, warnings }) } else { Err(invalid(problems, name)) }
 }
 
 fn invalid(faults: Vec<Fault>, name: &str) -> Failure {
@@ -104,54 +86,6 @@ fn unwrap_description(mut document: Value) -> Value {
     inner
 }
 
-/// The document without the members that only ECS writes, nor the tags that only AWS may.
-pub fn strip_read_only(mut document: Value) -> Value {
-    if let Some(object) = document.as_object_mut() {
-        object.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
-        if let Some(tags) = object.get_mut("tags").and_then(Value::as_array_mut) {
-            tags.retain(|tag| !tag["key"].as_str().is_some_and(|key| key.to_lowercase().starts_with("aws:")));
-            if tags.is_empty() {
-                object.remove("tags");
-            }
-        }
-    }
-    document
-}
-
-/// The document's `family`; empty where it has none.
-pub fn family(document: &Value) -> &str {
-    document["family"].as_str().unwrap_or_default()
-}
-
-/// The names of the document's containers.
-pub fn containers(document: &Value) -> Vec<&str> {
-    let definitions = document["containerDefinitions"].as_array();
-    definitions.into_iter().flatten().filter_map(|container| container["name"].as_str()).collect()
-}
-
-/// Puts the pinned reference of each named container in the place of its image. The error names the containers
-/// that are not in the document, and those that are.
-pub fn pin(document: &mut Value, images: &BTreeMap<String, Pinned>) -> Result<(), String> {
-    let there = containers(document).into_iter().map(str::to_owned).collect::<Vec<_>>();
-    let missing: Vec<_> = images.keys().filter(|container| !there.contains(container)).cloned().collect();
-    if !missing.is_empty() {
-        return Err(missing_containers(&missing, &there));
-    }
-    for definition in document["containerDefinitions"].as_array_mut().into_iter().flatten() {
-        let pinned = definition["name"].as_str().and_then(|name| images.get(name)).map(ToString::to_string);
-        if let (Some(pinned), Some(definition)) = (pinned, definition.as_object_mut()) {
-            definition.insert("image".to_owned(), Value::String(pinned));
-        }
-    }
-    Ok(())
-}
-
-fn missing_containers(missing: &[String], there: &[String]) -> String {
-    let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let (noun, verb) = if missing.len() == 1 { ("container", "is") } else { ("containers", "are") };
-    format!("the {noun} {} {verb} not in the task definition; it has {}", quoted(missing), quoted(there))
-}
-
 /// Line and column, from 1, of a member's name where the text holds it once.
 fn place_of(text: &str, member: &str) -> Option<(usize, usize)> {
     let quoted = serde_json::to_string(member).ok()?;
@@ -172,15 +106,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::digest::Digest;
-
-    fn pinned() -> Pinned {
-        Pinned {
-            registry: "registry.example".into(),
-            repository: "sample/app".parse().unwrap(),
-            digest: Digest::of(b"manifest"),
-        }
-    }
 
     fn message(text: &str) -> String {
         parse(text, "app/ecs/task-definition.json").unwrap_err().to_string()
@@ -213,7 +138,7 @@ mod tests {
     fn a_member_of_the_future_is_kept_with_a_warning() {
         let text = r#"{ "family": "app", "containerDefinitions": [{ "name": "app" }], "futureField": 1 }"#;
         let loaded = parse(text, "td.json").unwrap();
-        assert_eq!(loaded.document["futureField"], 1);
+        assert_eq!(loaded.document.value()["futureField"], 1);
         assert_eq!(
             loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["td.json:1:65: this tool does not know the member `futureField`; it is sent to ECS as it is written"]
@@ -228,27 +153,10 @@ mod tests {
             "tags": [{ "key": "team", "value": "a" }, { "key": "aws:cloudformation:stack-name", "value": "s" }] }"#;
         let loaded = parse(text, "td.json").unwrap();
         assert_eq!(
-            loaded.document,
+            *loaded.document.value(),
             json!({ "family": "app", "containerDefinitions": [{ "name": "app" }],
                     "tags": [{ "key": "team", "value": "a" }] })
         );
         assert_eq!(loaded.warnings, []);
-    }
-
-    #[test]
-    fn only_the_named_containers_get_a_pinned_image() {
-        let mut document = json!({ "containerDefinitions": [
-            { "name": "app", "image": "app:old" }, { "name": "sidecar", "image": "envoy:v1" }] });
-        pin(&mut document, &BTreeMap::from([("app".to_owned(), pinned())])).unwrap();
-        assert_eq!(document["containerDefinitions"][0]["image"], pinned().to_string());
-        assert_eq!(document["containerDefinitions"][1]["image"], "envoy:v1");
-    }
-
-    #[test]
-    fn a_container_that_is_not_there_is_named_beside_those_that_are() {
-        let mut document = json!({ "containerDefinitions": [{ "name": "web" }, { "name": "sidecar" }] });
-        let error = pin(&mut document, &BTreeMap::from([("app".to_owned(), pinned())])).unwrap_err();
-        assert_eq!(error, "the container `app` is not in the task definition; it has `web`, `sidecar`");
-        assert_eq!(document["containerDefinitions"][0].get("image"), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::digest::Digest;
-use crate::event::{ContainerExit, Event, Finding, ImageAction, PostMortem, ServiceAction};
+use crate::event::{ContainerExit, Event, Finding, ImageAction, Outcome, PostMortem, ServiceAction};
 use crate::failure::{Ending, Failure};
 
 /// One command, from its start to where its events have got.
@@ -54,8 +54,8 @@ pub struct ServiceRecord {
     pub changes: Vec<String>,
     pub revision: String,
     pub timeline: Vec<Moment>,
-    /// One of the vocabulary's outcomes; empty while it is open.
-    pub outcome: String,
+    /// Absent while it is open.
+    pub outcome: Option<Outcome>,
     pub digests: Vec<Digest>,
     pub seconds: f64,
     pub post_mortem: Option<PostMortem>,
@@ -74,7 +74,7 @@ pub enum Happened {
     Progress { status: String, desired: u32, pending: u32, running: u32, failed: u32 },
     Message(String),
     TaskStopped { task: String, stop_code: String, reason: String, exit_codes: Vec<ContainerExit> },
-    Ended { outcome: String, revision: String },
+    Ended { outcome: Outcome, revision: String },
 }
 
 /// How the command ended.
@@ -114,11 +114,11 @@ impl ImageRecord {
 
 impl ServiceRecord {
     /// The vocabulary's outcome, `planned` where the plan is all there is, or `unfinished`.
-    pub fn outcome(&self) -> &str {
-        match (self.outcome.as_str(), &self.action) {
-            ("", Some(ServiceAction::NothingToDo)) => "nothing-to-do",
-            ("", _) => "unfinished",
-            (outcome, _) => outcome,
+    pub fn outcome(&self) -> &'static str {
+        match (self.outcome, &self.action) {
+            (Some(outcome), _) => outcome.word(),
+            (None, Some(ServiceAction::NothingToDo)) => Outcome::NothingToDo.word(),
+            (None, _) => "unfinished",
         }
     }
 }
@@ -210,11 +210,11 @@ impl Record {
             }
             Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
                 let record = self.service(service);
-                record.outcome.clone_from(outcome);
+                record.outcome = Some(*outcome);
                 record.revision.clone_from(revision);
                 record.digests.clone_from(digests);
                 record.seconds = *seconds;
-                (service, Happened::Ended { outcome: outcome.clone(), revision: revision.clone() })
+                (service, Happened::Ended { outcome: *outcome, revision: revision.clone() })
             }
             _ => return,
         };
@@ -232,7 +232,7 @@ impl Record {
     /// Whether anything is changed, or planned to be.
     pub fn acts(&self) -> bool {
         self.images.iter().any(|image| image.released != Some(false))
-            || self.services.iter().any(|service| service.outcome() != "nothing-to-do")
+            || self.services.iter().any(|service| service.outcome() != Outcome::NothingToDo.word())
     }
 
     /// One word for the command's end: [`Ending::word`], or after success `released` or `deployed` where that is what
@@ -242,7 +242,7 @@ impl Record {
             None => Ending::World.word(),
             Some(End { failure: Some(failure), .. }) => failure.ending.word(),
             Some(_) if self.nothing_to_do() => "nothing-to-do",
-            Some(_) if self.services.iter().any(|service| service.outcome == "deployed") => "deployed",
+            Some(_) if self.services.iter().any(|service| service.outcome == Some(Outcome::Deployed)) => "deployed",
             Some(_) if self.images.iter().any(|image| image.released == Some(true)) => "released",
             Some(_) => "done",
         }

@@ -86,7 +86,7 @@ pub fn service_revision(revision: &types::ServiceRevision) -> ServiceRevision {
             .map(|image| ContainerImage {
                 container: text(image.container_name()),
                 image: text(image.image()),
-                digest: text(image.image_digest()),
+                digest: image.image_digest().and_then(|digest| digest.parse().ok()),
             })
             .collect(),
     }
@@ -110,7 +110,7 @@ fn container(container: &types::Container) -> Container {
         image: ContainerImage {
             container: text(container.name()),
             image: text(container.image()),
-            digest: text(container.image_digest()),
+            digest: container.image_digest().and_then(|digest| digest.parse().ok()),
         },
     }
 }

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::digest::Digest;
+
 /// A service as DescribeServices and UpdateService answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Service {
@@ -166,8 +168,8 @@ pub struct ServiceRevision {
 pub struct ContainerImage {
     pub container: String,
     pub image: String,
-    /// Empty where ECS does not know it (yet).
-    pub digest: String,
+    /// Absent where ECS does not know it (yet).
+    pub digest: Option<Digest>,
 }
 
 /// A task, as far as a rollout looks at it.

@@ -45,8 +45,9 @@ fn revision(arn: &str, image: &str) -> TaskDefinition {
     TaskDefinition { arn: arn.into(), document, registered_by: String::new() }
 }
 
-fn wanted(image: &str) -> Value {
-    json!({ "family": "app", "containerDefinitions": [{ "name": "app", "image": image }] })
+fn wanted(image: &str) -> PinnedDocument {
+    let document = json!({ "family": "app", "containerDefinitions": [{ "name": "app", "image": image }] });
+    Document::written(document).unwrap().0.pin(&BTreeMap::new()).unwrap()
 }
 
 fn action(service: &Service, live: &Live, image: &str) -> Action {

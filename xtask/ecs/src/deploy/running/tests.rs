@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::*;
 use crate::aws::Kind;
-use crate::aws::ecs::{Container, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Task};
+use crate::aws::ecs::{
+    Container, Document, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Task, TaskDefinition,
+};
 use crate::config::{self, OnInterrupt, Rollout, TaskDefinitionSource};
 use crate::deploy::plan::Action;
 use crate::digest::Digest;
@@ -92,6 +92,8 @@ fn plan() -> Plan {
         repository: "sample/app".parse().expect("it fits"),
         digest: released(),
     };
+    let nothing =
+        Document::registered(&TaskDefinition::default()).pin(&BTreeMap::new()).expect("nothing is to be pinned");
     Plan {
         service: config::Service {
             name: "app".into(),
@@ -104,7 +106,7 @@ fn plan() -> Plan {
             rollout,
         },
         live: Service::default(),
-        document: Value::Null,
+        document: nothing,
         pins: vec![Pin { container: "app".into(), image: "web".into(), pinned }],
         changes: Vec::new(),
         action: Action::Register,
@@ -112,7 +114,7 @@ fn plan() -> Plan {
 }
 
 fn image(digest: &str) -> ContainerImage {
-    ContainerImage { container: "app".into(), image: "registry.example/sample/app".into(), digest: digest.into() }
+    ContainerImage { container: "app".into(), image: "registry.example/sample/app".into(), digest: digest.parse().ok() }
 }
 
 /// The result, and the warnings on the way.

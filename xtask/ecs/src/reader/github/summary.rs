@@ -166,7 +166,7 @@ fn timeline(service: &ServiceRecord, text: &mut String) {
             Happened::TaskStopped { task, stop_code, reason, exit_codes } => {
                 format!("task {task} stopped, {stop_code}: {reason}\n{}", exits(exit_codes))
             }
-            Happened::Ended { outcome, revision } => format!("{outcome}, {revision}"),
+            Happened::Ended { outcome, revision } => format!("{}, {revision}", outcome.word()),
         };
         vec![clock(moment.at), cell(&what)]
     });

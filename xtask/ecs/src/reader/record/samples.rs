@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::Record;
 use crate::digest::Digest;
-use crate::event::{Cause, ContainerExit, Event, Finding, ImageAction, Layer, PostMortem, ServiceAction, Step};
+use crate::event::{
+    Cause, ContainerExit, Event, Finding, ImageAction, Layer, Outcome, PostMortem, ServiceAction, Step,
+};
 use crate::failure::{Ending, Failure, Place};
 
 const REFERENCE: &str = "127.0.0.1:5000/sample/app:1.4.0";
@@ -117,10 +119,10 @@ fn progress(status: &str, running: u32, failed: u32) -> Event {
     Event::RolloutProgress { service, status: status.to_owned(), desired: 2, pending: 2 - running, running, failed }
 }
 
-fn ended(outcome: &str) -> Event {
+fn ended(outcome: Outcome) -> Event {
     Event::RolloutEnded {
         service: "app".to_owned(),
-        outcome: outcome.to_owned(),
+        outcome,
         revision: "app:7".to_owned(),
         digests: vec![digest()],
         seconds: 95.0,
@@ -145,7 +147,7 @@ pub fn deployed() -> Vec<Event> {
         },
         progress("IN_PROGRESS", 0, 0),
         progress("IN_PROGRESS", 2, 0),
-        ended("deployed"),
+        ended(Outcome::Deployed),
         finished("deploy", None),
     ]
 }
@@ -183,7 +185,7 @@ pub fn rolled_back() -> Vec<Event> {
             service: "app".to_owned(),
             message: "(service app) rolled back to deployment b.".to_owned(),
         },
-        ended("rolled-back"),
+        ended(Outcome::RolledBack),
         Event::PostMortem {
             service: "app".to_owned(),
             post_mortem: PostMortem {

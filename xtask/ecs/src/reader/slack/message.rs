@@ -57,7 +57,7 @@ pub fn under_way(record: &Record, origin: &Origin) -> Message {
     }
     for service in &record.services {
         let state = match service.timeline.iter().rev().find_map(|moment| progress(&moment.what)) {
-            Some(state) if service.outcome.is_empty() => state,
+            Some(state) if service.outcome.is_none() => state,
             _ => service.outcome().to_owned(),
         };
         page.line(&format!("*{}* on {}: {}", escape(&service.name), escape(&service.cluster), escape(&state)));
@@ -221,7 +221,7 @@ fn happened(what: &Happened) -> String {
         Happened::TaskStopped { task, stop_code, reason, exit_codes } => {
             format!("task {task} stopped, {stop_code}: {reason} {}", exits(exit_codes))
         }
-        Happened::Ended { outcome, revision } => format!("{outcome}, {revision}"),
+        Happened::Ended { outcome, revision } => format!("{}, {revision}", outcome.word()),
     }
 }
 

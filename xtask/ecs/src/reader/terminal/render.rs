@@ -2,7 +2,7 @@
 
 use super::failure;
 use super::style::Line;
-use crate::event::{Cause, ContainerExit, Event, ImageAction, PostMortem, ServiceAction, Step};
+use crate::event::{Cause, ContainerExit, Event, ImageAction, Outcome, PostMortem, ServiceAction, Step};
 use crate::failure::Failure;
 use crate::text::quantity::{duration, size};
 
@@ -117,8 +117,8 @@ impl Render {
                 let digests: Vec<&str> = digests.iter().map(crate::digest::Digest::short).collect();
                 let digests = if digests.is_empty() { String::new() } else { format!(" ({})", digests.join(", ")) };
                 let text = format!("{service}: {}{digests} in {}", revision, duration(*seconds));
-                let line = Line::status(&outcome_verb(outcome), &text).prose();
-                lines([if matches!(outcome.as_str(), "deployed" | "nothing-to-do") { line } else { line.bad() }])
+                let line = Line::status(&outcome_verb(*outcome), &text).prose();
+                lines([if outcome.is_good() { line } else { line.bad() }])
             }
             Event::PostMortem { service, post_mortem } => post_mortem_lines(service, post_mortem),
             Event::CommandFinished { command, failure, seconds } => {
@@ -255,8 +255,8 @@ fn finished(command: &str, failure: Option<&Failure>, seconds: f64) -> Vec<Line>
     }
 }
 
-fn outcome_verb(outcome: &str) -> String {
-    let mut verb = outcome.replace('-', " ");
+fn outcome_verb(outcome: Outcome) -> String {
+    let mut verb = outcome.word().replace('-', " ");
     if let Some(first) = verb.get_mut(..1) {
         first.make_ascii_uppercase();
     }

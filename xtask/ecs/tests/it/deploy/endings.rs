@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use xtask_ecs::config::OnInterrupt;
+use xtask_ecs::deploy::Became;
+use xtask_ecs::event::Outcome;
 
 use super::stage::{Stage, document};
 
@@ -12,7 +14,7 @@ fn a_new_image_is_deployed_pinned_and_its_running_digest_is_proved() {
     let mut stage = Stage::new();
     stage.deploy().unwrap();
     let done = &stage.report.services[0];
-    assert_eq!((done.outcome.as_str(), stage.outcomes()), ("deployed", vec!["deployed"]));
+    assert_eq!((done.outcome, stage.outcomes()), (Became::Ended(Outcome::Deployed), vec![Outcome::Deployed]));
     assert_eq!(stage.revision(), "app:2");
     let registered = &stage.inputs("ecs:RegisterTaskDefinition")[0];
     assert_eq!(registered["containerDefinitions"][0]["image"], done.images[0].pinned);
@@ -88,7 +90,7 @@ fn a_rollout_that_somebody_else_replaces_is_superseded() {
     let text = failure.to_string();
     let by = "a deployment of app:3, registered by arn:aws:iam::123456789012:user/somebody-else";
     assert!(text.starts_with(&format!("the rollout of app:2 on service app was superseded by {by}")), "{text}");
-    assert_eq!(stage.outcomes(), ["superseded"]);
+    assert_eq!(stage.outcomes(), [Outcome::Superseded]);
 }
 
 #[test]
@@ -119,7 +121,7 @@ fn a_rollout_that_never_ends_is_given_up_at_the_deadline() {
     let failure = stage.deploy().unwrap_err();
     assert_eq!(failure.exit_code(), 7, "{failure}");
     assert!(failure.to_string().contains("still waiting for "), "{failure}");
-    assert_eq!(stage.outcomes(), ["timed-out"]);
+    assert_eq!(stage.outcomes(), [Outcome::TimedOut]);
 }
 
 #[test]
@@ -142,7 +144,7 @@ fn an_interrupt_leaves_the_rollout_to_ecs_and_the_next_run_follows_it() {
 
     stage.interrupt = xtask_ecs::interrupt::Interrupt::default();
     stage.deploy().unwrap();
-    assert_eq!(stage.report.services[0].outcome, "deployed");
+    assert_eq!(stage.report.services[0].outcome, Became::Ended(Outcome::Deployed));
     assert_eq!(stage.count("ecs:RegisterTaskDefinition"), 1);
     assert_eq!(stage.count("ecs:UpdateService"), 1);
 }
@@ -194,7 +196,7 @@ fn a_service_with_a_desired_count_of_zero_is_deployed_at_once() {
     stage.sandbox.ecs("UpdateService", json!({ "cluster": "sample", "service": "app", "desiredCount": 0 })).unwrap();
     stage.sandbox.advance(Duration::from_secs(600));
     stage.deploy().unwrap();
-    assert_eq!(stage.report.services[0].outcome, "deployed");
+    assert_eq!(stage.report.services[0].outcome, Became::Ended(Outcome::Deployed));
     assert_eq!(stage.revision(), "app:2");
     assert!(stage.notes().iter().any(|note| note.contains("a desired count of 0")), "{:?}", stage.notes());
 }
@@ -206,8 +208,8 @@ fn after_one_failure_the_services_that_follow_are_not_attempted() {
     let failure = stage.deploy().unwrap_err();
     assert_eq!(failure.exit_code(), 4, "{failure}");
     assert!(failure.to_string().ends_with("; not attempted: cron, worker"), "{failure}");
-    let outcomes: Vec<_> = stage.report.services.iter().map(|service| service.outcome.as_str()).collect();
-    assert_eq!(outcomes, ["rolled-back", "not-attempted", "not-attempted"]);
+    let outcomes: Vec<_> = stage.report.services.iter().map(|service| service.outcome).collect();
+    assert_eq!(outcomes, [Became::Ended(Outcome::RolledBack), Became::NotAttempted, Became::NotAttempted]);
     assert!(stage.report.services[0].post_mortem.is_some() && stage.report.services[0].failure.is_some());
     assert_eq!(stage.count("ecs:UpdateService"), 1);
 }

@@ -11,7 +11,7 @@ use xtask_ecs::Ended;
 use xtask_ecs::aws::{Endpoint, Session};
 use xtask_ecs::config::{self, Config, Service};
 use xtask_ecs::deploy::{Deploys, Report};
-use xtask_ecs::event::{Event, Events, PostMortem};
+use xtask_ecs::event::{Event, Events, Outcome, PostMortem};
 use xtask_ecs::failure::Result;
 use xtask_ecs::interrupt::Interrupt;
 use xtask_sandbox::{Clock, Fault, Sandbox, fault_named};
@@ -190,8 +190,10 @@ impl Stage {
     }
 
     /// The vocabulary's word for each rollout's end.
-    pub fn outcomes(&self) -> Vec<&str> {
-        self.texts(|event| if let Event::RolloutEnded { outcome, .. } = event { Some(outcome) } else { None })
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        let outcome =
+            |event: &Event| if let Event::RolloutEnded { outcome, .. } = event { Some(*outcome) } else { None };
+        self.events.iter().filter_map(outcome).collect()
     }
 
     pub fn messages(&self) -> Vec<&str> {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use xtask_ecs::config::TaskDefinitionSource;
-use xtask_ecs::event::Event;
+use xtask_ecs::deploy::Became;
+use xtask_ecs::event::{Event, Outcome};
 
 use super::stage::{Stage, document};
 
@@ -27,11 +28,11 @@ fn a_desired_count_is_sent_where_it_is_written_and_is_no_rollout_by_itself() {
     stage.deploy().unwrap();
     stage.service().desired_count = Some(3);
     stage.deploy().unwrap();
-    assert_eq!(stage.report.services[0].outcome, "deployed");
+    assert_eq!(stage.report.services[0].outcome, Became::Ended(Outcome::Deployed));
     assert_eq!(stage.inputs("ecs:UpdateService")[1]["desiredCount"], 3);
     assert_eq!(stage.count("ecs:RegisterTaskDefinition"), 1);
     stage.deploy().unwrap();
-    assert_eq!(stage.outcomes(), ["nothing-to-do"]);
+    assert_eq!(stage.outcomes(), [Outcome::NothingToDo]);
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn a_second_run_finds_nothing_to_do() {
     let mut stage = Stage::new();
     stage.deploy().unwrap();
     stage.deploy().unwrap();
-    assert_eq!(stage.report.services[0].outcome, "nothing-to-do");
+    assert_eq!(stage.report.services[0].outcome, Became::Ended(Outcome::NothingToDo));
     assert_eq!(stage.report.services[0].changes, []);
     assert_eq!((stage.count("ecs:RegisterTaskDefinition"), stage.count("ecs:UpdateService")), (1, 1));
 }
@@ -48,7 +49,7 @@ fn a_second_run_finds_nothing_to_do() {
 fn services_that_share_a_document_share_its_revision() {
     let mut stage = Stage::with(&["app", "worker"]);
     stage.deploy().unwrap();
-    assert_eq!(stage.outcomes(), ["deployed", "deployed"]);
+    assert_eq!(stage.outcomes(), [Outcome::Deployed, Outcome::Deployed]);
     assert_eq!((stage.count("ecs:RegisterTaskDefinition"), stage.count("ecs:UpdateService")), (1, 2));
     let revisions: Vec<_> = stage.report.services.iter().map(|service| service.revision.clone()).collect();
     assert_eq!(revisions[0], revisions[1]);
@@ -63,7 +64,7 @@ fn a_forced_deployment_updates_without_registering() {
     let updates = stage.inputs("ecs:UpdateService");
     assert_eq!(updates[1]["forceNewDeployment"], true);
     assert_eq!(stage.count("ecs:RegisterTaskDefinition"), 1);
-    assert_eq!(stage.outcomes(), ["deployed"]);
+    assert_eq!(stage.outcomes(), [Outcome::Deployed]);
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn a_plan_says_what_would_happen_and_does_nothing() {
     changed["containerDefinitions"][0]["environment"][1]["value"] = json!("hunter3");
     stage.write(&changed);
     stage.plan().unwrap();
-    assert_eq!(stage.report.services[0].outcome, "planned");
+    assert_eq!(stage.report.services[0].outcome, Became::Planned);
     assert_eq!((stage.count("ecs:RegisterTaskDefinition"), stage.count("ecs:UpdateService")), (0, 0));
     let paths: Vec<_> = stage.report.services[0].changes.iter().map(|change| change.path.as_str()).collect();
     assert_eq!(paths, ["memory", "containerDefinitions[app].image", "containerDefinitions[app].environment[MODE]"],);
@@ -101,7 +102,7 @@ fn a_family_that_somebody_else_owns_keeps_everything_but_the_image() {
         assert_eq!(sent.get(read_only), None, "{read_only}");
     }
     stage.deploy().unwrap();
-    assert_eq!(stage.outcomes(), ["nothing-to-do"]);
+    assert_eq!(stage.outcomes(), [Outcome::NothingToDo]);
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn a_member_newer_than_the_sdk_reaches_ecs_as_it_is_written() {
     assert_eq!(stage.inputs("ecs:RegisterTaskDefinition")[0]["futureField"], json!({ "deep": [1, null, "x"] }));
     assert!(stage.warnings()[0].contains("does not know the member `futureField`"), "{:?}", stage.warnings());
     stage.deploy().unwrap();
-    assert_eq!(stage.outcomes(), ["nothing-to-do"]);
+    assert_eq!(stage.outcomes(), [Outcome::NothingToDo]);
 }
 
 #[test]

@@ -1,0 +1,192 @@
+//! Task definitions on their way to ECS. Only a [`PinnedDocument`] can be registered, and only [`Document::pin`] makes one.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Oddity, OddityKind, TaskDefinition, oddities};
+use crate::reference::Pinned;
+
+/// What DescribeTaskDefinition adds and RegisterTaskDefinition does not take.
+/// Source: Amazon ECS API Reference, TaskDefinition beside RegisterTaskDefinition.
+const READ_ONLY: [&str; 8] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "deregisteredAt",
+    "registeredBy",
+];
+
+/// A task definition without the members that only ECS writes, and without a fault that can be seen before ECS is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document(Value);
+
+/// A [`Document`] in which every container that the configuration names has its image by digest.
+///
+/// ECS takes no other. A document that nobody has looked at is not registered:
+///
+/// ```compile_fail,E0308
+/// fn register(ecs: &xtask_ecs::aws::ecs::Ecs, document: &serde_json::Value) {
+///     let _ = ecs.register_task_definition(document);
+/// }
+/// ```
+///
+/// nor is one whose images are still tags:
+///
+/// ```compile_fail,E0308
+/// fn register(ecs: &xtask_ecs::aws::ecs::Ecs, document: &xtask_ecs::aws::ecs::Document) {
+///     let _ = ecs.register_task_definition(document);
+/// }
+/// ```
+///
+/// and nobody can call one pinned that is not:
+///
+/// ```compile_fail,E0423
+/// fn pin(document: serde_json::Value) -> xtask_ecs::aws::ecs::PinnedDocument {
+///     xtask_ecs::aws::ecs::PinnedDocument(document)
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct PinnedDocument(Value);
+
+/// Why something is no [`Document`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    NoObject,
+    NoFamily,
+    /// No `containerDefinitions` with a `name` each.
+    NoContainers,
+    Odd(Oddity),
+}
+
+impl Document {
+    /// What somebody wrote, and its members that the SDK does not know and ECS may; or everything that is wrong with it.
+    pub fn written(value: Value) -> Result<(Self, Vec<Oddity>), Vec<Flaw>> {
+        if !value.is_object() {
+            return Err(vec![Flaw::NoObject]);
+        }
+        let document = Self(strip_read_only(value));
+        let mut flaws = Vec::new();
+        if document.family().is_empty() {
+            flaws.push(Flaw::NoFamily);
+        }
+        if document.containers().is_empty() {
+            flaws.push(Flaw::NoContainers);
+        }
+        let (unknown, wrong): (Vec<_>, Vec<_>) =
+            oddities(&document.0).into_iter().partition(|oddity| oddity.kind == OddityKind::Unknown);
+        flaws.extend(wrong.into_iter().map(Flaw::Odd));
+        if flaws.is_empty() { Ok((document, unknown)) } else { Err(flaws) }
+    }
+
+    /// What ECS has.
+    pub fn registered(revision: &TaskDefinition) -> Self {
+        Self(strip_read_only(revision.document.clone()))
+    }
+
+    /// Empty where it has none.
+    pub fn family(&self) -> &str {
+        self.0["family"].as_str().unwrap_or_default()
+    }
+
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
+    fn containers(&self) -> Vec<&str> {
+        let definitions = self.0["containerDefinitions"].as_array();
+        definitions.into_iter().flatten().filter_map(|container| container["name"].as_str()).collect()
+    }
+
+    /// With the pinned reference of each named container in the place of its image. The error names the containers
+    /// that are not in the document, and those that are.
+    pub fn pin(mut self, images: &BTreeMap<String, Pinned>) -> Result<PinnedDocument, String> {
+        let there = self.containers();
+        let missing: Vec<_> =
+            images.keys().map(String::as_str).filter(|container| !there.contains(container)).collect();
+        if !missing.is_empty() {
+            return Err(missing_containers(&missing, &there));
+        }
+        for definition in self.0["containerDefinitions"].as_array_mut().into_iter().flatten() {
+            let pinned = definition["name"].as_str().and_then(|name| images.get(name)).map(ToString::to_string);
+            if let (Some(pinned), Some(definition)) = (pinned, definition.as_object_mut()) {
+                definition.insert("image".to_owned(), Value::String(pinned));
+            }
+        }
+        Ok(PinnedDocument(self.0))
+    }
+}
+
+impl PinnedDocument {
+    /// Empty where it has none.
+    pub fn family(&self) -> &str {
+        self.0["family"].as_str().unwrap_or_default()
+    }
+
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+}
+
+/// The document without the members that only ECS writes, nor the tags that only AWS may.
+pub fn strip_read_only(mut document: Value) -> Value {
+    if let Some(object) = document.as_object_mut() {
+        object.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
+        if let Some(tags) = object.get_mut("tags").and_then(Value::as_array_mut) {
+            tags.retain(|tag| !tag["key"].as_str().is_some_and(|key| key.to_lowercase().starts_with("aws:")));
+            if tags.is_empty() {
+                object.remove("tags");
+            }
+        }
+    }
+    document
+}
+
+fn missing_containers(missing: &[&str], there: &[&str]) -> String {
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let (noun, verb) = if missing.len() == 1 { ("container", "is") } else { ("containers", "are") };
+    format!("the {noun} {} {verb} not in the task definition; it has {}", quoted(missing), quoted(there))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::digest::Digest;
+
+    fn document(value: Value) -> Document {
+        Document::registered(&TaskDefinition { document: value, ..TaskDefinition::default() })
+    }
+
+    fn app() -> BTreeMap<String, Pinned> {
+        let (registry, repository) = ("registry.example".into(), "sample/app".parse().unwrap());
+        BTreeMap::from([("app".to_owned(), Pinned { registry, repository, digest: Digest::of(b"manifest") })])
+    }
+
+    #[test]
+    fn only_the_named_containers_get_a_pinned_image() {
+        let document = document(json!({ "containerDefinitions": [
+            { "name": "app", "image": "app:old" }, { "name": "sidecar", "image": "envoy:v1" }] }));
+        let pinned = document.pin(&app()).unwrap();
+        assert_eq!(pinned.value()["containerDefinitions"][0]["image"], app()["app"].to_string());
+        assert_eq!(pinned.value()["containerDefinitions"][1]["image"], "envoy:v1");
+    }
+
+    #[test]
+    fn a_container_that_is_not_there_is_named_beside_those_that_are() {
+        let document = document(json!({ "containerDefinitions": [{ "name": "web" }, { "name": "sidecar" }] }));
+        let error = document.pin(&app()).unwrap_err();
+        assert_eq!(error, "the container `app` is not in the task definition; it has `web`, `sidecar`");
+    }
+
+    #[test]
+    fn what_is_no_object_or_lacks_what_every_one_has_is_no_document() {
+        assert_eq!(Document::written(json!([])), Err(vec![Flaw::NoObject]));
+        assert_eq!(Document::written(json!({})), Err(vec![Flaw::NoFamily, Flaw::NoContainers]));
+    }
+}
