@@ -4,5 +4,5 @@ mod nearest;
 pub mod quantity;
 mod width;
 
-pub use nearest::nearest;
+pub use nearest::{misspelt, nearest};
 pub use width::{cut, pad, width};

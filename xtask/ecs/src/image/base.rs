@@ -16,9 +16,10 @@ use super::Request;
 use crate::config::Base;
 use crate::digest::Digest;
 use crate::event::Events;
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::{Descriptor, Index, Layout, Manifest, Platform, media_type};
+use crate::oci::registry;
 use crate::reference::{Pinned, Repository};
 
 /// A base, ready to be put under other layers.
@@ -52,8 +53,7 @@ impl BaseImage {
             Base::Reference(reference) => {
                 let pinned = parse(reference)?;
                 let fetch = Fetch { pinned: &pinned, request, events, interrupt };
-                let (manifest, config) =
-                    fetch.run(platform).with_context(|| format!("failed to use the base {reference}"))?;
+                let (manifest, config) = fetch.run(platform).map_err(|error| told(error, reference))?;
                 (manifest, config, request.cache.join("blobs"))
             }
         };
@@ -69,6 +69,16 @@ impl BaseImage {
             .collect();
         let files = Files::of(&layers, &config, &request.cache, interrupt)?;
         Ok(Self { config, layers, files })
+    }
+}
+
+fn told(error: anyhow::Error, reference: &str) -> Failure {
+    let failure = registry::failure(error);
+    // An interrupt says by itself what it came between.
+    if failure.ending == Ending::World {
+        failure.during(format_args!("failed to use the base {reference}"))
+    } else {
+        failure
     }
 }
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use hyper::{Method, StatusCode};
 
-pub use answer::RegistryError;
+pub use answer::{RegistryError, failure};
 pub use upload::Uploaded;
 
 use self::access::Access;

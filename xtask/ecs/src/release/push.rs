@@ -12,7 +12,7 @@ use crate::failure::{Ending, Failure, Result};
 use crate::gate::{self, Passed, Scanned, Summary, Verdict};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Descriptor;
-use crate::oci::registry::{Credentials, Registry};
+use crate::oci::registry::{Credentials, Registry, failure};
 use crate::reference::Pinned;
 use crate::time::today;
 
@@ -99,7 +99,7 @@ fn upload(making: &Making<'_>, built: &Built, stop: &Interrupt) -> Result<()> {
     let blobs: Vec<Descriptor> = blobs.into_iter().filter(|blob| missing.contains(&blob.digest)).collect();
     let registry = registry(config, ecr, &config.registry, stop);
     let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
-    registry.repository(image.repository(), events, stop).upload(&built.layout, &blobs, &progress)?;
+    registry.repository(image.repository(), events, stop).upload(&built.layout, &blobs, &progress).map_err(failure)?;
     Ok(())
 }
 

@@ -9,6 +9,8 @@ use aws_smithy_schema::serde::{SerdeError, ShapeDeserializer};
 use aws_smithy_types::{BigDecimal, BigInteger, Blob, DateTime, Document};
 use serde_json::Value;
 
+use crate::text::misspelt;
+
 /// A member that ECS would not take as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Oddity {
@@ -88,8 +90,8 @@ impl ShapeDeserializer for Reader<'_> {
             } else {
                 let known = schema.members().iter().filter_map(|member| member.member_name());
                 // A member whose near name is written too is not a misspelling of it.
-                let nearest = nearest(name, known.filter(|known| !object.contains_key(*known)));
-                let kind = nearest.map_or(OddityKind::Unknown, |nearest| OddityKind::Typo { nearest });
+                let meant = misspelt(name, known.filter(|known| !object.contains_key(*known)));
+                let kind = meant.map_or(OddityKind::Unknown, |name| OddityKind::Typo { nearest: name.to_owned() });
                 self.found.push(Oddity { path, member: name.clone(), kind });
             }
         }
@@ -195,13 +197,6 @@ impl ShapeDeserializer for Reader<'_> {
     fn container_size(&self) -> Option<usize> {
         None
     }
-}
-
-/// The known name that this one is a misspelling of: a quarter of its letters may be wrong, three at most.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let wrong = |known: &&str| strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase());
-    let best = known.min_by_key(wrong)?;
-    (wrong(&best) <= (name.len() / 4).min(3)).then(|| best.to_owned())
 }
 
 fn type_name(value: &Value) -> &'static str {

@@ -7,6 +7,7 @@ use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use crate::cause::Message;
+use crate::failure::Failure;
 
 /// An answer, its body read as far as wanted.
 pub(super) struct Answer {
@@ -91,6 +92,18 @@ pub struct RegistryError {
     pub attempts: u32,
     /// What would likely help.
     pub fix: String,
+}
+
+/// What came of an exchange with a registry as a failure: the fix apart, where the registry is to blame.
+pub fn failure(error: anyhow::Error) -> Failure {
+    match error.downcast::<RegistryError>() {
+        Ok(error) => {
+            let RegistryError { doing, repository, registry, cause, attempts, fix, .. } = &error;
+            let attempts = attempts_text(*attempts);
+            Failure::world(format_args!("failed to {doing} in {repository} at {registry}: {cause}{attempts}")).help(fix)
+        }
+        Err(error) => error.into(),
+    }
 }
 
 fn attempts_text(attempts: u32) -> String {
