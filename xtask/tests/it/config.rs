@@ -171,7 +171,7 @@ fn an_unknown_name_on_the_command_line_is_answered_with_the_nearest() {
     assert_eq!(output.status.code(), Some(2));
     looks_like(&output, "configuration/name-that-is-unknown.txt");
     let stderr = text(&output.stderr);
-    assert!(stderr.contains("error: no image is named `ap`: did you mean `app`?\n"), "{stderr}");
+    assert!(stderr.contains("error: no image is named `ap`\n  did you mean `app`?\n"), "{stderr}");
 }
 
 /// This xtask has a command `ci`.
