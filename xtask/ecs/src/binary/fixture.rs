@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use super::Request;
+use super::{Binary, Request, build};
 use crate::config::Program;
+use crate::event::Events;
+use crate::interrupt::Interrupt;
 
 const MANIFEST: &str = r#"[workspace]
 [package]
@@ -61,6 +64,27 @@ pub fn request(root: &Path) -> Request {
         source_date_epoch: 1_700_000_000,
     }
 }
+
+/// The fixture as it came out of one folder, which is gone.
+pub struct Compiled {
+    pub root: PathBuf,
+    pub binary: Binary,
+    pub program: Vec<u8>,
+    /// What it said when it ran where it was put.
+    pub answer: String,
+}
+
+/// Compiled in two folders, once for all tests that only look at what came out.
+pub static TWICE: LazyLock<[Compiled; 2]> = LazyLock::new(|| {
+    ["checkout", "a/deeper/folder"].map(|name| {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join(name);
+        fixture(&root);
+        let binary = build(&request(&root), &Events::discard(), &Interrupt::default()).unwrap();
+        let program = std::fs::read(&binary.path).unwrap();
+        Compiled { answer: answer(&binary.path, &[]), root, binary, program }
+    })
+});
 
 /// What a program that was just written answers. Another test's thread that forks at the wrong moment holds the file
 /// open for writing until its child has started, and till then nobody can run it.

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::fixture::{answer, fixture, request};
+use super::fixture::{Compiled, TWICE, fixture, request};
 use super::*;
 
 fn built(request: &Request) -> Result<Binary> {
@@ -11,34 +11,26 @@ fn built(request: &Request) -> Result<Binary> {
 
 #[test]
 fn the_same_sources_in_two_folders_give_the_same_static_program() {
-    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (one, two) = (one.path().join("checkout"), two.path().join("a/deeper/folder"));
-    let mut programs = Vec::new();
-    for root in [&one, &two] {
-        fixture(root);
-        let binary = built(&request(root)).unwrap();
+    for Compiled { root, binary, program, answer } in TWICE.iter() {
         assert_eq!((binary.name.as_str(), binary.version.as_str()), ("hello", "0.3.0"));
         assert_eq!((binary.license.as_deref(), &binary.interpreter), (Some("MIT"), &None));
-        assert!(answer(&binary.path, &[]).starts_with("hello "));
-        programs.push(std::fs::read(binary.path).unwrap());
+        assert!(answer.starts_with("hello "), "{answer}");
+        let folder = root.parent().unwrap().to_str().unwrap().as_bytes();
+        assert!(!program.windows(folder.len()).any(|window| window == folder), "a path of this machine is inside");
     }
-    assert!(programs[0] == programs[1], "the two programs differ");
-    let folder = one.parent().unwrap().to_str().unwrap().as_bytes();
-    assert!(!programs[0].windows(folder.len()).any(|window| window == folder), "a path of this machine is inside");
+    assert!(TWICE[0].root != TWICE[1].root && TWICE[0].program == TWICE[1].program, "the two programs differ");
 }
 
 #[test]
 fn the_section_reads_back_with_the_published_reader() {
-    let root = tempfile::tempdir().unwrap();
-    fixture(root.path());
-    let binary = built(&request(root.path())).unwrap();
-    let program = std::fs::read(&binary.path).unwrap();
-    let section = Elf::parse(&program).unwrap().section(".dep-v0").unwrap().to_vec();
+    let program = &TWICE[0].program;
+    let section = Elf::parse(program).unwrap().section(".dep-v0").unwrap().to_vec();
     let mut json = String::new();
     flate2::read::ZlibDecoder::new(section.as_slice()).read_to_string(&mut json).unwrap();
     assert_eq!(json, r#"{"packages":[{"name":"hello","version":"0.3.0","source":"local","root":true}],"format":1}"#);
 
-    let info = auditable_info::audit_info_from_file(&binary.path, auditable_info::Limits::default()).unwrap();
+    let limits = auditable_info::Limits::default();
+    let info = auditable_info::audit_info_from_reader(&mut program.as_slice(), limits).unwrap();
     assert_eq!(info.packages.len(), 1);
     assert!(info.packages[0].root);
 }

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
-use crate::binary::{self, fixture};
+use crate::binary::fixture;
 use crate::config::{Asset, Base, Compression, Program};
 use crate::digest::Digest;
 
@@ -120,22 +120,22 @@ fn paths(layout: &Layout, layer: &Descriptor) -> Vec<String> {
 fn the_same_commit_in_two_folders_gives_the_same_digest_and_a_program_that_starts() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut digests = Vec::new();
-    for root in [one.path().join("checkout"), two.path().join("another/checkout")] {
-        fixture::fixture(&root);
+    let roots = [one.path().join("checkout"), two.path().join("another/checkout")];
+    for (root, compiled) in roots.iter().zip(fixture::TWICE.iter()) {
+        let binary = Binary { path: root.join("hello"), ..compiled.binary.clone() };
         let asset_file = root.join("static/index.html");
         fs::create_dir_all(asset_file.parent().unwrap()).unwrap();
         fs::write(&asset_file, "<p>hello").unwrap();
-        let compile = fixture::request(&root);
-        let binary = binary::build(&compile, &Events::discard(), &Interrupt::default()).unwrap();
+        fs::write(&binary.path, &compiled.program).unwrap();
         let mut package = package();
-        package.platform.clone_from(&compile.platform);
+        package.platform = fixture::request(root).platform;
         package.assets = vec![asset(&root.join("static"), "/srv/static")];
         let request = Request {
             image: "hello",
             package: &package,
             binary: &binary,
             commit: &Commit { time: 1_700_000_000, ..Commit::default() },
-            root: &root,
+            root,
             cache: root.join("target/xtask/cache"),
             registry: &|host| Registry::new(host, None),
         };
