@@ -54,7 +54,7 @@ impl Session {
     /// Loads the SDK's configuration (environment, profile, web identity, container, instance) and resolves
     /// credentials once, so that their absence is one clear error before anything else happens.
     pub fn open(config: &Config) -> Result<Self> {
-        net::runtime().block_on(async {
+        net::wait(async {
             let sdk = loader(config).load().await;
             let Some(provider) = sdk.credentials_provider() else {
                 return Err(no_credentials(&CredentialsError::not_loaded("no provider")));
@@ -71,7 +71,7 @@ impl Session {
         let keys = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "stand-in");
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(SOON);
         let loader = loader(config).retry_config(retries).credentials_provider(keys).endpoint_url(&endpoint.url);
-        let sdk = net::runtime().block_on(loader.load());
+        let sdk = net::wait(loader.load());
         Self::of(sdk, config)
     }
 

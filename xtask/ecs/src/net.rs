@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod loopback;
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -32,7 +33,16 @@ pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 /// Speaks HTTP/1.1, plain or through TLS with the machine's own roots.
 pub type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
 
-/// Async code is run to its end here; nothing outside `aws`, `oci::registry` and the readers needs it.
+/// Runs async code to its end; nothing outside `aws`, `oci::registry` and the readers needs it.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut answer = None;
+    // The runtime's loop is compiled for every type that it is given, and every future has its own.
+    let one_type: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(async { answer = Some(future.await) });
+    runtime().block_on(one_type);
+    answer.expect("the future has ended")
+}
+
+/// Where tasks run beside each other.
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {

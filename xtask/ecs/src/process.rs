@@ -135,6 +135,10 @@ impl Tool {
     /// Runs to the end, in a process group of its own, handing over each line of stderr as it comes. At the
     /// interrupt or the timeout the whole group gets SIGTERM, then SIGKILL.
     pub fn run(&self, interrupt: &Interrupt, mut on_line: impl FnMut(&str)) -> Result<Ended, ToolError> {
+        self.supervise(interrupt, &mut on_line)
+    }
+
+    fn supervise(&self, interrupt: &Interrupt, on_line: &mut dyn FnMut(&str)) -> Result<Ended, ToolError> {
         let program = self.program.to_string_lossy().into_owned();
         let start_error = |source: std::io::Error| match source.kind() {
             // A folder to run in that is gone is "not found" too.

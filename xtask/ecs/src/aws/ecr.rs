@@ -102,7 +102,7 @@ impl Ecr {
             })
             .collect();
         let mut answers: Vec<Option<Result<Option<Digest>, AwsError>>> = vec![None; wanted.len()];
-        net::runtime().block_on(async {
+        net::wait(async {
             let lanes = Arc::new(Semaphore::new(LANES));
             let running: Vec<_> = batches
                 .into_iter()
@@ -191,7 +191,7 @@ impl Ecr {
             .repository_name(repository.as_str())
             .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build())
             .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()));
-        let answer = net::runtime().block_on(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        let answer = net::wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
         if let Some(failure) = answer.failures().first() {
             let code = failure.failure_code().map_or("a failure without a code", ImageFailureCode::as_str);
             return Err(AwsError::answered(CALL, &subject, code, failure.failure_reason().unwrap_or_default()));
@@ -207,16 +207,15 @@ impl Ecr {
         const CALL: &str = calls::BATCH_CHECK_LAYER_AVAILABILITY.action;
         let mut missing = Vec::new();
         for batch in blobs.chunks(BATCH) {
-            let answer = net::runtime()
-                .block_on(
-                    self.client
-                        .batch_check_layer_availability()
-                        .registry_id(&self.home.account)
-                        .repository_name(repository.as_str())
-                        .set_layer_digests(Some(batch.iter().map(ToString::to_string).collect()))
-                        .send(),
-                )
-                .map_err(|error| self.failed(CALL, repository, &error))?;
+            let answer = net::wait(
+                self.client
+                    .batch_check_layer_availability()
+                    .registry_id(&self.home.account)
+                    .repository_name(repository.as_str())
+                    .set_layer_digests(Some(batch.iter().map(ToString::to_string).collect()))
+                    .send(),
+            )
+            .map_err(|error| self.failed(CALL, repository, &error))?;
             let available: Vec<&str> = answer
                 .layers()
                 .iter()
@@ -231,8 +230,7 @@ impl Ecr {
     /// A fresh password for the registry, good for twelve hours: `Basic …`, for the Authorization header.
     pub fn authorization(&self) -> Result<String, AwsError> {
         const CALL: &str = calls::GET_AUTHORIZATION_TOKEN.action;
-        let answer = net::runtime()
-            .block_on(self.client.get_authorization_token().send())
+        let answer = net::wait(self.client.get_authorization_token().send())
             .map_err(|error| AwsError::new(CALL, "the registry", &error))?;
         let token =
             answer.authorization_data().first().and_then(|data| data.authorization_token()).ok_or_else(|| {
@@ -245,7 +243,7 @@ impl Ecr {
     /// whose digest differs.
     pub fn put_image(&self, repository: &Repository, tag: &Tag, passed: &Passed) -> Result<Put, AwsError> {
         let manifest = passed.manifest();
-        let sent = net::runtime().block_on(
+        let sent = net::wait(
             self.client
                 .put_image()
                 .registry_id(&self.home.account)

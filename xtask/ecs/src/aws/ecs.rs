@@ -9,7 +9,6 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
@@ -67,7 +66,7 @@ impl Ecs {
             let asked = self.client.describe_services().cluster(cluster);
             let asked = asked.set_services(Some(batch.iter().map(ToString::to_string).collect()));
             let subject = format!("service {} in cluster {cluster}", batch.join(", "));
-            let answer = wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+            let answer = net::wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
             if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
                 let (reason, detail) = (failure.reason().unwrap_or_default(), failure.detail().unwrap_or_default());
                 return Err(AwsError::answered(CALL, &subject, reason, detail));
@@ -98,7 +97,7 @@ impl Ecs {
     /// The revisions in the order asked, each a family (its newest active revision), `FAMILY:REVISION` or ARN; `None`
     /// for one that ECS does not have. All at once.
     pub fn task_definitions(&self, names: &[String]) -> Vec<Result<Option<TaskDefinition>, AwsError>> {
-        net::runtime().block_on(async {
+        net::wait(async {
             let ask = |name: &String| {
                 let (ecs, name) = (self.clone(), name.clone());
                 tokio::spawn(async move { ecs.ask_for_task_definition(&name).await })
@@ -133,7 +132,7 @@ impl Ecs {
         let asked = self.client.register_task_definition().family(family).set_container_definitions(Some(Vec::new()));
         let body = document.value().to_string();
         let sent = asked.customize().mutate_request(move |request| wire::replace_body(request, &body)).send();
-        let answer = wait(sent).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        let answer = net::wait(sent).map_err(|error| AwsError::new(CALL, &subject, &error))?;
         let arn = answer.task_definition().and_then(|revision| revision.task_definition_arn());
         arn.map(str::to_owned)
             .ok_or_else(|| AwsError::answered(CALL, &subject, "no ARN", "the response names no revision"))
@@ -151,7 +150,7 @@ impl Ecs {
             .task_definition(&update.task_definition)
             .set_desired_count(update.desired_count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
             .set_force_new_deployment(update.force_new_deployment.then_some(true));
-        let answer = wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        let answer = net::wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
         answer
             .service()
             .map(convert::service)
@@ -174,7 +173,7 @@ impl Ecs {
         };
         let (mut listed, mut token) = (Vec::new(), None);
         loop {
-            let answer = wait(pages(token))
+            let answer = net::wait(pages(token))
                 .map_err(|error| AwsError::new(CALL, format_args!("service {service} in cluster {cluster}"), &error))?;
             listed.extend(answer.service_deployments().iter().map(convert::listed));
             token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
@@ -189,7 +188,7 @@ impl Ecs {
     /// One service deployment; `None` where ECS does not know it.
     pub fn service_deployment(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
         let asked = self.client.describe_service_deployments().service_deployment_arns(arn);
-        let answer = wait(asked.send()).map_err(|error| {
+        let answer = net::wait(asked.send()).map_err(|error| {
             AwsError::new(calls::DESCRIBE_SERVICE_DEPLOYMENTS.action, format_args!("{arn}"), &error)
         })?;
         Ok(answer.service_deployments().first().map(convert::service_deployment))
@@ -200,7 +199,7 @@ impl Ecs {
         let mut revisions = Vec::new();
         for batch in arns.chunks(REVISIONS) {
             let asked = self.client.describe_service_revisions().set_service_revision_arns(Some(batch.to_vec()));
-            let answer = wait(asked.send())
+            let answer = net::wait(asked.send())
                 .map_err(|error| AwsError::new(calls::DESCRIBE_SERVICE_REVISIONS.action, batch.join(", "), &error))?;
             revisions.extend(answer.service_revisions().iter().map(convert::service_revision));
         }
@@ -216,7 +215,7 @@ impl Ecs {
         };
         let (mut arns, mut token) = (Vec::new(), None);
         loop {
-            let answer = wait(pages(token)).map_err(|error| {
+            let answer = net::wait(pages(token)).map_err(|error| {
                 AwsError::new(calls::LIST_TASKS.action, format_args!("service {service} in cluster {cluster}"), &error)
             })?;
             arns.extend(answer.task_arns().iter().cloned());
@@ -232,7 +231,7 @@ impl Ecs {
         let mut tasks = Vec::new();
         for batch in arns.chunks(TASKS) {
             let asked = self.client.describe_tasks().cluster(cluster).set_tasks(Some(batch.to_vec()));
-            let answer = wait(asked.send()).map_err(|error| {
+            let answer = net::wait(asked.send()).map_err(|error| {
                 AwsError::new(calls::DESCRIBE_TASKS.action, format_args!("cluster {cluster}"), &error)
             })?;
             tasks.extend(answer.tasks().iter().map(convert::task));
@@ -243,7 +242,7 @@ impl Ecs {
     /// Stops a service deployment and lets ECS roll the service back, even where no rollback is configured.
     pub fn roll_back(&self, arn: &str) -> Result<(), AwsError> {
         let asked = self.client.stop_service_deployment().service_deployment_arn(arn);
-        wait(asked.stop_type(StopServiceDeploymentStopType::Rollback).send())
+        net::wait(asked.stop_type(StopServiceDeploymentStopType::Rollback).send())
             .map(drop)
             .map_err(|error| AwsError::new(calls::STOP_SERVICE_DEPLOYMENT.action, arn, &error))
     }
@@ -253,8 +252,4 @@ impl fmt::Debug for Ecs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ecs").finish_non_exhaustive()
     }
-}
-
-fn wait<T>(answer: impl Future<Output = T>) -> T {
-    net::runtime().block_on(answer)
 }

@@ -51,17 +51,18 @@ impl AwsError {
                     &error.source().map_or_else(String::new, chain),
                 )
             }
-            other => {
-                let error: &(dyn Error + 'static) = other.source().unwrap_or(other);
-                let Lack { said, kind, fix } = if holds_credentials_error(error) {
-                    lack(error)
-                } else {
-                    let (kind, fix) = unreachable(error);
-                    Lack { said: chain(error), kind, fix: fix.to_owned() }
-                };
-                Self { call, subject, kind, code: String::new(), message: said, fix }
-            }
+            other => Self::without_answer(call, subject, other.source().unwrap_or(other)),
         }
+    }
+
+    fn without_answer(call: &'static str, subject: String, error: &(dyn Error + 'static)) -> Self {
+        let Lack { said, kind, fix } = if holds_credentials_error(error) {
+            lack(error)
+        } else {
+            let (kind, fix) = unreachable(error);
+            Lack { said: chain(error), kind, fix: fix.to_owned() }
+        };
+        Self { call, subject, kind, code: String::new(), message: said, fix }
     }
 
     /// An answer that AWS gave inside a successful response, such as an entry of `failures[]`.

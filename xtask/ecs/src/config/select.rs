@@ -26,11 +26,13 @@ fn named<'a, T>(known: &'a BTreeMap<String, T>, names: &[String], what: &str) ->
     if names.is_empty() {
         return Ok(known.values().collect());
     }
-    let mut found = BTreeMap::new();
+    let mut found = Vec::new();
     let mut unknown = Vec::new();
     for (position, name) in names.iter().enumerate() {
-        if let Some((name, value)) = known.get_key_value(name) {
-            found.entry(name).or_insert((position, value));
+        if let Some(value) = known.get(name) {
+            if !names[..position].contains(name) {
+                found.push(value);
+            }
         } else {
             let hint = suggestion(name, known.keys().map(String::as_str), &format!("the {what}s"));
             let message = format!("no {what} is named `{}`", name.escape_debug());
@@ -40,7 +42,5 @@ fn named<'a, T>(known: &'a BTreeMap<String, T>, names: &[String], what: &str) ->
     if !unknown.is_empty() {
         return Err(Failure::of_faults(Ending::Usage, unknown, |count| format!("{count} {what}s are unknown")));
     }
-    let mut found: Vec<_> = found.into_values().collect();
-    found.sort_by_key(|(position, _)| *position);
-    Ok(found.into_iter().map(|(_, value)| value).collect())
+    Ok(found)
 }

@@ -177,7 +177,10 @@ impl<'a> Table<'a> {
 
     /// Notes the effective value of a key for `cargo xtask config`.
     pub(super) fn note(&self, key: &str, value: &impl Effective, origin: Origin) {
-        let value = value.effective(&self.reading.workspace.root);
+        self.push(key, value.effective(&self.reading.workspace.root), origin);
+    }
+
+    fn push(&self, key: &str, value: serde_json::Value, origin: Origin) {
         let setting = Setting { table: self.path.clone(), key: key.to_owned(), value, origin };
         self.reading.settings.borrow_mut().push(setting);
     }

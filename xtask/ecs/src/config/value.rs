@@ -102,16 +102,14 @@ impl<'a> Value<'a> {
     /// A string that `check` takes, its error being the rule that the string breaks.
     pub(super) fn check<T, E: std::fmt::Display>(&self, check: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         let text = self.text()?;
-        match check(text) {
-            Ok(value) => Some(value),
-            Err(rule) if text.is_empty() => {
-                self.error(format!("`{}` is empty", self.path), rule.to_string());
-                None
-            }
-            Err(rule) => {
-                self.error(format!("`{}` is not a valid `{}`", text.escape_debug(), self.last_key()), rule.to_string());
-                None
-            }
+        check(text).map_err(|rule| self.invalid(text, rule.to_string())).ok()
+    }
+
+    fn invalid(&self, text: &str, rule: String) {
+        if text.is_empty() {
+            self.error(format!("`{}` is empty", self.path), rule);
+        } else {
+            self.error(format!("`{}` is not a valid `{}`", text.escape_debug(), self.last_key()), rule);
         }
     }
 

@@ -172,7 +172,7 @@ where
     E: Send,
 {
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<(usize, Result<R, E>)>> = Mutex::default();
+    let results: Mutex<Vec<Option<Result<R, E>>>> = Mutex::new(things.iter().map(|_| None).collect());
     let worker = || {
         while let index = next.fetch_add(1, Ordering::Relaxed)
             && let Some(thing) = things.get(index)
@@ -181,7 +181,7 @@ where
             if result.is_err() {
                 next.store(things.len(), Ordering::Relaxed);
             }
-            results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+            results.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(result);
         }
     };
     std::thread::scope(|scope| {
@@ -190,9 +190,7 @@ where
         }
         worker();
     });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+    results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
 }
 
 #[cfg(test)]

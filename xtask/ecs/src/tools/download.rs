@@ -94,7 +94,7 @@ impl Download<'_> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let (error, asked) = match net::runtime().block_on(self.attempt(url, folder)) {
+            let (error, asked) = match net::wait(self.attempt(url, folder)) {
                 Ok(fetched) => return Ok(Some(fetched)),
                 Err(Miss::Absent) => return Ok(None),
                 Err(Miss::Interrupted) => return Err(self.interrupted()),

@@ -79,7 +79,7 @@ impl Registry {
     /// Runs to the end of the future, the task or the time that nothing may move for.
     pub(super) fn watch<T>(&self, task: &Task<'_>, future: impl Future<Output = T>) -> Result<T, Trouble> {
         let deadline = Instant::now() + self.stall;
-        net::runtime().block_on(async {
+        net::wait(async {
             let mut future = pin!(future);
             loop {
                 if let Ok(value) = tokio::time::timeout(TICK, &mut future).await {

@@ -168,7 +168,7 @@ enum Attempt {
 impl Call<'_> {
     fn send(&self, deadline: Instant) -> anyhow::Result<Bytes> {
         let deadline = tokio::time::Instant::from_std(deadline);
-        net::runtime().block_on(async {
+        net::wait(async {
             let backoff = Backoff { attempts: ATTEMPTS, first: FIRST_PAUSE, ..Backoff::default() };
             let mut unasked = 1;
             loop {

@@ -254,7 +254,9 @@ impl Page {
     /// A line of mrkdwn, escaped already.
     fn line(&mut self, line: &str) {
         let line = fit(line, SECTION);
-        if units(&self.section) + 1 + units(&line) > SECTION {
+        // Most are counted by their bytes, of which there are never fewer.
+        let longer = |count: fn(&str) -> usize| count(&self.section) + 1 + count(&line) > SECTION;
+        if longer(str::len) && longer(units) {
             self.flush();
         }
         // One block is kept for the note of what was left out.
@@ -357,7 +359,7 @@ fn units(text: &str) -> usize {
 
 /// At most `limit` characters, with an ellipsis where something is missing, and no escape cut in half.
 fn fit(text: &str, limit: usize) -> String {
-    if units(text) <= limit {
+    if text.len() <= limit || units(text) <= limit {
         return text.to_owned();
     }
     let mut kept = String::new();
