@@ -191,11 +191,15 @@ impl Failure {
     }
 
     fn as_faults(&self) -> Vec<Fault> {
-        if self.faults.is_empty() {
-            let Self { message, said, help, .. } = self.clone();
-            return vec![Fault { message, said, help, ..Fault::default() }];
+        let Self { message, said, help, mut faults, .. } = self.clone();
+        match faults.last_mut() {
+            None => faults.push(Fault { message, said, help, ..Fault::default() }),
+            Some(last) => {
+                last.said.extend(said);
+                last.help.extend(help);
+            }
         }
-        self.faults.clone()
+        faults
     }
 
     /// With what a tool or AWS said, word for word.
@@ -215,15 +219,23 @@ impl Failure {
     /// While this was done: `doing: message`.
     #[must_use]
     pub fn during(mut self, doing: impl fmt::Display) -> Self {
-        self.message = one_line(&format!("{doing}: {}", self.message));
+        self.reword(|message| format!("{doing}: {message}"));
         self
     }
 
     /// With one more clause: `message; clause`.
     #[must_use]
     pub fn and(mut self, clause: impl fmt::Display) -> Self {
-        self.message = one_line(&format!("{}; {clause}", self.message));
+        self.reword(|message| format!("{message}; {clause}"));
         self
+    }
+
+    /// The message of a sole fault is that of the whole.
+    fn reword(&mut self, reword: impl FnOnce(&str) -> String) {
+        self.message = one_line(&reword(&self.message));
+        if let [only] = self.faults.as_mut_slice() {
+            only.message.clone_from(&self.message);
+        }
     }
 
     /// What happened, on one line.

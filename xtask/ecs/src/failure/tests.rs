@@ -98,3 +98,16 @@ fn what_went_wrong_inside_is_kept_and_told_on_one_line() {
     let failure = Failure::from(wrapped);
     assert_eq!((failure.exit_code(), failure.to_string().as_str()), (3, "no\nyes"));
 }
+
+#[test]
+fn what_is_said_of_a_whole_with_one_fault_is_not_lost_with_it() {
+    let place = Place { file: "app/task.json".into(), line: 3, column: 7 };
+    let typo = || Failure::at(place.clone(), "unknown member").help("leave it out");
+    let told = typo().during("while planning").and("nothing was done").to_string();
+    assert_eq!(told, "app/task.json:3:7: while planning: unknown member; nothing was done\nleave it out");
+    let together = Failure::together(vec![typo(), Failure::world("no cluster")]);
+    assert_eq!(
+        together.to_string(),
+        "2 problems, and nothing was done:\n- app/task.json:3:7: unknown member\n  leave it out\n- no cluster"
+    );
+}

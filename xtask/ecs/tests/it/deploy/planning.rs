@@ -76,7 +76,7 @@ fn a_typo_is_refused_with_the_name_that_was_meant() {
     stage.write(&document);
     let (code, text) = refused(&mut stage);
     assert_eq!(code, 2, "{text}");
-    assert!(text.contains("`containerDefinitions[app].enviroment`; `environment` is the nearest"), "{text}");
+    assert!(text.contains("`containerDefinitions[app].enviroment`\n`environment` is the nearest"), "{text}");
 }
 
 #[test]

@@ -149,6 +149,8 @@ fn a_refusal_names_findings_and_the_person_to_tell() {
     assert!(text.contains("*Findings in app:* 3 CRITICAL, 5 HIGH"), "{text}");
     assert!(text.contains("• HIGH libdemo1 1.0-1 → no fix yet, <https://nvd"), "{text}");
     assert!(text.contains("… and 3 more"), "{text}");
+    assert!(text.contains("\n*Next:* cargo xtask release\n"), "{text}");
+    assert_eq!(text.matches("cargo xtask release").count(), 1, "what helps stands apart: {text}");
     let details = text_of(&details(&record).expect("findings have details").blocks);
     assert!(details.contains("libdemo7"), "{details}");
 }
