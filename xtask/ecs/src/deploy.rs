@@ -359,3 +359,6 @@ impl Stage<'_> {
         &self.plan.service.name
     }
 }
+
+#[cfg(test)]
+mod tests;

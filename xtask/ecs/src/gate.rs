@@ -51,7 +51,7 @@ pub(crate) enum Verdict {
 
 /// Proof that the image with this manifest was scanned and passed.
 ///
-/// [`Ecr::put_image`](crate::aws::ecr::Ecr::put_image), the only way to a tag, takes one; and only the gate makes
+/// ECR's PutImage, the only way to a tag, takes one; and only the gate makes
 /// one. Code that asks for it compiles:
 ///
 /// ```

@@ -37,8 +37,6 @@ const BINARIES: &str = "usr/local/bin";
 
 /// What to put together. Paths are absolute.
 pub struct Request<'a> {
-    /// The image's name, as events call it.
-    pub image: &'a str,
     pub package: &'a Package,
     pub binary: &'a Binary,
     pub commit: &'a Commit,

@@ -26,60 +26,42 @@
 //!
 //! [`gate::Passed`] is the proof in the middle: the tag takes one, and only the scan gate makes one.
 
+pub mod commit;
 pub mod config;
+pub mod deploy;
+pub mod digest;
 pub mod event;
-pub mod extend;
 pub mod failure;
 pub mod gate;
 pub mod interrupt;
+pub mod oci;
+pub mod process;
+pub mod reference;
 pub mod release;
 
-// The rooms behind the front door: for the tests, the examples and the curious; no promise about them.
-#[doc(hidden)]
-pub mod aws;
-#[doc(hidden)]
-pub mod binary;
-#[doc(hidden)]
-pub mod cli;
-#[doc(hidden)]
-pub mod commit;
-#[doc(hidden)]
-pub mod deploy;
-#[doc(hidden)]
-pub mod digest;
-#[doc(hidden)]
-pub mod image;
-#[doc(hidden)]
-pub mod net;
-#[doc(hidden)]
-pub mod oci;
-#[doc(hidden)]
-pub mod process;
-#[doc(hidden)]
-pub mod reader;
-#[doc(hidden)]
-pub mod reference;
-#[cfg(feature = "rehearse")]
-#[doc(hidden)]
-pub mod rehearse;
-#[doc(hidden)]
-pub mod time;
-#[doc(hidden)]
-pub mod tools;
-#[doc(hidden)]
-pub mod workflows;
-
+mod aws;
+mod binary;
 mod cause;
+mod cli;
 mod context;
 #[cfg(test)]
 mod docs;
+mod extend;
 mod gzip;
+mod image;
+mod net;
+mod reader;
+#[cfg(feature = "rehearse")]
+mod rehearse;
 mod stage;
 mod text;
+mod time;
+mod tools;
+mod workflows;
 
 pub use context::{Command, Context};
 pub use extend::Xtask;
-pub use failure::Failure;
+pub use failure::{Ending, Failure};
 pub use stage::Ended;
 
 /// The Rust of the pages that people read, compiled as documentation tests.

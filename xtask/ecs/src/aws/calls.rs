@@ -5,6 +5,7 @@
 
 /// One action.
 #[derive(Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the reference reads the rest"))]
 pub struct Call {
     /// `SERVICE:Operation`, as policies write it.
     pub action: &'static str,

@@ -71,7 +71,6 @@ impl Bench {
         registry: &dyn Fn(&str) -> Registry,
     ) -> Result<(Layout, Manifest)> {
         let request = Request {
-            image: "hello",
             package,
             binary: &self.binary,
             commit: &self.commit,
@@ -131,7 +130,6 @@ fn the_same_commit_in_two_folders_gives_the_same_digest_and_a_program_that_start
         package.platform = fixture::request(root).platform;
         package.assets = vec![asset(&root.join("static"), "/srv/static")];
         let request = Request {
-            image: "hello",
             package: &package,
             binary: &binary,
             commit: &Commit { time: 1_700_000_000, ..Commit::default() },
@@ -347,7 +345,6 @@ fn a_dynamic_program_wants_a_base_with_its_loader() {
 fn an_interrupt_leaves_no_layout() {
     let bench = Bench::new();
     let request = Request {
-        image: "hello",
         package: &package(),
         binary: &bench.binary,
         commit: &bench.commit,
@@ -363,3 +360,4 @@ fn an_interrupt_leaves_no_layout() {
 }
 
 mod base;
+mod program;

@@ -114,7 +114,7 @@ impl Registry {
 
 /// One repository of a registry.
 ///
-/// There is no way to a tag here: a tag is put by [`Ecr::put_image`](crate::aws::ecr::Ecr::put_image), which asks for
+/// There is no way to a tag here: a tag is put by ECR's PutImage, which asks for
 /// the proof that what it names has passed the gate.
 pub struct Remote<'a> {
     registry: &'a Registry,

@@ -22,8 +22,6 @@ use super::record::Record;
 use crate::event::{Event, Reader, Step};
 use crate::failure::{Failure, Fault};
 
-pub use self::defuse::defuse;
-
 /// GitHub shows ten annotations of a kind for a step; the tenth says that there are more.
 const ANNOTATIONS: usize = 10;
 

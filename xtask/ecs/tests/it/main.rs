@@ -2,10 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end there")]
 
 mod dependencies;
-mod deploy;
 mod examples;
-mod native;
 mod rooms;
 #[path = "../sample/mod.rs"]
 mod sample;
-mod upload_sandbox;

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used)]
 
 mod pull;
+mod sandbox;
 mod server;
 mod upload;
 

@@ -26,7 +26,6 @@ impl Build for Native<'_> {
         };
         let binary = binary::build(&request, events, interrupt).map_err(|failure| told(failure, image))?;
         let request = image::Request {
-            image: &image.name,
             package,
             binary: &binary,
             commit,

@@ -1,7 +1,7 @@
 //! Bad input: all of it in one failure, before anything is done.
 
+use crate::config::TaskDefinitionSource;
 use serde_json::json;
-use xtask_ecs::config::TaskDefinitionSource;
 
 use super::stage::{Stage, document};
 

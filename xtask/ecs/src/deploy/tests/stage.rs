@@ -5,15 +5,15 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aws::{Endpoint, Session};
+use crate::config::{self, Config, Service};
+use crate::deploy::{Deploys, Report};
+use crate::event::{Event, Events, Outcome, PostMortem};
+use crate::failure::Result;
+use crate::interrupt::Interrupt;
+use crate::stage::Ended;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask_ecs::Ended;
-use xtask_ecs::aws::{Endpoint, Session};
-use xtask_ecs::config::{self, Config, Service};
-use xtask_ecs::deploy::{Deploys, Report};
-use xtask_ecs::event::{Event, Events, Outcome, PostMortem};
-use xtask_ecs::failure::Result;
-use xtask_ecs::interrupt::Interrupt;
 use xtask_sandbox::{Clock, Fault, Sandbox, fault_named};
 
 /// Simulated time that passes at each look: enough for a rollout of two tasks to take some twenty looks.

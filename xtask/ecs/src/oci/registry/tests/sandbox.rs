@@ -4,14 +4,14 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::event::{Event, Events};
+use crate::interrupt::Interrupt;
+use crate::oci::layout::{Descriptor, Layout, LayoutWriter, Manifest, media_type};
+use crate::oci::registry::{Credentials, Registry, RegistryError};
+use crate::reference::Repository;
+use crate::time::Backoff;
 use serde_json::json;
 use tempfile::TempDir;
-use xtask_ecs::event::{Event, Events};
-use xtask_ecs::interrupt::Interrupt;
-use xtask_ecs::oci::layout::{Descriptor, Layout, LayoutWriter, Manifest, media_type};
-use xtask_ecs::oci::registry::{Credentials, Registry, RegistryError};
-use xtask_ecs::reference::Repository;
-use xtask_ecs::time::Backoff;
 use xtask_sandbox::{Effect, Fault, Options, Sandbox, Which};
 
 struct Token(Arc<Sandbox>);

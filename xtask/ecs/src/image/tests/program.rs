@@ -7,14 +7,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use xtask_ecs::binary;
-use xtask_ecs::commit::Commit;
-use xtask_ecs::config::{Package, Program};
-use xtask_ecs::event::Events;
-use xtask_ecs::image;
-use xtask_ecs::interrupt::Interrupt;
-use xtask_ecs::oci::layout::{Layout, Manifest};
-use xtask_ecs::oci::registry::Registry;
+use crate::binary;
+use crate::commit::Commit;
+use crate::config::{Package, Program};
+use crate::event::Events;
+use crate::image;
+use crate::interrupt::Interrupt;
+use crate::oci::layout::{Layout, Manifest};
+use crate::oci::registry::Registry;
 
 const PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" };
 
@@ -39,7 +39,6 @@ fn build(root: &Path, target: &Path, package: &Package, folder: &Path) -> (Layou
     };
     let binary = binary::build(&request, &events, &interrupt).unwrap();
     let request = image::Request {
-        image: "app",
         package,
         binary: &binary,
         commit: &commit,

@@ -1,4 +1,5 @@
 //! Deploys against the sandbox, over the network: what is asked of AWS, what is said, and how it ends.
+#![expect(clippy::unwrap_used, reason = "a test may end there")]
 
 mod endings;
 mod planning;

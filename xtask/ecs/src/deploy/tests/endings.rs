@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::config::OnInterrupt;
+use crate::deploy::Became;
+use crate::event::Outcome;
 use serde_json::json;
-use xtask_ecs::config::OnInterrupt;
-use xtask_ecs::deploy::Became;
-use xtask_ecs::event::Outcome;
 
 use super::stage::{Stage, document};
 
@@ -142,7 +142,7 @@ fn an_interrupt_leaves_the_rollout_to_ecs_and_the_next_run_follows_it() {
     assert!(text.starts_with("interrupted: app:1 (2 tasks) serves now, and the rollout of app:2"), "{text}");
     assert!(text.ends_with("`cargo xtask deploy app` follows it to its end"), "{text}");
 
-    stage.interrupt = xtask_ecs::interrupt::Interrupt::default();
+    stage.interrupt = crate::interrupt::Interrupt::default();
     stage.deploy().unwrap();
     assert_eq!(stage.report.services[0].outcome, Became::Ended(Outcome::Deployed));
     assert_eq!(stage.count("ecs:RegisterTaskDefinition"), 1);

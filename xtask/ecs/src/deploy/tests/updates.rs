@@ -1,9 +1,10 @@
 //! What is sent to ECS, and what is not.
 
+use crate::config::TaskDefinitionSource;
+use crate::deploy::Became;
+use crate::event::Event;
+use crate::event::{Event, Outcome};
 use serde_json::{Value, json};
-use xtask_ecs::config::TaskDefinitionSource;
-use xtask_ecs::deploy::Became;
-use xtask_ecs::event::{Event, Outcome};
 
 use super::stage::{Stage, document};
 
