@@ -92,6 +92,7 @@ impl Document {
         self.0["family"].as_str().unwrap_or_default()
     }
 
+    #[cfg(test)]
     pub fn value(&self) -> &Value {
         &self.0
     }

@@ -1,12 +1,11 @@
 //! What is sent to ECS, and what is not.
 
-use crate::config::TaskDefinitionSource;
-use crate::deploy::Became;
-use crate::event::Event;
-use crate::event::{Event, Outcome};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, document};
+use crate::config::TaskDefinitionSource;
+use crate::deploy::Became;
+use crate::event::{Event, Outcome};
 
 fn members(input: &Value) -> Vec<&str> {
     input.as_object().unwrap().keys().map(String::as_str).collect()
