@@ -11,7 +11,7 @@ mod rollout;
 mod running;
 mod task_definition;
 
-use outcome::{Outcome, serving, serving_revisions};
+use outcome::{Conclusion, serving, serving_revisions};
 use plan::{Action, Pin, Plan};
 use post_mortem::Evidence;
 use rollout::{End, Live, Target};
@@ -141,7 +141,7 @@ impl Stage<'_> {
         self.not_interrupted("nothing of it was changed", live)?;
         let revision = match action {
             Action::NothingToDo { revision } => {
-                self.tell_end(&Outcome::NothingToDo, revision, 0.0);
+                self.tell_end(&Conclusion::NothingToDo, revision, 0.0);
                 return Ok(());
             }
             Action::Register => self.register()?,
@@ -166,7 +166,7 @@ impl Stage<'_> {
             })
         })?;
         let proof = match end.ended {
-            rollout::Ended::With(Outcome::Deployed) => {
+            rollout::Ended::With(Conclusion::Deployed) => {
                 running::assert_digests(&mut live, self.plan, &end.seen, self.events)
             }
             _ => Ok(()),
@@ -255,9 +255,9 @@ impl Stage<'_> {
         if let Some(rollout) = &end.seen.rollout {
             self.report.deployment.clone_from(&rollout.arn);
         }
-        let (outcome, asked) = match &end.ended {
-            rollout::Ended::With(outcome) => (outcome.clone(), false),
-            rollout::Ended::Interrupted { asked: Some(outcome) } => (outcome.clone(), true),
+        let (conclusion, asked) = match &end.ended {
+            rollout::Ended::With(conclusion) => (conclusion.clone(), false),
+            rollout::Ended::Interrupted { asked: Some(conclusion) } => (conclusion.clone(), true),
             rollout::Ended::Interrupted { asked: None } => {
                 self.report.outcome = Became::Interrupted;
                 return Err(Failure::interrupted(format_args!(
@@ -266,16 +266,19 @@ impl Stage<'_> {
                 .help(format!("`cargo xtask deploy {name}` follows it to its end")));
             }
         };
-        let outcome = match &proof {
-            Ok(()) => outcome,
-            Err(failure) => Outcome::RollbackFailed { reason: failure.to_string() },
+        let conclusion = match &proof {
+            Ok(()) => conclusion,
+            Err(failure) => Conclusion::RollbackFailed { reason: failure.message().to_owned() },
         };
-        self.tell_end(&outcome, &target.revision, end.seen.elapsed.as_secs_f64());
-        if matches!(outcome, Outcome::RolledBack { .. } | Outcome::RollbackFailed { .. } | Outcome::TimedOut { .. }) {
-            self.post_mortem(end, proof.as_ref().err().map(ToString::to_string).as_deref());
+        self.tell_end(&conclusion, &target.revision, end.seen.elapsed.as_secs_f64());
+        if matches!(
+            conclusion,
+            Conclusion::RolledBack { .. } | Conclusion::RollbackFailed { .. } | Conclusion::TimedOut { .. }
+        ) {
+            self.post_mortem(end, proof.as_ref().err().map(Failure::message));
         }
         proof?;
-        let failure = outcome.failure(&name, &target.revision, &now, target.rollout.deadline);
+        let failure = conclusion.failure(&name, &target.revision, &now, target.rollout.deadline);
         let says = "as `on-interrupt` says";
         match (failure, &self.plan.action) {
             (Some(failure), _) if asked && failure.ending == Ending::RolledBack => Err(Failure::new(
@@ -326,8 +329,8 @@ impl Stage<'_> {
         }
     }
 
-    fn tell_end(&mut self, outcome: &Outcome, revision: &str, seconds: f64) {
-        let outcome = outcome.told();
+    fn tell_end(&mut self, conclusion: &Conclusion, revision: &str, seconds: f64) {
+        let outcome = conclusion.outcome();
         self.report.outcome = Became::Ended(outcome);
         let digests =
             self.plan.pins.iter().filter(|_| outcome.is_good()).map(|pin| pin.pinned.digest.clone()).collect();

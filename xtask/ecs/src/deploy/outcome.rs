@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, short};
 use crate::cause::Message;
-use crate::event;
+use crate::event::Outcome;
 use crate::failure::{Ending, Failure};
 
 const NO_REASON: &str = "ECS gives no reason";
@@ -45,14 +45,14 @@ pub struct Newer {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    Ended(Outcome),
+    Ended(Conclusion),
     /// It goes on; the text says what for, and fits "waiting for …".
     Watch(String),
 }
 
 /// How a rollout ended, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Conclusion {
     Deployed,
     NothingToDo,
     RolledBack {
@@ -70,16 +70,16 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
-    /// What readers hear of it.
-    pub fn told(&self) -> event::Outcome {
+impl Conclusion {
+    /// The vocabulary's word for it.
+    pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Deployed => event::Outcome::Deployed,
-            Self::NothingToDo => event::Outcome::NothingToDo,
-            Self::RolledBack { .. } => event::Outcome::RolledBack,
-            Self::RollbackFailed { .. } => event::Outcome::RollbackFailed,
-            Self::Superseded { .. } => event::Outcome::Superseded,
-            Self::TimedOut { .. } => event::Outcome::TimedOut,
+            Self::Deployed => Outcome::Deployed,
+            Self::NothingToDo => Outcome::NothingToDo,
+            Self::RolledBack { .. } => Outcome::RolledBack,
+            Self::RollbackFailed { .. } => Outcome::RollbackFailed,
+            Self::Superseded { .. } => Outcome::Superseded,
+            Self::TimedOut { .. } => Outcome::TimedOut,
         }
     }
 
@@ -140,26 +140,26 @@ pub fn outcome(seen: &Observation) -> Decision {
     };
     match decision {
         Decision::Watch(waiting_for) if seen.elapsed >= seen.deadline => {
-            Decision::Ended(Outcome::TimedOut { waiting_for })
+            Decision::Ended(Conclusion::TimedOut { waiting_for })
         }
         decision => decision,
     }
 }
 
 /// A service that should run nothing has nothing to wait for, once it is on the new revision.
-fn at_once(seen: &Observation) -> Option<Outcome> {
+fn at_once(seen: &Observation) -> Option<Conclusion> {
     let primary = seen.service.primary()?;
     let ours = primary.id == seen.deployment && primary.task_definition == seen.revision;
     let failed =
         seen.rollout.as_ref().is_some_and(|rollout| rollout.status.is_final() && rollout.status != Status::Successful);
     (ours && seen.service.desired == 0 && !failed && !seen.seen_failed && seen.newer.is_none())
-        .then_some(Outcome::Deployed)
+        .then_some(Conclusion::Deployed)
 }
 
 fn scaled(seen: &Observation) -> Decision {
     match seen.service.primary() {
         Some(primary) if primary.id != seen.deployment => Decision::Ended(superseded_by(primary)),
-        Some(primary) if is_steady(primary) => Decision::Ended(Outcome::Deployed),
+        Some(primary) if is_steady(primary) => Decision::Ended(Conclusion::Deployed),
         Some(primary) => Decision::Watch(tasks_of(primary)),
         None => Decision::Watch("the service's deployment".to_owned()),
     }
@@ -176,23 +176,23 @@ fn by_service_deployment(seen: &Observation, rollout: &ServiceDeployment) -> Dec
             .map_or_else(|| NO_REASON.to_owned(), |reason| reason.trim_end_matches('.').to_owned())
     };
     match rollout.status {
-        Status::Successful => return Decision::Ended(Outcome::Deployed),
-        Status::RollbackSuccessful => return Decision::Ended(Outcome::RolledBack { reason: reason() }),
+        Status::Successful => return Decision::Ended(Conclusion::Deployed),
+        Status::RollbackSuccessful => return Decision::Ended(Conclusion::RolledBack { reason: reason() }),
         Status::RollbackFailed => {
             let reason = format!("{}, and the rollback failed too", reason());
-            return Decision::Ended(Outcome::RollbackFailed { reason });
+            return Decision::Ended(Conclusion::RollbackFailed { reason });
         }
         _ => {}
     }
     if let Some(newer) = &seen.newer {
-        return Decision::Ended(Outcome::Superseded { by: newer.clone() });
+        return Decision::Ended(Conclusion::Superseded { by: newer.clone() });
     }
     let waiting_for = match rollout.status {
         Status::Stopped => {
             // A newer update stops the older rollout; its PRIMARY is there at once, its listing may lag.
             return Decision::Ended(match seen.service.primary() {
                 Some(primary) if primary.id != seen.deployment => superseded_by(primary),
-                _ => Outcome::RollbackFailed { reason: format!("{}, and no rollback was made", reason()) },
+                _ => Conclusion::RollbackFailed { reason: format!("{}, and no rollback was made", reason()) },
             });
         }
         Status::Pending => "ECS to begin the rollout".to_owned(),
@@ -218,14 +218,14 @@ fn by_deployments(seen: &Observation) -> Decision {
     };
     if primary.id == seen.deployment {
         return match primary.rollout_state.as_str() {
-            "COMPLETED" => Decision::Ended(Outcome::Deployed),
+            "COMPLETED" => Decision::Ended(Conclusion::Deployed),
             "FAILED" if !seen.service.rolls_back => {
                 let reason = format!("{}, and no rollback was made", reason(primary));
-                Decision::Ended(Outcome::RollbackFailed { reason })
+                Decision::Ended(Conclusion::RollbackFailed { reason })
             }
             "FAILED" => Decision::Watch("ECS to begin the rollback".to_owned()),
             // Services behind a classic load balancer have no state; there the numbers are all there is.
-            "" if is_steady(primary) && seen.service.deployments.len() == 1 => Decision::Ended(Outcome::Deployed),
+            "" if is_steady(primary) && seen.service.deployments.len() == 1 => Decision::Ended(Conclusion::Deployed),
             _ => Decision::Watch(tasks_of(primary)),
         };
     }
@@ -237,11 +237,11 @@ fn by_deployments(seen: &Observation) -> Decision {
     match primary.rollout_state.as_str() {
         "FAILED" => {
             let reason = format!("{}, and the rollback failed too", reason(primary));
-            Decision::Ended(Outcome::RollbackFailed { reason })
+            Decision::Ended(Conclusion::RollbackFailed { reason })
         }
         "COMPLETED" => {
             let ours = seen.service.deployment(&seen.deployment);
-            Decision::Ended(Outcome::RolledBack { reason: reason(ours.unwrap_or(primary)) })
+            Decision::Ended(Conclusion::RolledBack { reason: reason(ours.unwrap_or(primary)) })
         }
         _ => Decision::Watch(format!("the rollback to finish, {}", tasks_of(primary))),
     }
@@ -285,8 +285,8 @@ fn running(service: &Service) -> impl Iterator<Item = (&str, u32)> {
     running.map(|deployment| (short(&deployment.task_definition), deployment.running))
 }
 
-fn superseded_by(primary: &Deployment) -> Outcome {
-    Outcome::Superseded { by: Newer { revision: primary.task_definition.clone(), who: String::new() } }
+fn superseded_by(primary: &Deployment) -> Conclusion {
+    Conclusion::Superseded { by: Newer { revision: primary.task_definition.clone(), who: String::new() } }
 }
 
 fn is_steady(deployment: &Deployment) -> bool {

@@ -11,7 +11,7 @@ pub use live::Live;
 use sight::Sight;
 
 use super::cadence::{self, Pace};
-use super::outcome::{Decision, Newer, Observation, Outcome, outcome};
+use super::outcome::{Conclusion, Decision, Newer, Observation, outcome};
 use super::post_mortem::exit;
 use crate::aws::ecs::{Deployment, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Status, Task, short};
 use crate::aws::{AwsError, Kind};
@@ -82,10 +82,10 @@ pub struct End {
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ended {
-    With(Outcome),
+    With(Conclusion),
     /// Interrupted; `asked` where ECS was asked to roll back, and then how that ended.
     Interrupted {
-        asked: Option<Outcome>,
+        asked: Option<Conclusion>,
     },
 }
 

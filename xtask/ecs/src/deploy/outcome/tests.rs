@@ -55,15 +55,15 @@ fn newer() -> Newer {
 }
 
 fn rolled_back(reason: &str) -> Decision {
-    Decision::Ended(Outcome::RolledBack { reason: reason.into() })
+    Decision::Ended(Conclusion::RolledBack { reason: reason.into() })
 }
 
 fn rollback_failed(reason: &str) -> Decision {
-    Decision::Ended(Outcome::RollbackFailed { reason: reason.into() })
+    Decision::Ended(Conclusion::RollbackFailed { reason: reason.into() })
 }
 
 fn superseded(by: &Newer) -> Decision {
-    Decision::Ended(Outcome::Superseded { by: by.clone() })
+    Decision::Ended(Conclusion::Superseded { by: by.clone() })
 }
 
 fn watch(what: &str) -> Decision {
@@ -78,7 +78,7 @@ fn expect(table: Vec<(&str, Observation, Decision)>) {
 
 #[test]
 fn the_service_deployment_decides() {
-    let deployed = || Decision::Ended(Outcome::Deployed);
+    let deployed = || Decision::Ended(Conclusion::Deployed);
     let reason = "tasks failed to start";
     expect(vec![
         ("pending", listed(Status::Pending), watch("ECS to begin the rollout")),
@@ -182,7 +182,7 @@ fn without_service_deployments_the_id_of_our_primary_decides() {
             unlisted(vec![ours("PRIMARY", "IN_PROGRESS", 2)]),
             watch("ECS to call it complete, 2 of 2 tasks running"),
         ),
-        ("completed", unlisted(vec![ours("PRIMARY", "COMPLETED", 2)]), Decision::Ended(Outcome::Deployed)),
+        ("completed", unlisted(vec![ours("PRIMARY", "COMPLETED", 2)]), Decision::Ended(Conclusion::Deployed)),
         (
             "stable but rolled back is no success",
             Observation { seen_failed: true, ..unlisted(vec![back("COMPLETED", 2)]) },
@@ -239,7 +239,7 @@ fn without_service_deployments_the_id_of_our_primary_decides() {
         (
             "no state at all, as behind a classic load balancer",
             unlisted(vec![ours("PRIMARY", "", 2)]),
-            Decision::Ended(Outcome::Deployed),
+            Decision::Ended(Conclusion::Deployed),
         ),
         (
             "no state, and the old tasks still run",
@@ -261,10 +261,10 @@ fn a_service_deployment_that_is_not_listed_yet_is_waited_for() {
 #[test]
 fn the_deadline_ends_the_watch_and_says_what_it_waited_for() {
     let late = |seen: Observation| Observation { elapsed: Duration::from_secs(900), ..seen };
-    let timed_out = |what: &str| Decision::Ended(Outcome::TimedOut { waiting_for: what.into() });
+    let timed_out = |what: &str| Decision::Ended(Conclusion::TimedOut { waiting_for: what.into() });
     expect(vec![
         ("in progress", late(listed(Status::InProgress)), timed_out("tasks: 1 of 2 running, 1 pending")),
-        ("successful in the last moment", late(listed(Status::Successful)), Decision::Ended(Outcome::Deployed)),
+        ("successful in the last moment", late(listed(Status::Successful)), Decision::Ended(Conclusion::Deployed)),
     ]);
 }
 
@@ -278,7 +278,7 @@ fn a_desired_count_of_zero_is_deployed_at_once() {
     other.unlisted = true;
     other.service.deployments[0].task_definition = OTHER.into();
     expect(vec![
-        ("on the new revision", zero, Decision::Ended(Outcome::Deployed)),
+        ("on the new revision", zero, Decision::Ended(Conclusion::Deployed)),
         ("but failed", failed, rollback_failed("tasks failed to start, and the rollback failed too")),
         ("on another revision", other, superseded(&Newer { revision: OTHER.into(), who: String::new() })),
     ]);
@@ -289,26 +289,26 @@ fn a_new_desired_count_alone_is_done_when_so_many_run() {
     let scaled = |running| Observation { only_scaled: true, ..seen(vec![ours("PRIMARY", "COMPLETED", running)]) };
     expect(vec![
         ("not yet", scaled(1), watch("tasks: 1 of 2 running, 1 pending")),
-        ("all run", scaled(2), Decision::Ended(Outcome::Deployed)),
+        ("all run", scaled(2), Decision::Ended(Conclusion::Deployed)),
     ]);
 }
 
 #[test]
 fn each_outcome_has_the_exit_code_of_the_table() {
-    let code = |outcome: Outcome| {
+    let code = |outcome: Conclusion| {
         outcome.failure("app", OURS, "app:3 serves", Duration::from_secs(900)).map_or(0, |failure| failure.exit_code())
     };
-    assert_eq!(code(Outcome::Deployed), 0);
-    assert_eq!(code(Outcome::NothingToDo), 0);
-    assert_eq!(code(Outcome::RolledBack { reason: String::new() }), 4);
-    assert_eq!(code(Outcome::RollbackFailed { reason: String::new() }), 5);
-    assert_eq!(code(Outcome::Superseded { by: newer() }), 6);
-    assert_eq!(code(Outcome::TimedOut { waiting_for: String::new() }), 7);
+    assert_eq!(code(Conclusion::Deployed), 0);
+    assert_eq!(code(Conclusion::NothingToDo), 0);
+    assert_eq!(code(Conclusion::RolledBack { reason: String::new() }), 4);
+    assert_eq!(code(Conclusion::RollbackFailed { reason: String::new() }), 5);
+    assert_eq!(code(Conclusion::Superseded { by: newer() }), 6);
+    assert_eq!(code(Conclusion::TimedOut { waiting_for: String::new() }), 7);
 }
 
 #[test]
 fn a_superseded_rollout_says_by_which_revision_and_whose() {
-    let failure = Outcome::Superseded { by: newer() }
+    let failure = Conclusion::Superseded { by: newer() }
         .failure("app", OURS, "app:5 is being rolled out", Duration::from_secs(900))
         .expect("it is a failure");
     assert_eq!(

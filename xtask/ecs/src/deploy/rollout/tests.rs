@@ -235,7 +235,7 @@ fn each_change_of_state_is_told_once() {
         ..Story::default()
     };
     let (end, events) = watch(&mut story);
-    assert_eq!(end.ended, Ended::With(Outcome::Deployed));
+    assert_eq!(end.ended, Ended::With(Conclusion::Deployed));
     assert_eq!(
         progress_lines(&events),
         ["PENDING 0/2 0", "IN_PROGRESS 0/2 0", "IN_PROGRESS 2/2 0", "SUCCESSFUL 2/2 0"]
@@ -270,7 +270,7 @@ fn a_rollback_is_followed_to_its_end_and_only_our_tasks_are_told() {
     rolling.stopped = vec![stopped(1, "ecs-svc/4"), stopped(3, "ecs-svc/4")];
     let scenes = vec![failing, rolling, back(Status::RollbackSuccessful)];
     let (end, events) = watch(&mut Story { scenes, ..Story::default() });
-    assert_eq!(end.ended, Ended::With(Outcome::RolledBack { reason: "tasks failed to start".into() }));
+    assert_eq!(end.ended, Ended::With(Conclusion::RolledBack { reason: "tasks failed to start".into() }));
     let ids: Vec<_> = end.stopped.iter().map(Task::id).collect();
     assert_eq!(ids, ["1", "3"]);
     assert_eq!(events.iter().filter(|event| matches!(event, Event::TaskStopped { .. })).count(), 2);
@@ -290,7 +290,7 @@ fn another_deployment_supersedes_and_is_named_with_who_registered_it() {
     );
     let (end, _) = watch(&mut Story { scenes: vec![ours(Status::InProgress, 1), theirs], ..Story::default() });
     let by = Newer { revision: OTHER.into(), who: "who registered app:5".into() };
-    assert_eq!(end.ended, Ended::With(Outcome::Superseded { by }));
+    assert_eq!(end.ended, Ended::With(Conclusion::Superseded { by }));
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn an_older_service_deployment_of_the_same_revision_is_not_taken_for_ours() {
         scene.listed.push(("deployment/2", "revision/4", 950_000, Status::RollbackFailed));
     }
     let (end, _) = watch(&mut Story { scenes, ..Story::default() });
-    assert_eq!(end.ended, Ended::With(Outcome::Deployed));
+    assert_eq!(end.ended, Ended::With(Conclusion::Deployed));
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn without_the_permission_it_warns_once_and_reads_the_deployments() {
         ..Story::default()
     };
     let (end, events) = watch(&mut story);
-    assert_eq!(end.ended, Ended::With(Outcome::Deployed));
+    assert_eq!(end.ended, Ended::With(Conclusion::Deployed));
     let warnings: Vec<_> = events
         .iter()
         .filter_map(|event| if let Event::Warning { message, .. } = event { Some(message.as_str()) } else { None })
@@ -326,7 +326,7 @@ fn a_rollout_that_is_never_listed_is_read_from_the_deployments_after_a_while() {
     let mut scenes = vec![unlisted(Status::InProgress, 1)];
     scenes.push(unlisted(Status::Successful, 2));
     let (end, events) = watch(&mut Story { scenes, ..Story::default() });
-    assert_eq!(end.ended, Ended::With(Outcome::Deployed));
+    assert_eq!(end.ended, Ended::With(Conclusion::Deployed));
     assert!((20..24).contains(&end.seen.elapsed.as_secs()), "{:?}", end.seen.elapsed);
     assert_eq!(events.iter().filter(|event| matches!(event, Event::Warning { .. })).count(), 1);
 }
@@ -339,7 +339,7 @@ fn an_emulator_that_fails_on_service_deployments_alone_is_followed_without_them(
         ..Story::default()
     };
     let (end, events) = watch(&mut story);
-    assert_eq!(end.ended, Ended::With(Outcome::Deployed));
+    assert_eq!(end.ended, Ended::With(Conclusion::Deployed));
     let warned = |event: &&Event| matches!(event, Event::Warning { message, .. } if message.contains("tells less"));
     assert_eq!(events.iter().filter(warned).count(), 1);
 }
@@ -359,7 +359,7 @@ fn without_the_permission_a_rollback_is_still_no_success() {
         ..Story::default()
     };
     let (end, _) = watch(&mut story);
-    assert!(matches!(end.ended, Ended::With(Outcome::RolledBack { .. })), "{:?}", end.ended);
+    assert!(matches!(end.ended, Ended::With(Conclusion::RolledBack { .. })), "{:?}", end.ended);
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn a_network_that_comes_back_costs_a_warning_and_not_the_rollout() {
     let blind = Scene { unreachable: true, ..ours(Status::InProgress, 1) };
     let scenes = [vec![ours(Status::InProgress, 1)], vec![blind; 6], vec![ours(Status::Successful, 2)]].concat();
     let (end, events) = watch(&mut Story { scenes, ..Story::default() });
-    assert_eq!(end.ended, Ended::With(Outcome::Deployed));
+    assert_eq!(end.ended, Ended::With(Conclusion::Deployed));
     assert!(end.seen.rollout.is_some(), "the service deployment is not given up for it");
     assert_eq!(events.iter().filter(|event| matches!(event, Event::Warning { .. })).count(), 6);
 }
@@ -392,7 +392,7 @@ fn an_interrupt_is_heard_while_nothing_can_be_seen() {
 #[test]
 fn the_deadline_ends_a_rollout_that_never_does() {
     let (end, _) = watch(&mut Story { scenes: vec![ours(Status::InProgress, 1)], ..Story::default() });
-    assert!(matches!(end.ended, Ended::With(Outcome::TimedOut { .. })), "{:?}", end.ended);
+    assert!(matches!(end.ended, Ended::With(Conclusion::TimedOut { .. })), "{:?}", end.ended);
     assert!(end.seen.elapsed >= Duration::from_secs(900) && end.seen.elapsed < Duration::from_secs(906));
 }
 
@@ -400,7 +400,7 @@ fn the_deadline_ends_a_rollout_that_never_does() {
 fn a_minute_without_news_is_told_with_what_is_waited_for() {
     let mut story = Story { scenes: vec![ours(Status::InProgress, 1)], ..Story::default() };
     let (end, events) = watch(&mut story);
-    assert!(matches!(end.ended, Ended::With(Outcome::TimedOut { .. })), "{:?}", end.ended);
+    assert!(matches!(end.ended, Ended::With(Conclusion::TimedOut { .. })), "{:?}", end.ended);
     let waits: Vec<&str> = events
         .iter()
         .filter_map(|event| match event {
@@ -430,7 +430,7 @@ fn an_interrupt_rolls_back_where_the_configuration_says_so() {
         ..Story::default()
     };
     let (end, _) = watch_as(&mut story, OnInterrupt::Rollback);
-    let asked = Some(Outcome::RolledBack { reason: "tasks failed to start".into() });
+    let asked = Some(Conclusion::RolledBack { reason: "tasks failed to start".into() });
     assert_eq!(end.ended, Ended::Interrupted { asked });
     assert!(story.calls.contains(&"deployment/4".to_owned()));
 }
