@@ -24,7 +24,7 @@ use crate::aws::ecr::Ecr;
 use crate::aws::ecs::{Ecs, PinnedDocument, Service, Update, short};
 use crate::cause::Pinned;
 use crate::config::Config;
-use crate::event::{Event, Events, Step};
+use crate::event::{DesiredCount, Event, Events, Step};
 use crate::failure::{Ending, Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::stage::{Around, Ended};
@@ -54,11 +54,12 @@ pub struct Deploys<'a> {
     pub(crate) events: &'a Events,
     pub(crate) interrupt: &'a Interrupt,
     around: Option<&'a dyn Around<DeployPlan, Report>>,
+    allow_older: bool,
 }
 
 impl<'a> Deploys<'a> {
     pub fn new(config: &'a Config, session: &'a Session, events: &'a Events, interrupt: &'a Interrupt) -> Self {
-        Self { config, session, events, interrupt, around: None }
+        Self { config, session, events, interrupt, around: None, allow_older: false }
     }
 
     /// With what the repository does around it.
@@ -67,14 +68,24 @@ impl<'a> Deploys<'a> {
         Self { around: Some(around), ..self }
     }
 
+    /// Lets an older version take the place of a newer one, or not, which is the default.
+    #[must_use]
+    pub fn allow_older(self, allow_older: bool) -> Self {
+        Self { allow_older, ..self }
+    }
+
     /// Finds out what a deploy of these services would do, all of them for no name, and does nothing.
     ///
-    /// Fails with every problem at once.
+    /// Fails with every problem at once, and with [`Ending::Superseded`] where a newer version serves than the one that
+    /// is to be deployed.
     pub fn plan(&self, names: &[String]) -> Result<DeployPlan> {
         let Self { config, session, events, .. } = *self;
         let services = events.step(Step::Plan, "", || plan::plan(config, session, names, events))?;
         for plan in &services {
             announce(plan, events);
+        }
+        if !self.allow_older {
+            plan::refuse_older(&services)?;
         }
         Ok(DeployPlan { services })
     }
@@ -114,8 +125,25 @@ fn announce(plan: &Plan, events: &Events) {
     events.emit(Event::ServicePlanned {
         service: service.clone(),
         cluster: plan.service.cluster.clone(),
-        action: plan.action.service_action(),
+        action: plan.service_action(),
+        desired_count: plan.desired_count(),
+        force_new_deployment: plan.service.force_new_deployment,
+        versions: plan.versions.clone(),
     });
+    let DesiredCount { before, after } = plan.desired_count();
+    if after < before {
+        events.warn(format!(
+            "service {service} has a desired count of {before}, and `desired-count` is {after}: {} tasks are stopped; \
+             where an autoscaler sets the count, leave `desired-count` out",
+            before - after
+        ));
+    }
+    if matches!(plan.action, Action::Register) && plan.changes.is_empty() {
+        let revision = short(&plan.live.task_definition);
+        events.warn(format!(
+            "service {service} runs {revision}, which was deregistered: an equal revision takes its place"
+        ));
+    }
     for change in &plan.changes {
         let (before, after) = change.shown();
         events.emit(Event::TaskDefinitionChange { service: service.clone(), path: change.path.clone(), before, after });

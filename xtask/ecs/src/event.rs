@@ -3,10 +3,12 @@
 //! Stages emit; readers (terminal, JSON lines, GitHub, Slack) each have a thread and a queue of their own, so
 //! that one that blocks, fails or panics is reported once and changes no outcome.
 
+mod planned;
 mod stream;
 
 use serde::{Serialize, Serializer};
 
+pub use planned::remarks;
 pub use stream::{Events, Stream};
 
 use crate::digest::Digest;
@@ -93,6 +95,12 @@ pub enum Event {
         service: String,
         cluster: String,
         action: ServiceAction,
+        /// How many tasks it is to have.
+        desired_count: DesiredCount,
+        /// Whether a rollout is asked for though nothing changes.
+        force_new_deployment: bool,
+        /// The images whose bytes change.
+        versions: Vec<VersionChange>,
     },
     /// One member of the task definition differs from the live revision. Values of secrets and of environment
     /// variables are left out.
@@ -217,8 +225,12 @@ pub enum ImageAction {
 pub enum ServiceAction {
     /// Register a revision and update the service to it.
     Deploy,
-    /// The live revision is equal; only the service is updated.
+    /// A revision that is equal is registered: update the service to it, which starts a rollout.
     Update,
+    /// The service is on its way to an equal revision: follow that rollout.
+    Follow,
+    /// The live revision is equal; only the number of tasks changes, which starts no rollout.
+    Scale,
     NothingToDo,
 }
 
@@ -251,6 +263,35 @@ impl Outcome {
     pub fn is_good(self) -> bool {
         matches!(self, Self::Deployed | Self::NothingToDo)
     }
+}
+
+/// How many tasks a service is to have: now, and then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DesiredCount {
+    pub before: u32,
+    pub after: u32,
+}
+
+/// An image whose bytes are to change, by its tags.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VersionChange {
+    pub image: String,
+    /// The tag of what runs; absent where ECR has none for it.
+    pub before: Option<String>,
+    pub after: String,
+    pub direction: Direction,
+}
+
+/// Which of two tags is the later version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    Forward,
+    Back,
+    /// One of the tags is no version, or is not known.
+    Unknown,
 }
 
 /// A layer of a built image; `size` in bytes, compressed.

@@ -2,6 +2,7 @@
 
 mod nearest;
 pub mod quantity;
+pub mod version;
 mod width;
 
 pub use nearest::{misspelt, nearest};

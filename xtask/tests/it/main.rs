@@ -12,6 +12,7 @@ mod images;
 mod native;
 mod pages;
 mod people;
+mod plan;
 mod reference;
 mod registries;
 #[cfg(feature = "rehearse")]

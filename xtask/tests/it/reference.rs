@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Workspace, sandbox};
+use crate::support::{CONFIG, Workspace, layout, sandbox};
 use serde_json::json;
 use xtask_sandbox::ecs::Tasks;
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
@@ -44,10 +44,18 @@ fn called(workspace: &Workspace, sandbox: &Sandbox, arguments: &[&str], code: i3
 fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
-    for command in ["release --plan", "release", "deploy --plan"] {
+    let holds = |command: &str| {
         let arguments: Vec<&str> = command.split(' ').collect();
         assert_eq!(called(&workspace, &sandbox, &arguments, 0), documented(command), "{command}");
-    }
+    };
+    holds("release --plan");
+    holds("release");
+    // Which version runs is asked where another one does.
+    called(&workspace, &sandbox, &["deploy"], 0);
+    workspace.write("Cargo.toml", &CONFIG.replace("1.4.0", "1.5.0"));
+    layout::write(&workspace.root().join("built"), &[b"another layer"]);
+    called(&workspace, &sandbox, &["release"], 0);
+    holds("deploy --plan");
     // One that goes well and one that does not: only then are tasks looked at.
     let mut asked = called(&workspace, &sandbox, &["deploy"], 0);
     let (workspace, sandbox) = (Workspace::sample(), crate::support::sandbox(vec![]));

@@ -36,6 +36,8 @@ const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call
 }
 
 pub const BATCH_GET_IMAGE: Call = call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, DeployPlan, Deploy]);
+pub const DESCRIBE_IMAGES: Call =
+    Call { when: "to tell which version runs", ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy]) };
 pub const GET_AUTHORIZATION_TOKEN: Call = call("ecr:GetAuthorizationToken", ALL, &[Release]);
 pub const BATCH_CHECK_LAYER_AVAILABILITY: Call = call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release]);
 pub const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release]);
@@ -55,9 +57,10 @@ pub const STOP_SERVICE_DEPLOYMENT: Call = Call {
 
 /// What is called through the SDK.
 #[cfg(test)]
-pub const CALLS: [&Call; 14] = [
+pub const CALLS: [&Call; 15] = [
     &GET_AUTHORIZATION_TOKEN,
     &BATCH_GET_IMAGE,
+    &DESCRIBE_IMAGES,
     &BATCH_CHECK_LAYER_AVAILABILITY,
     &PUT_IMAGE,
     &DESCRIBE_SERVICES,

@@ -180,6 +180,35 @@ impl Ecr {
             .collect())
     }
 
+    /// The tags of each image, in the order asked, all at once; none where ECR has no such image.
+    pub fn tags(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Vec<String>, AwsError>> {
+        net::runtime().block_on(async {
+            let ask = |(repository, digest): &(Repository, Digest)| {
+                let (ecr, repository, digest) = (self.clone(), repository.clone(), digest.clone());
+                tokio::spawn(async move { ecr.tags_of(&repository, &digest).await })
+            };
+            let mut answers = Vec::new();
+            for running in wanted.iter().map(ask).collect::<Vec<_>>() {
+                answers.push(running.await.expect("a lookup does not panic"));
+            }
+            answers
+        })
+    }
+
+    async fn tags_of(&self, repository: &Repository, digest: &Digest) -> Result<Vec<String>, AwsError> {
+        let asked = self
+            .client
+            .describe_images()
+            .registry_id(&self.home.account)
+            .repository_name(repository.as_str())
+            .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build());
+        match asked.send().await {
+            Ok(answer) => Ok(answer.image_details().iter().flat_map(|image| image.image_tags().to_vec()).collect()),
+            Err(error) if error.code() == Some("ImageNotFoundException") => Ok(Vec::new()),
+            Err(error) => Err(self.failed(calls::DESCRIBE_IMAGES.action, repository, &error)),
+        }
+    }
+
     /// The images that an index names, without attestations; none where the digest is that of one image.
     pub fn children(&self, repository: &Repository, digest: &Digest) -> Result<Vec<Digest>, AwsError> {
         const CALL: &str = calls::BATCH_GET_IMAGE.action;

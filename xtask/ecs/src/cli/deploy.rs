@@ -18,6 +18,9 @@ pub struct Deploy {
     /// Say what would happen, and do nothing
     #[arg(long)]
     pub(super) plan: bool,
+    /// Let an older version take the place of a newer one
+    #[arg(long)]
+    allow_older: bool,
     /// What goes to stdout
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -27,7 +30,7 @@ impl Deploy {
     pub fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
         config::services_named(context.config()?, &self.services)?;
-        let stage = context.deploys()?;
+        let stage = context.deploys()?.allow_older(self.allow_older);
         let plan = stage.plan(&self.services)?;
         if self.plan {
             return self.print(context, &plan.report());

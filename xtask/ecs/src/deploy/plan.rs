@@ -1,18 +1,22 @@
 //! What a deploy will do, found out for every service before anything is done. All problems come together.
 
+mod support;
+mod versions;
+
 use std::collections::BTreeMap;
 use std::thread;
 
 use super::diff::{Change, changes};
 use super::normal::Normal;
-use super::task_definition;
+use super::task_definition::{self, doubts};
 use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::config::{Config, Image, Service, TaskDefinitionSource, services_named};
 use crate::digest::Digest;
-use crate::event::{Event, Events, ServiceAction};
+use crate::event::{DesiredCount, Event, Events, ServiceAction, VersionChange};
 use crate::failure::{Failure, Fault, Result};
 use crate::reference::Pinned;
+pub use versions::refuse_older;
 
 /// What will be done about one service.
 #[derive(Debug)]
@@ -25,7 +29,28 @@ pub struct Plan {
     pub pins: Vec<Pin>,
     /// What differs from the revision that the service is on.
     pub changes: Vec<Change>,
+    /// The images whose bytes change.
+    pub versions: Vec<VersionChange>,
     pub action: Action,
+}
+
+impl Plan {
+    /// What ECS will be asked for, and so what that starts.
+    pub fn service_action(&self) -> ServiceAction {
+        match &self.action {
+            Action::Register => ServiceAction::Deploy,
+            Action::Update { revision } if *revision != self.live.task_definition => ServiceAction::Update,
+            Action::Update { .. } if self.service.force_new_deployment => ServiceAction::Update,
+            Action::Update { .. } => ServiceAction::Scale,
+            Action::Follow { .. } => ServiceAction::Follow,
+            Action::NothingToDo { .. } => ServiceAction::NothingToDo,
+        }
+    }
+
+    pub fn desired_count(&self) -> DesiredCount {
+        let before = self.live.desired;
+        DesiredCount { before, after: self.service.desired_count.unwrap_or(before) }
+    }
 }
 
 /// Which bytes a container is to run.
@@ -34,6 +59,8 @@ pub struct Pin {
     pub container: String,
     /// The key under `images`.
     pub image: String,
+    /// The tag that the configuration names.
+    pub tag: String,
     pub pinned: Pinned,
 }
 
@@ -47,16 +74,6 @@ pub enum Action {
     Follow { revision: String },
     /// The service runs an equal revision.
     NothingToDo { revision: String },
-}
-
-impl Action {
-    pub fn service_action(&self) -> ServiceAction {
-        match self {
-            Self::Register => ServiceAction::Deploy,
-            Self::Update { .. } | Self::Follow { .. } => ServiceAction::Update,
-            Self::NothingToDo { .. } => ServiceAction::NothingToDo,
-        }
-    }
 }
 
 /// Plans these services, all of them for no name.
@@ -91,11 +108,34 @@ pub fn plan(config: &Config, session: &Session, names: &[String], events: &Event
                 continue;
             }
         };
+        let wrong = pins.iter().filter_map(|pin| {
+            let platform = config.images.get(&pin.image)?.platform();
+            let why = doubts::wrong_platform(document.value(), platform)?;
+            let (image, container) = (&pin.image, &pin.container);
+            Some(Failure::usage(format_args!("service {name}: image `{image}` of container `{container}` {why}")))
+        });
+        problems.extend(wrong);
+        doubt(config, service, document.value(), events);
         let (running, newest) = (known.get(&live.task_definition), known.get(document.family()));
         let (action, changes) = decide(service, live, &document, running, newest);
-        plans.push(Plan { service: service.clone(), live: live.clone(), document, pins, changes, action });
+        let (service, live, versions) = (service.clone(), live.clone(), Vec::new());
+        plans.push(Plan { service, live, document, pins, changes, versions, action });
     }
+    versions::find(&session.ecr(), &mut plans, &known, events);
     if problems.is_empty() { Ok(plans) } else { Err(Failure::together(problems)) }
+}
+
+/// Warns of what ECS would take and nobody can have meant.
+fn doubt(config: &Config, service: &Service, document: &serde_json::Value, events: &Events) {
+    for warning in doubts::unpinned(document, &service.containers, &config.images) {
+        events.warn(format!("service {}: {warning}", service.name));
+    }
+    for (path, placeholder) in doubts::placeholders(document) {
+        events.warn(format!(
+            "service {}: `{path}` holds `{placeholder}`, which nothing fills in: it is sent as it is written",
+            service.name
+        ));
+    }
 }
 
 /// The documents that are files, by service.
@@ -178,7 +218,7 @@ fn sort_out(answers: LiveServices<'_>, problems: &mut Vec<Failure>) -> BTreeMap<
             Err(error) => problems.push(error.into()),
             Ok(found) => {
                 for (service, found) in members.into_iter().zip(found) {
-                    match usable(service, cluster, found) {
+                    match support::usable(service, cluster, found) {
                         Ok(found) => drop(live.insert(service.name.clone(), found)),
                         Err(problem) => problems.push(problem),
                     }
@@ -187,30 +227,6 @@ fn sort_out(answers: LiveServices<'_>, problems: &mut Vec<Failure>) -> BTreeMap<
         }
     }
     live
-}
-
-fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live> {
-    let Service { name, service, .. } = service;
-    let Some(found) = found else {
-        return Err(Failure::world(format_args!("service {service} is not in cluster {cluster}")).help(format!(
-            "create it, or correct `service` and `cluster` under [workspace.metadata.xtask.services.{name}]"
-        )));
-    };
-    if found.status != "ACTIVE" {
-        return Err(Failure::world(format_args!(
-            "service {service} in cluster {cluster} is {}, so ECS takes no deployment of it",
-            found.status
-        ))
-        .help("create it again"));
-    }
-    if found.controller != "ECS" {
-        return Err(Failure::world(format_args!(
-            "service {service} in cluster {cluster} has the deployment controller {}, which is not supported: only \
-             ECS's own controller is",
-            found.controller
-        )));
-    }
-    Ok(found)
 }
 
 /// Revisions by what they were asked by: the ARN that a service runs, and the family's name for its newest.
@@ -253,8 +269,9 @@ fn task_definitions(
 /// `None` where an image of the service has no digest, which is among the problems already.
 fn pins(config: &Config, service: &Service, digests: &BTreeMap<String, Digest>) -> Option<Vec<Pin>> {
     let pin = |(container, image): (&String, &String)| {
-        let pinned = config.images.get(image)?.reference.pin(digests.get(image)?.clone());
-        Some(Pin { container: container.clone(), image: image.clone(), pinned })
+        let reference = &config.images.get(image)?.reference;
+        let (tag, pinned) = (reference.tag.to_string(), reference.pin(digests.get(image)?.clone()));
+        Some(Pin { container: container.clone(), image: image.clone(), tag, pinned })
     };
     service.containers.iter().map(pin).collect()
 }
@@ -270,14 +287,17 @@ fn decide(
     let wanted = Normal::of(document.value());
     let from = |revision: &TaskDefinition| changes(Some(&Normal::of(&revision.document)), &wanted);
     let changed = running.map_or_else(|| changes(None, &wanted), from);
-    if !changed.is_empty() || running.is_none() {
+    let scales = service.desired_count.is_some_and(|count| count != live.desired);
+    // ECS updates no service to a revision that was deregistered, were it the one that it runs.
+    let gone = running.is_none_or(|running| running.document["status"].as_str().is_some_and(|it| it != "ACTIVE"));
+    let updates = scales || service.force_new_deployment;
+    if !changed.is_empty() || running.is_none() || gone && updates {
         // A revision registered by an earlier run that did not get further, or was rolled back, is used again.
         let equal = newest.filter(|newest| from(newest).is_empty());
         let action = equal.map_or(Action::Register, |equal| Action::Update { revision: equal.arn.clone() });
         return (action, changed);
     }
     let revision = live.task_definition.clone();
-    let scales = service.desired_count.is_some_and(|count| count != live.desired);
     let state = live.primary().map_or("", |primary| primary.rollout_state.as_str());
     let steady = live.primary().is_none_or(|primary| primary.running == primary.desired);
     let complete = state == "COMPLETED" || state.is_empty() && steady && live.deployments.len() <= 1;

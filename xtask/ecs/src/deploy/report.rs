@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::diff::Change;
 use super::plan::{Action, Plan};
 use crate::digest::Digest;
-use crate::event::{Outcome, PostMortem, ServiceAction};
+use crate::event::{DesiredCount, Outcome, PostMortem, ServiceAction, VersionChange};
 use crate::failure::Failure;
 
 /// What became of each service, in the order they were deployed.
@@ -31,6 +31,9 @@ pub struct ServiceReport {
     pub deployment: String,
     /// From UpdateService to the end of the rollout.
     pub seconds: f64,
+    pub desired_count: DesiredCount,
+    /// The images whose bytes change, by their tags.
+    pub versions: Vec<VersionChange>,
     /// What differs from the revision that the service was on.
     pub changes: Vec<Change>,
     /// What the terminal says of it, where it did not end well.
@@ -75,7 +78,7 @@ impl ServiceReport {
         Self {
             service: plan.service.name.clone(),
             cluster: plan.service.cluster.clone(),
-            action: plan.action.service_action(),
+            action: plan.service_action(),
             outcome: Became::Planned,
             revision,
             images: plan
@@ -90,6 +93,8 @@ impl ServiceReport {
                 .collect(),
             deployment: String::new(),
             seconds: 0.0,
+            desired_count: plan.desired_count(),
+            versions: plan.versions.clone(),
             changes: plan.changes.clone(),
             failure: None,
             post_mortem: None,

@@ -63,7 +63,7 @@ fn digest(images: &[ContainerImage], container: &str) -> Option<Digest> {
 }
 
 fn compare<O: Observe>(observe: &mut O, plan: &Plan, pin: &Pin, running: &Digest) -> Result<()> {
-    let Pin { container, image, pinned } = pin;
+    let Pin { container, image, pinned, .. } = pin;
     if *running == pinned.digest {
         return Ok(());
     }

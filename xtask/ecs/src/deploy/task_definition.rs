@@ -1,5 +1,8 @@
 //! The task definition's file: read, and everything wrong with it at its place.
 
+pub mod doubts;
+mod json;
+
 use std::path::Path;
 
 use serde_json::Value;
@@ -17,21 +20,22 @@ pub struct Loaded {
 
 /// Reads a task definition file. `name` is the path that messages say, relative to the workspace.
 pub fn load(file: &Path, name: &str) -> Result<Loaded> {
-    let text = std::fs::read_to_string(file)
+    let bytes = std::fs::read(file)
         .map_err(|error| Failure::usage(format_args!("could not read the task definition {name}: {error}")))?;
-    parse(&text, name)
+    parse(&json::text(bytes).map_err(|flaw| unreadable(flaw, name))?, name)
 }
 
 /// Every problem of the file in one [`Ending::Usage`], each with file, line and column where it has one.
 fn parse(text: &str, name: &str) -> Result<Loaded> {
-    let document: Value = serde_json::from_str(text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let message = error.to_string();
-        let what = message.split(" at line ").next().unwrap_or_default();
-        invalid(vec![at(name, Some((line, column)), format!("not valid JSON: {what}"))], name)
-    })?;
-    let (document, unknown) = Document::written(unwrap_description(document))
-        .map_err(|flaws| invalid(flaws.into_iter().map(|flaw| fault(text, name, flaw)).collect(), name))?;
+    let document = unwrap_description(json::parse(text).map_err(|flaw| unreadable(flaw, name))?);
+    let mut faults: Vec<Fault> = doubts::twice(&document).into_iter().map(|problem| at(name, None, problem)).collect();
+    let (document, unknown) = match Document::written(document) {
+        Ok(written) if faults.is_empty() => written,
+        written => {
+            faults.extend(written.err().into_iter().flatten().map(|flaw| fault(text, name, flaw)));
+            return Err(invalid(faults, name));
+        }
+    };
     let warning = |Oddity { path, member, .. }: &Oddity| {
         let message = format!("this tool does not know the member `{path}`; it is sent to ECS as it is written");
         at(name, place_of(text, member), message)
@@ -59,6 +63,10 @@ fn fault(text: &str, name: &str, flaw: Flaw) -> Fault {
             }
         }
     }
+}
+
+fn unreadable(flaw: json::Flaw, name: &str) -> Failure {
+    invalid(vec![at(name, Some(flaw.place), flaw.message)], name)
 }
 
 fn invalid(faults: Vec<Fault>, name: &str) -> Failure {
@@ -95,9 +103,7 @@ fn place_of(text: &str, member: &str) -> Option<(usize, usize)> {
     if places.next().is_some() {
         return None;
     }
-    let before = &text[..at];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+    Some(json::place(text, at))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::digest::Digest;
-use crate::event::{ContainerExit, Event, Finding, ImageAction, Outcome, PostMortem, ServiceAction};
+use crate::event::{ContainerExit, Event, Finding, ImageAction, Outcome, PostMortem, ServiceAction, remarks};
 use crate::failure::{Ending, Failure};
 
 /// One command, from its start to where its events have got.
@@ -50,6 +50,8 @@ pub struct ServiceRecord {
     pub name: String,
     pub cluster: String,
     pub action: Option<ServiceAction>,
+    /// What goes back and what scales.
+    pub remarks: Vec<String>,
     /// The paths in the task definition that differ from the live revision.
     pub changes: Vec<String>,
     pub revision: String,
@@ -178,8 +180,9 @@ impl Record {
 
     fn take_service(&mut self, event: &Event, at: Duration) {
         let (name, what) = match event {
-            Event::ServicePlanned { service, cluster, action } => {
+            Event::ServicePlanned { service, cluster, action, desired_count, versions, .. } => {
                 let service = self.service(service);
+                service.remarks = remarks(*desired_count, versions);
                 service.cluster.clone_from(cluster);
                 service.action = Some(action.clone());
                 return;

@@ -18,6 +18,8 @@ pub fn service(service: &types::Service) -> Service {
         status: text(service.status()),
         // ECS leaves the controller out where it is its own.
         controller: service.deployment_controller().map_or("ECS", |controller| controller.r#type().as_str()).to_owned(),
+        scheduling: service.scheduling_strategy().map_or("REPLICA", |strategy| strategy.as_str()).to_owned(),
+        express: service.resource_management_type().is_some_and(|by| by.as_str() == "ECS"),
         task_definition: text(service.task_definition()),
         desired: count(service.desired_count()),
         running: count(service.running_count()),

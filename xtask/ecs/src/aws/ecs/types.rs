@@ -14,6 +14,10 @@ pub struct Service {
     pub status: String,
     /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
     pub controller: String,
+    /// `REPLICA` or `DAEMON`.
+    pub scheduling: String,
+    /// Whether ECS manages the service's resources itself, as it does for Express services.
+    pub express: bool,
     /// The ARN of the revision that the service was last set to.
     pub task_definition: String,
     pub desired: u32,

@@ -90,10 +90,39 @@ fn a_service_whose_revision_is_gone_gets_a_new_one() {
 
 #[test]
 fn a_service_that_cannot_be_deployed_to_is_said_why() {
-    let problem = |found| usable(&service(), "sample", found).unwrap_err().to_string();
+    let problem = |found| support::usable(&service(), "sample", found).unwrap_err().to_string();
     assert!(problem(None).starts_with("service app is not in cluster sample\n"));
     let inactive = Live { status: "INACTIVE".into(), ..live("COMPLETED") };
     assert!(problem(Some(inactive)).contains("is INACTIVE"));
-    let other = Live { controller: "CODE_DEPLOY".into(), ..live("COMPLETED") };
-    assert!(problem(Some(other)).contains("the deployment controller CODE_DEPLOY, which is not supported"));
+    for (found, said) in [
+        (
+            Live { controller: "CODE_DEPLOY".into(), ..live("") },
+            "the deployment controller CODE_DEPLOY, which is not supported",
+        ),
+        (
+            Live { controller: "EXTERNAL".into(), ..live("") },
+            "the deployment controller EXTERNAL, which is not supported",
+        ),
+        (Live { scheduling: "DAEMON".into(), ..live("") }, "the scheduling strategy DAEMON, which is not supported"),
+        (Live { express: true, ..live("") }, "is an Express service"),
+    ] {
+        assert!(problem(Some(found)).contains(said), "{said}");
+    }
+    let usual = Live { scheduling: "REPLICA".into(), ..live("") };
+    assert_eq!(support::usable(&service(), "sample", Some(usual.clone())).unwrap(), usual);
+}
+
+#[test]
+fn a_running_revision_that_was_deregistered_is_registered_again_where_the_service_is_updated() {
+    let mut running = revision(LIVE, "app@1");
+    running.document["status"] = json!("INACTIVE");
+    let action = |service: &Service| decide(service, &live("COMPLETED"), &wanted("app@1"), Some(&running), None).0;
+    assert_eq!(action(&service()), Action::NothingToDo { revision: LIVE.into() });
+    assert_eq!(action(&Service { desired_count: Some(3), ..service() }), Action::Register);
+    assert_eq!(action(&Service { force_new_deployment: true, ..service() }), Action::Register);
+    // An equal one that is active is enough.
+    let newest = revision(NEWEST, "app@1");
+    let force = Service { force_new_deployment: true, ..service() };
+    let (action, _) = decide(&force, &live("COMPLETED"), &wanted("app@1"), Some(&running), Some(&newest));
+    assert_eq!(action, Action::Update { revision: NEWEST.into() });
 }

@@ -107,8 +107,9 @@ fn plan() -> Plan {
         },
         live: Service::default(),
         document: nothing,
-        pins: vec![Pin { container: "app".into(), image: "web".into(), pinned }],
+        pins: vec![Pin { container: "app".into(), image: "web".into(), tag: "1".into(), pinned }],
         changes: Vec::new(),
+        versions: Vec::new(),
         action: Action::Register,
     }
 }

@@ -127,7 +127,7 @@ fn services(services: &[ServiceRecord], text: &mut String) {
             digests.join("<br>"),
             cell(service.outcome()),
             took,
-            cell(&service.changes.join("\n")),
+            cell(&[&service.remarks[..], &service.changes].concat().join("\n")),
         ]
     });
     table(text, &["Service", "Cluster", "Revision", "Digest", "Outcome", "Took", "Changed"], rows);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Record;
 use crate::digest::Digest;
 use crate::event::{
-    Cause, ContainerExit, Event, Finding, ImageAction, Layer, Outcome, PostMortem, ServiceAction, Step,
+    Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, Layer, Outcome, PostMortem, ServiceAction, Step,
 };
 use crate::failure::{Ending, Failure, Place};
 
@@ -111,7 +111,14 @@ pub fn refused(findings: usize) -> Vec<Event> {
 }
 
 fn service_planned(action: ServiceAction) -> Event {
-    Event::ServicePlanned { service: "app".to_owned(), cluster: "sample".to_owned(), action }
+    Event::ServicePlanned {
+        service: "app".to_owned(),
+        cluster: "sample".to_owned(),
+        action,
+        desired_count: DesiredCount { before: 2, after: 2 },
+        force_new_deployment: false,
+        versions: Vec::new(),
+    }
 }
 
 fn progress(status: &str, running: u32, failed: u32) -> Event {

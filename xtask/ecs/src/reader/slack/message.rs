@@ -191,6 +191,9 @@ fn service_line(service: &ServiceRecord) -> String {
     if service.seconds > 0.0 {
         write!(line, ", {}", quantity::duration(service.seconds)).expect("writing to a String cannot fail");
     }
+    for remark in &service.remarks {
+        write!(line, ", {}", escape(remark)).expect("writing to a String cannot fail");
+    }
     for digest in &service.digests {
         write!(line, "\n`{digest}`").expect("writing to a String cannot fail");
     }

@@ -1,8 +1,12 @@
 //! Events → lines. Pure: what is shown depends on the events so far and on whether there is a live line.
 
+mod planned;
+
+use std::collections::BTreeMap;
+
 use super::failure;
 use super::style::Line;
-use crate::event::{Cause, ContainerExit, Event, ImageAction, Outcome, PostMortem, ServiceAction, Step};
+use crate::event::{Cause, ContainerExit, Event, ImageAction, Outcome, PostMortem, Step, remarks};
 use crate::failure::Failure;
 use crate::text::quantity::{duration, size};
 
@@ -32,11 +36,13 @@ pub struct Render {
     has_live_line: bool,
     /// The last tenth of an upload that was told where there is no live line.
     told_tenth: u64,
+    /// What a service's plan says that its end says again.
+    remarks: BTreeMap<String, Vec<String>>,
 }
 
 impl Render {
     pub fn new(has_live_line: bool) -> Self {
-        Self { has_live_line, told_tenth: 0 }
+        Self { has_live_line, told_tenth: 0, remarks: BTreeMap::new() }
     }
 
     pub fn show(&mut self, event: &Event) -> Shown {
@@ -78,15 +84,17 @@ impl Render {
                     Shown::default()
                 }
             }
-            Event::ServicePlanned { service, cluster, action } => {
-                let what = match action {
-                    ServiceAction::Deploy => "register a revision and roll it out",
-                    ServiceAction::Update => "roll out the revision that is registered",
-                    ServiceAction::NothingToDo => {
-                        return lines([Line::status("Fresh", &format!("{service} in {cluster}: nothing to do"))]);
-                    }
-                };
-                lines([Line::status("Planned", &format!("{service} in {cluster}: {what}")).prose()])
+            Event::ServicePlanned {
+                service,
+                cluster,
+                action,
+                desired_count: desired,
+                force_new_deployment: force,
+                versions,
+            } => {
+                self.remarks.insert(service.clone(), remarks(*desired, versions));
+                let first = planned::headline(service, cluster, action);
+                lines([first].into_iter().chain(planned::details(*desired, *force, versions)))
             }
             Event::TaskDefinitionChange { path, before, after, .. } => {
                 lines([Line::detail(&change(path, before.as_deref(), after.as_deref())).prose()])
@@ -116,7 +124,9 @@ impl Render {
             Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
                 let digests: Vec<&str> = digests.iter().map(crate::digest::Digest::short).collect();
                 let digests = if digests.is_empty() { String::new() } else { format!(" ({})", digests.join(", ")) };
-                let text = format!("{service}: {}{digests} in {}", revision, duration(*seconds));
+                let remarks = self.remarks.get(service).filter(|remarks| outcome.is_good() && !remarks.is_empty());
+                let remarks = remarks.map_or(String::new(), |remarks| format!("; {}", remarks.join("; ")));
+                let text = format!("{service}: {revision}{digests} in {}{remarks}", duration(*seconds));
                 let line = Line::status(&outcome_verb(*outcome), &text).prose();
                 lines([if outcome.is_good() { line } else { line.bad() }])
             }
@@ -211,7 +221,7 @@ fn change(path: &str, before: Option<&str>, after: Option<&str>) -> String {
         (Some(before), Some(after)) => format!("~ {path}: {before} → {after}"),
         (Some(before), None) => format!("- {path}: {before}"),
         (None, Some(after)) => format!("+ {path}: {after}"),
-        (None, None) => format!("~ {path}"),
+        (None, None) => format!("~ {path}: (not shown)"),
     }
 }
 

@@ -1,0 +1,86 @@
+//! From which version to which each image goes.
+
+use std::collections::BTreeMap;
+
+use super::{Pin, Plan, TaskDefinition};
+use crate::aws::ecr::Ecr;
+use crate::digest::Digest;
+use crate::event::{Direction, Events, VersionChange};
+use crate::failure::{Ending, Failure};
+use crate::reference::Repository;
+
+/// What a container runs, of the repository that it is to run another image of.
+enum Running {
+    Tag(String),
+    Digest(Repository, Digest),
+}
+
+/// Fills in the plans' `versions`. Where ECR does not tell, that is a warning, and the version unknown.
+pub fn find(ecr: &Ecr, plans: &mut [Plan], known: &BTreeMap<String, TaskDefinition>, events: &Events) {
+    let mut found = Vec::new();
+    for (position, plan) in plans.iter().enumerate() {
+        let Some(running) = known.get(&plan.live.task_definition) else { continue };
+        found.extend(plan.pins.iter().filter_map(|pin| Some((position, pin.clone(), running_of(pin, running)?))));
+    }
+    let asked: Vec<(Repository, Digest)> = found
+        .iter()
+        .filter_map(|(.., running)| match running {
+            Running::Digest(repository, digest) => Some((repository.clone(), digest.clone())),
+            Running::Tag(_) => None,
+        })
+        .collect();
+    let mut answers = ecr.tags(&asked).into_iter();
+    let mut told = false;
+    for (position, pin, running) in found {
+        let tags = match running {
+            Running::Tag(tag) => vec![tag],
+            Running::Digest(..) => answers
+                .next()
+                .transpose()
+                .unwrap_or_else(|error| {
+                    if !std::mem::replace(&mut told, true) {
+                        events.warn(format!(
+                            "which version runs is not known: {}",
+                            error.to_string().replace('\n', "; ")
+                        ));
+                    }
+                    None
+                })
+                .unwrap_or_default(),
+        };
+        let change = VersionChange::new(&pin.image, &tags, &pin.tag);
+        if !plans[position].versions.contains(&change) {
+            plans[position].versions.push(change);
+        }
+    }
+}
+
+/// `None` where the container runs these bytes already, or something that is no image of this repository.
+fn running_of(pin: &Pin, running: &TaskDefinition) -> Option<Running> {
+    let containers = running.document["containerDefinitions"].as_array()?;
+    let container = containers.iter().find(|container| container["name"] == pin.container.as_str())?;
+    let of_repository = format!("{}/{}", pin.pinned.registry, pin.pinned.repository);
+    let rest = container["image"].as_str()?.strip_prefix(&of_repository)?;
+    match rest.split_once('@') {
+        Some((_, digest)) if digest == pin.pinned.digest.as_str() => None,
+        Some(("", digest)) => Some(Running::Digest(pin.pinned.repository.clone(), digest.parse().ok()?)),
+        Some((tag, _)) => Some(Running::Tag(tag.strip_prefix(':')?.to_owned())),
+        None => Some(Running::Tag(rest.strip_prefix(':')?.to_owned())),
+    }
+}
+
+/// Refuses to put an older version in the place of a newer one.
+pub fn refuse_older(plans: &[Plan]) -> Result<(), Failure> {
+    let back = |plan: &Plan| {
+        let changes = plan.versions.iter().filter(|change| change.direction == Direction::Back);
+        let sentences: Vec<String> = changes.map(VersionChange::sentence).collect();
+        (!sentences.is_empty()).then(|| format!("on service {}, {}", plan.service.name, sentences.join(" and ")))
+    };
+    let back: Vec<String> = plans.iter().filter_map(back).collect();
+    if back.is_empty() {
+        return Ok(());
+    }
+    let message =
+        format!("an older version would take the place of a newer one: {}; nothing was done", back.join("; "));
+    Err(Failure::new(Ending::Superseded, message).help("if that is meant, `cargo xtask deploy --allow-older`"))
+}

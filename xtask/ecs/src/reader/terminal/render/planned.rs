@@ -1,0 +1,28 @@
+//! What the plan says of a service.
+
+use super::Line;
+use crate::event::{DesiredCount, Direction, ServiceAction, VersionChange};
+
+pub fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
+    let what = match action {
+        ServiceAction::Deploy => "register a revision and roll it out",
+        ServiceAction::Update => "roll out the revision that is registered",
+        ServiceAction::Follow => "follow the rollout that is under way",
+        ServiceAction::Scale => "change the number of tasks, which starts no rollout",
+        ServiceAction::NothingToDo => {
+            return Line::status("Fresh", &format!("{service} in {cluster}: nothing to do"));
+        }
+    };
+    Line::status("Planned", &format!("{service} in {cluster}: {what}")).prose()
+}
+
+pub fn details(desired: DesiredCount, force: bool, versions: &[VersionChange]) -> Vec<Line> {
+    let version = |change: &VersionChange| {
+        let line = Line::detail(&format!("~ {}", change.sentence())).prose();
+        if change.direction == Direction::Back { line.bad() } else { line }
+    };
+    let DesiredCount { before, after } = desired;
+    let scaled = (before != after).then(|| Line::detail(&format!("~ desired count {before} → {after}")));
+    let forced = force.then(|| Line::detail("~ a rollout is forced"));
+    versions.iter().map(version).chain(scaled).chain(forced).collect()
+}
