@@ -19,14 +19,18 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use credentials::{Lack, lack};
 pub use error::{AwsError, Kind};
 
 use crate::config::Config;
-use crate::failure::{Failure, Result};
-use crate::net;
+use crate::failure::{Ending, Failure, Result};
+use crate::net::{self, route};
 use crate::reference::Home;
 
 /// The first try and four more, with the SDK's standard backoff: throttles of a busy account pass within seconds.
@@ -55,7 +59,7 @@ impl Session {
     /// credentials once, so that their absence is one clear error before anything else happens.
     pub fn open(config: &Config) -> Result<Self> {
         net::wait(async {
-            let sdk = loader(config).load().await;
+            let sdk = loader(config, http_client()?).load().await;
             let Some(provider) = sdk.credentials_provider() else {
                 return Err(no_credentials(&CredentialsError::not_loaded("no provider")));
             };
@@ -70,7 +74,10 @@ impl Session {
     pub fn at(config: &Config, endpoint: &Endpoint) -> Self {
         let keys = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "stand-in");
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(SOON);
-        let loader = loader(config).retry_config(retries).credentials_provider(keys).endpoint_url(&endpoint.url);
+        let client = aws_smithy_http_client::Builder::new();
+        let client = client.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let loader =
+            loader(config, client).retry_config(retries).credentials_provider(keys).endpoint_url(&endpoint.url);
         let sdk = net::wait(loader.load());
         Self::of(sdk, config)
     }
@@ -93,12 +100,30 @@ impl Session {
     }
 }
 
-fn loader(config: &Config) -> ConfigLoader {
+/// The SDK's client, on the way that the environment names.
+fn http_client() -> Result<SharedHttpClient> {
+    let unusable = |error: std::io::Error| Failure::new(Ending::Usage, error);
+    let mut trust = TrustStore::default();
+    if let Some(pem) = route::bundle().map_err(unusable)? {
+        trust = trust.with_pem_certificate(pem);
+    }
+    let tls = TlsContext::builder().with_trust_store(trust).build().map_err(anyhow::Error::new)?;
+    let proxy = match route::proxy().map_err(unusable)? {
+        Some(proxy) => ProxyConfig::https(proxy.address).map_err(anyhow::Error::new)?.no_proxy(proxy.not_for),
+        None => ProxyConfig::disabled(),
+    };
+    Ok(aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder().proxy_config(proxy.clone());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone()).build()
+    }))
+}
+
+fn loader(config: &Config, client: SharedHttpClient) -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(config.region.clone()))
-        .http_client(
-            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
-        )
+        .http_client(client)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(
             TimeoutConfig::builder()

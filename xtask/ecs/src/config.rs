@@ -15,6 +15,7 @@ mod images;
 pub(crate) mod keys;
 mod load;
 mod model;
+mod moving;
 mod native;
 mod origin;
 mod path;
@@ -39,6 +40,7 @@ pub use model::{
     Package, Pin, Program, Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, Submodules, TRIVY_URL,
     TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
 };
+pub use moving::moving_tags;
 #[cfg(test)]
 pub(crate) use origin::toml_value;
 pub use origin::{Loaded, Origin, Origins, Setting, render, to_json};

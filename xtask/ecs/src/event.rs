@@ -312,6 +312,8 @@ pub struct Finding {
     /// Empty where there is no fix yet.
     pub fixed: String,
     pub id: String,
+    /// Other ids of the same vulnerability.
+    pub aliases: Vec<String>,
     /// `CRITICAL`, `HIGH`, …
     pub severity: String,
     /// What was scanned, in trivy's words: a file in the image, or the image's operating system.

@@ -3,6 +3,7 @@
 //! A gate never passes by accident. A [`Passed`] is made in one place, `judge`, from a report that names the
 //! image it speaks of; there is no other way to get one, and the tag cannot be put without one.
 
+mod doubts;
 mod report;
 
 use std::path::Path;
@@ -10,11 +11,12 @@ use std::path::Path;
 use crate::config::{Ignore, Image, Scan, Severity};
 use crate::digest::Digest;
 use crate::event::Finding;
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Manifest;
 use crate::text::{pad, width};
 
+pub(crate) use doubts::{doubts, unmatched};
 pub use report::Report;
 
 /// Something that reads a layout and reports what it found.
@@ -99,6 +101,9 @@ pub struct Summary {
     pub ignored: Vec<String>,
     /// Acceptances that are past their day; their findings count again.
     pub expired: Vec<String>,
+    /// The ids under `ignore` that some finding has, whether it would refuse or not.
+    #[serde(skip)]
+    pub matched: Vec<String>,
 }
 
 /// Holds the report against the configuration. `today` is `YYYY-MM-DD`, UTC.
@@ -108,14 +113,17 @@ pub struct Summary {
 pub(crate) fn judge(manifest: Manifest, report: &Report, image: &Image, scan: &Scan, today: &str) -> Result<Verdict> {
     same_image(&report.image_id, &manifest.config.digest, &image.name)?;
     saw_enough(report, image)?;
+    knows_the_system(report, image, scan)?;
 
     let mut summary = Summary { packages: report.packages(), ..Summary::default() };
     for finding in &report.findings {
+        let accepted = scan.ignore.iter().find(|ignore| is(finding, &ignore.id));
+        summary.matched.extend(accepted.map(|ignore| ignore.id.clone()));
         let severe = severity(&finding.severity).is_none_or(|severity| scan.severity.contains(&severity));
         if !severe || (scan.ignore_unfixed && finding.fixed.is_empty()) {
             continue;
         }
-        match scan.ignore.iter().find(|ignore| ignore.id == finding.id) {
+        match accepted {
             Some(ignore) if holds(ignore, today) => summary.ignored.push(finding.id.clone()),
             Some(ignore) => {
                 summary.expired.push(format!("{} (accepted until {}: {})", ignore.id, ignore.until, ignore.reason));
@@ -176,6 +184,35 @@ fn saw_enough(report: &Report, image: &Image) -> Result<()> {
         },
         None => Ok(()),
     }
+}
+
+/// A release of an operating system that the scanner does not know may have no advisories in its database: that
+/// nothing was found in its packages then says nothing.
+fn knows_the_system(report: &Report, image: &Image, scan: &Scan) -> Result<()> {
+    let Report { system, system_is_unknown, findings, .. } = report;
+    let lists_packages = report.kinds.iter().any(|(kind, packages)| system.starts_with(kind.as_str()) && *packages > 0);
+    let accepted = scan.accept_systems.iter().any(|accepted| accepted.system == *system);
+    if !system_is_unknown || !lists_packages || accepted || !findings.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Ending::World,
+        format_args!(
+            "the scanner does not know the release {system} of image `{}`'s base, and matched its packages with nothing: \
+             that is no verdict",
+            image.name
+        ),
+    )
+    .help("take a newer trivy, or a base that it knows")
+    .help(format!(
+        "or say why it is good enough, under [workspace.metadata.xtask.scan]: \
+         `accept-systems = [{{ system = \"{system}\", reason = \"…\" }}]`"
+    )))
+}
+
+/// By its own id or by one of the others that the same vulnerability has.
+fn is(finding: &Finding, id: &str) -> bool {
+    finding.id == id || finding.aliases.iter().any(|alias| alias == id)
 }
 
 fn holds(ignore: &Ignore, today: &str) -> bool {

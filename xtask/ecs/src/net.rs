@@ -3,6 +3,7 @@
 pub mod certificate;
 #[cfg(test)]
 pub mod loopback;
+pub mod route;
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -14,13 +15,14 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::header::RETRY_AFTER;
 use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Uri};
-use hyper_rustls::builderstates::WantsSchemes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
+
+use route::{Proxy, Way};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -30,8 +32,8 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// A request's body: whole, or streamed from disk.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
-/// Speaks HTTP/1.1, plain or through TLS with the machine's own roots.
-pub type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
+/// Speaks HTTP/1.1, plain or through TLS, and goes the way that the environment names.
+pub type HttpClient = Client<HttpsConnector<Way>, Body>;
 
 /// Runs async code to its end; nothing outside `aws`, `oci::registry` and the readers needs it.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -55,15 +57,15 @@ pub fn runtime() -> &'static Runtime {
     })
 }
 
-/// The client for any address. Fails where the machine has no root certificates at all.
+/// The client for any address. Fails where the machine has no root certificates at all, and where what the environment
+/// says of the way out is of no use.
 pub fn client() -> std::io::Result<&'static HttpClient> {
     static CLIENT: OnceLock<HttpClient> = OnceLock::new();
     if let Some(client) = CLIENT.get() {
         return Ok(client);
     }
-    let provider = rustls::crypto::ring::default_provider();
-    let roots = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-    Ok(CLIENT.get_or_init(|| connect(roots)))
+    let (proxy, roots) = (route::proxy()?, route::roots()?);
+    Ok(CLIENT.get_or_init(|| connect(trusting(roots), proxy.as_ref())))
 }
 
 /// The client for one address. Reading the root certificates takes longer than many a whole command, so plain HTTP
@@ -71,7 +73,7 @@ pub fn client() -> std::io::Result<&'static HttpClient> {
 pub fn client_for(address: &Uri) -> std::io::Result<&'static HttpClient> {
     static PLAIN: OnceLock<HttpClient> = OnceLock::new();
     if address.scheme_str() == Some("http") {
-        return Ok(PLAIN.get_or_init(|| connect(HttpsConnectorBuilder::new().with_tls_config(trusting_nobody()))));
+        return Ok(PLAIN.get_or_init(|| connect(trusting(RootCertStore::empty()), None)));
     }
     client()
 }
@@ -94,20 +96,21 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(until.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-fn connect(tls: HttpsConnectorBuilder<WantsSchemes>) -> HttpClient {
+fn connect(tls: ClientConfig, proxy: Option<&Proxy>) -> HttpClient {
+    let tls = HttpsConnectorBuilder::new().with_tls_config(tls);
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT));
     tcp.set_keepalive(Some(KEEPALIVE));
-    Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().wrap_connector(tcp))
+    Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().wrap_connector(Way::new(tcp, proxy)))
 }
 
-fn trusting_nobody() -> ClientConfig {
+fn trusting(roots: RootCertStore) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring knows the ciphers of the versions it is built with")
-        .with_root_certificates(RootCertStore::empty())
+        .with_root_certificates(roots)
         .with_no_client_auth()
 }
 

@@ -4,6 +4,7 @@ mod build;
 mod context;
 mod dockerfile;
 pub(crate) mod engine;
+mod git_tag;
 mod handed;
 mod inputs;
 mod login;
@@ -21,7 +22,7 @@ use crate::config::{Config, Image, images_named};
 use crate::digest::Digest;
 use crate::event::{Event, Events, ImageAction, Step};
 use crate::failure::{Failure, Result};
-use crate::gate::{Gate, Scanner, Summary};
+use crate::gate::{self, Gate, Scanner, Summary};
 use crate::interrupt::Interrupt;
 use crate::reference::Pinned;
 use crate::stage::{Around, Ended};
@@ -125,7 +126,19 @@ impl<'a> Releases<'a> {
             done.push(one);
             manifest::write(config, &commit, done)?;
         }
+        warn_of_unmatched(config, done, events);
         self.around.map_or(Ok(()), |around| around.after(done))
+    }
+}
+
+/// Only where every image was scanned it is known that an entry of `ignore` matches nothing.
+fn warn_of_unmatched(config: &Config, released: &[Released], events: &Events) {
+    let scanned = released.iter().filter_map(|image| image.scan.as_ref());
+    if scanned.clone().count() < config.images.len() {
+        return;
+    }
+    for id in gate::unmatched(&config.scan, &scanned) {
+        events.warn(format!("`ignore` accepts {id}, which no image has any more: take it out"));
     }
 }
 

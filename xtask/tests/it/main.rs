@@ -10,6 +10,7 @@ mod deploy;
 mod help;
 mod images;
 mod native;
+mod network;
 mod pages;
 mod people;
 mod plan;
@@ -20,4 +21,6 @@ mod rehearse;
 mod release;
 #[path = "../../ecs/tests/sample/mod.rs"]
 mod sample;
+mod scan;
 mod support;
+mod tags;

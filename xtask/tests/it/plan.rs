@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
-use crate::support::{CONFIG, Run, Workspace, calls, layout, sandbox, serve, task_definition};
+use crate::support::{Run, Workspace, calls, layout, sandbox, serve, task_definition};
+
+/// What stands for the tag in the sample.
+const TAG: &str = "tag = { package = \"app\" }";
 
 /// A workspace, and a sandbox that its image is released into and deployed to.
 fn deployed() -> (Workspace, Sandbox) {
@@ -17,15 +20,15 @@ fn deployed() -> (Workspace, Sandbox) {
 
 /// Releases other bytes under another tag.
 fn release(workspace: &Workspace, sandbox: &Sandbox, tag: &str) {
-    workspace.write("Cargo.toml", &CONFIG.replace("1.4.0", tag));
+    workspace.change(&[(TAG, &format!("tag = \"{tag}\""))]);
     layout::write(&workspace.root().join("built"), &[tag.as_bytes()]);
     workspace.xtask(sandbox, &["release"]).ends(0);
 }
 
-/// The sample's service with these further keys.
-fn with_keys(keys: &str) -> String {
+/// From now on the sample's service has these further keys.
+fn with_keys(workspace: &Workspace, keys: &str) {
     let line = "containers = { app = \"app\" }\n";
-    CONFIG.replace(line, &format!("{line}{keys}\n"))
+    workspace.change(&[(line, &format!("{line}{keys}\n"))]);
 }
 
 fn service(sandbox: &Sandbox) -> Value {
@@ -98,10 +101,10 @@ fn without_the_permission_to_read_tags_a_deploy_goes_on_and_says_that_the_versio
 #[test]
 fn a_change_of_the_desired_count_alone_is_told_as_that_and_starts_no_rollout() {
     let (workspace, sandbox) = deployed();
-    workspace.write("Cargo.toml", &with_keys("desired-count = 10"));
+    with_keys(&workspace, "desired-count = 10");
     workspace.xtask(&sandbox, &["deploy"]).ends(0).does_not_say("autoscaler");
 
-    workspace.write("Cargo.toml", &with_keys("desired-count = 2"));
+    with_keys(&workspace, "desired-count = 2");
     let plan = workspace.xtask(&sandbox, &["deploy", "--plan", "--format", "json"]);
     plan.ends(0)
         .says("Planned app in sample: change the number of tasks, which starts no rollout")
@@ -116,7 +119,7 @@ fn a_change_of_the_desired_count_alone_is_told_as_that_and_starts_no_rollout() {
     let planned = run.ends(0).stderr.lines().find(|line| line.contains("\"service-planned\"")).expect("an event");
     let planned: Value = serde_json::from_str(planned).expect("JSON");
     assert_eq!((&planned["action"], &planned["desired-count"]["after"]), (&json!("scale"), &json!(2)));
-    workspace.write("Cargo.toml", &with_keys("desired-count = 3"));
+    with_keys(&workspace, "desired-count = 3");
     let run = workspace.xtask(&sandbox, &["deploy"]);
     let end = run.ends(0).stderr.lines().find(|line| line.trim_start().starts_with("Deployed")).expect("an end");
     assert!(end.ends_with("; desired count 2 → 3"), "{end}");
@@ -128,7 +131,7 @@ fn a_running_revision_that_was_deregistered_is_registered_again() {
         let (workspace, sandbox) = deployed();
         sandbox.ecs("DeregisterTaskDefinition", json!({ "taskDefinition": "app:2" })).expect("it is taken");
         workspace.xtask(&sandbox, &["deploy"]).ends(0).says("nothing to do");
-        workspace.write("Cargo.toml", &with_keys(keys));
+        with_keys(&workspace, keys);
         workspace
             .xtask(&sandbox, &["deploy"])
             .ends(0)
@@ -150,7 +153,7 @@ fn a_daemon_service_is_refused_in_the_plan_by_name_and_nothing_is_registered() {
         "schedulingStrategy": "DAEMON", "launchType": "EC2",
         "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"] } } });
     sandbox.ecs("CreateService", daemon).unwrap_or_else(|error| panic!("{} {}", error.code, error.message));
-    workspace.write("Cargo.toml", &with_keys("service = \"daemon\"\ndesired-count = 3"));
+    with_keys(&workspace, "service = \"daemon\"\ndesired-count = 3");
     let registered = calls(&sandbox, "ecs:RegisterTaskDefinition");
     for command in [&["deploy", "--plan"][..], &["deploy"]] {
         workspace
@@ -166,7 +169,7 @@ fn plan_of(document: &Value) -> Run {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases().xtask(&sandbox, &["release"]).ends(0);
     let text = document.to_string().replace("REGISTRY", &sandbox.registry());
-    workspace.write("app/task-definition.json", &text).xtask(&sandbox, &["deploy", "--plan"])
+    workspace.write("app/ecs/task-definition.json", &text).xtask(&sandbox, &["deploy", "--plan"])
 }
 
 #[test]
@@ -206,12 +209,13 @@ fn a_placeholder_that_nothing_fills_in_is_warned_of_with_its_path() {
 fn a_document_with_a_byte_order_mark_is_read_and_one_with_comments_or_a_member_twice_is_refused_at_its_place() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases().xtask(&sandbox, &["release"]).ends(0);
-    let plan = |text: &str| workspace.write("app/task-definition.json", text).xtask(&sandbox, &["deploy", "--plan"]);
+    let plan =
+        |text: &str| workspace.write("app/ecs/task-definition.json", text).xtask(&sandbox, &["deploy", "--plan"]);
     let good = task_definition().to_string();
     plan(&format!("\u{feff}{good}")).ends(0);
     plan(&good.replacen('{', "{\n  // ours\n", 1))
         .ends(2)
-        .says("app/task-definition.json:2:3: not valid JSON")
+        .says("app/ecs/task-definition.json:2:3: not valid JSON")
         .says("JSON has no comments");
     plan(&good.replacen('{', "{\n  \"cpu\": \"1024\",", 1))
         .ends(2)

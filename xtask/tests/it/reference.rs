@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{CONFIG, Workspace, layout, sandbox};
+use crate::support::{Workspace, layout, sandbox};
 use serde_json::json;
 use xtask_sandbox::ecs::Tasks;
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
@@ -52,7 +52,7 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     holds("release");
     // Which version runs is asked where another one does.
     called(&workspace, &sandbox, &["deploy"], 0);
-    workspace.write("Cargo.toml", &CONFIG.replace("1.4.0", "1.5.0"));
+    workspace.change(&[("tag = { package = \"app\" }", "tag = \"1.5.0\"")]);
     layout::write(&workspace.root().join("built"), &[b"another layer"]);
     called(&workspace, &sandbox, &["release"], 0);
     holds("deploy --plan");

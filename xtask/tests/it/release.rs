@@ -172,7 +172,7 @@ fn findings_refuse_with_a_table_and_leave_no_tag() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
     let finding = r#""Vulnerabilities": [{"VulnerabilityID": "CVE-2026-1", "PkgName": "openssl", "InstalledVersion": "1.0", "FixedVersion": "1.1", "Severity": "HIGH"}], "Packages""#;
-    workspace.tool("trivy", &include_str!("support/trivy.sh").replace("\"Packages\"", finding));
+    workspace.tool("trivy", &include_str!("support/trivy.sh").replacen("\"Packages\"", finding, 1));
     workspace
         .xtask(&sandbox, &["release"])
         .ends(3)

@@ -18,6 +18,8 @@ pub struct Lack {
 
 const NONE: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached";
 const EXPORT: &str = "sign in and run `eval \"$(aws configure export-credentials --format env)\"`";
+const TRUST: &str = "the certificate is of an authority that this machine does not know: name its certificates in \
+                     AWS_CA_BUNDLE, or all of yours in SSL_CERT_FILE";
 const REACH: &str = "check the network, the region and any AWS_ENDPOINT_URL";
 const CLOCK: &str = "set this machine's clock: by it, the server's certificate is not valid now";
 
@@ -40,6 +42,8 @@ pub fn lack(error: &(dyn Error + 'static)) -> Lack {
 pub fn unreachable(error: &(dyn Error + 'static)) -> (Kind, &'static str) {
     if certificate::refused(error).is_some_and(certificate::is_about_time) {
         (Kind::Clock, CLOCK)
+    } else if certificate::refused(error).is_some() {
+        (Kind::Unreachable, TRUST)
     } else {
         (Kind::Unreachable, REACH)
     }

@@ -182,7 +182,7 @@ impl Ecr {
 
     /// The tags of each image, in the order asked, all at once; none where ECR has no such image.
     pub fn tags(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Vec<String>, AwsError>> {
-        net::runtime().block_on(async {
+        net::wait(async {
             let ask = |(repository, digest): &(Repository, Digest)| {
                 let (ecr, repository, digest) = (self.clone(), repository.clone(), digest.clone());
                 tokio::spawn(async move { ecr.tags_of(&repository, &digest).await })

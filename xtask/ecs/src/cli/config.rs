@@ -16,6 +16,9 @@ pub struct ShowConfig {
 impl ShowConfig {
     pub fn run(self, context: &Context) -> Result<()> {
         let loaded = context.loaded()?;
+        for warning in config::moving_tags(&loaded.config) {
+            context.events().warn(warning);
+        }
         match self.format {
             Format::Text => context.print(config::render(loaded).trim_end()),
             Format::Json => context.print(to_json(&config::to_json(loaded))?),

@@ -41,7 +41,7 @@ pub enum Absent {
 
 /// Every kind of table, in the order of the reference.
 #[cfg(test)]
-pub static TABLES: [&Keys; 19] = [
+pub static TABLES: [&Keys; 20] = [
     &load::TOP,
     &images::IMAGE,
     &images::TAG,
@@ -52,6 +52,7 @@ pub static TABLES: [&Keys; 19] = [
     &native::ASSET,
     &scan::SCAN,
     &scan::IGNORE,
+    &scan::ACCEPTED_SYSTEM,
     &trivy::TRIVY,
     &services::SERVICE,
     &services::FAMILY,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
-pub use scan::{Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
+pub use scan::{AcceptedSystem, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
 pub use services::{OnInterrupt, Rollout, Service, TaskDefinitionSource};
 pub use workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::duration;
-use super::model::{Asset, Base, Compression, Config, Ignore, OnInterrupt, Program, Severity};
+use super::model::{AcceptedSystem, Asset, Base, Compression, Config, Ignore, OnInterrupt, Program, Severity};
 use super::path::relative;
 use crate::failure::Place;
 use crate::text::{pad, width};
@@ -230,6 +230,12 @@ impl Effective for crate::reference::Tag {
 impl Effective for Severity {
     fn effective(&self, _: &Path) -> Json {
         json!(self.as_str())
+    }
+}
+
+impl Effective for AcceptedSystem {
+    fn effective(&self, _: &Path) -> Json {
+        json!({ "system": self.system, "reason": self.reason })
     }
 }
 

@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::keys::{Keys, optional, or, required};
-use super::model::{Ignore, Scan, Severity};
+use super::model::{AcceptedSystem, Ignore, Scan, Severity};
 use super::table::Table;
 use super::value::Value;
 
@@ -19,6 +19,12 @@ pub(super) const SCAN: Keys = Keys {
         ),
         or("ignore-unfixed", "true or false", "true", "whether a finding without a fixed version is passed over"),
         or("ignore", "an array of tables", "[]", "findings that are accepted until a day"),
+        or(
+            "accept-systems",
+            "an array of tables",
+            "[]",
+            "releases of operating systems that trivy does not know, whose packages it can then match with nothing",
+        ),
         or("timeout", "a duration", "\"10m\"", "how long one scan may take"),
         or("args", "an array", "[]", "further arguments for trivy: only where its database is and how to get it"),
         optional("trivy", "a table", "the trivy to fetch where PATH has none of that version"),
@@ -35,6 +41,15 @@ pub(super) const IGNORE: Keys = Keys {
     ],
 };
 
+pub(super) const ACCEPTED_SYSTEM: Keys = Keys {
+    table: "scan.accept-systems[]",
+    note: "",
+    list: &[
+        required("system", "`\"debian 99\"`", "family and release, as trivy has them"),
+        required("reason", "text", "why it is good enough"),
+    ],
+};
+
 pub(super) fn read(table: &mut Table<'_>) -> Scan {
     let scan = match table.take("scan") {
         Some(value) => value.table(&[&SCAN]),
@@ -45,7 +60,8 @@ pub(super) fn read(table: &mut Table<'_>) -> Scan {
     let scan = Scan {
         severity: table.or("severity", severities, default.severity),
         ignore_unfixed: table.or("ignore-unfixed", Value::boolean, default.ignore_unfixed),
-        ignore: table.or("ignore", |value| value.list(ignore), default.ignore),
+        ignore: table.or("ignore", ignores, default.ignore),
+        accept_systems: table.or("accept-systems", |value| value.list(accepted_system), default.accept_systems),
         timeout: table.or("timeout", Value::duration, default.timeout),
         args: table.or("args", |value| value.list(argument), default.args),
         trivy: table.optional("trivy", super::trivy::read),
@@ -102,10 +118,61 @@ fn severities(value: &Value<'_>) -> Option<Vec<Severity>> {
     Some(severities)
 }
 
+/// `{ system = "debian 99", reason = "…" }`
+fn accepted_system(value: &Value<'_>) -> Option<AcceptedSystem> {
+    let mut table = value.table(&[&ACCEPTED_SYSTEM])?;
+    let system = table.need("system", "which one: add `system = \"debian 99\"`", Value::string);
+    let reason = table.need("reason", "say why it is good enough: `reason = \"…\"`", Value::string);
+    table.finish();
+    Some(AcceptedSystem { system: system?, reason: reason? })
+}
+
+/// Each finding once.
+fn ignores(value: &Value<'_>) -> Option<Vec<Ignore>> {
+    let ignores = value.list(ignore)?;
+    let twice =
+        ignores.iter().enumerate().find(|(index, one)| ignores[..*index].iter().any(|other| other.id == one.id));
+    if let Some((_, Ignore { id, .. })) = twice {
+        value.error(format!("`ignore` has {id} twice"), "keep the one that holds");
+        return None;
+    }
+    Some(ignores)
+}
+
+/// Ids are compared as they are written. Sources: CVE record format; GitHub's and RustSec's advisory databases.
+fn is_id(text: &str) -> Result<String, &'static str> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let parts: Vec<&str> = text.split('-').collect();
+    let known = match parts.as_slice() {
+        [kind, rest @ ..] if kind.eq_ignore_ascii_case("CVE") => match rest {
+            [year, number] if *kind == "CVE" && digits(year) && digits(number) => Ok(()),
+            _ => Err("a CVE is written CVE-2026-1234"),
+        },
+        [kind, rest @ ..] if kind.eq_ignore_ascii_case("RUSTSEC") => match rest {
+            [year, number] if *kind == "RUSTSEC" && digits(year) && digits(number) => Ok(()),
+            _ => Err("RustSec's ids are written RUSTSEC-2026-0001"),
+        },
+        [kind, rest @ ..] if kind.eq_ignore_ascii_case("GHSA") => {
+            let four =
+                |part: &&str| part.len() == 4 && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            let fits = *kind == "GHSA" && rest.len() == 3 && rest.iter().all(four);
+            if fits {
+                Ok(())
+            } else {
+                Err("GitHub's ids are written GHSA-abcd-efgh-2345, the last parts in small letters")
+            }
+        }
+        _ => Ok(()),
+    };
+    known?;
+    let blank = text.is_empty() || text.contains(char::is_whitespace);
+    if blank { Err("an id has no blanks") } else { Ok(text.to_owned()) }
+}
+
 /// `{ id = "CVE-2026-1234", reason = "…", until = "2027-01-31" }`
 fn ignore(value: &Value<'_>) -> Option<Ignore> {
     let mut table = value.table(&[&IGNORE])?;
-    let id = table.need("id", "which finding: add `id = \"CVE-…\"`", Value::string);
+    let id = table.need("id", "which finding: add `id = \"CVE-…\"`", |value| value.check(is_id));
     let reason = table.need("reason", "say why the finding can wait: `reason = \"…\"`", Value::string);
     let until = table.need("until", "say until when it can wait: `until = \"2027-01-31\"`", date);
     table.finish();

@@ -13,6 +13,10 @@ pub struct Report {
     /// Result types (`debian`, `rustbinary`, …) with the number of packages under each.
     pub kinds: Vec<(String, usize)>,
     pub findings: Vec<Finding>,
+    /// Family and release of the operating system, such as `debian 12.7`; empty where there is none.
+    pub system: String,
+    /// The scanner said that it does not know this release of the operating system.
+    pub system_is_unknown: bool,
     /// What makes the report worth less than it looks.
     pub warnings: Vec<String>,
 }
@@ -22,11 +26,14 @@ impl Report {
     pub fn parse(json: &[u8]) -> serde_json::Result<Self> {
         let raw: Raw = serde_json::from_slice(json)?;
         let mut report = Self { image_id: raw.metadata.image_id, ..Self::default() };
-        if let Some(os) = raw.metadata.os.filter(|os| os.ended) {
-            let Os { family, name, .. } = os;
-            report.warnings.push(format!(
-                "its base, {family} {name}, gets no security updates any more, so findings may be missing; move to a newer one"
-            ));
+        if let Some(Os { family, name, ended }) = raw.metadata.os {
+            format!("{family} {name}").trim().clone_into(&mut report.system);
+            if ended {
+                report.warnings.push(format!(
+                    "its base, {}, gets no security updates any more, so findings may be missing; move to a newer one",
+                    report.system
+                ));
+            }
         }
         for result in raw.results {
             report.kinds.push((result.kind, result.packages.len()));
@@ -36,6 +43,7 @@ impl Report {
                     installed: found.installed,
                     fixed: found.fixed,
                     id: found.id,
+                    aliases: found.aliases,
                     severity: found.severity,
                     target: result.target.clone(),
                     title: found.title,
@@ -43,6 +51,21 @@ impl Report {
             }
         }
         Ok(report)
+    }
+
+    /// Takes in what the scanner said beside its report, line by line. Source: trivy, pkg/log, and
+    /// pkg/detector/ospkg/version for the sentence.
+    pub fn hear(&mut self, line: &str) {
+        let mut parts = line.split('\t').map(str::trim);
+        if !parts.any(|part| part == "WARN") {
+            return;
+        }
+        let said = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        self.system_is_unknown |= said.contains("OS version is not on the EOL list");
+        let warning = format!("trivy warns: {said}");
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     /// Packages of all kinds.
@@ -96,6 +119,8 @@ struct RawResult {
 struct RawFinding {
     #[serde(rename = "VulnerabilityID")]
     id: String,
+    #[serde(default, rename = "VendorIDs")]
+    aliases: Vec<String>,
     #[serde(rename = "PkgName")]
     package: String,
     #[serde(default, rename = "InstalledVersion")]

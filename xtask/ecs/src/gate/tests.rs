@@ -41,6 +41,7 @@ fn scan() -> Scan {
         severity: vec![Severity::High, Severity::Critical],
         ignore_unfixed: true,
         ignore: vec![Ignore { id: "CVE-1".to_owned(), reason: "no path".to_owned(), until: "2026-12-31".to_owned() }],
+        accept_systems: Vec::new(),
         timeout: std::time::Duration::from_secs(1),
         args: Vec::new(),
         trivy: None,
@@ -53,6 +54,7 @@ fn finding(id: &str, severity: &str, fixed: &str) -> Finding {
         installed: "1.0".to_owned(),
         fixed: fixed.to_owned(),
         id: id.to_owned(),
+        aliases: Vec::new(),
         severity: severity.to_owned(),
         target: "app".to_owned(),
         title: String::new(),
@@ -64,7 +66,7 @@ fn report(findings: Vec<Finding>) -> Report {
         image_id: Digest::of(CONFIG).to_string(),
         kinds: vec![("debian".to_owned(), 3)],
         findings,
-        warnings: Vec::new(),
+        ..Report::default()
     }
 }
 

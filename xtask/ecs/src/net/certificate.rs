@@ -10,15 +10,12 @@ use rustls::CertificateError;
 pub fn refused<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
     let mut next = Some(error);
     while let Some(error) = next {
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = match wrapped {
-            Some(wrapped) => wrapped.downcast_ref::<rustls::Error>(),
-            None => error.downcast_ref::<rustls::Error>(),
-        };
-        if let Some(rustls::Error::InvalidCertificate(fault)) = tls {
+        if let Some(rustls::Error::InvalidCertificate(fault)) = error.downcast_ref::<rustls::Error>() {
             return Some(fault);
         }
-        next = error.source();
+        // Such an error may hold another of its kind: hyper-rustls wraps what tokio-rustls has wrapped.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source());
     }
     None
 }
@@ -43,6 +40,7 @@ mod tests {
         let expired = || rustls::Error::InvalidCertificate(CertificateError::Expired);
         let wrapped = io::Error::other(expired());
         assert!(refused(&wrapped).is_some_and(is_about_time));
+        assert!(refused(&io::Error::other(wrapped)).is_some_and(is_about_time));
         assert!(refused(&expired()).is_some_and(is_about_time));
         let unknown = io::Error::other(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
         assert!(refused(&unknown).is_some_and(|fault| !is_about_time(fault)));

@@ -33,7 +33,7 @@ impl Scanner for StandIn {
 
     fn scan(&self, image: &Image, folder: &Path, _: &Interrupt) -> anyhow::Result<Report> {
         let manifest = Layout::open(&folder.join("layout"))?.manifest(image.platform())?;
-        let expected = image.expected().unwrap_or_else(|| vec!["stand-in"]);
+        let expected = image.expected().unwrap_or_else(|| vec!["stand-in", "rustbinary"]);
         Ok(Report {
             image_id: manifest.config.digest.to_string(),
             kinds: expected.into_iter().map(|kind| (kind.to_owned(), 1)).collect(),
@@ -56,6 +56,7 @@ impl Scanner for Vulnerable<'_> {
             package: "rehearsed".to_owned(),
             installed: "1.0.0".to_owned(),
             fixed: "1.0.1".to_owned(),
+            aliases: Vec::new(),
             id: "CVE-2026-00000".to_owned(),
             severity: "CRITICAL".to_owned(),
             target: image.name.clone(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::net::route::{self, Proxy};
 use crate::process::{Ended, Tool, ToolError};
 
 /// The name of the docker-container builder this tool makes where the engine's own lacks the OCI exporter.
@@ -84,6 +85,8 @@ impl Engine {
             format!("builder `{OWN_BUILDER}` (driver docker-container): the engine's own cannot write an image layout"),
         );
         let args = ["buildx", "create", "--name", OWN_BUILDER, "--driver", "docker-container", "--bootstrap"];
+        let options = driver_options(route::proxy().ok().flatten());
+        let args: Vec<&str> = args.into_iter().chain(options.iter().map(String::as_str)).collect();
         let made = docker(&args, BOOT, interrupt)?;
         if made.status.success() {
             return Ok(());
@@ -93,6 +96,17 @@ impl Engine {
              builder: https://docs.docker.com/engine/storage/containerd/",
         ))
     }
+}
+
+/// The builder pulls by itself, and so gets the way out that this process has. A login is for no argument: a proxy that
+/// asks for one is left to who runs the engine. Source: docker buildx create, `--driver-opt`, a field of CSV each.
+fn driver_options(proxy: Option<Proxy>) -> Vec<String> {
+    let Some(Proxy { address, not_for }) = proxy.filter(|proxy| !proxy.address.contains('@')) else {
+        return Vec::new();
+    };
+    let option = |(name, value): (&str, &str)| ["--driver-opt".to_owned(), format!("\"env.{name}={value}\"")];
+    let variables = [("HTTPS_PROXY", address.as_str()), ("NO_PROXY", not_for.as_str())];
+    variables.into_iter().filter(|(_, value)| !value.is_empty() && !value.contains('"')).flat_map(option).collect()
 }
 
 fn docker(args: &[&str], timeout: Duration, interrupt: &Interrupt) -> Result<Ended> {
@@ -136,6 +150,19 @@ fn driver_of(inspected: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_builder_of_our_own_gets_the_proxy_and_no_login_reaches_an_argument() {
+        let proxy =
+            |address: &str, not_for: &str| Some(Proxy { address: address.to_owned(), not_for: not_for.to_owned() });
+        assert_eq!(
+            driver_options(proxy("http://p:1", "a,b")),
+            ["--driver-opt", "\"env.HTTPS_PROXY=http://p:1\"", "--driver-opt", "\"env.NO_PROXY=a,b\""]
+        );
+        assert_eq!(driver_options(proxy("http://p:1", "")).len(), 2);
+        assert!(driver_options(proxy("http://u:hunter2@p:1", "")).is_empty());
+        assert!(driver_options(None).is_empty());
+    }
 
     #[test]
     fn reads_versions_as_docker_and_debian_print_them() {

@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::Releases;
 use super::build::Builders;
 use super::engine::Engine;
+use super::git_tag;
 use super::handed;
 use super::trivy::Trivy;
-use crate::config::{Builder, Image, suggestion};
+use crate::config::{Builder, Image, moving_tags, suggestion};
 use crate::event::{Event, ImageAction};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::Scanner;
@@ -81,7 +82,11 @@ pub struct Planned {
 /// Asks ECR about every tag at once; where one is missing, also looks for the tools to build it. All problems are in
 /// the one failure.
 pub fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<ReleasePlan<'a>> {
-    let Releases { events, interrupt, .. } = *stage;
+    let Releases { config, events, interrupt, .. } = *stage;
+    for warning in moving_tags(config) {
+        events.warn(warning);
+    }
+    git_tag::check(config, &|name| std::env::var(name).ok(), events)?;
     let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
     let mut problems = Vec::new();
     let mut planned = Vec::new();

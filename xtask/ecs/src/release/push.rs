@@ -40,6 +40,9 @@ fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
     for warning in &report.warnings {
         events.warn(format!("image `{}`: {warning}", image.name));
     }
+    for doubt in gate::doubts(&report, image, &config.scan) {
+        events.warn(format!("image `{}`: {doubt}", image.name));
+    }
     let verdict = gate::judge(built.manifest.clone(), &report, image, &config.scan, &today())?;
     let tell = |summary: &Summary, passed: bool| {
         events.emit(Event::ImageScanned {

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use crate::cause;
 use crate::config::{Image, Scan, is_malicious};
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Report, Scanner};
 use crate::interrupt::Interrupt;
 use crate::process::{Ended, Tool, ToolError};
+use crate::text::quantity;
 use crate::time::{now, today};
 use crate::tools::{Database, scanner, staleness};
 
 /// Settings that say where the database is and how to get it; they cannot hide a finding.
-const ALLOWED: [&str; 9] = [
+const ALLOWED: [&str; 10] = [
     "TRIVY_CACHE_DIR",
     "TRIVY_CACHE_BACKEND",
     "TRIVY_DB_REPOSITORY",
@@ -23,7 +24,21 @@ const ALLOWED: [&str; 9] = [
     "TRIVY_SKIP_JAVA_DB_UPDATE",
     "TRIVY_OFFLINE_SCAN",
     "TRIVY_INSECURE",
-    "TRIVY_TIMEOUT",
+    // Of the registry that the database is in.
+    "TRIVY_USERNAME",
+    "TRIVY_PASSWORD",
+];
+
+/// How much longer than trivy's own deadline it is waited for.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// What trivy says where it has no database. Source: trivy, pkg/db/db.go and pkg/commands/artifact/run.go.
+const NO_DATABASE: [&str; 5] = [
+    "DB error",
+    "database error",
+    "failed to download vulnerability DB",
+    "--skip-db-update cannot be specified on the first run",
+    "… The first run cannot skip downloading DB",
 ];
 
 /// A trivy whose version was asked and found good.
@@ -108,25 +123,46 @@ impl Trivy {
         };
         // Run beside the layout, where no .trivyignore and no trivy.yaml can lie, and with a relative path: trivy
         // takes `:` in a path for the beginning of a tag.
-        let tool = trivy(&self.program, self.timeout)
-            .args(["image", "--input", "layout", "--scanners", "vuln", "--format", "json", "--quiet"])
+        let tool = trivy(&self.program, self.timeout + GRACE)
+            .args(["image", "--input", "layout", "--scanners", "vuln", "--format", "json", "--no-progress"])
             .args(["--list-all-pkgs", "--exit-code", "0"])
+            // Its own is 5 minutes.
+            .args(["--timeout", &format!("{}s", self.timeout.as_secs())])
             .args(&self.args)
             .args(&database)
             .dir(folder);
-        let ended = tool.run(interrupt, |_| {}).map_err(|error| match error {
+        let mut said = Vec::new();
+        let ended = tool.run(interrupt, |line| said.push(line.to_owned())).map_err(|error| match error {
             ToolError::Interrupted { .. } => Failure::interrupted(format_args!(
                 "interrupted while image `{}` was scanned; no tag was put, and a re-run continues from here",
                 image.name
             )),
+            ToolError::TimedOut { .. } => too_long(&image.name, self.timeout),
             error => Failure::from(error).during(format_args!("could not scan image `{}`", image.name)),
         })?;
+        let deadline = ["context deadline exceeded", "… context deadline exceeded"];
+        let failed = |clauses: &[&str]| !ended.status.success() && cause::printed(&ended.tail, clauses);
+        if failed(&deadline) && !failed(&NO_DATABASE) {
+            return Err(too_long(&image.name, self.timeout));
+        }
         let mut report = read(&ended, &image.name)?;
+        for line in &said {
+            report.hear(line);
+        }
         let arguments: Vec<String> = database.into_iter().chain(self.args.clone()).collect();
         let cache = cache_folder(&arguments).map(|cache| folder.join(cache));
         report.warnings.extend(cache.and_then(|cache| staleness(&cache, now())));
         Ok(report)
     }
+}
+
+fn too_long(image: &str, timeout: Duration) -> Failure {
+    let took = quantity::duration(timeout.as_secs_f64());
+    Failure::new(
+        Ending::World,
+        format_args!("trivy did not finish scanning image `{image}` within {took}: no verdict, no tag"),
+    )
+    .help("allow it more with `timeout = \"20m\"` under [workspace.metadata.xtask.scan]")
 }
 
 fn read(ended: &Ended, image: &str) -> Result<Report> {
@@ -147,15 +183,7 @@ fn read(ended: &Ended, image: &str) -> Result<Report> {
 }
 
 fn complaint(ended: &Ended, image: &str) -> Failure {
-    // Source: trivy, pkg/db/db.go and pkg/commands/artifact/run.go.
-    let database = [
-        "DB error",
-        "database error",
-        "failed to download vulnerability DB",
-        "--skip-db-update cannot be specified on the first run",
-        "… The first run cannot skip downloading DB",
-    ];
-    if cause::printed(&ended.tail, &database) {
+    if cause::printed(&ended.tail, &NO_DATABASE) {
         return Failure::world(format_args!("trivy has no vulnerability database, so image `{image}` was not scanned"))
             .said(last_words(&ended.tail))
             .help(

@@ -22,6 +22,17 @@ pub fn order(left: &str, right: &str) -> Option<Ordering> {
     }
 }
 
+/// Whether a text holds a version at all.
+pub fn is_version(text: &str) -> bool {
+    Version::of(text).is_some()
+}
+
+/// Whether two texts hold one version, whatever stands before it: `app/v1.4.0` and `1.4.0` do.
+pub fn same(left: &str, right: &str) -> bool {
+    let (left, right) = (Version::of(left), Version::of(right));
+    left.zip(right).is_some_and(|(left, right)| left.numbers == right.numbers && left.rest == right.rest)
+}
+
 struct Version<'a> {
     /// What stands before the numbers, without a last `v`.
     prefix: &'a str,
@@ -39,7 +50,7 @@ impl<'a> Version<'a> {
         let end = version.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(version.len());
         let (numbers, rest) = version.split_at(end);
         let mut numbers = numbers.split('.').map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;
-        let is_version = numbers.len() >= 2 && (rest.is_empty() || rest.starts_with(['-', '_']));
+        let is_version = numbers.len() >= 2 && (rest.is_empty() || rest.starts_with(['-', '_', '+']));
         while numbers.last() == Some(&0) {
             numbers.pop();
         }
@@ -64,6 +75,21 @@ fn before_release(rest: &str) -> Option<(usize, Vec<u64>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_git_tag_and_an_image_tag_hold_one_version_whatever_stands_before_it() {
+        for (git, image) in
+            [("v1.4.0", "1.4.0"), ("app/v1.4.0", "1.4.0"), ("app-1.4", "v1.4.0"), ("v1.0.0+b.1", "1.0.0-b.1")]
+        {
+            assert!(same(git, image), "{git} {image}");
+        }
+        for (git, image) in
+            [("v1.5.0", "1.4.0"), ("v1.4.0-rc.1", "1.4.0"), ("v1.4.0", "latest"), ("nightly", "nightly")]
+        {
+            assert!(!same(git, image), "{git} {image}");
+        }
+        assert!(is_version("v1.4") && !is_version("nightly") && !is_version("v1"));
+    }
 
     #[test]
     fn of_two_versions_the_later_is_known_and_what_is_no_version_is_in_no_order() {

@@ -14,6 +14,9 @@ cat <<END
 {
   "SchemaVersion": 2,
   "Metadata": {"ImageID": "$image"},
-  "Results": [{"Target": "app", "Class": "os-pkgs", "Type": "debian", "Packages": [{"ID": "base-files"}]}]
+  "Results": [
+    {"Target": "app", "Class": "os-pkgs", "Type": "debian", "Packages": [{"ID": "base-files"}]},
+    {"Target": "app", "Class": "lang-pkgs", "Type": "rustbinary", "Packages": [{"ID": "app"}]}
+  ]
 }
 END

@@ -11,6 +11,8 @@ pub struct Scan {
     /// Whether findings without a fixed version are passed over; true by default.
     pub ignore_unfixed: bool,
     pub ignore: Vec<Ignore>,
+    /// Releases of operating systems that the scanner does not know and that are good enough.
+    pub accept_systems: Vec<AcceptedSystem>,
     /// How long one scan may take; 10 minutes by default.
     pub timeout: Duration,
     /// Further arguments for `trivy image`, such as `--cache-dir DIR --skip-db-update`; none that could hide a finding.
@@ -37,6 +39,14 @@ pub struct Ignore {
     pub until: String,
 }
 
+/// `accept-systems = [{ system = "debian 99", reason = "…" }]`: a release that the scanner does not know.
+#[derive(Clone, Debug)]
+pub struct AcceptedSystem {
+    /// Family and release, as the scanner has them.
+    pub system: String,
+    pub reason: String,
+}
+
 impl Severity {
     /// Trivy's word for it.
     pub fn as_str(self) -> &'static str {
@@ -56,6 +66,7 @@ impl Default for Scan {
             severity: vec![Severity::High, Severity::Critical],
             ignore_unfixed: true,
             ignore: Vec::new(),
+            accept_systems: Vec::new(),
             timeout: Duration::from_secs(600),
             args: Vec::new(),
             trivy: None,

@@ -23,6 +23,8 @@ pub struct Workflows {
     pub slack: SlackSecret,
     /// Patterns of tags that start Build Stage; `["v*"]` by default.
     pub tags: Vec<String>,
+    /// Whether a release for a git tag whose version no image has is refused; true by default.
+    pub tag_must_match: bool,
     /// Shell commands before anything is compiled.
     pub setup: Vec<String>,
     /// Environment variables of the two stages; those that cargo reads are CI's as well.
@@ -113,6 +115,7 @@ impl Default for Workflows {
             submodules: Submodules::No,
             slack: SlackSecret::Webhook,
             tags: vec!["v*".to_owned()],
+            tag_must_match: true,
             setup: Vec::new(),
             env: BTreeMap::new(),
             secrets: Vec::new(),

@@ -71,6 +71,7 @@ ignore         = [  # Cargo.toml:17
     { id = "CVE-2026-1", reason = "never called", until = "2027-01-31" },
     { id = "CVE-2026-2", reason = "no fix", until = "2027-02-28" },
 ]
+accept-systems = []                    # default
 timeout        = "10m"                 # default
 args           = []                    # default
 
@@ -90,16 +91,17 @@ on-interrupt = "leave"  # default
 quiet-when-nothing-to-do = false  # default
 
 [workspace.metadata.xtask.workflows]
-runner        = "ubuntu-24.04"  # default
-lfs           = false           # default
-submodules    = false           # default
-slack         = "webhook"       # default
-tags          = ["v*"]          # default
-setup         = []              # default
-env           = {}              # default
-secrets       = []              # default
-actions       = {}              # default
-build-timeout = "1h"            # default
+runner         = "ubuntu-24.04"  # default
+lfs            = false           # default
+submodules     = false           # default
+slack          = "webhook"       # default
+tags           = ["v*"]          # default
+tag-must-match = true            # default
+setup          = []              # default
+env            = {}              # default
+secrets        = []              # default
+actions        = {}              # default
+build-timeout  = "1h"            # default
 
 [workspace.metadata.xtask.workflows.ci]
 timeout = "1h"  # default

@@ -111,7 +111,7 @@ fn look(value: &Value, path: &str, name: &str, kind: Kind, found: &mut Vec<(Stri
         Value::String(text) => found.extend(placeholder(text, kind).map(|it| (path.to_owned(), it.to_owned()))),
         Value::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {
-                let label = identity(name).map(|key| text_of(&element[key])).unwrap_or_else(|| index.to_string());
+                let label = identity(name).map_or_else(|| index.to_string(), |key| text_of(&element[key]));
                 look(element, &format!("{path}[{label}]"), "", kind, found);
             }
         }

@@ -120,7 +120,7 @@ pub(super) fn request(
 
 /// The client, or what keeps this machine from having one.
 pub(super) fn client(address: &Uri) -> Result<&'static net::HttpClient, Trouble> {
-    net::client_for(address).context("this machine has no root certificates to verify TLS with").map_err(Trouble::Fatal)
+    net::client_for(address).context("there is no way out of this machine").map_err(Trouble::Fatal)
 }
 
 /// Reads a body of at most so many bytes; what is beyond is left.

@@ -102,7 +102,7 @@ fn findings(image: &ImageRecord, scan: &Scan, text: &mut String) {
     let counts = count_by_severity(&scan.findings);
     line(text, &format!("### Findings in {}: {counts}{ignored}\n", cell(&image.name)));
     let rows = scan.findings.iter().map(|finding| {
-        let Finding { package, installed, fixed, id, severity, target, title } = finding;
+        let Finding { package, installed, fixed, id, severity, target, title, .. } = finding;
         let link = advisory_url(id).map_or_else(|| cell(id), |url| format!("[{}]({url})", cell(id)));
         let fixed = if fixed.is_empty() { "no fix yet" } else { fixed };
         let [severity, package, installed, fixed, target, title] =

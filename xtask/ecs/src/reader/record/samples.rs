@@ -45,6 +45,7 @@ pub fn finding(index: usize) -> Finding {
         package: format!("libdemo{index}"),
         installed: "1.0-1".to_owned(),
         fixed: if index.is_multiple_of(2) { "1.0-2".to_owned() } else { String::new() },
+        aliases: Vec::new(),
         id: format!("CVE-2026-{:04}", 1000 + index),
         severity: if index.is_multiple_of(3) { "CRITICAL" } else { "HIGH" }.to_owned(),
         target: "app (debian 12.11)".to_owned(),

@@ -1,0 +1,41 @@
+//! Tags that move by convention, which no release here would ever move.
+
+use super::Config;
+
+/// Names that others push again and again.
+const MOVING: [&str; 18] = [
+    "latest",
+    "stable",
+    "main",
+    "master",
+    "trunk",
+    "dev",
+    "develop",
+    "development",
+    "edge",
+    "nightly",
+    "snapshot",
+    "current",
+    "prod",
+    "production",
+    "staging",
+    "test",
+    "live",
+    "release",
+];
+
+/// A sentence for each image whose tag is one of them.
+pub fn moving_tags(config: &Config) -> Vec<String> {
+    let moves = |tag: &str| MOVING.iter().any(|moving| tag.eq_ignore_ascii_case(moving));
+    let images = config.images.values().filter(|image| moves(image.tag().as_str()));
+    images
+        .map(|image| {
+            format!(
+                "the tag of image `{}` is {}, which moves by convention and not here: once it is in ECR, it is never \
+                 built again; write `tag = {{ workspace-version = true }}`, or the version",
+                image.name,
+                image.tag()
+            )
+        })
+        .collect()
+}
