@@ -10,7 +10,6 @@ wall and CPU seconds, those of every compiler and program that the tests start i
 
 import pathlib
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -49,18 +48,16 @@ def main() -> None:
     arguments = sys.argv[1:]
     rounds = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else 1
     folders = [pathlib.Path(argument).resolve() for argument in arguments] or [ROOT]
-    turns = {folder: [] for folder in folders}
+    print(f"{'seconds':24} {'compile wall':>12} {'cpu':>6} {'run wall':>9} {'cpu':>6} {'turn wall':>10} {'cpu':>6}")
     for _ in range(rounds):
         for folder in folders:
-            turns[folder].append(turn(folder))
-    print(f"{'medians, seconds':32} {'compile wall':>12} {'cpu':>6} {'run wall':>9} {'cpu':>6} {'turn wall':>10} {'cpu':>6}")
-    for folder, all_of_it in turns.items():
-        columns = [[one[step][unit] for one in all_of_it] for step in STEPS for unit in (0, 1)]
-        compile_wall, compile_cpu, run_wall, run_cpu = map(statistics.median, columns)
-        print(
-            f"{folder.name:32} {compile_wall:12.1f} {compile_cpu:6.1f} {run_wall:9.1f} {run_cpu:6.1f} "
-            f"{compile_wall + run_wall:10.1f} {compile_cpu + run_cpu:6.1f}"
-        )
+            one = turn(folder)
+            (compile_wall, compile_cpu), (run_wall, run_cpu) = one["compile"], one["run"]
+            print(
+                f"{folder.name:24} {compile_wall:12.1f} {compile_cpu:6.1f} {run_wall:9.1f} {run_cpu:6.1f} "
+                f"{compile_wall + run_wall:10.1f} {compile_cpu + run_cpu:6.1f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
