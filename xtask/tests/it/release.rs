@@ -390,3 +390,16 @@ fn two_releases_of_one_image_in_one_workspace_do_not_write_over_each_other() {
     drop(held);
     workspace.xtask(&sandbox, &["release"]).ends(0);
 }
+
+#[test]
+fn podman_in_the_place_of_docker_is_recognised_before_anything_is_built() {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    workspace.trivy_that_passes();
+    workspace.tool("docker", "#!/bin/sh\n[ \"$1 $2\" != \"buildx version\" ] || echo 'buildah 1.39.3'\n");
+    workspace
+        .xtask(&sandbox, &["release"])
+        .ends(1)
+        .says("the docker in PATH is podman's, which builds with buildah 1.39.3")
+        .says("`package = ")
+        .does_not_say("bake\"");
+}

@@ -43,6 +43,12 @@ impl Engine {
             return Err(no_engine(&server));
         }
         let buildx = buildx?;
+        if let Some(buildah) = buildah(&String::from_utf8_lossy(&buildx.stdout)) {
+            return Err(Failure::world(format_args!(
+                "the docker in PATH is podman's, which builds with {buildah}: it has no `buildx bake`, and writes no layout"
+            ))
+            .help("put docker with buildx before it in PATH, or build without docker: `package = \"…\"` in the image's table"));
+        }
         let version = buildx_version(&String::from_utf8_lossy(&buildx.stdout)).filter(|_| buildx.status.success());
         let Some(version) = version else {
             return Err(Failure::world(format_args!(
@@ -143,6 +149,12 @@ fn buildx_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
+/// What podman's `docker buildx version` says in the place of buildx.
+fn buildah(version: &str) -> Option<String> {
+    let line = version.lines().map(str::trim).find(|line| line.to_ascii_lowercase().starts_with("buildah"))?;
+    Some(line.to_owned())
+}
+
 fn driver_of(inspected: &str) -> Option<String> {
     inspected.lines().find_map(|line| line.strip_prefix("Driver:")).map(|driver| driver.trim().to_owned())
 }
@@ -184,6 +196,13 @@ mod tests {
         let overlay = r#"[["Backing Filesystem","extfs"],["Root","/mnt/io.containerd.snapshotter.v1"]]"#;
         assert!(!has_containerd_store(&answer(overlay)));
         assert!(!has_containerd_store(&answer("null")));
+    }
+
+    #[test]
+    fn podmans_builder_is_told_from_buildx() {
+        assert_eq!(buildah("buildah 1.39.3\n").as_deref(), Some("buildah 1.39.3"));
+        assert_eq!(buildah("github.com/docker/buildx v0.36.1 28c90ea"), None);
+        assert_eq!(buildah("github.com/example/buildah-buildx v0.36.1"), None);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Endpoint {
                 Some(checked.map(|_| Self::Bot(Bot { api, token, channel })))
             }
             (_, _, Some(secret)) => {
-                let checked = address("SLACK_WEBHOOK_URL", &secret);
+                let checked = address("SLACK_WEBHOOK_URL", &secret).and_then(incoming);
                 Some(checked.map(|address| Self::Webhook(Webhook { address, secret })))
             }
             (Some(_), None, None) => {
@@ -83,6 +83,17 @@ fn address(name: &str, text: &str) -> Result<Uri, String> {
         Some("https") if !host.is_empty() => Ok(uri),
         Some("http") if loopback => Ok(uri),
         _ => Err(format!("{name} must begin with https://")),
+    }
+}
+
+/// What starts a workflow in Slack takes the variables of that workflow and no message.
+fn incoming(address: Uri) -> Result<Uri, String> {
+    match ["/triggers/", "/workflows/"].iter().find(|start| address.path().starts_with(**start)) {
+        None => Ok(address),
+        Some(start) => Err(format!(
+            "SLACK_WEBHOOK_URL starts a workflow of Slack (`{start}…`), which takes no message: make an incoming webhook \
+             (`/services/…`), or set SLACK_BOT_TOKEN and SLACK_CHANNEL"
+        )),
     }
 }
 

@@ -155,6 +155,14 @@ fn half_a_setting_is_told_at_the_start_and_none_is_no_reader() {
     let plain = [("SLACK_WEBHOOK_URL", "http://hooks.example.com/services/hunter2")];
     let error = read(&mut slack(&plain, SlackConfig::default()), &start).expect("it is not encrypted");
     assert_eq!(error, "SLACK_WEBHOOK_URL must begin with https://");
+    for trigger in ["https://hooks.slack.com/triggers/T1/2/hunter2", "https://hooks.slack.com/workflows/T1/hunter2"] {
+        let error = read(&mut slack(&[("SLACK_WEBHOOK_URL", trigger)], SlackConfig::default()), &start);
+        let error = error.expect("it takes no message");
+        assert!(
+            error.starts_with("SLACK_WEBHOOK_URL starts a workflow of Slack") && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
     assert!(Slack::from_environment(&|_| None, SlackConfig::default(), Path::new("/")).is_none());
 }
 
