@@ -20,6 +20,7 @@ mod rules;
 pub use answer::{Kind, answered};
 pub use blame::{Blamed, Case, Pinned, blame, explain_event};
 pub use document::{Log, declared};
+pub use exit::ended_by_itself;
 pub use message::Message;
 pub use rule::{Decisive, Fault, Look};
 

@@ -1,6 +1,7 @@
 //! The command line. A command's arguments are the command: each struct has a `run`.
 
 mod config;
+mod decide;
 mod deploy;
 mod rehearse;
 mod release;
@@ -48,6 +49,7 @@ pub enum Format {
 pub enum Builtin {
     Release(release::Release),
     Deploy(deploy::Deploy),
+    Continue(decide::Continue),
     Config(config::ShowConfig),
     Workflows(workflows::WriteWorkflows),
     Tools(tools::Tools),
@@ -60,6 +62,7 @@ impl Builtin {
         match self {
             Self::Release(command) => command.run(context),
             Self::Deploy(command) => command.run(context),
+            Self::Continue(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Workflows(command) => command.run(context),
             Self::Tools(command) => command.run(context),

@@ -101,7 +101,7 @@ impl Context {
         net::runtime().block_on(call)
     }
 
-    fn session(&self) -> Result<&Session> {
+    pub(crate) fn session(&self) -> Result<&Session> {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }

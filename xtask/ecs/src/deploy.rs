@@ -2,6 +2,8 @@
 
 mod cadence;
 mod diff;
+mod foresight;
+mod hopeless;
 mod normal;
 mod outcome;
 mod plan;
@@ -10,6 +12,7 @@ mod report;
 mod rollout;
 mod running;
 mod task_definition;
+mod until;
 
 use outcome::{Conclusion, serving, serving_revisions};
 use plan::{Action, Pin, Plan};
@@ -18,6 +21,7 @@ use rollout::{End, Live, Target};
 
 pub use diff::Change;
 pub use report::{Became, ImageReport, Report, ServiceReport};
+pub use until::Until;
 
 use crate::aws::Session;
 use crate::aws::ecr::Ecr;
@@ -55,11 +59,12 @@ pub struct Deploys<'a> {
     pub(crate) interrupt: &'a Interrupt,
     around: Option<&'a dyn Around<DeployPlan, Report>>,
     allow_older: bool,
+    until: Until,
 }
 
 impl<'a> Deploys<'a> {
     pub fn new(config: &'a Config, session: &'a Session, events: &'a Events, interrupt: &'a Interrupt) -> Self {
-        Self { config, session, events, interrupt, around: None, allow_older: false }
+        Self { config, session, events, interrupt, around: None, allow_older: false, until: Until::Done }
     }
 
     /// With what the repository does around it.
@@ -74,6 +79,12 @@ impl<'a> Deploys<'a> {
         Self { allow_older, ..self }
     }
 
+    /// Follows the rollouts as far as this.
+    #[must_use]
+    pub fn until(self, until: Until) -> Self {
+        Self { until, ..self }
+    }
+
     /// Finds out what a deploy of these services would do, all of them for no name, and does nothing.
     ///
     /// Fails with every problem at once, and with [`Ending::Superseded`] where a newer version serves than the one that
@@ -81,6 +92,7 @@ impl<'a> Deploys<'a> {
     pub fn plan(&self, names: &[String]) -> Result<DeployPlan> {
         let Self { config, session, events, .. } = *self;
         let services = events.step(Step::Plan, "", || plan::plan(config, session, names, events))?;
+        reachable(&services, self.until)?;
         for plan in &services {
             announce(plan, events);
         }
@@ -104,11 +116,11 @@ impl<'a> Deploys<'a> {
         {
             return Ended { done, result: Err(failure) };
         }
-        let Self { config, events, interrupt, .. } = *self;
+        let Self { config, events, interrupt, until, .. } = *self;
         let mut registered = Vec::new();
         for (place, report) in done.services.iter_mut().enumerate() {
             let (plan, ecs, ecr, registered) = (&plans[place], &ecs, &ecr, &mut registered);
-            let mut stage = Stage { config, ecs, ecr, plan, registered, report, events, interrupt };
+            let mut stage = Stage { config, ecs, ecr, plan, until, registered, report, events, interrupt };
             if let Err(failure) = stage.deploy() {
                 report.failure = Some(failure.to_string());
                 let result = Err(report::with_rest(failure, plans[place + 1..].iter()));
@@ -118,6 +130,13 @@ impl<'a> Deploys<'a> {
         let result = self.around.map_or(Ok(()), |around| around.after(&done));
         Ended { done, result }
     }
+}
+
+/// Refuses services whose rollouts never come as far as they are to be followed.
+fn reachable(plans: &[Plan], until: Until) -> Result<()> {
+    let never = |plan: &Plan| until.never(&plan.service.name, &plan.live.settings);
+    let problems: Vec<Failure> = plans.iter().filter_map(never).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure::together(problems)) }
 }
 
 fn announce(plan: &Plan, events: &Events) {
@@ -148,6 +167,11 @@ fn announce(plan: &Plan, events: &Events) {
         let (before, after) = change.shown();
         events.emit(Event::TaskDefinitionChange { service: service.clone(), path: change.path.clone(), before, after });
     }
+    if !matches!(plan.action, Action::NothingToDo { .. }) {
+        for warning in foresight::warnings(&plan.service, &plan.live) {
+            events.warn(warning);
+        }
+    }
 }
 
 /// One service on its way.
@@ -156,6 +180,7 @@ struct Stage<'a> {
     ecs: &'a Ecs,
     ecr: &'a Ecr,
     plan: &'a Plan,
+    until: Until,
     /// Documents that this run has registered, and the ARNs of their revisions: services may share one.
     registered: &'a mut Vec<(PinnedDocument, String)>,
     report: &'a mut ServiceReport,
@@ -236,7 +261,8 @@ impl Stage<'_> {
         let primary = |service: &Service| service.primary().map(|primary| primary.id.clone());
         let rested = live.primary().is_none_or(|primary| primary.rollout_state != "IN_PROGRESS");
         let same = primary(&after) == primary(live) && live.task_definition == revision;
-        self.target(&after, revision, &live.task_definition, same && rested)
+        let target = self.target(&after, revision, &live.task_definition)?;
+        Ok(Target { only_scaled: same && rested, begun: true, ..target })
     }
 
     /// The rollout that is under way already, such as that of an interrupted run.
@@ -245,10 +271,11 @@ impl Stage<'_> {
         let from = live.deployments.iter().find(|deployment| deployment.status != "PRIMARY");
         let previous = from.map_or(revision, |deployment| &deployment.task_definition);
         self.events.note("Joining", format!("the rollout of {} that is under way", short(revision)));
-        self.target(live, revision, previous, false)
+        self.target(live, revision, previous)
     }
 
-    fn target(&self, live: &Service, revision: &str, previous: &str, only_scaled: bool) -> Result<Target> {
+    /// A rollout that another run began, which is on this revision by now.
+    fn target(&self, live: &Service, revision: &str, previous: &str) -> Result<Target> {
         let primary = live.primary().ok_or_else(|| {
             Failure::world(format_args!("service {} has no PRIMARY deployment after the update", self.name()))
         })?;
@@ -269,8 +296,13 @@ impl Stage<'_> {
             deployment: primary.id.clone(),
             since: primary.created_at,
             start: live.clone(),
-            only_scaled,
+            only_scaled: false,
+            begun: false,
+            way_back: self.plan.live.has_completed(),
             rollout: self.plan.service.rollout.clone(),
+            until: self.until,
+            document: self.plan.document.value().clone(),
+            pinned: self.plan.pins.iter().map(|pin| self.pinned(pin)).collect(),
         })
     }
 
@@ -278,7 +310,7 @@ impl Stage<'_> {
     fn conclude(&mut self, target: &Target, end: &End, proof: Result<()>) -> Result<()> {
         let name = self.name().to_owned();
         let revision = short(&target.revision);
-        let now = serving(&end.seen.service);
+        let now = outcome::traffic(&end.seen).unwrap_or_else(|| serving(&end.seen.service));
         self.report.seconds = end.seen.elapsed.as_secs_f64();
         if let Some(rollout) = &end.seen.rollout {
             self.report.deployment.clone_from(&rollout.arn);
@@ -299,11 +331,18 @@ impl Stage<'_> {
             Err(failure) => Conclusion::RollbackFailed { reason: failure.message().to_owned() },
         };
         self.tell_end(&conclusion, &target.revision, end.seen.elapsed.as_secs_f64());
+        if let Conclusion::Reached { stage } = &conclusion {
+            let next = format!("`cargo xtask deploy {name}` follows it to its end");
+            self.events.note("Leaving", format!("{name} at {stage}: the rollout goes on in ECS; {next}"));
+        }
+        if let Some(left) = outcome::still_serving(&conclusion, &end.seen) {
+            self.events.note("Early", format!("{name}: {left}"));
+        }
         if matches!(
             conclusion,
             Conclusion::RolledBack { .. } | Conclusion::RollbackFailed { .. } | Conclusion::TimedOut { .. }
         ) {
-            self.post_mortem(end, proof.as_ref().err().map(Failure::message));
+            self.post_mortem(target, end, proof.as_ref().err().map(Failure::message));
         }
         proof?;
         let failure = conclusion.failure(&name, &target.revision, &now, target.rollout.deadline);
@@ -327,20 +366,19 @@ impl Stage<'_> {
     }
 
     /// `mismatch` is what is said of bytes that run and are not the released ones.
-    fn post_mortem(&mut self, end: &End, mismatch: Option<&str>) {
+    fn post_mortem(&mut self, target: &Target, end: &End, mismatch: Option<&str>) {
         let ours = end.seen.service.deployment(&end.seen.deployment);
-        let pinned: Vec<_> = self.plan.pins.iter().map(|pin| self.pinned(pin)).collect();
         let post_mortem = post_mortem::post_mortem(&Evidence {
             cluster: &self.plan.service.cluster,
             service: &self.plan.service.service,
             region: &self.config.region,
             tasks: &end.stopped,
-            breaker: end.seen.rollout.as_ref().and_then(|rollout| rollout.breaker),
+            rollout: end.seen.rollout.as_ref(),
             serving: serving_revisions(&end.seen.service),
             messages: &end.messages,
             running: ours.map_or((0, end.seen.service.desired), |ours| (ours.running, ours.desired)),
             document: Some(self.plan.document.value()),
-            pinned: &pinned,
+            pinned: &target.pinned,
             mismatch,
         });
         self.report.post_mortem = Some(post_mortem.clone());

@@ -125,11 +125,8 @@ pub enum Event {
     /// The state of a rollout changed.
     RolloutProgress {
         service: String,
-        status: String,
-        desired: u32,
-        pending: u32,
-        running: u32,
-        failed: u32,
+        #[serde(flatten)]
+        progress: Progress,
     },
     /// ECS's own words about the service.
     ServiceMessage {
@@ -244,6 +241,10 @@ pub enum Outcome {
     RollbackFailed,
     Superseded,
     TimedOut,
+    /// It was to be followed up to a stage, which it has reached, and goes on.
+    Reached,
+    /// It was to be followed up to a pause, and waits for a decision.
+    Paused,
 }
 
 impl Outcome {
@@ -256,12 +257,19 @@ impl Outcome {
             Self::RollbackFailed => "rollback-failed",
             Self::Superseded => "superseded",
             Self::TimedOut => "timed-out",
+            Self::Reached => "reached",
+            Self::Paused => "paused",
         }
     }
 
     /// Whether what was wanted runs.
     pub fn is_good(self) -> bool {
         matches!(self, Self::Deployed | Self::NothingToDo)
+    }
+
+    /// Whether something else than what was wanted happened.
+    pub fn is_bad(self) -> bool {
+        !self.is_good() && !matches!(self, Self::Reached | Self::Paused)
     }
 }
 
@@ -319,6 +327,80 @@ pub struct Finding {
     /// What was scanned, in trivy's words: a file in the image, or the image's operating system.
     pub target: String,
     pub title: String,
+}
+
+/// Where a rollout stands. The numbers are those of the revision that is rolled out; once ECS goes back, of the one that it
+/// goes back to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Progress {
+    /// ECS's word, such as `IN_PROGRESS`.
+    pub status: String,
+    pub desired: u32,
+    pub pending: u32,
+    pub running: u32,
+    pub failed: u32,
+    /// ECS's word, such as `BAKE_TIME`; empty in a rolling rollout.
+    pub stage: String,
+    /// The revision that is rolled out first, then those before it; none where ECS does not name them.
+    pub revisions: Vec<RevisionProgress>,
+    pub hooks: Vec<Hook>,
+    /// The names of the alarms that are configured, and of those that went off.
+    pub alarms: Vec<String>,
+    pub triggered: Vec<String>,
+    pub breaker: Option<Breaker>,
+    /// What is left of the bake at most, in whole minutes; only in the stage `BAKE_TIME`.
+    pub bake_minutes: Option<u32>,
+    pub early_success: Option<EarlySuccess>,
+}
+
+/// One service revision in a rollout. Weights are percentages of the traffic, null where none is shifted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RevisionProgress {
+    /// The ARN of the service revision.
+    pub arn: String,
+    pub desired: u32,
+    pub pending: u32,
+    pub running: u32,
+    pub production_weight: Option<f64>,
+    pub test_weight: Option<f64>,
+    /// The ARNs of the target groups that ECS uses for it, where they are not those of the service.
+    pub target_groups: Vec<String>,
+}
+
+/// A hook that ECS has called, or that waits for a decision.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Hook {
+    pub id: String,
+    /// `PAUSE` or `AWS_LAMBDA`.
+    pub kind: String,
+    /// The ARN of the Lambda function; empty for a pause.
+    pub target: String,
+    /// ECS's word: `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED` or `TIMED_OUT`.
+    pub status: String,
+    /// Seconds since 1970.
+    pub expires: Option<f64>,
+    /// What ECS does then: `ROLLBACK` or `CONTINUE`.
+    pub on_timeout: String,
+}
+
+/// The circuit breaker of a rollout; `resets` says whether one healthy task sets its count back to 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Breaker {
+    pub count: u32,
+    pub threshold: u32,
+    pub resets: bool,
+}
+
+/// A rollout that is called a success before its last task runs; with `cleanup` `DEFERRED` old tasks serve on for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EarlySuccess {
+    pub healthy_percent: Option<u32>,
+    pub cleanup: String,
 }
 
 /// How one container of a stopped task ended. `exit_code` is absent where it never ran.

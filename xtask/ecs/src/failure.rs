@@ -49,7 +49,7 @@ pub enum Ending {
     Conflict = 8,
     /// Kept for a one-off task that ran and failed.
     TaskFailed = 9,
-    /// Kept for a rollout that waits for a decision.
+    /// The rollout waits for a decision; only with `deploy --until paused`.
     Paused = 10,
     /// Interrupted; the message says what is serving now.
     Interrupted = 130,

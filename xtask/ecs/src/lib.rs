@@ -50,6 +50,7 @@ mod extend;
 mod gzip;
 mod image;
 mod net;
+mod operate;
 mod reader;
 #[cfg(feature = "rehearse")]
 mod rehearse;

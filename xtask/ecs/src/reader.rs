@@ -3,5 +3,6 @@
 pub mod github;
 pub mod json;
 pub mod record;
+pub mod shift;
 pub mod slack;
 pub mod terminal;

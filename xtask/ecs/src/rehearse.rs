@@ -13,7 +13,7 @@ use xtask_sandbox::{Clock, FAULTS, Options, Sandbox, fault_named};
 use crate::aws::{Endpoint, Session};
 use crate::config::Config;
 use crate::context::Context;
-use crate::deploy::Deploys;
+use crate::deploy::{Deploys, Until};
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::release::Releases;
@@ -87,7 +87,9 @@ fn both_stages(
     let releases =
         Releases { config, session, scanner: Some(scanner), builders, gates, around: None, events, interrupt };
     releases.run(&releases.plan(&[])?).whole()?;
-    let deploys = Deploys::new(config, session, events, interrupt);
+    // Nobody is there to decide.
+    let until = if fault == Some("paused") { Until::Paused } else { Until::Done };
+    let deploys = Deploys::new(config, session, events, interrupt).until(until);
     deploys.run(&deploys.plan(&[])?).whole()?;
     Ok(())
 }

@@ -175,14 +175,20 @@ fn a_denied_action_is_named_with_its_resource() {
 }
 
 #[test]
-fn without_the_right_to_list_service_deployments_the_rollout_is_followed_the_old_way_with_a_warning() {
-    let (workspace, sandbox) = released(denied("ecs:ListServiceDeployments"));
+fn without_the_right_to_describe_service_deployments_the_rollout_is_followed_the_old_way_with_a_warning() {
+    let (workspace, sandbox) = released(denied("ecs:DescribeServiceDeployments"));
     workspace
         .xtask(&sandbox, &["deploy"])
         .ends(0)
         .says("warning:")
-        .says("ecs:ListServiceDeployments")
-        .looks_like("deploy/without-the-permission-ListServiceDeployments");
+        .says("ecs:DescribeServiceDeployments")
+        .looks_like("deploy/without-the-permission-DescribeServiceDeployments");
+}
+
+#[test]
+fn without_the_right_to_list_service_deployments_the_one_that_the_service_names_is_followed() {
+    let (workspace, sandbox) = released(denied("ecs:ListServiceDeployments"));
+    workspace.xtask(&sandbox, &["deploy"]).ends(0).does_not_say("warning:").says("SUCCESSFUL");
 }
 
 #[test]

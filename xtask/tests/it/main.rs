@@ -7,6 +7,7 @@ mod config;
 #[cfg(feature = "rehearse")]
 mod console;
 mod deploy;
+mod fail_fast;
 mod help;
 mod images;
 mod native;
@@ -22,5 +23,6 @@ mod release;
 #[path = "../../ecs/tests/sample/mod.rs"]
 mod sample;
 mod scan;
+mod shift;
 mod support;
 mod tags;

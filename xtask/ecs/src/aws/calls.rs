@@ -23,9 +23,10 @@ pub enum By {
     Release,
     DeployPlan,
     Deploy,
+    Continue,
 }
 
-use By::{Deploy, DeployPlan, Release, ReleasePlan};
+use By::{Continue, Deploy, DeployPlan, Release, ReleasePlan};
 
 const REPOSITORY: &str = "the repositories";
 const SERVICE: &str = "the services";
@@ -41,23 +42,28 @@ pub const DESCRIBE_IMAGES: Call =
 pub const GET_AUTHORIZATION_TOKEN: Call = call("ecr:GetAuthorizationToken", ALL, &[Release]);
 pub const BATCH_CHECK_LAYER_AVAILABILITY: Call = call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release]);
 pub const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release]);
-pub const DESCRIBE_SERVICES: Call = call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy]);
+pub const DESCRIBE_SERVICES: Call = call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue]);
 pub const DESCRIBE_TASK_DEFINITION: Call = call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy]);
 pub const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy]);
 pub const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy]);
-pub const LIST_SERVICE_DEPLOYMENTS: Call = call("ecs:ListServiceDeployments", SERVICE, &[Deploy]);
-pub const DESCRIBE_SERVICE_DEPLOYMENTS: Call = call("ecs:DescribeServiceDeployments", ALL, &[Deploy]);
+pub const LIST_SERVICE_DEPLOYMENTS: Call = Call {
+    when: "where the service does not name its rollout",
+    ..call("ecs:ListServiceDeployments", SERVICE, &[Deploy, Continue])
+};
+pub const DESCRIBE_SERVICE_DEPLOYMENTS: Call = call("ecs:DescribeServiceDeployments", ALL, &[Deploy, Continue]);
+pub const CONTINUE_SERVICE_DEPLOYMENT: Call = call("ecs:ContinueServiceDeployment", ALL, &[Continue]);
 pub const DESCRIBE_SERVICE_REVISIONS: Call = call("ecs:DescribeServiceRevisions", ALL, &[Deploy]);
 pub const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy]);
 pub const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy]);
 pub const STOP_SERVICE_DEPLOYMENT: Call = Call {
-    when: "with `rollout.on-interrupt = \"rollback\"`, on Ctrl-C",
+    when: "for a rollout that cannot succeed, unless `rollout.fail-fast = \"off\"`; with `rollout.on-interrupt = \"rollback\"`, on Ctrl-C",
     ..call("ecs:StopServiceDeployment", ALL, &[Deploy])
 };
 
 /// What is called through the SDK.
 #[cfg(test)]
-pub const CALLS: [&Call; 15] = [
+pub const CALLS: [&Call; 16] = [
+    &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
     &BATCH_GET_IMAGE,
     &DESCRIBE_IMAGES,

@@ -15,14 +15,16 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::primitives::DateTime;
-use aws_sdk_ecs::types::{CreatedAt, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField};
+use aws_sdk_ecs::types::{
+    CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField,
+};
 
 pub use document::{Document, Flaw, PinnedDocument, strip_read_only};
 use members::oddities;
 pub use members::{Oddity, OddityKind};
 pub use types::{
-    Container, ContainerImage, Deployment, ListedDeployment, Rollback, Service, ServiceDeployment, ServiceMessage,
-    ServiceRevision, Status, Task, TaskDefinition, short,
+    Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service, ServiceDeployment,
+    ServiceMessage, ServiceRevision, Status, Strategy, Task, TaskDefinition, short,
 };
 
 use super::retry::Later;
@@ -237,6 +239,16 @@ impl Ecs {
             tasks.extend(answer.tasks().iter().map(convert::task));
         }
         Ok(tasks)
+    }
+
+    /// Answers a hook that waits for a decision: the rollout goes on, or ECS rolls it back.
+    pub fn continue_service_deployment(&self, arn: &str, hook: &str, go_on: bool) -> Result<(), AwsError> {
+        let action =
+            if go_on { DeploymentLifecycleHookAction::Continue } else { DeploymentLifecycleHookAction::Rollback };
+        let asked = self.client.continue_service_deployment().service_deployment_arn(arn).hook_id(hook).action(action);
+        net::wait(asked.send())
+            .map(drop)
+            .map_err(|error| AwsError::new(calls::CONTINUE_SERVICE_DEPLOYMENT.action, arn, &error))
     }
 
     /// Stops a service deployment and lets ECS roll the service back, even where no rollback is configured.

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::document::{Declared, architecture, declared};
-use super::exit::{meaning, was_told};
-use super::rule::{Decisive, Fault, Look, Sign, Stage, Whose, stage};
+use super::exit::{decisive, meaning, was_told};
+use super::rule::{Fault, Look, Sign, Stage, Whose, stage};
 use super::rules::running::{CONTAINER_HEALTH, LOAD_BALANCER};
 use super::{Finding, Message, Subject, explain, reference};
 use crate::event::ContainerExit;
@@ -189,9 +189,9 @@ impl<'a> Scene<'a> {
         if is_out_of_memory(container) {
             return self.by_text(&Message::parse(&container.reason), Some(name));
         }
+        let mismatch = self.mismatch(name);
         let (sentence, fix) = match container.exit_code {
             Some(code) => {
-                let mismatch = self.mismatch(name);
                 let meaning = meaning(name, code, mismatch.as_ref().map(|(image, task)| (image.as_str(), *task)));
                 (meaning.sentence, meaning.fix.to_owned())
             }
@@ -204,7 +204,7 @@ impl<'a> Scene<'a> {
             Some((other, _)) if container.exit_code != Some(0) => format!("{sentence}; container {other} waits for it"),
             _ => sentence,
         };
-        let decisive = Decisive::No("a first start may wait for another service; exits are weighed by their number");
+        let decisive = decisive(container.exit_code.unwrap_or_default(), mismatch.is_some());
         let finding = Finding { name: "exit", fault: Fault::Program, sentence, fix, look: Look::Log, decisive };
         Blamed { finding, container: Some(name.clone()), image: None }
     }

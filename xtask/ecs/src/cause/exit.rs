@@ -1,5 +1,7 @@
 //! What the code says that a container ended with.
 
+use super::rule::Decisive;
+
 /// A sentence about a container's end and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meaning {
@@ -87,6 +89,20 @@ pub fn meaning(container: &str, code: i32, mismatch: Option<(&str, &str)>) -> Me
 /// Ended because it was told to: SIGTERM, or SIGKILL after it. Says nothing of who is at fault where another ended first.
 pub fn was_told(code: i32) -> bool {
     matches!(code, 137 | 143)
+}
+
+/// Ended with a code that says a failure of its own.
+pub fn ended_by_itself(code: i32) -> bool {
+    code != 0 && !was_told(code)
+}
+
+/// Whether the next task must end with this code, too. `mismatch`: its image is of another platform.
+pub fn decisive(code: i32, mismatch: bool) -> Decisive {
+    match code {
+        1 | 126 | 255 if mismatch => Decisive::Yes("the same image has the same architecture"),
+        126 | 127 => Decisive::Yes("the same image has the same files"),
+        _ => Decisive::No("a first start may wait for another service; exits are weighed by their number"),
+    }
 }
 
 #[cfg(test)]

@@ -3,14 +3,15 @@ use clap::Args;
 use super::{Format, to_json};
 use crate::config;
 use crate::context::Context;
-use crate::deploy::Report;
+use crate::deploy::{Report, Until};
 use crate::failure::Result;
 
 /// Register what changed, update the services, and watch how that ends
 #[derive(Args)]
 #[command(after_help = "\
 Exit codes: 0 deployed, or nothing to do · 1 the world failed · 2 usage or configuration · 4 failed and rolled back · \
-5 failed and not on its last good revision · 6 superseded · 7 timed out · 8 the image is not in ECR · 130 interrupted")]
+5 failed and not on its last good revision · 6 superseded · 7 timed out · 8 the image is not in ECR · \
+10 waits for a decision · 130 interrupted")]
 pub struct Deploy {
     /// Services to deploy, by their name in the configuration; all of them by default
     #[arg(value_name = "SERVICE")]
@@ -21,6 +22,9 @@ pub struct Deploy {
     /// Let an older version take the place of a newer one
     #[arg(long)]
     allow_older: bool,
+    /// How far the rollout is followed: `done`, `bake`, `paused` (ends with 10) or a lifecycle stage
+    #[arg(long, value_name = "WHEN", default_value = "done")]
+    until: Until,
     /// What goes to stdout
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -30,7 +34,7 @@ impl Deploy {
     pub fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
         config::services_named(context.config()?, &self.services)?;
-        let stage = context.deploys()?.allow_older(self.allow_older);
+        let stage = context.deploys()?.allow_older(self.allow_older).until(self.until);
         let plan = stage.plan(&self.services)?;
         if self.plan {
             return self.print(context, &plan.report());

@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::duration;
-use super::model::{AcceptedSystem, Asset, Base, Compression, Config, Ignore, OnInterrupt, Program, Severity};
+use super::model::{
+    AcceptedSystem, Asset, Base, Compression, Config, Exits, FailFast, Ignore, OnInterrupt, Program, Severity,
+};
 use super::path::relative;
 use crate::failure::Place;
 use crate::text::{pad, width};
@@ -260,6 +262,21 @@ impl Effective for OnInterrupt {
             Self::Leave => "leave",
             Self::Rollback => "rollback",
         })
+    }
+}
+
+impl Effective for FailFast {
+    fn effective(&self, _: &Path) -> Json {
+        json!(match self {
+            Self::Decisive => "decisive",
+            Self::Off => "off",
+        })
+    }
+}
+
+impl Effective for Exits {
+    fn effective(&self, _: &Path) -> Json {
+        self.0.map_or_else(|| json!("off"), |count| json!(count))
     }
 }
 

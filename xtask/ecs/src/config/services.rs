@@ -7,7 +7,7 @@ use toml::de::DeValue;
 use super::diagnostic::suggestion;
 use super::file;
 use super::keys::{Keys, derived, optional, or, required};
-use super::model::{OnInterrupt, Rollout, Service, TaskDefinitionSource};
+use super::model::{Exits, FailFast, OnInterrupt, Rollout, Service, TaskDefinitionSource};
 use super::origin::{Effective, Origin};
 use super::table::Table;
 use super::value::Value;
@@ -39,6 +39,20 @@ pub(super) const ROLLOUT: Keys = Keys {
         or("deadline", "a duration", "\"15m\"", "how long the rollout may take"),
         or("poll", "a duration", "\"1s\"", "the shortest time between two looks"),
         or("on-interrupt", "`leave` or `rollback`", "\"leave\"", "what Ctrl-C does to it"),
+        or(
+            "fail-fast",
+            "`decisive` or `off`",
+            "\"decisive\"",
+            "whether a rollout is rolled back at the first cause that no further task can do without, such as an image, a \
+             secret or a right that is missing",
+        ),
+        or(
+            "exits",
+            "a number or `off`",
+            "3",
+            "so many tasks whose container ends by itself with the same code, none of which was ever healthy, are such a \
+             cause, too",
+        ),
     ],
 };
 
@@ -148,6 +162,22 @@ fn containers(value: &Value<'_>, images: &[String]) -> Option<BTreeMap<String, S
     Some(containers)
 }
 
+/// A number of tasks, or `"off"`.
+fn exits(value: &Value<'_>) -> Option<Exits> {
+    match value.get() {
+        DeValue::String(_) => value.one_of(&[("off", Exits(None))]),
+        DeValue::Integer(_) => match value.count()? {
+            0 => {
+                value
+                    .error("`exits` should be 1 or more", "write \"off\" to stop no rollout for its tasks' exit codes");
+                None
+            }
+            count => Some(Exits(Some(count))),
+        },
+        _ => value.wrong_type("a number of tasks or \"off\"", ""),
+    }
+}
+
 fn rollout(table: &mut Table<'_>) -> Rollout {
     let rollout = match table.take("rollout") {
         Some(value) => value.table(&[&ROLLOUT]),
@@ -156,10 +186,13 @@ fn rollout(table: &mut Table<'_>) -> Rollout {
     let default = Rollout::default();
     let Some(mut table) = rollout else { return default };
     let choices = [("leave", OnInterrupt::Leave), ("rollback", OnInterrupt::Rollback)];
+    let ends = [("decisive", FailFast::Decisive), ("off", FailFast::Off)];
     let rollout = Rollout {
         deadline: table.or("deadline", Value::duration, default.deadline),
         poll: table.or("poll", Value::duration, default.poll),
         on_interrupt: table.or("on-interrupt", |value| value.one_of(&choices), default.on_interrupt),
+        fail_fast: table.or("fail-fast", |value| value.one_of(&ends), default.fail_fast),
+        exits: table.or("exits", exits, default.exits),
     };
     table.finish();
     rollout

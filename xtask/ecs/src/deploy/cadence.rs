@@ -16,14 +16,14 @@ pub struct Pace {
     pub all_running: bool,
 }
 
-/// The next pause: `poll` at the start, after each change and near the end; up to 5 times as long in the middle, and
-/// up to twice while the last tasks start. `chance` is from 0 to 1 and moves it by a tenth either way, so that
+/// The next pause: `poll` at the start, after each change and near the end; up to 3 times as long in the middle, so
+/// that a task that cannot start is seen within five seconds at a poll of one, and up to twice while the last tasks start. `chance` is from 0 to 1 and moves it by a tenth either way, so that
 /// many rollouts at once do not look in step.
 pub fn pause(poll: Duration, pace: Pace, chance: f64) -> Duration {
     let longest = match (pace.all_running, pace.all_started) {
         (true, _) => 1.0,
         (_, true) => 2.0,
-        _ => 5.0,
+        _ => 3.0,
     };
     let grown = 1.25_f64.powf(f64::from(pace.unchanged.saturating_sub(QUICK).min(20)));
     poll.mul_f64(grown.min(longest) * (0.9 + 0.2 * chance))
@@ -44,7 +44,7 @@ mod tests {
         near(at(0, false, false), 1.0);
         near(at(6, false, false), 1.0);
         assert!(at(9, false, false) > 1.5);
-        near(at(100, false, false), 5.0);
+        near(at(100, false, false), 3.0);
         near(at(100, true, false), 2.0);
         near(at(100, true, true), 1.0);
     }

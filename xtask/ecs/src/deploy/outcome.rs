@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::until::Until;
 use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, short};
 use crate::cause::Message;
 use crate::event::Outcome;
@@ -14,7 +15,10 @@ const NO_REASON: &str = "ECS gives no reason";
 pub struct Observation {
     /// Since UpdateService was answered.
     pub elapsed: Duration,
+    /// Time in which ECS waits for a decision is added to it.
     pub deadline: Duration,
+    /// How long the rollout has been in its stage, as far as it was seen.
+    pub in_stage: Duration,
     /// The ARN of the revision that is rolled out.
     pub revision: String,
     /// The ARN of the revision that the service was on before.
@@ -23,6 +27,7 @@ pub struct Observation {
     pub deployment: String,
     /// The update changed the desired count only, for which ECS makes no service deployment.
     pub only_scaled: bool,
+    pub until: Until,
     pub service: Service,
     /// Our service deployment, as soon as it is listed.
     pub rollout: Option<ServiceDeployment>,
@@ -68,6 +73,16 @@ pub enum Conclusion {
     TimedOut {
         waiting_for: String,
     },
+    /// It has come as far as it was to be followed, and goes on in ECS.
+    Reached {
+        stage: String,
+    },
+    /// It waits for a decision, as long as `deadline` says.
+    Paused {
+        hook: String,
+        stage: String,
+        deadline: String,
+    },
 }
 
 impl Conclusion {
@@ -80,6 +95,8 @@ impl Conclusion {
             Self::RollbackFailed { .. } => Outcome::RollbackFailed,
             Self::Superseded { .. } => Outcome::Superseded,
             Self::TimedOut { .. } => Outcome::TimedOut,
+            Self::Reached { .. } => Outcome::Reached,
+            Self::Paused { .. } => Outcome::Paused,
         }
     }
 
@@ -88,7 +105,16 @@ impl Conclusion {
         let arn = revision;
         let revision = short(arn);
         Some(match self {
-            Self::Deployed | Self::NothingToDo => return None,
+            Self::Deployed | Self::NothingToDo | Self::Reached { .. } => return None,
+            Self::Paused { hook, stage, deadline } => {
+                let message = format!(
+                    "the rollout of {revision} on service {service} waits at {stage} for a decision on hook \
+                     {hook}{deadline}; {serving}"
+                );
+                Failure::new(Ending::Paused, message)
+                    .help(format!("`cargo xtask continue {service}` lets it go on"))
+                    .help(format!("`cargo xtask continue {service} --roll-back` takes it back"))
+            }
             Self::RolledBack { reason } => Failure::new(
                 Ending::RolledBack,
                 format_args!(
@@ -138,11 +164,13 @@ pub fn outcome(seen: &Observation) -> Decision {
     } else {
         Decision::Watch("ECS to list the service deployment of this update".to_owned())
     };
-    match decision {
-        Decision::Watch(waiting_for) if seen.elapsed >= seen.deadline => {
+    let far_enough = seen.rollout.as_ref().and_then(|rollout| seen.until.reached(rollout));
+    match (decision, far_enough) {
+        (Decision::Watch(_), Some(outcome)) => Decision::Ended(outcome),
+        (Decision::Watch(waiting_for), None) if seen.elapsed >= seen.deadline => {
             Decision::Ended(Conclusion::TimedOut { waiting_for })
         }
-        decision => decision,
+        (decision, _) => decision,
     }
 }
 
@@ -201,7 +229,10 @@ fn by_service_deployment(seen: &Observation, rollout: &ServiceDeployment) -> Dec
             let primary = seen.service.primary().map(|primary| format!(", {}", tasks_of(primary)));
             format!("the rollback to finish{}", primary.unwrap_or_default())
         }
-        _ if !rollout.stage.is_empty() => format!("the stage {} to pass", rollout.stage),
+        _ if !rollout.stage.is_empty() => match rollout.pause() {
+            Some(hook) => format!("a decision on hook {} in the stage {}", hook.id, rollout.stage),
+            None => format!("the stage {} to pass", rollout.stage),
+        },
         _ => seen.service.deployment(&seen.deployment).map_or_else(|| "the rollout to end".to_owned(), tasks_of),
     };
     Decision::Watch(waiting_for)
@@ -262,6 +293,20 @@ fn is_rollback(reason: &str) -> bool {
     ["rolling back", "rolling back to …", "… rolling back to …"].iter().any(|pattern| reason.says(pattern))
 }
 
+/// Who has the traffic while it is shifted, as a phrase: both revisions run then, and that says little.
+pub fn traffic(seen: &Observation) -> Option<String> {
+    let rollout = seen.rollout.as_ref().filter(|rollout| rollout.status == Status::InProgress)?;
+    let weight = rollout.revisions.first()?.production_weight.filter(|_| !rollout.stage.is_empty())?;
+    let (new, old) = (short(&seen.revision), short(&seen.previous));
+    Some(if weight <= 0.0 {
+        format!("{old} has all of the traffic")
+    } else if weight >= 100.0 {
+        format!("{new} has all of the traffic")
+    } else {
+        format!("{new} has {weight} % of the traffic, and {old} the rest")
+    })
+}
+
 /// What runs now, as a phrase: `app:3 serves (2 tasks)`.
 pub fn serving(service: &Service) -> String {
     let running: Vec<_> = running(service)
@@ -283,6 +328,16 @@ pub fn serving_revisions(service: &Service) -> String {
 fn running(service: &Service) -> impl Iterator<Item = (&str, u32)> {
     let running = service.deployments.iter().filter(|deployment| deployment.running > 0);
     running.map(|deployment| (short(&deployment.task_definition), deployment.running))
+}
+
+/// Old tasks that an early success leaves behind, as a sentence.
+pub fn still_serving(outcome: &Conclusion, seen: &Observation) -> Option<String> {
+    let rollout = seen.rollout.as_ref().filter(|rollout| rollout.early_success.is_some())?;
+    let old: u32 = rollout.revisions.iter().skip(1).map(|revision| revision.running).sum();
+    let (tasks, serve) = if old == 1 { ("task", "serves") } else { ("tasks", "serve") };
+    (*outcome == Conclusion::Deployed && old > 0).then(|| {
+        format!("ECS calls this an early success: {old} old {tasks} still {serve}, and no alarm and no breaker rolls back any more")
+    })
 }
 
 fn superseded_by(primary: &Deployment) -> Conclusion {

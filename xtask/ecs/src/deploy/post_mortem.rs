@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::aws::ecs::{Container, Task};
+use crate::aws::ecs::{Container, ServiceDeployment, Task};
 use crate::cause::{Blamed, Case, Decisive, Fault, Finding, Log, Look, Pinned, blame, declared, explain_event};
 use crate::event::{Cause, ContainerExit, PostMortem};
 
@@ -14,8 +14,8 @@ pub struct Evidence<'a> {
     pub region: &'a str,
     /// The stopped tasks of this rollout.
     pub tasks: &'a [Task],
-    /// The circuit breaker's count and threshold.
-    pub breaker: Option<(u32, u32)>,
+    /// The service deployment, as the last look saw it.
+    pub rollout: Option<&'a ServiceDeployment>,
     /// What serves now, as `FAMILY:REVISION`.
     pub serving: String,
     /// ECS's words about the service since the rollout began, the newest first.
@@ -33,9 +33,17 @@ pub struct Evidence<'a> {
 /// The stopped tasks grouped by cause, a likely cause in one sentence, what to do and the command to run next.
 pub fn post_mortem(evidence: &Evidence<'_>) -> PostMortem {
     let causes = causes(evidence.tasks);
+    if let Some(Watcher { sentence, fix, next }) = watcher(evidence) {
+        let breaker = None;
+        let serving = evidence.serving.clone();
+        return PostMortem { breaker, serving, next, likely_cause: sentence, fix, causes };
+    }
     let blamed = likely(evidence, &causes);
     PostMortem {
-        breaker: evidence.breaker,
+        breaker: evidence
+            .rollout
+            .and_then(|rollout| rollout.breaker.as_ref())
+            .map(|breaker| (breaker.count, breaker.threshold)),
         serving: evidence.serving.clone(),
         next: next(evidence, &blamed),
         likely_cause: blamed.finding.sentence,
@@ -117,6 +125,50 @@ fn is_volatile(word: &str) -> bool {
         || address(word)
         || of_task(word)
         || word.rsplit('/').next().is_some_and(task)
+}
+
+/// Something that watched the rollout and found it bad, although its tasks ran.
+struct Watcher {
+    sentence: String,
+    fix: String,
+    next: String,
+}
+
+fn watcher(evidence: &Evidence<'_>) -> Option<Watcher> {
+    let rollout = evidence.rollout?;
+    let region = evidence.region;
+    if !rollout.alarms.is_empty() {
+        let words: Vec<String> = rollout.alarms.iter().map(|name| shell_word(name)).collect();
+        return Some(Watcher {
+            sentence: format!("ECS rolled back on an alarm: {}", rollout.alarms.join(", ")),
+            fix: "see whether what it measures got worse with this revision".to_owned(),
+            next: format!("aws cloudwatch describe-alarms --alarm-names {} --region {region}", words.join(" ")),
+        });
+    }
+    let hook = rollout.hooks.iter().find(|hook| matches!(hook.status.as_str(), "FAILED" | "TIMED_OUT"))?;
+    let function = hook.target.rsplit_once(":function:").map(|(_, name)| name.split(':').next().unwrap_or(name));
+    Some(match (function, hook.status.as_str()) {
+        (Some(name), status) => Watcher {
+            sentence: if status == "FAILED" {
+                format!("the lifecycle hook {name} found the new revision bad")
+            } else {
+                format!("the lifecycle hook {name} did not answer in time")
+            },
+            fix: "its log says why".to_owned(),
+            next: format!("aws logs tail {} --since 30m --region {region}", shell_word(&format!("/aws/lambda/{name}"))),
+        },
+        (None, "FAILED") => Watcher {
+            sentence: format!("somebody refused at the pause {}", hook.id),
+            fix: String::new(),
+            next: events(&shell_word(evidence.cluster), &shell_word(evidence.service), region),
+        },
+        (None, _) => Watcher {
+            sentence: format!("nobody decided at the pause {} before its time was over", hook.id),
+            fix: "deploy again, and decide in time; `timeoutConfiguration` of the hook says how long that is"
+                .to_owned(),
+            next: events(&shell_word(evidence.cluster), &shell_word(evidence.service), region),
+        },
+    })
 }
 
 /// The cause of the largest group of tasks; of the tasks that never came; or of bytes that are not the released ones.

@@ -1,23 +1,29 @@
 //! A rollout, followed from UpdateService to its end. Looks, tells what changed, and leaves every decision to
 //! [`outcome`].
 
+mod fail_fast;
 mod live;
 mod sight;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use fail_fast::FailFast;
 pub use live::Live;
 use sight::Sight;
 
 use super::cadence::{self, Pace};
 use super::outcome::{Conclusion, Decision, Newer, Observation, outcome};
 use super::post_mortem::exit;
+use super::until::Until;
 use crate::aws::ecs::{Deployment, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Status, Task, short};
 use crate::aws::{AwsError, Kind};
-use crate::config::{OnInterrupt, Rollout};
+use crate::cause::Pinned as OurImage;
+use crate::config::{self, OnInterrupt, Rollout};
 use crate::digest::Digest;
-use crate::event::{Event, Events};
+use crate::event::{Event, Events, Progress};
 use crate::reference::Pinned;
 use crate::text::quantity;
 use crate::time::chance;
@@ -65,7 +71,16 @@ pub struct Target {
     /// When that entry was created.
     pub since: i64,
     pub only_scaled: bool,
+    /// Whether this run began the rollout.
+    pub begun: bool,
+    /// Whether there is a revision that completed, to go back to.
+    pub way_back: bool,
     pub rollout: Rollout,
+    pub until: Until,
+    /// The document that is rolled out.
+    pub document: Value,
+    /// Containers of the document whose image is one of ours.
+    pub pinned: Vec<OurImage>,
 }
 
 /// The end of the watch.
@@ -93,6 +108,7 @@ pub enum Ended {
 pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> Result<End, AwsError> {
     let mut sight = Sight::new(target, events);
     let mut watch = Watch { target, events, told: Told::default(), pace: Pace::default(), stopped: Vec::new() };
+    let mut fail_fast = FailFast::new(target, events);
     let mut seen = sight.observation(observe, target.start.clone(), None);
     let (mut blind, mut asked) = (0, false);
     loop {
@@ -104,11 +120,16 @@ pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> 
                 watch.tell(observe, &seen, matches!(decision, Decision::Ended(_)));
                 match decision {
                     Decision::Ended(outcome) => {
+                        let outcome = fail_fast.because(outcome);
                         let ended =
                             if asked { Ended::Interrupted { asked: Some(outcome) } } else { Ended::With(outcome) };
                         return Ok(watch.end(ended, seen));
                     }
                     Decision::Watch(waiting_for) => watch.tell_wait(&seen, &waiting_for),
+                }
+                let arn = sight.arn.as_deref().filter(|_| !asked);
+                if let Some(outcome) = fail_fast.act(observe, arn, &seen, &watch) {
+                    return Ok(watch.end(Ended::With(outcome), seen));
                 }
                 pause = cadence::pause(target.rollout.poll, watch.pace, chance());
             }
@@ -119,7 +140,7 @@ pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> 
             Err(error) => return Err(error),
         }
         if observe.pause(pause, asked) {
-            let rolls_back = target.rollout.on_interrupt == OnInterrupt::Rollback;
+            let rolls_back = target.rollout.on_interrupt == OnInterrupt::Rollback && !fail_fast.has_stopped();
             if !rolls_back || !ask_for_rollback(observe, &sight, &seen, events) {
                 return Ok(watch.end(Ended::Interrupted { asked: None }, seen));
             }
@@ -158,18 +179,9 @@ struct Told {
     texts: Vec<String>,
     tasks: BTreeSet<String>,
     tasks_denied: bool,
+    flapping: bool,
     /// When something was told last, counted from UpdateService.
     at: Duration,
-}
-
-/// The numbers that a line of progress shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Progress {
-    status: String,
-    desired: u32,
-    pending: u32,
-    running: u32,
-    failed: u32,
 }
 
 struct Watch<'a> {
@@ -196,18 +208,35 @@ impl Watch<'_> {
         let news = self.told.progress.as_ref() != Some(&progress);
         changed |= news;
         if news {
-            let Progress { status, desired, pending, running, failed } = progress.clone();
-            let service = service.clone();
-            self.events.emit(Event::RolloutProgress { service, status, desired, pending, running, failed });
+            let (service, progress) = (service.clone(), progress.clone());
+            self.events.emit(Event::RolloutProgress { service, progress });
         }
+        self.tell_flapping(&progress);
         self.pace = Pace {
             unchanged: if changed { 0 } else { self.pace.unchanged + 1 },
             all_started: progress.running + progress.pending >= progress.desired,
             all_running: progress.running >= progress.desired && progress.pending == 0,
         };
         self.told.progress = Some(progress);
-        if !self.target.only_scaled && (changed || last || self.pace.unchanged.is_multiple_of(TASKS_EVERY)) {
+        // A task that failed may be replaced between two looks, and then no number shows it.
+        let starts = !self.pace.all_running && self.target.rollout.fail_fast == config::FailFast::Decisive;
+        let due = changed || last || starts || self.pace.unchanged.is_multiple_of(TASKS_EVERY);
+        if !self.target.only_scaled && due {
             self.tell_stopped(observe, seen);
+        }
+    }
+
+    /// A breaker whose count goes back because one task was healthy for a while never trips on tasks that flap.
+    fn tell_flapping(&mut self, progress: &Progress) {
+        let count = |progress: &Progress| progress.breaker.as_ref().map_or(0, |breaker| breaker.count);
+        let before = self.told.progress.as_ref().map_or(0, count);
+        let resets = progress.breaker.as_ref().is_some_and(|breaker| breaker.resets && breaker.count < before);
+        if resets && progress.status == Status::InProgress.name() && !std::mem::replace(&mut self.told.flapping, true) {
+            self.events.warn(format!(
+                "the circuit breaker of service {} counts from 0 again after {before} failed tasks, because one got healthy: \
+                 tasks that fail later never trip it, unless `resetOnHealthyTask` is false",
+                self.target.service
+            ));
         }
     }
 
@@ -270,14 +299,30 @@ fn progress(seen: &Observation) -> Progress {
     let ours = seen.service.deployment(&seen.deployment);
     let shown = if goes_back(seen) || ours.is_none() { seen.service.primary().or(ours) } else { ours };
     let none = Deployment::default();
-    let Deployment { desired, pending, running, .. } = shown.unwrap_or(&none);
-    let status = match &seen.rollout {
-        Some(rollout) => rollout.status.name().to_owned(),
-        None => shown.map(|deployment| deployment.rollout_state.clone()).unwrap_or_default(),
+    let Deployment { desired, pending, running, .. } = *shown.unwrap_or(&none);
+    let failed = ours.map_or(0, |ours| ours.failed);
+    let Some(rollout) = seen.rollout.clone() else {
+        let status = shown.map(|deployment| deployment.rollout_state.clone()).unwrap_or_default();
+        let revisions = seen.service.current_revisions.clone();
+        return Progress { status, desired, pending, running, failed, revisions, ..Progress::default() };
     };
-    let counted = seen.rollout.as_ref().and_then(|rollout| rollout.breaker).map_or(0, |(count, _)| count);
-    let failed = counted.max(ours.map_or(0, |ours| ours.failed));
-    Progress { status, desired: *desired, pending: *pending, running: *running, failed }
+    let bakes = (rollout.stage == "BAKE_TIME" && rollout.status == Status::InProgress)
+        .then(|| rollout.bake.saturating_sub(seen.in_stage).as_secs().div_ceil(60));
+    Progress {
+        status: rollout.status.name().to_owned(),
+        desired,
+        pending,
+        running,
+        failed: failed.max(rollout.breaker.as_ref().map_or(0, |breaker| breaker.count)),
+        stage: rollout.stage,
+        revisions: rollout.revisions,
+        hooks: rollout.hooks,
+        alarms: rollout.watched,
+        triggered: rollout.alarms,
+        breaker: rollout.breaker,
+        bake_minutes: bakes.map(|minutes| u32::try_from(minutes).unwrap_or(u32::MAX)),
+        early_success: rollout.early_success,
+    }
 }
 
 #[cfg(test)]

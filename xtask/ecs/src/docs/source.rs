@@ -64,7 +64,7 @@ impl Source {
 
     /// `` `name` (shape) ``, of a flattened member those of the struct that serialises it.
     fn members(&self, field: &Field) -> Vec<String> {
-        if let Some(of) = flattened(&field.attrs) {
+        if let Some(of) = flattened(field) {
             let fields = self.items.iter().find_map(|item| match item {
                 Item::Struct(found) if found.ident == of => Some(&found.fields),
                 _ => None,
@@ -83,13 +83,14 @@ fn is_serialised(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// `End` for `#[serde(flatten, serialize_with = "End::…")]`.
-fn flattened(attributes: &[Attribute]) -> Option<String> {
-    attributes.iter().find_map(|attribute| match &attribute.meta {
+/// `End` for `#[serde(flatten, serialize_with = "End::…")]`, and the member's own type for a bare `flatten`.
+fn flattened(field: &Field) -> Option<String> {
+    field.attrs.iter().find_map(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("serde") => {
             let tokens = list.tokens.to_string();
-            let (_, by) = tokens.split_once("flatten")?.1.split_once('"')?;
-            by.split_once("::").map(|(of, _)| of.to_owned())
+            let (_, by) = tokens.split_once("flatten")?;
+            let written = by.split_once('"').and_then(|(_, by)| by.split_once("::"));
+            Some(written.map_or_else(|| shape(&field.ty), |(of, _)| of.to_owned()))
         }
         _ => None,
     })

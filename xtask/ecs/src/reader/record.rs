@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::digest::Digest;
-use crate::event::{ContainerExit, Event, Finding, ImageAction, Outcome, PostMortem, ServiceAction, remarks};
+use crate::event::{ContainerExit, Event, Finding, ImageAction, Outcome, PostMortem, Progress, ServiceAction, remarks};
 use crate::failure::{Ending, Failure};
+use crate::reader::shift;
 
 /// One command, from its start to where its events have got.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +74,7 @@ pub struct Moment {
 #[derive(Clone, Debug)]
 pub enum Happened {
     Started { deployment: String, revision: String },
-    Progress { status: String, desired: u32, pending: u32, running: u32, failed: u32 },
+    Progress(Progress),
     Message(String),
     TaskStopped { task: String, stop_code: String, reason: String, exit_codes: Vec<ContainerExit> },
     Ended { outcome: Outcome, revision: String },
@@ -202,10 +203,7 @@ impl Record {
             Event::RolloutStarted { service, deployment, revision } => {
                 (service, Happened::Started { deployment: deployment.clone(), revision: revision.clone() })
             }
-            Event::RolloutProgress { service, status, desired, pending, running, failed } => {
-                let (desired, pending, running, failed) = (*desired, *pending, *running, *failed);
-                (service, Happened::Progress { status: status.clone(), desired, pending, running, failed })
-            }
+            Event::RolloutProgress { service, progress } => (service, Happened::Progress(progress.clone())),
             Event::ServiceMessage { service, message } => (service, Happened::Message(message.clone())),
             Event::TaskStopped { service, task, stop_code, reason, exit_codes } => {
                 let (task, stop_code, reason) = (task.clone(), stop_code.clone(), reason.clone());
@@ -221,7 +219,10 @@ impl Record {
             }
             _ => return,
         };
-        self.service(name).timeline.push(Moment { at, what });
+        let timeline = &mut self.service(name).timeline;
+        if !says_the_same(timeline.last(), &what) {
+            timeline.push(Moment { at, what });
+        }
     }
 
     /// Whether the command ended well and changed nothing. A command that is about no image and no service has
@@ -265,6 +266,14 @@ impl Record {
             self.services.len() - 1
         });
         &mut self.services[index]
+    }
+}
+
+/// Whether a line about it would be the one that stands there already.
+fn says_the_same(last: Option<&Moment>, what: &Happened) -> bool {
+    match (last.map(|last| &last.what), what) {
+        (Some(Happened::Progress(before)), Happened::Progress(now)) => shift::news(before) == shift::news(now),
+        _ => false,
     }
 }
 

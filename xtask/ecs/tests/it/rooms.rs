@@ -32,6 +32,7 @@ const ROOMS: &[&str] = &[
     // verbs
     "release",
     "deploy",
+    "operate",
     "workflows",
     "context",
     "rehearse",

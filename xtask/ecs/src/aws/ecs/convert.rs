@@ -1,12 +1,15 @@
 //! From the SDK's types to plain values.
 
+use std::time::Duration;
+
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types;
 
 use super::{
-    Container, ContainerImage, Deployment, ListedDeployment, Rollback, Service, ServiceDeployment, ServiceMessage,
-    ServiceRevision, Status, Task,
+    Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service, ServiceDeployment,
+    ServiceMessage, ServiceRevision, Status, Strategy, Task,
 };
+use crate::event::{Breaker, EarlySuccess, Hook, RevisionProgress};
 
 pub fn service(service: &types::Service) -> Service {
     let breaker =
@@ -28,7 +31,86 @@ pub fn service(service: &types::Service) -> Service {
         messages: service.events().iter().map(message).collect(),
         rolls_back: breaker.is_some_and(|breaker| breaker.enable() && breaker.rollback())
             || alarms.is_some_and(|alarms| alarms.enable() && alarms.rollback()),
+        current_deployment: service.current_service_deployment().map(str::to_owned),
+        current_revisions: service.current_service_revisions().iter().map(current_revision).collect(),
+        settings: service.deployment_configuration().map(settings).unwrap_or_default(),
     }
+}
+
+fn settings(configuration: &types::DeploymentConfiguration) -> DeploymentSettings {
+    let default = DeploymentSettings::default();
+    DeploymentSettings {
+        breaks: configuration.deployment_circuit_breaker().is_some_and(types::DeploymentCircuitBreaker::enable),
+        alarms: configuration.alarms().is_some_and(|alarms| alarms.enable() && alarms.rollback()),
+        minimum: configuration.minimum_healthy_percent().map_or(default.minimum, count),
+        maximum: configuration.maximum_percent().map_or(default.maximum, count),
+        strategy: match configuration.strategy() {
+            None | Some(types::DeploymentStrategy::Rolling) => Strategy::Rolling,
+            Some(_) => Strategy::Shifting { pauses: configuration.lifecycle_hooks().iter().any(is_pause) },
+        },
+        least: minutes(configuration.bake_time_in_minutes()) + between_steps(configuration),
+    }
+}
+
+fn is_pause(hook: &types::DeploymentLifecycleHook) -> bool {
+    hook.target_type() == Some(&types::DeploymentLifecycleHookTargetType::Pause)
+}
+
+/// How long a linear or canary rollout waits before all traffic has moved.
+fn between_steps(configuration: &types::DeploymentConfiguration) -> Duration {
+    let linear = configuration.linear_configuration().map(|linear| {
+        let percent = linear.step_percent().filter(|percent| *percent > 0.0).unwrap_or(10.0);
+        let pauses = (100.0 / percent).ceil() - 1.0;
+        minutes(linear.step_bake_time_in_minutes().or(Some(6))).mul_f64(pauses.max(0.0))
+    });
+    let canary = configuration.canary_configuration();
+    let canary = canary.map(|canary| minutes(canary.canary_bake_time_in_minutes().or(Some(10))));
+    match configuration.strategy() {
+        Some(types::DeploymentStrategy::Linear) => linear.unwrap_or_default(),
+        Some(types::DeploymentStrategy::Canary) => canary.unwrap_or_default(),
+        _ => Duration::ZERO,
+    }
+}
+
+fn current_revision(revision: &types::ServiceCurrentRevisionSummary) -> RevisionProgress {
+    RevisionProgress {
+        arn: text(revision.arn()),
+        desired: count(revision.requested_task_count()),
+        pending: count(revision.pending_task_count()),
+        running: count(revision.running_task_count()),
+        ..RevisionProgress::default()
+    }
+}
+
+fn revision(revision: &types::ServiceRevisionSummary) -> RevisionProgress {
+    RevisionProgress {
+        arn: text(revision.arn()),
+        desired: count(revision.requested_task_count()),
+        pending: count(revision.pending_task_count()),
+        running: count(revision.running_task_count()),
+        production_weight: revision.requested_production_traffic_weight(),
+        test_weight: revision.requested_test_traffic_weight(),
+        target_groups: Vec::new(),
+    }
+}
+
+fn hook(hook: &types::DeploymentLifecycleHookDetail) -> Hook {
+    Hook {
+        id: text(hook.hook_id()),
+        kind: hook.target_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+        target: text(hook.target_arn()),
+        status: hook.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        expires: hook.expires_at().map(DateTime::as_secs_f64),
+        on_timeout: hook.timeout_action().map(|action| action.as_str().to_owned()).unwrap_or_default(),
+    }
+}
+
+fn early_success(configuration: &types::DeploymentConfiguration) -> Option<EarlySuccess> {
+    let criteria = configuration.early_success_criteria().filter(|criteria| criteria.enable())?;
+    Some(EarlySuccess {
+        healthy_percent: criteria.healthy_percent().map(count),
+        cleanup: criteria.source_service_revision_cleanup().map(|it| it.as_str().to_owned()).unwrap_or_default(),
+    })
 }
 
 fn deployment(deployment: &types::Deployment) -> Deployment {
@@ -60,6 +142,12 @@ pub fn listed(deployment: &types::ServiceDeploymentBrief) -> ListedDeployment {
 }
 
 pub fn service_deployment(deployment: &types::ServiceDeployment) -> ServiceDeployment {
+    let configuration = deployment.deployment_configuration();
+    // ECS resets the count where nothing is written (API reference, `DeploymentCircuitBreaker`).
+    let resets = configuration
+        .and_then(|configuration| configuration.deployment_circuit_breaker())
+        .is_none_or(|breaker| breaker.reset_on_healthy_task() != Some(false));
+    let alarms = deployment.alarms();
     ServiceDeployment {
         arn: text(deployment.service_deployment_arn()),
         status: deployment.status().map(|status| Status::from_name(status.as_str())).unwrap_or_default(),
@@ -69,13 +157,29 @@ pub fn service_deployment(deployment: &types::ServiceDeployment) -> ServiceDeplo
             reason: text(rollback.reason()),
             revision: text(rollback.service_revision_arn()),
         }),
-        breaker: deployment
-            .deployment_circuit_breaker()
-            .map(|breaker| (count(breaker.failure_count()), count(breaker.threshold()))),
-        alarms: deployment.alarms().map(|alarms| alarms.triggered_alarm_names().to_vec()).unwrap_or_default(),
+        revisions: deployment
+            .target_service_revision()
+            .into_iter()
+            .chain(deployment.source_service_revisions())
+            .map(revision)
+            .collect(),
+        breaker: deployment.deployment_circuit_breaker().filter(|breaker| is_on(breaker)).map(|breaker| Breaker {
+            count: count(breaker.failure_count()),
+            threshold: count(breaker.threshold()),
+            resets,
+        }),
+        watched: alarms.map(|alarms| alarms.alarm_names().to_vec()).unwrap_or_default(),
+        alarms: alarms.map(|alarms| alarms.triggered_alarm_names().to_vec()).unwrap_or_default(),
         stage: deployment.lifecycle_stage().map(|stage| stage.as_str().to_owned()).unwrap_or_default(),
+        hooks: deployment.lifecycle_hook_details().iter().map(hook).collect(),
+        bake: minutes(configuration.and_then(types::DeploymentConfiguration::bake_time_in_minutes)),
+        early_success: configuration.and_then(early_success),
         created_at: millis(deployment.created_at()),
     }
+}
+
+fn is_on(breaker: &types::ServiceDeploymentCircuitBreaker) -> bool {
+    breaker.status() != Some(&types::ServiceDeploymentRollbackMonitorsStatus::Disabled)
 }
 
 pub fn service_revision(revision: &types::ServiceRevision) -> ServiceRevision {
@@ -91,6 +195,13 @@ pub fn service_revision(revision: &types::ServiceRevision) -> ServiceRevision {
                 digest: image.image_digest().and_then(|digest| digest.parse().ok()),
             })
             .collect(),
+        target_groups: revision
+            .resolved_configuration()
+            .map(types::ResolvedConfiguration::load_balancers)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
+            .collect(),
     }
 }
 
@@ -100,6 +211,13 @@ pub fn task(task: &types::Task) -> Task {
         started_by: text(task.started_by()),
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()).unwrap_or_default(),
         stopped_reason: text(task.stopped_reason()),
+        health: task.health_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        ran: Duration::from_millis(
+            u64::try_from(millis(task.stopped_at()) - millis(task.started_at()))
+                .ok()
+                .filter(|_| task.started_at().is_some())
+                .unwrap_or_default(),
+        ),
         containers: task.containers().iter().map(container).collect(),
     }
 }
@@ -119,6 +237,10 @@ fn container(container: &types::Container) -> Container {
 
 fn text(text: Option<&str>) -> String {
     text.unwrap_or_default().to_owned()
+}
+
+fn minutes(minutes: Option<i32>) -> Duration {
+    Duration::from_secs(60 * u64::from(minutes.map_or(0, count)))
 }
 
 fn count(count: i32) -> u32 {

@@ -1,9 +1,12 @@
 //! What ECS says, as plain values.
 //! Source: Amazon ECS API Reference, version 2014-11-13, data types. Times are milliseconds since the Unix epoch.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::event::{Breaker, EarlySuccess, Hook, RevisionProgress};
 
 /// A service as DescribeServices and UpdateService answer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,12 +32,59 @@ pub struct Service {
     pub messages: Vec<ServiceMessage>,
     /// Whether a failed rollout is rolled back by the circuit breaker.
     pub rolls_back: bool,
+    /// The ARN of the service deployment that the service is on; older services and emulators name none.
+    pub current_deployment: Option<String>,
+    /// The service revisions that have tasks, the newest first.
+    pub current_revisions: Vec<RevisionProgress>,
+    pub settings: DeploymentSettings,
+}
+
+/// How a service deploys, as far as it says how a rollout can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeploymentSettings {
+    /// Its circuit breaker is on.
+    pub breaks: bool,
+    /// Alarms roll it back.
+    pub alarms: bool,
+    pub minimum: u32,
+    pub maximum: u32,
+    pub strategy: Strategy,
+    /// Bakes and steps together.
+    pub least: Duration,
+}
+
+/// How a new revision takes the place of the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Task by task.
+    Rolling,
+    /// Beside it, and then the traffic moves; `pauses` where one of its hooks waits for a decision.
+    Shifting { pauses: bool },
+}
+
+impl Default for DeploymentSettings {
+    /// Source: Amazon ECS API Reference, `DeploymentConfiguration`.
+    fn default() -> Self {
+        Self {
+            breaks: false,
+            alarms: false,
+            minimum: 100,
+            maximum: 200,
+            strategy: Strategy::Rolling,
+            least: Duration::ZERO,
+        }
+    }
 }
 
 impl Service {
     /// The deployment that the service is being moved to, or rests on.
     pub fn primary(&self) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
+    }
+
+    /// Whether one of the deployments that it has came to a good end. Behind a classic load balancer none has a state.
+    pub fn has_completed(&self) -> bool {
+        self.deployments.iter().any(|deployment| matches!(deployment.rollout_state.as_str(), "COMPLETED" | ""))
     }
 
     pub fn deployment(&self, id: &str) -> Option<&Deployment> {
@@ -143,12 +193,26 @@ pub struct ServiceDeployment {
     /// The ARN of the service revision that it leads to.
     pub target: String,
     pub rollback: Option<Rollback>,
-    /// The circuit breaker's count of failed tasks and its threshold.
-    pub breaker: Option<(u32, u32)>,
+    /// The service revisions that take part, the one that it leads to first.
+    pub revisions: Vec<RevisionProgress>,
+    pub breaker: Option<Breaker>,
+    /// The alarms that are watched, and those that went off.
+    pub watched: Vec<String>,
     pub alarms: Vec<String>,
     /// Of blue/green, linear and canary rollouts only, such as `BAKE_TIME`.
     pub stage: String,
+    pub hooks: Vec<Hook>,
+    /// How long both revisions are kept after all traffic has moved.
+    pub bake: Duration,
+    pub early_success: Option<EarlySuccess>,
     pub created_at: i64,
+}
+
+impl ServiceDeployment {
+    /// The hook that waits for a decision.
+    pub fn pause(&self) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.status == "AWAITING_ACTION")
+    }
 }
 
 /// Why and where to a service deployment was rolled back.
@@ -165,6 +229,8 @@ pub struct ServiceRevision {
     pub arn: String,
     pub task_definition: String,
     pub images: Vec<ContainerImage>,
+    /// The ARNs of the target groups in use, which after a swap are not those that the service names.
+    pub target_groups: Vec<String>,
 }
 
 /// Which bytes a container of a service revision, or of a task, runs.
@@ -185,6 +251,10 @@ pub struct Task {
     /// Such as `EssentialContainerExited`; empty where the task has not stopped.
     pub stop_code: String,
     pub stopped_reason: String,
+    /// The last that its containers' health checks said: `HEALTHY`, `UNHEALTHY` or, without any, `UNKNOWN`.
+    pub health: String,
+    /// From its start to its end; none where it never ran or still runs.
+    pub ran: Duration,
     pub containers: Vec<Container>,
 }
 

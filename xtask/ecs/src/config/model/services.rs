@@ -31,7 +31,8 @@ pub enum TaskDefinitionSource {
     Family(String),
 }
 
-/// How a rollout is followed: `rollout = { deadline = "15m", poll = "1s", on-interrupt = "leave" }`.
+/// How a rollout is followed:
+/// `rollout = { deadline = "15m", poll = "1s", on-interrupt = "leave", fail-fast = "decisive", exits = 3 }`.
 #[derive(Clone, Debug)]
 pub struct Rollout {
     /// 15 minutes by default.
@@ -39,7 +40,24 @@ pub struct Rollout {
     /// The shortest time between two looks; 1 s by default. Looks become rarer in the middle of a rollout.
     pub poll: Duration,
     pub on_interrupt: OnInterrupt,
+    /// Whether a rollout that cannot succeed is stopped; it is by default.
+    pub fail_fast: FailFast,
+    /// So many tasks that end alike are enough to stop it; 3 by default.
+    pub exits: Exits,
 }
+
+/// What is done about a rollout that cannot succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailFast {
+    /// The first cause that no further task can do without ends it with a rollback.
+    Decisive,
+    /// It goes on until ECS ends it.
+    Off,
+}
+
+/// Tasks that have to end by themselves with one code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exits(pub Option<u32>);
 
 /// What Ctrl-C does to a rollout under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +70,12 @@ pub enum OnInterrupt {
 
 impl Default for Rollout {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(15 * 60), poll: Duration::from_secs(1), on_interrupt: OnInterrupt::Leave }
+        Self {
+            deadline: Duration::from_secs(15 * 60),
+            poll: Duration::from_secs(1),
+            on_interrupt: OnInterrupt::Leave,
+            fail_fast: FailFast::Decisive,
+            exits: Exits(Some(3)),
+        }
     }
 }

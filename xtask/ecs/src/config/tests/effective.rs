@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{load, loaded, nothing, spoilt, workspace};
 use crate::config::{
-    Base, Builder, Compression, Config, Loaded, OnInterrupt, Program, Severity, TaskDefinitionSource, images_named,
-    render, services_named, to_json,
+    Base, Builder, Compression, Config, Exits, FailFast, Loaded, OnInterrupt, Program, Severity, TaskDefinitionSource,
+    images_named, render, services_named, to_json,
 };
 use crate::failure::Ending;
 
@@ -83,9 +83,11 @@ containers           = { app = "app" }                 # Cargo.toml:25
 force-new-deployment = false                           # default
 
 [workspace.metadata.xtask.services.app.rollout]
-deadline     = "1h30m"  # Cargo.toml:23
-poll         = "1s"     # default
-on-interrupt = "leave"  # default
+deadline     = "1h30m"     # Cargo.toml:23
+poll         = "1s"        # default
+on-interrupt = "leave"     # default
+fail-fast    = "decisive"  # default
+exits        = 3           # default
 
 [workspace.metadata.xtask.slack]
 quiet-when-nothing-to-do = false  # default
@@ -281,16 +283,18 @@ fn scan_and_rollout_have_defaults_and_take_every_key() {
     assert_eq!(service.rollout.deadline, Duration::from_secs(900));
     assert_eq!(service.rollout.poll, Duration::from_secs(1));
     assert_eq!(service.rollout.on_interrupt, OnInterrupt::Leave);
+    assert_eq!((service.rollout.fail_fast, service.rollout.exits), (FailFast::Decisive, Exits(Some(3))));
     let config = read(&spoilt(&[(
         "cluster = \"sample\"",
         "cluster = \"arn:aws:ecs:eu-west-1:123456789012:cluster/x\"\nservice = \"web\"\ndesired-count = 0\nforce-new-deployment = true\n\
-         rollout = { deadline = \"1h30m\", poll = \"200ms\", on-interrupt = \"rollback\" }",
+         rollout = { deadline = \"1h30m\", poll = \"200ms\", on-interrupt = \"rollback\", fail-fast = \"off\", exits = \"off\" }",
     )]));
     let service = &config.services["app"];
     assert_eq!((service.service.as_str(), service.desired_count, service.force_new_deployment), ("web", Some(0), true));
     assert_eq!(service.rollout.deadline, Duration::from_secs(5_400));
     assert_eq!(service.rollout.poll, Duration::from_millis(200));
     assert_eq!(service.rollout.on_interrupt, OnInterrupt::Rollback);
+    assert_eq!((service.rollout.fail_fast, service.rollout.exits), (FailFast::Off, Exits(None)));
 }
 
 #[test]

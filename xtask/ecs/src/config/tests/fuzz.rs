@@ -64,7 +64,7 @@ task-definition = { family = "app" }
 containers = { app = "app", web = "web" }
 desired-count = 2
 force-new-deployment = true
-rollout = { deadline = "1h30m", poll = "200ms", on-interrupt = "rollback" }
+rollout = { deadline = "1h30m", poll = "200ms", on-interrupt = "rollback", fail-fast = "off", exits = 5 }
 "#;
 
 /// Values of every type and some that are nearly right.

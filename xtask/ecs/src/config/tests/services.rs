@@ -193,6 +193,22 @@ rollout = { on-interrupt = "roll-back", pol = "1s" }"#,
 rollout = "15m""#,
                 r#"18:11 ["15m"] `services.app.rollout` is a string, and should be a table"#,
             ),
+            (
+                r#"cluster = "sample"
+rollout = { fail-fast = "on", exits = 0 }"#,
+                r#"18:25 ["on"] `on` is not a valid `fail-fast` | the choices are `decisive`, `off`
+18:39 [0] `exits` should be 1 or more | write "off" to stop no rollout for its tasks' exit codes"#,
+            ),
+            (
+                r#"cluster = "sample"
+rollout = { exits = "of" }"#,
+                r#"18:21 ["of"] `of` is not a valid `exits` | did you mean `off`?"#,
+            ),
+            (
+                r#"cluster = "sample"
+rollout = { exits = true }"#,
+                r#"18:21 [true] `services.app.rollout.exits` is a boolean, and should be a number of tasks or "off""#,
+            ),
         ],
     );
 }

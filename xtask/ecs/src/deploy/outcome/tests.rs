@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::aws::ecs::{Rollback, ServiceMessage};
+use crate::event::RevisionProgress;
 
 const OURS: &str = "arn:aws:ecs:r:1:task-definition/app:4";
 const BEFORE: &str = "arn:aws:ecs:r:1:task-definition/app:3";
@@ -316,4 +317,24 @@ fn a_superseded_rollout_says_by_which_revision_and_whose() {
         "the rollout of app:4 on service app was superseded by a deployment of app:5, registered by \
          arn:aws:iam::1:user/ana; app:5 is being rolled out"
     );
+}
+
+#[test]
+fn while_traffic_is_shifted_it_is_said_who_has_it() {
+    let shifted = |weight| {
+        let revisions = vec![RevisionProgress { production_weight: Some(weight), ..RevisionProgress::default() }];
+        let stage = "PRODUCTION_TRAFFIC_SHIFT".to_owned();
+        Observation {
+            rollout: Some(ServiceDeployment { revisions, stage, ..rollout(Status::InProgress) }),
+            ..listed(Status::InProgress)
+        }
+    };
+    for (weight, says) in [
+        (0.0, "app:3 has all of the traffic"),
+        (2.5, "app:4 has 2.5 % of the traffic, and app:3 the rest"),
+        (100.0, "app:4 has all of the traffic"),
+    ] {
+        assert_eq!(traffic(&shifted(weight)).as_deref(), Some(says));
+    }
+    assert_eq!(traffic(&listed(Status::InProgress)), None, "a rolling rollout shifts nothing");
 }

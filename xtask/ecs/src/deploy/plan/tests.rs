@@ -1,11 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may end there")]
-use std::time::Duration;
 
 use serde_json::json;
 
 use super::*;
 use crate::aws::ecs::Deployment;
-use crate::config::{OnInterrupt, Rollout};
+use crate::config::Rollout;
 
 const LIVE: &str = "arn:aws:ecs:r:1:task-definition/app:3";
 const NEWEST: &str = "arn:aws:ecs:r:1:task-definition/app:4";
@@ -19,11 +18,7 @@ fn service() -> Service {
         containers: BTreeMap::new(),
         desired_count: None,
         force_new_deployment: false,
-        rollout: Rollout {
-            deadline: Duration::from_secs(900),
-            poll: Duration::from_secs(1),
-            on_interrupt: OnInterrupt::Leave,
-        },
+        rollout: Rollout::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::event::{Breaker, Hook};
 
 const ID: &str = "0123456789abcdef0123456789abcde";
 
@@ -170,7 +171,9 @@ fn an_image_that_is_gone_is_to_be_released_again() {
 fn without_a_stopped_task_ecs_has_the_word() {
     let messages =
         ["(service app) was unable to place a task because no container instance met all requirements.".into()];
-    let found = post_mortem(&Evidence { messages: &messages, breaker: Some((3, 3)), ..evidence(&[]) });
+    let breaker = Some(Breaker { count: 3, threshold: 3, resets: true });
+    let rollout = ServiceDeployment { breaker, ..ServiceDeployment::default() };
+    let found = post_mortem(&Evidence { messages: &messages, rollout: Some(&rollout), ..evidence(&[]) });
     assert!(found.likely_cause.contains("no container instance met"), "{}", found.likely_cause);
     assert!(found.next.starts_with("aws ecs describe-services"), "{}", found.next);
     assert_eq!(found.breaker, Some((3, 3)));
@@ -255,4 +258,32 @@ fn the_image_of_a_sidecar_is_not_ours_and_is_not_released_again() {
     let says = "image docker.io/amazon/aws-xray-daemon:3.x of container xray is not at docker.io";
     assert_eq!(found.likely_cause, says);
     assert!(found.next.starts_with("aws ecs describe-tasks"), "{}", found.next);
+}
+
+#[test]
+fn a_hook_or_an_alarm_that_found_it_bad_is_the_cause_and_not_the_tasks_that_were_stopped_then() {
+    let hook = |target: &str, status: &str| Hook {
+        id: "ecs-pause-1".into(),
+        target: target.into(),
+        status: status.into(),
+        ..Hook::default()
+    };
+    let lambda = "arn:aws:lambda:eu-west-1:123456789012:function:smoke-test:live";
+    for (hooks, alarms, cause, next) in [
+        (
+            vec![],
+            vec!["app 5xx".to_owned()],
+            "on an alarm: app 5xx",
+            "describe-alarms --alarm-names 'app 5xx' --region",
+        ),
+        (vec![hook(lambda, "FAILED")], vec![], "hook smoke-test found", "aws logs tail /aws/lambda/smoke-test --since"),
+        (vec![hook(lambda, "TIMED_OUT")], vec![], "smoke-test did not answer", "/aws/lambda/smoke-test"),
+        (vec![hook("", "FAILED")], vec![], "refused at the pause ecs-pause-1", "describe-services"),
+        (vec![hook("", "SUCCEEDED"), hook("", "TIMED_OUT")], vec![], "nobody decided", "describe-services"),
+    ] {
+        let rollout = ServiceDeployment { alarms, hooks, ..ServiceDeployment::default() };
+        let found = post_mortem(&Evidence { rollout: Some(&rollout), ..evidence(&[]) });
+        assert!(found.likely_cause.contains(cause), "{}", found.likely_cause);
+        assert!(found.next.contains(next), "{}", found.next);
+    }
 }

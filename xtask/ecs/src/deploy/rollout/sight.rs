@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{
-    AwsError, Events, Kind, ListedDeployment, Newer, Observation, Observe, Service, ServiceDeployment, Status, Target,
-};
+use super::{AwsError, Events, Kind, Newer, Observation, Observe, Service, ServiceDeployment, Status, Target};
 
 /// Clocks of ECS's own parts may differ by this much, in milliseconds.
 const SLACK: i64 = 60_000;
 /// How long a service deployment may take to be listed before `deployments` is believed instead.
 const LISTED_WITHIN: Duration = Duration::from_secs(20);
+/// A service deployment of our revision that was created this near to our entry in `deployments` is ours, in milliseconds.
+const NEAR: i64 = 10_000;
 /// Looks that may fail to get at service deployments while the service itself can be seen.
 const REFUSED: u32 = 3;
 
@@ -28,6 +28,19 @@ pub struct Sight<'a> {
     newer: Option<Newer>,
     /// Service revision → task definition revision; both never change.
     revisions: BTreeMap<String, String>,
+    shifting: Shifting,
+}
+
+/// What is remembered of a rollout that shifts traffic.
+#[derive(Default)]
+struct Shifting {
+    /// The stage that the last look saw, since when, and the target groups that ECS uses in it.
+    stage: String,
+    since: Duration,
+    target_groups: Vec<String>,
+    /// How long ECS has waited for a decision so far, and when the last look saw it wait.
+    paused: Duration,
+    waiting: Option<Duration>,
 }
 
 impl<'a> Sight<'a> {
@@ -42,6 +55,7 @@ impl<'a> Sight<'a> {
             half_blind: false,
             newer: None,
             revisions: BTreeMap::new(),
+            shifting: Shifting::default(),
         }
     }
 
@@ -63,20 +77,23 @@ impl<'a> Sight<'a> {
             }
         }
         // The service is looked at after the rollout: whatever stopped the rollout shows in it then.
-        let rollout = match self.arn.clone() {
+        let mut rollout = match self.arn.clone() {
             Some(arn) => {
                 let described = observe.service_deployment(&arn);
                 self.or_unlisted(described)?.flatten()
             }
             None => None,
         };
+        if let Some(rollout) = rollout.as_mut().filter(|rollout| !rollout.stage.is_empty()) {
+            self.shifting.note(observe, rollout);
+        }
         let service = observe.service()?;
         let displaced = service.primary().is_some_and(|primary| primary.id != self.target.deployment);
         if let (Some(rollout), None) = (&rollout, &self.newer) {
             let stopping = matches!(rollout.status, Status::StopRequested | Status::Stopped);
             let over = rollout.status.is_final() && rollout.status != Status::Stopped;
             if (displaced || stopping) && !over {
-                let newer = self.newer_than(observe, &rollout.arn, rollout.created_at);
+                let newer = self.newer_than(observe, rollout, &service);
                 self.newer = self.or_unlisted(newer)?.flatten();
             }
         }
@@ -93,11 +110,13 @@ impl<'a> Sight<'a> {
     ) -> Observation {
         Observation {
             elapsed: observe.elapsed(),
-            deadline: self.target.rollout.deadline,
+            deadline: self.target.rollout.deadline + self.shifting.paused,
+            in_stage: observe.elapsed().saturating_sub(self.shifting.since),
             revision: self.target.revision.clone(),
             previous: self.target.previous.clone(),
             deployment: self.target.deployment.clone(),
             only_scaled: self.target.only_scaled,
+            until: self.target.until,
             service,
             rollout,
             newer: self.newer.clone(),
@@ -106,13 +125,40 @@ impl<'a> Sight<'a> {
         }
     }
 
-    /// Our service deployment: of those that lead to our revision, the one created nearest to our entry in
-    /// `deployments`. Both times are ECS's own; this machine's clock is not asked.
+    /// Our service deployment: the one that the service names, or else one of those that are listed.
     fn find<O: Observe>(&mut self, observe: &mut O) -> Result<Option<String>, AwsError> {
+        match self.current(observe)? {
+            Some(arn) => Ok(Some(arn)),
+            None => self.listed(observe),
+        }
+    }
+
+    /// The service deployment that the service is on, where it is certainly ours. What UpdateService answered may still
+    /// name the one before.
+    fn current<O: Observe>(&mut self, observe: &mut O) -> Result<Option<String>, AwsError> {
+        let first = self.target.start.current_deployment.clone();
+        let named = if first.is_none() || !self.is_ours(observe, first.as_deref())? {
+            observe.service()?.current_deployment.filter(|named| Some(named) != first.as_ref())
+        } else {
+            return Ok(first);
+        };
+        Ok(if self.is_ours(observe, named.as_deref())? { named } else { None })
+    }
+
+    fn is_ours<O: Observe>(&mut self, observe: &mut O, arn: Option<&str>) -> Result<bool, AwsError> {
+        let Some(arn) = arn else { return Ok(false) };
+        let Some(found) = observe.service_deployment(arn)? else { return Ok(false) };
+        let near = (found.created_at - self.target.since).abs() <= NEAR;
+        Ok(near && self.task_definition(observe, &found.target)? == self.target.revision)
+    }
+
+    /// Of the service deployments that lead to our revision, the one created nearest to our entry in `deployments`. Both
+    /// times are ECS's own; this machine's clock is not asked.
+    fn listed<O: Observe>(&mut self, observe: &mut O) -> Result<Option<String>, AwsError> {
         let listed = observe.listed(self.target.since - SLACK)?;
         let mut ours = Vec::new();
         for deployment in &listed {
-            if self.task_definition(observe, deployment)? == self.target.revision {
+            if self.task_definition(observe, &deployment.target)? == self.target.revision {
                 ours.push(deployment);
             }
         }
@@ -121,16 +167,27 @@ impl<'a> Sight<'a> {
         Ok(nearest.map(|deployment| deployment.arn.clone()))
     }
 
+    /// What took the place of ours: the service deployment that the service names, or else the newest that is listed.
     fn newer_than<O: Observe>(
         &mut self,
         observe: &mut O,
-        arn: &str,
-        created_at: i64,
+        ours: &ServiceDeployment,
+        service: &Service,
     ) -> Result<Option<Newer>, AwsError> {
-        let listed = observe.listed(created_at)?;
-        let newest = listed.first().filter(|newest| newest.arn != arn && newest.created_at >= created_at);
-        let Some(newest) = newest else { return Ok(None) };
-        let revision = self.task_definition(observe, newest)?;
+        let is_newer = |arn: &str, created_at: i64| arn != ours.arn && created_at >= ours.created_at;
+        let current = match service.current_deployment.as_deref() {
+            Some(arn) if arn == ours.arn => return Ok(None),
+            Some(arn) => observe.service_deployment(arn)?.filter(|it| is_newer(&it.arn, it.created_at)),
+            None => None,
+        };
+        let target = if let Some(current) = current {
+            Some(current.target)
+        } else {
+            let newest = observe.listed(ours.created_at)?.into_iter().next();
+            newest.filter(|newest| is_newer(&newest.arn, newest.created_at)).map(|newest| newest.target)
+        };
+        let Some(target) = target else { return Ok(None) };
+        let revision = self.task_definition(observe, &target)?;
         if revision == self.target.revision {
             return Ok(Some(Newer { revision, who: String::new() }));
         }
@@ -139,18 +196,15 @@ impl<'a> Sight<'a> {
         Ok(Some(Newer { revision, who }))
     }
 
-    fn task_definition<O: Observe>(
-        &mut self,
-        observe: &mut O,
-        deployment: &ListedDeployment,
-    ) -> Result<String, AwsError> {
-        if let Some(known) = self.revisions.get(&deployment.target) {
+    /// The task definition's revision of a service revision.
+    fn task_definition<O: Observe>(&mut self, observe: &mut O, of: &String) -> Result<String, AwsError> {
+        if let Some(known) = self.revisions.get(of) {
             return Ok(known.clone());
         }
-        let found = observe.revisions(std::slice::from_ref(&deployment.target))?.pop();
+        let found = observe.revisions(std::slice::from_ref(of))?.pop();
         let revision = found.map(|revision| revision.task_definition).unwrap_or_default();
         if !revision.is_empty() {
-            self.revisions.insert(deployment.target.clone(), revision.clone());
+            self.revisions.insert(of.clone(), revision.clone());
         }
         Ok(revision)
     }
@@ -177,6 +231,27 @@ impl<'a> Sight<'a> {
             "service deployments cannot be looked at, so the outcome is read from the service's own list of \
              deployments, which tells less: {why}"
         ));
+    }
+}
+
+impl Shifting {
+    fn note<O: Observe>(&mut self, observe: &mut O, rollout: &mut ServiceDeployment) {
+        let now = observe.elapsed();
+        if self.stage != rollout.stage {
+            self.stage.clone_from(&rollout.stage);
+            self.since = now;
+            // Which target groups are in use is worth knowing, and not worth failing for.
+            let found = observe.revisions(std::slice::from_ref(&rollout.target)).ok().and_then(|mut found| found.pop());
+            self.target_groups = found.map(|revision| revision.target_groups).unwrap_or_default();
+        }
+        if let Some(target) = rollout.revisions.first_mut() {
+            target.target_groups.clone_from(&self.target_groups);
+        }
+        let waits = rollout.pause().is_some();
+        if let Some(before) = self.waiting.filter(|_| waits) {
+            self.paused += now.saturating_sub(before);
+        }
+        self.waiting = waits.then_some(now);
     }
 }
 

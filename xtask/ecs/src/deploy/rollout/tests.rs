@@ -1,8 +1,12 @@
+mod current;
+mod fail_fast;
+
 use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 
 use super::*;
 use crate::aws::ecs::{Container, ContainerImage, ServiceMessage};
+use crate::event::Hook;
 
 const OURS: &str = "arn:aws:ecs:r:1:task-definition/app:4";
 const BEFORE: &str = "arn:aws:ecs:r:1:task-definition/app:3";
@@ -17,6 +21,8 @@ struct Scene {
     listed: Vec<(&'static str, &'static str, i64, Status)>,
     stopped: Vec<Task>,
     unreachable: bool,
+    /// A hook of the rollout waits for a decision.
+    waits: bool,
 }
 
 /// A story told scene by scene: each pause turns the page; the last stays.
@@ -30,6 +36,10 @@ struct Story {
     /// What a rollback leads to.
     after_rollback: Vec<Scene>,
     denied: Vec<&'static str>,
+    /// The page of the rollback at which the user interrupts.
+    interrupted_after_rollback: Option<usize>,
+    /// StopServiceDeployment is answered with a conflict so many times.
+    conflicts: usize,
     /// Calls that are answered with something that is no answer.
     broken: Vec<&'static str>,
     calls: Vec<String>,
@@ -81,6 +91,8 @@ impl Observe for Story {
             created_at: *created_at,
             status: status.clone(),
             reason: "tasks failed to start".into(),
+            stage: if self.scene().waits { "POST_SCALE_UP".into() } else { String::new() },
+            hooks: if self.scene().waits { vec![waiting()] } else { Vec::new() },
             ..ServiceDeployment::default()
         }))
     }
@@ -91,7 +103,7 @@ impl Observe for Story {
         let of = |arn: &String| ServiceRevision {
             arn: arn.clone(),
             task_definition: known[arn.as_str()].into(),
-            images: Vec::new(),
+            ..ServiceRevision::default()
         };
         Ok(arns.iter().map(of).collect())
     }
@@ -112,10 +124,21 @@ impl Observe for Story {
 
     fn roll_back(&mut self, arn: &str) -> Result<(), AwsError> {
         self.ask("ecs:StopServiceDeployment")?;
+        if self.conflicts > 0 {
+            self.conflicts -= 1;
+            return Err(AwsError {
+                call: "ecs:StopServiceDeployment",
+                subject: arn.to_owned(),
+                kind: Kind::Answered,
+                code: "ConflictException".into(),
+                message: "it is in the SUCCESSFUL state".into(),
+                fix: String::new(),
+            });
+        }
         self.calls.push(arn.to_owned());
         self.scenes = std::mem::take(&mut self.after_rollback);
         self.at = 0;
-        self.interrupted_at = None;
+        self.interrupted_at = self.interrupted_after_rollback;
         Ok(())
     }
 
@@ -184,6 +207,10 @@ fn stopped(number: u8, started_by: &str) -> Task {
     }
 }
 
+fn waiting() -> Hook {
+    Hook { id: "ecs-pause-1".into(), status: "AWAITING_ACTION".into(), ..Hook::default() }
+}
+
 fn target(on_interrupt: OnInterrupt) -> Target {
     Target {
         service: "app".into(),
@@ -193,7 +220,12 @@ fn target(on_interrupt: OnInterrupt) -> Target {
         deployment: "ecs-svc/4".into(),
         since: 1_000_000,
         only_scaled: false,
-        rollout: Rollout { deadline: Duration::from_secs(900), poll: POLL, on_interrupt },
+        begun: true,
+        way_back: true,
+        rollout: Rollout { deadline: Duration::from_secs(900), poll: POLL, on_interrupt, ..Rollout::default() },
+        until: Until::Done,
+        document: Value::Null,
+        pinned: Vec::new(),
     }
 }
 
@@ -214,7 +246,7 @@ fn drain(heard: &Receiver<Event>) -> Vec<Event> {
 
 fn progress_lines(events: &[Event]) -> Vec<String> {
     let line = |event: &Event| match event {
-        Event::RolloutProgress { status, running, desired, failed, .. } => {
+        Event::RolloutProgress { progress: Progress { status, running, desired, failed, .. }, .. } => {
             Some(format!("{status} {running}/{desired} {failed}"))
         }
         _ => None,

@@ -6,7 +6,7 @@ use crate::aws::Kind;
 use crate::aws::ecs::{
     Container, Document, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Task, TaskDefinition,
 };
-use crate::config::{self, OnInterrupt, Rollout, TaskDefinitionSource};
+use crate::config::{self, Rollout, TaskDefinitionSource};
 use crate::deploy::plan::Action;
 use crate::digest::Digest;
 use crate::event::Event;
@@ -32,7 +32,7 @@ impl Observe for Known {
             message: String::new(),
             fix: "allow the action `ecs:DescribeServiceRevisions`".into(),
         })?;
-        Ok(vec![ServiceRevision { arn: arns[0].clone(), task_definition: String::new(), images }])
+        Ok(vec![ServiceRevision { arn: arns[0].clone(), images, ..ServiceRevision::default() }])
     }
 
     fn children(&mut self, pinned: &Pinned) -> Result<Vec<Digest>, AwsError> {
@@ -86,7 +86,7 @@ fn released() -> Digest {
 }
 
 fn plan() -> Plan {
-    let rollout = Rollout { deadline: Duration::ZERO, poll: Duration::ZERO, on_interrupt: OnInterrupt::Leave };
+    let rollout = Rollout { deadline: Duration::ZERO, poll: Duration::ZERO, ..Rollout::default() };
     let pinned = Pinned {
         registry: "registry.example".into(),
         repository: "sample/app".parse().expect("it fits"),

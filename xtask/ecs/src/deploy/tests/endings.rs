@@ -171,16 +171,33 @@ fn an_interrupt_before_the_update_changes_nothing() {
     assert_eq!(stage.count("ecs:RegisterTaskDefinition") + stage.count("ecs:UpdateService"), 0);
 }
 
+fn deny(stage: &Stage, action: &str) {
+    let denied = format!(
+        "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: {action} on resource: \
+         arn:aws:ecs:ap-northeast-1:123456789012:service/sample/app because no identity-based policy allows the \
+         {action} action"
+    );
+    stage.refuse(action, "AccessDeniedException", &denied);
+}
+
+#[test]
+fn the_rollout_that_the_service_names_needs_no_list() {
+    let mut stage = Stage::new();
+    deny(&stage, "ecs:ListServiceDeployments");
+    stage.deploy().unwrap();
+    assert_eq!(stage.warnings(), [""; 0]);
+    assert_eq!(stage.count("ecs:ListServiceDeployments"), 0);
+    assert!(stage.report.services[0].deployment.contains(":service-deployment/sample/app/"));
+}
+
 #[test]
 fn without_service_deployments_the_service_itself_tells_after_a_warning() {
-    let denied = "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: ecs:ListServiceDeployments \
-                  on resource: arn:aws:ecs:ap-northeast-1:123456789012:service/sample/app because no \
-                  identity-based policy allows the ecs:ListServiceDeployments action";
     let mut stage = Stage::new();
-    stage.refuse("ecs:ListServiceDeployments", "AccessDeniedException", denied);
+    deny(&stage, "ecs:ListServiceDeployments");
+    deny(&stage, "ecs:DescribeServiceDeployments");
     stage.deploy().unwrap();
     assert_eq!(stage.warnings().len(), 1, "{:?}", stage.warnings());
-    assert!(stage.warnings()[0].contains("allow the action `ecs:ListServiceDeployments` on arn:aws:ecs:"));
+    assert!(stage.warnings()[0].contains("allow the action `ecs:DescribeServiceDeployments` on arn:aws:ecs:"));
 
     stage.release("2.0");
     stage.retag("2.0");

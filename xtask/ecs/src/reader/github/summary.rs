@@ -3,10 +3,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::event::{Finding, PostMortem};
+use crate::event::{Finding, PostMortem, Progress};
 use crate::reader::record::{
     Happened, ImageRecord, Record, Scan, ServiceRecord, advisory_url, count_by_severity, exits,
 };
+use crate::reader::shift;
 use crate::reader::terminal::text_without_help;
 use crate::text::quantity;
 
@@ -159,8 +160,10 @@ fn timeline(service: &ServiceRecord, text: &mut String) {
     let rows = service.timeline.iter().map(|moment| {
         let what = match &moment.what {
             Happened::Started { deployment, revision } => format!("rollout {deployment} of {revision} started"),
-            Happened::Progress { status, desired, pending, running, failed } => {
-                format!("{status}: {running} of {desired} running, {pending} pending, {failed} failed")
+            Happened::Progress(progress) => {
+                let Progress { status, desired, pending, running, failed, .. } = progress;
+                let (stage, detail) = (shift::stage(progress), shift::detail(progress));
+                format!("{status}{stage}: {running} of {desired} running, {pending} pending, {failed} failed{detail}")
             }
             Happened::Message(message) => message.clone(),
             Happened::TaskStopped { task, stop_code, reason, exit_codes } => {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Record;
 use crate::digest::Digest;
 use crate::event::{
-    Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, Layer, Outcome, PostMortem, ServiceAction, Step,
+    Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, Layer, Outcome, PostMortem, Progress,
+    ServiceAction, Step,
 };
 use crate::failure::{Ending, Failure, Place};
 
@@ -124,7 +125,9 @@ fn service_planned(action: ServiceAction) -> Event {
 
 fn progress(status: &str, running: u32, failed: u32) -> Event {
     let service = "app".to_owned();
-    Event::RolloutProgress { service, status: status.to_owned(), desired: 2, pending: 2 - running, running, failed }
+    let status = status.to_owned();
+    let progress = Progress { status, desired: 2, pending: 2 - running, running, failed, ..Progress::default() };
+    Event::RolloutProgress { service, progress }
 }
 
 fn ended(outcome: Outcome) -> Event {

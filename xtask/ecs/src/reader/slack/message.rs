@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::SlackConfig;
 use super::origin::Origin;
-use crate::event::Finding;
+use crate::event::{Finding, Progress};
 use crate::reader::record::{Happened, ImageRecord, Record, ServiceRecord, advisory_url, count_by_severity, exits};
+use crate::reader::shift;
 use crate::reader::terminal::text_without_help;
 use crate::text::quantity;
 
@@ -209,8 +210,10 @@ fn finding_line(finding: &Finding) -> String {
 
 fn progress(what: &Happened) -> Option<String> {
     match what {
-        Happened::Progress { status, desired, pending, running, failed } => {
-            Some(format!("{status}, {running} of {desired} running, {pending} pending, {failed} failed"))
+        Happened::Progress(progress) => {
+            let Progress { status, desired, pending, running, failed, .. } = progress;
+            let (stage, detail) = (shift::stage(progress), shift::detail(progress));
+            Some(format!("{status}{stage}, {running} of {desired} running, {pending} pending, {failed} failed{detail}"))
         }
         _ => None,
     }
@@ -219,7 +222,7 @@ fn progress(what: &Happened) -> Option<String> {
 fn happened(what: &Happened) -> String {
     match what {
         Happened::Started { revision, .. } => format!("rollout of {revision} started"),
-        Happened::Progress { .. } => progress(what).unwrap_or_default(),
+        Happened::Progress(_) => progress(what).unwrap_or_default(),
         Happened::Message(message) => message.clone(),
         Happened::TaskStopped { task, stop_code, reason, exit_codes } => {
             format!("task {task} stopped, {stop_code}: {reason} {}", exits(exit_codes))

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use super::failure;
 use super::style::Line;
-use crate::event::{Cause, ContainerExit, Event, ImageAction, Outcome, PostMortem, Step, remarks};
+use crate::event::{Cause, ContainerExit, Event, ImageAction, Outcome, PostMortem, Progress, Step, remarks};
 use crate::failure::Failure;
+use crate::reader::shift;
 use crate::text::quantity::{duration, size};
 
 /// What one event shows.
@@ -38,11 +39,13 @@ pub struct Render {
     told_tenth: u64,
     /// What a service's plan says that its end says again.
     remarks: BTreeMap<String, Vec<String>>,
+    /// The last state of a rollout that was told as a line.
+    told_progress: String,
 }
 
 impl Render {
     pub fn new(has_live_line: bool) -> Self {
-        Self { has_live_line, told_tenth: 0, remarks: BTreeMap::new() }
+        Self { has_live_line, told_tenth: 0, told_progress: String::new(), remarks: BTreeMap::new() }
     }
 
     pub fn show(&mut self, event: &Event) -> Shown {
@@ -107,15 +110,7 @@ impl Render {
             Event::RolloutStarted { service, revision, .. } => {
                 lines([Line::status("Deploying", &format!("{service} → {revision}"))])
             }
-            Event::RolloutProgress { service, status, desired, pending, running, failed } => {
-                let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
-                let text = format!("{service} {status}: {running}/{desired} running, {pending} pending{failed}");
-                let line = Line::status("Rollout", &text).prose();
-                Shown {
-                    lines: vec![if status.starts_with("ROLLBACK") { line.bad() } else { line }],
-                    live: Change::To(Live { verb: "Watching".to_owned(), text }),
-                }
-            }
+            Event::RolloutProgress { service, progress } => self.rollout(service, progress),
             Event::ServiceMessage { message, .. } => lines([Line::detail(message).prose()]),
             Event::TaskStopped { task, stop_code, reason, exit_codes, .. } => {
                 let text = format!("task {} ({stop_code}): {reason}{}", task, exits(exit_codes));
@@ -128,7 +123,7 @@ impl Render {
                 let remarks = remarks.map_or(String::new(), |remarks| format!("; {}", remarks.join("; ")));
                 let text = format!("{service}: {revision}{digests} in {}{remarks}", duration(*seconds));
                 let line = Line::status(&outcome_verb(*outcome), &text).prose();
-                lines([if outcome.is_good() { line } else { line.bad() }])
+                lines([if outcome.is_bad() { line.bad() } else { line }])
             }
             Event::PostMortem { service, post_mortem } => post_mortem_lines(service, post_mortem),
             Event::CommandFinished { command, failure, seconds } => {
@@ -147,6 +142,21 @@ impl Render {
         };
         let live = Change::To(Live { verb: verb.to_owned(), text: subject.to_owned() });
         Shown { lines: vec![Line::status(verb, subject)], live }
+    }
+
+    fn rollout(&mut self, service: &str, progress: &Progress) -> Shown {
+        let Progress { status, desired, pending, running, failed, .. } = progress;
+        let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
+        let (stage, detail) = (shift::stage(progress), shift::detail(progress));
+        let text = format!("{service} {status}{stage}: {running}/{desired} running, {pending} pending{failed}{detail}");
+        let news = format!("{service} {}", shift::news(progress));
+        let line = Line::status("Rollout", &text).prose();
+        let line = if status.starts_with("ROLLBACK") { line.bad() } else { line };
+        let is_new = std::mem::replace(&mut self.told_progress, news.clone()) != news;
+        Shown {
+            lines: is_new.then_some(line).into_iter().collect(),
+            live: Change::To(Live { verb: "Watching".to_owned(), text }),
+        }
     }
 
     fn build_output(&self, image: &str, line: &str) -> Shown {

@@ -1,0 +1,124 @@
+//! What can be said of a rollout before it begins: how it would end badly, or never.
+
+use std::time::Duration;
+
+use crate::aws::ecs::{DeploymentSettings, Service as Live, Strategy};
+use crate::config::Service;
+use crate::text::quantity;
+
+/// What the service's deployment configuration will lead to, each as a sentence with the way out.
+pub fn warnings(service: &Service, live: &Live) -> Vec<String> {
+    let DeploymentSettings { breaks, alarms, minimum, maximum, strategy, least } = live.settings;
+    let rolling = strategy == Strategy::Rolling;
+    let (name, desired) = (&service.name, service.desired_count.unwrap_or(live.desired));
+    let mut warnings = Vec::new();
+    if !breaks && !alarms && rolling {
+        warnings.push(format!(
+            "service {name} has no deployment circuit breaker, so ECS starts tasks that cannot start again and again: set \
+             `deploymentCircuitBreaker` to `enable` and `rollback` in its deployment configuration"
+        ));
+    }
+    let (most, fewest) = (u64::from(desired) * u64::from(maximum) / 100, u64::from(desired) * u64::from(minimum));
+    if rolling && desired > 0 && most <= u64::from(desired) && fewest.div_ceil(100) >= u64::from(desired) {
+        warnings.push(format!(
+            "service {name} leaves a rollout no room: of {desired} wanted, at least {minimum} % have to run and at most \
+             {maximum} % may, so no task can be started before another is stopped, and none can be stopped: raise \
+             `maximumPercent` or lower `minimumHealthyPercent`"
+        ));
+    }
+    let deadline = service.rollout.deadline;
+    if least > deadline {
+        warnings.push(format!(
+            "a rollout of service {name} bakes for {} at least, and its deadline is {}: raise \
+             `rollout = {{ deadline = … }}`, or the watch ends before it",
+            long(least),
+            long(deadline)
+        ));
+    }
+    warnings
+}
+
+/// `23 h`, `1 h 30 min`, `90 min`; seconds where it is less.
+fn long(time: Duration) -> String {
+    match (time.as_secs() / 3600, time.as_secs() / 60 % 60) {
+        (0, _) => quantity::duration(time.as_secs_f64()),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::{Rollout, TaskDefinitionSource};
+
+    fn service() -> Service {
+        Service {
+            name: "app".into(),
+            cluster: "sample".into(),
+            service: "app".into(),
+            task_definition: TaskDefinitionSource::Family("app".into()),
+            containers: BTreeMap::new(),
+            desired_count: None,
+            force_new_deployment: false,
+            rollout: Rollout::default(),
+        }
+    }
+
+    fn live(desired: u32, settings: DeploymentSettings) -> Live {
+        Live { desired, settings, ..Live::default() }
+    }
+
+    const SOUND: DeploymentSettings = DeploymentSettings {
+        breaks: true,
+        alarms: false,
+        minimum: 100,
+        maximum: 200,
+        strategy: Strategy::Rolling,
+        least: Duration::ZERO,
+    };
+
+    #[test]
+    fn a_sound_configuration_is_not_talked_about() {
+        for (desired, settings) in [
+            (2, SOUND),
+            (0, SOUND),
+            (2, DeploymentSettings { breaks: false, alarms: true, ..SOUND }),
+            (
+                2,
+                DeploymentSettings {
+                    breaks: false,
+                    strategy: Strategy::Shifting { pauses: false },
+                    maximum: 100,
+                    ..SOUND
+                },
+            ),
+            (2, DeploymentSettings { maximum: 150, ..SOUND }),
+            (2, DeploymentSettings { maximum: 100, minimum: 50, ..SOUND }),
+            (2, DeploymentSettings { least: Duration::from_secs(900), ..SOUND }),
+        ] {
+            assert_eq!(warnings(&service(), &live(desired, settings)), [""; 0], "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn no_breaker_no_room_and_a_deadline_that_is_too_short_are_warned_of() {
+        for (desired, settings, says) in [
+            (2, DeploymentSettings { breaks: false, ..SOUND }, "no deployment circuit breaker"),
+            (2, DeploymentSettings { maximum: 100, ..SOUND }, "no room: of 2 wanted"),
+            (1, DeploymentSettings { maximum: 199, minimum: 1, ..SOUND }, "no room: of 1 wanted"),
+            (3, DeploymentSettings { maximum: 133, minimum: 67, ..SOUND }, "no room: of 3 wanted"),
+            (
+                2,
+                DeploymentSettings { least: Duration::from_secs(23 * 3600), ..SOUND },
+                "bakes for 23 h at least, and its deadline is 15",
+            ),
+        ] {
+            let told = warnings(&service(), &live(desired, settings));
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains(says), "{told:?}");
+        }
+    }
+}

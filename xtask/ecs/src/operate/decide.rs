@@ -1,0 +1,75 @@
+//! `cargo xtask continue`: the decision that a paused rollout waits for.
+
+use crate::aws::ecs::{Ecs, Service as Live, ServiceDeployment};
+use crate::config::{Service, services_named};
+use crate::context::Context;
+use crate::event::Hook;
+use crate::failure::{Ending, Failure, Result};
+use crate::reader::shift;
+
+/// Which of the hooks that wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The only one that waits.
+    Only,
+    /// The one with this id.
+    Id(String),
+    All,
+}
+
+/// Answers the hooks of a service's rollout that wait for a decision: it goes on, or (`back`) is rolled back.
+pub fn decide(context: &Context, service: &str, which: &Which, back: bool) -> Result<()> {
+    let config = context.config()?;
+    let service = services_named(config, &[service.to_owned()])?[0];
+    let ecs = context.session()?.ecs();
+    let rollout = rollout(&ecs, service)?;
+    for hook in chosen(service, &rollout, which)? {
+        ecs.continue_service_deployment(&rollout.arn, &hook.id, !back)?;
+        let (verb, what) = if back { ("Refused", "is rolled back") } else { ("Continued", "goes on") };
+        context.events().note(verb, format!("{} at {}: the rollout {what}", hook.id, rollout.stage));
+    }
+    let name = &service.name;
+    context.events().note("Next", format!("`cargo xtask deploy {name}` follows it to its end"));
+    Ok(())
+}
+
+/// The rollout that the service is on.
+fn rollout(ecs: &Ecs, service: &Service) -> Result<ServiceDeployment> {
+    let live = ecs.service(&service.cluster, &service.service)?;
+    let none = || Failure::world(format_args!("service {} has no rollout that goes on", service.name));
+    let arn = current(ecs, service, &live)?.ok_or_else(none)?;
+    let rollout = ecs.service_deployment(&arn)?.ok_or_else(none)?;
+    if rollout.status.is_final() { Err(none()) } else { Ok(rollout) }
+}
+
+fn current(ecs: &Ecs, service: &Service, live: &Live) -> Result<Option<String>> {
+    if live.current_deployment.is_some() {
+        return Ok(live.current_deployment.clone());
+    }
+    let listed = ecs.service_deployments(&service.cluster, &service.service, 0)?;
+    Ok(listed.into_iter().find(|deployment| !deployment.status.is_final()).map(|deployment| deployment.arn))
+}
+
+/// The hooks to answer, or what waits instead.
+fn chosen<'a>(service: &Service, rollout: &'a ServiceDeployment, which: &Which) -> Result<Vec<&'a Hook>> {
+    let name = &service.name;
+    let waiting: Vec<&Hook> = rollout.hooks.iter().filter(|hook| hook.status == "AWAITING_ACTION").collect();
+    let lines = waiting.iter().map(|hook| format!("{}{}", hook.id, shift::deadline(hook)));
+    match which {
+        _ if waiting.is_empty() => {
+            let stage = if rollout.stage.is_empty() { rollout.status.name() } else { &rollout.stage };
+            Err(Failure::world(format_args!("the rollout of service {name} waits for no decision: it is at {stage}")))
+        }
+        Which::Only if waiting.len() > 1 => {
+            let message = format!("{} hooks of service {name} wait for a decision", waiting.len());
+            let help = "name one with `--hook`, or answer them with `--all`";
+            Err(Failure::new(Ending::Usage, message).said(lines).help(help))
+        }
+        Which::Only | Which::All => Ok(waiting),
+        Which::Id(id) => {
+            let found = waiting.iter().find(|hook| hook.id == *id).map(|hook| vec![*hook]);
+            let message = || format!("no hook {id} of service {name} waits for a decision; these do");
+            found.ok_or_else(|| Failure::new(Ending::Usage, message()).said(lines))
+        }
+    }
+}
