@@ -1,14 +1,17 @@
 //! The only code that starts a program.
 //!
-//! Quick questions go through xshell ([`ask`]); long, streamed or killable runs through duct ([`Tool`]).
+//! Command lines are written with xshell's [`cmd!`], as a person would type them. Quick questions xshell runs itself
+//! ([`ask`]); long, streamed or killable runs are a [`Tool`], which duct supervises.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+
+pub use xshell::{Cmd, Shell, cmd};
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -73,7 +76,18 @@ impl From<ToolError> for Failure {
     }
 }
 
+/// What command lines are written in: `cmd!(sh, "docker buildx version")`. It runs none of them.
+pub fn shell() -> Result<Shell, ToolError> {
+    Shell::new().map_err(|error| ToolError::Start { program: "sh".to_owned(), source: std::io::Error::other(error) })
+}
+
 impl Tool {
+    /// The program and arguments of a command line. `timeout` bounds the whole run.
+    pub fn of(line: Cmd<'_>, timeout: Duration) -> Self {
+        let line = Command::from(line);
+        Self::new(line.get_program(), timeout).args(line.get_args())
+    }
+
     /// `timeout` bounds the whole run.
     pub fn new(program: impl AsRef<OsStr>, timeout: Duration) -> Self {
         Self {
@@ -260,16 +274,16 @@ pub fn become_program(program: impl AsRef<OsStr>, args: &[OsString]) -> std::io:
 /// Asks a program a quick question and returns its trimmed stdout; `None` where it is missing or says no.
 /// For programs that answer from local files at once, such as `git rev-parse HEAD`.
 pub fn ask(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
-    let shell = xshell::Shell::new().ok()?;
+    let shell = Shell::new().ok()?;
     shell.change_dir(dir);
-    xshell::cmd!(shell, "{program} {args...}").quiet().ignore_stderr().read().ok()
+    cmd!(shell, "{program} {args...}").quiet().ignore_stderr().read().ok()
 }
 
 /// As [`ask`], with what the program said where it says no, or that it is missing.
 pub fn question(dir: &Path, program: &str, args: &[&str]) -> Result<String, Vec<String>> {
-    let output = xshell::Shell::new().and_then(|shell| {
+    let output = Shell::new().and_then(|shell| {
         shell.change_dir(dir);
-        xshell::cmd!(shell, "{program} {args...}").env("LC_ALL", "C").quiet().ignore_status().output()
+        cmd!(shell, "{program} {args...}").env("LC_ALL", "C").quiet().ignore_status().output()
     });
     match output {
         Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),

@@ -18,7 +18,7 @@ use crate::config::{PLATFORMS, TRIVY_URL, TrivyPin, is_malicious};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::process::{Tool, ToolError};
+use crate::process::{Cmd, Tool, ToolError, cmd, shell};
 
 pub use self::database::{Database, staleness};
 
@@ -48,8 +48,8 @@ const VISIBLE: &[&str] = &[
 
 /// A trivy that sees nothing it has no business with, tells nobody of itself, and loads no modules that rewrite its
 /// findings.
-pub(crate) fn scanner(program: &Path, timeout: Duration) -> Tool {
-    Tool::new(program, timeout)
+pub(crate) fn scanner(line: Cmd<'_>, timeout: Duration) -> Tool {
+    Tool::of(line, timeout)
         .only(VISIBLE)
         .env("TRIVY_DISABLE_TELEMETRY", "true")
         .env("TRIVY_SKIP_VERSION_CHECK", "true")
@@ -233,7 +233,8 @@ fn refuse_malicious(version: &str) -> Result<()> {
 
 /// What `trivy --version` says, where there is a trivy.
 fn version_in_path(interrupt: &Interrupt) -> Result<Option<String>> {
-    let asked = scanner(Path::new("trivy"), Duration::from_secs(30)).arg("--version").run(interrupt, |_| {});
+    let sh = shell()?;
+    let asked = scanner(cmd!(sh, "trivy --version"), Duration::from_secs(30)).run(interrupt, |_| {});
     match asked {
         Ok(ended) => {
             let text = String::from_utf8_lossy(&ended.stdout);

@@ -6,7 +6,7 @@ use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::net::route::{self, Proxy};
-use crate::process::{Ended, Tool, ToolError};
+use crate::process::{Cmd, Ended, Shell, Tool, ToolError, cmd, shell};
 
 /// The name of the docker-container builder this tool makes where the engine's own lacks the OCI exporter.
 const OWN_BUILDER: &str = "xtask";
@@ -30,12 +30,12 @@ impl Engine {
     /// Asks docker and buildx what they can do; changes nothing.
     pub fn probe(interrupt: &Interrupt) -> Result<Self> {
         // Each of these starts for a tenth of a second, mostly on one core.
-        let ask = |args: &'static [&str]| move || docker(args, ANSWER, interrupt);
+        let (store, version) = ("{{json .DriverStatus}}", "{{.Server.Version}}");
         let (server, buildx, inspected, info) = std::thread::scope(|scope| {
-            let buildx = scope.spawn(ask(&["buildx", "version"]));
-            let inspected = scope.spawn(ask(&["buildx", "inspect"]));
-            let info = scope.spawn(ask(&["info", "--format", "{{json .DriverStatus}}"]));
-            let server = ask(&["version", "--format", "{{.Server.Version}}"])();
+            let buildx = scope.spawn(|| docker(|sh| cmd!(sh, "docker buildx version"), ANSWER, interrupt));
+            let inspected = scope.spawn(|| docker(|sh| cmd!(sh, "docker buildx inspect"), ANSWER, interrupt));
+            let info = scope.spawn(|| docker(|sh| cmd!(sh, "docker info --format {store}"), ANSWER, interrupt));
+            let server = docker(|sh| cmd!(sh, "docker version --format {version}"), ANSWER, interrupt);
             (server, joined(buildx), joined(inspected), joined(info))
         });
         let server = server?;
@@ -73,7 +73,7 @@ impl Engine {
         if driver != "docker" || has_containerd_store(&info?) {
             return Ok(Self { builder: None, create: false, description: describe(&driver) });
         }
-        let own = docker(&["buildx", "inspect", OWN_BUILDER], ANSWER, interrupt)?;
+        let own = docker(|sh| cmd!(sh, "docker buildx inspect {OWN_BUILDER}"), ANSWER, interrupt)?;
         Ok(Self {
             builder: Some(OWN_BUILDER.to_owned()),
             create: !own.status.success(),
@@ -90,10 +90,15 @@ impl Engine {
             "Creating",
             format!("builder `{OWN_BUILDER}` (driver docker-container): the engine's own cannot write an image layout"),
         );
-        let args = ["buildx", "create", "--name", OWN_BUILDER, "--driver", "docker-container", "--bootstrap"];
         let options = driver_options(route::proxy().ok().flatten());
-        let args: Vec<&str> = args.into_iter().chain(options.iter().map(String::as_str)).collect();
-        let made = docker(&args, BOOT, interrupt)?;
+        let made = docker(
+            |sh| {
+                let driver = "docker-container";
+                cmd!(sh, "docker buildx create --name {OWN_BUILDER} --driver {driver} --bootstrap {options...}")
+            },
+            BOOT,
+            interrupt,
+        )?;
         if made.status.success() {
             return Ok(());
         }
@@ -115,14 +120,17 @@ fn driver_options(proxy: Option<Proxy>) -> Vec<String> {
     variables.into_iter().filter(|(_, value)| !value.is_empty() && !value.contains('"')).flat_map(option).collect()
 }
 
-fn docker(args: &[&str], timeout: Duration, interrupt: &Interrupt) -> Result<Ended> {
-    Tool::new("docker", timeout).args(args).run(interrupt, |_| {}).map_err(|error| match error {
+fn docker(line: impl FnOnce(&Shell) -> Cmd<'_>, timeout: Duration, interrupt: &Interrupt) -> Result<Ended> {
+    let sh = shell()?;
+    let line = line(&sh);
+    let shown = line.to_string();
+    Tool::of(line, timeout).run(interrupt, |_| {}).map_err(|error| match error {
         ToolError::Missing { .. } => {
             Failure::world("docker was not found in PATH, and an image with `dockerfile` is built with docker buildx")
                 .help("install docker with buildx, or build without docker: `package = \"…\"` in the image's table")
         }
         ToolError::Interrupted { .. } => Failure::interrupted("interrupted while planning; nothing was done"),
-        error => Failure::from(error).during(format_args!("could not run `docker {}`", args.join(" "))),
+        error => Failure::from(error).during(format_args!("could not run `{shown}`")),
     })
 }
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::oci::registry::Credentials;
-use crate::process::Tool;
+use crate::process::{Tool, cmd, shell};
 
 /// A helper may ask a person, or a cloud.
 const HELPER: Duration = Duration::from_secs(120);
@@ -168,7 +168,9 @@ fn is_of(key: &str, host: &str) -> bool {
 
 fn ask(name: &str, server: &str, interrupt: &Interrupt) -> Result<Option<Answer>> {
     let program = format!("docker-credential-{name}");
-    let tool = Tool::new(&program, HELPER).arg("get").stdin(server.as_bytes().to_vec()).hide(&["SLACK_", "XTASK_"]);
+    let sh = shell()?;
+    let tool =
+        Tool::of(cmd!(sh, "{program} get"), HELPER).stdin(server.as_bytes().to_vec()).hide(&["SLACK_", "XTASK_"]);
     let ended = tool.run(interrupt, |_| {})?;
     let answer = String::from_utf8_lossy(&ended.stdout);
     if ended.status.success() {

@@ -9,7 +9,7 @@ use crate::config::{Image, Scan, is_malicious};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Report, Scanner};
 use crate::interrupt::Interrupt;
-use crate::process::{Ended, Tool, ToolError};
+use crate::process::{Cmd, Ended, Tool, ToolError, cmd, shell};
 use crate::text::quantity;
 use crate::time::{now, today};
 use crate::tools::{Database, scanner, staleness};
@@ -56,7 +56,8 @@ impl Trivy {
     /// Asks the program for its version. `program` is an absolute path, or a name looked up in PATH.
     pub fn probe(program: &Path, scan: &Scan, interrupt: &Interrupt) -> Result<Self> {
         let name = program.display();
-        let asked = trivy(program, Duration::from_secs(30)).arg("--version").run(interrupt, |_| {});
+        let sh = shell()?;
+        let asked = trivy(cmd!(sh, "{program} --version"), Duration::from_secs(30)).run(interrupt, |_| {});
         let ended = match asked {
             Ok(ended) => ended,
             Err(ToolError::Missing { .. }) => {
@@ -123,14 +124,16 @@ impl Trivy {
         };
         // Run beside the layout, where no .trivyignore and no trivy.yaml can lie, and with a relative path: trivy
         // takes `:` in a path for the beginning of a tag.
-        let tool = trivy(&self.program, self.timeout + GRACE)
-            .args(["image", "--input", "layout", "--scanners", "vuln", "--format", "json", "--no-progress"])
-            .args(["--list-all-pkgs", "--exit-code", "0"])
-            // Its own is 5 minutes.
-            .args(["--timeout", &format!("{}s", self.timeout.as_secs())])
-            .args(&self.args)
-            .args(&database)
-            .dir(folder);
+        let sh = shell()?;
+        let (program, args, database) = (&self.program, &self.args, &database);
+        // Its own limit is 5 minutes.
+        let limit = format!("{}s", self.timeout.as_secs());
+        let line = cmd!(
+            sh,
+            "{program} image --input layout --scanners vuln --format json --no-progress --list-all-pkgs --exit-code 0 \
+             --timeout {limit} {args...} {database...}"
+        );
+        let tool = trivy(line, self.timeout + GRACE).dir(folder);
         let mut said = Vec::new();
         let ended = tool.run(interrupt, |line| said.push(line.to_owned())).map_err(|error| match error {
             ToolError::Interrupted { .. } => Failure::interrupted(format_args!(
@@ -149,7 +152,7 @@ impl Trivy {
         for line in &said {
             report.hear(line);
         }
-        let arguments: Vec<String> = database.into_iter().chain(self.args.clone()).collect();
+        let arguments: Vec<String> = database.iter().chain(args).cloned().collect();
         let cache = cache_folder(&arguments).map(|cache| folder.join(cache));
         report.warnings.extend(cache.and_then(|cache| staleness(&cache, now())));
         Ok(report)
@@ -199,8 +202,8 @@ fn last_words(tail: &[String]) -> &[String] {
 }
 
 /// A trivy that also sees the settings of its user that cannot hide a finding.
-fn trivy(program: &Path, timeout: Duration) -> Tool {
-    ALLOWED.iter().fold(scanner(program, timeout), |tool, name| match std::env::var(name) {
+fn trivy(line: Cmd<'_>, timeout: Duration) -> Tool {
+    ALLOWED.iter().fold(scanner(line, timeout), |tool, name| match std::env::var(name) {
         Ok(value) => tool.env(*name, value),
         Err(_) => tool,
     })

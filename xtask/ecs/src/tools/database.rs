@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::scanner;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::process::ToolError;
+use crate::process::{ToolError, cmd, shell};
 use crate::time::timestamp;
 
 /// Where the database is published; trivy asks the next one where one answers 429 or 5xx.
@@ -96,17 +96,14 @@ pub fn staleness(cache: &Path, now: u64) -> Option<String> {
 }
 
 fn fetch(program: &Path, cache: &Path, interrupt: &Interrupt) -> Result<()> {
-    let ended = scanner(program, TIMEOUT)
-        .args(["image", "--download-db-only", "--quiet", "--db-repository", &MIRRORS.join(",")])
-        .arg("--cache-dir")
-        .arg(cache)
-        .run(interrupt, |_| {})
-        .map_err(|error| match error {
-            ToolError::Interrupted { .. } => {
-                Failure::interrupted("interrupted while trivy fetched its database; nothing was done")
-            }
-            error => Failure::from(error).during("trivy could not fetch its database"),
-        })?;
+    let (sh, mirrors) = (shell()?, MIRRORS.join(","));
+    let line = cmd!(sh, "{program} image --download-db-only --quiet --db-repository {mirrors} --cache-dir {cache}");
+    let ended = scanner(line, TIMEOUT).run(interrupt, |_| {}).map_err(|error| match error {
+        ToolError::Interrupted { .. } => {
+            Failure::interrupted("interrupted while trivy fetched its database; nothing was done")
+        }
+        error => Failure::from(error).during("trivy could not fetch its database"),
+    })?;
     if ended.status.success() && is_database(cache) {
         return Ok(());
     }

@@ -15,7 +15,7 @@ use crate::commit::Commit;
 use crate::config::Dockerfile;
 use crate::event::Event;
 use crate::failure::{Failure, Result};
-use crate::process::{Tool, ToolError};
+use crate::process::{Tool, ToolError, cmd, shell};
 
 /// Long enough for a cold build of a large workspace; a build that hangs ends at last.
 const TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -40,10 +40,11 @@ impl Build for Buildx<'_> {
         engine.prepare(events, interrupt)?;
 
         let bake = bake(dockerfile, &file, &contexts, order.commit, order.into);
-        let mut tool = Tool::new("docker", TIMEOUT)
-            .args(["buildx", "bake", "--file", "-", "--progress", "plain"])
-            // The file on stdin is ours, and so is all that it names.
-            .args(["--allow", "fs=*"])
+        let sh = shell()?;
+        let builder = engine.builder.iter().flat_map(|builder| ["--builder", builder]);
+        // The file on stdin is ours, and so is all that it names.
+        let line = cmd!(sh, "docker buildx bake --file - --progress plain --allow fs=* {builder...} image");
+        let mut tool = Tool::of(line, TIMEOUT)
             .dir(&config.root)
             .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
             .hide(&["SLACK_", "ACTIONS_ID_TOKEN_"])
@@ -53,13 +54,10 @@ impl Build for Buildx<'_> {
                 tool = tool.env(variable, value);
             }
         }
-        if let Some(builder) = &engine.builder {
-            tool = tool.args(["--builder", builder]);
-        }
         let line = |line: &str| {
             events.emit(Event::BuildOutput { image: image.name.clone(), line: line.to_owned() });
         };
-        let ended = tool.arg("image").run(interrupt, line).map_err(|error| match error {
+        let ended = tool.run(interrupt, line).map_err(|error| match error {
             ToolError::Interrupted { .. } => interrupted(&image.name),
             error => Failure::from(error).during(format_args!("could not build image `{}`", image.name)),
         })?;
