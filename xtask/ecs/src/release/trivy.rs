@@ -128,11 +128,9 @@ impl Trivy {
         let (program, args, database) = (&self.program, &self.args, &database);
         // Its own limit is 5 minutes.
         let limit = format!("{}s", self.timeout.as_secs());
-        let line = cmd!(
-            sh,
-            "{program} image --input layout --scanners vuln --format json --no-progress --list-all-pkgs --exit-code 0 \
-             --timeout {limit} {args...} {database...}"
-        );
+        let json = ["--format", "json", "--list-all-pkgs", "--no-progress"];
+        let line = cmd!(sh, "{program} image --input layout --scanners vuln {json...} --exit-code 0 --timeout {limit}");
+        let line = line.args(args).args(database);
         let tool = trivy(line, self.timeout + GRACE).dir(folder);
         let mut said = Vec::new();
         let ended = tool.run(interrupt, |line| said.push(line.to_owned())).map_err(|error| match error {
