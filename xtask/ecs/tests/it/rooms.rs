@@ -32,9 +32,9 @@ const ROOMS: &[&str] = &[
     // verbs
     "release",
     "deploy",
-    "operate",
     "workflows",
     "context",
+    "operate",
     "rehearse",
     // top
     "cli",
