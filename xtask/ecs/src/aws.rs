@@ -2,20 +2,21 @@
 //!
 //! What leaves this room are plain values, and [`AwsError`]: which call, on what, what AWS answered, and the fix.
 
-pub mod calls;
+pub(crate) mod calls;
 mod credentials;
-pub mod ecr;
-pub mod ecs;
+pub(crate) mod ecr;
+pub(crate) mod ecs;
 mod error;
 mod retry;
 
 use std::error::Error;
 use std::time::Duration;
 
-pub use aws_config::SdkConfig;
+pub(crate) use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
+#[cfg(any(test, feature = "rehearse"))]
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -26,7 +27,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use credentials::{Lack, lack};
-pub use error::{AwsError, Kind};
+pub(crate) use error::{AwsError, Kind};
 
 use crate::config::Config;
 use crate::failure::{Ending, Failure, Result};
@@ -37,17 +38,19 @@ use crate::reference::Home;
 const ATTEMPTS: u32 = 5;
 
 /// The first pause before a stand-in is asked again; the SDK's own is a second.
+#[cfg(any(test, feature = "rehearse"))]
 const SOON: Duration = Duration::from_millis(50);
 
 /// Where a stand-in for AWS listens, and the keys it takes.
-pub struct Endpoint {
+#[cfg(any(test, feature = "rehearse"))]
+pub(crate) struct Endpoint {
     pub url: String,
     pub access_key_id: String,
     pub secret_access_key: String,
 }
 
 /// Resolved credentials and the two clients. Opening one asks AWS nothing.
-pub struct Session {
+pub(crate) struct Session {
     sdk: SdkConfig,
     own: Home,
     /// The registry's host.
@@ -57,7 +60,7 @@ pub struct Session {
 impl Session {
     /// Loads the SDK's configuration (environment, profile, web identity, container, instance) and resolves
     /// credentials once, so that their absence is one clear error before anything else happens.
-    pub fn open(config: &Config) -> Result<Self> {
+    pub(crate) fn open(config: &Config) -> Result<Self> {
         net::wait(async {
             let sdk = loader(config, http_client()?).load().await;
             let Some(provider) = sdk.credentials_provider() else {
@@ -71,7 +74,8 @@ impl Session {
 
     /// Talks to a stand-in, with its own keys, whatever the environment says. There nobody else waits for a turn, so
     /// what is throttled is soon asked again.
-    pub fn at(config: &Config, endpoint: &Endpoint) -> Self {
+    #[cfg(any(test, feature = "rehearse"))]
+    pub(crate) fn at(config: &Config, endpoint: &Endpoint) -> Self {
         let keys = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "stand-in");
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(SOON);
         let client = aws_smithy_http_client::Builder::new();
@@ -87,15 +91,15 @@ impl Session {
         Self { sdk, own, registry: config.registry.clone() }
     }
 
-    pub fn sdk(&self) -> &SdkConfig {
+    pub(crate) fn sdk(&self) -> &SdkConfig {
         &self.sdk
     }
 
-    pub fn ecr(&self) -> ecr::Ecr {
+    pub(crate) fn ecr(&self) -> ecr::Ecr {
         ecr::Ecr::new(&self.sdk, &self.registry, &self.own)
     }
 
-    pub fn ecs(&self) -> ecs::Ecs {
+    pub(crate) fn ecs(&self) -> ecs::Ecs {
         ecs::Ecs::new(&self.sdk)
     }
 }

@@ -34,7 +34,7 @@ const CARGO_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// What to compile, for what, and where to. All paths are absolute.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// The name of the image it is for, as events call it.
     pub image: String,
     /// The workspace's root.
@@ -56,7 +56,7 @@ pub struct Request {
 
 /// A finished binary and what its package says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binary {
+pub(crate) struct Binary {
     /// `OUT_DIR/NAME`, mode 0755.
     pub path: PathBuf,
     pub name: String,
@@ -76,7 +76,7 @@ pub struct Binary {
 /// # Errors
 /// `Usage` where the request names a package, binary, target or platform that is not to be had, with the fix;
 /// `World` where cargo fails, with the last lines it wrote.
-pub fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Result<Binary> {
+pub(crate) fn build(request: &Request, events: &Events, interrupt: &Interrupt) -> Result<Binary> {
     let toolchain = Toolchain::probe(&request.root)?;
     let configuration = Configuration::of(&request.root);
     let target = toolchain.target(&request.platform, request.target.as_deref(), &configuration)?;

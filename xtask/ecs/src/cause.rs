@@ -17,18 +17,18 @@ mod reference;
 mod rule;
 mod rules;
 
-pub use answer::{Kind, answered};
-pub use blame::{Blamed, Case, Pinned, blame, explain_event};
-pub use document::{Log, declared};
-pub use exit::ended_by_itself;
-pub use message::Message;
-pub use rule::{Decisive, Fault, Look};
+pub(crate) use answer::{Kind, answered};
+pub(crate) use blame::{Blamed, Case, Pinned, blame, explain_event};
+pub(crate) use document::{Log, declared};
+pub(crate) use exit::ended_by_itself;
+pub(crate) use message::Message;
+pub(crate) use rule::{Decisive, Fault, Look};
 
 use rule::{Rule, Stage, Whose, stage};
 use rules::rules;
 
 /// Whether one of the lines that a tool printed has one of these clauses, whole.
-pub fn printed(lines: &[String], clauses: &[&str]) -> bool {
+pub(crate) fn printed(lines: &[String], clauses: &[&str]) -> bool {
     let says = |line: &String| {
         let message = Message::parse(line);
         clauses.iter().any(|clause| message.says(clause))
@@ -38,7 +38,7 @@ pub fn printed(lines: &[String], clauses: &[&str]) -> bool {
 
 /// A cause, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The row's name; `unknown` where no row fits, `exit` where the exit code is all there is.
     pub name: &'static str,
     pub fault: Fault,

@@ -22,7 +22,7 @@ use crate::failure::{Failure, Result};
     disable_version_flag = true,
     after_help = "Begin with `cargo xtask rehearse`: it touches no account. `cargo xtask COMMAND --help` says more of each."
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What goes to stderr: text for people, or a JSON document a line for machines
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", display_order = 100)]
     pub log: Log,
@@ -31,7 +31,7 @@ pub struct Cli {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Log {
+pub(crate) enum Log {
     #[default]
     Text,
     Json,
@@ -39,14 +39,14 @@ pub enum Log {
 
 /// What goes to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     #[default]
     Text,
     Json,
 }
 
 #[derive(Subcommand)]
-pub enum Builtin {
+pub(crate) enum Builtin {
     Release(release::Release),
     Deploy(deploy::Deploy),
     Continue(decide::Continue),
@@ -58,7 +58,7 @@ pub enum Builtin {
 }
 
 impl Builtin {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
         match self {
             Self::Release(command) => command.run(context),
             Self::Deploy(command) => command.run(context),

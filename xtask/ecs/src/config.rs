@@ -36,9 +36,9 @@ mod workspace;
 pub(crate) use diagnostic::suggestion;
 pub use load::load;
 pub use model::{
-    Asset, Base, Builder, Ci, Compression, Config, Dockerfile, Exits, FailFast, Ignore, Image, OnInterrupt, OwnBuilder,
-    PLATFORMS, Package, Pin, Program, Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, Submodules,
-    TRIVY_URL, TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
+    AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Dockerfile, Exits, FailFast, Ignore, Image,
+    OnInterrupt, OwnBuilder, PLATFORMS, Package, Pin, Program, Rollout, Runner, Scan, Service, Severity, SlackConfig,
+    SlackSecret, Submodules, TRIVY_URL, TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
 };
 pub use moving::moving_tags;
 #[cfg(test)]

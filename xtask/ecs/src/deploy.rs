@@ -63,7 +63,7 @@ pub struct Deploys<'a> {
 }
 
 impl<'a> Deploys<'a> {
-    pub fn new(config: &'a Config, session: &'a Session, events: &'a Events, interrupt: &'a Interrupt) -> Self {
+    pub(crate) fn new(config: &'a Config, session: &'a Session, events: &'a Events, interrupt: &'a Interrupt) -> Self {
         Self { config, session, events, interrupt, around: None, allow_older: false, until: Until::Done }
     }
 

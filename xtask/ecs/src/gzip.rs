@@ -29,7 +29,7 @@ const RESERVED: u8 = 0b1110_0000;
 
 /// Compresses what is written to it; [`Encoder::finish`] ends the stream. The same bytes in, in whatever pieces, the
 /// same bytes out.
-pub struct Encoder<W> {
+pub(crate) struct Encoder<W> {
     into: W,
     compressor: Box<CompressorOxide>,
     /// Compressed bytes on their way out.
@@ -38,7 +38,7 @@ pub struct Encoder<W> {
 }
 
 impl<W: Write> Encoder<W> {
-    pub fn new(mut into: W) -> io::Result<Self> {
+    pub(crate) fn new(mut into: W) -> io::Result<Self> {
         into.write_all(&HEADER)?;
         // A negative window size is deflate without a wrapper of zlib's.
         let flags = create_comp_flags_from_zip_params(LEVEL, -15, 0);
@@ -50,7 +50,7 @@ impl<W: Write> Encoder<W> {
         })
     }
 
-    pub fn finish(mut self) -> io::Result<W> {
+    pub(crate) fn finish(mut self) -> io::Result<W> {
         while self.step(&[], MZFlush::Finish)?.status != Ok(MZStatus::StreamEnd) {}
         self.into.write_all(&self.check.trailer())?;
         Ok(self.into)
@@ -86,7 +86,7 @@ impl<W: Write> Write for Encoder<W> {
 }
 
 /// Reads a file of one or more gzip members, each of which is checked. Ends where the file ends.
-pub struct Decoder<R> {
+pub(crate) struct Decoder<R> {
     from: R,
     /// The member being read.
     member: Option<Member>,
@@ -99,7 +99,7 @@ struct Member {
 }
 
 impl<R: BufRead> Decoder<R> {
-    pub fn new(from: R) -> Self {
+    pub(crate) fn new(from: R) -> Self {
         Self { from, member: None, begun: false }
     }
 

@@ -36,7 +36,7 @@ use crate::oci::registry::Registry;
 const BINARIES: &str = "usr/local/bin";
 
 /// What to put together. Paths are absolute.
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     pub package: &'a Package,
     pub binary: &'a Binary,
     pub commit: &'a Commit,
@@ -53,7 +53,7 @@ pub struct Request<'a> {
 /// # Errors
 /// `Usage` where an asset is missing or leaves the workspace, the base is for another platform or lacks the
 /// binary's loader; `World` where a base cannot be fetched or has another digest, or the disk fails.
-pub fn build(
+pub(crate) fn build(
     request: &Request<'_>,
     destination: &Path,
     events: &Events,

@@ -26,6 +26,8 @@
 //!
 //! [`gate::Passed`] is the proof in the middle: the tag takes one, and only the scan gate makes one.
 
+#![warn(unreachable_pub)]
+
 pub mod commit;
 pub mod config;
 pub mod deploy;

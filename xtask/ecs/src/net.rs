@@ -1,9 +1,9 @@
 //! The one runtime and the HTTP clients of this process, made when first needed.
 
-pub mod certificate;
+pub(crate) mod certificate;
 #[cfg(test)]
-pub mod loopback;
-pub mod route;
+pub(crate) mod loopback;
+pub(crate) mod route;
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -30,13 +30,13 @@ const CONNECT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A request's body: whole, or streamed from disk.
-pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// Speaks HTTP/1.1, plain or through TLS, and goes the way that the environment names.
-pub type HttpClient = Client<HttpsConnector<Way>, Body>;
+pub(crate) type HttpClient = Client<HttpsConnector<Way>, Body>;
 
 /// Runs async code to its end; nothing outside `aws`, `oci::registry` and the readers needs it.
-pub fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     let mut answer = None;
     // The runtime's loop is compiled for every type that it is given, and every future has its own.
     let one_type: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(async { answer = Some(future.await) });
@@ -45,7 +45,7 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Where tasks run beside each other.
-pub fn runtime() -> &'static Runtime {
+pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread()
@@ -59,7 +59,7 @@ pub fn runtime() -> &'static Runtime {
 
 /// The client for any address. Fails where the machine has no root certificates at all, and where what the environment
 /// says of the way out is of no use.
-pub fn client() -> std::io::Result<&'static HttpClient> {
+pub(crate) fn client() -> std::io::Result<&'static HttpClient> {
     static CLIENT: OnceLock<HttpClient> = OnceLock::new();
     if let Some(client) = CLIENT.get() {
         return Ok(client);
@@ -70,7 +70,7 @@ pub fn client() -> std::io::Result<&'static HttpClient> {
 
 /// The client for one address. Reading the root certificates takes longer than many a whole command, so plain HTTP
 /// does not wait for it.
-pub fn client_for(address: &Uri) -> std::io::Result<&'static HttpClient> {
+pub(crate) fn client_for(address: &Uri) -> std::io::Result<&'static HttpClient> {
     static PLAIN: OnceLock<HttpClient> = OnceLock::new();
     if address.scheme_str() == Some("http") {
         return Ok(PLAIN.get_or_init(|| connect(trusting(RootCertStore::empty()), None)));
@@ -79,7 +79,7 @@ pub fn client_for(address: &Uri) -> std::io::Result<&'static HttpClient> {
 }
 
 /// Whether a host, with or without a port, is this machine: the only one that is spoken to without TLS.
-pub fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host().trim_start_matches('[').trim_end_matches(']');
     name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -87,7 +87,7 @@ pub fn is_loopback(host: &str) -> bool {
 
 /// How long a server asks to be left alone: `Retry-After`, in seconds or until a date.
 /// Source: RFC 9110, section 10.2.3.
-pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));

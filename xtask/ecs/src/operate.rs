@@ -1,3 +1,3 @@
 //! What is done about services beside deploying them: a file a verb.
 
-pub mod decide;
+pub(crate) mod decide;

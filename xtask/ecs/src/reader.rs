@@ -1,8 +1,8 @@
 //! The readers of the event stream: four views of one run, none of which can change it.
 
-pub mod github;
-pub mod json;
-pub mod record;
-pub mod shift;
-pub mod slack;
-pub mod terminal;
+pub(crate) mod github;
+pub(crate) mod json;
+pub(crate) mod record;
+pub(crate) mod shift;
+pub(crate) mod slack;
+pub(crate) mod terminal;

@@ -26,7 +26,7 @@ const SPEED: u32 = 30;
 /// Releases every image and deploys every service of the configuration into a sandbox of its own.
 ///
 /// `fault` is a name of [`FAULTS`], or `list`. Ends with the exit code that the same trouble has in earnest.
-pub fn run(fault: Option<&str>, context: &Context) -> Result<()> {
+pub(crate) fn run(fault: Option<&str>, context: &Context) -> Result<()> {
     if fault == Some("list") {
         for (name, what) in FAULTS {
             context.print(format_args!("{name:<16} {what}"));
@@ -95,7 +95,7 @@ fn both_stages(
 }
 
 /// Serves a sandbox, furnished for the workspace's configuration, until the interrupt.
-pub fn serve(listen: SocketAddr, speed: u32, context: &Context) -> Result<()> {
+pub(crate) fn serve(listen: SocketAddr, speed: u32, context: &Context) -> Result<()> {
     if !listen.ip().is_loopback() {
         return Err(Failure::usage(format_args!(
             "the sandbox takes anyone's word for who they are, so it listens on loopback only, and {} is not",

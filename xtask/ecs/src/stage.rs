@@ -19,7 +19,7 @@ impl<T> Ended<T> {
 }
 
 /// What a repository does around a stage that plans a `P` and does a `D`.
-pub trait Around<P: ?Sized, D: ?Sized> {
+pub(crate) trait Around<P: ?Sized, D: ?Sized> {
     /// After the plan, before the first effect; an error stops the stage with nothing done.
     fn before(&self, plan: &P) -> Result<()>;
     /// After all of it went well; an error fails the stage, and what was done stays done.

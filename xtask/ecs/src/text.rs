@@ -1,9 +1,9 @@
 //! What people read and type: how wide it is, sizes and durations, the name that was meant.
 
 mod nearest;
-pub mod quantity;
-pub mod version;
+pub(crate) mod quantity;
+pub(crate) mod version;
 mod width;
 
-pub use nearest::{misspelt, nearest};
-pub use width::{cut, pad, width};
+pub(crate) use nearest::{misspelt, nearest};
+pub(crate) use width::{cut, pad, width};

@@ -5,17 +5,17 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Seconds since the Unix epoch.
-pub fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// The day, `YYYY-MM-DD`, UTC.
-pub fn today() -> String {
+pub(crate) fn today() -> String {
     timestamp(now())[..10].to_owned()
 }
 
 /// `YYYY-MM-DDThh:mm:ssZ`. Source: RFC 3339; the calendar arithmetic is Howard Hinnant's `civil_from_days`.
-pub fn timestamp(seconds: u64) -> String {
+pub(crate) fn timestamp(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -29,14 +29,14 @@ pub fn timestamp(seconds: u64) -> String {
 }
 
 /// A number from 0 to 1, another each time.
-pub fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     let bits = RandomState::new().build_hasher().finish() >> 32;
     f64::from(u32::try_from(bits).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
 /// How often something is tried, and how long the pauses between the attempts are.
 #[derive(Clone, Copy, Debug)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     /// Attempts in all, the first included.
     pub attempts: u32,
     /// The first pause; each further one is twice as long.
@@ -61,7 +61,7 @@ impl Default for Backoff {
 
 impl Backoff {
     /// The pause after so many attempts, which a server may have asked for; `None` where there is no further attempt.
-    pub fn pause(&self, attempts: u32, asked: Option<Duration>) -> Option<Duration> {
+    pub(crate) fn pause(&self, attempts: u32, asked: Option<Duration>) -> Option<Duration> {
         let pause = asked.unwrap_or_else(|| self.own_pause(attempts, chance()));
         (attempts < self.attempts && asked.is_none_or(|asked| asked <= self.asked)).then_some(pause)
     }

@@ -20,7 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Cmd, Tool, ToolError, cmd, shell};
 
-pub use self::database::{Database, staleness};
+pub(crate) use self::database::{Database, staleness};
 
 /// The same, in the words of trivy's archives.
 const ARCHIVES: [(&str, &str); 4] = [("Linux", "64bit"), ("Linux", "ARM64"), ("macOS", "64bit"), ("macOS", "ARM64")];
@@ -58,7 +58,7 @@ pub(crate) fn scanner(line: Cmd<'_>, timeout: Duration) -> Tool {
 
 /// What `cargo xtask tools pin trivy VERSION` found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pinned {
+pub(crate) struct Pinned {
     /// The lines for Cargo.toml.
     pub toml: String,
     /// What has to be true for these hashes to be the right ones, a sentence each.
@@ -70,7 +70,7 @@ pub struct Pinned {
 ///
 /// Fails with exit code 2 where there is no hash for this platform, and with 1 where the archive cannot be had or is
 /// another one.
-pub fn trivy(pin: Option<&TrivyPin>, target: &Path, events: &Events, interrupt: &Interrupt) -> Result<PathBuf> {
+pub(crate) fn trivy(pin: Option<&TrivyPin>, target: &Path, events: &Events, interrupt: &Interrupt) -> Result<PathBuf> {
     if let Some(program) = trivy_at_hand(pin, target, interrupt)? {
         return Ok(program);
     }
@@ -81,7 +81,7 @@ pub fn trivy(pin: Option<&TrivyPin>, target: &Path, events: &Events, interrupt: 
 
 /// The trivy to run where nothing has to be fetched for it, `None` where the pinned one is not here yet. Fetches
 /// nothing; fails as [`trivy`] does where there is no hash for this platform.
-pub fn trivy_at_hand(pin: Option<&TrivyPin>, target: &Path, interrupt: &Interrupt) -> Result<Option<PathBuf>> {
+pub(crate) fn trivy_at_hand(pin: Option<&TrivyPin>, target: &Path, interrupt: &Interrupt) -> Result<Option<PathBuf>> {
     let Some(pin) = pin else { return Ok(Some(PathBuf::from("trivy"))) };
     refuse_malicious(&pin.version)?;
     if version_in_path(interrupt)?.is_some_and(|found| found == pin.version) {
@@ -110,7 +110,13 @@ fn unpacked(pin: &TrivyPin, sha256: &str, tools: &Path) -> PathBuf {
 
 /// Fetches the archives of a version for every platform and hashes them. `url` is the template; [`TRIVY_URL`] in
 /// most cases. Where the release has a list of checksums, the hashes are held against it.
-pub fn pin_trivy(version: &str, url: &str, target: &Path, events: &Events, interrupt: &Interrupt) -> Result<Pinned> {
+pub(crate) fn pin_trivy(
+    version: &str,
+    url: &str,
+    target: &Path,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Pinned> {
     let tools = &target.join("xtask/tools");
     Fetch { tools, patience: Patience::default(), events, interrupt }.pin(version, url)
 }

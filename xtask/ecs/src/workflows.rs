@@ -25,7 +25,7 @@ const STAGE: &str = "target/xtask/stage";
 
 /// A workflow's file.
 #[derive(Debug)]
-pub struct File {
+pub(crate) struct File {
     pub path: PathBuf,
     /// Its path as seen from the workspace's root, with `/`.
     pub name: String,
@@ -59,7 +59,7 @@ impl Checkout {
 
 /// The files. `has_ci` is whether this repository's xtask has a command `ci`; CI runs that, or what
 /// `workflows.ci.run` names, or there is no such file.
-pub fn render(config: &Config, has_ci: bool) -> Vec<File> {
+pub(crate) fn render(config: &Config, has_ci: bool) -> Vec<File> {
     let checkout = Checkout::around(&config.root);
     let stage = stage_folder(config);
     let configured = Some(config.workflows.ci.run.clone()).filter(|commands| !commands.is_empty());
@@ -77,7 +77,7 @@ pub fn render(config: &Config, has_ci: bool) -> Vec<File> {
 
 /// Makes the files what [`render`] says: what was done, and to which file. A ci.yml that nobody wrote here stays.
 /// Fails with [`Ending::Usage`](crate::failure::Ending::Usage), with nothing done, where a file is of another workspace of the same repository.
-pub fn write(config: &Config, has_ci: bool) -> Result<Vec<(&'static str, String)>> {
+pub(crate) fn write(config: &Config, has_ci: bool) -> Result<Vec<(&'static str, String)>> {
     let files = render(config, has_ci);
     let mut found = Vec::new();
     for file in &files {
@@ -106,7 +106,7 @@ pub fn write(config: &Config, has_ci: bool) -> Result<Vec<(&'static str, String)
 
 /// Whether the files are what [`render`] gives. Fails with [`Ending::Usage`](crate::failure::Ending::Usage) and the differences: `-` is what a file
 /// has, `+` what it should have. Line endings are no difference.
-pub fn check(config: &Config, has_ci: bool) -> Result<()> {
+pub(crate) fn check(config: &Config, has_ci: bool) -> Result<()> {
     let mut differences = Vec::new();
     for file in render(config, has_ci) {
         let name = &file.name;

@@ -6,7 +6,7 @@
 /// One action.
 #[derive(Debug)]
 #[cfg_attr(not(test), expect(dead_code, reason = "the reference reads the rest"))]
-pub struct Call {
+pub(crate) struct Call {
     /// `SERVICE:Operation`, as policies write it.
     pub action: &'static str,
     /// What a policy grants it on.
@@ -18,7 +18,7 @@ pub struct Call {
 
 /// A command, as far as what it may do differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub(crate) enum By {
     ReleasePlan,
     Release,
     DeployPlan,
@@ -36,33 +36,34 @@ const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call
     Call { action, on, by, when: "" }
 }
 
-pub const BATCH_GET_IMAGE: Call = call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, DeployPlan, Deploy]);
-pub const DESCRIBE_IMAGES: Call =
+pub(crate) const BATCH_GET_IMAGE: Call =
+    call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, DeployPlan, Deploy]);
+pub(crate) const DESCRIBE_IMAGES: Call =
     Call { when: "to tell which version runs", ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy]) };
-pub const GET_AUTHORIZATION_TOKEN: Call = call("ecr:GetAuthorizationToken", ALL, &[Release]);
-pub const BATCH_CHECK_LAYER_AVAILABILITY: Call = call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release]);
-pub const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release]);
-pub const DESCRIBE_SERVICES: Call = call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue]);
-pub const DESCRIBE_TASK_DEFINITION: Call = call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy]);
-pub const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy]);
-pub const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy]);
-pub const LIST_SERVICE_DEPLOYMENTS: Call = Call {
+pub(crate) const GET_AUTHORIZATION_TOKEN: Call = call("ecr:GetAuthorizationToken", ALL, &[Release]);
+pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call = call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release]);
+pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release]);
+pub(crate) const DESCRIBE_SERVICES: Call = call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue]);
+pub(crate) const DESCRIBE_TASK_DEFINITION: Call = call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy]);
+pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy]);
+pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy]);
+pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
     when: "where the service does not name its rollout",
     ..call("ecs:ListServiceDeployments", SERVICE, &[Deploy, Continue])
 };
-pub const DESCRIBE_SERVICE_DEPLOYMENTS: Call = call("ecs:DescribeServiceDeployments", ALL, &[Deploy, Continue]);
-pub const CONTINUE_SERVICE_DEPLOYMENT: Call = call("ecs:ContinueServiceDeployment", ALL, &[Continue]);
-pub const DESCRIBE_SERVICE_REVISIONS: Call = call("ecs:DescribeServiceRevisions", ALL, &[Deploy]);
-pub const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy]);
-pub const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy]);
-pub const STOP_SERVICE_DEPLOYMENT: Call = Call {
+pub(crate) const DESCRIBE_SERVICE_DEPLOYMENTS: Call = call("ecs:DescribeServiceDeployments", ALL, &[Deploy, Continue]);
+pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = call("ecs:ContinueServiceDeployment", ALL, &[Continue]);
+pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call = call("ecs:DescribeServiceRevisions", ALL, &[Deploy]);
+pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy]);
+pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy]);
+pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
     when: "for a rollout that cannot succeed, unless `rollout.fail-fast = \"off\"`; with `rollout.on-interrupt = \"rollback\"`, on Ctrl-C",
     ..call("ecs:StopServiceDeployment", ALL, &[Deploy])
 };
 
 /// What is called through the SDK.
 #[cfg(test)]
-pub const CALLS: [&Call; 16] = [
+pub(crate) const CALLS: [&Call; 16] = [
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
     &BATCH_GET_IMAGE,
@@ -83,7 +84,7 @@ pub const CALLS: [&Call; 16] = [
 
 /// What AWS asks for besides, of those who upload a blob to the registry or make one of these calls.
 #[cfg(test)]
-pub const IMPLIED: [Call; 5] = [
+pub(crate) const IMPLIED: [Call; 5] = [
     call("ecr:InitiateLayerUpload", REPOSITORY, &[Release]),
     call("ecr:UploadLayerPart", REPOSITORY, &[Release]),
     call("ecr:CompleteLayerUpload", REPOSITORY, &[Release]),

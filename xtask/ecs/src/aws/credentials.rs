@@ -10,7 +10,7 @@ use crate::cause::{self, Kind, Message};
 use crate::net::certificate;
 
 /// What was said, and what would likely help.
-pub struct Lack {
+pub(super) struct Lack {
     pub said: String,
     pub kind: Kind,
     pub fix: String,
@@ -24,7 +24,7 @@ const REACH: &str = "check the network, the region and any AWS_ENDPOINT_URL";
 const CLOCK: &str = "set this machine's clock: by it, the server's certificate is not valid now";
 
 /// Reads the chain of errors of whoever was to find credentials.
-pub fn lack(error: &(dyn Error + 'static)) -> Lack {
+pub(super) fn lack(error: &(dyn Error + 'static)) -> Lack {
     let all = || std::iter::successors(Some(error), |&error| error.source());
     if let Some(answer) = all().find_map(<dyn Error>::downcast_ref::<ErrorMetadata>) {
         return answered(answer);
@@ -39,7 +39,7 @@ pub fn lack(error: &(dyn Error + 'static)) -> Lack {
 }
 
 /// Why nothing answered at all.
-pub fn unreachable(error: &(dyn Error + 'static)) -> (Kind, &'static str) {
+pub(super) fn unreachable(error: &(dyn Error + 'static)) -> (Kind, &'static str) {
     if certificate::refused(error).is_some_and(certificate::is_about_time) {
         (Kind::Clock, CLOCK)
     } else if certificate::refused(error).is_some() {

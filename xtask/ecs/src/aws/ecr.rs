@@ -37,7 +37,7 @@ const MANIFEST_TYPES: [&str; 4] = [
 
 /// ECR in the account and the region of one registry. Methods block.
 #[derive(Clone)]
-pub struct Ecr {
+pub(crate) struct Ecr {
     client: Client,
     home: Home,
     /// What stands before a repository's name: nothing for the registry of the session's own account and region.
@@ -46,7 +46,7 @@ pub struct Ecr {
 
 /// What PutImage made of a manifest and a tag.
 #[derive(Debug)]
-pub enum Put {
+pub(crate) enum Put {
     New,
     /// The same content under the same tag was there already.
     AlreadyThere,
@@ -90,7 +90,7 @@ impl Ecr {
     /// The digest under each tag, `None` where ECR says that there is no such image; answers in the order asked.
     /// One BatchGetImage for each repository and hundred tags, all at once. An image that is inaccessible or
     /// archived, or a repository that is missing, is an error and not an absence.
-    pub fn find(&self, wanted: &[(&Repository, &Tag)]) -> Vec<Result<Option<Digest>, AwsError>> {
+    pub(crate) fn find(&self, wanted: &[(&Repository, &Tag)]) -> Vec<Result<Option<Digest>, AwsError>> {
         let mut groups: BTreeMap<&Repository, Vec<usize>> = BTreeMap::new();
         for (position, (repository, _)) in wanted.iter().enumerate() {
             groups.entry(repository).or_default().push(position);
@@ -181,7 +181,7 @@ impl Ecr {
     }
 
     /// The tags of each image, in the order asked, all at once; none where ECR has no such image.
-    pub fn tags(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Vec<String>, AwsError>> {
+    pub(crate) fn tags(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Vec<String>, AwsError>> {
         net::wait(async {
             let ask = |(repository, digest): &(Repository, Digest)| {
                 let (ecr, repository, digest) = (self.clone(), repository.clone(), digest.clone());
@@ -210,7 +210,7 @@ impl Ecr {
     }
 
     /// The images that an index names, without attestations; none where the digest is that of one image.
-    pub fn children(&self, repository: &Repository, digest: &Digest) -> Result<Vec<Digest>, AwsError> {
+    pub(crate) fn children(&self, repository: &Repository, digest: &Digest) -> Result<Vec<Digest>, AwsError> {
         const CALL: &str = calls::BATCH_GET_IMAGE.action;
         let subject = format!("image {}{repository}@{digest}", self.place);
         let asked = self
@@ -232,7 +232,7 @@ impl Ecr {
     }
 
     /// Which of these blobs the repository does not hold yet; one question for each hundred.
-    pub fn missing(&self, repository: &Repository, blobs: &[Digest]) -> Result<Vec<Digest>, AwsError> {
+    pub(crate) fn missing(&self, repository: &Repository, blobs: &[Digest]) -> Result<Vec<Digest>, AwsError> {
         const CALL: &str = calls::BATCH_CHECK_LAYER_AVAILABILITY.action;
         let mut missing = Vec::new();
         for batch in blobs.chunks(BATCH) {
@@ -257,7 +257,7 @@ impl Ecr {
     }
 
     /// A fresh password for the registry, good for twelve hours: `Basic …`, for the Authorization header.
-    pub fn authorization(&self) -> Result<String, AwsError> {
+    pub(crate) fn authorization(&self) -> Result<String, AwsError> {
         const CALL: &str = calls::GET_AUTHORIZATION_TOKEN.action;
         let answer = net::wait(self.client.get_authorization_token().send())
             .map_err(|error| AwsError::new(CALL, "the registry", &error))?;
@@ -270,7 +270,7 @@ impl Ecr {
 
     /// Puts the tag on the manifest that passed the scan gate, whose blobs are in the repository. ECR refuses bytes
     /// whose digest differs.
-    pub fn put_image(&self, repository: &Repository, tag: &Tag, passed: &Passed) -> Result<Put, AwsError> {
+    pub(crate) fn put_image(&self, repository: &Repository, tag: &Tag, passed: &Passed) -> Result<Put, AwsError> {
         let manifest = passed.manifest();
         let sent = net::wait(
             self.client

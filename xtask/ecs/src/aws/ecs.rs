@@ -19,10 +19,10 @@ use aws_sdk_ecs::types::{
     CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField,
 };
 
-pub use document::{Document, Flaw, PinnedDocument, strip_read_only};
+pub(crate) use document::{Document, Flaw, PinnedDocument, strip_read_only};
 use members::oddities;
-pub use members::{Oddity, OddityKind};
-pub use types::{
+pub(crate) use members::{Oddity, OddityKind};
+pub(crate) use types::{
     Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service, ServiceDeployment,
     ServiceMessage, ServiceRevision, Status, Strategy, Task, TaskDefinition, short,
 };
@@ -40,13 +40,13 @@ const REVISIONS: usize = 20;
 
 /// ECS in the session's account and region. Methods block.
 #[derive(Clone)]
-pub struct Ecs {
+pub(crate) struct Ecs {
     client: Client,
 }
 
 /// The members of one UpdateService. What is `None` or false is not sent, so it stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Update {
+pub(crate) struct Update {
     pub cluster: String,
     pub service: String,
     /// The ARN of the revision.
@@ -61,7 +61,7 @@ impl Ecs {
     }
 
     /// The services in the order asked, `None` for one that the cluster does not have. Ten a call.
-    pub fn services(&self, cluster: &str, names: &[&str]) -> Result<Vec<Option<Service>>, AwsError> {
+    pub(crate) fn services(&self, cluster: &str, names: &[&str]) -> Result<Vec<Option<Service>>, AwsError> {
         const CALL: &str = calls::DESCRIBE_SERVICES.action;
         let mut found = BTreeMap::new();
         for batch in names.chunks(SERVICES) {
@@ -83,7 +83,7 @@ impl Ecs {
     }
 
     /// One service, which was there before.
-    pub fn service(&self, cluster: &str, name: &str) -> Result<Service, AwsError> {
+    pub(crate) fn service(&self, cluster: &str, name: &str) -> Result<Service, AwsError> {
         let found = self.services(cluster, &[name])?.pop().flatten();
         let subject = format!("service {name} in cluster {cluster}");
         found.ok_or_else(|| {
@@ -98,7 +98,7 @@ impl Ecs {
 
     /// The revisions in the order asked, each a family (its newest active revision), `FAMILY:REVISION` or ARN; `None`
     /// for one that ECS does not have. All at once.
-    pub fn task_definitions(&self, names: &[String]) -> Vec<Result<Option<TaskDefinition>, AwsError>> {
+    pub(crate) fn task_definitions(&self, names: &[String]) -> Vec<Result<Option<TaskDefinition>, AwsError>> {
         net::wait(async {
             let ask = |name: &String| {
                 let (ecs, name) = (self.clone(), name.clone());
@@ -127,7 +127,7 @@ impl Ecs {
     }
 
     /// Registers the document exactly as it is and returns the new revision's ARN.
-    pub fn register_task_definition(&self, document: &PinnedDocument) -> Result<String, AwsError> {
+    pub(crate) fn register_task_definition(&self, document: &PinnedDocument) -> Result<String, AwsError> {
         const CALL: &str = calls::REGISTER_TASK_DEFINITION.action;
         let family = document.family();
         let subject = format!("task definition {family}");
@@ -141,7 +141,7 @@ impl Ecs {
     }
 
     /// One UpdateService; answers with the service as it is from now on.
-    pub fn update_service(&self, update: &Update) -> Result<Service, AwsError> {
+    pub(crate) fn update_service(&self, update: &Update) -> Result<Service, AwsError> {
         const CALL: &str = calls::UPDATE_SERVICE.action;
         let subject = format!("service {} in cluster {}", update.service, update.cluster);
         let asked = self
@@ -161,7 +161,7 @@ impl Ecs {
 
     /// The service's deployments that were created at this time (milliseconds since the epoch) or later, the newest
     /// first.
-    pub fn service_deployments(
+    pub(crate) fn service_deployments(
         &self,
         cluster: &str,
         service: &str,
@@ -188,7 +188,7 @@ impl Ecs {
     }
 
     /// One service deployment; `None` where ECS does not know it.
-    pub fn service_deployment(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
+    pub(crate) fn service_deployment(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
         let asked = self.client.describe_service_deployments().service_deployment_arns(arn);
         let answer = net::wait(asked.send()).map_err(|error| {
             AwsError::new(calls::DESCRIBE_SERVICE_DEPLOYMENTS.action, format_args!("{arn}"), &error)
@@ -197,7 +197,7 @@ impl Ecs {
     }
 
     /// The service revisions that ECS knows of these ARNs. Twenty a call.
-    pub fn service_revisions(&self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError> {
+    pub(crate) fn service_revisions(&self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError> {
         let mut revisions = Vec::new();
         for batch in arns.chunks(REVISIONS) {
             let asked = self.client.describe_service_revisions().set_service_revision_arns(Some(batch.to_vec()));
@@ -209,7 +209,7 @@ impl Ecs {
     }
 
     /// The ARNs of the service's tasks that should run, or (`stopped`) of those that stopped within the last hour.
-    pub fn list_tasks(&self, cluster: &str, service: &str, stopped: bool) -> Result<Vec<String>, AwsError> {
+    pub(crate) fn list_tasks(&self, cluster: &str, service: &str, stopped: bool) -> Result<Vec<String>, AwsError> {
         let status = if stopped { DesiredStatus::Stopped } else { DesiredStatus::Running };
         let pages = |token| {
             let asked = self.client.list_tasks().cluster(cluster).service_name(service);
@@ -229,7 +229,7 @@ impl Ecs {
     }
 
     /// The tasks of these ARNs. A hundred a call.
-    pub fn tasks(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>, AwsError> {
+    pub(crate) fn tasks(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>, AwsError> {
         let mut tasks = Vec::new();
         for batch in arns.chunks(TASKS) {
             let asked = self.client.describe_tasks().cluster(cluster).set_tasks(Some(batch.to_vec()));
@@ -242,7 +242,7 @@ impl Ecs {
     }
 
     /// Answers a hook that waits for a decision: the rollout goes on, or ECS rolls it back.
-    pub fn continue_service_deployment(&self, arn: &str, hook: &str, go_on: bool) -> Result<(), AwsError> {
+    pub(crate) fn continue_service_deployment(&self, arn: &str, hook: &str, go_on: bool) -> Result<(), AwsError> {
         let action =
             if go_on { DeploymentLifecycleHookAction::Continue } else { DeploymentLifecycleHookAction::Rollback };
         let asked = self.client.continue_service_deployment().service_deployment_arn(arn).hook_id(hook).action(action);
@@ -252,7 +252,7 @@ impl Ecs {
     }
 
     /// Stops a service deployment and lets ECS roll the service back, even where no rollback is configured.
-    pub fn roll_back(&self, arn: &str) -> Result<(), AwsError> {
+    pub(crate) fn roll_back(&self, arn: &str) -> Result<(), AwsError> {
         let asked = self.client.stop_service_deployment().service_deployment_arn(arn);
         net::wait(asked.stop_type(StopServiceDeploymentStopType::Rollback).send())
             .map(drop)

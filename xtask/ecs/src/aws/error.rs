@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::credentials::{Lack, lack, unreachable};
-pub use crate::cause::Kind;
+pub(crate) use crate::cause::Kind;
 use crate::cause::{self, Message};
 use crate::failure::Failure;
 

@@ -9,7 +9,7 @@ use crate::cause::{self, Kind, Message};
 
 /// Has the SDK wait and try again, as after any throttle that it knows.
 #[derive(Debug)]
-pub struct Later;
+pub(super) struct Later;
 
 impl ClassifyRetry for Later {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {

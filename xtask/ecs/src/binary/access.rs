@@ -38,7 +38,7 @@ const WRAPPERS: &[&str] =
 
 /// Who wants credentials in one build.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Access {
+pub(super) struct Access {
     /// A program that gets tokens for a registry of packages.
     provider: bool,
     /// A program around the compiler, such as a shared cache.
@@ -50,7 +50,7 @@ pub struct Access {
 }
 
 impl Access {
-    pub fn of(configuration: &Configuration) -> Self {
+    pub(super) fn of(configuration: &Configuration) -> Self {
         let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
         let set = set.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::read(configuration, &set.collect::<Vec<_>>())
@@ -86,22 +86,22 @@ impl Access {
     }
 
     /// Hidden from a cargo that reads manifests and fetches packages: it runs nothing of theirs.
-    pub fn hidden_in_asking(&self) -> Vec<String> {
+    pub(super) fn hidden_in_asking(&self) -> Vec<String> {
         hidden(self.provider || self.wrapper, &[])
     }
 
     /// Hidden from a cargo that compiles.
-    pub fn hidden_in_building(&self) -> Vec<String> {
+    pub(super) fn hidden_in_building(&self) -> Vec<String> {
         hidden(self.wrapper, if self.fetches_first() { &self.tokens } else { &[] })
     }
 
     /// Whether packages are fetched before the build, which then has no way to their registry.
-    pub fn fetches_first(&self) -> bool {
+    pub(super) fn fetches_first(&self) -> bool {
         self.provider || !self.tokens.is_empty()
     }
 
     /// The credentials that are set here and that no part of a build gets.
-    pub fn withheld(&self) -> &[String] {
+    pub(super) fn withheld(&self) -> &[String] {
         if self.provider || self.wrapper { &[] } else { &self.set }
     }
 }

@@ -7,16 +7,16 @@ use toml::{Table, Value};
 
 /// Cargo's configuration files, the nearest first.
 #[derive(Debug, Default)]
-pub struct Configuration(Vec<Table>);
+pub(super) struct Configuration(Vec<Table>);
 
 impl Configuration {
     /// Those that cargo reads when it runs in this folder.
-    pub fn of(root: &Path) -> Self {
+    pub(super) fn of(root: &Path) -> Self {
         Self::read(root.ancestors().map(|folder| folder.join(".cargo")).chain(cargo_home()))
     }
 
     /// The folders come from the nearest outwards.
-    pub fn read(folders: impl IntoIterator<Item = PathBuf>) -> Self {
+    pub(super) fn read(folders: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut tables = Vec::new();
         let mut read = Vec::new();
         for folder in folders {
@@ -33,7 +33,7 @@ impl Configuration {
     }
 
     /// The values of a dotted key, the nearest first; the nearest wins where it is no list.
-    pub fn values<'a>(&'a self, key: &'a str) -> impl DoubleEndedIterator<Item = &'a Value> {
+    pub(super) fn values<'a>(&'a self, key: &'a str) -> impl DoubleEndedIterator<Item = &'a Value> {
         self.0.iter().filter_map(move |table| {
             let (first, rest) = key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
             let start = table.get(first)?;
@@ -42,13 +42,13 @@ impl Configuration {
     }
 
     /// The tables below one, such as each of `registries.*`.
-    pub fn children<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Value> {
+    pub(super) fn children<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Value> {
         self.values(key).filter_map(Value::as_table).flat_map(|table| table.iter().map(|(_, value)| value))
     }
 }
 
 /// Words in a string, or a list.
-pub fn words(value: &Value) -> Vec<String> {
+pub(super) fn words(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
         Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -56,13 +56,13 @@ pub fn words(value: &Value) -> Vec<String> {
     }
 }
 
-pub fn cargo_home() -> Option<PathBuf> {
+pub(super) fn cargo_home() -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
 }
 
 #[cfg(test)]
-pub fn configuration(files: &[&str]) -> Configuration {
+pub(super) fn configuration(files: &[&str]) -> Configuration {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folders = files.iter().enumerate().map(|(index, text)| {
         let cargo = folder.path().join(index.to_string());

@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::metadata::{Metadata, Package};
 
 /// The ELF section that holds the list: zlib over JSON.
-pub const SECTION: &str = ".dep-v0";
+pub(super) const SECTION: &str = ".dep-v0";
 
 /// What cargo compiled for a binary: package id → whether any of it was compiled for the binary's own target.
 /// Packages of which all was compiled for the building machine (build scripts, procedural macros and what they
 /// need) are build dependencies.
-pub type Compiled = BTreeMap<String, bool>;
+pub(super) type Compiled = BTreeMap<String, bool>;
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -37,7 +37,7 @@ struct Entry<'a> {
 
 /// The section's content for the binary of package `root` (an id). Lists exactly the packages that cargo
 /// compiled for it, which is less than the lock file or the resolved graph of a workspace holds.
-pub fn section(metadata: &Metadata, root: &str, compiled: &Compiled) -> Vec<u8> {
+pub(super) fn section(metadata: &Metadata, root: &str, compiled: &Compiled) -> Vec<u8> {
     let mut packages: Vec<&Package> =
         metadata.packages.iter().filter(|package| compiled.contains_key(&package.id)).collect();
     packages.sort_by_key(|package| (&package.name, &package.version, source(package)));

@@ -3,7 +3,7 @@
 
 /// The parsed outline of an ELF file; borrows its bytes.
 #[derive(Debug)]
-pub struct Elf<'data> {
+pub(super) struct Elf<'data> {
     bytes: &'data [u8],
     sections: Vec<Section>,
     /// The index of the section that holds the sections' names.
@@ -21,7 +21,7 @@ struct Section {
 /// The file is not an ELF program this module understands; the message says which part.
 #[derive(Debug, thiserror::Error)]
 #[error("not a 64-bit little-endian ELF program: {0}")]
-pub struct NotElf(&'static str);
+pub(super) struct NotElf(&'static str);
 
 const FILE_HEADER: usize = 64;
 const PROGRAM_HEADER: usize = 56;
@@ -31,7 +31,7 @@ const SHT_PROGBITS: u32 = 1;
 const SHT_NOBITS: u32 = 8;
 
 impl<'data> Elf<'data> {
-    pub fn parse(bytes: &'data [u8]) -> Result<Self, NotElf> {
+    pub(super) fn parse(bytes: &'data [u8]) -> Result<Self, NotElf> {
         if bytes.len() < FILE_HEADER || !bytes.starts_with(b"\x7fELF\x02\x01") {
             return Err(NotElf("its first bytes are other ones"));
         }
@@ -58,7 +58,7 @@ impl<'data> Elf<'data> {
     }
 
     /// The architecture in the spelling of OCI platforms; `None` for one that ECS does not run.
-    pub fn architecture(&self) -> Option<&'static str> {
+    pub(super) fn architecture(&self) -> Option<&'static str> {
         match self.short(18) {
             Ok(62) => Some("amd64"),
             Ok(183) => Some("arm64"),
@@ -67,7 +67,7 @@ impl<'data> Elf<'data> {
     }
 
     /// The dynamic loader that must be in the image for this program to start; `None` for a static one.
-    pub fn interpreter(&self) -> Result<Option<String>, NotElf> {
+    pub(super) fn interpreter(&self) -> Result<Option<String>, NotElf> {
         let (table, count) = (self.long(32)?, usize::from(self.short(56)?));
         for index in 0..count {
             let header = self.slice(table.saturating_add(index * PROGRAM_HEADER), PROGRAM_HEADER)?;
@@ -81,7 +81,7 @@ impl<'data> Elf<'data> {
     }
 
     /// The bytes of the section of this name.
-    pub fn section(&self, name: &str) -> Option<&'data [u8]> {
+    pub(super) fn section(&self, name: &str) -> Option<&'data [u8]> {
         let names = &self.sections[self.names];
         let names = self.slice(names.offset, names.size).ok()?;
         let found = self.sections.iter().find(|section| {
@@ -96,7 +96,7 @@ impl<'data> Elf<'data> {
     ///
     /// Nothing that the linker placed is moved: the section, a longer table of names and a longer section table
     /// are appended, and three fields of the file header are pointed at them.
-    pub fn with_section(&self, name: &str, data: &[u8]) -> Result<Vec<u8>, NotElf> {
+    pub(super) fn with_section(&self, name: &str, data: &[u8]) -> Result<Vec<u8>, NotElf> {
         let old_names = &self.sections[self.names];
         let mut names = self.slice(old_names.offset, old_names.size)?.to_vec();
         let name_offset = names.len();

@@ -42,7 +42,7 @@ fn main() {
 }
 "#;
 
-pub fn fixture(root: &Path) {
+pub(crate) fn fixture(root: &Path) {
     for (name, text) in [("Cargo.toml", MANIFEST), ("Cargo.lock", LOCK), ("build.rs", SCRIPT), ("src/main.rs", MAIN)] {
         let path = root.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -51,7 +51,7 @@ pub fn fixture(root: &Path) {
 }
 
 /// Compiles the fixture in its own folder, for the machine that runs the tests.
-pub fn request(root: &Path) -> Request {
+pub(crate) fn request(root: &Path) -> Request {
     Request {
         image: "hello".to_owned(),
         root: root.to_owned(),
@@ -66,7 +66,7 @@ pub fn request(root: &Path) -> Request {
 }
 
 /// The fixture as it came out of one folder, which is gone.
-pub struct Compiled {
+pub(crate) struct Compiled {
     pub root: PathBuf,
     pub binary: Binary,
     pub program: Vec<u8>,
@@ -75,7 +75,7 @@ pub struct Compiled {
 }
 
 /// Compiled in two folders, once for all tests that only look at what came out.
-pub static TWICE: LazyLock<[Compiled; 2]> = LazyLock::new(|| {
+pub(crate) static TWICE: LazyLock<[Compiled; 2]> = LazyLock::new(|| {
     ["checkout", "a/deeper/folder"].map(|name| {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join(name);
@@ -88,7 +88,7 @@ pub static TWICE: LazyLock<[Compiled; 2]> = LazyLock::new(|| {
 
 /// What a program that was just written answers. Another test's thread that forks at the wrong moment holds the file
 /// open for writing until its child has started, and till then nobody can run it.
-pub fn answer(program: &Path, args: &[&str]) -> String {
+pub(crate) fn answer(program: &Path, args: &[&str]) -> String {
     let program = program.to_str().unwrap();
     (0..100).find_map(|_| crate::process::ask(Path::new("/"), program, args)).unwrap()
 }

@@ -23,7 +23,7 @@ const STALE_LOCK: [&str; 3] = [
 ];
 
 #[derive(Debug, Deserialize)]
-pub struct Metadata {
+pub(super) struct Metadata {
     pub packages: Vec<Package>,
     workspace_members: Vec<String>,
     /// Nothing in an outline.
@@ -32,7 +32,7 @@ pub struct Metadata {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Package {
+pub(super) struct Package {
     pub id: String,
     pub name: String,
     pub version: String,
@@ -57,37 +57,37 @@ struct Target {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Resolve {
+pub(super) struct Resolve {
     pub nodes: Vec<Node>,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Node {
+pub(super) struct Node {
     pub id: String,
     pub deps: Vec<Dependency>,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Dependency {
+pub(super) struct Dependency {
     pub pkg: String,
     pub dep_kinds: Vec<Kind>,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Kind {
+pub(super) struct Kind {
     /// `dev`, `build`, or nothing for a normal dependency.
     pub kind: Option<String>,
 }
 
 impl Metadata {
     /// The workspace's own packages, without what they depend on.
-    pub fn outline(request: &Request, access: &Access, interrupt: &Interrupt) -> Result<Self> {
+    pub(super) fn outline(request: &Request, access: &Access, interrupt: &Interrupt) -> Result<Self> {
         Self::ask(request, access, &["--no-deps".to_owned()], interrupt)
     }
 
     /// Every package and who depends on whom, resolved for these targets. The lock file must be up to date: what is
     /// built is what was committed.
-    pub fn resolved(
+    pub(super) fn resolved(
         request: &Request,
         access: &Access,
         targets: &[&str],
@@ -112,7 +112,7 @@ impl Metadata {
     }
 
     /// The workspace's package of this name.
-    pub fn member(&self, name: &str) -> Result<&Package> {
+    pub(super) fn member(&self, name: &str) -> Result<&Package> {
         let members = || self.packages.iter().filter(|package| self.workspace_members.contains(&package.id));
         members().find(|package| package.name == name).ok_or_else(|| {
             let mut names: Vec<_> = members().map(|package| package.name.as_str()).collect();
@@ -129,7 +129,7 @@ impl Metadata {
 
 impl Package {
     /// The name of the binary to build: the wanted one, or the only one, or the one that `cargo run` would run.
-    pub fn binary(&self, program: &Program) -> Result<String> {
+    pub(super) fn binary(&self, program: &Program) -> Result<String> {
         let on = self.turned_on(program);
         let lacks = |target: &Target| {
             target.required_features.iter().filter(|feature| !on.contains(*feature)).cloned().collect::<Vec<_>>()
@@ -190,7 +190,7 @@ impl Package {
     }
 
     /// The arguments for cargo. In the root of a workspace it may not take features, and beside a manifest it does.
-    pub fn features(&self, program: &Program) -> Vec<String> {
+    pub(super) fn features(&self, program: &Program) -> Vec<String> {
         let mut arguments = Vec::new();
         if !program.features.is_empty() {
             arguments.extend(["--features".to_owned(), program.features.join(",")]);
@@ -218,7 +218,7 @@ const MISTAKES: &[&str] = &[
 ];
 
 /// Cargo's failure to read the workspace or to get its packages.
-pub fn unreadable(request: &Request, access: &Access, tail: &[String]) -> Failure {
+pub(super) fn unreadable(request: &Request, access: &Access, tail: &[String]) -> Failure {
     let error = tail.iter().find_map(|line| line.strip_prefix("error: ")).unwrap_or_default();
     let ends = |ending| {
         Failure::new(ending, format_args!("cargo could not read the workspace at {}", request.root.display()))

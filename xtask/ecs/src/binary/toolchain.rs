@@ -12,7 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::process::ask;
 
 /// The Rust compiler that cargo uses in the workspace.
-pub struct Toolchain {
+pub(super) struct Toolchain {
     root: PathBuf,
     /// The triple of the building machine.
     pub host: String,
@@ -20,7 +20,7 @@ pub struct Toolchain {
 }
 
 /// OCI's architecture and the first word of Rust's triples for a platform.
-pub fn architecture(platform: &str) -> Result<(&'static str, &'static str)> {
+pub(super) fn architecture(platform: &str) -> Result<(&'static str, &'static str)> {
     match platform {
         "linux/amd64" => Ok(("amd64", "x86_64")),
         "linux/arm64" | "linux/arm64/v8" => Ok(("arm64", "aarch64")),
@@ -33,7 +33,7 @@ pub fn architecture(platform: &str) -> Result<(&'static str, &'static str)> {
 
 impl Toolchain {
     /// Asks the compiler that runs in this folder, where a rust-toolchain file may choose another one.
-    pub fn probe(root: &Path) -> Result<Self> {
+    pub(super) fn probe(root: &Path) -> Result<Self> {
         let answer = ask(root, &rustc(), &["--print", "sysroot", "--print", "host-tuple"])
             .context("failed to ask `rustc --print host-tuple`; is Rust 1.84 or newer installed and in PATH?")?;
         let mut lines = answer.lines().map(str::to_owned);
@@ -43,7 +43,7 @@ impl Toolchain {
 
     /// The target to compile for: `wanted` where it is installed and fits, else the one that cargo is configured to
     /// build for, if it does, else musl, else glibc.
-    pub fn target(&self, platform: &str, wanted: Option<&str>, configuration: &Configuration) -> Result<String> {
+    pub(super) fn target(&self, platform: &str, wanted: Option<&str>, configuration: &Configuration) -> Result<String> {
         let machine = architecture(platform)?.1;
         let fits = |target: &str| target.starts_with(&format!("{machine}-")) && target.contains("-linux-");
         if let Some(wanted) = wanted {
@@ -83,7 +83,7 @@ impl Toolchain {
     }
 
     /// The flags of this build, beside the user's own.
-    pub fn flags(&self, request: &Request, configuration: &Configuration, target: &str) -> Flags {
+    pub(super) fn flags(&self, request: &Request, configuration: &Configuration, target: &str) -> Flags {
         let inherited = inherited();
         let configured = if inherited.is_some() { Configured::default() } else { Configured::read(configuration) };
         let user = inherited.iter().flatten().chain(&configured.build).chain(&configured.target);
@@ -132,7 +132,7 @@ fn configured_targets(variable: Option<String>, configuration: &Configuration) -
 ///
 /// Cargo takes the first of: `CARGO_ENCODED_RUSTFLAGS`, `RUSTFLAGS`, all `target.*.rustflags`, `build.rustflags`.
 /// Source: The Cargo Book, configuration, `build.rustflags`.
-pub struct Flags {
+pub(super) struct Flags {
     target: String,
     inherited: Option<Vec<String>>,
     /// `build.rustflags`, which ours would displace.
@@ -143,12 +143,12 @@ pub struct Flags {
 
 impl Flags {
     /// False where the user's own flags turn static linking off.
-    pub fn wants_static(&self) -> bool {
+    pub(super) fn wants_static(&self) -> bool {
         self.wants_static
     }
 
     /// For a user whose flags are in files: cargo appends these to the target's own.
-    pub fn arguments(&self) -> Vec<String> {
+    pub(super) fn arguments(&self) -> Vec<String> {
         if self.inherited.is_some() {
             return Vec::new();
         }
@@ -159,7 +159,7 @@ impl Flags {
     }
 
     /// For a user whose flags are in the environment.
-    pub fn environment(&self) -> Option<(String, String)> {
+    pub(super) fn environment(&self) -> Option<(String, String)> {
         let inherited = self.inherited.as_ref()?;
         let flags: Vec<_> = inherited.iter().chain(&self.ours).map(String::as_str).collect();
         Some(("CARGO_ENCODED_RUSTFLAGS".to_owned(), flags.join("\x1f")))
@@ -210,7 +210,7 @@ fn rustc() -> String {
 }
 
 /// Cargo's failure, with the fix for the ones that static linking and cross-compiling bring.
-pub fn build_failure(request: &Request, target: &str, tail: &[String]) -> Failure {
+pub(super) fn build_failure(request: &Request, target: &str, tail: &[String]) -> Failure {
     let missing = ["failed to find tool …", "Failed to find tool", "linker … not found"];
     let musl = |line: &String| {
         line.split(|c: char| c.is_whitespace() || "\"`'".contains(c)).any(|word| word.ends_with("musl-gcc"))

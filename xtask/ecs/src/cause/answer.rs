@@ -163,7 +163,7 @@ const OWN_TROUBLE: [&str; 5] =
     ["ServerException", "InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException"];
 
 /// The kind of an answer, and what to do where that follows from the answer alone.
-pub fn answered(status: Option<u16>, code: &str, message: &Message) -> (Kind, String) {
+pub(crate) fn answered(status: Option<u16>, code: &str, message: &Message) -> (Kind, String) {
     let fits = |row: &&Row| {
         let says = row.says.iter().any(|clause| message.says(clause));
         if row.codes.is_empty() { says } else { row.codes.contains(&code) && (row.says.is_empty() || says) }

@@ -11,7 +11,7 @@ use crate::event::ContainerExit;
 
 /// A stopped task, and what was rolled out.
 #[derive(Clone, Copy, Debug)]
-pub struct Case<'a> {
+pub(crate) struct Case<'a> {
     pub stop_code: &'a str,
     pub reason: &'a str,
     pub containers: &'a [ContainerExit],
@@ -21,7 +21,7 @@ pub struct Case<'a> {
 
 /// A container whose image this tool pinned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pinned {
+pub(crate) struct Pinned {
     pub container: String,
     /// The key under `images`.
     pub image: String,
@@ -33,7 +33,7 @@ pub struct Pinned {
 
 /// A cause and whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blamed {
+pub(crate) struct Blamed {
     pub finding: Finding,
     pub container: Option<String>,
     /// The key under `images`, where it is one of ours.
@@ -43,7 +43,7 @@ pub struct Blamed {
 /// The cause of a task's end, and the container it is about. In this order: a dependency that failed; a container that
 /// could not be pulled, created or started; one that ran out of memory; the task's own reason; and where that is only
 /// that an essential container ended, the one that ended first and by itself.
-pub fn blame(case: &Case<'_>) -> Blamed {
+pub(crate) fn blame(case: &Case<'_>) -> Blamed {
     let scene = Scene { case, declared: case.document.map(declared).unwrap_or_default() };
     let exits = case.stop_code == "EssentialContainerExited" || says_exit(case.reason);
     if let Some(dependency) = scene.failed_dependency() {
@@ -71,7 +71,7 @@ pub fn blame(case: &Case<'_>) -> Blamed {
 }
 
 /// What a service's event says of why tasks do not come, if it says that.
-pub fn explain_event(text: &str, document: Option<&Value>, pinned: &[Pinned]) -> Option<Blamed> {
+pub(crate) fn explain_event(text: &str, document: Option<&Value>, pinned: &[Pinned]) -> Option<Blamed> {
     let case = Case { stop_code: "", reason: "", containers: &[], document, pinned };
     let scene = Scene { case: &case, declared: document.map(declared).unwrap_or_default() };
     let message = Message::parse(text);

@@ -6,7 +6,7 @@ use super::names::bare;
 
 /// `User: WHO is not authorized to perform: ACTION on resource: RESOURCE` with or without a reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
+pub(crate) struct Denial {
     /// The ARN of who asked; may be empty.
     pub who: String,
     /// `SERVICE:ACTION`.
@@ -18,7 +18,7 @@ pub struct Denial {
 
 /// Which kind of policy decided, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// `because no … policy allows the … action`.
     NotAllowed(Policy),
     /// `with an explicit deny in a … policy`.
@@ -27,7 +27,7 @@ pub enum Reason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
+pub(crate) enum Policy {
     Identity,
     Resource,
     /// A service control policy.
@@ -74,7 +74,7 @@ impl Denial {
 
     /// What lifts it. `identity` is who asked, as a phrase: `this identity`, `the task's execution role`; `subject` what
     /// it was asked for, where AWS does not say.
-    pub fn fix(&self, identity: &str, subject: &str) -> String {
+    pub(crate) fn fix(&self, identity: &str, subject: &str) -> String {
         let Self { action, .. } = self;
         let resource = if self.resource.is_empty() { subject } else { &self.resource };
         let useless = format!("allowing more in {identity}'s IAM policy does not help");

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// One of `containerDefinitions`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Declared {
+pub(crate) struct Declared {
     pub name: String,
     pub image: String,
     /// ECS's default is true.
@@ -19,7 +19,7 @@ pub struct Declared {
 /// Where a container writes its log, if that is CloudWatch.
 /// Source: Amazon ECS Developer Guide, Send Amazon ECS logs to CloudWatch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Log {
+pub(crate) struct Log {
     pub group: String,
     /// The log's own region; empty where it is the service's.
     pub region: String,
@@ -27,12 +27,12 @@ pub struct Log {
     pub prefix: String,
 }
 
-pub fn declared(document: &Value) -> Vec<Declared> {
+pub(crate) fn declared(document: &Value) -> Vec<Declared> {
     document["containerDefinitions"].as_array().into_iter().flatten().map(container).collect()
 }
 
 /// The CPU architecture that the document asks for, as images name it: `amd64` or `arm64`.
-pub fn architecture(document: &Value) -> Option<&'static str> {
+pub(super) fn architecture(document: &Value) -> Option<&'static str> {
     match document["runtimePlatform"]["cpuArchitecture"].as_str()? {
         "X86_64" => Some("amd64"),
         "ARM64" => Some("arm64"),

@@ -4,7 +4,7 @@ use super::rule::Decisive;
 
 /// A sentence about a container's end and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Meaning {
+pub(super) struct Meaning {
     pub sentence: String,
     pub fix: &'static str,
 }
@@ -65,7 +65,7 @@ const CODES: [(i32, &str, &str); 22] = [
 ];
 
 /// What a code means. `mismatch` is the platform of the container's image where the task definition asks for another.
-pub fn meaning(container: &str, code: i32, mismatch: Option<(&str, &str)>) -> Meaning {
+pub(super) fn meaning(container: &str, code: i32, mismatch: Option<(&str, &str)>) -> Meaning {
     // What cannot be executed ends like this: the runtime says 1 or 255, a shell 126.
     if let (Some((image, task)), 1 | 126 | 255) = (mismatch, code) {
         return Meaning {
@@ -87,17 +87,17 @@ pub fn meaning(container: &str, code: i32, mismatch: Option<(&str, &str)>) -> Me
 }
 
 /// Ended because it was told to: SIGTERM, or SIGKILL after it. Says nothing of who is at fault where another ended first.
-pub fn was_told(code: i32) -> bool {
+pub(super) fn was_told(code: i32) -> bool {
     matches!(code, 137 | 143)
 }
 
 /// Ended with a code that says a failure of its own.
-pub fn ended_by_itself(code: i32) -> bool {
+pub(crate) fn ended_by_itself(code: i32) -> bool {
     code != 0 && !was_told(code)
 }
 
 /// Whether the next task must end with this code, too. `mismatch`: its image is of another platform.
-pub fn decisive(code: i32, mismatch: bool) -> Decisive {
+pub(super) fn decisive(code: i32, mismatch: bool) -> Decisive {
     match code {
         1 | 126 | 255 if mismatch => Decisive::Yes("the same image has the same architecture"),
         126 | 127 => Decisive::Yes("the same image has the same files"),

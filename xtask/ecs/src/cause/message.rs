@@ -20,7 +20,7 @@ const WRAPPERS: [&str; 4] = [
 
 /// A text, taken apart.
 #[derive(Clone, Debug, Default)]
-pub struct Message {
+pub(crate) struct Message {
     /// As it was said.
     pub text: String,
     clauses: Vec<Clause>,
@@ -41,7 +41,7 @@ struct Clause {
 }
 
 impl Message {
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let flat = flat(text);
         let said = clauses(&flat);
         let (status, denial) = (status(&said), Denial::parse(&said));
@@ -53,38 +53,38 @@ impl Message {
     }
 
     /// Whether one of the clauses is this, as a whole.
-    pub fn says(&self, pattern: &str) -> bool {
+    pub(crate) fn says(&self, pattern: &str) -> bool {
         self.clauses.iter().any(|clause| matches(pattern, &clause.plain))
     }
 
     /// Whether this is the name of one of its errors, wherever in the chain.
-    pub fn names(&self, error: &str) -> bool {
+    pub(crate) fn names(&self, error: &str) -> bool {
         self.clauses.iter().any(|clause| error_name(&clause.said) == Some(error))
     }
 
     /// The names of errors that lead the text, outermost first.
-    pub fn leading(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn leading(&self) -> impl Iterator<Item = &str> {
         self.leading.iter().map(String::as_str)
     }
 
     /// The words of all clauses as they were said, with what only encloses them taken off.
-    pub fn words(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         self.clauses.iter().flat_map(|clause| clause.said.split_whitespace()).map(bare)
     }
 
     /// The clause that follows one, as it was said.
-    pub fn after(&self, pattern: &str) -> Option<&str> {
+    pub(crate) fn after(&self, pattern: &str) -> Option<&str> {
         let at = self.clauses.iter().position(|clause| matches(pattern, &clause.plain))?;
         self.clauses.get(at + 1).map(|clause| clause.said.as_str())
     }
 
     /// What the chain ended with, as it was said. Runtimes put a lone `unknown` behind it, and advice behind that.
-    pub fn last(&self) -> &str {
+    pub(crate) fn last(&self) -> &str {
         self.chain().last().map(|clause| clause.said.as_str()).unwrap_or_default()
     }
 
     /// Whether what the chain ended with is this.
-    pub fn ends(&self, pattern: &str) -> bool {
+    pub(crate) fn ends(&self, pattern: &str) -> bool {
         self.chain().last().is_some_and(|clause| matches(pattern, &clause.plain))
     }
 
@@ -93,7 +93,7 @@ impl Message {
     }
 
     /// Whether it says nothing but that something failed.
-    pub fn says_nothing(&self) -> bool {
+    pub(crate) fn says_nothing(&self) -> bool {
         self.clauses.iter().all(|clause| wraps(&clause.plain))
     }
 }

@@ -4,7 +4,7 @@
 const WORDS: [&str; 3] = ["i/o", "I/O", "Client.Timeout"];
 
 /// The clause with every name, number and quotation replaced by `…`; several in a row are one.
-pub fn plain(clause: &str) -> String {
+pub(super) fn plain(clause: &str) -> String {
     let mut out = String::new();
     for word in unquoted(clause).split_whitespace() {
         let shown = if is_name(bare(word)) { "…" } else { word };
@@ -20,7 +20,7 @@ pub fn plain(clause: &str) -> String {
 }
 
 /// The word without the brackets, quotes and stops around it.
-pub fn bare(word: &str) -> &str {
+pub(super) fn bare(word: &str) -> &str {
     word.trim_matches(|c: char| {
         matches!(c, '(' | ')' | '[' | ']' | '<' | '>' | '"' | '\'' | '‘' | '’' | '`' | ',' | ';')
     })

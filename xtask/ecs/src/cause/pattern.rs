@@ -5,7 +5,7 @@ const ENOUGH: usize = 10;
 
 /// Whether the clause is the pattern, whole and in any case; `…` in the pattern stands for anything but nothing.
 /// A clause that was cut off, and ends in three dots, is the pattern's beginning.
-pub fn matches(pattern: &str, clause: &str) -> bool {
+pub(super) fn matches(pattern: &str, clause: &str) -> bool {
     let (pattern, clause) = (pattern.to_ascii_lowercase(), clause.to_ascii_lowercase());
     fits(&pattern, &clause)
         || clause.strip_suffix("...").is_some_and(|beginning| begins(&pattern, beginning.trim_end()))

@@ -4,12 +4,12 @@ use super::Message;
 use super::names::bare;
 
 /// The image's reference as the text has it: after the words that lead up to one, or in the address that was asked.
-pub fn named(message: &Message) -> Option<String> {
+pub(super) fn named(message: &Message) -> Option<String> {
     message.words().find_map(of_address).or_else(|| message.words().find_map(of_word))
 }
 
 /// Whether two references lead to the same image: by digest where both have one, else by tag.
-pub fn same(one: &str, other: &str) -> bool {
+pub(super) fn same(one: &str, other: &str) -> bool {
     let (first, second) = (Parts::of(one), Parts::of(other));
     let version = match (first.digest, second.digest) {
         (Some(one), Some(other)) => one == other,
@@ -20,18 +20,18 @@ pub fn same(one: &str, other: &str) -> bool {
 }
 
 /// Whether two references lead to the same repository.
-pub fn same_repository(one: &str, other: &str) -> bool {
+pub(super) fn same_repository(one: &str, other: &str) -> bool {
     let (one, other) = (Parts::of(one), Parts::of(other));
     (one.host, &one.repository) == (other.host, &other.repository)
 }
 
 /// The registry's host.
-pub fn host(reference: &str) -> &str {
+pub(super) fn host(reference: &str) -> &str {
     Parts::of(reference).host
 }
 
 /// Whether it is a private registry of Amazon ECR: `ACCOUNT.dkr.ecr[-fips].REGION.amazonaws.com[.cn]`.
-pub fn is_ecr(host: &str) -> bool {
+pub(super) fn is_ecr(host: &str) -> bool {
     let labels: Vec<&str> = host.split('.').collect();
     let account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     matches!(labels.as_slice(), [id, "dkr", "ecr" | "ecr-fips", _, ..] if account(id))

@@ -4,7 +4,7 @@ use super::Message;
 
 /// One cause: where its text stands, how it is recognised, who is at fault, what to say and what to do.
 #[derive(Clone, Copy, Debug)]
-pub struct Rule {
+pub(super) struct Rule {
     /// Its own name, for tests and for whoever extends the table.
     pub name: &'static str,
     /// What ECS was doing when the text was said.
@@ -29,7 +29,7 @@ pub struct Rule {
 
 /// What ECS was doing, by the name of the error that leads the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub(super) enum Stage {
     /// Capacity, addresses, roles: nothing of the task is there yet.
     Placing,
     /// Secrets, the registry's token, volumes, the log's destination.
@@ -43,7 +43,7 @@ pub enum Stage {
 
 /// Whose image a text is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
+pub(super) enum Whose {
     /// One that this tool pinned.
     Ours,
     /// Another one in a private registry of Amazon ECR.
@@ -54,7 +54,7 @@ pub enum Whose {
 
 /// Something that is recognised in a text; never a part of a clause, and never in a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
+pub(super) enum Sign {
     /// A whole clause; `…` stands for names, numbers and quotations.
     Clause(&'static str),
     /// What the chain ends with, as a whole.
@@ -74,7 +74,7 @@ pub enum Sign {
 
 /// Who is at fault, as far as the ways out differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The image: not there, of another platform, without what it has to have.
     Image,
     /// The program in the container.
@@ -96,7 +96,7 @@ pub enum Fault {
 
 /// Where to look next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub(crate) enum Look {
     /// The log of the container.
     Log,
     /// The image has to be released again.
@@ -109,14 +109,14 @@ pub enum Look {
 
 /// Whether the next task of the same revision must fail, too, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decisive {
+pub(crate) enum Decisive {
     Yes(&'static str),
     No(&'static str),
 }
 
 impl Rule {
     /// `whose` is the image's that the text is about, where that is known.
-    pub fn fits(&self, stage: Stage, message: &Message, whose: Option<Whose>) -> bool {
+    pub(super) fn fits(&self, stage: Stage, message: &Message, whose: Option<Whose>) -> bool {
         self.at.contains(&stage)
             && (self.whose.is_empty() || whose.is_some_and(|whose| self.whose.contains(&whose)))
             && (self.doing.is_empty() || self.doing.iter().any(|pattern| message.says(pattern)))
@@ -125,7 +125,7 @@ impl Rule {
 }
 
 impl Sign {
-    pub fn is_in(self, message: &Message) -> bool {
+    pub(super) fn is_in(self, message: &Message) -> bool {
         match self {
             Self::Clause(pattern) => message.says(pattern),
             Self::Last(pattern) => message.ends(pattern),
@@ -173,7 +173,7 @@ const STAGES: [(&str, Stage); 22] = [
 ];
 
 /// What ECS was doing when it said this: by the outermost error that tells. A text without any is about the task.
-pub fn stage(message: &Message) -> Stage {
+pub(super) fn stage(message: &Message) -> Stage {
     let of = |name: &str| STAGES.iter().find(|(known, _)| *known == name).map(|(_, stage)| *stage);
     message.leading().find_map(of).unwrap_or(Stage::Placing)
 }

@@ -7,14 +7,14 @@
 mod initialising;
 mod placing;
 mod pulling;
-pub mod running;
+pub(super) mod running;
 mod secrets;
 mod starting;
 
 use super::rule::{Decisive, Fault, Look, Rule, Stage};
 
 /// Every row, in order.
-pub fn rules() -> impl Iterator<Item = &'static Rule> {
+pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
     [pulling::RULES, starting::RULES, secrets::RULES, initialising::RULES, running::RULES, placing::RULES]
         .into_iter()
         .flatten()

@@ -7,14 +7,14 @@ use crate::failure::Result;
 
 /// Print the effective configuration, each value with where it comes from
 #[derive(Args)]
-pub struct ShowConfig {
+pub(crate) struct ShowConfig {
     /// What goes to stdout
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 impl ShowConfig {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
         let loaded = context.loaded()?;
         for warning in config::moving_tags(&loaded.config) {
             context.events().warn(warning);

@@ -6,7 +6,7 @@ use crate::operate::decide::{Which, decide};
 
 /// Let a rollout that waits for a decision go on, or roll it back
 #[derive(Args)]
-pub struct Continue {
+pub(crate) struct Continue {
     /// The service, by its name in the configuration
     service: String,
     /// The hook to answer; the only one that waits by default
@@ -21,7 +21,7 @@ pub struct Continue {
 }
 
 impl Continue {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
         let which = match self.hook {
             Some(id) => Which::Id(id),
             None if self.all => Which::All,

@@ -12,7 +12,7 @@ use crate::failure::Result;
 Exit codes: 0 deployed, or nothing to do · 1 the world failed · 2 usage or configuration · 4 failed and rolled back · \
 5 failed and not on its last good revision · 6 superseded · 7 timed out · 8 the image is not in ECR · \
 10 waits for a decision · 130 interrupted")]
-pub struct Deploy {
+pub(crate) struct Deploy {
     /// Services to deploy, by their name in the configuration; all of them by default
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Deploy {
 }
 
 impl Deploy {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
         config::services_named(context.config()?, &self.services)?;
         let stage = context.deploys()?.allow_older(self.allow_older).until(self.until);

@@ -7,7 +7,7 @@ use crate::failure::Result;
 
 /// Release and deploy into an embedded ECR and ECS; no AWS account is touched
 #[derive(Args)]
-pub struct Rehearse {
+pub(crate) struct Rehearse {
     /// Let this go wrong; `list` shows what can
     #[arg(long, value_name = "NAME")]
     pub fault: Option<String>,
@@ -16,7 +16,7 @@ pub struct Rehearse {
 /// Serve the embedded ECR and ECS to other clients, until Ctrl-C
 #[derive(Args)]
 #[command(after_help = "stdout gets the variables that point a client at it, for a shell to read.")]
-pub struct ServeSandbox {
+pub(crate) struct ServeSandbox {
     /// A loopback address and a port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4680")]
     pub listen: SocketAddr,
@@ -26,13 +26,13 @@ pub struct ServeSandbox {
 }
 
 impl Rehearse {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
         with_sandbox::rehearse(&self, context)
     }
 }
 
 impl ServeSandbox {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
         with_sandbox::serve(&self, context)
     }
 }
@@ -41,11 +41,11 @@ impl ServeSandbox {
 mod with_sandbox {
     use super::{Context, Rehearse, Result, ServeSandbox};
 
-    pub fn rehearse(command: &Rehearse, context: &Context) -> Result<()> {
+    pub(super) fn rehearse(command: &Rehearse, context: &Context) -> Result<()> {
         crate::rehearse::run(command.fault.as_deref(), context)
     }
 
-    pub fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
+    pub(super) fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
         crate::rehearse::serve(command.listen, command.speed, context)
     }
 }
@@ -59,11 +59,11 @@ mod with_sandbox {
     use crate::failure::Failure;
     use crate::process;
 
-    pub fn rehearse(_: &Rehearse, _: &Context) -> Result<()> {
+    pub(super) fn rehearse(_: &Rehearse, _: &Context) -> Result<()> {
         become_rehearsal()
     }
 
-    pub fn serve(_: &ServeSandbox, _: &Context) -> Result<()> {
+    pub(super) fn serve(_: &ServeSandbox, _: &Context) -> Result<()> {
         become_rehearsal()
     }
 

@@ -14,7 +14,7 @@ stdout gets a line an image: NAME REGISTRY/REPOSITORY@sha256:…
 
 Exit codes: 0 released, or there already · 1 the world failed · 2 usage or configuration · 3 refused by the scan gate · \
 8 the tag is there with other content · 130 interrupted")]
-pub struct Release {
+pub(crate) struct Release {
     /// Images to release, by their name in the configuration; all of them by default
     #[arg(value_name = "IMAGE")]
     images: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Release {
 }
 
 impl Release {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
         config::images_named(context.config()?, &self.images)?;
         let stage = context.releases()?;

@@ -7,7 +7,7 @@ use crate::tools;
 
 /// Pin the tools that releases need
 #[derive(Args)]
-pub struct Tools {
+pub(crate) struct Tools {
     #[command(subcommand)]
     command: Do,
 }
@@ -34,7 +34,7 @@ enum Tool {
 }
 
 impl Tools {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
         let Do::Pin { tool: Tool::Trivy, version, url } = self.command;
         let config = context.config()?;
         let configured = config.scan.trivy.as_ref().map(|pin| pin.url.as_str());

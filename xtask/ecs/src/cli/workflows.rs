@@ -7,14 +7,14 @@ use crate::workflows;
 
 /// Write .github/workflows from the configuration
 #[derive(Args)]
-pub struct WriteWorkflows {
+pub(crate) struct WriteWorkflows {
     /// Write nothing; exit 2 and show the difference where a file is not what the configuration says
     #[arg(long)]
     check: bool,
 }
 
 impl WriteWorkflows {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
         let (config, has_ci) = (context.config()?, context.has_command("ci"));
         if self.check {
             return workflows::check(config, has_ci);

@@ -8,7 +8,7 @@ use super::{images, load, native, scan, services, slack, trivy, workflows};
 
 /// The keys of one kind of table.
 #[cfg_attr(not(test), expect(dead_code, reason = "the reference reads the rest"))]
-pub struct Keys {
+pub(crate) struct Keys {
     /// Its name below `[workspace.metadata.xtask]`, such as `services.NAME.rollout`.
     pub table: &'static str,
     /// What else there is to say of it.
@@ -18,7 +18,7 @@ pub struct Keys {
 
 /// One key.
 #[cfg_attr(not(test), expect(dead_code, reason = "the reference reads the rest"))]
-pub struct Key {
+pub(crate) struct Key {
     pub name: &'static str,
     /// What its value looks like.
     pub shape: &'static str,
@@ -28,7 +28,7 @@ pub struct Key {
 
 /// What holds where a key is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absent {
+pub(crate) enum Absent {
     /// It must be there.
     Wrong,
     /// There is no such thing.
@@ -41,7 +41,7 @@ pub enum Absent {
 
 /// Every kind of table, in the order of the reference.
 #[cfg(test)]
-pub static TABLES: [&Keys; 20] = [
+pub(crate) static TABLES: [&Keys; 20] = [
     &load::TOP,
     &images::IMAGE,
     &images::TAG,

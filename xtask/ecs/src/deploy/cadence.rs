@@ -7,7 +7,7 @@ const QUICK: u32 = 6;
 
 /// What the last looks were like.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Pace {
+pub(super) struct Pace {
     /// Looks in a row that found nothing new, since the last change.
     pub unchanged: u32,
     /// All tasks that are wanted have been started: the end may come soon.
@@ -19,7 +19,7 @@ pub struct Pace {
 /// The next pause: `poll` at the start, after each change and near the end; up to 3 times as long in the middle, so
 /// that a task that cannot start is seen within five seconds at a poll of one, and up to twice while the last tasks start. `chance` is from 0 to 1 and moves it by a tenth either way, so that
 /// many rollouts at once do not look in step.
-pub fn pause(poll: Duration, pace: Pace, chance: f64) -> Duration {
+pub(super) fn pause(poll: Duration, pace: Pace, chance: f64) -> Duration {
     let longest = match (pace.all_running, pace.all_started) {
         (true, _) => 1.0,
         (_, true) => 2.0,

@@ -33,7 +33,7 @@ impl Change {
 
 /// What changes from `before` to `after`; nothing where ECS would treat them alike. Tags that `after` does not write
 /// are not its business.
-pub fn changes(before: Option<&Normal>, after: &Normal) -> Vec<Change> {
+pub(super) fn changes(before: Option<&Normal>, after: &Normal) -> Vec<Change> {
     let mut before = before.map(|before| before.value().clone());
     let after = after.value();
     if let Some(before) = before.as_mut().and_then(Value::as_object_mut)

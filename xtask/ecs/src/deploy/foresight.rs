@@ -7,7 +7,7 @@ use crate::config::Service;
 use crate::text::quantity;
 
 /// What the service's deployment configuration will lead to, each as a sentence with the way out.
-pub fn warnings(service: &Service, live: &Live) -> Vec<String> {
+pub(super) fn warnings(service: &Service, live: &Live) -> Vec<String> {
     let DeploymentSettings { breaks, alarms, minimum, maximum, strategy, least } = live.settings;
     let rolling = strategy == Strategy::Rolling;
     let (name, desired) = (&service.name, service.desired_count.unwrap_or(live.desired));

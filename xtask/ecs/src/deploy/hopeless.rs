@@ -14,7 +14,7 @@ const LONG: Duration = Duration::from_secs(5 * 60);
 
 /// What is known of a rollout under way.
 #[derive(Clone, Copy, Debug)]
-pub struct Signs<'a> {
+pub(super) struct Signs<'a> {
     /// The stopped tasks of the revision that is rolled out.
     pub tasks: &'a [Task],
     /// ECS's words about the service since the rollout began.
@@ -26,7 +26,7 @@ pub struct Signs<'a> {
 }
 
 /// Why no further task of this revision will do better, as a fragment; none as long as one may.
-pub fn hopeless(signs: &Signs<'_>) -> Option<String> {
+pub(super) fn hopeless(signs: &Signs<'_>) -> Option<String> {
     let by_task = signs.tasks.iter().find_map(|task| decided(&blame_of(task, signs)));
     let said =
         |text: &String| explain_event(text, Some(signs.document), signs.pinned).and_then(|blamed| decided(&blamed));

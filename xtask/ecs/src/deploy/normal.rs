@@ -9,7 +9,7 @@ use crate::aws::ecs::strip_read_only;
 
 /// The member that tells the elements of a list apart, by the list's name; ECS keeps these lists in an order of its
 /// own, or in one that means nothing.
-pub fn identity(list: &str) -> Option<&'static str> {
+pub(super) fn identity(list: &str) -> Option<&'static str> {
     Some(match list {
         "containerDefinitions" | "environment" | "secrets" | "secretOptions" | "volumes" | "ulimits" => "name",
         "mountPoints" | "tmpfs" => "containerPath",
@@ -31,17 +31,17 @@ const SETS: [&str; 4] = ["requiresCompatibilities", "add", "drop", "credentialSp
 
 /// A task definition in its normal form, tags and all; the only thing that is compared.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Normal(Value);
+pub(super) struct Normal(Value);
 
 impl Normal {
-    pub fn of(document: &Value) -> Self {
+    pub(super) fn of(document: &Value) -> Self {
         let mut document = strip_read_only(document.clone());
         defaults_of_task(&mut document);
         tidy("", &mut document);
         Self(document)
     }
 
-    pub fn value(&self) -> &Value {
+    pub(super) fn value(&self) -> &Value {
         &self.0
     }
 }
@@ -79,7 +79,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// A scalar as text, for sorting and for paths.
-pub fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

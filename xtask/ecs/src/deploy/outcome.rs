@@ -12,7 +12,7 @@ const NO_REASON: &str = "ECS gives no reason";
 
 /// Everything that one look at a rollout found.
 #[derive(Clone, Debug, Default)]
-pub struct Observation {
+pub(super) struct Observation {
     /// Since UpdateService was answered.
     pub elapsed: Duration,
     /// Time in which ECS waits for a decision is added to it.
@@ -49,7 +49,7 @@ pub struct Newer {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(super) enum Decision {
     Ended(Conclusion),
     /// It goes on; the text says what for, and fits "waiting for …".
     Watch(String),
@@ -152,7 +152,7 @@ impl Conclusion {
 }
 
 /// The one place that says how a rollout ended. "Stable" is no success: a rolled back service is stable too.
-pub fn outcome(seen: &Observation) -> Decision {
+pub(super) fn outcome(seen: &Observation) -> Decision {
     let decision = if let Some(done) = at_once(seen) {
         Decision::Ended(done)
     } else if seen.only_scaled {
@@ -294,7 +294,7 @@ fn is_rollback(reason: &str) -> bool {
 }
 
 /// Who has the traffic while it is shifted, as a phrase: both revisions run then, and that says little.
-pub fn traffic(seen: &Observation) -> Option<String> {
+pub(super) fn traffic(seen: &Observation) -> Option<String> {
     let rollout = seen.rollout.as_ref().filter(|rollout| rollout.status == Status::InProgress)?;
     let weight = rollout.revisions.first()?.production_weight.filter(|_| !rollout.stage.is_empty())?;
     let (new, old) = (short(&seen.revision), short(&seen.previous));
@@ -308,7 +308,7 @@ pub fn traffic(seen: &Observation) -> Option<String> {
 }
 
 /// What runs now, as a phrase: `app:3 serves (2 tasks)`.
-pub fn serving(service: &Service) -> String {
+pub(super) fn serving(service: &Service) -> String {
     let running: Vec<_> = running(service)
         .map(|(revision, tasks)| format!("{revision} ({tasks} {})", if tasks == 1 { "task" } else { "tasks" }))
         .collect();
@@ -320,7 +320,7 @@ pub fn serving(service: &Service) -> String {
 }
 
 /// The revisions that run now: `app:3`, `app:3, app:4`, or `nothing`.
-pub fn serving_revisions(service: &Service) -> String {
+pub(super) fn serving_revisions(service: &Service) -> String {
     let running: Vec<_> = running(service).map(|(revision, _)| revision).collect();
     if running.is_empty() { "nothing".to_owned() } else { running.join(", ") }
 }
@@ -331,7 +331,7 @@ fn running(service: &Service) -> impl Iterator<Item = (&str, u32)> {
 }
 
 /// Old tasks that an early success leaves behind, as a sentence.
-pub fn still_serving(outcome: &Conclusion, seen: &Observation) -> Option<String> {
+pub(super) fn still_serving(outcome: &Conclusion, seen: &Observation) -> Option<String> {
     let rollout = seen.rollout.as_ref().filter(|rollout| rollout.early_success.is_some())?;
     let old: u32 = rollout.revisions.iter().skip(1).map(|revision| revision.running).sum();
     let (tasks, serve) = if old == 1 { ("task", "serves") } else { ("tasks", "serve") };

@@ -16,11 +16,11 @@ use crate::digest::Digest;
 use crate::event::{DesiredCount, Event, Events, ServiceAction, VersionChange};
 use crate::failure::{Failure, Fault, Result};
 use crate::reference::Pinned;
-pub use versions::refuse_older;
+pub(super) use versions::refuse_older;
 
 /// What will be done about one service.
 #[derive(Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     pub service: Service,
     /// The service as it is now.
     pub live: Live,
@@ -36,7 +36,7 @@ pub struct Plan {
 
 impl Plan {
     /// What ECS will be asked for, and so what that starts.
-    pub fn service_action(&self) -> ServiceAction {
+    pub(super) fn service_action(&self) -> ServiceAction {
         match &self.action {
             Action::Register => ServiceAction::Deploy,
             Action::Update { revision } if *revision != self.live.task_definition => ServiceAction::Update,
@@ -47,7 +47,7 @@ impl Plan {
         }
     }
 
-    pub fn desired_count(&self) -> DesiredCount {
+    pub(super) fn desired_count(&self) -> DesiredCount {
         let before = self.live.desired;
         DesiredCount { before, after: self.service.desired_count.unwrap_or(before) }
     }
@@ -55,7 +55,7 @@ impl Plan {
 
 /// Which bytes a container is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin {
+pub(super) struct Pin {
     pub container: String,
     /// The key under `images`.
     pub image: String,
@@ -65,7 +65,7 @@ pub struct Pin {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     /// Register the document, then update the service to it.
     Register,
     /// A revision (its ARN) that is equal to the document exists; update the service to it.
@@ -77,7 +77,7 @@ pub enum Action {
 }
 
 /// Plans these services, all of them for no name.
-pub fn plan(config: &Config, session: &Session, names: &[String], events: &Events) -> Result<Vec<Plan>> {
+pub(super) fn plan(config: &Config, session: &Session, names: &[String], events: &Events) -> Result<Vec<Plan>> {
     let services = services_named(config, names)?;
     let mut problems = Vec::new();
     let documents = documents(config, &services, events, &mut problems);

@@ -8,7 +8,7 @@ use crate::event::{Cause, ContainerExit, PostMortem};
 
 /// What is known at the end of a rollout that did not go well.
 #[derive(Clone, Debug, Default)]
-pub struct Evidence<'a> {
+pub(super) struct Evidence<'a> {
     pub cluster: &'a str,
     pub service: &'a str,
     pub region: &'a str,
@@ -31,7 +31,7 @@ pub struct Evidence<'a> {
 }
 
 /// The stopped tasks grouped by cause, a likely cause in one sentence, what to do and the command to run next.
-pub fn post_mortem(evidence: &Evidence<'_>) -> PostMortem {
+pub(super) fn post_mortem(evidence: &Evidence<'_>) -> PostMortem {
     let causes = causes(evidence.tasks);
     if let Some(Watcher { sentence, fix, next }) = watcher(evidence) {
         let breaker = None;
@@ -77,7 +77,7 @@ fn is_consequence(cause: &Cause) -> bool {
 }
 
 /// How a container of a stopped task ended, its reason without the names of this one task.
-pub fn exit(container: &Container) -> ContainerExit {
+pub(super) fn exit(container: &Container) -> ContainerExit {
     ContainerExit {
         container: container.name.clone(),
         exit_code: container.exit_code,
@@ -87,7 +87,7 @@ pub fn exit(container: &Container) -> ContainerExit {
 
 /// The text with everything that differs from task to task replaced by `…`: task ids, request ids, addresses,
 /// instances and interfaces, and ARNs of tasks.
-pub fn without_names(text: &str) -> String {
+pub(super) fn without_names(text: &str) -> String {
     let separates = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | ',' | ';' | '"' | '\'' | '`');
     let mut out = String::new();
     for piece in text.split_inclusive(separates) {

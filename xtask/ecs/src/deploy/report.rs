@@ -103,7 +103,7 @@ impl ServiceReport {
 }
 
 /// The failure of one service, with the names of those that were to come after it.
-pub fn with_rest<'a>(failure: Failure, rest: impl Iterator<Item = &'a Plan>) -> Failure {
+pub(super) fn with_rest<'a>(failure: Failure, rest: impl Iterator<Item = &'a Plan>) -> Failure {
     let waiting = rest.filter(|plan| !matches!(plan.action, Action::NothingToDo { .. }));
     let names: Vec<_> = waiting.map(|plan| plan.service.name.as_str()).collect();
     if names.is_empty() {

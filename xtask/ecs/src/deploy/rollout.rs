@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use fail_fast::FailFast;
-pub use live::Live;
+pub(super) use live::Live;
 use sight::Sight;
 
 use super::cadence::{self, Pace};
@@ -36,7 +36,7 @@ const TASKS_EVERY: u32 = 5;
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// What following a rollout asks of ECS, and of time.
-pub trait Observe {
+pub(super) trait Observe {
     fn service(&mut self) -> Result<Service, AwsError>;
     /// The service deployments created at this time or later, the newest first.
     fn listed(&mut self, after: i64) -> Result<Vec<ListedDeployment>, AwsError>;
@@ -57,7 +57,7 @@ pub trait Observe {
 
 /// The rollout to follow.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(super) struct Target {
     /// The service's name in the configuration, for events.
     pub service: String,
     /// The ARN of the revision that is rolled out.
@@ -85,7 +85,7 @@ pub struct Target {
 
 /// The end of the watch.
 #[derive(Debug)]
-pub struct End {
+pub(super) struct End {
     pub ended: Ended,
     /// The last look.
     pub seen: Observation,
@@ -96,7 +96,7 @@ pub struct End {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(super) enum Ended {
     With(Conclusion),
     /// Interrupted; `asked` where ECS was asked to roll back, and then how that ended.
     Interrupted {
@@ -105,7 +105,7 @@ pub enum Ended {
 }
 
 /// Follows the rollout to its end. An error means that sight of it was lost; it goes on in ECS.
-pub fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> Result<End, AwsError> {
+pub(super) fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Events) -> Result<End, AwsError> {
     let mut sight = Sight::new(target, events);
     let mut watch = Watch { target, events, told: Told::default(), pace: Pace::default(), stopped: Vec::new() };
     let mut fail_fast = FailFast::new(target, events);

@@ -14,7 +14,12 @@ use crate::failure::{Ending, Failure, Result};
 /// Asks ECS which digest each container of the finished rollout runs: its service revision first, its running tasks
 /// where that does not say. Another digest than the released one, or than that of an image which the released index names, is
 /// a [`Ending::RollbackFailed`] naming both.
-pub fn assert_digests<O: Observe>(observe: &mut O, plan: &Plan, seen: &Observation, events: &Events) -> Result<()> {
+pub(super) fn assert_digests<O: Observe>(
+    observe: &mut O,
+    plan: &Plan,
+    seen: &Observation,
+    events: &Events,
+) -> Result<()> {
     let revision = of_revision(observe, seen);
     let mut open: Vec<&Pin> = Vec::new();
     for pin in &plan.pins {

@@ -1,6 +1,6 @@
 //! The task definition's file: read, and everything wrong with it at its place.
 
-pub mod doubts;
+pub(super) mod doubts;
 mod json;
 
 use std::path::Path;
@@ -12,14 +12,14 @@ use crate::failure::{Ending, Failure, Fault, Place, Result};
 
 /// A document from a file, and what is odd about it without being wrong.
 #[derive(Debug)]
-pub struct Loaded {
+pub(super) struct Loaded {
     pub document: Document,
     /// Members that this tool does not know and ECS may.
     pub warnings: Vec<Fault>,
 }
 
 /// Reads a task definition file. `name` is the path that messages say, relative to the workspace.
-pub fn load(file: &Path, name: &str) -> Result<Loaded> {
+pub(super) fn load(file: &Path, name: &str) -> Result<Loaded> {
     let bytes = std::fs::read(file)
         .map_err(|error| Failure::usage(format_args!("could not read the task definition {name}: {error}")))?;
     parse(&json::text(bytes).map_err(|flaw| unreadable(flaw, name))?, name)

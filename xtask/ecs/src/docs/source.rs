@@ -5,12 +5,12 @@ use syn::{
 };
 
 /// A source file.
-pub struct Source {
+pub(super) struct Source {
     items: Vec<Item>,
 }
 
 /// A variant of an enum, a struct, or a member of one.
-pub struct Named {
+pub(super) struct Named {
     /// As the type spells it.
     pub ident: String,
     pub meaning: String,
@@ -21,11 +21,11 @@ pub struct Named {
 }
 
 impl Source {
-    pub fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         Self { items: syn::parse_file(text).expect("it compiles, so it can be read").items }
     }
 
-    pub fn variants(&self, of: &str) -> Vec<Named> {
+    pub(super) fn variants(&self, of: &str) -> Vec<Named> {
         let found = self.items.iter().find_map(|item| match item {
             Item::Enum(found) if found.ident == of => {
                 Some(found.variants.iter().map(|one| self.variant(one)).collect())
@@ -36,7 +36,7 @@ impl Source {
     }
 
     /// The other types of the file that others see and JSON has, each with what JSON has for it.
-    pub fn types(&self, but: &str) -> Vec<(Named, String)> {
+    pub(super) fn types(&self, but: &str) -> Vec<(Named, String)> {
         let named = |item: &Item| match item {
             Item::Enum(found) if found.ident != but => {
                 let words: Vec<String> = found.variants.iter().map(|one| word(&self.variant(one))).collect();
@@ -106,7 +106,7 @@ fn word(variant: &Named) -> String {
 }
 
 /// `image-planned` for `ImagePlanned` and `image_planned`.
-pub fn kebab(ident: &str) -> String {
+pub(super) fn kebab(ident: &str) -> String {
     let mut name = String::new();
     for letter in ident.chars() {
         if letter.is_uppercase() && !name.is_empty() {

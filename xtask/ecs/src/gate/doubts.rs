@@ -4,7 +4,7 @@ use super::{Report, Summary, is, severity};
 use crate::config::{Builder, Image, Scan, Severity};
 
 /// Sentences about one image's report that end nothing.
-pub fn doubts(report: &Report, image: &Image, scan: &Scan) -> Vec<String> {
+pub(crate) fn doubts(report: &Report, image: &Image, scan: &Scan) -> Vec<String> {
     unseen_program(report, image).into_iter().chain(unrated(report, scan)).collect()
 }
 
@@ -43,7 +43,7 @@ fn unrated(report: &Report, scan: &Scan) -> Option<String> {
 }
 
 /// The ids under `ignore` that no finding has, of scans of all images.
-pub fn unmatched<'a>(scan: &Scan, scanned: &(impl Iterator<Item = &'a Summary> + Clone)) -> Vec<String> {
+pub(crate) fn unmatched<'a>(scan: &Scan, scanned: &(impl Iterator<Item = &'a Summary> + Clone)) -> Vec<String> {
     let matched = |id: &String| scanned.clone().any(|summary| summary.matched.contains(id));
     scan.ignore.iter().map(|ignore| ignore.id.clone()).filter(|id| !matched(id)).collect()
 }

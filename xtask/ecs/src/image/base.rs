@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-pub use self::files::{Files, Found};
-pub use self::listing::Attributes;
+pub(super) use self::files::{Files, Found};
+pub(super) use self::listing::Attributes;
 
 use super::Request;
 use crate::config::Base;
@@ -23,14 +23,14 @@ use crate::oci::registry;
 use crate::reference::{Pinned, Repository};
 
 /// A base, ready to be put under other layers.
-pub struct BaseImage {
+pub(super) struct BaseImage {
     /// The image's configuration; of scratch, the platform alone.
     pub config: Value,
     pub layers: Vec<BaseLayer>,
     pub files: Files,
 }
 
-pub struct BaseLayer {
+pub(super) struct BaseLayer {
     /// In OCI's media types, whatever the base calls them; the bytes are the same.
     pub descriptor: Descriptor,
     pub file: PathBuf,
@@ -38,13 +38,13 @@ pub struct BaseLayer {
 
 impl BaseImage {
     /// Nothing, for a platform.
-    pub fn scratch(platform: &str) -> Result<Self> {
+    pub(super) fn scratch(platform: &str) -> Result<Self> {
         let Platform { os, architecture, .. } = platform.parse()?;
         let config = json!({ "architecture": architecture, "os": os });
         Ok(Self { config, layers: Vec::new(), files: Files::default() })
     }
 
-    pub fn open(base: &Base, request: &Request<'_>, events: &Events, interrupt: &Interrupt) -> Result<Self> {
+    pub(super) fn open(base: &Base, request: &Request<'_>, events: &Events, interrupt: &Interrupt) -> Result<Self> {
         let platform = request.package.platform.as_str();
         let (manifest, config, blobs) = match base {
             Base::Layout(folder) => {

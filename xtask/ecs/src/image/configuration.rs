@@ -12,7 +12,7 @@ use super::layer::Written;
 use crate::time::timestamp;
 
 /// The configuration's JSON; the same input gives the same bytes. What the base says and nobody changes stays.
-pub fn document(
+pub(super) fn document(
     request: &Request<'_>,
     base: &BaseImage,
     written: &[(Written, &str)],

@@ -10,11 +10,11 @@ use super::tree::{Content, Entry, Owner, Tree, relative};
 use crate::failure::Result;
 
 /// Where the certificates go: Debian's place, which OpenSSL, rustls and Go look at.
-pub const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
+pub(super) const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
 /// Where systems have theirs. An image with any of these keeps it and gets no other.
 /// Source: Go's crypto/x509, root_linux.go, certFiles.
-pub const CERTIFICATE_BUNDLES: &[&str] = &[
+pub(super) const CERTIFICATE_BUNDLES: &[&str] = &[
     CERTIFICATES,
     "etc/pki/tls/certs/ca-bundle.crt",
     "etc/ssl/ca-bundle.pem",
@@ -26,7 +26,7 @@ pub const CERTIFICATE_BUNDLES: &[&str] = &[
 impl Tree<'_> {
     /// Adds what a program expects of any system and neither the base nor the assets have. True where CA
     /// certificates are among it.
-    pub fn furnish(&mut self, user: &str, workdir: &str) -> Result<bool> {
+    pub(super) fn furnish(&mut self, user: &str, workdir: &str) -> Result<bool> {
         let bare = CERTIFICATE_BUNDLES.iter().all(|path| self.lacks(Path::new(path)));
         if bare {
             let bundle = Content::Bytes(certificates());
@@ -50,7 +50,7 @@ impl Tree<'_> {
 
 /// Mozilla's root certificates in PEM. They come from a crate and not from the building machine, whose bundle
 /// changes with its updates: the same Cargo.lock gives the same image.
-pub fn certificates() -> Vec<u8> {
+pub(super) fn certificates() -> Vec<u8> {
     let mut bundle = String::new();
     for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
         bundle.push_str("-----BEGIN CERTIFICATE-----\n");
@@ -68,7 +68,7 @@ pub fn certificates() -> Vec<u8> {
 }
 
 /// Names for root and for the user of the image, whom programs look up.
-pub fn accounts(user: Option<Owner>) -> [(&'static str, String); 2] {
+pub(super) fn accounts(user: Option<Owner>) -> [(&'static str, String); 2] {
     let (mut names, mut groups) =
         (vec!["root:x:0:0:root:/root:/sbin/nologin\n".to_owned()], vec!["root:x:0:\n".to_owned()]);
     if let Some(Owner { uid, gid }) = user.filter(|user| user.uid != 0) {

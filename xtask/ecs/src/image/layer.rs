@@ -16,14 +16,14 @@ use crate::interrupt::Interrupt;
 use crate::oci::layout::{BlobWriter, Descriptor, LayoutWriter, media_type};
 
 /// A layer of the layout.
-pub struct Written {
+pub(super) struct Written {
     pub descriptor: Descriptor,
     /// The digest of the archive before compression, which the configuration lists.
     pub diff_id: Digest,
 }
 
 /// Writes a tree as a layer whose entries all have this time.
-pub fn write_layer(
+pub(super) fn write_layer(
     writer: &LayoutWriter,
     tree: &Tree,
     compression: Compression,

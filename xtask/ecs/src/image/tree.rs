@@ -16,13 +16,13 @@ use crate::failure::{Failure, Result};
 /// No entry lies behind a link of the base: an engine that gives each layer a folder of its own would put a folder in
 /// the link's place, and hide all that it led to.
 #[derive(Debug)]
-pub struct Tree<'a> {
+pub(super) struct Tree<'a> {
     base: &'a Files,
     entries: BTreeMap<PathBuf, Entry>,
 }
 
 #[derive(Debug)]
-pub struct Entry {
+pub(super) struct Entry {
     pub kind: Kind,
     /// Permission bits.
     pub mode: u32,
@@ -30,7 +30,7 @@ pub struct Entry {
 }
 
 #[derive(Debug)]
-pub enum Kind {
+pub(super) enum Kind {
     Folder,
     File(Content),
     /// A symbolic link, and what it says.
@@ -38,33 +38,33 @@ pub enum Kind {
 }
 
 #[derive(Debug)]
-pub enum Content {
+pub(super) enum Content {
     Disk(PathBuf),
     Bytes(Vec<u8>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub(super) struct Owner {
     pub uid: u64,
     pub gid: u64,
 }
 
 impl Owner {
-    pub const ROOT: Self = Self { uid: 0, gid: 0 };
+    pub(super) const ROOT: Self = Self { uid: 0, gid: 0 };
 
     /// `UID[:GID]`; without a group, that of the same number, as Dockerfiles' `--chown` has it.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (uid, gid) = text.split_once(':').unwrap_or((text, text));
         Some(Self { uid: uid.parse::<u32>().ok()?.into(), gid: gid.parse::<u32>().ok()?.into() })
     }
 }
 
 impl Entry {
-    pub fn file(content: Content, mode: u32, owner: Owner) -> Self {
+    pub(super) fn file(content: Content, mode: u32, owner: Owner) -> Self {
         Self { kind: Kind::File(content), mode, owner }
     }
 
-    pub fn folder(Attributes { mode, owner }: Attributes) -> Self {
+    pub(super) fn folder(Attributes { mode, owner }: Attributes) -> Self {
         Self { kind: Kind::Folder, mode, owner }
     }
 
@@ -75,12 +75,12 @@ impl Entry {
 
 impl<'a> Tree<'a> {
     /// Nothing yet, above a base.
-    pub fn on(base: &'a Files) -> Self {
+    pub(super) fn on(base: &'a Files) -> Self {
         Self { base, entries: BTreeMap::new() }
     }
 
     /// Reads what the assets name. A later one takes the place of an earlier one at the same path.
-    pub fn collect(assets: &[Asset], root: &Path, base: &'a Files) -> Result<Self> {
+    pub(super) fn collect(assets: &[Asset], root: &Path, base: &'a Files) -> Result<Self> {
         let root = fs::canonicalize(root).with_context(|| format!("failed to read {}", root.display()))?;
         let mut tree = Self::on(base);
         for asset in assets {
@@ -98,16 +98,16 @@ impl<'a> Tree<'a> {
         Ok(tree)
     }
 
-    pub fn put(&mut self, path: &Path, entry: Entry) {
+    pub(super) fn put(&mut self, path: &Path, entry: Entry) {
         self.entries.insert(self.place(path), entry);
     }
 
-    pub fn contains(&self, path: &Path) -> bool {
+    pub(super) fn contains(&self, path: &Path) -> bool {
         self.entries.contains_key(&self.place(path))
     }
 
     /// Whether neither this nor the base has anything there.
-    pub fn lacks(&self, path: &Path) -> bool {
+    pub(super) fn lacks(&self, path: &Path) -> bool {
         !self.contains(path) && !self.base.has(path)
     }
 
@@ -123,18 +123,18 @@ impl<'a> Tree<'a> {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    pub fn entries(&self) -> impl Iterator<Item = (&Path, &Entry)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&Path, &Entry)> {
         self.entries.iter().map(|(path, entry)| (path.as_path(), entry))
     }
 
     /// Adds the folders that the entries are in, as `below` or else the base has them: engines take the mode and owner
     /// of a folder from the highest layer that holds anything in it. Fails where something is at such a path that is no
     /// folder.
-    pub fn add_folders(&mut self, below: Option<&Self>) -> Result<()> {
+    pub(super) fn add_folders(&mut self, below: Option<&Self>) -> Result<()> {
         self.entries.retain(|path, entry| {
             !(matches!(entry.kind, Kind::Folder) && matches!(self.base.find(path), Found::Folder(_)))
         });
@@ -246,7 +246,7 @@ fn inside(path: &Path, root: &Path) -> Result<PathBuf> {
 }
 
 /// An absolute path in the image, without its first slash; empty for the root.
-pub fn relative(path: &str) -> Result<PathBuf> {
+pub(super) fn relative(path: &str) -> Result<PathBuf> {
     let mut components = Path::new(path).components();
     let absolute = components.next() == Some(Component::RootDir);
     let rest: PathBuf = components.clone().collect();

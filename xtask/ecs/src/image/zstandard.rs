@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 
 use anyhow::Result;
 
-pub use available::{Encoder, decoder, encoder};
+pub(super) use available::{Encoder, decoder, encoder};
 
 use crate::oci::layout::BlobWriter;
 
@@ -16,13 +16,13 @@ mod available {
     /// zstd's own default.
     const LEVEL: i32 = 3;
 
-    pub type Encoder = zstd::Encoder<'static, BlobWriter>;
+    pub(crate) type Encoder = zstd::Encoder<'static, BlobWriter>;
 
-    pub fn encoder(blob: BlobWriter) -> Result<Encoder> {
+    pub(crate) fn encoder(blob: BlobWriter) -> Result<Encoder> {
         Ok(zstd::Encoder::new(blob, LEVEL)?)
     }
 
-    pub fn decoder(file: BufReader<File>) -> Result<Box<dyn Read>> {
+    pub(crate) fn decoder(file: BufReader<File>) -> Result<Box<dyn Read>> {
         Ok(Box::new(zstd::Decoder::with_buffer(file)?))
     }
 }
@@ -35,10 +35,10 @@ mod available {
     use crate::failure::Failure;
 
     /// There is none.
-    pub enum Encoder {}
+    pub(crate) enum Encoder {}
 
     impl Encoder {
-        pub fn finish(self) -> io::Result<BlobWriter> {
+        pub(crate) fn finish(self) -> io::Result<BlobWriter> {
             match self {}
         }
     }
@@ -53,11 +53,11 @@ mod available {
         }
     }
 
-    pub fn encoder(_: BlobWriter) -> Result<Encoder> {
+    pub(crate) fn encoder(_: BlobWriter) -> Result<Encoder> {
         Err(missing())
     }
 
-    pub fn decoder(_: BufReader<File>) -> Result<Box<dyn Read>> {
+    pub(crate) fn decoder(_: BufReader<File>) -> Result<Box<dyn Read>> {
         Err(missing())
     }
 

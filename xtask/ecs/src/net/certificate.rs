@@ -7,7 +7,7 @@ use rustls::CertificateError;
 
 /// The certificate's fault behind an error, wherever in its chain. `io::Error` hides the error that it wraps from
 /// `source`.
-pub fn refused<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
+pub(crate) fn refused<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(rustls::Error::InvalidCertificate(fault)) = error.downcast_ref::<rustls::Error>() {
@@ -21,7 +21,7 @@ pub fn refused<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateEr
 }
 
 /// Whether the certificate is only not valid *now*, as the clock of this machine has it.
-pub fn is_about_time(fault: &CertificateError) -> bool {
+pub(crate) fn is_about_time(fault: &CertificateError) -> bool {
     matches!(
         fault,
         CertificateError::Expired

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 /// What a client sent.
 #[derive(Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// `POST /path HTTP/1.1`.
     pub line: String,
     /// Names in lowercase.
@@ -15,13 +15,13 @@ pub struct Request {
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// What the server does with one connection.
-pub enum Answer {
+pub(crate) enum Answer {
     /// Status, further headers (each ending in CRLF), body.
     Full(u16, String, Vec<u8>),
     /// Announces the first number of bytes, sends this body, and closes.
@@ -33,24 +33,24 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self::Full(200, String::new(), body.into())
     }
 
-    pub fn status(status: u16, headers: &str) -> Self {
+    pub(crate) fn status(status: u16, headers: &str) -> Self {
         Self::Full(status, headers.to_owned(), b"no".to_vec())
     }
 }
 
 /// Where the server listens, and the requests it has taken, as they come.
-pub struct Server {
+pub(crate) struct Server {
     pub address: SocketAddr,
     pub requests: Receiver<Request>,
 }
 
 impl Server {
     /// Serves one connection for each answer, then closes its socket, so that a further one is refused.
-    pub fn start(script: Vec<Answer>) -> Self {
+    pub(crate) fn start(script: Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
         let (sender, requests) = channel();
@@ -67,7 +67,7 @@ impl Server {
         Self { address, requests }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 }

@@ -25,7 +25,7 @@ type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The proxy for what goes over TLS, and the hosts that it is not for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     /// `http://[USER:PASSWORD@]HOST[:PORT]`.
     pub address: String,
     /// As NO_PROXY has them.
@@ -34,7 +34,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Fails for a kind of proxy that cannot be spoken to; the error has no password in it.
-    pub fn of_environment(environment: Environment<'_>) -> io::Result<Option<Self>> {
+    pub(crate) fn of_environment(environment: Environment<'_>) -> io::Result<Option<Self>> {
         let first = |names: [&'static str; 2]| {
             names.into_iter().find_map(|name| Some((name, environment(name).filter(|value| !value.trim().is_empty())?)))
         };
@@ -69,12 +69,12 @@ impl Proxy {
 }
 
 /// The proxy that this process goes through.
-pub fn proxy() -> io::Result<Option<Proxy>> {
+pub(crate) fn proxy() -> io::Result<Option<Proxy>> {
     Proxy::of_environment(&|name| std::env::var(name).ok())
 }
 
 /// The certificates in the file that `AWS_CA_BUNDLE` names, as PEM.
-pub fn bundle() -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn bundle() -> io::Result<Option<Vec<u8>>> {
     bundle_of(&|name| std::env::var(name).ok())
 }
 
@@ -101,7 +101,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls::pki_
 }
 
 /// Whom to trust: the machine's roots and those of the bundle.
-pub fn roots() -> io::Result<RootCertStore> {
+pub(crate) fn roots() -> io::Result<RootCertStore> {
     let native = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(native.certs);
@@ -118,13 +118,13 @@ pub fn roots() -> io::Result<RootCertStore> {
 
 /// Connects to an address, through the proxy where there is one for it.
 #[derive(Clone)]
-pub struct Way {
+pub(crate) struct Way {
     tcp: HttpConnector,
     proxy: Option<Arc<Matcher>>,
 }
 
 impl Way {
-    pub fn new(tcp: HttpConnector, proxy: Option<&Proxy>) -> Self {
+    pub(crate) fn new(tcp: HttpConnector, proxy: Option<&Proxy>) -> Self {
         Self { tcp, proxy: proxy.map(|proxy| Arc::new(proxy.matcher())) }
     }
 }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-pub use index::{Index, Platform};
+pub use index::{Entry, Index, Platform};
 pub use manifest::Manifest;
 pub use verify::CorruptBlob;
 pub(in crate::oci) use verify::{other_digest, unreadable};

@@ -69,14 +69,16 @@ impl Registry {
 
     /// With other pauses between attempts.
     #[must_use]
-    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
     /// With another time that a request may go on without a byte moving.
     #[must_use]
-    pub fn with_stall(mut self, stall: Duration) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_stall(mut self, stall: Duration) -> Self {
         self.stall = stall;
         self
     }

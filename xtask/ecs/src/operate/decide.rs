@@ -9,7 +9,7 @@ use crate::reader::shift;
 
 /// Which of the hooks that wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
+pub(crate) enum Which {
     /// The only one that waits.
     Only,
     /// The one with this id.
@@ -18,7 +18,7 @@ pub enum Which {
 }
 
 /// Answers the hooks of a service's rollout that wait for a decision: it goes on, or (`back`) is rolled back.
-pub fn decide(context: &Context, service: &str, which: &Which, back: bool) -> Result<()> {
+pub(crate) fn decide(context: &Context, service: &str, which: &Which, back: bool) -> Result<()> {
     let config = context.config()?;
     let service = services_named(config, &[service.to_owned()])?[0];
     let ecs = context.session()?.ecs();

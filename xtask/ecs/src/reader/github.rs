@@ -26,7 +26,7 @@ use crate::failure::{Failure, Fault};
 const ANNOTATIONS: usize = 10;
 
 /// The reader for a step of a GitHub Actions job.
-pub struct GitHub {
+pub(crate) struct GitHub {
     log: Box<dyn Write + Send>,
     output: Option<PathBuf>,
     summary: Option<PathBuf>,
@@ -41,7 +41,7 @@ pub struct GitHub {
 impl GitHub {
     /// `None` outside GitHub Actions (`GITHUB_ACTIONS` is not `true`). Masks the secrets at once, so that nothing is
     /// printed before; empty ones are passed over.
-    pub fn from_environment(env: &dyn Fn(&str) -> Option<String>, secrets: &[String]) -> Option<Self> {
+    pub(crate) fn from_environment(env: &dyn Fn(&str) -> Option<String>, secrets: &[String]) -> Option<Self> {
         Self::with_log(env, secrets, Box::new(std::io::stderr()))
     }
 
@@ -72,7 +72,7 @@ impl GitHub {
     /// Lets this reader drive the one that prints lines. What others wrote reaches it with nothing in it that the
     /// runner would take for a command.
     #[must_use]
-    pub fn around(mut self, terminal: Box<dyn Reader>) -> Self {
+    pub(crate) fn around(mut self, terminal: Box<dyn Reader>) -> Self {
         self.terminal = Some(terminal);
         self
     }

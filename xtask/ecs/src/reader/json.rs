@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::event::{Event, Reader};
 
 /// The version of the lines' fields; it changes when one is renamed, removed or means something else.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// Writes `{"version":1,"time":SECONDS,"event":…}` for every event; `time` is seconds since the Unix epoch.
-pub struct JsonLines<W> {
+pub(crate) struct JsonLines<W> {
     out: W,
 }
 
@@ -24,7 +24,7 @@ struct Line<'a> {
 }
 
 impl<W: Write + Send> JsonLines<W> {
-    pub fn new(out: W) -> Self {
+    pub(crate) fn new(out: W) -> Self {
         Self { out }
     }
 }

@@ -9,7 +9,7 @@ use crate::reader::shift;
 
 /// One command, from its start to where its events have got.
 #[derive(Clone, Debug, Default)]
-pub struct Record {
+pub(crate) struct Record {
     /// `release`, `deploy`, …
     pub command: String,
     /// In the order they were first heard of.
@@ -22,7 +22,7 @@ pub struct Record {
 
 /// What happened to one image.
 #[derive(Clone, Debug, Default)]
-pub struct ImageRecord {
+pub(crate) struct ImageRecord {
     pub name: String,
     /// `REGISTRY/REPOSITORY:TAG`.
     pub reference: String,
@@ -38,7 +38,7 @@ pub struct ImageRecord {
 
 /// The verdict on an image.
 #[derive(Clone, Debug)]
-pub struct Scan {
+pub(crate) struct Scan {
     pub scanner: String,
     pub passed: bool,
     pub findings: Vec<Finding>,
@@ -47,7 +47,7 @@ pub struct Scan {
 
 /// What happened to one service.
 #[derive(Clone, Debug, Default)]
-pub struct ServiceRecord {
+pub(crate) struct ServiceRecord {
     pub name: String,
     pub cluster: String,
     pub action: Option<ServiceAction>,
@@ -66,13 +66,13 @@ pub struct ServiceRecord {
 
 /// A line of a rollout's timeline; `at` is counted from the command's start.
 #[derive(Clone, Debug)]
-pub struct Moment {
+pub(crate) struct Moment {
     pub at: Duration,
     pub what: Happened,
 }
 
 #[derive(Clone, Debug)]
-pub enum Happened {
+pub(crate) enum Happened {
     Started { deployment: String, revision: String },
     Progress(Progress),
     Message(String),
@@ -82,7 +82,7 @@ pub enum Happened {
 
 /// How the command ended.
 #[derive(Clone, Debug)]
-pub struct End {
+pub(crate) struct End {
     /// Absent where it ended well.
     pub failure: Option<Failure>,
     pub seconds: f64,
@@ -90,7 +90,7 @@ pub struct End {
 
 impl ImageRecord {
     /// The part of the reference after its last colon, where that is a tag.
-    pub fn tag(&self) -> &str {
+    pub(crate) fn tag(&self) -> &str {
         match self.reference.rsplit_once(':') {
             Some((_, tag)) if !tag.contains('/') => tag,
             _ => "",
@@ -98,14 +98,14 @@ impl ImageRecord {
     }
 
     /// `REGISTRY/REPOSITORY@sha256:…`, once the tag is in ECR.
-    pub fn pinned(&self) -> Option<String> {
+    pub(crate) fn pinned(&self) -> Option<String> {
         let digest = self.digest.as_ref().filter(|_| self.released.is_some())?;
         let untagged = self.reference.strip_suffix(self.tag())?.trim_end_matches(':');
         Some(format!("{untagged}@{digest}"))
     }
 
     /// `released`, `already-released`, `refused`, or `unfinished`.
-    pub fn outcome(&self) -> &'static str {
+    pub(crate) fn outcome(&self) -> &'static str {
         match (self.released, &self.scan) {
             (Some(true), _) => "released",
             (Some(false), _) => "already-released",
@@ -117,7 +117,7 @@ impl ImageRecord {
 
 impl ServiceRecord {
     /// The vocabulary's outcome, `planned` where the plan is all there is, or `unfinished`.
-    pub fn outcome(&self) -> &'static str {
+    pub(crate) fn outcome(&self) -> &'static str {
         match (self.outcome, &self.action) {
             (Some(outcome), _) => outcome.word(),
             (None, Some(ServiceAction::NothingToDo)) => Outcome::NothingToDo.word(),
@@ -128,7 +128,7 @@ impl ServiceRecord {
 
 impl Record {
     /// Takes in one event, read `at` after the first.
-    pub fn take(&mut self, event: &Event, at: Duration) {
+    pub(crate) fn take(&mut self, event: &Event, at: Duration) {
         match event {
             Event::CommandStarted { command } => self.command.clone_from(command),
             Event::Warning { message, .. } => self.warnings.push(message.clone()),
@@ -227,21 +227,21 @@ impl Record {
 
     /// Whether the command ended well and changed nothing. A command that is about no image and no service has
     /// no such end.
-    pub fn nothing_to_do(&self) -> bool {
+    pub(crate) fn nothing_to_do(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end.failure.is_none())
             && !(self.images.is_empty() && self.services.is_empty())
             && !self.acts()
     }
 
     /// Whether anything is changed, or planned to be.
-    pub fn acts(&self) -> bool {
+    pub(crate) fn acts(&self) -> bool {
         self.images.iter().any(|image| image.released != Some(false))
             || self.services.iter().any(|service| service.outcome() != Outcome::NothingToDo.word())
     }
 
     /// One word for the command's end: [`Ending::word`], or after success `released` or `deployed` where that is what
     /// happened, else `nothing-to-do` or `done`.
-    pub fn outcome(&self) -> &'static str {
+    pub(crate) fn outcome(&self) -> &'static str {
         match &self.end {
             None => Ending::World.word(),
             Some(End { failure: Some(failure), .. }) => failure.ending.word(),
@@ -278,7 +278,7 @@ fn says_the_same(last: Option<&Moment>, what: &Happened) -> bool {
 }
 
 /// How many findings there are of each severity, the worst first: `2 CRITICAL, 1 HIGH`.
-pub fn count_by_severity(findings: &[Finding]) -> String {
+pub(crate) fn count_by_severity(findings: &[Finding]) -> String {
     let known = ["CRITICAL", "HIGH", "MEDIUM", "LOW"];
     let count = |severity: &str| findings.iter().filter(|finding| finding.severity == severity).count();
     let other = findings.iter().filter(|finding| !known.contains(&finding.severity.as_str())).count();
@@ -287,7 +287,7 @@ pub fn count_by_severity(findings: &[Finding]) -> String {
 }
 
 /// `app exited with 1 (no such table), proxy never ran`.
-pub fn exits(containers: &[ContainerExit]) -> String {
+pub(crate) fn exits(containers: &[ContainerExit]) -> String {
     let exit = |exit: &ContainerExit| {
         let how = exit.exit_code.map_or("never ran".to_owned(), |code| format!("exited with {code}"));
         let reason = if exit.reason.is_empty() { String::new() } else { format!(" ({})", exit.reason) };
@@ -297,7 +297,7 @@ pub fn exits(containers: &[ContainerExit]) -> String {
 }
 
 /// Where an advisory can be read, for the kinds of id that have one public page each.
-pub fn advisory_url(id: &str) -> Option<String> {
+pub(crate) fn advisory_url(id: &str) -> Option<String> {
     if !id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
         return None;
     }
@@ -310,7 +310,7 @@ pub fn advisory_url(id: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-pub mod samples;
+pub(crate) mod samples;
 
 #[cfg(test)]
 mod tests {

@@ -4,13 +4,13 @@ use crate::event::{Hook, Progress};
 use crate::time::timestamp;
 
 /// ` BAKE_TIME`, to follow the status; nothing in a rolling rollout.
-pub fn stage(progress: &Progress) -> String {
+pub(crate) fn stage(progress: &Progress) -> String {
     if progress.stage.is_empty() { String::new() } else { format!(" {}", progress.stage) }
 }
 
 /// `; production 10 %, test 100 %; before: 2 running; at most 12 min of the bake left`, to follow the numbers. In a rolling
 /// rollout only what goes wrong is said.
-pub fn detail(progress: &Progress) -> String {
+pub(crate) fn detail(progress: &Progress) -> String {
     let mut parts = Vec::new();
     if !progress.stage.is_empty() {
         parts.extend(weights(progress));
@@ -25,7 +25,7 @@ pub fn detail(progress: &Progress) -> String {
 }
 
 /// What tells one state from another; what only time changes is not among it.
-pub fn news(progress: &Progress) -> String {
+pub(crate) fn news(progress: &Progress) -> String {
     let Progress { status, desired, pending, running, failed, .. } = progress;
     let timeless = Progress { bake_minutes: None, ..progress.clone() };
     format!("{status}{} {desired} {pending} {running} {failed}{}", stage(progress), detail(&timeless))
@@ -55,7 +55,7 @@ fn hook(hook: &Hook) -> Option<String> {
 }
 
 /// ` until 2026-11-27T08:00:00Z, then ROLLBACK`.
-pub fn deadline(hook: &Hook) -> String {
+pub(crate) fn deadline(hook: &Hook) -> String {
     let Some(expires) = hook.expires else { return String::new() };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float's cast saturates")]
     let until = timestamp(expires as u64);

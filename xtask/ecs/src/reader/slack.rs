@@ -34,7 +34,7 @@ const PATIENCE: Patience =
     Patience { interim: Duration::from_secs(2), last: Duration::from_secs(7), cadence: Duration::from_secs(3) };
 
 /// The reader that tells Slack.
-pub struct Slack {
+pub(crate) struct Slack {
     endpoint: Result<Endpoint, String>,
     config: SlackConfig,
     origin: Origin,
@@ -52,7 +52,11 @@ impl Slack {
     /// Reads `SLACK_BOT_TOKEN` and `SLACK_CHANNEL` (a channel's id), else `SLACK_WEBHOOK_URL`; `None` where neither
     /// is set. `SLACK_API_URL` stands in for `https://slack.com/api/`. A half or malformed setting is told when the
     /// first event is read. `root` is the workspace, whose commit the message names.
-    pub fn from_environment(env: &dyn Fn(&str) -> Option<String>, config: SlackConfig, root: &Path) -> Option<Self> {
+    pub(crate) fn from_environment(
+        env: &dyn Fn(&str) -> Option<String>,
+        config: SlackConfig,
+        root: &Path,
+    ) -> Option<Self> {
         let endpoint = Endpoint::from_environment(env)?;
         let commit = crate::process::ask(root, "git", &["rev-parse", "HEAD"]);
         Some(Self {
@@ -145,7 +149,7 @@ impl Reader for Slack {
 }
 
 /// What must be masked in every log: the webhook's address and the bot's token, where they are set.
-pub fn secrets(env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+pub(crate) fn secrets(env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     ["SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN"].into_iter().filter_map(env).filter(|secret| !secret.is_empty()).collect()
 }
 

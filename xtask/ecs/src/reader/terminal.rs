@@ -7,12 +7,12 @@ mod style;
 use std::io::{IsTerminal, Write};
 
 use crate::event::{Event, Reader};
-pub use failure::text_without_help;
+pub(crate) use failure::text_without_help;
 use render::{Change, Live, Render, Shown};
 use style::{Line, Style};
 
 /// Shows events to a person.
-pub struct Terminal<W> {
+pub(crate) struct Terminal<W> {
     out: W,
     style: Style,
     /// Columns of the terminal; `None` where there is none, and so no live line.
@@ -28,7 +28,7 @@ pub struct Terminal<W> {
 impl Terminal<std::io::Stderr> {
     /// Looks at stderr, NO_COLOR, CLICOLOR_FORCE and TERM.
     /// Source: no-color.org; bixense.com/clicolors.
-    pub fn stderr() -> Self {
+    pub(crate) fn stderr() -> Self {
         let out = std::io::stderr();
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");

@@ -12,7 +12,7 @@ use crate::process;
 use crate::release::find_trivy;
 
 /// trivy where it is installed, else the stand-in, said loudly.
-pub fn find(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
+pub(super) fn find(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Box<dyn Scanner>> {
     if process::is_in_path("trivy") {
         return Ok(Box::new(find_trivy(config, events, interrupt)?));
     }
@@ -43,7 +43,7 @@ impl Scanner for StandIn {
 }
 
 /// Adds a made-up finding to what a scanner reports.
-pub struct Vulnerable<'a>(pub &'a dyn Scanner);
+pub(super) struct Vulnerable<'a>(pub &'a dyn Scanner);
 
 impl Scanner for Vulnerable<'_> {
     fn name(&self) -> String {

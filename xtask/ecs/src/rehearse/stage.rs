@@ -12,12 +12,12 @@ use crate::interrupt::Interrupt;
 use crate::release::engine::Engine;
 
 /// A sandbox of the configuration's account and region.
-pub fn options(config: &Config, clock: Clock) -> Options {
+pub(super) fn options(config: &Config, clock: Clock) -> Options {
     Options { account: config.account.clone(), region: config.region.clone(), clock, ..Options::default() }
 }
 
 /// The configuration with the sandbox's registry; deadlines shrink as its clock is faster.
-pub fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Config {
+pub(super) fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Config {
     let mut config = config.clone();
     // Whatever trivy there is will do for a rehearsal; none is fetched.
     config.scan.trivy = None;
@@ -33,7 +33,7 @@ pub fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Config {
 
 /// What a team has before its first release with this tool: repositories, clusters, and each service running on a
 /// revision whose image comes from another registry.
-pub fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
+pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
     let repositories: Vec<&str> = config.images.values().map(|image| image.repository().as_str()).collect();
     let definitions = config.services.values().map(first_definition).collect::<Result<Vec<Value>>>()?;
     let services: Vec<(&str, &str, Value)> = config
@@ -81,7 +81,7 @@ fn first_definition(service: &Service) -> Result<Value> {
 
 /// Where no docker engine answers, images whose Dockerfile only packs binaries of this workspace are built by the
 /// native builder, and that is said.
-pub fn without_engine(mut config: Config, events: &Events, interrupt: &Interrupt) -> Config {
+pub(super) fn without_engine(mut config: Config, events: &Events, interrupt: &Interrupt) -> Config {
     let packs_binary = |dockerfile: &Dockerfile| dockerfile.binaries.len() == 1;
     let candidates =
         config.images.values().any(|image| matches!(&image.builder, Builder::Dockerfile(one) if packs_binary(one)));

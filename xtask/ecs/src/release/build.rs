@@ -42,7 +42,7 @@ pub struct Order<'a> {
 
 /// A complete layout. Its folder is `FOLDER/layout`.
 #[derive(Debug)]
-pub struct Built {
+pub(super) struct Built {
     pub folder: PathBuf,
     pub layout: Layout,
     pub manifest: Manifest,
@@ -50,7 +50,7 @@ pub struct Built {
 
 /// Keeps another release of this workspace off an image's folder, until it is dropped. What a process leaves behind by
 /// dying holds nobody up: the lock goes with it.
-pub fn lock(config: &Config, image: &Image) -> Result<File> {
+pub(super) fn lock(config: &Config, image: &Image) -> Result<File> {
     let path = folder(config, image).with_extension("lock");
     let parent = path.parent().unwrap_or(&config.target);
     let file =
@@ -70,7 +70,7 @@ fn folder(config: &Config, image: &Image) -> PathBuf {
 }
 
 /// Builds one image into `target/xtask/images/NAME/layout`. A layout that is not complete is never under that name.
-pub fn build(making: &Making<'_>) -> Result<Built> {
+pub(super) fn build(making: &Making<'_>) -> Result<Built> {
     let Making { config, image, commit, events, interrupt, .. } = *making;
     let folder = folder(config, image);
     let (partial, complete) = (folder.join("partial"), folder.join("layout"));

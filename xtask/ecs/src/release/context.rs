@@ -14,7 +14,7 @@ use crate::text::quantity::size;
 
 /// A context's rules.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Rules {
+pub(super) struct Rules {
     /// The text of the ignore file.
     text: String,
     /// What is left out where the user has no file of rules; `None` where there is one.
@@ -23,7 +23,7 @@ pub struct Rules {
 
 impl Rules {
     /// The user's rules for this Dockerfile and context, and ours. `target` is cargo's folder, in which `xtask` is ours.
-    pub fn of(dockerfile: &Path, context: &Path, target: &Path) -> io::Result<Self> {
+    pub(super) fn of(dockerfile: &Path, context: &Path, target: &Path) -> io::Result<Self> {
         let own = own_rules(dockerfile, context)?;
         let inside = |path: &Path| real(path).strip_prefix(real(context)).ok().map(Path::to_owned);
         let mut text = own.clone().unwrap_or_default();
@@ -44,7 +44,7 @@ impl Rules {
     }
 
     /// Puts a copy of the Dockerfile and the rules into a folder of their own. Returns the copy.
-    pub fn write(&self, dockerfile: &Path, folder: &Path) -> io::Result<PathBuf> {
+    pub(super) fn write(&self, dockerfile: &Path, folder: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(folder)?;
         let name = dockerfile.file_name().unwrap_or("Dockerfile".as_ref());
         let copy = folder.join(name);
@@ -56,14 +56,14 @@ impl Rules {
 
 /// What of a context is sent.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Sent {
+pub(super) struct Sent {
     files: u64,
     bytes: u64,
 }
 
 impl Sent {
     /// Everything but these paths.
-    pub fn without(context: &Path, left_out: &[PathBuf]) -> Self {
+    pub(super) fn without(context: &Path, left_out: &[PathBuf]) -> Self {
         let mut sent = Self::default();
         let mut folders = vec![PathBuf::new()];
         while let Some(folder) = folders.pop() {

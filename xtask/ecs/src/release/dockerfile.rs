@@ -13,7 +13,7 @@ use variables::Variables;
 
 /// Something that can change while the Dockerfile stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moving {
+pub(super) struct Moving {
     /// Where the instruction begins, from 1.
     pub line: usize,
     /// As it is written: `FROM ${BASE}`, `# syntax=docker/dockerfile:1`.
@@ -35,7 +35,7 @@ impl fmt::Display for Moving {
 
 /// What would make it stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub(super) enum Missing {
     /// `@sha256:…` of an image.
     Digest,
     /// The full hash of a commit.
@@ -60,7 +60,7 @@ impl fmt::Display for Missing {
 const SYNTAX: &str = "BUILDKIT_SYNTAX";
 
 /// What a build is given beside the file.
-pub struct Given<'a> {
+pub(super) struct Given<'a> {
     pub args: &'a BTreeMap<String, String>,
     /// Names of build contexts, each of which stands in for an image or stage of that name.
     pub contexts: BTreeSet<&'a str>,
@@ -72,7 +72,7 @@ pub struct Given<'a> {
 
 /// Everything that can move in what is built, by line. Stages that the wanted one does not need are not built.
 /// Source: Dockerfile reference; BuildKit, frontend/dockerfile/dockerfile2llb/convert.go.
-pub fn moving(text: &str, given: &Given<'_>) -> Vec<Moving> {
+pub(super) fn moving(text: &str, given: &Given<'_>) -> Vec<Moving> {
     let document = Document::read(text);
     let escape = document.escape;
     let syntax = document.syntax.filter(|(image, _)| !given.args.contains_key(SYNTAX) && !is_pinned(image));
@@ -89,7 +89,7 @@ pub fn moving(text: &str, given: &Given<'_>) -> Vec<Moving> {
 }
 
 /// The first line that takes all of the build context, and not some files by name.
-pub fn takes_all(text: &str, given: &Given<'_>) -> Option<usize> {
+pub(super) fn takes_all(text: &str, given: &Given<'_>) -> Option<usize> {
     let document = Document::read(text);
     let stages = Stages::read(document.instructions, document.escape, given);
     let taken = stages.needed(given.target).flat_map(|stage| &stage.taken);
@@ -98,7 +98,10 @@ pub fn takes_all(text: &str, given: &Given<'_>) -> Option<usize> {
 
 /// What can move in what a build is given: contexts that buildx fetches by itself, and the argument that names the
 /// image that reads the Dockerfile. As a key of the configuration, and what it lacks.
-pub fn moving_settings(args: &BTreeMap<String, String>, contexts: &BTreeMap<String, String>) -> Vec<(String, Missing)> {
+pub(super) fn moving_settings(
+    args: &BTreeMap<String, String>,
+    contexts: &BTreeMap<String, String>,
+) -> Vec<(String, Missing)> {
     let syntax = args.get(SYNTAX).filter(|image| !is_pinned(image));
     let fetched = |value: &str| match value.strip_prefix("docker-image://") {
         Some(image) => (!is_pinned(image)).then_some(Missing::Digest),

@@ -17,7 +17,7 @@ const BOOT: Duration = Duration::from_secs(300);
 
 /// A builder that can write an OCI layout.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub(crate) struct Engine {
     /// What `--builder` says; `None` leaves the choice to buildx.
     pub builder: Option<String>,
     /// Whether the builder has still to be created.
@@ -28,7 +28,7 @@ pub struct Engine {
 
 impl Engine {
     /// Asks docker and buildx what they can do; changes nothing.
-    pub fn probe(interrupt: &Interrupt) -> Result<Self> {
+    pub(crate) fn probe(interrupt: &Interrupt) -> Result<Self> {
         // Each of these starts for a tenth of a second, mostly on one core.
         let (store, version) = ("{{json .DriverStatus}}", "{{.Server.Version}}");
         let (server, buildx, inspected, info) = std::thread::scope(|scope| {
@@ -82,7 +82,7 @@ impl Engine {
     }
 
     /// Creates the docker-container builder where it is needed and not there yet.
-    pub fn prepare(&self, events: &Events, interrupt: &Interrupt) -> Result<()> {
+    pub(crate) fn prepare(&self, events: &Events, interrupt: &Interrupt) -> Result<()> {
         if !self.create {
             return Ok(());
         }

@@ -22,7 +22,7 @@ const VARIABLES: [(&str, &str); 11] = [
 ];
 
 /// Refuses a release for a tag whose version no image has; warns of it where `tag-must-match` is false.
-pub fn check(config: &Config, environment: &dyn Fn(&str) -> Option<String>, events: &Events) -> Result<()> {
+pub(super) fn check(config: &Config, environment: &dyn Fn(&str) -> Option<String>, events: &Events) -> Result<()> {
     let Some(tag) = of_run(environment).filter(|tag| version::is_version(tag)) else { return Ok(()) };
     let versions = config.images.values().filter(|image| version::is_version(image.tag().as_str()));
     let has_it = versions.clone().any(|image| version::same(&tag, image.tag().as_str()));

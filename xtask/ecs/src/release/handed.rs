@@ -7,7 +7,7 @@ use crate::config::{Builder, Image};
 use crate::failure::Failure;
 
 /// What an image's build would lack, a failure each.
-pub fn missing(image: &Image, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<Failure> {
+pub(super) fn missing(image: &Image, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<Failure> {
     let Builder::Dockerfile(dockerfile) = &image.builder else { return Vec::new() };
     let lacks = |name: &str| match variable(name) {
         None => Some("not set"),

@@ -10,7 +10,7 @@ use crate::event::{Event, Events};
 use crate::failure::{Failure, Place, Result};
 
 /// Returns the Dockerfile to build from: a copy, beside which are the rules of what is not sent.
-pub fn prepare(config: &Config, image: &Image, dockerfile: &Dockerfile, events: &Events) -> Result<PathBuf> {
+pub(super) fn prepare(config: &Config, image: &Image, dockerfile: &Dockerfile, events: &Events) -> Result<PathBuf> {
     let read = |error| unreadable(&dockerfile.file, &error);
     let text = std::fs::read(&dockerfile.file).map_err(read)?;
     let text = String::from_utf8_lossy(&text);
@@ -83,6 +83,6 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// A path as people know it: from the workspace's root where it lies in it.
-pub fn relative(config: &Config, path: &Path) -> String {
+pub(super) fn relative(config: &Config, path: &Path) -> String {
     path.strip_prefix(&config.root).unwrap_or(path).display().to_string()
 }

@@ -20,7 +20,7 @@ use crate::process::{Tool, cmd, shell};
 const HELPER: Duration = Duration::from_secs(120);
 
 /// The login for one registry, looked up when the registry wants one.
-pub struct DockerLogin {
+pub(super) struct DockerLogin {
     host: String,
     interrupt: Interrupt,
     found: Mutex<Found>,
@@ -45,7 +45,7 @@ enum Login {
 }
 
 impl DockerLogin {
-    pub fn new(host: &str, interrupt: &Interrupt) -> Self {
+    pub(super) fn new(host: &str, interrupt: &Interrupt) -> Self {
         Self { host: host.to_owned(), interrupt: interrupt.clone(), found: Mutex::default() }
     }
 

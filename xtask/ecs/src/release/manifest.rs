@@ -18,7 +18,7 @@ struct Document<'a> {
 }
 
 /// Writes `target/xtask/release.json`, whole or not at all, and says where.
-pub fn write(config: &Config, commit: &Commit, images: &[Released]) -> Result<PathBuf> {
+pub(super) fn write(config: &Config, commit: &Commit, images: &[Released]) -> Result<PathBuf> {
     let path = config.target.join("xtask/release.json");
     let document = Document { version: 1, commit: commit.revision.as_deref(), images };
     let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::caused_by(error.into()))?;

@@ -40,14 +40,14 @@ impl ReleasePlan<'_> {
 }
 
 /// The tools a build needs, found good.
-pub struct Tools<'a> {
+pub(super) struct Tools<'a> {
     /// `None` where no image is built from a Dockerfile.
     pub engine: Option<Engine>,
     pub scanner: Found<'a>,
 }
 
 /// The scanner of a release.
-pub enum Found<'a> {
+pub(super) enum Found<'a> {
     /// What the repository, or a rehearsal, brings.
     Own(&'a dyn Scanner),
     Trivy(Trivy),
@@ -57,7 +57,7 @@ pub enum Found<'a> {
 
 impl Tools<'_> {
     /// For people, such as `buildx 0.29, driver docker, and trivy 0.76.0`.
-    pub fn describe(&self, images: &[(&Image, ImageAction)], scanner: &str) -> String {
+    pub(super) fn describe(&self, images: &[(&Image, ImageAction)], scanner: &str) -> String {
         let native = images
             .iter()
             .any(|(image, action)| *action == ImageAction::Release && matches!(image.builder, Builder::Package(_)));
@@ -81,7 +81,7 @@ pub struct Planned {
 
 /// Asks ECR about every tag at once; where one is missing, also looks for the tools to build it. All problems are in
 /// the one failure.
-pub fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<ReleasePlan<'a>> {
+pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<ReleasePlan<'a>> {
     let Releases { config, events, interrupt, .. } = *stage;
     for warning in moving_tags(config) {
         events.warn(warning);

@@ -18,7 +18,7 @@ use crate::time::today;
 
 /// Scans the layout while its blobs travel; a blob without a tag publishes nothing. Returns the proof that this
 /// digest passed, with every blob in the repository.
-pub fn scan_and_upload(making: &Making<'_>, built: &Built) -> Result<Passed> {
+pub(super) fn scan_and_upload(making: &Making<'_>, built: &Built) -> Result<Passed> {
     let Making { image, events, interrupt, .. } = making;
     let stop = interrupt.child();
     std::thread::scope(|scope| {
@@ -107,7 +107,7 @@ fn upload(making: &Making<'_>, built: &Built, stop: &Interrupt) -> Result<()> {
 }
 
 /// A registry by host: this workspace's with ECR's token, any other with what docker has for it.
-pub fn registry(config: &Config, ecr: &Ecr, host: &str, interrupt: &Interrupt) -> Registry {
+pub(super) fn registry(config: &Config, ecr: &Ecr, host: &str, interrupt: &Interrupt) -> Registry {
     let credentials: Arc<dyn Credentials> = if host == config.registry {
         Arc::new(EcrToken(ecr.clone()))
     } else {
@@ -117,7 +117,7 @@ pub fn registry(config: &Config, ecr: &Ecr, host: &str, interrupt: &Interrupt) -
 }
 
 /// Puts the tag on what passed, and only on that.
-pub fn tag(making: &Making<'_>, passed: &Passed) -> Result<Pinned> {
+pub(super) fn tag(making: &Making<'_>, passed: &Passed) -> Result<Pinned> {
     let Making { image, ecr, .. } = making;
     let manifest = passed.manifest();
     let conflict = |holder: Option<String>| {

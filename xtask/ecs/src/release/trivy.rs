@@ -43,7 +43,7 @@ const NO_DATABASE: [&str; 5] = [
 
 /// A trivy whose version was asked and found good.
 #[derive(Clone, Debug)]
-pub struct Trivy {
+pub(crate) struct Trivy {
     program: PathBuf,
     version: String,
     timeout: Duration,
@@ -54,7 +54,7 @@ pub struct Trivy {
 
 impl Trivy {
     /// Asks the program for its version. `program` is an absolute path, or a name looked up in PATH.
-    pub fn probe(program: &Path, scan: &Scan, interrupt: &Interrupt) -> Result<Self> {
+    pub(crate) fn probe(program: &Path, scan: &Scan, interrupt: &Interrupt) -> Result<Self> {
         let name = program.display();
         let sh = shell()?;
         let asked = trivy(cmd!(sh, "{program} --version"), Duration::from_secs(30)).run(interrupt, |_| {});
@@ -99,7 +99,7 @@ impl Trivy {
 
     /// Has the scans of this run share one database under `target`, unless the user keeps one.
     #[must_use]
-    pub fn with_database(mut self, target: &Path) -> Self {
+    pub(crate) fn with_database(mut self, target: &Path) -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some();
         self.database = Database::unless_kept(&self.args, is_set, target).map(Arc::new);
         self
@@ -223,7 +223,7 @@ fn cache_folder(arguments: &[String]) -> Option<PathBuf> {
 /// Why this version of trivy must not run, if it must not.
 ///
 /// Source: the compromise of March 2026, in which the releases 0.69.4 to 0.69.6 were replaced by malicious ones.
-pub fn version_problem(version: &str) -> Option<Failure> {
+pub(super) fn version_problem(version: &str) -> Option<Failure> {
     is_malicious(version).then(|| {
         Failure::world(format_args!(
             "trivy {version} is one of the releases that were replaced by malicious ones in March 2026 (0.69.4 to 0.69.6)"

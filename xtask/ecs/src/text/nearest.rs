@@ -2,7 +2,7 @@
 //! ([`nearest`]), but what is an error only because of the guess ([`misspelt`]) must not be a name that is merely new.
 
 /// The name in `known` that was probably meant.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
@@ -12,7 +12,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// The name in `known` that this one is surely a misspelling of: a quarter of its letters may be wrong, three at most.
-pub fn misspelt<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn misspelt<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = |known: &&str| strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase());
     known.into_iter().min_by_key(wrong).filter(|best| wrong(best) <= (name.len() / 4).min(3))
 }

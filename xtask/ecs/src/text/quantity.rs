@@ -1,7 +1,7 @@
 //! Sizes and durations, for people.
 
 /// `512 B`, `24.1 MiB`: the units of 1024 that builders count in; a tenth that is not full is left out.
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -16,7 +16,7 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// `4.2 s`, `3 min 20 s`, `1 h 2 min`.
-pub fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let whole = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
     match whole {
         0..60 => format!("{:.1} s", seconds.max(0.0)),

@@ -8,7 +8,7 @@ const BEFORE_RELEASE: [&str; 8] = ["dev", "snapshot", "a", "alpha", "b", "beta",
 /// How `left` stands to `right`, two tags that hold versions: `1.4.0`, `v1.4.0`, `app-1.4`, `1.5.0-rc.2`. `None` where
 /// nobody can tell, as of `nightly`, of a commit's hash or of `1.4.0-alpine` beside `1.4.0`.
 /// Source: Semantic Versioning 2.0.0, item 11; what the words mean that may follow, by convention.
-pub fn order(left: &str, right: &str) -> Option<Ordering> {
+pub(crate) fn order(left: &str, right: &str) -> Option<Ordering> {
     if left == right {
         return Some(Ordering::Equal);
     }
@@ -23,12 +23,12 @@ pub fn order(left: &str, right: &str) -> Option<Ordering> {
 }
 
 /// Whether a text holds a version at all.
-pub fn is_version(text: &str) -> bool {
+pub(crate) fn is_version(text: &str) -> bool {
     Version::of(text).is_some()
 }
 
 /// Whether two texts hold one version, whatever stands before it: `app/v1.4.0` and `1.4.0` do.
-pub fn same(left: &str, right: &str) -> bool {
+pub(crate) fn same(left: &str, right: &str) -> bool {
     let (left, right) = (Version::of(left), Version::of(right));
     left.zip(right).is_some_and(|(left, right)| left.numbers == right.numbers && left.rest == right.rest)
 }

@@ -30,7 +30,7 @@ const KEPT_BY_VARIABLE: [&str; 4] =
 
 /// The database of a run, under `TARGET/xtask/trivy-db/DAY`.
 #[derive(Debug)]
-pub struct Database {
+pub(crate) struct Database {
     folder: PathBuf,
     /// The scans of a run share one fetch.
     ready: Mutex<Option<Vec<String>>>,
@@ -38,7 +38,7 @@ pub struct Database {
 
 impl Database {
     /// `None` where trivy's own arguments or variables say where the database is: then it is the user's to keep.
-    pub fn unless_kept(args: &[String], is_set: impl Fn(&str) -> bool, target: &Path) -> Option<Self> {
+    pub(crate) fn unless_kept(args: &[String], is_set: impl Fn(&str) -> bool, target: &Path) -> Option<Self> {
         let names_it = |arg: &String| KEPT_BY_ARGUMENT.iter().any(|kept| arg.starts_with(kept));
         if args.iter().any(names_it) || KEPT_BY_VARIABLE.iter().any(|name| is_set(name)) {
             return None;
@@ -50,7 +50,7 @@ impl Database {
     /// arguments with which scans use it without asking the network again. Those of other days are removed.
     ///
     /// A fetch that fails is a failure of its own, exit code 1: an old database does not stand in for today's.
-    pub fn arguments(&self, program: &Path, today: &str, interrupt: &Interrupt) -> Result<Vec<String>> {
+    pub(crate) fn arguments(&self, program: &Path, today: &str, interrupt: &Interrupt) -> Result<Vec<String>> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(arguments) = ready.as_ref() {
             return Ok(arguments.clone());
@@ -81,7 +81,7 @@ fn is_database(cache: &Path) -> bool {
 
 /// A sentence about the database in this cache folder, where a newer one has been out for a week at this time (seconds
 /// since the Unix epoch). Nothing of one that does not say.
-pub fn staleness(cache: &Path, now: u64) -> Option<String> {
+pub(crate) fn staleness(cache: &Path, now: u64) -> Option<String> {
     let metadata = std::fs::read(cache.join("db/metadata.json")).ok()?;
     let metadata: serde_json::Value = serde_json::from_slice(&metadata).ok()?;
     let day = |name: &str| metadata[name].as_str()?.get(..10);

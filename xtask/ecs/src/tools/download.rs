@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// How long a download is waited for.
 #[derive(Clone, Copy)]
-pub struct Patience {
+pub(super) struct Patience {
     /// Between two pieces, and for the answer's beginning.
     pub stall: Duration,
     /// For one attempt.
@@ -53,7 +53,7 @@ impl Default for Patience {
 }
 
 /// One thing to be fetched; `what` is its name in messages.
-pub struct Download<'a> {
+pub(super) struct Download<'a> {
     pub what: &'a str,
     pub patience: Patience,
     pub events: &'a Events,
@@ -62,7 +62,7 @@ pub struct Download<'a> {
 
 /// A file that is gone with this value, and its SHA-256 in hexadecimal digits.
 #[derive(Debug)]
-pub struct Fetched {
+pub(super) struct Fetched {
     pub file: NamedTempFile,
     pub sha256: String,
 }
@@ -79,7 +79,7 @@ enum Miss {
 
 impl Download<'_> {
     /// Fetches `url`, following redirects, into a temporary file in `folder`.
-    pub fn to_file(&self, url: &str, folder: &Path) -> Result<Fetched> {
+    pub(super) fn to_file(&self, url: &str, folder: &Path) -> Result<Fetched> {
         let absent = || {
             self.failed(
                 url,
@@ -90,7 +90,7 @@ impl Download<'_> {
     }
 
     /// [`Self::to_file`], and `None` where the server says that there is no such file.
-    pub fn to_file_if_there(&self, url: &str, folder: &Path) -> Result<Option<Fetched>> {
+    pub(super) fn to_file_if_there(&self, url: &str, folder: &Path) -> Result<Option<Fetched>> {
         let mut attempt = 0;
         loop {
             attempt += 1;

@@ -15,7 +15,7 @@ const LARGEST: u64 = 1 << 30;
 
 /// Takes the regular file `name` out of a `.tar.gz` and puts it, executable, into `folder`, which appears whole or not
 /// at all. Nothing else is written. An archive with a link, an absolute path or a `..` anywhere is refused as a whole.
-pub fn program(archive: &Path, name: &str, folder: &Path) -> anyhow::Result<()> {
+pub(super) fn program(archive: &Path, name: &str, folder: &Path) -> anyhow::Result<()> {
     let parent = folder.parent().context("the folder has no parent")?;
     let beside = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(parent)?;
     let found = extract(File::open(archive)?, name, &beside.path().join(name))?;

@@ -11,7 +11,7 @@ enum Line<'a> {
 
 /// Lines of `old` alone behind `-`, of `new` alone behind `+`, with two lines around each change and `…` where more are
 /// the same.
-pub fn diff(old: &str, new: &str) -> String {
+pub(crate) fn diff(old: &str, new: &str) -> String {
     let lines = compare(&old.lines().collect::<Vec<_>>(), &new.lines().collect::<Vec<_>>());
     let changed: Vec<usize> = (0..lines.len()).filter(|index| !matches!(lines[*index], Line::Same(_))).collect();
     let mut text = String::new();

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 /// What goes into the holes of a template, by name.
-pub type Holes = BTreeMap<&'static str, String>;
+pub(super) type Holes = BTreeMap<&'static str, String>;
 
 /// A line that ends in `#= NAME` is a sample: the lines of that hole take its place, indented as it is. What stands
 /// from a line `#? NAME` to the next `#.` is left out where the hole is empty.
-pub fn fill(template: &str, holes: &Holes) -> String {
+pub(super) fn fill(template: &str, holes: &Holes) -> String {
     let (mut text, mut kept) = (String::new(), true);
     for line in template.lines() {
         let start = line.trim_start();
@@ -29,7 +29,7 @@ pub fn fill(template: &str, holes: &Holes) -> String {
 }
 
 /// A scalar: plain where no reader could take it for something else, else in double quotes, which are JSON's.
-pub fn scalar(text: &str) -> String {
+pub(super) fn scalar(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./ ".contains(letter);
     let ambiguous = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     let is_word = text.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -39,13 +39,13 @@ pub fn scalar(text: &str) -> String {
     if is_word { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
-pub fn list(items: &[String]) -> String {
+pub(super) fn list(items: &[String]) -> String {
     let items: Vec<String> = items.iter().map(|item| scalar(item)).collect();
     format!("[{}]", items.join(", "))
 }
 
 /// `KEY: |` and the lines under it, or a single one behind its key.
-pub fn script(key: &str, commands: &[String]) -> String {
+pub(super) fn script(key: &str, commands: &[String]) -> String {
     match commands {
         [command] if !command.contains('\n') && scalar(command) == *command => format!("{key}: {command}"),
         commands => {

@@ -16,7 +16,7 @@ const SESSION: (u64, u64) = (3600, 43_200);
 
 /// build.yml: one job for a tag. Whether there is anything to build is found inside, so that an image that is there
 /// costs seconds and the stage is still a success. No cache is restored: whoever could write one would be published.
-pub fn build(config: &Config, checkout: &Checkout) -> Holes {
+pub(super) fn build(config: &Config, checkout: &Checkout) -> Holes {
     let workflows = &config.workflows;
     let mut holes = stage(config, checkout, workflows.build_timeout);
     holes.insert("tags", format!("tags: {}", list(&workflows.tags)));
@@ -27,7 +27,7 @@ pub fn build(config: &Config, checkout: &Checkout) -> Holes {
 }
 
 /// deploy.yml: on the commit that Build Stage ran on, with the xtask that it compiled.
-pub fn deploy(config: &Config, checkout: &Checkout) -> Holes {
+pub(super) fn deploy(config: &Config, checkout: &Checkout) -> Holes {
     let workflows = &config.workflows;
     let deadlines: Duration = config.services.values().map(|service| service.rollout.deadline).sum();
     let mut holes = stage(config, checkout, workflows.deploy_timeout.unwrap_or(deadlines + AROUND));
@@ -40,7 +40,7 @@ pub fn deploy(config: &Config, checkout: &Checkout) -> Holes {
 
 /// ci.yml: the repository's own checks for every branch and every pull request. Of the secrets only the tokens that
 /// cargo needs to read the workspace.
-pub fn ci(config: &Config, checkout: &Checkout, commands: &[String]) -> Holes {
+pub(super) fn ci(config: &Config, checkout: &Checkout, commands: &[String]) -> Holes {
     let (workflows, ci) = (&config.workflows, &config.workflows.ci);
     let for_cargo = |name: &String| name.starts_with("CARGO") || name.starts_with("RUST");
     let variables = workflows.env.iter().filter(|(name, _)| for_cargo(name)).map(plain);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::event::{Breaker, EarlySuccess, Hook, RevisionProgress};
 
-pub fn service(service: &types::Service) -> Service {
+pub(super) fn service(service: &types::Service) -> Service {
     let breaker =
         service.deployment_configuration().and_then(|configuration| configuration.deployment_circuit_breaker());
     let alarms = service.deployment_configuration().and_then(|configuration| configuration.alarms());
@@ -132,7 +132,7 @@ fn message(event: &types::ServiceEvent) -> ServiceMessage {
     ServiceMessage { id: text(event.id()), at: millis(event.created_at()), text: text(event.message()) }
 }
 
-pub fn listed(deployment: &types::ServiceDeploymentBrief) -> ListedDeployment {
+pub(super) fn listed(deployment: &types::ServiceDeploymentBrief) -> ListedDeployment {
     ListedDeployment {
         arn: text(deployment.service_deployment_arn()),
         target: text(deployment.target_service_revision_arn()),
@@ -141,7 +141,7 @@ pub fn listed(deployment: &types::ServiceDeploymentBrief) -> ListedDeployment {
     }
 }
 
-pub fn service_deployment(deployment: &types::ServiceDeployment) -> ServiceDeployment {
+pub(super) fn service_deployment(deployment: &types::ServiceDeployment) -> ServiceDeployment {
     let configuration = deployment.deployment_configuration();
     // ECS resets the count where nothing is written (API reference, `DeploymentCircuitBreaker`).
     let resets = configuration
@@ -182,7 +182,7 @@ fn is_on(breaker: &types::ServiceDeploymentCircuitBreaker) -> bool {
     breaker.status() != Some(&types::ServiceDeploymentRollbackMonitorsStatus::Disabled)
 }
 
-pub fn service_revision(revision: &types::ServiceRevision) -> ServiceRevision {
+pub(super) fn service_revision(revision: &types::ServiceRevision) -> ServiceRevision {
     ServiceRevision {
         arn: text(revision.service_revision_arn()),
         task_definition: text(revision.task_definition()),
@@ -205,7 +205,7 @@ pub fn service_revision(revision: &types::ServiceRevision) -> ServiceRevision {
     }
 }
 
-pub fn task(task: &types::Task) -> Task {
+pub(super) fn task(task: &types::Task) -> Task {
     Task {
         arn: text(task.task_arn()),
         started_by: text(task.started_by()),

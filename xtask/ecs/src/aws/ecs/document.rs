@@ -22,7 +22,7 @@ const READ_ONLY: [&str; 8] = [
 
 /// A task definition without the members that only ECS writes, and without a fault that can be seen before ECS is asked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Document(Value);
+pub(crate) struct Document(Value);
 
 /// A [`Document`] in which every container that the configuration names has its image by digest.
 ///
@@ -50,11 +50,11 @@ pub struct Document(Value);
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct PinnedDocument(Value);
+pub(crate) struct PinnedDocument(Value);
 
 /// Why something is no [`Document`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flaw {
+pub(crate) enum Flaw {
     NoObject,
     NoFamily,
     /// No `containerDefinitions` with a `name` each.
@@ -64,7 +64,7 @@ pub enum Flaw {
 
 impl Document {
     /// What somebody wrote, and its members that the SDK does not know and ECS may; or everything that is wrong with it.
-    pub fn written(value: Value) -> Result<(Self, Vec<Oddity>), Vec<Flaw>> {
+    pub(crate) fn written(value: Value) -> Result<(Self, Vec<Oddity>), Vec<Flaw>> {
         if !value.is_object() {
             return Err(vec![Flaw::NoObject]);
         }
@@ -83,17 +83,17 @@ impl Document {
     }
 
     /// What ECS has.
-    pub fn registered(revision: &TaskDefinition) -> Self {
+    pub(crate) fn registered(revision: &TaskDefinition) -> Self {
         Self(strip_read_only(revision.document.clone()))
     }
 
     /// Empty where it has none.
-    pub fn family(&self) -> &str {
+    pub(crate) fn family(&self) -> &str {
         self.0["family"].as_str().unwrap_or_default()
     }
 
     #[cfg(test)]
-    pub fn value(&self) -> &Value {
+    pub(crate) fn value(&self) -> &Value {
         &self.0
     }
 
@@ -104,7 +104,7 @@ impl Document {
 
     /// With the pinned reference of each named container in the place of its image. The error names the containers
     /// that are not in the document, and those that are.
-    pub fn pin(mut self, images: &BTreeMap<String, Pinned>) -> Result<PinnedDocument, String> {
+    pub(crate) fn pin(mut self, images: &BTreeMap<String, Pinned>) -> Result<PinnedDocument, String> {
         let there = self.containers();
         let missing: Vec<_> =
             images.keys().map(String::as_str).filter(|container| !there.contains(container)).collect();
@@ -123,17 +123,17 @@ impl Document {
 
 impl PinnedDocument {
     /// Empty where it has none.
-    pub fn family(&self) -> &str {
+    pub(crate) fn family(&self) -> &str {
         self.0["family"].as_str().unwrap_or_default()
     }
 
-    pub fn value(&self) -> &Value {
+    pub(crate) fn value(&self) -> &Value {
         &self.0
     }
 }
 
 /// The document without the members that only ECS writes, nor the tags that only AWS may.
-pub fn strip_read_only(mut document: Value) -> Value {
+pub(crate) fn strip_read_only(mut document: Value) -> Value {
     if let Some(object) = document.as_object_mut() {
         object.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
         if let Some(tags) = object.get_mut("tags").and_then(Value::as_array_mut) {

@@ -13,7 +13,7 @@ use crate::text::misspelt;
 
 /// A member that ECS would not take as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Oddity {
+pub(crate) struct Oddity {
     /// Such as `containerDefinitions[app].enviroment`.
     pub path: String,
     /// The member's name, as written.
@@ -22,7 +22,7 @@ pub struct Oddity {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OddityKind {
+pub(crate) enum OddityKind {
     /// The SDK does not know it, and it is near to one that it knows.
     Typo { nearest: String },
     /// The SDK does not know it; ECS may.
@@ -32,7 +32,7 @@ pub enum OddityKind {
 }
 
 /// Everything odd about a document that is to be registered, in its order.
-pub fn oddities(document: &Value) -> Vec<Oddity> {
+pub(super) fn oddities(document: &Value) -> Vec<Oddity> {
     let mut found = Vec::new();
     let mut reader = Reader { value: document, path: String::new(), member: String::new(), found: &mut found };
     // The walk records what is wrong and goes on; only a missing family or container list ends it with an error,

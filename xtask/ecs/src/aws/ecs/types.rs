@@ -10,7 +10,7 @@ use crate::event::{Breaker, EarlySuccess, Hook, RevisionProgress};
 
 /// A service as DescribeServices and UpdateService answer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Service {
+pub(crate) struct Service {
     pub arn: String,
     pub name: String,
     /// `ACTIVE`, `DRAINING` or `INACTIVE`.
@@ -78,23 +78,23 @@ impl Default for DeploymentSettings {
 
 impl Service {
     /// The deployment that the service is being moved to, or rests on.
-    pub fn primary(&self) -> Option<&Deployment> {
+    pub(crate) fn primary(&self) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
     }
 
     /// Whether one of the deployments that it has came to a good end. Behind a classic load balancer none has a state.
-    pub fn has_completed(&self) -> bool {
+    pub(crate) fn has_completed(&self) -> bool {
         self.deployments.iter().any(|deployment| matches!(deployment.rollout_state.as_str(), "COMPLETED" | ""))
     }
 
-    pub fn deployment(&self, id: &str) -> Option<&Deployment> {
+    pub(crate) fn deployment(&self, id: &str) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.id == id)
     }
 }
 
 /// One entry of a service's `deployments`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Deployment {
+pub(crate) struct Deployment {
     /// `ecs-svc/…`; the tasks of this deployment have it as `startedBy`.
     pub id: String,
     /// `PRIMARY`, `ACTIVE` or `INACTIVE`.
@@ -113,7 +113,7 @@ pub struct Deployment {
 
 /// One entry of a service's `events`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceMessage {
+pub(crate) struct ServiceMessage {
     pub id: String,
     pub at: i64,
     pub text: String,
@@ -176,7 +176,7 @@ impl Status {
 
 /// A service deployment as ListServiceDeployments knows it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ListedDeployment {
+pub(crate) struct ListedDeployment {
     pub arn: String,
     /// The ARN of the service revision that it leads to.
     pub target: String,
@@ -225,7 +225,7 @@ pub struct Rollback {
 
 /// A service revision: a task definition and everything else a service deployment fixed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceRevision {
+pub(crate) struct ServiceRevision {
     pub arn: String,
     pub task_definition: String,
     pub images: Vec<ContainerImage>,
@@ -235,7 +235,7 @@ pub struct ServiceRevision {
 
 /// Which bytes a container of a service revision, or of a task, runs.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ContainerImage {
+pub(crate) struct ContainerImage {
     pub container: String,
     pub image: String,
     /// Absent where ECS does not know it (yet).
@@ -244,7 +244,7 @@ pub struct ContainerImage {
 
 /// A task, as far as a rollout looks at it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Task {
+pub(crate) struct Task {
     pub arn: String,
     /// The id of the deployment it belongs to.
     pub started_by: String,
@@ -260,14 +260,14 @@ pub struct Task {
 
 impl Task {
     /// The last part of the ARN, which is what people and the AWS CLI call the task.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         self.arn.rsplit('/').next().unwrap_or_default()
     }
 }
 
 /// A container of a task.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Container {
+pub(crate) struct Container {
     pub name: String,
     pub exit_code: Option<i32>,
     pub reason: String,
@@ -276,7 +276,7 @@ pub struct Container {
 
 /// A revision of a task definition.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct TaskDefinition {
+pub(crate) struct TaskDefinition {
     pub arn: String,
     /// The document as ECS sent it, with every member it has; `tags` is among them where there are any.
     pub document: Value,
@@ -285,6 +285,6 @@ pub struct TaskDefinition {
 }
 
 /// `FAMILY:REVISION` of a task definition's ARN, which is how people say it.
-pub fn short(arn: &str) -> &str {
+pub(crate) fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }

@@ -15,28 +15,28 @@ use serde_json::Value;
 use super::TaskDefinition;
 
 /// Puts another body into a request that is not signed yet.
-pub fn replace_body(request: &mut HttpRequest, body: &str) {
+pub(super) fn replace_body(request: &mut HttpRequest, body: &str) {
     request.headers_mut().insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body);
 }
 
 /// An interceptor that keeps the response's body, and the place where it keeps it.
-pub fn capture() -> (Capture, Body) {
+pub(super) fn capture() -> (Capture, Body) {
     let body = Body::default();
     (Capture(body.clone()), body)
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Body(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Body(Arc<Mutex<Vec<u8>>>);
 
 impl Body {
-    pub fn take(&self) -> Vec<u8> {
+    pub(super) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[derive(Debug)]
-pub struct Capture(Body);
+pub(super) struct Capture(Body);
 
 impl Intercept for Capture {
     fn name(&self) -> &'static str {
@@ -56,7 +56,7 @@ impl Intercept for Capture {
 }
 
 /// What DescribeTaskDefinition answered; the error says what is wrong with it.
-pub fn task_definition(body: &[u8]) -> Result<TaskDefinition, String> {
+pub(super) fn task_definition(body: &[u8]) -> Result<TaskDefinition, String> {
     let mut answer: Value =
         serde_json::from_slice(body).map_err(|error| format!("a response that is not JSON ({error})"))?;
     let mut document = answer["taskDefinition"].take();

@@ -5,11 +5,12 @@ use super::INIT;
 use crate::cause::rule::Sign::{Clause, Denied, Last, Named, Status};
 use crate::cause::rule::{Decisive, Fault, Rule, Sign};
 
-pub const GUIDE: &str = "Amazon ECS Developer Guide, Troubleshooting Amazon ECS ResourceInitializationError errors";
-pub const AGENT: &str = "amazon-ecs-agent, agent/asm/asm.go, agent/ssm/ssm.go, agent/taskresource";
+pub(super) const GUIDE: &str =
+    "Amazon ECS Developer Guide, Troubleshooting Amazon ECS ResourceInitializationError errors";
+pub(super) const AGENT: &str = "amazon-ecs-agent, agent/asm/asm.go, agent/ssm/ssm.go, agent/taskresource";
 
 /// The way to a service is missing or blocked.
-pub const NO_WAY: &[Sign] = &[
+pub(super) const NO_WAY: &[Sign] = &[
     Clause("i/o timeout"),
     Clause("context deadline exceeded"),
     Clause("no such host"),
@@ -42,7 +43,7 @@ const FILES: &[&str] = &[
     "unable to download env file with key … from bucket …",
 ];
 
-pub const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "log-denied",
         doing: LOG,

@@ -6,7 +6,7 @@ use crate::cause::rule::{Decisive, Fault, Rule, Stage};
 
 const EVENTS: &str = "Amazon ECS Developer Guide, Service event messages";
 
-pub const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "spot",
         signs: &[

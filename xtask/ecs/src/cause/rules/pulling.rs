@@ -59,7 +59,7 @@ const LAYERS: &[&str] = &[
     "failed to register layer",
 ];
 
-pub const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "pull-rate-limit",
         signs: &[

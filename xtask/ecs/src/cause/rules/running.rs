@@ -5,7 +5,7 @@ use crate::cause::rule::Sign::{Clause, Named};
 use crate::cause::rule::{Decisive, Fault, Look, Rule, Sign};
 
 /// A load balancer found the tasks unhealthy.
-pub const LOAD_BALANCER: &[Sign] = &[
+pub(crate) const LOAD_BALANCER: &[Sign] = &[
     Clause("Task failed ELB health checks in …"),
     Clause("Task failed ELB health checks"),
     Clause("(service …) … is unhealthy in …"),
@@ -13,13 +13,13 @@ pub const LOAD_BALANCER: &[Sign] = &[
 ];
 
 /// A container found itself unhealthy.
-pub const CONTAINER_HEALTH: &[Sign] = &[
+pub(crate) const CONTAINER_HEALTH: &[Sign] = &[
     Clause("Task failed container health checks"),
     Clause("(service …) … failed container health checks"),
     Clause("(task …) failed container health checks"),
 ];
 
-pub const RULES: &[Rule] = &[
+pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "out-of-memory",
         signs: &[Named("OutOfMemoryError"), Clause("Container killed due to memory usage")],

@@ -32,7 +32,7 @@ const SECRET: &[&str] = &[
     "secret …",
 ];
 
-pub const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "throttled-before-start",
         at: &[Stage::Initialising],

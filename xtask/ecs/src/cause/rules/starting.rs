@@ -9,7 +9,7 @@ const RUNC: &str = "runc, libcontainer: standard_init_linux.go, rootfs_linux.go,
 /// The steps that look for the program and run it.
 const EXEC: &[&str] = &["exec", "exec …", "starting container process caused", "stat …", "fork/exec …", "lstat …"];
 
-pub const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "start-wrong-architecture",
         signs: &[Clause("exec format error")],

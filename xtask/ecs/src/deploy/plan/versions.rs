@@ -16,7 +16,7 @@ enum Running {
 }
 
 /// Fills in the plans' `versions`. Where ECR does not tell, that is a warning, and the version unknown.
-pub fn find(ecr: &Ecr, plans: &mut [Plan], known: &BTreeMap<String, TaskDefinition>, events: &Events) {
+pub(super) fn find(ecr: &Ecr, plans: &mut [Plan], known: &BTreeMap<String, TaskDefinition>, events: &Events) {
     let mut found = Vec::new();
     for (position, plan) in plans.iter().enumerate() {
         let Some(running) = known.get(&plan.live.task_definition) else { continue };
@@ -70,7 +70,7 @@ fn running_of(pin: &Pin, running: &TaskDefinition) -> Option<Running> {
 }
 
 /// Refuses to put an older version in the place of a newer one.
-pub fn refuse_older(plans: &[Plan]) -> Result<(), Failure> {
+pub(crate) fn refuse_older(plans: &[Plan]) -> Result<(), Failure> {
     let back = |plan: &Plan| {
         let changes = plan.versions.iter().filter(|change| change.direction == Direction::Back);
         let sentences: Vec<String> = changes.map(VersionChange::sentence).collect();

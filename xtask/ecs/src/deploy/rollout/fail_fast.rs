@@ -7,7 +7,7 @@ use crate::deploy::hopeless::{Signs, hopeless};
 /// How often ECS may say that the rollout has ended meanwhile, without its showing that.
 const CONFLICTS: u32 = 3;
 
-pub struct FailFast<'a> {
+pub(super) struct FailFast<'a> {
     target: &'a Target,
     events: &'a Events,
     /// Nothing is to be stopped, or it cannot be.
@@ -18,18 +18,18 @@ pub struct FailFast<'a> {
 }
 
 impl<'a> FailFast<'a> {
-    pub fn new(target: &'a Target, events: &'a Events) -> Self {
+    pub(super) fn new(target: &'a Target, events: &'a Events) -> Self {
         let off = target.rollout.fail_fast == config::FailFast::Off || target.only_scaled;
         Self { target, events, over: off, conflicts: 0, cause: None }
     }
 
-    pub fn has_stopped(&self) -> bool {
+    pub(super) fn has_stopped(&self) -> bool {
         self.cause.is_some()
     }
 
     /// Stops the rollout with a rollback as soon as a look shows that it cannot succeed. Where there is nothing to go back
     /// to it is left, and the watch ends with the outcome that is returned.
-    pub fn act<O: Observe>(
+    pub(super) fn act<O: Observe>(
         &mut self,
         observe: &mut O,
         arn: Option<&str>,
@@ -85,7 +85,7 @@ impl<'a> FailFast<'a> {
     }
 
     /// The end of a rollout that was stopped, with the cause instead of ECS's word for that it was asked to.
-    pub fn because(&self, outcome: Conclusion) -> Conclusion {
+    pub(super) fn because(&self, outcome: Conclusion) -> Conclusion {
         match (&self.cause, outcome) {
             (Some(cause), Conclusion::RolledBack { .. }) => {
                 Conclusion::RolledBack { reason: format!("{cause}; it was stopped at once") }

@@ -8,7 +8,7 @@ use crate::aws::ecr::Ecr;
 use crate::aws::ecs::Ecs;
 use crate::interrupt::Interrupt;
 
-pub struct Live<'a> {
+pub(crate) struct Live<'a> {
     ecs: &'a Ecs,
     ecr: &'a Ecr,
     cluster: &'a str,
@@ -19,7 +19,13 @@ pub struct Live<'a> {
 
 impl<'a> Live<'a> {
     /// The rollout's time begins now.
-    pub fn new(ecs: &'a Ecs, ecr: &'a Ecr, cluster: &'a str, service: &'a str, interrupt: &'a Interrupt) -> Self {
+    pub(crate) fn new(
+        ecs: &'a Ecs,
+        ecr: &'a Ecr,
+        cluster: &'a str,
+        service: &'a str,
+        interrupt: &'a Interrupt,
+    ) -> Self {
         Self { ecs, ecr, cluster, service, interrupt, started: Instant::now() }
     }
 }

@@ -15,7 +15,7 @@ const NEAR: i64 = 10_000;
 const REFUSED: u32 = 3;
 
 /// What earlier looks have found out.
-pub struct Sight<'a> {
+pub(super) struct Sight<'a> {
     target: &'a Target,
     events: &'a Events,
     /// The ARN of our service deployment, once it is listed.
@@ -44,7 +44,7 @@ struct Shifting {
 }
 
 impl<'a> Sight<'a> {
-    pub fn new(target: &'a Target, events: &'a Events) -> Self {
+    pub(super) fn new(target: &'a Target, events: &'a Events) -> Self {
         Self {
             target,
             events,
@@ -59,7 +59,7 @@ impl<'a> Sight<'a> {
         }
     }
 
-    pub fn look<O: Observe>(&mut self, observe: &mut O) -> Result<Observation, AwsError> {
+    pub(super) fn look<O: Observe>(&mut self, observe: &mut O) -> Result<Observation, AwsError> {
         let seen = self.try_to_look(observe);
         // Emulators answer calls that they lack in ways of their own; a network that is down spares no call.
         if seen.is_err() && std::mem::take(&mut self.half_blind) && observe.service().is_ok() {
@@ -102,7 +102,7 @@ impl<'a> Sight<'a> {
         Ok(self.observation(observe, service, rollout))
     }
 
-    pub fn observation<O: Observe>(
+    pub(super) fn observation<O: Observe>(
         &self,
         observe: &O,
         service: Service,

@@ -9,7 +9,7 @@ use crate::deploy::normal::{identity, text_of};
 use crate::reference::Home;
 
 /// Names that stand twice where one of them would win, or where ECS refuses both.
-pub fn twice(document: &Value) -> Vec<String> {
+pub(crate) fn twice(document: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     let mut containers = BTreeSet::new();
     for container in document["containerDefinitions"].as_array().into_iter().flatten() {
@@ -37,7 +37,11 @@ pub fn twice(document: &Value) -> Vec<String> {
 }
 
 /// The containers that run an image of a repository that is released here, and are not among those that are pinned.
-pub fn unpinned(document: &Value, pinned: &BTreeMap<String, String>, images: &BTreeMap<String, Image>) -> Vec<String> {
+pub(crate) fn unpinned(
+    document: &Value,
+    pinned: &BTreeMap<String, String>,
+    images: &BTreeMap<String, Image>,
+) -> Vec<String> {
     let containers = document["containerDefinitions"].as_array().into_iter().flatten();
     let told = containers.filter_map(|container| {
         let (name, reference) = (container["name"].as_str()?, container["image"].as_str()?);
@@ -64,7 +68,7 @@ fn is_of(reference: &str, image: &Image) -> bool {
 
 /// Why these bytes cannot run on what the document asks for. Source: Amazon ECS API Reference, RuntimePlatform; without
 /// one Fargate takes Linux on X86_64.
-pub fn wrong_platform(document: &Value, platform: &str) -> Option<String> {
+pub(crate) fn wrong_platform(document: &Value, platform: &str) -> Option<String> {
     let (mut parts, asked) = (platform.split('/'), &document["runtimePlatform"]);
     let fargate =
         document["requiresCompatibilities"].as_array().is_some_and(|all| all.iter().any(|it| it == "FARGATE"));
@@ -90,7 +94,7 @@ pub fn wrong_platform(document: &Value, platform: &str) -> Option<String> {
 }
 
 /// Where a template was not filled in: the path, and the first placeholder there.
-pub fn placeholders(document: &Value) -> Vec<(String, String)> {
+pub(crate) fn placeholders(document: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     look(document, "", "", Kind::Plain, &mut found);
     found

@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 
 /// What keeps a text from being read, at line and column from 1.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Flaw {
+pub(super) struct Flaw {
     pub place: (usize, usize),
     pub message: String,
 }
@@ -19,7 +19,7 @@ fn flaw<T>(place: (usize, usize), message: &str) -> Result<T, Flaw> {
 }
 
 /// The text of a file, without the byte-order mark that some editors write.
-pub fn text(bytes: Vec<u8>) -> Result<String, Flaw> {
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, Flaw> {
     const UTF_8: &[u8] = b"\xEF\xBB\xBF";
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") || bytes.contains(&0) {
         return flaw((1, 1), "the file is in UTF-16; save it in UTF-8");
@@ -33,7 +33,7 @@ pub fn text(bytes: Vec<u8>) -> Result<String, Flaw> {
 }
 
 /// The document of this text.
-pub fn parse(text: &str) -> Result<Value, Flaw> {
+pub(super) fn parse(text: &str) -> Result<Value, Flaw> {
     serde_json::from_str(text).map(|Strict(value)| value).or_else(|error| {
         let at = offset(text, error.line(), error.column());
         let said = error.to_string();
@@ -51,7 +51,7 @@ pub fn parse(text: &str) -> Result<Value, Flaw> {
 }
 
 /// Line and column, from 1.
-pub fn place(text: &str, at: usize) -> (usize, usize) {
+pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

@@ -19,7 +19,7 @@ use xtask_sandbox::{Clock, Fault, Sandbox, fault_named};
 /// Simulated time that passes at each look: enough for a rollout of two tasks to take some twenty looks.
 const LOOK: Duration = Duration::from_secs(4);
 
-pub struct Stage {
+pub(super) struct Stage {
     pub sandbox: Arc<Sandbox>,
     pub config: Config,
     pub folder: TempDir,
@@ -35,7 +35,7 @@ pub struct Stage {
 type Meanwhile = Box<dyn FnOnce(&Sandbox, &Interrupt) + Send>;
 
 /// The task definition that the tests deploy, as a team would write it: defaults left out, an order of its own.
-pub fn document() -> Value {
+pub(super) fn document() -> Value {
     json!({
         "family": "app",
         "networkMode": "awsvpc",
@@ -57,12 +57,12 @@ pub fn document() -> Value {
 
 impl Stage {
     /// One service, `app`, on its first revision; its image `app` is released.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with(&["app"])
     }
 
     /// Services of these names in cluster `sample`, all of one task definition file and one image.
-    pub fn with(services: &[&str]) -> Self {
+    pub(super) fn with(services: &[&str]) -> Self {
         let options = xtask_sandbox::Options { clock: Clock::PerLook(LOOK), ..xtask_sandbox::Options::default() };
         let sandbox = Arc::new(Sandbox::start(options).unwrap());
         let furniture: Vec<_> = services.iter().map(|name| ("sample", *name, document())).collect();
@@ -82,12 +82,12 @@ impl Stage {
         stage
     }
 
-    pub fn write(&self, document: &Value) {
+    pub(super) fn write(&self, document: &Value) {
         std::fs::write(self.folder.path().join("task-definition.json"), document.to_string()).unwrap();
     }
 
     /// Puts an image under the tag; an index without manifests is enough for ECS.
-    pub fn release(&self, tag: &str) {
+    pub(super) fn release(&self, tag: &str) {
         let manifest = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
             "manifests": [], "annotations": { "tag": tag } });
         let input = json!({ "repositoryName": "sample/app", "imageTag": tag, "imageManifest": manifest.to_string() });
@@ -95,22 +95,22 @@ impl Stage {
     }
 
     /// From now on the configuration deploys this tag.
-    pub fn retag(&mut self, tag: &str) {
+    pub(super) fn retag(&mut self, tag: &str) {
         self.config.images.get_mut("app").unwrap().reference.tag = tag.parse().unwrap();
     }
 
-    pub fn service(&mut self) -> &mut Service {
+    pub(super) fn service(&mut self) -> &mut Service {
         self.config.services.get_mut("app").unwrap()
     }
 
-    pub fn inject(&self, name: &str) {
+    pub(super) fn inject(&self, name: &str) {
         for fault in fault_named(name).unwrap() {
             self.sandbox.inject(fault);
         }
     }
 
     /// This call is answered with an error, each time.
-    pub fn refuse(&self, call: &str, code: &str, message: &str) {
+    pub(super) fn refuse(&self, call: &str, code: &str, message: &str) {
         let effect = xtask_sandbox::Effect::Error {
             status: 400,
             code: code.to_owned(),
@@ -120,11 +120,11 @@ impl Stage {
         self.sandbox.inject(Fault { call: call.to_owned(), which: xtask_sandbox::Which::Every, effect });
     }
 
-    pub fn deploy(&mut self) -> Result<()> {
+    pub(super) fn deploy(&mut self) -> Result<()> {
         self.run(false)
     }
 
-    pub fn plan(&mut self) -> Result<()> {
+    pub(super) fn plan(&mut self) -> Result<()> {
         self.run(true)
     }
 
@@ -164,39 +164,39 @@ impl Stage {
     }
 
     /// How often the network was used for this call so far.
-    pub fn count(&self, call: &str) -> usize {
+    pub(super) fn count(&self, call: &str) -> usize {
         self.inputs(call).len()
     }
 
     /// The inputs of every such call so far.
-    pub fn inputs(&self, call: &str) -> Vec<Value> {
+    pub(super) fn inputs(&self, call: &str) -> Vec<Value> {
         self.sandbox.calls().into_iter().filter(|made| made.operation == call).map(|made| made.input).collect()
     }
 
     /// The revision that the service is set to, such as `app:2`.
-    pub fn revision(&self) -> String {
+    pub(super) fn revision(&self) -> String {
         let input = json!({ "cluster": "sample", "services": ["app"] });
         let found = self.sandbox.ecs("DescribeServices", input).unwrap();
         let arn = found["services"][0]["taskDefinition"].as_str().unwrap().to_owned();
         arn.rsplit('/').next().unwrap().to_owned()
     }
 
-    pub fn warnings(&self) -> Vec<&str> {
+    pub(super) fn warnings(&self) -> Vec<&str> {
         self.texts(|event| if let Event::Warning { message, .. } = event { Some(message) } else { None })
     }
 
-    pub fn notes(&self) -> Vec<&str> {
+    pub(super) fn notes(&self) -> Vec<&str> {
         self.texts(|event| if let Event::Note { message, .. } = event { Some(message) } else { None })
     }
 
     /// The vocabulary's word for each rollout's end.
-    pub fn outcomes(&self) -> Vec<Outcome> {
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
         let outcome =
             |event: &Event| if let Event::RolloutEnded { outcome, .. } = event { Some(*outcome) } else { None };
         self.events.iter().filter_map(outcome).collect()
     }
 
-    pub fn messages(&self) -> Vec<&str> {
+    pub(super) fn messages(&self) -> Vec<&str> {
         self.texts(|event| if let Event::ServiceMessage { message, .. } = event { Some(message) } else { None })
     }
 
@@ -204,7 +204,7 @@ impl Stage {
         self.events.iter().filter_map(text).map(String::as_str).collect()
     }
 
-    pub fn post_mortem(&self) -> &PostMortem {
+    pub(super) fn post_mortem(&self) -> &PostMortem {
         let found = self.events.iter().find_map(|event| match event {
             Event::PostMortem { post_mortem, .. } => Some(post_mortem),
             _ => None,
@@ -213,12 +213,12 @@ impl Stage {
     }
 
     /// This happens as soon as the next rollout is on. Looks are slow enough then for it not to end first.
-    pub fn meanwhile(&mut self, it: impl FnOnce(&Sandbox, &Interrupt) + Send + 'static) {
+    pub(super) fn meanwhile(&mut self, it: impl FnOnce(&Sandbox, &Interrupt) + Send + 'static) {
         self.service().rollout.poll = Duration::from_millis(50);
         self.meanwhile = Some(Box::new(it));
     }
 
-    pub fn interrupt_the_rollout(&mut self) {
+    pub(super) fn interrupt_the_rollout(&mut self) {
         self.meanwhile(|_, interrupt| interrupt.set());
     }
 }

@@ -24,7 +24,7 @@ const LINKS: usize = 40;
 
 /// The files of an image by path, relative to its root.
 #[derive(Debug, Default)]
-pub struct Files(BTreeMap<PathBuf, Node>);
+pub(crate) struct Files(BTreeMap<PathBuf, Node>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Node {
@@ -35,7 +35,7 @@ enum Node {
 
 /// What is at a path after following links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     Nothing,
     Folder(Attributes),
     File,
@@ -44,7 +44,7 @@ pub enum Found {
 impl Files {
     /// Reads the layers, each once and for all: what a layer holds is kept in the cache under its digest. The
     /// configuration's `diff_ids` are checked on the way.
-    pub fn of(layers: &[BaseLayer], config: &Value, cache: &Path, interrupt: &Interrupt) -> Result<Self> {
+    pub(crate) fn of(layers: &[BaseLayer], config: &Value, cache: &Path, interrupt: &Interrupt) -> Result<Self> {
         let stated: Vec<&str> = config
             .pointer("/rootfs/diff_ids")
             .and_then(Value::as_array)
@@ -80,11 +80,11 @@ impl Files {
     }
 
     /// Whether there is anything at this path, absolute or relative to the root.
-    pub fn has(&self, path: &Path) -> bool {
+    pub(crate) fn has(&self, path: &Path) -> bool {
         self.find(path) != Found::Nothing
     }
 
-    pub fn find(&self, path: &Path) -> Found {
+    pub(crate) fn find(&self, path: &Path) -> Found {
         match self.real(path) {
             Some(real) if real.as_os_str().is_empty() => Found::Folder(Attributes::DEFAULT),
             Some(real) => match self.0.get(&real) {
@@ -97,7 +97,7 @@ impl Files {
     }
 
     /// Where a new entry at this path goes: the links on the way to it are followed, one at its end is not.
-    pub fn place(&self, path: &Path) -> PathBuf {
+    pub(crate) fn place(&self, path: &Path) -> PathBuf {
         let folder = path.parent().and_then(|folder| self.real(folder));
         match (folder, path.file_name()) {
             (Some(folder), Some(name)) => folder.join(name),
@@ -231,7 +231,7 @@ impl Layer {
 }
 
 /// Writes a file of the cache in one step.
-pub fn keep(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn keep(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;

@@ -17,14 +17,14 @@ use crate::oci::layout::media_type;
 
 /// One layer's entries.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Listing {
+pub(super) struct Listing {
     pub diff_id: Digest,
     pub entries: Vec<(PathBuf, Kind)>,
 }
 
 /// What an entry makes of its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     Folder(Attributes),
     File,
     /// A symbolic link, and what it says.
@@ -35,7 +35,7 @@ pub enum Kind {
 
 /// What a folder has besides its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attributes {
+pub(crate) struct Attributes {
     /// Permission bits.
     pub mode: u32,
     pub owner: Owner,
@@ -43,11 +43,11 @@ pub struct Attributes {
 
 impl Attributes {
     /// Those of a folder that no entry names.
-    pub const DEFAULT: Self = Self { mode: 0o755, owner: Owner::ROOT };
+    pub(crate) const DEFAULT: Self = Self { mode: 0o755, owner: Owner::ROOT };
 }
 
 impl Listing {
-    pub fn read(layer: &BaseLayer, interrupt: &Interrupt) -> Result<Self> {
+    pub(super) fn read(layer: &BaseLayer, interrupt: &Interrupt) -> Result<Self> {
         let file = BufReader::with_capacity(256 * 1024, File::open(&layer.file)?);
         let archive: Box<dyn Read> = match layer.descriptor.media_type.as_str() {
             media_type::LAYER_GZIP => Box::new(gzip::Decoder::new(file)),
@@ -79,7 +79,7 @@ impl Listing {
 
     /// `DIFF-ID NUL (KIND PATH NUL [TARGET NUL])…`, a folder's path after its mode and owner; paths may hold anything
     /// but NUL.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         use std::os::unix::ffi::OsStrExt;
         let mut bytes = self.diff_id.as_str().as_bytes().to_vec();
         for (path, kind) in &self.entries {
@@ -100,7 +100,7 @@ impl Listing {
         bytes
     }
 
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));

@@ -25,11 +25,11 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub fn new(credentials: Option<Arc<dyn Credentials>>) -> Self {
+    pub(super) fn new(credentials: Option<Arc<dyn Credentials>>) -> Self {
         Self { credentials, headers: Mutex::default() }
     }
 
-    pub fn authorization(&self, key: &str) -> Result<Option<String>> {
+    pub(super) fn authorization(&self, key: &str) -> Result<Option<String>> {
         let mut headers = self.headers();
         if let Some(header) = headers.get(key) {
             return Ok(Some(header.clone()));

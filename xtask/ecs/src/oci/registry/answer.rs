@@ -29,12 +29,12 @@ pub(super) struct Complaint {
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// The first error of the body; empty where it has none in the specified form.
-    pub fn complaint(&self) -> Complaint {
+    pub(super) fn complaint(&self) -> Complaint {
         #[derive(Deserialize)]
         struct Errors {
             errors: Vec<Complaint>,
@@ -44,14 +44,14 @@ impl Answer {
     }
 
     /// The credentials are not or no longer good, and new ones may be. ECR says so of an expired token with DENIED.
-    pub fn refuses_credentials(&self) -> bool {
+    pub(super) fn refuses_credentials(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
             || self.status.is_client_error()
                 && Message::parse(&self.complaint().message).says("Your authorization token has expired")
     }
 
     /// The same request may succeed later.
-    pub fn passes(&self) -> bool {
+    pub(super) fn passes(&self) -> bool {
         let lost_upload = || ["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "DIGEST_INVALID"];
         match self.status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::RANGE_NOT_SATISFIABLE => true,

@@ -56,7 +56,7 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// `sent` counts the bytes that the connection took.
-    pub fn new(coming: UnboundedReceiver<io::Result<Bytes>>, size: u64, sent: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(coming: UnboundedReceiver<io::Result<Bytes>>, size: u64, sent: Arc<AtomicU64>) -> Self {
         Self { coming, piece: Bytes::new(), left: size, sent }
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    pub fn new(method: Method, url: String) -> Self {
+    pub(super) fn new(method: Method, url: String) -> Self {
         Self { method, url, accept: None, content: None, limit: SMALL }
     }
 }

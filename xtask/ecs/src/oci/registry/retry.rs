@@ -34,12 +34,12 @@ pub(super) struct Task<'a> {
 
 impl Task<'_> {
     /// What its token answers for.
-    pub fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         self.repository.to_string()
     }
 
     /// Whether to stop waiting, because of the interrupt or a failure elsewhere.
-    pub fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.interrupt.is_set() || self.halted.is_some_and(|halted| halted.load(Ordering::Relaxed))
     }
 

@@ -8,31 +8,31 @@ const MESSAGE: usize = 4000;
 
 /// How loud an annotation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub(super) enum Level {
     Warning,
     Error,
 }
 
 /// What stands after the second `::`.
-pub fn escape_data(text: &str) -> String {
+pub(super) fn escape_data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A value between a command's name and the second `::`.
-pub fn escape_property(text: &str) -> String {
+pub(super) fn escape_property(text: &str) -> String {
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-pub fn group(title: &str) -> String {
+pub(super) fn group(title: &str) -> String {
     format!("::group::{}\n", escape_data(title))
 }
 
-pub fn end_group() -> String {
+pub(super) fn end_group() -> String {
     "::endgroup::\n".to_owned()
 }
 
 /// An annotation, which GitHub shows beside the file where there is a place.
-pub fn annotation(level: Level, place: Option<&Place>, title: &str, message: &str) -> String {
+pub(super) fn annotation(level: Level, place: Option<&Place>, title: &str, message: &str) -> String {
     let mut properties = Vec::new();
     if let Some(Place { file, line, column }) = place {
         properties.push(format!("file={}", escape_property(file)));
@@ -53,7 +53,7 @@ pub fn annotation(level: Level, place: Option<&Place>, title: &str, message: &st
 
 /// Has the runner replace the secret by `***` in every log from here on. It compares line by line, so that each line
 /// of a secret is masked by itself; lines as short as a lone brace are left, for they would blank out the log.
-pub fn mask(secret: &str) -> String {
+pub(super) fn mask(secret: &str) -> String {
     let mut lines: Vec<&str> = secret.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.len() > 1 {
         lines.retain(|line| line.len() >= 4);
@@ -62,13 +62,13 @@ pub fn mask(secret: &str) -> String {
 }
 
 #[cfg(test)]
-pub mod runner {
+pub(super) mod runner {
     //! What the runner does with a line, as its source has it.
 
     type Properties = Vec<(String, String)>;
 
     /// Name, properties and data of a command, where the line is one.
-    pub fn parse(line: &str) -> Option<(String, Properties, String)> {
+    pub(crate) fn parse(line: &str) -> Option<(String, Properties, String)> {
         let rest = line.trim_start().strip_prefix("::")?;
         let (info, data) = rest.split_once("::")?;
         let (name, properties) = info.split_once(' ').unwrap_or((info, ""));
@@ -89,12 +89,12 @@ pub mod runner {
     }
 
     /// Every line as .NET's reader splits them.
-    pub fn lines(log: &str) -> Vec<&str> {
+    pub(crate) fn lines(log: &str) -> Vec<&str> {
         log.split(['\r', '\n']).filter(|line| !line.is_empty()).collect()
     }
 
     /// The names of all commands that the runner would act on.
-    pub fn commands(log: &str) -> Vec<String> {
+    pub(crate) fn commands(log: &str) -> Vec<String> {
         let old_style = |line: &str| {
             let (_, rest) = line.split_once("##[")?;
             rest.split_once(']').map(|(name, _)| format!("##[{name}"))

@@ -10,7 +10,7 @@ use crate::event::Event;
 const BREAK: char = '\u{200b}';
 
 /// The event as it may be printed: an invisible character takes the command out of a line that is one.
-pub fn defused(event: &Event) -> Cow<'_, Event> {
+pub(super) fn defused(event: &Event) -> Cow<'_, Event> {
     let mut copy = event.clone();
     let mut changed = false;
     for text in texts(&mut copy) {
@@ -23,7 +23,7 @@ pub fn defused(event: &Event) -> Cow<'_, Event> {
 }
 
 /// The same text, with no line that the runner would act on.
-pub fn defuse(text: &str) -> Cow<'_, str> {
+pub(super) fn defuse(text: &str) -> Cow<'_, str> {
     if !text.contains("::") && !text.contains("##[") {
         return Cow::Borrowed(text);
     }

@@ -9,7 +9,7 @@ use crate::reader::record::Record;
 /// `outcome`; for each image `NAME-outcome`, `NAME-digest`, `NAME-reference` (pinned); for each service
 /// `NAME-outcome`, `NAME-revision`, `NAME-digest` (the one digest that runs); and `digest` and `reference` where
 /// there is exactly one image, or no image and one digest.
-pub fn outputs(record: &Record) -> Vec<(String, String)> {
+pub(super) fn outputs(record: &Record) -> Vec<(String, String)> {
     let mut outputs = vec![("outcome".to_owned(), record.outcome().to_owned())];
     let mut push = |name: &str, suffix: &str, value: String| outputs.push((output_name(name, suffix), value));
     for image in &record.images {
@@ -43,7 +43,7 @@ pub fn outputs(record: &Record) -> Vec<(String, String)> {
 
 /// The lines for the file `GITHUB_OUTPUT`. `delimiter` must be new and random: a value that held it could add
 /// outputs of its own.
-pub fn render(outputs: &[(String, String)], delimiter: &str) -> String {
+pub(super) fn render(outputs: &[(String, String)], delimiter: &str) -> String {
     let mut text = String::new();
     for (name, value) in outputs {
         writeln!(text, "{name}<<{delimiter}\n{value}\n{delimiter}").expect("writing to a String cannot fail");

@@ -12,7 +12,7 @@ use crate::reader::terminal::text_without_help;
 use crate::text::quantity;
 
 /// GitHub refuses a larger summary of one step as a whole.
-pub const LIMIT: usize = 1024 * 1024;
+pub(super) const LIMIT: usize = 1024 * 1024;
 const CUT: &str = "\n\n_The summary was cut here: GitHub shows 1 MiB of a step. The log has everything._\n";
 /// Rows of one table; the log has the others.
 const ROWS: usize = 1000;
@@ -20,7 +20,7 @@ const ROWS: usize = 1000;
 const CELL: usize = 400;
 
 /// The whole summary of a command, at most `room` bytes: as many whole lines as fit, and a note where some do not.
-pub fn summary(record: &Record, room: usize) -> String {
+pub(super) fn summary(record: &Record, room: usize) -> String {
     let mut text = String::new();
     heading(record, &mut text);
     images(&record.images, &mut text);

@@ -12,12 +12,12 @@ use crate::failure::{Ending, Failure, Place};
 
 const REFERENCE: &str = "127.0.0.1:5000/sample/app:1.4.0";
 
-pub fn digest() -> Digest {
+pub(crate) fn digest() -> Digest {
     Digest::of(b"a manifest")
 }
 
 /// What a reader that keeps a record would have after these; one second between events.
-pub fn record(events: &[Event]) -> Record {
+pub(crate) fn record(events: &[Event]) -> Record {
     let mut record = Record::default();
     for (second, event) in (0..).zip(events) {
         record.take(event, Duration::from_secs(second));
@@ -25,15 +25,15 @@ pub fn record(events: &[Event]) -> Record {
     record
 }
 
-pub fn started(command: &str) -> Event {
+pub(crate) fn started(command: &str) -> Event {
     Event::CommandStarted { command: command.to_owned() }
 }
 
-pub fn finished(command: &str, failure: Option<Failure>) -> Event {
+pub(crate) fn finished(command: &str, failure: Option<Failure>) -> Event {
     Event::CommandFinished { command: command.to_owned(), failure, seconds: 12.5 }
 }
 
-pub fn failed(command: &str, ending: Ending, message: &str) -> Event {
+pub(crate) fn failed(command: &str, ending: Ending, message: &str) -> Event {
     finished(command, Some(Failure::new(ending, message).help("cargo xtask release")))
 }
 
@@ -41,7 +41,7 @@ fn planned(action: ImageAction) -> Event {
     Event::ImagePlanned { image: "app".to_owned(), reference: REFERENCE.to_owned(), action }
 }
 
-pub fn finding(index: usize) -> Finding {
+pub(crate) fn finding(index: usize) -> Finding {
     Finding {
         package: format!("libdemo{index}"),
         installed: "1.0-1".to_owned(),
@@ -66,7 +66,7 @@ fn scanned(passed: bool, findings: usize) -> Event {
 }
 
 /// An image built, scanned and pushed.
-pub fn released() -> Vec<Event> {
+pub(crate) fn released() -> Vec<Event> {
     let image = || "app".to_owned();
     let step = |step| Event::StepStarted { step, subject: "app".to_owned() };
     let done = |step| Event::StepFinished { step, subject: "app".to_owned(), seconds: 1.5 };
@@ -97,12 +97,12 @@ pub fn released() -> Vec<Event> {
     ]
 }
 
-pub fn already_released() -> Vec<Event> {
+pub(crate) fn already_released() -> Vec<Event> {
     vec![started("release"), planned(ImageAction::AlreadyReleased { digest: digest() }), finished("release", None)]
 }
 
 /// An image that the gate refused for this many findings.
-pub fn refused(findings: usize) -> Vec<Event> {
+pub(crate) fn refused(findings: usize) -> Vec<Event> {
     let error = format!("the scan refused app: {findings} findings");
     vec![
         started("release"),
@@ -140,7 +140,7 @@ fn ended(outcome: Outcome) -> Event {
     }
 }
 
-pub fn deployed() -> Vec<Event> {
+pub(crate) fn deployed() -> Vec<Event> {
     vec![
         started("deploy"),
         service_planned(ServiceAction::Deploy),
@@ -163,11 +163,11 @@ pub fn deployed() -> Vec<Event> {
     ]
 }
 
-pub fn deploy_with_nothing_to_do() -> Vec<Event> {
+pub(crate) fn deploy_with_nothing_to_do() -> Vec<Event> {
     vec![started("deploy"), service_planned(ServiceAction::NothingToDo), finished("deploy", None)]
 }
 
-pub fn rolled_back() -> Vec<Event> {
+pub(crate) fn rolled_back() -> Vec<Event> {
     let exits =
         vec![ContainerExit { container: "app".to_owned(), exit_code: Some(1), reason: "no such table".to_owned() }];
     let cause = Cause {
@@ -213,10 +213,10 @@ pub fn rolled_back() -> Vec<Event> {
 }
 
 /// A generator good enough to fuzz with, the same on every run of a test: SplitMix64.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -225,7 +225,7 @@ impl Random {
     }
 
     /// Up to `length` pieces of what has broken escapers before.
-    pub fn text(&mut self, length: usize) -> String {
+    pub(crate) fn text(&mut self, length: usize) -> String {
         const PIECES: [&str; 34] = [
             "%",
             "\r",

@@ -22,19 +22,19 @@ const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Where messages go.
-pub enum Endpoint {
+pub(super) enum Endpoint {
     Webhook(Webhook),
     Bot(Bot),
 }
 
 /// Posts; never edits. Whoever knows the address may write: it is a secret.
-pub struct Webhook {
+pub(super) struct Webhook {
     address: Uri,
     secret: String,
 }
 
 /// Posts, edits, and writes in threads.
-pub struct Bot {
+pub(super) struct Bot {
     api: String,
     token: String,
     channel: String,
@@ -42,14 +42,14 @@ pub struct Bot {
 
 /// A message that can be edited. `channel` is the id that Slack gave back, whatever was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Posted {
+pub(super) struct Posted {
     pub channel: String,
     pub ts: String,
 }
 
 impl Endpoint {
     /// `None` where nothing is set; an error where something is set that cannot be used.
-    pub fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Option<Result<Self, String>> {
+    pub(super) fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Option<Result<Self, String>> {
         let get = |name: &str| env(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         match (get("SLACK_BOT_TOKEN"), get("SLACK_CHANNEL"), get("SLACK_WEBHOOK_URL")) {
             (Some(token), Some(channel), _) => {
@@ -98,7 +98,7 @@ fn incoming(address: Uri) -> Result<Uri, String> {
 }
 
 impl Webhook {
-    pub fn post(&self, message: &Message, deadline: Instant) -> anyhow::Result<()> {
+    pub(super) fn post(&self, message: &Message, deadline: Instant) -> anyhow::Result<()> {
         let body = serde_json::to_vec(&message.payload()).context("the message has no JSON")?;
         let call = Call { address: &self.address, token: None, body, repeatable: false };
         let answer = call.send(deadline).map_err(|error| redact(&error, &self.secret))?;
@@ -109,7 +109,7 @@ impl Webhook {
 
 impl Bot {
     /// A new message, in the thread of another where one is given.
-    pub fn post(&self, message: &Message, thread: Option<&Posted>, deadline: Instant) -> anyhow::Result<Posted> {
+    pub(super) fn post(&self, message: &Message, thread: Option<&Posted>, deadline: Instant) -> anyhow::Result<Posted> {
         let mut payload = message.payload();
         payload["channel"] = json!(thread.map_or(&self.channel, |posted| &posted.channel));
         payload["unfurl_links"] = json!(false);
@@ -124,7 +124,7 @@ impl Bot {
         Ok(Posted { channel, ts })
     }
 
-    pub fn update(&self, message: &Message, posted: &Posted, deadline: Instant) -> anyhow::Result<()> {
+    pub(super) fn update(&self, message: &Message, posted: &Posted, deadline: Instant) -> anyhow::Result<()> {
         let mut payload = message.payload();
         payload["channel"] = json!(posted.channel);
         payload["ts"] = json!(posted.ts);

@@ -30,19 +30,19 @@ const NAMED: usize = 5;
 
 /// One message: `text` is what notifications and screen readers get.
 #[derive(Clone, Debug)]
-pub struct Message {
+pub(super) struct Message {
     pub text: String,
     pub blocks: Vec<Value>,
 }
 
 impl Message {
-    pub fn payload(&self) -> Value {
+    pub(super) fn payload(&self) -> Value {
         json!({ "text": self.text, "blocks": self.blocks })
     }
 }
 
 /// The message while the command runs.
-pub fn under_way(record: &Record, origin: &Origin) -> Message {
+pub(super) fn under_way(record: &Record, origin: &Origin) -> Message {
     let title = format!("⏳ {}{}", capitalised(&record.command), subjects(record));
     let mut page = Page::new(&title);
     page.fields(&fields(record, origin));
@@ -67,7 +67,7 @@ pub fn under_way(record: &Record, origin: &Origin) -> Message {
 }
 
 /// The message at the command's end.
-pub fn end(record: &Record, origin: &Origin, config: &SlackConfig) -> Message {
+pub(super) fn end(record: &Record, origin: &Origin, config: &SlackConfig) -> Message {
     let title = title(record);
     let mut page = Page::new(&title);
     page.fields(&fields(record, origin));
@@ -97,7 +97,7 @@ pub fn end(record: &Record, origin: &Origin, config: &SlackConfig) -> Message {
 
 /// What the thread below the last message holds: findings, causes, the rollout's timeline. `None` where there is
 /// nothing beyond the message itself.
-pub fn details(record: &Record) -> Option<Message> {
+pub(super) fn details(record: &Record) -> Option<Message> {
     let mut page = Page::default();
     for image in &record.images {
         let Some(scan) = image.scan.as_ref().filter(|scan| !scan.findings.is_empty()) else { continue };
@@ -389,4 +389,4 @@ fn fit(text: &str, limit: usize) -> String {
 }
 
 #[cfg(test)]
-pub mod tests;
+pub(super) mod tests;

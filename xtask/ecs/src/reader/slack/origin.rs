@@ -4,7 +4,7 @@ use crate::commit::web_address;
 
 /// What a message says of the run itself. Empty members are left out of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
+pub(super) struct Origin {
     pub who: String,
     /// `OWNER/NAME`, in CI.
     pub repository: String,
@@ -144,7 +144,7 @@ const SERVICES: [Service; 13] = [
 impl Origin {
     /// `commit` is the checked-out one. The service's own is only asked where that is unknown: in a workflow that
     /// another one started, `GITHUB_SHA` is the tip of the default branch.
-    pub fn from_environment(env: &dyn Fn(&str) -> Option<String>, commit: Option<String>) -> Self {
+    pub(super) fn from_environment(env: &dyn Fn(&str) -> Option<String>, commit: Option<String>) -> Self {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         let first = |names: &[&str]| names.iter().find_map(|name| set(name)).unwrap_or_default();
         let Some(service) = SERVICES.iter().find(|service| set(service.mark).is_some()) else {

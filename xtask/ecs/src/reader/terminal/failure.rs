@@ -6,7 +6,7 @@ use crate::failure::{Excerpt, Failure, Fault, Place};
 /// Columns of help that stands beside the carets; a longer one stands below.
 const BESIDE: usize = 60;
 
-pub fn lines(failure: &Failure) -> Vec<Line> {
+pub(super) fn lines(failure: &Failure) -> Vec<Line> {
     let mut lines = Vec::new();
     match failure.faults.as_slice() {
         [] => lines.push(Line::error(failure.message())),
@@ -29,7 +29,7 @@ pub fn lines(failure: &Failure) -> Vec<Line> {
 }
 
 /// The same without colour, and without the help of the whole, for who shows that elsewhere.
-pub fn text_without_help(failure: &Failure) -> String {
+pub(crate) fn text_without_help(failure: &Failure) -> String {
     let mut failure = failure.clone();
     failure.help.clear();
     let lines: Vec<String> = lines(&failure).iter().map(|line| Style { colour: false }.paint(line)).collect();

@@ -13,14 +13,14 @@ use crate::text::quantity::{duration, size};
 
 /// What one event shows.
 #[derive(Default)]
-pub struct Shown {
+pub(super) struct Shown {
     pub lines: Vec<Line>,
     pub live: Change,
 }
 
 /// What becomes of the line at the bottom of a terminal.
 #[derive(Default)]
-pub enum Change {
+pub(super) enum Change {
     #[default]
     None,
     To(Live),
@@ -28,12 +28,12 @@ pub enum Change {
 }
 
 /// What goes on at the moment.
-pub struct Live {
+pub(super) struct Live {
     pub verb: String,
     pub text: String,
 }
 
-pub struct Render {
+pub(super) struct Render {
     has_live_line: bool,
     /// The last tenth of an upload that was told where there is no live line.
     told_tenth: u64,
@@ -44,11 +44,11 @@ pub struct Render {
 }
 
 impl Render {
-    pub fn new(has_live_line: bool) -> Self {
+    pub(super) fn new(has_live_line: bool) -> Self {
         Self { has_live_line, told_tenth: 0, told_progress: String::new(), remarks: BTreeMap::new() }
     }
 
-    pub fn show(&mut self, event: &Event) -> Shown {
+    pub(super) fn show(&mut self, event: &Event) -> Shown {
         match event {
             Event::CommandStarted { .. } => Shown::default(),
             Event::StepFinished { .. } => Shown { live: Change::Away, ..Shown::default() },

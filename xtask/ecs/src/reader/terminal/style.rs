@@ -19,7 +19,7 @@ enum Tone {
 
 /// One line of output: a head that is coloured, and the rest that is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub(super) struct Line {
     tone: Tone,
     head: String,
     text: String,
@@ -29,47 +29,47 @@ pub struct Line {
 
 impl Line {
     /// `      Verb text`
-    pub fn status(verb: &str, text: &str) -> Self {
+    pub(super) fn status(verb: &str, text: &str) -> Self {
         Self { tone: Tone::Done, head: format!("{verb:>VERB$}"), text: format!(" {text}"), wraps: false }
     }
 
     /// `warning: text`
-    pub fn warning(text: &str) -> Self {
+    pub(super) fn warning(text: &str) -> Self {
         Self { tone: Tone::Warning, head: "warning".to_owned(), text: format!(": {text}"), wraps: true }
     }
 
     /// `error: text`
-    pub fn error(text: &str) -> Self {
+    pub(super) fn error(text: &str) -> Self {
         Self { tone: Tone::Error, head: "error".to_owned(), text: format!(": {text}"), wraps: true }
     }
 
     /// Indented under the verbs.
-    pub fn detail(text: &str) -> Self {
+    pub(super) fn detail(text: &str) -> Self {
         Self { tone: Tone::Plain, head: " ".repeat(VERB), text: format!(" {text}"), wraps: false }
     }
 
     /// As it is.
-    pub fn plain(text: &str) -> Self {
+    pub(super) fn plain(text: &str) -> Self {
         Self { tone: Tone::Plain, head: String::new(), text: text.to_owned(), wraps: false }
     }
 
     /// Its verb in the colour of what goes on.
     #[must_use]
-    pub fn working(mut self) -> Self {
+    pub(super) fn working(mut self) -> Self {
         self.tone = Tone::Working;
         self
     }
 
     /// Its verb in the colour of trouble.
     #[must_use]
-    pub fn bad(mut self) -> Self {
+    pub(super) fn bad(mut self) -> Self {
         self.tone = Tone::Error;
         self
     }
 
     /// To be broken between words where it is too long.
     #[must_use]
-    pub fn prose(mut self) -> Self {
+    pub(super) fn prose(mut self) -> Self {
         self.wraps = true;
         self
     }
@@ -77,7 +77,7 @@ impl Line {
     /// In lines of so many columns, the further ones indented under the first. A word that is longer than a line
     /// stays whole.
     #[must_use]
-    pub fn wrapped(mut self, columns: usize) -> Self {
+    pub(super) fn wrapped(mut self, columns: usize) -> Self {
         let used = width(&self.head);
         if !self.wraps || used + width(&self.text) <= columns {
             return self;
@@ -104,7 +104,7 @@ impl Line {
 
     /// At most so many columns, with an ellipsis where something was cut.
     #[must_use]
-    pub fn cut(mut self, columns: usize) -> Self {
+    pub(super) fn cut(mut self, columns: usize) -> Self {
         self.text = cut(&self.text, columns.saturating_sub(width(&self.head)));
         self
     }
@@ -112,12 +112,12 @@ impl Line {
 
 /// Whether and how colour is written.
 #[derive(Clone, Copy, Debug)]
-pub struct Style {
+pub(super) struct Style {
     pub colour: bool,
 }
 
 impl Style {
-    pub fn paint(self, line: &Line) -> String {
+    pub(super) fn paint(self, line: &Line) -> String {
         let code = match line.tone {
             Tone::Done => "1;32",
             Tone::Working => "1;36",

@@ -20,7 +20,7 @@ use crate::process::{Tool, ToolError, cmd, shell};
 /// Long enough for a cold build of a large workspace; a build that hangs ends at last.
 const TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
-pub struct Buildx<'a> {
+pub(super) struct Buildx<'a> {
     pub dockerfile: &'a Dockerfile,
     /// `None` where none was asked for; that is a bug.
     pub engine: Option<&'a Engine>,

@@ -8,7 +8,7 @@ use crate::config::{Package, repository};
 use crate::failure::Result;
 use crate::image;
 
-pub struct Native<'a> {
+pub(super) struct Native<'a> {
     pub package: &'a Package,
     /// For a base that is in this workspace's registry.
     pub ecr: &'a Ecr,

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Result};
 /// The builders that a repository brings, by name.
 pub type Builders = BTreeMap<String, Box<dyn Fn(&Order<'_>) -> anyhow::Result<()> + Sync>>;
 
-pub struct Named<'a> {
+pub(super) struct Named<'a> {
     pub own: &'a OwnBuilder,
     pub builders: &'a Builders,
 }

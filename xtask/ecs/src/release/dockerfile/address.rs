@@ -2,13 +2,13 @@
 
 use super::Missing;
 
-pub fn is_pinned(image: &str) -> bool {
+pub(super) fn is_pinned(image: &str) -> bool {
     image.rsplit_once('@').is_some_and(|(_, digest)| digest.starts_with("sha256:") || digest.starts_with("sha512:"))
 }
 
 /// An image's name as contexts are looked up by: `docker.io/library/debian:latest` is `debian`.
 /// Source: distribution's `reference.FamiliarString`, BuildKit's frontend/dockerui/namedcontext.go.
-pub fn familiar(name: &str) -> String {
+pub(super) fn familiar(name: &str) -> String {
     let name = name.strip_prefix("docker.io/").or_else(|| name.strip_prefix("index.docker.io/")).unwrap_or(name);
     let name = name.strip_prefix("library/").unwrap_or(name);
     name.strip_suffix(":latest").unwrap_or(name).to_lowercase()
@@ -16,7 +16,7 @@ pub fn familiar(name: &str) -> String {
 
 /// What a source that is fetched lacks; `None` for a path, and where nothing is missing.
 /// Source: BuildKit, frontend/dockerfile/dfgitutil/git_ref.go and util/gitutil/git_url.go.
-pub fn download(source: &str, checked: bool) -> Option<Missing> {
+pub(super) fn download(source: &str, checked: bool) -> Option<Missing> {
     let (rest, fragment) = source.split_once('#').unwrap_or((source, ""));
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
     let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -46,6 +46,6 @@ pub fn download(source: &str, checked: bool) -> Option<Missing> {
 }
 
 /// Whether a path is the build context itself, or everything in it.
-pub fn is_all(path: &str) -> bool {
+pub(super) fn is_all(path: &str) -> bool {
     path.split('/').all(|part| matches!(part, "" | "." | ".." | "*" | "**"))
 }

@@ -3,7 +3,7 @@
 
 /// What can be read from a file, whether or not a build would take it.
 #[derive(Debug)]
-pub struct Document {
+pub(super) struct Document {
     /// The image named by `# syntax=`, and its line.
     pub syntax: Option<(String, usize)>,
     pub escape: char,
@@ -11,7 +11,7 @@ pub struct Document {
 }
 
 #[derive(Debug)]
-pub struct Instruction {
+pub(super) struct Instruction {
     /// Where it begins, from 1.
     pub line: usize,
     /// In capitals.
@@ -23,7 +23,7 @@ pub struct Instruction {
 }
 
 impl Document {
-    pub fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         let text = text.trim_start_matches('\u{feff}');
         let mut lines = text.lines().zip(1..);
         let (syntax, escape) = directives(text);
@@ -61,17 +61,17 @@ impl Instruction {
     }
 
     /// What `ONBUILD` holds back.
-    pub fn held_back(&self, escape: char) -> Option<Self> {
+    pub(super) fn held_back(&self, escape: char) -> Option<Self> {
         (self.keyword == "ONBUILD" && !self.rest.is_empty()).then(|| Self::read(&self.rest, self.line, escape))
     }
 
     /// The values of one flag.
-    pub fn flag<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(super) fn flag<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.flags.iter().filter_map(move |flag| flag.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// The arguments, whether as words or as a JSON list; quotes and variables are still in them.
-    pub fn arguments(&self, escape: char) -> Vec<String> {
+    pub(super) fn arguments(&self, escape: char) -> Vec<String> {
         serde_json::from_str(&self.rest).unwrap_or_else(|_| words(&self.rest, escape))
     }
 

@@ -7,7 +7,7 @@ use std::str::Chars;
 
 /// Values by name. What `ENV` sets wins over what `ARG` sets.
 #[derive(Clone, Debug, Default)]
-pub struct Variables {
+pub(super) struct Variables {
     pub args: BTreeMap<String, String>,
     pub env: BTreeMap<String, String>,
 }
@@ -19,7 +19,7 @@ impl Variables {
 
     /// The word with its variables replaced and its quotes removed; an unknown variable is empty. `None` where
     /// it holds a replacement that is not read here (`${NAME#pattern}`, `${NAME/from/to}`), or is broken.
-    pub fn expand(&self, word: &str, escape: char) -> Option<String> {
+    pub(super) fn expand(&self, word: &str, escape: char) -> Option<String> {
         Expansion { variables: self, escape, letters: word.chars().peekable() }.until(None)
     }
 }

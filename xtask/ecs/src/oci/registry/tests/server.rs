@@ -9,7 +9,7 @@ use crate::digest::Digest;
 
 /// What a request said, its body not yet read.
 #[derive(Clone, Debug, Default)]
-pub struct Head {
+pub(super) struct Head {
     pub method: String,
     /// Path and query.
     pub target: String,
@@ -18,14 +18,14 @@ pub struct Head {
 }
 
 impl Head {
-    pub fn is(&self, method: &str, part: &str) -> bool {
+    pub(super) fn is(&self, method: &str, part: &str) -> bool {
         self.method == method && self.target.contains(part)
     }
 }
 
 /// What to do in place of what a registry would.
 #[derive(Clone)]
-pub enum Fault {
+pub(super) enum Fault {
     /// Answer with this status, headers (lines) and body, having read the request whole.
     Answer(u16, &'static str, String),
     /// Read so many bytes of the body, then close the connection.
@@ -41,7 +41,7 @@ pub enum Fault {
 type When = Box<dyn Fn(&Head) -> bool + Send>;
 
 #[derive(Default)]
-pub struct State {
+pub(super) struct State {
     pub blobs: HashMap<String, Vec<u8>>,
     pub manifests: HashMap<String, (String, Vec<u8>)>,
     /// Every request, in the order they came.
@@ -60,13 +60,13 @@ pub struct State {
 }
 
 #[derive(Clone)]
-pub struct Server {
+pub(super) struct Server {
     pub host: String,
     state: Arc<Mutex<State>>,
 }
 
 impl Server {
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let server = Self { host, state: Arc::default() };
@@ -81,15 +81,15 @@ impl Server {
     }
 
     /// The next so many requests that fit meet this fault.
-    pub fn fault(&self, times: usize, when: impl Fn(&Head) -> bool + Send + 'static, fault: Fault) {
+    pub(super) fn fault(&self, times: usize, when: impl Fn(&Head) -> bool + Send + 'static, fault: Fault) {
         self.state().faults.push((Box::new(when), fault, times));
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
-    pub fn count(&self, method: &str, part: &str) -> usize {
+    pub(super) fn count(&self, method: &str, part: &str) -> usize {
         self.state().heads.iter().filter(|head| head.is(method, part)).count()
     }
 
@@ -186,7 +186,7 @@ impl Server {
     }
 }
 
-pub fn complaint(code: &str, message: &str) -> Vec<u8> {
+pub(super) fn complaint(code: &str, message: &str) -> Vec<u8> {
     format!(r#"{{"errors":[{{"code":"{code}","message":"{message}","detail":null}}]}}"#).into_bytes()
 }
 

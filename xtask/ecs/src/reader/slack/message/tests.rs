@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::failure::{Ending, Failure};
 use crate::reader::record::samples::{self, Random};
 
-pub fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     Origin {
         who: "alice".to_owned(),
         repository: "sample/app".to_owned(),
@@ -16,7 +16,7 @@ pub fn origin() -> Origin {
 }
 
 /// Every kind of message, also with more in it than a message can hold, and with what breaks escapers.
-pub static ALL: LazyLock<Vec<Message>> = LazyLock::new(|| {
+pub(crate) static ALL: LazyLock<Vec<Message>> = LazyLock::new(|| {
     let config = SlackConfig { mention_on_failure: Some("U0123ABC".to_owned()), ..SlackConfig::default() };
     let runs = [
         samples::released(),

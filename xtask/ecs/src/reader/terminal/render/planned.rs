@@ -3,7 +3,7 @@
 use super::Line;
 use crate::event::{DesiredCount, Direction, ServiceAction, VersionChange};
 
-pub fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
+pub(super) fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
     let what = match action {
         ServiceAction::Deploy => "register a revision and roll it out",
         ServiceAction::Update => "roll out the revision that is registered",
@@ -16,7 +16,7 @@ pub fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
     Line::status("Planned", &format!("{service} in {cluster}: {what}")).prose()
 }
 
-pub fn details(desired: DesiredCount, force: bool, versions: &[VersionChange]) -> Vec<Line> {
+pub(super) fn details(desired: DesiredCount, force: bool, versions: &[VersionChange]) -> Vec<Line> {
     let version = |change: &VersionChange| {
         let line = Line::detail(&format!("~ {}", change.sentence())).prose();
         if change.direction == Direction::Back { line.bad() } else { line }
