@@ -133,7 +133,7 @@ mod tests {
         let declared: BTreeSet<String> = CALLS.iter().map(|call| call.action.to_owned()).collect();
         assert_eq!(called, declared);
         let this = include_str!("calls.rs");
-        assert_eq!(this.matches("\npub const ").count() - 2, CALLS.len(), "one is not in the list");
+        assert_eq!(this.matches("\npub(crate) const ").count() - 2, CALLS.len(), "one is not in the list");
     }
 
     #[test]
