@@ -46,13 +46,10 @@ fn a_layout_we_pushed_to_a_plain_registry_is_read_back_by_skopeo_with_its_digest
     remote.put_manifest(&manifest).expect("the manifest is put");
 
     let image = format!("docker://{address}/pushed/app@{}", manifest.digest);
-    let digest = succeed(&mut skopeo(&["inspect", "--tls-verify=false", "--format", "{{.Digest}}", &image]));
-    assert_eq!(manifest_of(&workspace.layout())["digest"], digest);
-
     let copy = tempfile::tempdir().expect("a temporary folder");
     let to = format!("oci:{}:copy", copy.path().display());
     succeed(&mut skopeo(&["copy", "--src-tls-verify=false", "--preserve-digests", &image, &to]));
-    assert_eq!(manifest_of(copy.path())["digest"], digest, "every blob came back as it was sent");
+    assert_eq!(manifest_of(copy.path())["digest"], manifest.digest.as_str(), "every blob came back as it was sent");
 }
 
 #[test]
