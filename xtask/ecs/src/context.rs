@@ -137,10 +137,10 @@ impl Context {
 
     fn run_hooks<T: ?Sized>(&self, hooks: &Hooks<T>, facts: &T, when: &str) -> Result<()> {
         for hook in hooks {
-            hook(self, facts).map_err(|error| match error.downcast::<Failure>() {
-                Ok(failure) => failure,
-                Err(error) => Failure::from(error).during(format_args!("this repository's hook {when} said no")),
-            })?;
+            let said_no = |error: anyhow::Error| {
+                Failure::from(error).during(format_args!("this repository's hook {when} said no"))
+            };
+            hook(self, facts).map_err(|error| error.downcast().unwrap_or_else(said_no))?;
         }
         Ok(())
     }

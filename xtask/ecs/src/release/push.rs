@@ -83,14 +83,10 @@ fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
 }
 
 fn refused_by_own_gate(image: &Image, why: anyhow::Error) -> Failure {
-    match why.downcast::<Failure>() {
-        Ok(failure) => failure,
-        Err(why) => Failure::new(
-            Ending::Refused,
-            format_args!("image `{}` is refused by a gate of this repository: {why:#}", image.name),
-        )
-        .help("no tag was put"),
-    }
+    why.downcast().unwrap_or_else(|why| {
+        let message = format!("image `{}` is refused by a gate of this repository: {why:#}", image.name);
+        Failure::new(Ending::Refused, message).help("no tag was put")
+    })
 }
 
 /// `stop` ends it before its end.

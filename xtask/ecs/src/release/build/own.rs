@@ -20,9 +20,9 @@ impl Build for Named<'_> {
         // A plan has looked for it.
         let build =
             self.builders.get(builder).ok_or_else(|| Failure::world(format!("there is no builder {builder}")))?;
-        build(order).map_err(|error| match error.downcast::<Failure>() {
-            Ok(failure) => failure,
-            Err(error) => Failure::from(error).during(format!("builder `{builder}`, for image `{}`", order.image.name)),
-        })
+        let failed = |error: anyhow::Error| {
+            Failure::from(error).during(format_args!("builder `{builder}`, for image `{}`", order.image.name))
+        };
+        build(order).map_err(|error| error.downcast().unwrap_or_else(failed))
     }
 }
