@@ -34,6 +34,7 @@ mod workflows;
 mod workspace;
 
 pub(crate) use diagnostic::suggestion;
+pub(crate) use load::dns_suffix;
 pub use load::load;
 pub use model::{
     AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Dockerfile, Exits, FailFast, Ignore, Image,

@@ -61,7 +61,7 @@ pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
     ..call("ecs:StopServiceDeployment", ALL, &[Deploy])
 };
 
-/// What is called through the SDK.
+/// What is called, through the SDK's clients or without (`signed.rs`).
 #[cfg(test)]
 pub(crate) const CALLS: [&Call; 16] = [
     &CONTINUE_SERVICE_DEPLOYMENT,
@@ -121,15 +121,30 @@ mod tests {
         let service = if path.to_string_lossy().contains("ecr") { "ecr" } else { "ecs" };
         let calls = text.split(".client").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('.'));
         let names = calls.filter_map(|rest| rest.split_once('(').map(|(name, _)| name.trim()));
-        let pascal =
-            |name: &str| -> String { name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect() };
         names.map(|name| format!("{service}:{}", pascal(name))).collect()
+    }
+
+    /// `logs:GetLogEvents` for `&calls::GET_LOG_EVENTS`: what has no SDK crate is called by its declaration.
+    fn signed((_, text): &(PathBuf, String)) -> Vec<String> {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let names = code
+            .split("&calls::")
+            .skip(1)
+            .filter_map(|rest| rest.split(|c: char| c != '_' && !c.is_ascii_uppercase()).next());
+        let operation = |name: &str| format!(":{}", pascal(&name.to_lowercase()));
+        let declared = |name: &str| CALLS.iter().find(|call| call.action.ends_with(&operation(name)));
+        names.map(|name| declared(name).map_or(name, |call| call.action).to_owned()).collect()
+    }
+
+    fn pascal(name: &str) -> String {
+        name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
     }
 
     #[test]
     fn every_operation_that_is_called_declares_its_action_and_every_declared_one_is_called() {
         let sources = sources();
-        let called: BTreeSet<String> = sources.iter().flat_map(operations).collect();
+        let called: BTreeSet<String> =
+            sources.iter().flat_map(|file| operations(file).into_iter().chain(signed(file))).collect();
         let declared: BTreeSet<String> = CALLS.iter().map(|call| call.action.to_owned()).collect();
         assert_eq!(called, declared);
         let this = include_str!("calls.rs");

@@ -189,7 +189,7 @@ fn registry(table: &mut Table<'_>, account: Option<&str>, region: Option<&str>) 
 }
 
 /// Source: the partitions in the endpoint rules of aws-sdk-ecr.
-fn dns_suffix(region: &str) -> &'static str {
+pub(crate) fn dns_suffix(region: &str) -> &'static str {
     match region.split_once('-').map_or("", |(first, _)| first) {
         "cn" => "amazonaws.com.cn",
         "eusc" => "amazonaws.eu",
