@@ -7,6 +7,7 @@ mod credentials;
 pub(crate) mod ecr;
 pub(crate) mod ecs;
 mod error;
+mod identity;
 mod retry;
 #[cfg_attr(not(test), expect(dead_code, reason = "the first of its calls comes with its own commit"))]
 mod signed;
@@ -30,6 +31,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use credentials::{Lack, lack};
 pub(crate) use error::{AwsError, Kind};
+pub(crate) use identity::{Identity, session_name};
 
 use crate::config::Config;
 use crate::failure::{Ending, Failure, Result};
@@ -57,12 +59,17 @@ pub(crate) struct Session {
     own: Home,
     /// The registry's host.
     registry: String,
+    /// Asked for where an environment or a role is configured.
+    identity: Option<Identity>,
 }
 
 impl Session {
     /// Loads the SDK's configuration (environment, profile, web identity, container, instance) and resolves
-    /// credentials once, so that their absence is one clear error before anything else happens.
-    pub(crate) fn open(config: &Config) -> Result<Self> {
+    /// credentials once, so that their absence is one clear error before anything else happens. `session` is what a
+    /// role is assumed as.
+    ///
+    /// Fails (exit 2) where an environment is chosen and the credentials are of another account than it is.
+    pub(crate) fn open(config: &Config, session: &str) -> Result<Self> {
         net::wait(async {
             let sdk = loader(config, http_client()?).load().await;
             let Some(provider) = sdk.credentials_provider() else {
@@ -70,7 +77,17 @@ impl Session {
             };
             provider.provide_credentials().await.map_err(|error| no_credentials(&error))?;
             known(&config.registry, has_endpoint(&sdk))?;
-            Ok(Self::of(sdk, config))
+            let sdk = match &config.role {
+                Some(role) => identity::assume(sdk, role, session).await?,
+                None => sdk,
+            };
+            let mut opened = Self::of(sdk, config);
+            if config.environment.is_some() || config.role.is_some() {
+                let identity = identity::ask(&opened.sdk).await?;
+                identity::belongs(&identity, config)?;
+                opened.identity = Some(identity);
+            }
+            Ok(opened)
         })
     }
 
@@ -90,7 +107,12 @@ impl Session {
 
     fn of(sdk: SdkConfig, config: &Config) -> Self {
         let own = Home { account: config.account.clone(), region: config.region.clone() };
-        Self { sdk, own, registry: config.registry.clone() }
+        Self { sdk, own, registry: config.registry.clone(), identity: None }
+    }
+
+    /// Whom AWS takes these credentials for, where it was asked.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     pub(crate) fn sdk(&self) -> &SdkConfig {

@@ -26,6 +26,9 @@ pub(crate) struct Cli {
     /// What goes to stderr: text for people, or a JSON document a line for machines
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", display_order = 100)]
     pub log: Log,
+    /// The environment to act on, of those that Cargo.toml declares
+    #[arg(short, long, global = true, value_name = "NAME", display_order = 99)]
+    pub environment: Option<String>,
     #[command(subcommand)]
     pub command: Builtin,
 }

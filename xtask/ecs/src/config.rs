@@ -9,6 +9,7 @@
 
 mod diagnostic;
 mod duration;
+mod environments;
 mod file;
 mod grammar;
 mod images;
@@ -34,8 +35,9 @@ mod workflows;
 mod workspace;
 
 pub(crate) use diagnostic::suggestion;
+pub(crate) use environments::VARIABLE as ENVIRONMENT_VARIABLE;
 pub(crate) use load::dns_suffix;
-pub use load::load;
+pub use load::{load, load_every};
 pub use model::{
     AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Dockerfile, Exits, FailFast, Ignore, Image,
     OnInterrupt, OwnBuilder, PLATFORMS, Package, Pin, Program, Rollout, Runner, Scan, Service, Severity, SlackConfig,

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use clap::Parser;
 
-use crate::aws::{SdkConfig, Session};
+use crate::aws::{Identity, SdkConfig, Session, session_name};
 use crate::config::{self, Config, Loaded};
 use crate::deploy::{DeployPlan, Deploys, Report};
 use crate::event::Events;
@@ -47,12 +47,22 @@ pub struct Context {
     interrupt: Interrupt,
     loaded: Result<Loaded>,
     own: Own,
+    /// What a role is assumed as.
+    session_name: String,
     session: OnceLock<Session>,
 }
 
 impl Context {
-    pub(crate) fn new(events: Events, interrupt: Interrupt, loaded: Result<Loaded>, own: Own) -> Self {
-        Self { events, interrupt, loaded, own, session: OnceLock::new() }
+    /// `run` is which command this is, and who gave it.
+    pub(crate) fn new(
+        events: Events,
+        interrupt: Interrupt,
+        loaded: Result<Loaded>,
+        own: Own,
+        run: (&str, &str),
+    ) -> Self {
+        let session_name = session_name(run.0, run.1);
+        Self { events, interrupt, loaded, own, session_name, session: OnceLock::new() }
     }
 
     /// The workspace's configuration. Fails (exit 2) with every mistake in it.
@@ -105,7 +115,11 @@ impl Context {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
-        let session = Session::open(self.config()?)?;
+        let config = self.config()?;
+        let session = Session::open(config, &self.session_name)?;
+        if let (Some(name), Some(Identity { account, arn })) = (&config.environment, session.identity()) {
+            self.events.note("Environment", format!("{name}: {account} in {}, as {arn}", config.region));
+        }
         Ok(self.session.get_or_init(|| session))
     }
 

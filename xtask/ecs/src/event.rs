@@ -22,6 +22,9 @@ pub enum Event {
     /// A command began. `command` is `release`, `deploy`, …
     CommandStarted {
         command: String,
+        /// The environment that is acted on, where any is declared.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        environment: Option<String>,
     },
     /// A step of a stage began, such as `Planning`; `subject` is the image or service it is about, or empty.
     StepStarted {

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Log};
-use crate::config::Loaded;
+use crate::config::{ENVIRONMENT_VARIABLE, Loaded};
 use crate::context::{Command, Context, Environment, Own, load};
 use crate::deploy::{DeployPlan, Report};
 use crate::event::{Event, Reader, Stream};
@@ -164,15 +164,22 @@ impl Xtask {
         };
         let name = matches.subcommand_name().unwrap_or_default().to_owned();
         let log = matches.get_one::<Log>("log").copied().unwrap_or_default();
+        let asked = matches.get_one::<String>("environment").cloned();
+        let environment: Environment = &|variable| match &asked {
+            Some(name) if variable == ENVIRONMENT_VARIABLE => Some(name.clone()),
+            _ => environment(variable),
+        };
         let loaded = load(environment);
         let stream = Stream::start(self.readers(&matches, log, loaded.as_ref().ok(), environment));
         let interrupt = Interrupt::listen().unwrap_or_default();
         let mut own = std::mem::take(&mut self.own);
         own.commands = self.commands.iter().map(|added| added.name().to_owned()).collect();
-        let context = Context::new(stream.events(), interrupt, loaded, own);
+        let chosen = loaded.as_ref().ok().and_then(|loaded| loaded.config.environment.clone());
+        let who = slack::who(environment);
+        let context = Context::new(stream.events(), interrupt, loaded, own, (&name, &who));
 
         let started = Instant::now();
-        context.events().emit(Event::CommandStarted { command: name.clone() });
+        context.events().emit(Event::CommandStarted { command: name.clone(), environment: chosen });
         // What panics here may be this repository's own: the readers are told of this end as of any other.
         let dispatched = catch_unwind(AssertUnwindSafe(|| self.wrapped(&name, &matches, &context)));
         let result = dispatched.unwrap_or_else(|_| {

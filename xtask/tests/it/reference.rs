@@ -7,9 +7,11 @@ use serde_json::json;
 use xtask_sandbox::ecs::Tasks;
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
-/// What AWS asks for beside the calls that are made, and what only an interrupt, a rollout that cannot succeed, or a service that names no
+/// What AWS asks for beside the calls that are made, what environments lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 7] = [
+const BESIDES: [&str; 9] = [
+    "sts:GetCallerIdentity",
+    "sts:AssumeRole",
     "ecs:ListServiceDeployments",
     "ecr:InitiateLayerUpload",
     "ecr:UploadLayerPart",

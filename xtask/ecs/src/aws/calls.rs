@@ -32,10 +32,16 @@ const REPOSITORY: &str = "the repositories";
 const SERVICE: &str = "the services";
 const ALL: &str = "`*`";
 
+const EVERYONE: &[By] = &[ReleasePlan, Release, DeployPlan, Deploy, Continue];
+
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
     Call { action, on, by, when: "" }
 }
 
+pub(crate) const GET_CALLER_IDENTITY: Call = Call {
+    when: "where environments are declared; AWS allows it to everyone",
+    ..call("sts:GetCallerIdentity", ALL, EVERYONE)
+};
 pub(crate) const BATCH_GET_IMAGE: Call =
     call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, DeployPlan, Deploy]);
 pub(crate) const DESCRIBE_IMAGES: Call =
@@ -63,7 +69,8 @@ pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
 
 /// What is called, through the SDK's clients or without (`signed.rs`).
 #[cfg(test)]
-pub(crate) const CALLS: [&Call; 16] = [
+pub(crate) const CALLS: [&Call; 17] = [
+    &GET_CALLER_IDENTITY,
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
     &BATCH_GET_IMAGE,
@@ -84,7 +91,8 @@ pub(crate) const CALLS: [&Call; 16] = [
 
 /// What AWS asks for besides, of those who upload a blob to the registry or make one of these calls.
 #[cfg(test)]
-pub(crate) const IMPLIED: [Call; 5] = [
+pub(crate) const IMPLIED: [Call; 6] = [
+    Call { when: "where `role` is written", ..call("sts:AssumeRole", "the role", EVERYONE) },
     call("ecr:InitiateLayerUpload", REPOSITORY, &[Release]),
     call("ecr:UploadLayerPart", REPOSITORY, &[Release]),
     call("ecr:CompleteLayerUpload", REPOSITORY, &[Release]),
@@ -118,7 +126,12 @@ mod tests {
 
     /// `ecs:DescribeServices` for `self.client.describe_services(`, however it is broken into lines.
     fn operations((path, text): &(PathBuf, String)) -> Vec<String> {
-        let service = if path.to_string_lossy().contains("ecr") { "ecr" } else { "ecs" };
+        let service = match path.file_stem().and_then(|name| name.to_str()) {
+            Some("identity") => "sts",
+            Some("ecr") => "ecr",
+            _ => "ecs",
+        };
+        let text = text.replace("aws_sdk_sts::Client::new(sdk)", ".client");
         let calls = text.split(".client").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('.'));
         let names = calls.filter_map(|rest| rest.split_once('(').map(|(name, _)| name.trim()));
         names.map(|name| format!("{service}:{}", pascal(name))).collect()

@@ -1,9 +1,12 @@
 //! From a folder to a validated configuration, or to everything that is wrong with it.
 
-use std::cell::RefCell;
+use std::ops::Range;
 use std::path::Path;
 
+use toml::de::DeTable;
+
 use super::diagnostic::{anywhere, invalid};
+use super::environments::{Declared, VARIABLE, laid_over};
 use super::keys::{Keys, derived, optional, or};
 use super::model::Config;
 use super::origin::{Effective, Loaded, Origin, Origins};
@@ -12,7 +15,7 @@ use super::table::Table;
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
 use super::{images, scan, services, slack, workflows};
-use crate::failure::Result;
+use crate::failure::{Fault, Result};
 use crate::text::nearest;
 
 pub(super) const TOP: Keys = Keys {
@@ -28,39 +31,103 @@ pub(super) const TOP: Keys = Keys {
             "the registry that images go to; one of another account or region is asked there, any other host only beside `AWS_ENDPOINT_URL`; `XTASK_REGISTRY` overrides it",
         ),
         optional("cluster", "a name or an ARN", "the cluster of every service that names none"),
+        optional("role", "a role's ARN", "the role that is assumed, in a session that says who does what"),
         or("images", "tables by name", "{}", "what is built and released"),
         or("scan", "a table", "{}", "the scan gate"),
         or("services", "tables by name", "{}", "what is deployed"),
         or("slack", "a table", "{}", "what Slack is told"),
         or("workflows", "a table", "{}", "the GitHub workflows"),
+        optional("environments", "tables by name", "what is otherwise in staging than in production"),
+        optional("default-environment", "a name", "the environment that is meant where none is named"),
     ],
 };
 
 /// Reads `[workspace.metadata.xtask]` of the workspace around `start`, without running cargo.
 ///
-/// `environment` answers for environment variables: XTASK_REGISTRY, AWS_ACCOUNT_ID, AWS_REGION, AWS_DEFAULT_REGION,
-/// and those that tell cargo's target folder. The error holds everything that is wrong, not only the first fault.
+/// `environment` answers for environment variables: XTASK_ENVIRONMENT, which chooses among the declared environments,
+/// XTASK_REGISTRY, AWS_ACCOUNT_ID, AWS_REGION, AWS_DEFAULT_REGION, and those that tell cargo's target folder. The error
+/// holds everything that is wrong in any environment, not only the first fault.
 pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Loaded> {
+    let asked = environment(VARIABLE).filter(|name| !name.trim().is_empty());
+    let All { loaded, declared } = all(start, environment)?;
+    let chosen = declared.choose(asked.as_deref())?;
+    let chosen = loaded.into_iter().find(|loaded| loaded.config.environment == chosen);
+    Ok(chosen.expect("each declared environment was read"))
+}
+
+/// Every declared environment, in the order written; what there is where none is declared.
+pub fn load_every(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Loaded>> {
+    Ok(all(start, environment)?.loaded)
+}
+
+struct All {
+    loaded: Vec<Loaded>,
+    declared: Declared,
+}
+
+fn all(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<All> {
     let root = Root::find(start)?;
     let document = parse(root.source())?;
     let workspace = Workspace::new(root.folder.clone(), root.source(), &document);
-    let reading = Reading {
-        source: root.source(),
-        workspace: &workspace,
-        environment,
-        faults: RefCell::default(),
-        settings: RefCell::default(),
+    let found = find_table(&workspace)?;
+    let mut faults = Faults::default();
+    let declared = {
+        let reading = Reading::new(&workspace, environment);
+        let declared = Declared::read(&mut found.table(&reading, found.entries));
+        faults.of_all(reading.faults.into_inner());
+        declared
     };
-    let config = find_table(&reading).and_then(|table| read(&reading, table, start));
-    let (config, target) = match (config, reading.faults.into_inner()) {
-        (Some(config), faults) if faults.is_empty() => config,
-        (_, faults) => return Err(invalid(faults)),
-    };
-    let settings = reading.settings.into_inner();
-    Ok(Loaded { config, origins: Origins { settings, target: Some(target) } })
+    let names = declared.names.iter().map(|name| Some(name.as_str()));
+    let names: Vec<_> = if declared.names.is_empty() { vec![None] } else { names.collect() };
+    let mut loaded = Vec::new();
+    for name in names {
+        let entries = name.map_or_else(|| found.entries.clone(), |name| laid_over(found.entries, name));
+        let reading = Reading::new(&workspace, environment);
+        let config = read(found.table(&reading, &entries), start, name);
+        let (wrong, settings) = (reading.faults.into_inner(), reading.settings.into_inner());
+        if let (Some((config, target)), true) = (config, wrong.is_empty()) {
+            loaded.push(Loaded { config, origins: Origins { settings, target: Some(target) } });
+        }
+        faults.of_one(name, wrong);
+    }
+    let faults = faults.told(declared.names.len());
+    if faults.is_empty() { Ok(All { loaded, declared }) } else { Err(invalid(faults)) }
 }
 
-fn read<'a>(reading: &'a Reading<'a>, mut table: Table<'a>, start: &Path) -> Option<(Config, Origin)> {
+/// What is wrong, each once, and in how many environments.
+#[derive(Default)]
+struct Faults(Vec<(Fault, Vec<String>)>);
+
+impl Faults {
+    fn of_all(&mut self, faults: Vec<Fault>) {
+        self.0.extend(faults.into_iter().map(|fault| (fault, Vec::new())));
+    }
+
+    fn of_one(&mut self, environment: Option<&str>, faults: Vec<Fault>) {
+        for fault in faults {
+            let name = environment.map(str::to_owned);
+            match self.0.iter_mut().find(|(known, _)| *known == fault) {
+                Some((_, names)) => names.extend(name),
+                None => self.0.push((fault, name.into_iter().collect())),
+            }
+        }
+    }
+
+    /// One that not every environment has says where it is.
+    fn told(self, environments: usize) -> Vec<Fault> {
+        let told = self.0.into_iter().map(|(mut fault, mut names)| {
+            names.dedup();
+            if !names.is_empty() && names.len() < environments {
+                fault.help.push(format!("this is so in the environment `{}`", names.join("`, `")));
+            }
+            fault
+        });
+        told.collect()
+    }
+}
+
+fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option<(Config, Origin)> {
+    let reading = table.reading;
     let root = &reading.workspace.root;
     let (target, target_origin) = reading.workspace.target(start, |name| reading.variable(name));
     let account = account(&mut table);
@@ -71,6 +138,20 @@ fn read<'a>(reading: &'a Reading<'a>, mut table: Table<'a>, start: &Path) -> Opt
     if let Some((cluster, origin)) = &cluster {
         table.note("cluster", cluster, origin.clone());
     }
+    let role = table.optional("role", |value| {
+        let role = value.check(workflows::is_role)?;
+        let of = role.split(':').nth(4).unwrap_or_default();
+        match (&account, environment) {
+            (Some(account), Some(name)) if of != account => {
+                let message = format!("this role is of {of}, and the environment `{name}` is {account}");
+                value.error(message, "whoever assumes it does nothing to that environment");
+                None
+            }
+            _ => Some(role),
+        }
+    });
+    // Read before, once for all.
+    drop((table.take("environments"), table.take("default-environment")));
     let images = images::read(&mut table, registry.as_deref());
     let scan = scan::read(&mut table);
     let services = services::read(&mut table, cluster.as_ref());
@@ -80,6 +161,8 @@ fn read<'a>(reading: &'a Reading<'a>, mut table: Table<'a>, start: &Path) -> Opt
     let config = Config {
         root: root.clone(),
         target,
+        environment: environment.map(str::to_owned),
+        role,
         account: account?,
         region: region?,
         registry: registry?,
@@ -92,30 +175,41 @@ fn read<'a>(reading: &'a Reading<'a>, mut table: Table<'a>, start: &Path) -> Opt
     Some((config, target_origin))
 }
 
-/// `[workspace.metadata.xtask]`; what to write is reported where there is none.
-fn find_table<'a>(reading: &'a Reading<'a>) -> Option<Table<'a>> {
-    let source = reading.source;
-    let workspace = reading.workspace.document.get_key_value("workspace");
+/// `[workspace.metadata.xtask]`, as it stands in the file.
+struct Found<'a> {
+    span: Range<usize>,
+    entries: &'a DeTable<'a>,
+}
+
+impl Found<'_> {
+    fn table<'r>(&self, reading: &'r Reading<'r>, entries: &'r DeTable<'r>) -> Table<'r> {
+        Table::new(reading, &[&TOP], String::new(), self.span.clone(), entries)
+    }
+}
+
+/// Says what to write where there is none.
+fn find_table<'a>(workspace: &Workspace<'a>) -> Result<Found<'a>> {
+    let source = workspace.source;
+    let workspace = workspace.document.get_key_value("workspace");
     let metadata = workspace.and_then(|(_, workspace)| workspace.get_ref().as_table()?.get_key_value("metadata"));
     let metadata = metadata.and_then(|(_, metadata)| metadata.get_ref().as_table());
     if let Some((key, value)) = metadata.and_then(|metadata| metadata.get_key_value("xtask")) {
         let Some(entries) = value.get_ref().as_table() else {
-            reading.report(source.fault(value.span(), "`workspace.metadata.xtask` should be a table", EXAMPLE));
-            return None;
+            let fault = source.fault(value.span(), "`workspace.metadata.xtask` should be a table", EXAMPLE);
+            return Err(invalid(vec![fault]));
         };
         let span = if value.span().is_empty() { key.span() } else { value.span() };
-        return Some(Table::new(reading, &[&TOP], String::new(), span, entries));
+        return Ok(Found { span, entries });
     }
     let message = "Cargo.toml has no `[workspace.metadata.xtask]` table";
     let near = metadata.and_then(|metadata| {
         let near = nearest("xtask", metadata.keys().map(|key| key.get_ref().as_ref()))?;
         metadata.get_key_value(near)
     });
-    reading.report(match near {
+    Err(invalid(vec![match near {
         Some((key, _)) => source.fault(key.span(), message, "did you mean `xtask`?"),
         None => source.fault(workspace.map_or(0..0, |(key, _)| key.span()), message, EXAMPLE),
-    });
-    None
+    }]))
 }
 
 const EXAMPLE: &str = r#"describe what to ship, for example:

@@ -20,6 +20,10 @@ pub struct Config {
     pub root: PathBuf,
     /// Cargo's target folder; everything this tool writes is under `target/xtask`.
     pub target: PathBuf,
+    /// Which of the declared environments this is; `None` where none is declared.
+    pub environment: Option<String>,
+    /// The ARN of the role that is assumed; none by default.
+    pub role: Option<String>,
     /// Twelve digits.
     pub account: String,
     /// An AWS region's name, such as `ap-northeast-1`.

@@ -16,7 +16,12 @@ pub(super) struct Reading<'a> {
     pub(super) settings: RefCell<Vec<Setting>>,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    pub(super) fn new(workspace: &'a Workspace<'a>, environment: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let source = workspace.source;
+        Self { source, workspace, environment, faults: RefCell::default(), settings: RefCell::default() }
+    }
+
     pub(super) fn report(&self, fault: Fault) {
         self.faults.borrow_mut().push(fault);
     }

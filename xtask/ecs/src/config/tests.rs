@@ -1,6 +1,7 @@
 //! Workspaces in temporary folders, and what [`load`] says of them.
 
 mod effective;
+mod environments;
 mod fuzz;
 mod images;
 mod keys;

@@ -185,7 +185,7 @@ fn submodules(value: &Value<'_>) -> Option<Submodules> {
     }
 }
 
-fn is_role(text: &str) -> Result<String, &'static str> {
+pub(super) fn is_role(text: &str) -> Result<String, &'static str> {
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {
         ["arn", _, "iam", "", account, role] if account.len() == 12 && role.starts_with("role/") => Ok(text.to_owned()),

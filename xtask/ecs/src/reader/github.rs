@@ -194,7 +194,7 @@ impl Commands {
     /// What stands after them.
     fn after(&mut self, event: &Event) -> String {
         match event {
-            Event::CommandStarted { command } => {
+            Event::CommandStarted { command, .. } => {
                 self.command.clone_from(command);
                 String::new()
             }

@@ -12,6 +12,7 @@ use crate::reader::shift;
 pub(crate) struct Record {
     /// `release`, `deploy`, …
     pub command: String,
+    pub environment: Option<String>,
     /// In the order they were first heard of.
     pub images: Vec<ImageRecord>,
     /// In the order they were first heard of.
@@ -130,7 +131,10 @@ impl Record {
     /// Takes in one event, read `at` after the first.
     pub(crate) fn take(&mut self, event: &Event, at: Duration) {
         match event {
-            Event::CommandStarted { command } => self.command.clone_from(command),
+            Event::CommandStarted { command, environment } => {
+                self.command.clone_from(command);
+                self.environment.clone_from(environment);
+            }
             Event::Warning { message, .. } => self.warnings.push(message.clone()),
             Event::CommandFinished { command, failure, seconds } => {
                 self.command.clone_from(command);

@@ -33,6 +33,11 @@ struct Patience {
 const PATIENCE: Patience =
     Patience { interim: Duration::from_secs(2), last: Duration::from_secs(7), cadence: Duration::from_secs(3) };
 
+/// Who gave this command, as this CI service or this machine tells; empty where neither does.
+pub(crate) fn who(env: &dyn Fn(&str) -> Option<String>) -> String {
+    Origin::from_environment(env, None).who
+}
+
 /// The reader that tells Slack.
 pub(crate) struct Slack {
     endpoint: Result<Endpoint, String>,

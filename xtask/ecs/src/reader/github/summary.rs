@@ -55,7 +55,8 @@ fn cut(mut text: String, room: usize) -> String {
 fn heading(record: &Record, text: &mut String) {
     let Some(end) = &record.end else { return };
     let mark = if end.failure.is_none() { "✅" } else { "❌" };
-    let command = cell(&record.command);
+    let place = record.environment.as_ref().map_or(String::new(), |name| format!(" in {name}"));
+    let command = cell(&format!("{}{place}", record.command));
     line(text, &format!("## {mark} {command}: {}, {}\n", record.outcome(), quantity::duration(end.seconds)));
     if let Some(failure) = &end.failure {
         line(text, &format!("Exit code {}.\n", failure.exit_code()));

@@ -129,7 +129,7 @@ fn whatever_events_hold_the_runner_sees_only_commands_of_this_reader() {
     for _ in 0..300 {
         let text = |random: &mut Random| random.text(12);
         let events = [
-            Event::CommandStarted { command: "release".to_owned() },
+            Event::CommandStarted { command: "release".to_owned(), environment: None },
             Event::StepStarted { step: Step::Build, subject: text(&mut random) },
             Event::BuildOutput { image: "app".to_owned(), line: text(&mut random) },
             Event::Warning { message: text(&mut random), place: None },

@@ -26,7 +26,7 @@ pub(crate) fn record(events: &[Event]) -> Record {
 }
 
 pub(crate) fn started(command: &str) -> Event {
-    Event::CommandStarted { command: command.to_owned() }
+    Event::CommandStarted { command: command.to_owned(), environment: None }
 }
 
 pub(crate) fn finished(command: &str, failure: Option<Failure>) -> Event {

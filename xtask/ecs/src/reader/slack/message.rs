@@ -145,7 +145,7 @@ fn title(record: &Record) -> String {
     format!("{mark} {phrase}{}", subjects(record))
 }
 
-/// `: app 1.4.0, worker 1.4.0`; services where there are any, else images.
+/// ` in staging: app 1.4.0, worker 1.4.0`; services where there are any, else images.
 fn subjects(record: &Record) -> String {
     let of_service = |service: &ServiceRecord| match service.cluster.as_str() {
         "" => service.name.clone(),
@@ -156,10 +156,11 @@ fn subjects(record: &Record) -> String {
         [] => record.images.iter().map(of_image).collect(),
         services => services.iter().map(of_service).collect(),
     };
+    let place = record.environment.as_ref().map_or(String::new(), |name| format!(" in {name}"));
     match all.as_slice() {
-        [] => String::new(),
-        [_, _, _, _, ..] => format!(": {} and {} more", all[..3].join(", "), all.len() - 3),
-        few => format!(": {}", few.join(", ")),
+        [] => place,
+        [_, _, _, _, ..] => format!("{place}: {} and {} more", all[..3].join(", "), all.len() - 3),
+        few => format!("{place}: {}", few.join(", ")),
     }
 }
 
