@@ -19,7 +19,7 @@ use aws_sdk_ecs::types::{
     CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField,
 };
 
-pub(crate) use document::{Document, Flaw, PinnedDocument, strip_read_only};
+pub(crate) use document::{Document, Flaw, PinnedDocument, each_holder, strip_read_only};
 use members::oddities;
 pub(crate) use members::{Oddity, OddityKind};
 pub(crate) use types::{

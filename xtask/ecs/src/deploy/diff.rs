@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::normal::{Normal, identity, text_of};
+use super::normal::{Normal, label, text_of};
 
 /// What stands for the value of an environment variable or a secret.
 const HIDDEN: &str = "(not shown)";
@@ -86,26 +86,27 @@ fn compare(place: &Place, before: Option<&Value>, after: Option<&Value>, found: 
                 compare(&place.member(&name), member(before).as_ref(), member(after).as_ref(), found);
             }
         }
-        Some(Value::Array(_)) if both(before, after, Value::is_array) => match identity(&place.name) {
-            Some(key) if distinct(before, key) && distinct(after, key) => {
-                for label in union(labels(before, key), labels(after, key)) {
-                    let element = |value: Option<&Value>| {
-                        let mut elements = value.and_then(Value::as_array).into_iter().flatten();
-                        elements.find(|element| text_of(&element[key]) == label).cloned()
+        Some(Value::Array(_)) if both(before, after, Value::is_array) => {
+            let named = (labels(&place.name, before), labels(&place.name, after));
+            if let (Some(ours), Some(theirs)) = named {
+                for label in union(ours.clone(), theirs.clone()) {
+                    let of = |value: Option<&'_ Value>, labels: &[String]| {
+                        let at = labels.iter().position(|it| *it == label)?;
+                        value.and_then(|value| value.get(at)).cloned()
                     };
-                    compare(&place.element(&label), element(before).as_ref(), element(after).as_ref(), found);
+                    compare(&place.element(&label), of(before, &ours).as_ref(), of(after, &theirs).as_ref(), found);
                 }
-            }
-            _ if both(before, after, holds_objects) => {
+            } else if both(before, after, holds_objects) {
                 let length = |value: Option<&Value>| value.and_then(Value::as_array).map_or(0, Vec::len);
                 for index in 0..length(before).max(length(after)) {
                     let element = |value: Option<&Value>| value.and_then(|value| value.get(index)).cloned();
                     let place = place.element(&index.to_string());
                     compare(&place, element(before).as_ref(), element(after).as_ref(), found);
                 }
+            } else {
+                found.push(change(place, before, after));
             }
-            _ => found.push(change(place, before, after)),
-        },
+        }
         _ => found.push(change(place, before, after)),
     }
 }
@@ -136,16 +137,12 @@ fn names(value: Option<&Value>) -> Vec<String> {
     value.and_then(Value::as_object).map(|members| members.keys().cloned().collect()).unwrap_or_default()
 }
 
-fn labels(value: Option<&Value>, key: &str) -> Vec<String> {
-    value.and_then(Value::as_array).into_iter().flatten().map(|element| text_of(&element[key])).collect()
-}
-
-fn distinct(value: Option<&Value>, key: &str) -> bool {
-    let mut labels = labels(value, key);
-    let count = labels.len();
-    labels.sort();
-    labels.dedup();
-    labels.len() == count
+/// What tells the elements apart, in their order; none where two are alike by it, or where nothing does.
+fn labels(list: &str, value: Option<&Value>) -> Option<Vec<String>> {
+    let elements = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let labels: Vec<String> = elements.iter().map(|element| label(list, element)).collect::<Option<_>>()?;
+    let distinct = labels.iter().enumerate().all(|(at, label)| !labels[..at].contains(label));
+    distinct.then_some(labels)
 }
 
 /// Those of `first` in their order, then the new ones of `second`.
@@ -189,6 +186,24 @@ mod tests {
                 "containerDefinitions[app].portMappings[80].name: - -> http",
                 "containerDefinitions[app].portMappings[81].containerPort: - -> 81",
                 "memory: - -> 1024",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_port_is_told_by_its_number_and_protocol() {
+        let of = |mappings: Value| json!({ "containerDefinitions": [{ "name": "dns", "portMappings": mappings }] });
+        let before = of(json!([{ "containerPort": 53, "protocol": "udp" }, { "containerPort": 53 },
+                               { "containerPortRange": "8000-8010" }]));
+        let after = of(json!([{ "containerPortRange": "8000-8010" }, { "containerPort": 53, "protocol": "tcp" },
+                              { "containerPort": 53, "protocol": "udp", "name": "dns" },
+                              { "containerPortRange": "9000-9010", "protocol": "udp" }]));
+        assert_eq!(
+            lines(&before, &after),
+            [
+                "containerDefinitions[dns].portMappings[53/udp].name: - -> dns",
+                "containerDefinitions[dns].portMappings[9000-9010/udp].containerPortRange: - -> 9000-9010",
+                "containerDefinitions[dns].portMappings[9000-9010/udp].protocol: - -> udp",
             ]
         );
     }

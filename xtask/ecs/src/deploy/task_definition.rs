@@ -14,7 +14,7 @@ use crate::failure::{Ending, Failure, Fault, Place, Result};
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub document: Document,
-    /// Members that this tool does not know and ECS may.
+    /// Members that this tool does not know and ECS may, and empty ones that are left out.
     pub warnings: Vec<Fault>,
 }
 
@@ -29,18 +29,22 @@ pub(super) fn load(file: &Path, name: &str) -> Result<Loaded> {
 fn parse(text: &str, name: &str) -> Result<Loaded> {
     let document = unwrap_description(json::parse(text).map_err(|flaw| unreadable(flaw, name))?);
     let mut faults: Vec<Fault> = doubts::twice(&document).into_iter().map(|problem| at(name, None, problem)).collect();
-    let (document, unknown) = match Document::written(document) {
+    let (document, odd) = match Document::written(document) {
         Ok(written) if faults.is_empty() => written,
         written => {
             faults.extend(written.err().into_iter().flatten().map(|flaw| fault(text, name, flaw)));
             return Err(invalid(faults, name));
         }
     };
-    let warning = |Oddity { path, member, .. }: &Oddity| {
-        let message = format!("this tool does not know the member `{path}`; it is sent to ECS as it is written");
+    let warning = |Oddity { path, member, kind }: &Oddity| {
+        let message = if *kind == OddityKind::LeftOut {
+            format!("`{path}` is empty, which says as much as leaving it out; it is left out")
+        } else {
+            format!("this tool does not know the member `{path}`; it is sent to ECS as it is written")
+        };
         at(name, place_of(text, member), message)
     };
-    Ok(Loaded { document, warnings: unknown.iter().map(warning).collect() })
+    Ok(Loaded { document, warnings: odd.iter().map(warning).collect() })
 }
 
 fn fault(text: &str, name: &str, flaw: Flaw) -> Fault {
@@ -59,6 +63,10 @@ fn fault(text: &str, name: &str, flaw: Flaw) -> Fault {
                     ..at(format!("unknown member `{path}`"))
                 },
                 OddityKind::Type { wanted, found } => at(format!("`{path}` is {found}; ECS takes {wanted} there")),
+                OddityKind::Empty | OddityKind::LeftOut => Fault {
+                    help: vec!["write what it is to be, or leave out what it belongs to".to_owned()],
+                    ..at(format!("`{path}` is empty; ECS wants something there"))
+                },
                 OddityKind::Unknown => at(format!("unknown member `{path}`")),
             }
         }
@@ -148,6 +156,53 @@ mod tests {
         assert_eq!(
             loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["td.json:1:65: this tool does not know the member `futureField`; it is sent to ECS as it is written"]
+        );
+    }
+
+    #[test]
+    fn what_is_empty_and_means_nothing_is_left_out_with_a_warning() {
+        let text = r#"{ "family": "app", "pidMode": "", "containerDefinitions": [{ "name": "app", "user": "",
+            "portMappings": [{ "containerPort": 80, "protocol": "" }], "command": ["sh", ""],
+            "environment": [{ "name": "A", "value": "" }], "dockerLabels": { "user": "" } }],
+            "volumes": [{ "name": "v", "host": { "sourcePath": "" } }] }"#;
+        let loaded = parse(text, "td.json").unwrap();
+        assert_eq!(
+            *loaded.document.value(),
+            json!({ "family": "app", "containerDefinitions": [{ "name": "app",
+                    "portMappings": [{ "containerPort": 80 }], "command": ["sh", ""],
+                    "environment": [{ "name": "A", "value": "" }], "dockerLabels": { "user": "" } }],
+                    "volumes": [{ "name": "v", "host": {} }] })
+        );
+        let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings[0],
+            "td.json:1:20: `pidMode` is empty, which says as much as leaving it out; it is left out"
+        );
+        let rest: Vec<_> = warnings[1..].iter().map(|it| it.split('`').nth(1).unwrap()).collect();
+        assert_eq!(
+            rest,
+            [
+                "containerDefinitions[app].user",
+                "containerDefinitions[app].portMappings[0].protocol",
+                "volumes[v].host.sourcePath"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_empty_and_ought_not_to_be_is_a_fault_at_its_place() {
+        let text = message(
+            "{ \"family\": \"app\", \"containerDefinitions\": [{ \"name\": \"app\",\n  \"image\": \"\",\n  \
+             \"repositoryCredentials\": { \"credentialsParameter\": \"\" } }] }",
+        );
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines[1].ends_with(":2:3: `containerDefinitions[app].image` is empty; ECS wants something there"),
+            "{text}"
+        );
+        assert!(
+            lines[3].contains("`containerDefinitions[app].repositoryCredentials.credentialsParameter` is empty"),
+            "{text}"
         );
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Oddity, OddityKind, TaskDefinition, oddities};
 use crate::reference::Pinned;
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition does not take.
 /// Source: Amazon ECS API Reference, TaskDefinition beside RegisterTaskDefinition.
-const READ_ONLY: [&str; 8] = [
+const READ_ONLY: [&str; 9] = [
     "taskDefinitionArn",
     "revision",
     "status",
@@ -17,7 +17,42 @@ const READ_ONLY: [&str; 8] = [
     "compatibilities",
     "registeredAt",
     "deregisteredAt",
+    "deleteRequestedAt",
     "registeredBy",
+];
+
+/// Members whose empty string says what leaving them out says. ECS drops some of them and refuses the others.
+/// Source: Amazon ECS API Reference, RegisterTaskDefinition: what is not required there and is no free text.
+const EMPTY_MEANS_NOTHING: [&str; 29] = [
+    "taskRoleArn",
+    "executionRoleArn",
+    "networkMode",
+    "cpu",
+    "memory",
+    "pidMode",
+    "ipcMode",
+    "runtimePlatform.cpuArchitecture",
+    "runtimePlatform.operatingSystemFamily",
+    "proxyConfiguration.type",
+    "trustedExecutionConfiguration.attestationPolicy",
+    "containerDefinitions.hostname",
+    "containerDefinitions.user",
+    "containerDefinitions.workingDirectory",
+    "containerDefinitions.versionConsistency",
+    "containerDefinitions.portMappings.name",
+    "containerDefinitions.portMappings.protocol",
+    "containerDefinitions.portMappings.appProtocol",
+    "containerDefinitions.portMappings.containerPortRange",
+    "containerDefinitions.linuxParameters.devices.containerPath",
+    "volumes.host.sourcePath",
+    "volumes.dockerVolumeConfiguration.scope",
+    "volumes.dockerVolumeConfiguration.driver",
+    "volumes.efsVolumeConfiguration.rootDirectory",
+    "volumes.efsVolumeConfiguration.transitEncryption",
+    "volumes.efsVolumeConfiguration.authorizationConfig.accessPointId",
+    "volumes.efsVolumeConfiguration.authorizationConfig.iam",
+    "volumes.s3filesVolumeConfiguration.rootDirectory",
+    "volumes.s3filesVolumeConfiguration.accessPointArn",
 ];
 
 /// A task definition without the members that only ECS writes, and without a fault that can be seen before ECS is asked.
@@ -63,12 +98,14 @@ pub(crate) enum Flaw {
 }
 
 impl Document {
-    /// What somebody wrote, and its members that the SDK does not know and ECS may; or everything that is wrong with it.
+    /// What somebody wrote, with what is odd about it: members that the SDK does not know and ECS may, and empty ones
+    /// that are left out; or everything that is wrong with it.
     pub(crate) fn written(value: Value) -> Result<(Self, Vec<Oddity>), Vec<Flaw>> {
         if !value.is_object() {
             return Err(vec![Flaw::NoObject]);
         }
-        let document = Self(strip_read_only(value));
+        let mut document = Self(strip_read_only(value));
+        let mut odd = leave_out_empty(&mut document.0);
         let mut flaws = Vec::new();
         if document.family().is_empty() {
             flaws.push(Flaw::NoFamily);
@@ -78,8 +115,9 @@ impl Document {
         }
         let (unknown, wrong): (Vec<_>, Vec<_>) =
             oddities(&document.0).into_iter().partition(|oddity| oddity.kind == OddityKind::Unknown);
+        odd.extend(unknown);
         flaws.extend(wrong.into_iter().map(Flaw::Odd));
-        if flaws.is_empty() { Ok((document, unknown)) } else { Err(flaws) }
+        if flaws.is_empty() { Ok((document, odd)) } else { Err(flaws) }
     }
 
     /// What ECS has.
@@ -144,6 +182,45 @@ pub(crate) fn strip_read_only(mut document: Value) -> Value {
         }
     }
     document
+}
+
+fn leave_out_empty(document: &mut Value) -> Vec<Oddity> {
+    let mut left_out = Vec::new();
+    for path in EMPTY_MEANS_NOTHING {
+        each_holder(document, path, "", &mut |holder, member, path| {
+            if holder.get(member).is_some_and(|value| value == "") {
+                holder.retain(|name, _| name != member);
+                left_out.push(Oddity { path, member: member.to_owned(), kind: OddityKind::LeftOut });
+            }
+        });
+    }
+    left_out
+}
+
+/// What is done with an object that may hold a member, the member's name, and where that is.
+pub(crate) type Look<'a> = dyn FnMut(&mut Map<String, Value>, &str, String) + 'a;
+
+/// Calls `look` with every object that may hold the member at this path, the member's own name, and where it is, such as
+/// `containerDefinitions[app].user`. Lists on the way are looked through.
+pub(crate) fn each_holder(value: &mut Value, path: &str, place: &str, look: &mut Look<'_>) {
+    match value {
+        Value::Array(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                let label = element["name"].as_str().map_or_else(|| index.to_string(), str::to_owned);
+                each_holder(element, path, &format!("{place}[{label}]"), look);
+            }
+        }
+        Value::Object(members) => {
+            let (member, rest) = path.split_once('.').unwrap_or((path, ""));
+            let place = if place.is_empty() { member.to_owned() } else { format!("{place}.{member}") };
+            if rest.is_empty() {
+                look(members, member, place);
+            } else if let Some(value) = members.get_mut(member) {
+                each_holder(value, rest, &place, look);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn missing_containers(missing: &[&str], there: &[&str]) -> String {

@@ -4,8 +4,8 @@
 //! each place is what ECS takes there; members that it never asks for are newer than the SDK, or typos.
 
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
-use aws_smithy_schema::Schema;
 use aws_smithy_schema::serde::{SerdeError, ShapeDeserializer};
+use aws_smithy_schema::{Schema, ShapeType};
 use aws_smithy_types::{BigDecimal, BigInteger, Blob, DateTime, Document};
 use serde_json::Value;
 
@@ -27,6 +27,10 @@ pub(crate) enum OddityKind {
     Typo { nearest: String },
     /// The SDK does not know it; ECS may.
     Unknown,
+    /// An empty string where nothing would say the same.
+    LeftOut,
+    /// An empty string where ECS wants something.
+    Empty,
     /// ECS wants another type, such as a string where a number stands.
     Type { wanted: &'static str, found: &'static str },
 }
@@ -83,6 +87,11 @@ impl ShapeDeserializer for Reader<'_> {
         for (name, value) in object {
             let path = if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
             if let Some(member) = schema.member_schema(name) {
+                // A variable's or a tag's `value` may be empty, and so may what stands in a list or a map.
+                if value == "" && member.shape_type() == ShapeType::String && name != "value" {
+                    let kind = OddityKind::Empty;
+                    self.found.push(Oddity { path: path.clone(), member: name.clone(), kind });
+                }
                 let mut reader = Reader { value, path, member: name.clone(), found: self.found };
                 if !value.is_null() {
                     state(member, &mut reader)?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::config::Image;
-use crate::deploy::normal::{identity, text_of};
+use crate::deploy::normal::label;
 use crate::reference::Home;
 
 /// Names that stand twice where one of them would win, or where ECS refuses both.
@@ -115,7 +115,7 @@ fn look(value: &Value, path: &str, name: &str, kind: Kind, found: &mut Vec<(Stri
         Value::String(text) => found.extend(placeholder(text, kind).map(|it| (path.to_owned(), it.to_owned()))),
         Value::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {
-                let label = identity(name).map_or_else(|| index.to_string(), |key| text_of(&element[key]));
+                let label = label(name, element).unwrap_or_else(|| index.to_string());
                 look(element, &format!("{path}[{label}]"), "", kind, found);
             }
         }

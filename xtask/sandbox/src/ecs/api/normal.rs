@@ -29,6 +29,10 @@ pub(crate) fn fill(input: &Value) -> Value {
         {
             volume.insert("host".to_owned(), json!({}));
         }
+        if let Some(efs) = volume.get_mut("efsVolumeConfiguration").and_then(Value::as_object_mut) {
+            drop_empty(efs, &["rootDirectory"]);
+            efs.entry("rootDirectory").or_insert_with(|| json!("/"));
+        }
     }
     for container in items(members, "containerDefinitions") {
         fill_container(container, awsvpc);
@@ -51,8 +55,10 @@ fn fill_container(container: &mut Value, awsvpc: bool) {
     });
     for port in items(members, "portMappings") {
         let Some(port) = port.as_object_mut() else { continue };
-        let host = if awsvpc { port.get("containerPort").cloned().unwrap_or_default() } else { json!(0) };
-        port.entry("hostPort").or_insert(host);
+        // The host's ports of a range are found as the task starts.
+        if let Some(own) = port.get("containerPort").cloned() {
+            port.entry("hostPort").or_insert(if awsvpc { own } else { json!(0) });
+        }
         port.entry("protocol").or_insert_with(|| json!("tcp"));
     }
     for member in ["environment", "secrets"] {

@@ -79,6 +79,18 @@ fn what_ecs_drops_or_reorders_in_a_task_definition() {
 }
 
 #[test]
+fn a_range_of_ports_has_no_host_port_and_a_file_system_has_a_root() {
+    let mut world = World::new();
+    let mut input = document(json!([{ "name": "app", "image": "own/app:1",
+        "portMappings": [{ "containerPortRange": "8000-8010" }] }]));
+    input["volumes"] = json!([{ "name": "files", "efsVolumeConfiguration": { "fileSystemId": "fs-1" } }]);
+    let it = world.call("RegisterTaskDefinition", input)["taskDefinition"].clone();
+    let mapping = &it["containerDefinitions"][0]["portMappings"][0];
+    assert_eq!(*mapping, json!({ "containerPortRange": "8000-8010", "protocol": "tcp" }));
+    assert_eq!(it["volumes"][0]["efsVolumeConfiguration"]["rootDirectory"], "/");
+}
+
+#[test]
 fn a_member_of_a_newer_model_is_kept_as_it_is() {
     let mut world = World::new();
     let future = json!({ "deep": [1, null, ""] });
