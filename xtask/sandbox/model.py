@@ -24,6 +24,7 @@ SOURCE = pathlib.Path(__file__).resolve().parent / "src"
 SERVICES = [
     ("ecs", "2014-11-13", SOURCE / "ecs/api.rs", SOURCE / "ecs/api"),
     ("ecr", "2015-09-21", SOURCE / "ecr.rs", SOURCE / "ecr"),
+    ("sts", "2011-06-15", SOURCE / "sts.rs", SOURCE / "sts"),
 ]
 
 # Values that AWS documents and answers with, and no model has yet.

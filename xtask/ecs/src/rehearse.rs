@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use xtask_sandbox::{Clock, FAULTS, Options, Sandbox, fault_named};
+use xtask_sandbox::{Account, Clock, FAULTS, Options, Sandbox, fault_named};
 
 use crate::aws::{Endpoint, Session};
 use crate::config::Config;
@@ -94,8 +94,18 @@ fn both_stages(
     Ok(())
 }
 
+/// What a sandbox serves, beside the workspace's configuration.
+pub(crate) struct Serving<'a> {
+    pub listen: SocketAddr,
+    /// How many times as fast as the real one its clock runs.
+    pub speed: u32,
+    /// Further accounts and whose access key ids are theirs.
+    pub accounts: &'a [(String, String)],
+}
+
 /// Serves a sandbox, furnished for the workspace's configuration, until the interrupt.
-pub(crate) fn serve(listen: SocketAddr, speed: u32, context: &Context) -> Result<()> {
+pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
+    let Serving { listen, speed, accounts } = *serving;
     if !listen.ip().is_loopback() {
         return Err(Failure::usage(format_args!(
             "the sandbox takes anyone's word for who they are, so it listens on loopback only, and {} is not",
@@ -105,7 +115,10 @@ pub(crate) fn serve(listen: SocketAddr, speed: u32, context: &Context) -> Result
     }
     let clock = if speed <= 1 { Clock::Real } else { Clock::Scaled(speed) };
     let config = context.config()?;
-    let sandbox = Sandbox::start(Options { listen, ..stage::options(config, clock) }).map_err(|error| {
+    let further = accounts.iter().cloned();
+    let further = further.map(|(id, access_key)| Account { id, access_key, roles: Vec::new() }).collect();
+    let options = Options { listen, accounts: further, ..stage::options(config, clock) };
+    let sandbox = Sandbox::start(options).map_err(|error| {
         Failure::world(format_args!("could not listen on {listen}: {error}"))
             .help("another --listen address may be free")
     })?;
@@ -119,6 +132,9 @@ pub(crate) fn serve(listen: SocketAddr, speed: u32, context: &Context) -> Result
         "Serving",
         format!("ECR, ECS and a registry on http://{registry}; Ctrl-C stops it and forgets everything"),
     );
+    for (account, key) in accounts {
+        events.note("Account", format!("{account} with access key id {key} and any secret"));
+    }
     events.note(
         "Log in",
         format!("aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"),

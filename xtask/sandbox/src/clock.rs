@@ -31,6 +31,12 @@ impl Instant {
         Some(Self(seconds * 1000))
     }
 
+    /// As XML answers date: `2026-11-27T04:45:38Z`. Source: ISO 8601.
+    pub(crate) fn iso(self) -> String {
+        let (year, month, day, hour, minute, second) = self.parts();
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
     /// As HTTP dates an answer: `Fri, 27 Nov 2026 04:45:38 GMT`. Source: RFC 9110, section 5.6.7.
     pub(crate) fn http(self) -> String {
         const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];

@@ -61,6 +61,13 @@ pub(crate) struct Repository {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Repository {
+    /// Whether another account may pull from it; who, its policy says, and that is not read here.
+    pub fn is_shared(&self) -> bool {
+        self.policy.is_some()
+    }
+}
+
 impl Ecr {
     /// An account without repositories.
     pub fn new(account: &str, region: &str, host: String, folder: PathBuf) -> Self {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ecs::{Tasks, Trouble};
+use crate::protocol::ApiError;
 
 mod named;
 
@@ -134,6 +135,12 @@ pub(crate) struct Refusal {
     pub code: String,
     pub message: String,
     pub retry_after: Option<u64>,
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self { status: error.status, code: error.code.to_owned(), message: error.message, retry_after: None }
+    }
 }
 
 impl Struck {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::Sandbox;
 use crate::protocol::{ApiError, ApiResult};
+use crate::site::Site;
 
 /// What a service runs before its first release: an image of another registry, which is taken to exist.
 const FIRST_IMAGE: &str = "public.ecr.aws/docker/library/httpd:2.4";
@@ -13,7 +13,7 @@ const FIRST_IMAGE: &str = "public.ecr.aws/docker/library/httpd:2.4";
 /// More events than the start of a service has.
 const PATIENCE: usize = 10_000;
 
-impl Sandbox {
+impl Site<'_> {
     /// Makes what is not there yet: the repositories (with immutable tags), the clusters, and of each
     /// `(cluster, service, task definition)` a service whose first revision is running. A container without an image, or
     /// with one of this registry, first runs another registry's. Answers `{}`.
@@ -62,9 +62,10 @@ impl Sandbox {
 
     fn first(&self, task_definition: &Value) -> Value {
         let mut first = task_definition.clone();
-        let state = self.world.lock();
+        let mut state = self.lock();
         for container in first["containerDefinitions"].as_array_mut().into_iter().flatten() {
-            let elsewhere = container["image"].as_str().is_some_and(|image| state.ecr.own(image).is_none());
+            let elsewhere =
+                container["image"].as_str().is_some_and(|image| state.ecr_of(&self.home).own(image).is_none());
             if !elsewhere {
                 container["image"] = json!(FIRST_IMAGE);
             }
@@ -76,13 +77,16 @@ impl Sandbox {
     fn await_first_rollout(&self, cluster: &str, service: &str) -> Result<(), ApiError> {
         for _ in 0..PATIENCE {
             // Asked before the look: a clock that runs may let the last event happen between the two.
-            let due = self.world.lock().ecs.next_event();
+            let due = self.lock().ecs_of(&self.home).next_event();
             let found = self.ecs("DescribeServices", json!({"cluster": cluster, "services": [service]}))?;
             if found["services"][0]["deployments"][0]["rolloutState"] == "COMPLETED" {
                 return Ok(());
             }
             let Some(due) = due else { break };
-            self.advance(Duration::from_millis(due.0.saturating_sub(self.now().0)));
+            let mut state = self.lock();
+            let left = due.0.saturating_sub(state.timeline.now().0);
+            state.timeline.skip(Duration::from_millis(left));
+            state.settle();
         }
         Err(ApiError {
             status: 500,

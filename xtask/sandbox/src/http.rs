@@ -7,7 +7,6 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Response;
-use hyper::body::Incoming;
 
 /// What is answered: whole, or streamed from disk.
 pub(crate) type Body = Pin<Box<dyn hyper::body::Body<Data = Bytes, Error = io::Error> + Send>>;
@@ -33,7 +32,10 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
 }
 
 /// Reads a whole body of at most so many bytes; None where it is larger.
-pub(crate) async fn collect(body: Incoming, limit: usize) -> Result<Option<Bytes>, Cut> {
+pub(crate) async fn collect<B>(body: B, limit: usize) -> Result<Option<Bytes>, Cut>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+{
     let mut body = body;
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -48,7 +50,11 @@ pub(crate) async fn collect(body: Incoming, limit: usize) -> Result<Option<Bytes
 }
 
 /// Reads what the client still sends, for an answer that comes before is lost with the reset of the connection.
-pub(crate) async fn drain(mut body: Incoming) -> Result<(), Cut> {
+pub(crate) async fn drain<B>(body: B) -> Result<(), Cut>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+{
+    let mut body = body;
     while let Some(frame) = body.frame().await {
         drop(frame.map_err(|_| Cut)?);
     }
@@ -56,7 +62,11 @@ pub(crate) async fn drain(mut body: Incoming) -> Result<(), Cut> {
 }
 
 /// Reads so many bytes, or all there are; then the caller cuts the connection.
-pub(crate) async fn read_some(mut body: Incoming, bytes: u64) {
+pub(crate) async fn read_some<B>(body: B, bytes: u64)
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+{
+    let mut body = body;
     let mut left = bytes;
     while left > 0 {
         let Some(Ok(frame)) = body.frame().await else { return };

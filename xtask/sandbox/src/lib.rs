@@ -1,8 +1,8 @@
-//! A stand-in for Amazon ECR and ECS on loopback: the JSON APIs of both and a registry behind one port, rollouts that
-//! are simulated, faults that are injected.
+//! A stand-in for Amazon ECR, ECS and STS on loopback: their APIs and a registry behind one port, for several accounts
+//! and regions, rollouts that are simulated, faults that are injected.
 //!
 //! The AWS CLI, `docker pull` and `docker push`, skopeo and crane work against it as they are. Where it differs from AWS:
-//! a signature is checked only for the key that it hands out; a layer is sent from here and not from S3, and never
+//! a signature is checked only for the keys that it hands out; a layer is sent from here and not from S3, and never
 //! expires; a manifest is answered in the media type in which it was put; nothing is encrypted, replicated or scanned.
 //!
 //! ```
@@ -32,23 +32,29 @@ mod ecr;
 pub mod ecs;
 pub mod fault;
 mod furnish;
+mod home;
 mod http;
 mod model;
 pub mod protocol;
 mod registry;
 mod server;
+mod site;
+mod sts;
+mod tables;
 mod world;
 
 pub use clock::{Clock, Instant};
 pub use fault::{Effect, FAULTS, Fault, Which, fault_named};
+use home::Home;
 pub use protocol::{ApiError, ApiResult};
 pub use server::ACCESS_KEY;
+pub use site::Site;
+pub use sts::Account;
 pub use world::Call;
 
 use clock::Timeline;
-use ecr::Ecr;
-use ecs::Caller;
 use server::SECRET_KEY;
+use sts::Sts;
 use world::{State, World};
 
 /// How a sandbox is to be.
@@ -59,6 +65,8 @@ pub struct Options {
     /// Twelve digits.
     pub account: String,
     pub region: String,
+    /// Further ones, told apart by their access keys; any other key is the first one's.
+    pub accounts: Vec<Account>,
     pub clock: Clock,
     pub faults: Vec<Fault>,
 }
@@ -69,6 +77,7 @@ impl Default for Options {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             account: "123456789012".to_owned(),
             region: "ap-northeast-1".to_owned(),
+            accounts: Vec::new(),
             clock: Clock::Real,
             faults: Vec::new(),
         }
@@ -79,7 +88,7 @@ impl Default for Options {
 pub struct Sandbox {
     world: Arc<World>,
     address: SocketAddr,
-    region: String,
+    home: Home,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -102,8 +111,10 @@ impl Sandbox {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let folder = tempfile::Builder::new().prefix("xtask-sandbox-").tempdir()?;
-        let ecr = Ecr::new(&options.account, &options.region, address.to_string(), folder.path().to_owned());
-        let mut state = State::new(Timeline::start(options.clock), ecr);
+        let home = Home::new(options.account, options.region);
+        let sts = Sts::new(&home.account, options.accounts);
+        let timeline = Timeline::start(options.clock);
+        let mut state = State::new(timeline, &home, address.to_string(), folder.path().to_owned(), sts);
         options.faults.into_iter().for_each(|fault| state.faults.inject(fault));
         let world = Arc::new(World::new(state, folder));
 
@@ -121,7 +132,7 @@ impl Sandbox {
             });
             runtime.shutdown_timeout(Duration::from_secs(1));
         })?;
-        Ok(Self { world, address, region: options.region, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { world, address, home, stop: Some(stop), thread: Some(thread) })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -140,9 +151,9 @@ impl Sandbox {
             ("AWS_ENDPOINT_URL", format!("http://{registry}")),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
-            ("AWS_REGION", self.region.clone()),
+            ("AWS_REGION", self.home.region.clone()),
             // The AWS CLI, version 1, reads no other.
-            ("AWS_DEFAULT_REGION", self.region.clone()),
+            ("AWS_DEFAULT_REGION", self.home.region.clone()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("XTASK_REGISTRY", registry),
         ]
@@ -172,24 +183,37 @@ impl Sandbox {
         self.world.lock().calls.clone()
     }
 
+    /// An account in a region, for what is asked without the network.
+    pub fn site(&self, account: &str, region: &str) -> Site<'_> {
+        Site::new(self, Home::new(account, region))
+    }
+
     /// An ECR operation without the network: no fault befalls it, and it is not among [`Sandbox::calls`].
     pub fn ecr(&self, operation: &str, input: Value) -> ApiResult {
-        self.world.lock().ecr(operation, input)
+        Site::new(self, self.home.clone()).ecr(operation, input)
     }
 
     /// An ECS operation without the network, as [`Sandbox::ecr`]; it does not move a clock that moves per look.
     pub fn ecs(&self, operation: &str, input: Value) -> ApiResult {
-        let mut state = self.world.lock();
-        let caller = Caller { arn: format!("arn:aws:iam::{}:root", state.ecr.account) };
-        state.ecs(operation, input, &caller)
+        Site::new(self, self.home.clone()).ecs(operation, input)
+    }
+
+    /// As [`Site::furnish`], in the account and the region that the sandbox was started with.
+    pub fn furnish(&self, repositories: &[&str], services: &[(&str, &str, Value)]) -> ApiResult {
+        Site::new(self, self.home.clone()).furnish(repositories, services)
     }
 }
 
-/// What an answer of `ecr` or `ecs` has that AWS's own model of it has not, in words; None where it fits. Tests of what
-/// answers in AWS's place can hold it against this.
+/// What an answer of a service, such as `ecs`, has that AWS's own model of it has not, in words; None where it fits.
+/// Tests of what answers in AWS's place can hold it against this.
 pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> {
-    let of = if service == "ecr" { ecr::member::oddity } else { ecs::oddity };
-    of(operation, answer.clone())
+    let answer = answer.clone();
+    match service {
+        "ecr" => ecr::member::oddity(operation, answer),
+        "ecs" => ecs::oddity(operation, answer),
+        "sts" => sts::TABLES.oddity(operation, answer),
+        other => Some(format!("nothing is known of {other}")),
+    }
 }
 
 impl Drop for Sandbox {

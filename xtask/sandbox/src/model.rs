@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 pub(crate) struct Model {
     shapes: HashMap<&'static str, Vec<Member>>,
     rules: Rules,
+    textual: bool,
 }
 
 /// What a string must satisfy, and the rule in AWS's words.
@@ -33,6 +34,7 @@ enum Kind {
     Flag,
     Whole(Bounds),
     Number,
+    Time,
     Bytes,
     Map,
     List(Box<Kind>, Bounds),
@@ -83,6 +85,14 @@ impl Violation {
         self.path.iter().map(word).collect::<Vec<_>>().join(".")
     }
 
+    /// What stands there.
+    pub fn value<'a>(&self, input: &'a Value) -> Option<&'a Value> {
+        self.path.iter().try_fold(input, |value, step| match step {
+            Step::Member(name) => value.get(name),
+            Step::Item(index) => value.get(index),
+        })
+    }
+
     /// Such as `containerDefinitions[0].image`.
     pub fn indexed(&self) -> String {
         let word = |step: &Step| match step {
@@ -115,7 +125,12 @@ impl Model {
             });
             shapes.entry(current).or_default().extend(members);
         }
-        Self { shapes, rules }
+        Self { shapes, rules, textual: false }
+    }
+
+    /// The same for values that all come as text, as the Query protocol writes them.
+    pub fn textual(self) -> Self {
+        Self { textual: true, ..self }
     }
 
     /// Whether there is a structure of this name.
@@ -189,6 +204,7 @@ impl Check<'_> {
     }
 
     fn value(&mut self, kind: &Kind, value: Value) -> Result<Value, Fault> {
+        let value = if self.model.textual { kind.read(value) } else { value };
         match (kind, value) {
             (Kind::Structure(shape), value) => self.structure(shape, value),
             (Kind::List(item, bounds), Value::Array(items)) => {
@@ -207,12 +223,10 @@ impl Check<'_> {
             }
             (Kind::Text(bounds), Value::String(text)) => bounds.length(text.len()).map(|()| Value::String(text)),
             (Kind::Ruled(shape, bounds), Value::String(text)) => {
-                match (self.model.rules)(shape) {
-                    Some((holds, rule)) if !holds(&text) => return Err(Fault::Constraint(rule.to_owned())),
-                    Some(_) => {}
-                    None => bounds.length(text.len())?,
+                if let Some((_, rule)) = (self.model.rules)(shape).filter(|(holds, _)| !holds(&text)) {
+                    return Err(Fault::Constraint(rule.to_owned()));
                 }
-                Ok(Value::String(text))
+                bounds.length(text.len()).map(|()| Value::String(text))
             }
             (Kind::Whole(bounds), Value::Number(number)) => match number.as_i64() {
                 Some(whole) => bounds.range(whole).map(|()| Value::Number(number)),
@@ -220,9 +234,10 @@ impl Check<'_> {
             },
             (Kind::Any, value)
             | (Kind::Flag, value @ Value::Bool(_))
-            | (Kind::Number, value @ Value::Number(_))
+            | (Kind::Number | Kind::Time, value @ Value::Number(_))
             | (Kind::Bytes, value @ Value::String(_)) => Ok(value),
             (Kind::Map, Value::Object(map)) if map.values().all(Value::is_string) => Ok(Value::Object(map)),
+            (Kind::Time, value @ Value::String(_)) if self.model.textual => Ok(value),
             (kind, value) => Err(wrong(&value, kind.word())),
         }
     }
@@ -247,7 +262,8 @@ impl Kind {
             "s" => Self::Text(bounds),
             "b" => Self::Flag,
             "i" => Self::Whole(bounds),
-            "f" | "t" => Self::Number,
+            "f" => Self::Number,
+            "t" => Self::Time,
             "x" => Self::Bytes,
             "{}" => Self::Map,
             "*" => Self::Any,
@@ -255,12 +271,23 @@ impl Kind {
         }
     }
 
+    /// The number or flag that a text spells, where one belongs there.
+    fn read(&self, value: Value) -> Value {
+        let spelt = match (self, &value) {
+            (Self::Whole(_), Value::String(text)) => text.parse::<i64>().ok().map(Value::from),
+            (Self::Number, Value::String(text)) => text.parse::<f64>().ok().map(Value::from),
+            (Self::Flag, Value::String(text)) => text.parse::<bool>().ok().map(Value::from),
+            _ => None,
+        };
+        spelt.unwrap_or(value)
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Self::Text(_) | Self::Ruled(..) | Self::OneOf(_) => "a String",
             Self::Flag => "a Boolean",
             Self::Whole(_) => "an Integer",
-            Self::Number => "a Double",
+            Self::Number | Self::Time => "a Double",
             Self::Bytes => "a Blob",
             Self::Map => "a map of Strings",
             Self::List(..) => "a List",

@@ -11,6 +11,7 @@ use hyper::http::response::Builder;
 use hyper::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
 
+use crate::home::Home;
 use crate::http::{Answer, Body, Cut, drain, full, read_some};
 use crate::protocol::ApiError;
 use crate::world::{TokenState, World};
@@ -21,6 +22,7 @@ mod route;
 mod uploads;
 
 use route::Route;
+pub(crate) use route::decode;
 
 /// An error in the registry's spelling.
 #[derive(Debug)]
@@ -90,6 +92,8 @@ type Outcome = Result<Response<Body>, Stop>;
 /// What an answer depends on beside its route.
 struct Exchange<'a> {
     world: &'a Arc<World>,
+    /// Whose registry it is.
+    home: Home,
     headers: HeaderMap,
     query: String,
     /// Faults that strike in the middle.
@@ -113,7 +117,7 @@ impl Exchange<'_> {
 
     /// This server as the client calls it.
     fn base(&self) -> String {
-        let host = self.header("host").map_or_else(|| self.world.lock().ecr.host.clone(), str::to_owned);
+        let host = self.header("host").map_or_else(|| self.world.lock().host.clone(), str::to_owned);
         format!("http://{host}")
     }
 }
@@ -138,19 +142,22 @@ pub(crate) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
         drain(body).await?;
         world.log(&name, note, error.status);
         let crate::fault::Refusal { status, code, message, retry_after } = error;
-        let challenge = (status == 401).then(|| challenge(&world.lock().ecr.host));
+        let challenge = (status == 401).then(|| challenge(&world.lock().host));
         return Refusal { status, code, message, retry_after }.response(challenge);
     }
-    let doomed = world.lock().before(&struck.before, &note);
-    if let Some(refused) = refuse_stranger(world, &head.headers, &route) {
+    let token = token(&head.headers);
+    let home = home(world, token.as_deref(), &route);
+    let doomed = world.lock().before(&home, &struck.before, &note);
+    if let Some(refused) = refuse_stranger(world, token.as_deref(), &route) {
         drain(body).await?;
         world.log(&name, note, refused.status);
-        let challenge = (refused.status == 401).then(|| challenge(&world.lock().ecr.host));
+        let challenge = (refused.status == 401).then(|| challenge(&world.lock().host));
         return refused.response(challenge);
     }
     world.lock().settle();
     let exchange = Exchange {
         world,
+        home: home.clone(),
         headers: head.headers,
         query: head.uri.query().unwrap_or_default().to_owned(),
         corrupt: struck.corrupt,
@@ -160,7 +167,7 @@ pub(crate) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
     };
     let (status, answer) = match dispatch(exchange, &head.method, &route, body).await {
         Ok(response) => {
-            world.lock().after(&struck.after, doomed, &note);
+            world.lock().after(&home, &struck.after, doomed, &note);
             (response.status().as_u16(), Ok(response))
         }
         Err(Stop::Refused(refusal)) => (refusal.status, refusal.response(None)),
@@ -192,7 +199,9 @@ fn without_body(mut exchange: Exchange<'_>, method: &Method, route: &Route) -> O
         ("GET" | "HEAD", Route::Base) => empty(reply(200)),
         ("GET" | "HEAD", Route::Manifest { name, reference }) => manifests::get(&exchange, name, reference),
         ("HEAD", Route::Blob { name, digest }) => blobs::head(&exchange, name, digest),
-        ("GET", Route::Blob { name, digest } | Route::Layer { name, digest }) => blobs::get(&exchange, name, digest),
+        ("GET", Route::Blob { name, digest } | Route::Layer { name, digest, .. }) => {
+            blobs::get(&exchange, name, digest)
+        }
         ("POST", Route::Uploads { name }) => uploads::post(&mut exchange, name),
         ("GET", Route::Upload { name, id }) => uploads::status(&exchange, name, id),
         ("DELETE", Route::Upload { name, id }) => uploads::cancel(&exchange, name, id),
@@ -220,20 +229,32 @@ fn challenge(host: &str) -> String {
     format!("Basic realm=\"http://{host}/\",service=\"ecr.amazonaws.com\"")
 }
 
-/// The registry is for those who bring a token of GetAuthorizationToken; a download URL speaks for itself.
-fn refuse_stranger(world: &World, headers: &HeaderMap, route: &Route) -> Option<Refusal> {
-    if matches!(route, Route::Layer { .. }) {
-        return None;
-    }
-    let Some(authorization) = headers.get("authorization").and_then(|value| value.to_str().ok()) else {
-        return Some(Refusal::new(401, "UNAUTHORIZED", "Not Authorized"));
-    };
+/// The password of a caller with ECR's user name; empty for another user's.
+fn token(headers: &HeaderMap) -> Option<String> {
+    let authorization = headers.get("authorization")?.to_str().ok()?;
     let decoded = authorization
         .get(..6)
         .filter(|scheme| scheme.eq_ignore_ascii_case("basic "))
         .and_then(|_| STANDARD.decode(authorization[6..].trim()).ok())
         .and_then(|bytes| String::from_utf8(bytes).ok());
-    let token = decoded.as_deref().and_then(|pair| pair.strip_prefix("AWS:")).unwrap_or_default();
+    Some(decoded.as_deref().and_then(|pair| pair.strip_prefix("AWS:")).unwrap_or_default().to_owned())
+}
+
+/// One port is the registry of every account: whose, the token says that GetAuthorizationToken handed out.
+fn home(world: &World, token: Option<&str>, route: &Route) -> Home {
+    if let Route::Layer { home, .. } = route {
+        return home.clone();
+    }
+    let state = world.lock();
+    token.and_then(|token| state.token_home(token)).unwrap_or(&state.home).clone()
+}
+
+/// The registry is for those who bring a token; a download URL speaks for itself.
+fn refuse_stranger(world: &World, token: Option<&str>, route: &Route) -> Option<Refusal> {
+    if matches!(route, Route::Layer { .. }) {
+        return None;
+    }
+    let Some(token) = token else { return Some(Refusal::new(401, "UNAUTHORIZED", "Not Authorized")) };
     match world.lock().token_state(token) {
         TokenState::Valid => None,
         TokenState::Expired => {

@@ -1,4 +1,4 @@
-//! One loopback port for everything: connections in, requests to the JSON APIs or to the registry.
+//! One loopback port for everything: connections in, requests to the APIs or to the registry.
 
 use std::io;
 use std::sync::Arc;
@@ -15,8 +15,11 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::http::Answer;
 use crate::world::World;
 
+mod admission;
 mod api;
+mod protocol;
 mod signature;
+mod xml;
 
 pub use signature::ACCESS_KEY;
 pub(crate) use signature::SECRET_KEY;

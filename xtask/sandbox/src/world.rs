@@ -1,6 +1,6 @@
 //! Everything that the sandbox knows, behind one lock.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::clock::{Instant, Timeline};
-use crate::ecr::Ecr;
+use crate::ecr::{Ecr, Wanted};
 use crate::ecs::{self, Caller, Ecs, Images};
 use crate::fault::{Faults, Struck};
-use crate::protocol::{ApiError, ApiResult};
+use crate::home::Home;
+use crate::protocol::ApiResult;
+use crate::sts::Sts;
 
 mod effects;
 
@@ -43,16 +45,29 @@ pub(crate) struct World {
 #[derive(Debug)]
 pub(crate) struct State {
     pub timeline: Timeline,
-    pub ecr: Ecr,
-    pub ecs: Ecs,
+    /// Where calls go that say nothing else.
+    pub home: Home,
+    /// `HOST:PORT` of everything.
+    pub host: String,
+    folder: PathBuf,
+    registries: BTreeMap<Home, Ecr>,
+    services: BTreeMap<Home, Ecs>,
+    pub sts: Sts,
     pub faults: Faults,
     pub calls: Vec<Call>,
-    /// Registry tokens and when each expires, in real time.
-    tokens: HashMap<String, Instant>,
+    tokens: HashMap<String, Token>,
     /// Images of other registries that are gone.
     pub lost: HashSet<String>,
     /// Whether a pull through an index ends at a platform's digest.
     pub platforms: bool,
+}
+
+/// What a registry token opens.
+#[derive(Debug)]
+struct Token {
+    home: Home,
+    /// In real time.
+    expires: Instant,
 }
 
 /// What a registry token is worth.
@@ -85,92 +100,124 @@ impl World {
 }
 
 impl State {
-    pub fn new(timeline: Timeline, ecr: Ecr) -> Self {
-        let ecs = Ecs::new(&ecr.account, &ecr.region);
-        Self {
+    pub fn new(timeline: Timeline, home: &Home, host: String, folder: PathBuf, sts: Sts) -> Self {
+        let mut state = Self {
             timeline,
-            ecr,
-            ecs,
+            home: home.clone(),
+            host,
+            folder,
+            registries: BTreeMap::new(),
+            services: BTreeMap::new(),
+            sts,
             faults: Faults::default(),
             calls: Vec::new(),
             tokens: HashMap::new(),
             lost: HashSet::new(),
             platforms: false,
+        };
+        state.open(home);
+        state
+    }
+
+    /// Makes an account's region where nobody was before.
+    fn open(&mut self, home: &Home) {
+        if self.registries.contains_key(home) {
+            return;
         }
+        let Home { account, region } = home;
+        // Layers lie under their digest, whoever's they are.
+        let ecr = Ecr::new(account, region, self.host.clone(), self.folder.clone());
+        self.registries.insert(home.clone(), ecr);
+        self.services.insert(home.clone(), Ecs::new(account, region));
+    }
+
+    pub fn ecr_of(&mut self, home: &Home) -> &mut Ecr {
+        self.open(home);
+        self.registries.get_mut(home).expect("it was just opened")
+    }
+
+    pub fn ecs_of(&mut self, home: &Home) -> &mut Ecs {
+        self.open(home);
+        self.services.get_mut(home).expect("it was just opened")
     }
 
     /// Lets the rollouts reach the present.
     pub fn settle(&mut self) -> Instant {
         let now = self.timeline.now();
-        self.ecs.advance(now, &Pull { ecr: &self.ecr, lost: &self.lost, platforms: self.platforms, now });
+        let (registries, lost, platforms) = (&self.registries, &self.lost, self.platforms);
+        for (home, ecs) in &mut self.services {
+            ecs.advance(now, &Pull { home, registries, lost, platforms, now });
+        }
         now
     }
 
     /// One call of the ECS API.
-    pub fn ecs(&mut self, operation: &str, input: Value, caller: &Caller) -> ApiResult {
+    pub fn ecs(&mut self, home: &Home, operation: &str, input: Value, caller: &Caller) -> ApiResult {
+        self.open(home);
         let now = self.settle();
-        let pull = Pull { ecr: &self.ecr, lost: &self.lost, platforms: self.platforms, now };
-        let answer = self.ecs.call(ecs::Call { operation, input, caller, now }, &pull);
+        let (registries, lost, platforms) = (&self.registries, &self.lost, self.platforms);
+        let ecs = self.services.get_mut(home).expect("it was just opened");
+        let pull = Pull { home, registries, lost, platforms, now };
+        let answer = ecs.call(ecs::Call { operation, input, caller, now }, &pull);
         self.settle();
         answer
     }
 
     /// One call of the ECR API.
-    pub fn ecr(&mut self, operation: &str, input: Value) -> ApiResult {
+    pub fn ecr(&mut self, home: &Home, operation: &str, input: Value) -> ApiResult {
         let now = self.settle();
-        let answer = self.ecr.call(operation, input, now)?;
-        if operation == "GetAuthorizationToken" { Ok(self.authorize()) } else { Ok(answer) }
+        let answer = self.ecr_of(home).call(operation, input, now)?;
+        if operation == "GetAuthorizationToken" { Ok(self.authorize(home)) } else { Ok(answer) }
     }
 
-    /// A call to another region, in which this account has nothing.
-    pub fn elsewhere(&self, region: &str, service: &str, operation: &str, input: Value) -> ApiResult {
-        if operation.starts_with("Create") || operation == "RegisterTaskDefinition" {
-            let message =
-                format!("the sandbox simulates region {} alone, and nothing can be made in {region}", self.ecr.region);
-            return Err(ApiError::new("AccessDeniedException", message));
-        }
-        let (account, now) = (&self.ecr.account, self.timeline.now());
-        if service == "ecr" {
-            return Ecr::new(account, region, self.ecr.host.clone(), PathBuf::new()).call(operation, input, now);
-        }
-        let nobody = Caller { arn: String::new() };
-        let pull = Pull { ecr: &self.ecr, lost: &self.lost, platforms: self.platforms, now };
-        Ecs::new(account, region).call(ecs::Call { operation, input, caller: &nobody, now }, &pull)
-    }
-
-    fn authorize(&mut self) -> Value {
+    fn authorize(&mut self, home: &Home) -> Value {
         let token = STANDARD.encode(crate::ecr::random_id());
         let expires = Instant(self.timeline.wall().0 + TOKEN_LIFE.as_secs() * 1000);
         let datum = json!({
             "authorizationToken": STANDARD.encode(format!("AWS:{token}")),
             "expiresAt": expires.seconds(),
-            "proxyEndpoint": format!("http://{}", self.ecr.host),
+            "proxyEndpoint": format!("http://{}", self.host),
         });
-        self.tokens.insert(token, expires);
+        self.tokens.insert(token, Token { home: home.clone(), expires });
         json!({"authorizationData": [datum]})
     }
 
     pub fn token_state(&self, token: &str) -> TokenState {
         match self.tokens.get(token) {
             None => TokenState::Unknown,
-            Some(expires) if *expires <= self.timeline.wall() => TokenState::Expired,
+            Some(token) if token.expires <= self.timeline.wall() => TokenState::Expired,
             Some(_) => TokenState::Valid,
         }
     }
 
+    /// Whose registry a token opens, or did before it expired.
+    pub fn token_home(&self, token: &str) -> Option<&Home> {
+        self.tokens.get(token).map(|token| &token.home)
+    }
+
     /// Every token handed out so far is worth nothing any more.
     pub fn expire_tokens(&mut self) {
-        self.tokens.values_mut().for_each(|expires| *expires = Instant(0));
+        self.tokens.values_mut().for_each(|token| token.expires = Instant(0));
     }
 }
 
 /// What a pull finds.
 #[derive(Debug)]
 struct Pull<'a> {
-    ecr: &'a Ecr,
+    /// Whose task pulls.
+    home: &'a Home,
+    registries: &'a BTreeMap<Home, Ecr>,
     lost: &'a HashSet<String>,
     platforms: bool,
     now: Instant,
+}
+
+impl<'a> Pull<'a> {
+    /// The registry that an image's name means, and what in it; the port is the task's own account's.
+    fn find<'b>(&self, image: &'b str) -> Option<(&'a Ecr, &'b str, Wanted<'b>)> {
+        let own = self.registries.get(self.home).into_iter();
+        own.chain(self.registries.values()).find_map(|ecr| ecr.own(image).map(|(name, wanted)| (ecr, name, wanted)))
+    }
 }
 
 impl Images for Pull<'_> {
@@ -181,11 +228,17 @@ impl Images for Pull<'_> {
             )
         };
         let not_found = || failed(&format!("{image}: not found"));
-        let Some((name, wanted)) = self.ecr.own(image) else {
+        let Some((ecr, name, wanted)) = self.find(image) else {
             return if self.lost.contains(image) { Err(not_found()) } else { Ok(None) };
         };
-        let repository =
-            self.ecr.repository(name).map_err(|error| failed(&format!("name unknown: {}", error.message)))?;
+        let repository = ecr.repository(name).map_err(|error| failed(&format!("name unknown: {}", error.message)))?;
+        if ecr.account != self.home.account && !repository.is_shared() {
+            let path = image.split_once('/').map_or("", |(_, path)| path).replacen([':', '@'], "/manifests/", 1);
+            let host = format!("{}.dkr.ecr.{}.amazonaws.com", ecr.account, ecr.region);
+            return Err(failed(&format!(
+                "unexpected status from HEAD request to https://{host}/v2/{path}: 403 Forbidden"
+            )));
+        }
         let digest = repository.resolve(wanted).filter(|digest| repository.is_pullable(digest, self.now));
         let digest = digest.ok_or_else(not_found)?;
         let child = repository.images[digest].read.children.first().filter(|_| self.platforms);

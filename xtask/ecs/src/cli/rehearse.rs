@@ -23,6 +23,20 @@ pub(crate) struct ServeSandbox {
     /// How many times as fast as the real one its clock runs
     #[arg(long, value_name = "TIMES", default_value_t = 1)]
     pub speed: u32,
+    /// A further account, and the access key id whose calls are its own; as often as wanted
+    #[arg(long = "account", value_name = "ACCOUNT=ACCESS_KEY", value_parser = account)]
+    pub accounts: Vec<(String, String)>,
+}
+
+fn account(text: &str) -> std::result::Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((account, key))
+            if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && !key.is_empty() =>
+        {
+            Ok((account.to_owned(), key.to_owned()))
+        }
+        _ => Err("wanted: twelve digits, =, and an access key id"),
+    }
 }
 
 impl Rehearse {
@@ -40,13 +54,15 @@ impl ServeSandbox {
 #[cfg(feature = "rehearse")]
 mod with_sandbox {
     use super::{Context, Rehearse, Result, ServeSandbox};
+    use crate::rehearse::Serving;
 
     pub(super) fn rehearse(command: &Rehearse, context: &Context) -> Result<()> {
         crate::rehearse::run(command.fault.as_deref(), context)
     }
 
     pub(super) fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
-        crate::rehearse::serve(command.listen, command.speed, context)
+        let ServeSandbox { listen, speed, accounts } = command;
+        crate::rehearse::serve(&Serving { listen: *listen, speed: *speed, accounts }, context)
     }
 }
 

@@ -201,7 +201,9 @@ impl Ecr {
     pub(super) fn get_download_url_for_layer(&self, input: &Value, now: Instant) -> ApiResult {
         let (name, digest) = (text(input, "repositoryName"), text(input, "layerDigest"));
         self.pullable(name, digest, now)?;
-        Ok(json!({"downloadUrl": format!("http://{}/layers/{name}/{digest}", self.host), "layerDigest": digest}))
+        let Self { host, account, region, .. } = self;
+        let url = format!("http://{host}/layers/{account}/{region}/{name}/{digest}");
+        Ok(json!({"downloadUrl": url, "layerDigest": digest}))
     }
 
     /// The layer, where a pull may have it.

@@ -16,8 +16,13 @@ const CHUNK: usize = 256 * 1024;
 
 /// Answers for every layer that was uploaded, whether or not it can be pulled yet.
 pub(super) fn head(exchange: &Exchange, name: &str, digest: &str) -> Outcome {
-    let state = exchange.world.lock();
-    let layer = *state.ecr.repository(name)?.layers.get(digest).ok_or_else(|| unknown("blob unknown to registry"))?;
+    let mut state = exchange.world.lock();
+    let layer = *state
+        .ecr_of(&exchange.home)
+        .repository(name)?
+        .layers
+        .get(digest)
+        .ok_or_else(|| unknown("blob unknown to registry"))?;
     empty(
         reply(200)
             .header("content-type", "application/octet-stream")
@@ -28,12 +33,13 @@ pub(super) fn head(exchange: &Exchange, name: &str, digest: &str) -> Outcome {
 }
 
 pub(super) fn get(exchange: &Exchange, name: &str, digest: &str) -> Outcome {
-    let state = exchange.world.lock();
-    let layer = state.ecr.pullable(name, digest, state.now()).map_err(|error| match error.code {
+    let mut state = exchange.world.lock();
+    let now = state.now();
+    let layer = state.ecr_of(&exchange.home).pullable(name, digest, now).map_err(|error| match error.code {
         "LayersNotFoundException" => unknown(&error.message),
         _ => error.into(),
     })?;
-    let opened = File::open(state.ecr.layer_path(digest));
+    let opened = File::open(state.ecr_of(&exchange.home).layer_path(digest));
     drop(state);
     let mut file = opened.map_err(|error| server_error(&error))?;
     let builder = |status| {

@@ -13,9 +13,9 @@ const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
 
 /// GET and HEAD; of a HEAD the server sends no body.
 pub(super) fn get(exchange: &Exchange, name: &str, reference: &str) -> Outcome {
-    let state = exchange.world.lock();
-    let repository = state.ecr.repository(name)?;
+    let mut state = exchange.world.lock();
     let now = state.now();
+    let repository = state.ecr_of(&exchange.home).repository(name)?;
     let pullable = repository.resolve(wanted(reference)).filter(|digest| repository.is_pullable(digest, now));
     let image = pullable.and_then(|digest| repository.images.get_key_value(digest));
     let Some((digest, image)) = image else {
@@ -45,13 +45,14 @@ pub(super) async fn put(exchange: Exchange<'_>, name: &str, reference: &str, bod
     }
     let mut state = exchange.world.lock();
     let now = state.now();
-    let stored = match state.ecr.put(Put { repository: name, manifest, media_type, tag, digest }, now) {
-        Ok(digest) => digest,
-        // Putting the same again is no error here, other than in the JSON API.
-        Err(error) if error.code == "ImageAlreadyExistsException" => crate::ecr::digest_of(manifest.as_bytes()),
-        Err(error) => return Err(error.into()),
-    };
-    let subject = state.ecr.repository(name)?.images[&stored].read.subject.clone();
+    let stored =
+        match state.ecr_of(&exchange.home).put(Put { repository: name, manifest, media_type, tag, digest }, now) {
+            Ok(digest) => digest,
+            // Putting the same again is no error here, other than in the JSON API.
+            Err(error) if error.code == "ImageAlreadyExistsException" => crate::ecr::digest_of(manifest.as_bytes()),
+            Err(error) => return Err(error.into()),
+        };
+    let subject = state.ecr_of(&exchange.home).repository(name)?.images[&stored].read.subject.clone();
     drop(state);
     let mut builder = reply(201)
         .header("location", format!("{}/v2/{name}/manifests/{stored}", exchange.base()))
@@ -67,7 +68,7 @@ pub(super) async fn put(exchange: Exchange<'_>, name: &str, reference: &str, bod
 /// Source: OCI distribution specification 1.1, section Content Management.
 pub(super) fn delete(exchange: &Exchange, name: &str, reference: &str) -> Outcome {
     let mut state = exchange.world.lock();
-    let repository = state.ecr.repository_mut(name)?;
+    let repository = state.ecr_of(&exchange.home).repository_mut(name)?;
     let Wanted::Digest(digest) = wanted(reference) else { return Err(unsupported().into()) };
     if !repository.images.contains_key(digest) {
         return Err(Refusal::new(404, "MANIFEST_UNKNOWN", "Requested image not found").into());
@@ -80,8 +81,8 @@ pub(super) fn delete(exchange: &Exchange, name: &str, reference: &str) -> Outcom
 }
 
 pub(super) fn tags(exchange: &Exchange, name: &str) -> Outcome {
-    let state = exchange.world.lock();
-    let repository = state.ecr.repository(name)?;
+    let mut state = exchange.world.lock();
+    let repository = state.ecr_of(&exchange.home).repository(name)?;
     let last = exchange.parameter("last").unwrap_or_default();
     let size = exchange.parameter("n").and_then(|n| n.parse().ok()).unwrap_or(1000);
     let mut tags: Vec<&String> = repository.tags.keys().filter(|tag| **tag > last).collect();
@@ -95,8 +96,8 @@ pub(super) fn tags(exchange: &Exchange, name: &str) -> Outcome {
 }
 
 pub(super) fn referrers(exchange: &Exchange, name: &str, digest: &str) -> Outcome {
-    let state = exchange.world.lock();
-    let manifests = referring(state.ecr.repository(name)?, digest);
+    let mut state = exchange.world.lock();
+    let manifests = referring(state.ecr_of(&exchange.home).repository(name)?, digest);
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
     reply(200).header("content-type", OCI_INDEX).body(full(index.to_string())).map_err(|_| Stop::Cut)
 }

@@ -2,25 +2,48 @@
 
 use serde_json::{Value, json};
 
+use crate::home::Home;
+
 /// The endpoints of the distribution specification, and the one behind download URLs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Base,
-    Blob { name: String, digest: String },
-    Uploads { name: String },
-    Upload { name: String, id: String },
-    Manifest { name: String, reference: String },
-    Tags { name: String },
-    Referrers { name: String, digest: String },
-    Layer { name: String, digest: String },
+    Blob {
+        name: String,
+        digest: String,
+    },
+    Uploads {
+        name: String,
+    },
+    Upload {
+        name: String,
+        id: String,
+    },
+    Manifest {
+        name: String,
+        reference: String,
+    },
+    Tags {
+        name: String,
+    },
+    Referrers {
+        name: String,
+        digest: String,
+    },
+    /// Speaks for itself: its URL was handed out.
+    Layer {
+        home: Home,
+        name: String,
+        digest: String,
+    },
     None,
 }
 
 impl Route {
     /// The last words decide, for a repository's name may hold slashes and the words themselves.
     pub fn of(path: &str) -> Self {
-        if let Some((name, digest)) = path.strip_prefix("/layers/").and_then(|rest| rest.rsplit_once('/')) {
-            return Self::Layer { name: decode(name), digest: decode(digest) };
+        if let Some(rest) = path.strip_prefix("/layers/") {
+            return Self::layer(rest).unwrap_or(Self::None);
         }
         let Some(rest) = path.strip_prefix("/v2") else { return Self::None };
         let rest = rest.trim_start_matches('/');
@@ -41,6 +64,13 @@ impl Route {
         }
     }
 
+    fn layer(path: &str) -> Option<Self> {
+        let (account, rest) = path.split_once('/')?;
+        let (region, rest) = rest.split_once('/')?;
+        let (name, digest) = rest.rsplit_once('/')?;
+        Some(Self::Layer { home: Home::new(account, region), name: decode(name), digest: decode(digest) })
+    }
+
     /// What a fault or the log calls it. POST, PATCH and PUT of an upload are steps of a blob's.
     pub fn noun(&self) -> &'static str {
         match self {
@@ -58,7 +88,7 @@ impl Route {
     pub fn note(&self) -> Value {
         match self {
             Self::Base | Self::None => json!({}),
-            Self::Blob { name, digest } | Self::Layer { name, digest } | Self::Referrers { name, digest } => {
+            Self::Blob { name, digest } | Self::Layer { name, digest, .. } | Self::Referrers { name, digest } => {
                 json!({"repositoryName": name, "reference": digest})
             }
             Self::Uploads { name } | Self::Tags { name } => json!({"repositoryName": name}),
@@ -74,7 +104,7 @@ impl Route {
 }
 
 /// Percent-decoding; what is not well-formed stays as it is.
-pub(super) fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut index = 0;
@@ -109,6 +139,12 @@ mod tests {
             Route::Manifest { name: name(), reference: "1.0".into() }
         );
         assert_eq!(Route::of("/v2/sample/blobs/tags/list"), Route::Tags { name: name() });
+        let (home, digest) = (Home::new("123456789012", "eu-west-1"), "sha256:ab".to_owned());
+        assert_eq!(
+            Route::of("/layers/123456789012/eu-west-1/sample/blobs/sha256:ab"),
+            Route::Layer { home, name: name(), digest }
+        );
+        assert_eq!(Route::of("/layers/123456789012/sha256:ab"), Route::None);
         assert_eq!(Route::of("/v2/_catalog"), Route::None);
         assert_eq!(Route::of("/v2/manifests/1.0"), Route::None);
     }

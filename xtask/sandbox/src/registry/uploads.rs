@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Exchange, Outcome, Refusal, Stop, empty, reply};
 use crate::ecr::names::is_digest;
 use crate::ecr::{Ecr, Mark, Upload, server_error};
+use crate::home::Home;
 use crate::http::{Cut, drain};
 use crate::world::World;
 
@@ -16,16 +17,23 @@ use crate::world::World;
 /// whole is not stored.
 struct Lease {
     world: Arc<World>,
+    home: Home,
     id: String,
     upload: Option<Upload>,
     mark: Option<Mark>,
 }
 
 impl Lease {
-    fn take(world: &Arc<World>, name: &str, id: &str) -> Result<Self, Stop> {
-        let upload = world.lock().ecr.take_upload(name, id)?;
+    fn take(exchange: &Exchange<'_>, name: &str, id: &str) -> Result<Self, Stop> {
+        let upload = exchange.world.lock().ecr_of(&exchange.home).take_upload(name, id)?;
         let mark = Some(upload.mark());
-        Ok(Self { world: Arc::clone(world), id: id.to_owned(), upload: Some(upload), mark })
+        Ok(Self {
+            world: Arc::clone(exchange.world),
+            home: exchange.home.clone(),
+            id: id.to_owned(),
+            upload: Some(upload),
+            mark,
+        })
     }
 
     fn upload(&mut self) -> &mut Upload {
@@ -55,14 +63,14 @@ impl Drop for Lease {
         };
         // An upload that cannot go back is of no use to anybody.
         if whole {
-            self.world.lock().ecr.return_upload(&self.id, upload);
+            self.world.lock().ecr_of(&self.home).return_upload(&self.id, upload);
         }
     }
 }
 
 pub(super) fn post(exchange: &mut Exchange, name: &str) -> Outcome {
     // `mount` and `digest` are answered with an ordinary upload, as the specification allows and ECR does.
-    let id = exchange.world.lock().ecr.begin_upload(name)?;
+    let id = exchange.world.lock().ecr_of(&exchange.home).begin_upload(name)?;
     exchange.note["uploadId"] = json!(id);
     empty(
         reply(202)
@@ -74,7 +82,7 @@ pub(super) fn post(exchange: &mut Exchange, name: &str) -> Outcome {
 }
 
 pub(super) async fn patch(exchange: Exchange<'_>, name: &str, id: &str, body: Incoming) -> Outcome {
-    let mut lease = match Lease::take(exchange.world, name, id) {
+    let mut lease = match Lease::take(&exchange, name, id) {
         Ok(lease) => lease,
         Err(stop) => return after_body(body, stop).await,
     };
@@ -106,7 +114,7 @@ pub(super) async fn put(exchange: Exchange<'_>, name: &str, id: &str, body: Inco
         let message = format!("'{digest}' is no sha256 digest");
         return after_body(body, Refusal::new(400, "DIGEST_INVALID", message).into()).await;
     }
-    let mut lease = match Lease::take(exchange.world, name, id) {
+    let mut lease = match Lease::take(&exchange, name, id) {
         Ok(lease) => lease,
         Err(stop) => return after_body(body, stop).await,
     };
@@ -115,7 +123,7 @@ pub(super) async fn put(exchange: Exchange<'_>, name: &str, id: &str, body: Inco
     lease.keep();
 
     let mut state = exchange.world.lock();
-    let acceptable = state.ecr.acceptable(lease.upload(), &digest);
+    let acceptable = state.ecr_of(&exchange.home).acceptable(lease.upload(), &digest);
     let upload = lease.into_upload();
     match acceptable {
         // Sending a layer again is no error here, other than in the JSON API.
@@ -123,7 +131,7 @@ pub(super) async fn put(exchange: Exchange<'_>, name: &str, id: &str, body: Inco
             Ecr::discard_upload(upload).map_err(|error| server_error(&error))?;
             return Err(error.into());
         }
-        _ => drop(state.ecr.finish_upload(upload)?),
+        _ => drop(state.ecr_of(&exchange.home).finish_upload(upload)?),
     }
     drop(state);
     empty(
@@ -135,7 +143,7 @@ pub(super) async fn put(exchange: Exchange<'_>, name: &str, id: &str, body: Inco
 }
 
 pub(super) fn status(exchange: &Exchange, name: &str, id: &str) -> Outcome {
-    let mut lease = Lease::take(exchange.world, name, id)?;
+    let mut lease = Lease::take(exchange, name, id)?;
     let last = lease.upload().size().saturating_sub(1);
     empty(
         reply(204)
@@ -146,7 +154,7 @@ pub(super) fn status(exchange: &Exchange, name: &str, id: &str) -> Outcome {
 }
 
 pub(super) fn cancel(exchange: &Exchange, name: &str, id: &str) -> Outcome {
-    let upload = Lease::take(exchange.world, name, id)?.into_upload();
+    let upload = Lease::take(exchange, name, id)?.into_upload();
     Ecr::discard_upload(upload).map_err(|error| server_error(&error))?;
     empty(reply(204))
 }

@@ -35,6 +35,11 @@ impl<'a> Signature<'a> {
         self.scope.split('/').nth(1)
     }
 
+    /// The service that it is for.
+    pub fn service(&self) -> Option<&'a str> {
+        self.scope.split('/').nth(2)
+    }
+
     fn parse(authorization: &'a str) -> Option<Self> {
         let members = authorization.strip_prefix("AWS4-HMAC-SHA256")?;
         let member = |name: &str| {

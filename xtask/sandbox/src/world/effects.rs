@@ -8,11 +8,12 @@ use crate::ecr::manifest::OCI_MANIFEST;
 use crate::ecr::{Put, digest_of};
 use crate::ecs::{Caller, READ_ONLY};
 use crate::fault::Effect;
+use crate::home::Home;
 use crate::protocol::ApiError;
 
 impl State {
     /// Before the call. Answers the images that will be gone after it.
-    pub fn before(&mut self, effects: &[Effect], input: &Value) -> Vec<String> {
+    pub fn before(&mut self, home: &Home, effects: &[Effect], input: &Value) -> Vec<String> {
         let mut doomed = Vec::new();
         for effect in effects {
             match effect {
@@ -21,16 +22,16 @@ impl State {
                     let (name, tag) = (&input["repositoryName"], &input["imageTag"]);
                     if let (Some(name), Some(tag)) = (name.as_str(), tag.as_str()) {
                         // Where the repository or its tag stands in the way, there is nothing to be first with.
-                        drop(self.put_foreign(name, tag));
+                        drop(self.put_foreign(home, name, tag));
                     }
                 }
-                Effect::Configure { deployment } => self.configure(deployment, input),
-                Effect::Trouble(trouble) => self.ecs.trouble(trouble.clone()),
+                Effect::Configure { deployment } => self.configure(home, deployment, input),
+                Effect::Trouble(trouble) => self.ecs_of(home).trouble(trouble.clone()),
                 Effect::ReportPlatform => self.platforms = true,
-                Effect::Behave(tasks) => self.ecs.behave_newer(tasks.clone()),
+                Effect::Behave(tasks) => self.ecs_of(home).behave_newer(tasks.clone()),
                 Effect::ForgetPreviousImages => {
-                    if let Some(running) = self.service(input)["taskDefinition"].as_str() {
-                        doomed.extend(self.images_of(running));
+                    if let Some(running) = self.service(home, input)["taskDefinition"].as_str() {
+                        doomed.extend(self.images_of(home, running));
                     }
                 }
                 _ => {}
@@ -40,30 +41,30 @@ impl State {
     }
 
     /// After the call succeeded.
-    pub fn after(&mut self, effects: &[Effect], doomed: Vec<String>, input: &Value) {
+    pub fn after(&mut self, home: &Home, effects: &[Effect], doomed: Vec<String>, input: &Value) {
         let mut doomed = doomed;
         for effect in effects {
             match effect {
-                Effect::ForgetImages => doomed.extend(self.images_meant(input)),
-                Effect::Supersede { by } => self.supersede(by, input),
+                Effect::ForgetImages => doomed.extend(self.images_meant(home, input)),
+                Effect::Supersede { by } => self.supersede(home, by, input),
                 _ => {}
             }
         }
         for image in doomed {
-            self.lose(&image);
+            self.lose(home, &image);
         }
         self.settle();
     }
 
     /// Another client's image, with this tag, unless the tag is there.
-    fn put_foreign(&mut self, name: &str, tag: &str) -> Result<(), ApiError> {
-        if self.ecr.repository(name)?.tags.contains_key(tag) {
+    fn put_foreign(&mut self, home: &Home, name: &str, tag: &str) -> Result<(), ApiError> {
+        if self.ecr_of(home).repository(name)?.tags.contains_key(tag) {
             return Ok(());
         }
         let config = json!({"architecture": "amd64", "os": "linux", "config": {"Labels": {"put-by": "another client"}},
             "rootfs": {"type": "layers", "diff_ids": []}})
         .to_string();
-        self.ecr.store_layer(name, config.as_bytes())?;
+        self.ecr_of(home).store_layer(name, config.as_bytes())?;
         let manifest = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": {
             "mediaType": "application/vnd.oci.image.config.v1+json",
             "digest": digest_of(config.as_bytes()),
@@ -72,86 +73,86 @@ impl State {
         .to_string();
         let now = self.timeline.now();
         let put = Put { repository: name, manifest: &manifest, media_type: None, tag: Some(tag), digest: None };
-        self.ecr.put(put, now).map(drop)
+        self.ecr_of(home).put(put, now).map(drop)
     }
 
     /// The service that a call names, itself or through one of its service deployments; null where there is none.
-    fn service(&mut self, input: &Value) -> Value {
+    fn service(&mut self, home: &Home, input: &Value) -> Value {
         let Some((cluster, service)) = named_service(input) else { return Value::Null };
-        let found = self.look("DescribeServices", json!({"cluster": cluster, "services": [service]}));
+        let found = self.look(home, "DescribeServices", json!({"cluster": cluster, "services": [service]}));
         found["services"][0].clone()
     }
 
-    fn images_of(&mut self, task_definition: &str) -> Vec<String> {
-        let found = self.look("DescribeTaskDefinition", json!({"taskDefinition": task_definition}));
+    fn images_of(&mut self, home: &Home, task_definition: &str) -> Vec<String> {
+        let found = self.look(home, "DescribeTaskDefinition", json!({"taskDefinition": task_definition}));
         images_in(&found["taskDefinition"])
     }
 
     /// The images that a call is about: those of a task definition, of a service's, or of a repository.
-    fn images_meant(&mut self, input: &Value) -> Vec<String> {
+    fn images_meant(&mut self, home: &Home, input: &Value) -> Vec<String> {
         if input["containerDefinitions"].is_array() {
             return images_in(input);
         }
         if let Some(name) = input["repositoryName"].as_str() {
-            let Ok(repository) = self.ecr.repository(name) else { return Vec::new() };
+            let Ok(repository) = self.ecr_of(home).repository(name) else { return Vec::new() };
             let digests = match (input["imageDigest"].as_str(), input["imageTag"].as_str()) {
                 (Some(digest), _) => vec![digest.to_owned()],
                 (None, Some(tag)) => repository.tags.get(tag).cloned().into_iter().collect(),
                 (None, None) => repository.images.keys().cloned().collect(),
             };
-            return digests.iter().map(|digest| format!("{}/{name}@{digest}", self.ecr.host)).collect();
+            return digests.iter().map(|digest| format!("{}/{name}@{digest}", self.host)).collect();
         }
-        match self.service(input)["taskDefinition"].as_str() {
-            Some(task_definition) => self.images_of(task_definition),
+        match self.service(home, input)["taskDefinition"].as_str() {
+            Some(task_definition) => self.images_of(home, task_definition),
             None => Vec::new(),
         }
     }
 
-    fn lose(&mut self, image: &str) {
-        let Some((name, wanted)) = self.ecr.own(image) else {
+    fn lose(&mut self, home: &Home, image: &str) {
+        let Some((name, wanted)) = self.ecr_of(home).own(image) else {
             self.lost.insert(image.to_owned());
             return;
         };
-        if let Ok(repository) = self.ecr.repository_mut(name)
+        if let Ok(repository) = self.ecr_of(home).repository_mut(name)
             && let Some(digest) = repository.resolve(wanted).map(str::to_owned)
         {
             repository.forget(&digest);
         }
     }
 
-    fn supersede(&mut self, by: &str, input: &Value) {
+    fn supersede(&mut self, home: &Home, by: &str, input: &Value) {
         let Some((cluster, service)) = named_service(input) else { return };
-        let caller = Caller { arn: format!("arn:aws:iam::{}:user/{by}", self.ecr.account) };
+        let caller = Caller { arn: format!("arn:aws:iam::{}:user/{by}", home.account) };
         let mut update = json!({"cluster": cluster, "service": service, "forceNewDeployment": true});
         // A revision of their own tells whose deployment it is.
-        if let Some(arn) = self.register_copy(input, &caller) {
+        if let Some(arn) = self.register_copy(home, input, &caller) {
             update["taskDefinition"] = json!(arn);
         }
         // A service that is gone by now cannot be deployed by anybody.
-        drop(self.ecs("UpdateService", update, &caller));
+        drop(self.ecs(home, "UpdateService", update, &caller));
     }
 
     /// Has the call's service deploy like this from now on.
-    fn configure(&mut self, deployment: &Value, input: &Value) {
+    fn configure(&mut self, home: &Home, deployment: &Value, input: &Value) {
         let Some((cluster, service)) = named_service(input) else { return };
         let update = json!({"cluster": cluster, "service": service, "deploymentConfiguration": deployment});
-        self.look("UpdateService", update);
+        self.look(home, "UpdateService", update);
     }
 
     /// Registers the task definition of the call's service once more; answers the new revision's ARN.
-    fn register_copy(&mut self, input: &Value, caller: &Caller) -> Option<String> {
-        let current = self.service(input)["taskDefinition"].as_str()?.to_owned();
-        let mut found = self.look("DescribeTaskDefinition", json!({"taskDefinition": current}));
+    fn register_copy(&mut self, home: &Home, input: &Value, caller: &Caller) -> Option<String> {
+        let current = self.service(home, input)["taskDefinition"].as_str()?.to_owned();
+        let mut found = self.look(home, "DescribeTaskDefinition", json!({"taskDefinition": current}));
         let copy = found["taskDefinition"].as_object_mut()?;
         copy.retain(|member, _| !READ_ONLY.contains(&member.as_str()));
         let copy = Value::Object(std::mem::take(copy));
-        let registered = self.ecs("RegisterTaskDefinition", copy, caller).ok()?;
+        let registered = self.ecs(home, "RegisterTaskDefinition", copy, caller).ok()?;
         registered["taskDefinition"]["taskDefinitionArn"].as_str().map(str::to_owned)
     }
 
-    fn look(&mut self, operation: &str, input: Value) -> Value {
-        let caller = Caller { arn: format!("arn:aws:iam::{}:root", self.ecr.account) };
-        self.ecs(operation, input, &caller).unwrap_or_default()
+    fn look(&mut self, home: &Home, operation: &str, input: Value) -> Value {
+        let caller = Caller { arn: format!("arn:aws:iam::{}:root", home.account) };
+        self.ecs(home, operation, input, &caller).unwrap_or_default()
     }
 
     /// The simulated time, for those that only ask.

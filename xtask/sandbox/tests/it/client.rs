@@ -85,11 +85,22 @@ pub fn call_in(
     operation: &str,
     input: &Value,
 ) -> Result<Value, (String, String)> {
-    let scope = format!("AKIATEST/20260101/{region}/{service}/aws4_request");
+    call_with(sandbox, ("AKIATEST", region), service, operation, input)
+}
+
+/// A call with an access key, to a region.
+pub fn call_with(
+    sandbox: &Sandbox,
+    (key, region): (&str, &str),
+    service: &str,
+    operation: &str,
+    input: &Value,
+) -> Result<Value, (String, String)> {
+    let scope = format!("{key}/20260101/{region}/{service}/aws4_request");
     read(&signed_call(sandbox, Some(&scope), service, operation, input).unwrap(), service, operation)
 }
 
-fn read(reply: &Reply, service: &str, operation: &str) -> Result<Value, (String, String)> {
+pub fn read(reply: &Reply, service: &str, operation: &str) -> Result<Value, (String, String)> {
     let answer = reply.json();
     if reply.status == 200 {
         assert_eq!(xtask_sandbox::oddity(service, operation, &answer), None, "{answer}");
@@ -120,7 +131,7 @@ pub fn call_at(sandbox: &Sandbox, seconds: u64, service: &str, operation: &str) 
     send(sandbox, "POST", "/", &headers, b"{}").unwrap()
 }
 
-fn service_name(service: &str) -> &'static str {
+pub fn service_name(service: &str) -> &'static str {
     match service {
         "ecr" => "AmazonEC2ContainerRegistry_V20150921",
         _ => "AmazonEC2ContainerServiceV20141113",
@@ -152,7 +163,12 @@ pub struct Registry<'a> {
 
 impl<'a> Registry<'a> {
     pub fn of(sandbox: &'a Sandbox) -> Self {
-        let answer = call(sandbox, "ecr", "GetAuthorizationToken", &json!({})).unwrap();
+        Self::with(sandbox, ("AKIATEST", "ap-northeast-1"))
+    }
+
+    /// Of the account of an access key, in a region.
+    pub fn with(sandbox: &'a Sandbox, who: (&str, &str)) -> Self {
+        let answer = call_with(sandbox, who, "ecr", "GetAuthorizationToken", &json!({})).unwrap();
         let token = answer["authorizationData"][0]["authorizationToken"].as_str().unwrap();
         Self { sandbox, authorization: format!("Basic {token}") }
     }

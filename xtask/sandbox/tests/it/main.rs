@@ -1,6 +1,7 @@
 //! The sandbox from outside, over the network: one program, because linking is most of what a test costs.
 #![expect(clippy::unwrap_used, reason = "a test may end there")]
 
+mod accounts;
 mod client;
 mod ecr;
 mod faults;
@@ -8,6 +9,8 @@ mod order;
 mod registry;
 mod rehearsals;
 mod repositories;
+mod roles;
 mod shift;
+mod signer;
 mod stage;
 mod terraform;

@@ -6,10 +6,13 @@ use std::path::Path;
 /// From the ground up. A file belongs to the longest name that begins its own.
 const ROOMS: &[&str] = &[
     "clock",
+    "home",
     "protocol",
     "model",
+    "tables",
     "http",
     "ecr",
+    "sts",
     "ecs::timing",
     "ecs::json",
     "ecs::state",
@@ -21,6 +24,7 @@ const ROOMS: &[&str] = &[
     "registry",
     "server",
     "lib",
+    "site",
     "furnish",
 ];
 

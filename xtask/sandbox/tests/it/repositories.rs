@@ -245,10 +245,9 @@ fn another_region_has_nothing_of_ours() {
     assert!(message.ends_with("in the registry with id '123456789012'"), "{message}");
     let services = json!({"cluster": "sample", "services": ["app"]});
     assert_eq!(there("ecs", "DescribeServices", &services).unwrap_err().0, "ClusterNotFoundException");
-    assert_eq!(
-        there("ecr", "CreateRepository", &json!({"repositoryName": "x"})).unwrap_err().0,
-        "AccessDeniedException"
-    );
-    there("ecr", "GetAuthorizationToken", &json!({})).expect("tokens are had anywhere");
     assert_eq!(there("ecs", "ListClusters", &json!({})).unwrap()["clusterArns"], json!([]));
+    let made = there("ecr", "CreateRepository", &json!({"repositoryName": "other"})).unwrap();
+    assert_eq!(made["repository"]["repositoryArn"], "arn:aws:ecr:us-east-1:123456789012:repository/other");
+    let refused = sandbox.ecr("ListImages", json!({"repositoryName": "other"})).unwrap_err();
+    assert_eq!(refused.code, "RepositoryNotFoundException");
 }

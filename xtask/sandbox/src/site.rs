@@ -1,0 +1,39 @@
+//! One account in one region of a sandbox, asked without the network.
+
+use std::sync::MutexGuard;
+
+use serde_json::Value;
+
+use crate::Sandbox;
+use crate::ecs::Caller;
+use crate::home::Home;
+use crate::protocol::ApiResult;
+use crate::world::State;
+
+/// An account in a region. It is there from the first question on.
+#[derive(Debug)]
+pub struct Site<'a> {
+    sandbox: &'a Sandbox,
+    pub(crate) home: Home,
+}
+
+impl<'a> Site<'a> {
+    pub(crate) fn new(sandbox: &'a Sandbox, home: Home) -> Self {
+        Self { sandbox, home }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'a, State> {
+        self.sandbox.world.lock()
+    }
+
+    /// As [`Sandbox::ecr`], here.
+    pub fn ecr(&self, operation: &str, input: Value) -> ApiResult {
+        self.lock().ecr(&self.home, operation, input)
+    }
+
+    /// As [`Sandbox::ecs`], here.
+    pub fn ecs(&self, operation: &str, input: Value) -> ApiResult {
+        let caller = Caller { arn: format!("arn:aws:iam::{}:root", self.home.account) };
+        self.lock().ecs(&self.home, operation, input, &caller)
+    }
+}
