@@ -8,11 +8,13 @@ pub(crate) mod ecr;
 pub(crate) mod ecs;
 mod error;
 mod identity;
+mod pace;
 mod retry;
 #[cfg_attr(not(test), expect(dead_code, reason = "the first of its calls comes with its own commit"))]
 mod signed;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use aws_config::SdkConfig;
@@ -61,6 +63,7 @@ pub(crate) struct Session {
     registry: String,
     /// Asked for where an environment or a role is configured.
     identity: Option<Identity>,
+    pace: Arc<pace::Pace>,
 }
 
 impl Session {
@@ -107,7 +110,7 @@ impl Session {
 
     fn of(sdk: SdkConfig, config: &Config) -> Self {
         let own = Home { account: config.account.clone(), region: config.region.clone() };
-        Self { sdk, own, registry: config.registry.clone(), identity: None }
+        Self { sdk, own, registry: config.registry.clone(), identity: None, pace: Arc::new(pace::Pace::new()) }
     }
 
     /// Whom AWS takes these credentials for, where it was asked.
@@ -124,7 +127,7 @@ impl Session {
     }
 
     pub(crate) fn ecs(&self) -> ecs::Ecs {
-        ecs::Ecs::new(&self.sdk)
+        ecs::Ecs::new(&self.sdk, Arc::clone(&self.pace))
     }
 }
 

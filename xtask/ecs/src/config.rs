@@ -18,6 +18,7 @@ mod load;
 mod model;
 mod moving;
 mod native;
+mod order;
 mod origin;
 mod path;
 mod reading;
@@ -39,9 +40,9 @@ pub(crate) use environments::VARIABLE as ENVIRONMENT_VARIABLE;
 pub(crate) use load::dns_suffix;
 pub use load::{load, load_every};
 pub use model::{
-    AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Dockerfile, Exits, FailFast, Ignore, Image,
-    OnInterrupt, OwnBuilder, PLATFORMS, Package, Pin, Program, Rollout, Runner, Scan, Service, Severity, SlackConfig,
-    SlackSecret, Submodules, TRIVY_URL, TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
+    AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Deploy, Dockerfile, Exits, FailFast, Ignore, Image,
+    OnFailure, OnInterrupt, OwnBuilder, PLATFORMS, Package, Pin, Program, Rollout, Runner, Scan, Service, Severity,
+    SlackConfig, SlackSecret, Submodules, TRIVY_URL, TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
 };
 pub use moving::moving_tags;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::aws::calls::{By, CALLS, Call, IMPLIED};
 use crate::config::keys::{Absent, Keys, TABLES};
 use crate::config::{self, Origin};
+use crate::failure::Ending;
 use crate::workflows::diff::diff;
 use source::{Source, kebab};
 
@@ -98,7 +99,7 @@ fn the_defaults_of_the_reference_are_those_that_hold() {
         }
     }
     // Tables show their own keys, and what stands in arrays and inline tables is shown whole.
-    let whole = ["images", "services", "scan", "slack", "workflows", "ci", "rollout"];
+    let whole = ["images", "services", "deploy", "scan", "slack", "workflows", "ci", "rollout"];
     let shown = TABLES
         .iter()
         .filter(|keys| !keys.table.contains("[]") && !["scan.trivy", "workflows.runner"].contains(&keys.table));
@@ -140,6 +141,13 @@ fn exit_codes() -> String {
         let code = ending.number.expect("each ending has its code");
         writeln!(text, "| {code} | {} |", ending.meaning).expect("text");
     }
+    let worst: Vec<String> = Ending::WORST_FIRST.iter().map(|ending| ending.exit_code().to_string()).collect();
+    writeln!(
+        text,
+        "\nWhere several services end differently, the code is the first of these that one has: {}.",
+        worst.join(", ")
+    )
+    .expect("text");
     text
 }
 

@@ -87,6 +87,21 @@ pub struct Excerpt {
 }
 
 impl Ending {
+    /// Where several services end differently, the command ends with the first of these.
+    pub const WORST_FIRST: [Self; 11] = [
+        Self::RollbackFailed,
+        Self::TimedOut,
+        Self::Interrupted,
+        Self::World,
+        Self::RolledBack,
+        Self::TaskFailed,
+        Self::Superseded,
+        Self::Conflict,
+        Self::Refused,
+        Self::Usage,
+        Self::Paused,
+    ];
+
     /// 1 to 130; see the variants.
     pub fn exit_code(self) -> u8 {
         self as u8
@@ -188,6 +203,18 @@ impl Failure {
                 Self::of_faults(ending, faults, |count| format!("{count} problems, and nothing was done"))
             }
         }
+    }
+
+    /// The failures of several services as one, each said; of `all` services. The ending is that of the worst; none for
+    /// no failure.
+    pub(crate) fn of_many(mut failures: Vec<Self>, all: usize) -> Option<Self> {
+        if failures.len() < 2 {
+            return failures.pop();
+        }
+        let rank = |failure: &Self| Ending::WORST_FIRST.iter().position(|ending| *ending == failure.ending);
+        let worst = failures.iter().min_by_key(|failure| rank(failure))?.ending;
+        let faults = failures.iter().flat_map(Self::as_faults).collect();
+        Some(Self::of_faults(worst, faults, |_| format!("{} of {all} services did not end well", failures.len())))
     }
 
     fn as_faults(&self) -> Vec<Fault> {

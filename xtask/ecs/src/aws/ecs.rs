@@ -9,11 +9,13 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
+use aws_sdk_ecs::operation::list_tasks::builders::ListTasksFluentBuilder;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{
     CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField,
@@ -27,8 +29,10 @@ pub(crate) use types::{
     ServiceMessage, ServiceRevision, Status, Strategy, Task, TaskDefinition, short,
 };
 
+use super::AwsError;
+use super::calls::{self, Call};
+use super::pace::Pace;
 use super::retry::Later;
-use super::{AwsError, calls};
 use crate::net;
 
 /// Services in one DescribeServices.
@@ -37,11 +41,14 @@ const SERVICES: usize = 10;
 const TASKS: usize = 100;
 /// Service revisions in one DescribeServiceRevisions.
 const REVISIONS: usize = 20;
+/// Service deployments in one DescribeServiceDeployments.
+const DEPLOYMENTS: usize = 20;
 
 /// ECS in the session's account and region. Methods block.
 #[derive(Clone)]
 pub(crate) struct Ecs {
     client: Client,
+    pace: Arc<Pace>,
 }
 
 /// The members of one UpdateService. What is `None` or false is not sent, so it stays as it is.
@@ -56,8 +63,16 @@ pub(crate) struct Update {
 }
 
 impl Ecs {
-    pub(super) fn new(sdk: &SdkConfig) -> Self {
-        Self { client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()) }
+    pub(super) fn new(sdk: &SdkConfig, pace: Arc<Pace>) -> Self {
+        Self { client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()), pace }
+    }
+
+    /// Makes a call when its turn has come.
+    fn send<T>(&self, call: &Call, sent: impl Future<Output = T>) -> T {
+        net::wait(async {
+            self.pace.turn(call.action).await;
+            sent.await
+        })
     }
 
     /// The services in the order asked, `None` for one that the cluster does not have. Ten a call.
@@ -68,7 +83,9 @@ impl Ecs {
             let asked = self.client.describe_services().cluster(cluster);
             let asked = asked.set_services(Some(batch.iter().map(ToString::to_string).collect()));
             let subject = format!("service {} in cluster {cluster}", batch.join(", "));
-            let answer = net::wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+            let answer = self
+                .send(&calls::DESCRIBE_SERVICES, asked.send())
+                .map_err(|error| AwsError::new(CALL, &subject, &error))?;
             if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
                 let (reason, detail) = (failure.reason().unwrap_or_default(), failure.detail().unwrap_or_default());
                 return Err(AwsError::answered(CALL, &subject, reason, detail));
@@ -84,16 +101,14 @@ impl Ecs {
 
     /// One service, which was there before.
     pub(crate) fn service(&self, cluster: &str, name: &str) -> Result<Service, AwsError> {
-        let found = self.services(cluster, &[name])?.pop().flatten();
+        self.services(cluster, &[name])?.pop().flatten().ok_or_else(|| Self::gone(cluster, name))
+    }
+
+    /// What is said of a service that was there before.
+    pub(crate) fn gone(cluster: &str, name: &str) -> AwsError {
         let subject = format!("service {name} in cluster {cluster}");
-        found.ok_or_else(|| {
-            AwsError::answered(
-                calls::DESCRIBE_SERVICES.action,
-                subject,
-                "MISSING",
-                "the cluster has no such service any more",
-            )
-        })
+        let message = "the cluster has no such service any more";
+        AwsError::answered(calls::DESCRIBE_SERVICES.action, subject, "MISSING", message)
     }
 
     /// The revisions in the order asked, each a family (its newest active revision), `FAMILY:REVISION` or ARN; `None`
@@ -116,6 +131,7 @@ impl Ecs {
         const CALL: &str = calls::DESCRIBE_TASK_DEFINITION.action;
         let (capture, body) = wire::capture();
         let asked = self.client.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags);
+        self.pace.turn(CALL).await;
         match asked.customize().interceptor(capture).send().await {
             Ok(_) => wire::task_definition(&body.take())
                 .map(Some)
@@ -134,7 +150,8 @@ impl Ecs {
         let asked = self.client.register_task_definition().family(family).set_container_definitions(Some(Vec::new()));
         let body = document.value().to_string();
         let sent = asked.customize().mutate_request(move |request| wire::replace_body(request, &body)).send();
-        let answer = net::wait(sent).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        let answer =
+            self.send(&calls::REGISTER_TASK_DEFINITION, sent).map_err(|error| AwsError::new(CALL, &subject, &error))?;
         let arn = answer.task_definition().and_then(|revision| revision.task_definition_arn());
         arn.map(str::to_owned)
             .ok_or_else(|| AwsError::answered(CALL, &subject, "no ARN", "the response names no revision"))
@@ -152,7 +169,8 @@ impl Ecs {
             .task_definition(&update.task_definition)
             .set_desired_count(update.desired_count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
             .set_force_new_deployment(update.force_new_deployment.then_some(true));
-        let answer = net::wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        let answer =
+            self.send(&calls::UPDATE_SERVICE, asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
         answer
             .service()
             .map(convert::service)
@@ -175,7 +193,8 @@ impl Ecs {
         };
         let (mut listed, mut token) = (Vec::new(), None);
         loop {
-            let answer = net::wait(pages(token))
+            let answer = self
+                .send(&calls::LIST_SERVICE_DEPLOYMENTS, pages(token))
                 .map_err(|error| AwsError::new(CALL, format_args!("service {service} in cluster {cluster}"), &error))?;
             listed.extend(answer.service_deployments().iter().map(convert::listed));
             token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
@@ -187,13 +206,23 @@ impl Ecs {
         Ok(listed)
     }
 
+    /// The service deployments of these ARNs in their order, `None` for one that ECS does not know. Twenty a call.
+    pub(crate) fn service_deployments_of(&self, arns: &[String]) -> Result<Vec<Option<ServiceDeployment>>, AwsError> {
+        let mut found = BTreeMap::new();
+        for batch in arns.chunks(DEPLOYMENTS) {
+            let asked = self.client.describe_service_deployments().set_service_deployment_arns(Some(batch.to_vec()));
+            let answer = self
+                .send(&calls::DESCRIBE_SERVICE_DEPLOYMENTS, asked.send())
+                .map_err(|error| AwsError::new(calls::DESCRIBE_SERVICE_DEPLOYMENTS.action, batch.join(", "), &error))?;
+            let described = answer.service_deployments().iter().map(convert::service_deployment);
+            found.extend(described.map(|deployment| (deployment.arn.clone(), deployment)));
+        }
+        Ok(arns.iter().map(|arn| found.get(arn).cloned()).collect())
+    }
+
     /// One service deployment; `None` where ECS does not know it.
     pub(crate) fn service_deployment(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
-        let asked = self.client.describe_service_deployments().service_deployment_arns(arn);
-        let answer = net::wait(asked.send()).map_err(|error| {
-            AwsError::new(calls::DESCRIBE_SERVICE_DEPLOYMENTS.action, format_args!("{arn}"), &error)
-        })?;
-        Ok(answer.service_deployments().first().map(convert::service_deployment))
+        Ok(self.service_deployments_of(&[arn.to_owned()])?.pop().flatten())
     }
 
     /// The service revisions that ECS knows of these ARNs. Twenty a call.
@@ -201,7 +230,8 @@ impl Ecs {
         let mut revisions = Vec::new();
         for batch in arns.chunks(REVISIONS) {
             let asked = self.client.describe_service_revisions().set_service_revision_arns(Some(batch.to_vec()));
-            let answer = net::wait(asked.send())
+            let answer = self
+                .send(&calls::DESCRIBE_SERVICE_REVISIONS, asked.send())
                 .map_err(|error| AwsError::new(calls::DESCRIBE_SERVICE_REVISIONS.action, batch.join(", "), &error))?;
             revisions.extend(answer.service_revisions().iter().map(convert::service_revision));
         }
@@ -211,21 +241,37 @@ impl Ecs {
     /// The ARNs of the service's tasks that should run, or (`stopped`) of those that stopped within the last hour.
     pub(crate) fn list_tasks(&self, cluster: &str, service: &str, stopped: bool) -> Result<Vec<String>, AwsError> {
         let status = if stopped { DesiredStatus::Stopped } else { DesiredStatus::Running };
-        let pages = |token| {
-            let asked = self.client.list_tasks().cluster(cluster).service_name(service);
-            asked.desired_status(status.clone()).set_next_token(token).send()
-        };
+        let subject = format!("service {service} in cluster {cluster}");
+        let asked = self.client.list_tasks().cluster(cluster).service_name(service).desired_status(status);
+        Ok(self.task_pages(&asked, &subject, usize::MAX)?.unwrap_or_default())
+    }
+
+    /// The ARNs of all of the cluster's tasks that stopped within the last hour, whoever started them; `None` where they
+    /// are more than so many hundred.
+    pub(crate) fn list_stopped_tasks(&self, cluster: &str, hundreds: usize) -> Result<Option<Vec<String>>, AwsError> {
+        let asked = self.client.list_tasks().cluster(cluster).desired_status(DesiredStatus::Stopped);
+        self.task_pages(&asked, &format!("cluster {cluster}"), hundreds)
+    }
+
+    fn task_pages(
+        &self,
+        asked: &ListTasksFluentBuilder,
+        subject: &str,
+        most: usize,
+    ) -> Result<Option<Vec<String>>, AwsError> {
         let (mut arns, mut token) = (Vec::new(), None);
-        loop {
-            let answer = net::wait(pages(token)).map_err(|error| {
-                AwsError::new(calls::LIST_TASKS.action, format_args!("service {service} in cluster {cluster}"), &error)
-            })?;
+        for _ in 0..most {
+            let page = asked.clone().set_next_token(token).send();
+            let answer = self
+                .send(&calls::LIST_TASKS, page)
+                .map_err(|error| AwsError::new(calls::LIST_TASKS.action, subject, &error))?;
             arns.extend(answer.task_arns().iter().cloned());
             token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if token.is_none() {
-                return Ok(arns);
+                return Ok(Some(arns));
             }
         }
+        Ok(None)
     }
 
     /// The tasks of these ARNs. A hundred a call.
@@ -233,7 +279,7 @@ impl Ecs {
         let mut tasks = Vec::new();
         for batch in arns.chunks(TASKS) {
             let asked = self.client.describe_tasks().cluster(cluster).set_tasks(Some(batch.to_vec()));
-            let answer = net::wait(asked.send()).map_err(|error| {
+            let answer = self.send(&calls::DESCRIBE_TASKS, asked.send()).map_err(|error| {
                 AwsError::new(calls::DESCRIBE_TASKS.action, format_args!("cluster {cluster}"), &error)
             })?;
             tasks.extend(answer.tasks().iter().map(convert::task));
@@ -246,7 +292,7 @@ impl Ecs {
         let action =
             if go_on { DeploymentLifecycleHookAction::Continue } else { DeploymentLifecycleHookAction::Rollback };
         let asked = self.client.continue_service_deployment().service_deployment_arn(arn).hook_id(hook).action(action);
-        net::wait(asked.send())
+        self.send(&calls::CONTINUE_SERVICE_DEPLOYMENT, asked.send())
             .map(drop)
             .map_err(|error| AwsError::new(calls::CONTINUE_SERVICE_DEPLOYMENT.action, arn, &error))
     }
@@ -254,7 +300,8 @@ impl Ecs {
     /// Stops a service deployment and lets ECS roll the service back, even where no rollback is configured.
     pub(crate) fn roll_back(&self, arn: &str) -> Result<(), AwsError> {
         let asked = self.client.stop_service_deployment().service_deployment_arn(arn);
-        net::wait(asked.stop_type(StopServiceDeploymentStopType::Rollback).send())
+        let asked = asked.stop_type(StopServiceDeploymentStopType::Rollback);
+        self.send(&calls::STOP_SERVICE_DEPLOYMENT, asked.send())
             .map(drop)
             .map_err(|error| AwsError::new(calls::STOP_SERVICE_DEPLOYMENT.action, arn, &error))
     }

@@ -14,7 +14,7 @@ use super::reading::Reading;
 use super::table::Table;
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
-use super::{images, scan, services, slack, workflows};
+use super::{images, order, scan, services, slack, workflows};
 use crate::failure::{Fault, Result};
 use crate::text::nearest;
 
@@ -35,6 +35,7 @@ pub(super) const TOP: Keys = Keys {
         or("images", "tables by name", "{}", "what is built and released"),
         or("scan", "a table", "{}", "the scan gate"),
         or("services", "tables by name", "{}", "what is deployed"),
+        or("deploy", "a table", "{}", "how several services are deployed"),
         or("slack", "a table", "{}", "what Slack is told"),
         or("workflows", "a table", "{}", "the GitHub workflows"),
         optional("environments", "tables by name", "what is otherwise in staging than in production"),
@@ -155,6 +156,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
     let images = images::read(&mut table, registry.as_deref());
     let scan = scan::read(&mut table);
     let services = services::read(&mut table, cluster.as_ref());
+    let deploy = order::deploy(&mut table);
     let slack = slack::read(&mut table);
     let workflows = workflows::read(&mut table);
     table.finish();
@@ -169,6 +171,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
         images,
         scan,
         services,
+        deploy,
         slack,
         workflows,
     };

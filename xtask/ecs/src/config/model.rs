@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{AcceptedSystem, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
-pub use services::{Exits, FailFast, OnInterrupt, Rollout, Service, TaskDefinitionSource};
+pub use services::{Deploy, Exits, FailFast, OnFailure, OnInterrupt, Rollout, Service, TaskDefinitionSource};
 pub use workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
 
 /// The validated configuration of one workspace. Every path is absolute.
@@ -34,6 +34,7 @@ pub struct Config {
     pub images: BTreeMap<String, Image>,
     pub scan: Scan,
     pub services: BTreeMap<String, Service>,
+    pub deploy: Deploy,
     pub slack: SlackConfig,
     pub workflows: Workflows,
 }

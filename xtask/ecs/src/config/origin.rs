@@ -10,7 +10,8 @@ use serde_json::{Value as Json, json};
 
 use super::duration;
 use super::model::{
-    AcceptedSystem, Asset, Base, Compression, Config, Exits, FailFast, Ignore, OnInterrupt, Program, Severity,
+    AcceptedSystem, Asset, Base, Compression, Config, Exits, FailFast, Ignore, OnFailure, OnInterrupt, Program,
+    Severity,
 };
 use super::path::relative;
 use crate::failure::Place;
@@ -270,6 +271,16 @@ impl Effective for FailFast {
         json!(match self {
             Self::Decisive => "decisive",
             Self::Off => "off",
+        })
+    }
+}
+
+impl Effective for OnFailure {
+    fn effective(&self, _: &Path) -> Json {
+        json!(match self {
+            Self::Stop => "stop",
+            Self::Continue => "continue",
+            Self::RollBackAll => "roll-back-all",
         })
     }
 }

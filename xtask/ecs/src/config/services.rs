@@ -8,6 +8,7 @@ use super::diagnostic::suggestion;
 use super::file;
 use super::keys::{Keys, derived, optional, or, required};
 use super::model::{Exits, FailFast, OnInterrupt, Rollout, Service, TaskDefinitionSource};
+use super::order;
 use super::origin::{Effective, Origin};
 use super::table::Table;
 use super::value::Value;
@@ -22,6 +23,12 @@ pub(super) const SERVICE: Keys = Keys {
         required("containers", "an image by container", "which container runs which image"),
         optional("desired-count", "a whole number", "how many tasks; sent only where it is written"),
         or("force-new-deployment", "true or false", "false", "a rollout even where nothing changed"),
+        or(
+            "after",
+            "an array of services",
+            "[]",
+            "the services that must have been deployed well before it begins; one that is left out of a deploy is not waited for",
+        ),
         or("rollout", "a table", "{}", "how the rollout is followed"),
     ],
 };
@@ -59,8 +66,10 @@ pub(super) const ROLLOUT: Keys = Keys {
 const NAME_RULE: &str = "an ECS name is 1 to 255 letters, digits, `-` and `_`";
 
 /// Every service that is valid by itself; `default_cluster` is the one written at the top.
-pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&(String, Origin)>) -> BTreeMap<String, Service> {
+pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, Origin)>) -> BTreeMap<String, Service> {
     let images = table.names("images");
+    let names = table.names("services");
+    let mut orders = BTreeMap::new();
     let mut services: BTreeMap<String, Service> = BTreeMap::new();
     for (name, mut table) in table.children("services", &[&SERVICE]) {
         let cluster = if table.has("cluster") || default_cluster.is_none() {
@@ -82,6 +91,11 @@ pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&(String, Orig
             table.required("containers", "containers = { app = \"app\" }", |value| containers(value, &images));
         let desired_count = table.optional("desired-count", Value::count);
         let force_new_deployment = table.or("force-new-deployment", Value::boolean, false);
+        let after = |value: &Value<'a>| {
+            orders.insert(name.clone(), value.clone());
+            order::after(value, &name, &names)
+        };
+        let after = table.or("after", after, Vec::new());
         let rollout = rollout(&mut table);
         let same = services.values().find(|other| Some(&other.cluster) == cluster.as_ref() && other.service == service);
         if let Some(other) = same {
@@ -98,11 +112,13 @@ pub(super) fn read(table: &mut Table<'_>, default_cluster: Option<&(String, Orig
                 containers,
                 desired_count,
                 force_new_deployment,
+                after,
                 rollout,
             };
             services.insert(name, service);
         }
     }
+    order::refuse_circles(&services, &orders);
     services
 }
 

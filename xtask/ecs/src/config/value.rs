@@ -12,6 +12,7 @@ use super::origin::Origin;
 use super::reading::Reading;
 
 /// A value and the key it was found under.
+#[derive(Clone)]
 pub(super) struct Value<'a> {
     pub(super) reading: &'a Reading<'a>,
     pub(super) path: String,

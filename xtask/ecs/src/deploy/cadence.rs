@@ -29,9 +29,59 @@ pub(super) fn pause(poll: Duration, pace: Pace, chance: f64) -> Duration {
     poll.mul_f64(grown.min(longest) * (0.9 + 0.2 * chance))
 }
 
+/// Many rollouts look in step, so that one call serves twenty of them: the pause until the step that is nearest to its
+/// end. The steps of fifty, which three calls serve, are as long as two pauses of `poll`.
+pub(super) fn in_step(pause: Duration, poll: Duration, rollouts: usize, at: Duration) -> Duration {
+    if rollouts < 2 {
+        return pause;
+    }
+    let calls = u32::try_from(rollouts.div_ceil(ROLLOUTS)).unwrap_or(u32::MAX);
+    let step = (poll * calls * 2 / 3).max(poll);
+    let wanted = at + pause.saturating_sub(step / 2).max(step / 8);
+    let steps = wanted.as_nanos().div_ceil(step.as_nanos().max(1));
+    (step * u32::try_from(steps).unwrap_or(u32::MAX)).saturating_sub(at)
+}
+
+/// How long what was seen of a service holds where its rollout has not changed since: all that one call tells of ten.
+pub(super) fn patience(poll: Duration, rollouts: usize) -> Duration {
+    let calls = u32::try_from(rollouts.div_ceil(SERVICES)).unwrap_or(u32::MAX);
+    if rollouts < 2 { Duration::ZERO } else { poll * calls * 4 }
+}
+
+/// Service deployments in one DescribeServiceDeployments, and services in one DescribeServices.
+const ROLLOUTS: usize = 20;
+const SERVICES: usize = 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_rollout_pauses_as_long_as_it_likes_and_many_look_at_the_same_moments() {
+        let second = Duration::from_secs(1);
+        let at = |millis| Duration::from_millis(millis);
+        assert_eq!(in_step(at(1100), second, 1, at(300)), at(1100));
+        for (rollouts, pause, now, then) in [
+            (2, 1100, 10_100, 11_000),
+            (20, 900, 10_250, 11_000),
+            (20, 3000, 10_250, 13_000),
+            (50, 900, 10_250, 12_000),
+            (50, 1100, 11_990, 14_000),
+            (50, 3000, 10_250, 14_000),
+        ] {
+            let wakes = at(now) + in_step(at(pause), second, rollouts, at(now));
+            assert_eq!(wakes, at(then), "{rollouts} after {pause} at {now}");
+        }
+    }
+
+    #[test]
+    fn fifty_rollouts_without_news_ask_less_than_twice_a_second() {
+        let second = Duration::from_secs(1);
+        let step = in_step(second, second, 50, Duration::ZERO).as_secs_f64();
+        let patience = patience(second, 50).as_secs_f64();
+        let (rollouts, services, lists) = (3.0 / step, 5.0 / patience, 1.0 / patience);
+        assert!(rollouts + services + lists < 2.0, "{step} {patience}");
+    }
 
     const POLL: Duration = Duration::from_secs(1);
 

@@ -63,6 +63,7 @@ mod tests {
             containers: BTreeMap::new(),
             desired_count: None,
             force_new_deployment: false,
+            after: Vec::new(),
             rollout: Rollout::default(),
         }
     }

@@ -6,16 +6,15 @@ use super::diff::Change;
 use super::plan::{Action, Plan};
 use crate::digest::Digest;
 use crate::event::{DesiredCount, Outcome, PostMortem, ServiceAction, VersionChange};
-use crate::failure::Failure;
 
-/// What became of each service, in the order they were deployed.
+/// What became of each service, in the order of their names.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
     pub services: Vec<ServiceReport>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ServiceReport {
     /// The key under `services`.
@@ -47,7 +46,7 @@ pub struct ServiceReport {
 pub enum Became {
     /// Only a plan was asked for.
     Planned,
-    /// A service before it failed.
+    /// Another service failed before it began.
     NotAttempted,
     /// Its rollout goes on in ECS.
     Interrupted,
@@ -55,8 +54,20 @@ pub enum Became {
     Ended(Outcome),
 }
 
+impl Became {
+    /// `rolled back`.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Planned => "planned".to_owned(),
+            Self::NotAttempted => "not attempted".to_owned(),
+            Self::Interrupted => "interrupted".to_owned(),
+            Self::Ended(outcome) => outcome.word().replace('-', " "),
+        }
+    }
+}
+
 /// Which bytes a container runs.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ImageReport {
     pub container: String,
@@ -100,14 +111,4 @@ impl ServiceReport {
             post_mortem: None,
         }
     }
-}
-
-/// The failure of one service, with the names of those that were to come after it.
-pub(super) fn with_rest<'a>(failure: Failure, rest: impl Iterator<Item = &'a Plan>) -> Failure {
-    let waiting = rest.filter(|plan| !matches!(plan.action, Action::NothingToDo { .. }));
-    let names: Vec<_> = waiting.map(|plan| plan.service.name.as_str()).collect();
-    if names.is_empty() {
-        return failure;
-    }
-    failure.and(format_args!("not attempted: {}", names.join(", ")))
 }

@@ -2,7 +2,9 @@
 //! [`outcome`].
 
 mod fail_fast;
+mod line;
 mod live;
+mod looks;
 mod sight;
 
 use std::collections::BTreeSet;
@@ -12,6 +14,7 @@ use serde_json::Value;
 
 use fail_fast::FailFast;
 pub(super) use live::Live;
+pub(super) use looks::Looks;
 use sight::Sight;
 
 use super::cadence::{self, Pace};
@@ -51,8 +54,19 @@ pub(super) trait Observe {
     fn roll_back(&mut self, arn: &str) -> Result<(), AwsError>;
     /// Since UpdateService was answered.
     fn elapsed(&self) -> Duration;
-    /// Waits; true when interrupted. Once `deaf`, it is never interrupted again.
-    fn pause(&mut self, pause: Duration, deaf: bool) -> bool;
+    /// Waits. Once `deaf`, it is never interrupted again.
+    fn pause(&mut self, pause: Duration, deaf: bool) -> Woken;
+}
+
+/// How a pause ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    /// Its time was over.
+    No,
+    /// Somebody wants the command to end.
+    Interrupted,
+    /// Another service of this deploy failed, so all are to go back; the text says which.
+    Recalled(String),
 }
 
 /// The rollout to follow.
@@ -98,6 +112,10 @@ pub(super) struct End {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     With(Conclusion),
+    /// Rolled back because of another service.
+    Recalled {
+        why: String,
+    },
     /// Interrupted; `asked` where ECS was asked to roll back, and then how that ended.
     Interrupted {
         asked: Option<Conclusion>,
@@ -110,7 +128,7 @@ pub(super) fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Even
     let mut watch = Watch { target, events, told: Told::default(), pace: Pace::default(), stopped: Vec::new() };
     let mut fail_fast = FailFast::new(target, events);
     let mut seen = sight.observation(observe, target.start.clone(), None);
-    let (mut blind, mut asked) = (0, false);
+    let (mut blind, mut asked) = (0, Woken::No);
     loop {
         let mut pause = target.rollout.poll * 2;
         match sight.look(observe) {
@@ -121,13 +139,11 @@ pub(super) fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Even
                 match decision {
                     Decision::Ended(outcome) => {
                         let outcome = fail_fast.because(outcome);
-                        let ended =
-                            if asked { Ended::Interrupted { asked: Some(outcome) } } else { Ended::With(outcome) };
-                        return Ok(watch.end(ended, seen));
+                        return Ok(watch.end(asked.end(outcome), seen));
                     }
                     Decision::Watch(waiting_for) => watch.tell_wait(&seen, &waiting_for),
                 }
-                let arn = sight.arn.as_deref().filter(|_| !asked);
+                let arn = sight.arn.as_deref().filter(|_| asked == Woken::No);
                 if let Some(outcome) = fail_fast.act(observe, arn, &seen, &watch) {
                     return Ok(watch.end(Ended::With(outcome), seen));
                 }
@@ -135,16 +151,41 @@ pub(super) fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Even
             }
             Err(error) if may_pass(&error) && blind < BLIND && observe.elapsed() < target.rollout.deadline => {
                 blind += 1;
-                events.warn(format!("could not look at the rollout, which goes on; looking again: {error}"));
+                let service = &target.service;
+                events
+                    .warn(format!("could not look at the rollout of {service}, which goes on; looking again: {error}"));
             }
             Err(error) => return Err(error),
         }
-        if observe.pause(pause, asked) {
-            let rolls_back = target.rollout.on_interrupt == OnInterrupt::Rollback && !fail_fast.has_stopped();
-            if !rolls_back || !ask_for_rollback(observe, &sight, &seen, events) {
-                return Ok(watch.end(Ended::Interrupted { asked: None }, seen));
+        let woken = observe.pause(pause, asked != Woken::No);
+        match &woken {
+            Woken::No => continue,
+            // It goes back already.
+            Woken::Recalled(_) if fail_fast.has_stopped() => {}
+            Woken::Recalled(why) => {
+                let noted = format!("{} and rolling back, for {why}", target.service);
+                ask_for_rollback(observe, &sight, events, noted);
             }
-            asked = true;
+            Woken::Interrupted => {
+                let noted =
+                    format!("the rollout of {} and rolling back; interrupt again to leave", short(&seen.revision));
+                let rolls_back = target.rollout.on_interrupt == OnInterrupt::Rollback && !fail_fast.has_stopped();
+                if !rolls_back || !ask_for_rollback(observe, &sight, events, noted) {
+                    return Ok(watch.end(Ended::Interrupted { asked: None }, seen));
+                }
+            }
+        }
+        asked = woken;
+    }
+}
+
+impl Woken {
+    /// The end of a rollout that was to go back for this.
+    fn end(self, outcome: Conclusion) -> Ended {
+        match (self, outcome) {
+            (Self::Interrupted, outcome) => Ended::Interrupted { asked: Some(outcome) },
+            (Self::Recalled(why), Conclusion::RolledBack { .. }) => Ended::Recalled { why },
+            (_, outcome) => Ended::With(outcome),
         }
     }
 }
@@ -155,7 +196,7 @@ fn may_pass(error: &AwsError) -> bool {
 }
 
 /// Asks ECS to stop the rollout and go back; whether there is something to follow then.
-fn ask_for_rollback<O: Observe>(observe: &mut O, sight: &Sight<'_>, seen: &Observation, events: &Events) -> bool {
+fn ask_for_rollback<O: Observe>(observe: &mut O, sight: &Sight<'_>, events: &Events, noted: String) -> bool {
     let Some(arn) = &sight.arn else {
         events.warn("the rollout cannot be rolled back, because its service deployment is not listed; it goes on");
         return false;
@@ -164,10 +205,7 @@ fn ask_for_rollback<O: Observe>(observe: &mut O, sight: &Sight<'_>, seen: &Obser
         events.warn(format!("the rollout could not be rolled back: {error}"));
         return false;
     }
-    events.note(
-        "Stopping",
-        format!("the rollout of {} and rolling back; interrupt again to leave", short(&seen.revision)),
-    );
+    events.note("Stopping", noted);
     true
 }
 

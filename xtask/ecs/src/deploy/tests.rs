@@ -3,6 +3,7 @@
 
 mod alike;
 mod endings;
+mod many;
 mod planning;
 mod stage;
 mod updates;

@@ -19,7 +19,7 @@ use ring::rand::SecureRandom;
 
 use self::command::Level;
 use super::record::Record;
-use crate::event::{Event, Reader, Step};
+use crate::event::{Event, Reader, ServiceAction, Step};
 use crate::failure::{Failure, Fault};
 
 /// GitHub shows ten annotations of a kind for a step; the tenth says that there are more.
@@ -173,6 +173,8 @@ struct Commands {
     command: String,
     open: Option<(Step, String)>,
     warnings: usize,
+    /// How many services are to change.
+    changing: usize,
 }
 
 impl Commands {
@@ -180,6 +182,10 @@ impl Commands {
     /// begins while another runs takes its place.
     fn before(&mut self, event: &Event) -> String {
         match event {
+            // The lines of services that are deployed at once stand among each other.
+            Event::StepStarted { step: Step::Register | Step::Update | Step::Watch, .. } if self.changing > 1 => {
+                String::new()
+            }
             Event::StepStarted { step, subject } => {
                 let close = if self.open.is_some() { command::end_group() } else { String::new() };
                 self.open = Some((*step, subject.clone()));
@@ -196,6 +202,10 @@ impl Commands {
         match event {
             Event::CommandStarted { command, .. } => {
                 self.command.clone_from(command);
+                String::new()
+            }
+            Event::ServicePlanned { action, .. } => {
+                self.changing += usize::from(*action != ServiceAction::NothingToDo);
                 String::new()
             }
             Event::StepFinished { step, subject, .. } => {

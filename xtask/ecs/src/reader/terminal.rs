@@ -1,4 +1,5 @@
-//! Cargo's look on stderr: a right-aligned verb, then the thing. A terminal also gets one live line at the bottom.
+//! Cargo's look on stderr: a right-aligned verb, then the thing. A terminal also gets live lines at the bottom:
+//! one for each thing that goes on.
 
 mod failure;
 mod render;
@@ -15,14 +16,21 @@ use style::{Line, Style};
 pub(crate) struct Terminal<W> {
     out: W,
     style: Style,
-    /// Columns of the terminal; `None` where there is none, and so no live line.
-    columns: Option<usize>,
+    /// Of the terminal; `None` where there is none, and so no live line.
+    size: Option<Size>,
     render: Render,
-    /// What goes on: it comes back under every line that is printed, until it is over.
-    live: Option<Live>,
-    live_shown: bool,
+    /// What goes on, in the order it began: it comes back under every line that is printed, until it is over.
+    live: Vec<Live>,
+    /// How many live lines are on the screen.
+    live_shown: usize,
     /// What one event shows, written at once: stdout's lines go to the same screen.
     text: String,
+}
+
+#[derive(Clone, Copy)]
+struct Size {
+    columns: usize,
+    rows: usize,
 }
 
 impl Terminal<std::io::Stderr> {
@@ -35,43 +43,56 @@ impl Terminal<std::io::Stderr> {
         let terminal = out.is_terminal() && !dumb;
         let forced = set("CLICOLOR_FORCE") || (set("CI") && set("GITHUB_ACTIONS"));
         let style = Style { colour: (terminal || forced) && !set("NO_COLOR") };
-        let columns =
-            terminal.then(|| rustix::termios::tcgetwinsize(&out).map_or(80, |size| usize::from(size.ws_col).max(20)));
-        Self::new(out, style, columns)
+        let size = terminal.then(|| {
+            rustix::termios::tcgetwinsize(&out).map_or(Size { columns: 80, rows: 24 }, |size| Size {
+                columns: usize::from(size.ws_col).max(20),
+                rows: usize::from(size.ws_row).max(4),
+            })
+        });
+        Self::new(out, style, size)
     }
 }
 
 impl<W: Write + Send> Terminal<W> {
-    fn new(out: W, style: Style, columns: Option<usize>) -> Self {
-        Self {
-            out,
-            style,
-            columns,
-            render: Render::new(columns.is_some()),
-            live: None,
-            live_shown: false,
-            text: String::new(),
-        }
+    fn new(out: W, style: Style, size: Option<Size>) -> Self {
+        let render = Render::new(size.is_some());
+        Self { out, style, size, render, live: Vec::new(), live_shown: 0, text: String::new() }
     }
 
     fn print(&mut self, line: &Line) {
         self.clear();
-        let line = self.columns.map_or_else(|| line.clone(), |columns| line.clone().wrapped(columns));
+        let line = self.size.map_or_else(|| line.clone(), |size| line.clone().wrapped(size.columns));
         self.text.push_str(&self.style.paint(&line));
         self.text.push('\n');
     }
 
+    /// As many as leave half of the screen to what was printed.
     fn show_live(&mut self) {
         self.clear();
-        let (Some(columns), Some(now)) = (self.columns, &self.live) else { return };
-        let line = Line::status(&now.verb, &now.text).working().cut(columns.saturating_sub(1));
-        self.text.push_str(&self.style.paint(&line));
-        self.live_shown = true;
+        let Some(Size { columns, rows }) = self.size else { return };
+        let room = if self.live.len() <= rows / 2 { self.live.len() } else { rows / 2 - 1 };
+        let mut lines: Vec<Line> =
+            self.live.iter().take(room).map(|now| Line::status(&now.verb, &now.text).working()).collect();
+        if self.live.len() > room {
+            lines.push(Line::detail(&format!("… and {} more", self.live.len() - room)));
+        }
+        let painted = lines.iter().map(|line| self.style.paint(&line.clone().cut(columns.saturating_sub(1))));
+        self.text.push_str(&painted.collect::<Vec<_>>().join("\n"));
+        self.live_shown = lines.len();
     }
 
     fn clear(&mut self) {
-        if std::mem::take(&mut self.live_shown) {
+        let shown = std::mem::take(&mut self.live_shown);
+        if shown > 0 {
             self.text.push_str("\r\x1b[2K");
+            self.text.push_str(&"\x1b[1A\x1b[2K".repeat(shown - 1));
+        }
+    }
+
+    fn go_on(&mut self, live: Live) {
+        match self.live.iter_mut().find(|known| known.of == live.of) {
+            Some(known) => *known = live,
+            None => self.live.push(live),
         }
     }
 }
@@ -87,8 +108,9 @@ impl<W: Write + Send> Reader for Terminal<W> {
             self.print(line);
         }
         match live {
-            Change::To(live) => self.live = Some(live),
-            Change::Away => self.live = None,
+            Change::To(live) => self.go_on(live),
+            Change::Away(of) => self.live.retain(|live| live.of != of),
+            Change::AllAway => self.live.clear(),
             Change::None if lines.is_empty() => return Ok(()),
             Change::None => {}
         }

@@ -19,7 +19,27 @@ pub struct Service {
     pub desired_count: Option<u32>,
     /// Force a new deployment even where nothing changed; false by default.
     pub force_new_deployment: bool,
+    /// The services, keys of `services`, that must have been deployed well before this one begins; none by default.
+    pub after: Vec<String>,
     pub rollout: Rollout,
+}
+
+/// `[workspace.metadata.xtask.deploy]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deploy {
+    pub on_failure: OnFailure,
+}
+
+/// What becomes of the other services where one does not end well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// What has begun is followed to its end, and nothing else is begun.
+    #[default]
+    Stop,
+    /// Only what comes after the one that failed is not begun.
+    Continue,
+    /// Nothing else is begun, and what this deploy changed goes back to what it was.
+    RollBackAll,
 }
 
 /// Who owns the task definition.

@@ -81,6 +81,7 @@ service              = "app"                           # default
 task-definition      = "app/ecs/task-definition.json"  # Cargo.toml:24
 containers           = { app = "app" }                 # Cargo.toml:25
 force-new-deployment = false                           # default
+after                = []                              # default
 
 [workspace.metadata.xtask.services.app.rollout]
 deadline     = "1h30m"     # Cargo.toml:23
@@ -88,6 +89,9 @@ poll         = "1s"        # default
 on-interrupt = "leave"     # default
 fail-fast    = "decisive"  # default
 exits        = 3           # default
+
+[workspace.metadata.xtask.deploy]
+on-failure = "stop"  # default
 
 [workspace.metadata.xtask.slack]
 quiet-when-nothing-to-do = false  # default

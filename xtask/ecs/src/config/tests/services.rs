@@ -229,3 +229,57 @@ containers = { app = "app" }"#,
         )],
     );
 }
+
+/// [`super::GOOD`] with two more services, and this written in each of the three.
+fn three(app: &str, web: &str, worker: &str) -> String {
+    let more = |name: &str, line: &str| {
+        format!(
+            "\n[workspace.metadata.xtask.services.{name}]\n{line}\ncluster = \"sample\"\n\
+             task-definition = \"app/ecs/task-definition.json\"\ncontainers = {{ app = \"app\" }}\n"
+        )
+    };
+    let header = "[workspace.metadata.xtask.services.app]";
+    super::spoilt(&[(header, &format!("{header}\n{app}"))]) + &more("web", web) + &more("worker", worker)
+}
+
+#[test]
+fn services_come_after_others_and_never_in_a_circle() {
+    let fault = |app: &str, web: &str, worker: &str| super::brief(&super::errors_of(&three(app, web, worker)));
+    assert_eq!(
+        fault(r#"after = ["webb", "app"]"#, "", ""),
+        "17:10 [\"webb\"] `after` names no service: `webb` | did you mean `web`?\n\
+         17:18 [\"app\"] the service `app` cannot come after itself | leave it out"
+    );
+    assert_eq!(
+        fault(r#"after = ["worker"]"#, r#"after = ["app"]"#, r#"after = ["web"]"#),
+        "17:9 [[\"worker\"]] these services wait for each other: `app` after `worker` after `web` after `app` | take one of \
+         them out of an `after`"
+    );
+    assert_eq!(
+        fault("", r#"after = ["worker", "app"]"#, r#"after = ["web"]"#),
+        "23:9 [[\"worker\", \"app\"]] these services wait for each other: `web` after `worker` after `web` | take one of \
+         them out of an `after`"
+    );
+    assert_eq!(
+        fault(r#"after = "web""#, "", ""),
+        "17:9 [\"web\"] `services.app.after` is a string, and should be an array | write `[\"web\"]`"
+    );
+    let folder = super::workspace(&[("Cargo.toml", &three("", r#"after = ["app"]"#, r#"after = ["app", "web"]"#))]);
+    let services = super::loaded(folder.path()).config.services;
+    assert_eq!((services["app"].after.len(), services["worker"].after.len()), (0, 2));
+}
+
+#[test]
+fn what_becomes_of_the_others_after_a_failure_is_one_of_three() {
+    let deploy = |line: &str| format!("{}\n[workspace.metadata.xtask.deploy]\n{line}\n", super::GOOD);
+    let fault = super::brief(&super::errors_of(&deploy("on-failure = \"rollback-all\"")));
+    assert!(fault.ends_with("`rollback-all` is not a valid `on-failure` | did you mean `roll-back-all`?"), "{fault}");
+    for (word, on_failure) in [
+        ("stop", crate::config::OnFailure::Stop),
+        ("continue", crate::config::OnFailure::Continue),
+        ("roll-back-all", crate::config::OnFailure::RollBackAll),
+    ] {
+        let folder = super::workspace(&[("Cargo.toml", &deploy(&format!("on-failure = \"{word}\"")))]);
+        assert_eq!(super::loaded(folder.path()).config.deploy.on_failure, on_failure);
+    }
+}

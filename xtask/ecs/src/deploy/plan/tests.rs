@@ -18,6 +18,7 @@ fn service() -> Service {
         containers: BTreeMap::new(),
         desired_count: None,
         force_new_deployment: false,
+        after: Vec::new(),
         rollout: Rollout::default(),
     }
 }

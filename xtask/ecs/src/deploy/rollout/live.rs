@@ -3,74 +3,152 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::{AwsError, Digest, ListedDeployment, Observe, Pinned, Service, ServiceDeployment, ServiceRevision, Task};
-use crate::aws::ecr::Ecr;
-use crate::aws::ecs::Ecs;
+use super::looks::Looks;
+use super::{
+    AwsError, Digest, ListedDeployment, Observe, Pinned, Service, ServiceDeployment, ServiceRevision, Task, Woken,
+};
+use crate::deploy::cadence;
 use crate::interrupt::Interrupt;
 
+/// One of the rollouts that are followed. Where nothing has changed, it takes what it knows for true a little longer the more
+/// others there are.
 pub(crate) struct Live<'a> {
-    ecs: &'a Ecs,
-    ecr: &'a Ecr,
+    looks: &'a Looks<'a>,
     cluster: &'a str,
     service: &'a str,
+    poll: Duration,
     interrupt: &'a Interrupt,
     started: Instant,
+    rollout: Option<ServiceDeployment>,
+    /// The service, and when it was looked at.
+    known: Option<(Instant, Service)>,
+    /// The last look at the rollout found it as the one before.
+    calm: bool,
+    /// When the stopped tasks of this service alone were listed.
+    listed: Option<Instant>,
+    /// It is on its way back already.
+    returns: bool,
 }
 
 impl<'a> Live<'a> {
     /// The rollout's time begins now.
     pub(crate) fn new(
-        ecs: &'a Ecs,
-        ecr: &'a Ecr,
+        looks: &'a Looks<'a>,
         cluster: &'a str,
         service: &'a str,
+        poll: Duration,
         interrupt: &'a Interrupt,
     ) -> Self {
-        Self { ecs, ecr, cluster, service, interrupt, started: Instant::now() }
+        looks.count(true);
+        let (started, rollout, known, calm, listed) = (Instant::now(), None, None, false, None);
+        Self { looks, cluster, service, poll, interrupt, started, rollout, known, calm, listed, returns: false }
+    }
+
+    /// That is recalled no more.
+    #[must_use]
+    pub(crate) fn returning(mut self) -> Self {
+        self.returns = true;
+        self
+    }
+
+    /// How long others are waited for, who ask the same.
+    fn moment(&self) -> Duration {
+        (self.poll / 20).min(Duration::from_millis(50))
+    }
+
+    /// Stopped tasks of this service alone, in a cluster with very many.
+    fn own_stopped(&mut self, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
+        let patience = cadence::patience(self.poll, self.looks.followed()) * 4;
+        if self.calm && self.listed.is_some_and(|at| at.elapsed() < patience) {
+            return Ok(Vec::new());
+        }
+        self.listed = Some(Instant::now());
+        self.listed_tasks(true, known)
+    }
+
+    fn listed_tasks(&self, stopped: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
+        let mut arns = self.looks.ecs.list_tasks(self.cluster, self.service, stopped)?;
+        arns.retain(|arn| !known.contains(arn));
+        self.looks.ecs.tasks(self.cluster, &arns)
     }
 }
 
 impl Observe for Live<'_> {
     fn service(&mut self) -> Result<Service, AwsError> {
-        self.ecs.service(self.cluster, self.service)
+        let patience = cadence::patience(self.poll, self.looks.followed());
+        if let Some((at, known)) = &self.known
+            && self.calm
+            && at.elapsed() < patience
+        {
+            return Ok(known.clone());
+        }
+        let at = Instant::now();
+        let found = self.looks.service(self.cluster, self.service, self.moment())?;
+        self.known = Some((at, found.clone()));
+        Ok(found)
     }
 
     fn listed(&mut self, after: i64) -> Result<Vec<ListedDeployment>, AwsError> {
-        self.ecs.service_deployments(self.cluster, self.service, after)
+        self.looks.ecs.service_deployments(self.cluster, self.service, after)
     }
 
     fn service_deployment(&mut self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
-        self.ecs.service_deployment(arn)
+        self.calm = false;
+        let found = self.looks.rollout(arn, self.moment())?;
+        self.calm = found.is_some() && found == self.rollout;
+        self.rollout.clone_from(&found);
+        Ok(found)
     }
 
     fn revisions(&mut self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError> {
-        self.ecs.service_revisions(arns)
+        let found: Result<Vec<_>, _> = arns.iter().map(|arn| self.looks.revision(arn, self.moment())).collect();
+        Ok(found?.into_iter().flatten().collect())
     }
 
     fn tasks(&mut self, stopped: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
-        let mut arns = self.ecs.list_tasks(self.cluster, self.service, stopped)?;
-        arns.retain(|arn| !known.contains(arn));
-        self.ecs.tasks(self.cluster, &arns)
+        let followed = self.looks.followed();
+        if !stopped || followed < 2 {
+            return self.listed_tasks(stopped, known);
+        }
+        let now = Instant::now();
+        let patience = if self.calm { cadence::patience(self.poll, followed) } else { Duration::ZERO };
+        match self.looks.stopped(self.cluster, now.checked_sub(patience).unwrap_or(now))? {
+            Some(tasks) => Ok(tasks.into_iter().filter(|task| !known.contains(&task.arn)).collect()),
+            None => self.own_stopped(known),
+        }
     }
 
     fn children(&mut self, pinned: &Pinned) -> Result<Vec<Digest>, AwsError> {
-        self.ecr.children(&pinned.repository, &pinned.digest)
+        self.looks.ecr.children(&pinned.repository, &pinned.digest)
     }
 
     fn registered_by(&mut self, revision: &str) -> Result<String, AwsError> {
-        let found = self.ecs.task_definitions(&[revision.to_owned()]).pop().transpose()?.flatten();
+        let found = self.looks.ecs.task_definitions(&[revision.to_owned()]).pop().transpose()?.flatten();
         Ok(found.map(|revision| revision.registered_by).unwrap_or_default())
     }
 
     fn roll_back(&mut self, arn: &str) -> Result<(), AwsError> {
-        self.ecs.roll_back(arn)
+        self.looks.ecs.roll_back(arn)
     }
 
     fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    fn pause(&mut self, pause: Duration, deaf: bool) -> bool {
-        if deaf { Interrupt::default().wait(pause) } else { self.interrupt.wait(pause) }
+    fn pause(&mut self, pause: Duration, deaf: bool) -> Woken {
+        let pause = self.looks.in_step(pause, self.poll);
+        let nobody = Interrupt::default();
+        let interrupt = if deaf { &nobody } else { self.interrupt };
+        match (interrupt.wait(pause), self.looks.recalled().filter(|_| !deaf && !self.returns)) {
+            (true, _) => Woken::Interrupted,
+            (false, Some(why)) => Woken::Recalled(why.clone()),
+            (false, None) => Woken::No,
+        }
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        self.looks.count(false);
     }
 }

@@ -33,6 +33,8 @@ struct Story {
     time: Duration,
     /// The page at which the user interrupts.
     interrupted_at: Option<usize>,
+    /// That it is no user who interrupts, but this.
+    recalled: Option<String>,
     /// What a rollback leads to.
     after_rollback: Vec<Scene>,
     denied: Vec<&'static str>,
@@ -146,13 +148,13 @@ impl Observe for Story {
         self.time
     }
 
-    fn pause(&mut self, pause: Duration, deaf: bool) -> bool {
+    fn pause(&mut self, pause: Duration, deaf: bool) -> Woken {
         self.time += pause;
         if !deaf && self.interrupted_at == Some(self.at) {
-            return true;
+            return self.recalled.clone().map_or(Woken::Interrupted, Woken::Recalled);
         }
         self.at += 1;
-        false
+        Woken::No
     }
 }
 
@@ -465,4 +467,31 @@ fn an_interrupt_rolls_back_where_the_configuration_says_so() {
     let asked = Some(Conclusion::RolledBack { reason: "tasks failed to start".into() });
     assert_eq!(end.ended, Ended::Interrupted { asked });
     assert!(story.calls.contains(&"deployment/4".to_owned()));
+}
+
+#[test]
+fn a_rollout_that_is_recalled_goes_back_for_the_reason_of_another_service() {
+    let mut story = Story {
+        scenes: vec![ours(Status::InProgress, 1)],
+        interrupted_at: Some(0),
+        recalled: Some("service migrator failed".into()),
+        after_rollback: vec![back(Status::RollbackInProgress), back(Status::RollbackSuccessful)],
+        ..Story::default()
+    };
+    let (end, _) = watch_as(&mut story, OnInterrupt::Leave);
+    assert_eq!(end.ended, Ended::Recalled { why: "service migrator failed".into() });
+    assert_eq!(story.calls.iter().filter(|call| *call == "deployment/4").count(), 1);
+}
+
+#[test]
+fn a_rollout_that_ended_well_before_it_could_be_recalled_has_ended_well() {
+    let mut story = Story {
+        scenes: vec![ours(Status::InProgress, 1)],
+        interrupted_at: Some(0),
+        recalled: Some("service migrator failed".into()),
+        after_rollback: vec![ours(Status::Successful, 2)],
+        ..Story::default()
+    };
+    let (end, _) = watch_as(&mut story, OnInterrupt::Leave);
+    assert_eq!(end.ended, Ended::With(Conclusion::Deployed));
 }

@@ -8,6 +8,7 @@ use crate::aws::ecs::{
 };
 use crate::config::{self, Rollout, TaskDefinitionSource};
 use crate::deploy::plan::Action;
+use crate::deploy::rollout::Woken;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::reference::Pinned;
@@ -76,7 +77,7 @@ impl Observe for Known {
         unreachable!("the rollout is over")
     }
 
-    fn pause(&mut self, _: Duration, _: bool) -> bool {
+    fn pause(&mut self, _: Duration, _: bool) -> Woken {
         unreachable!("the rollout is over")
     }
 }
@@ -103,6 +104,7 @@ fn plan() -> Plan {
             containers: BTreeMap::new(),
             desired_count: None,
             force_new_deployment: false,
+            after: Vec::new(),
             rollout,
         },
         live: Service::default(),

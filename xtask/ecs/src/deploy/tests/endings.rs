@@ -221,6 +221,9 @@ fn a_service_with_a_desired_count_of_zero_is_deployed_at_once() {
 #[test]
 fn after_one_failure_the_services_that_follow_are_not_attempted() {
     let mut stage = Stage::with(&["app", "cron", "worker"]);
+    for name in ["cron", "worker"] {
+        stage.config.services.get_mut(name).unwrap().after = vec!["app".to_owned()];
+    }
     stage.inject("crash-loop");
     let failure = stage.deploy().unwrap_err();
     assert_eq!(failure.exit_code(), 4, "{failure}");

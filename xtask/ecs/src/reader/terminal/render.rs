@@ -2,11 +2,13 @@
 
 mod planned;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure;
 use super::style::Line;
-use crate::event::{Cause, ContainerExit, Event, ImageAction, Outcome, PostMortem, Progress, Step, remarks};
+use crate::event::{
+    Cause, ContainerExit, Event, ImageAction, Outcome, PostMortem, Progress, ServiceAction, Step, remarks,
+};
 use crate::failure::Failure;
 use crate::reader::shift;
 use crate::text::quantity::{duration, size};
@@ -18,17 +20,21 @@ pub(super) struct Shown {
     pub live: Change,
 }
 
-/// What becomes of the line at the bottom of a terminal.
+/// What becomes of the lines at the bottom of a terminal.
 #[derive(Default)]
 pub(super) enum Change {
     #[default]
     None,
     To(Live),
-    Away,
+    /// That of this thing is over.
+    Away(String),
+    AllAway,
 }
 
 /// What goes on at the moment.
 pub(super) struct Live {
+    /// The image or the service; it has one line.
+    pub of: String,
     pub verb: String,
     pub text: String,
 }
@@ -39,21 +45,35 @@ pub(super) struct Render {
     told_tenth: u64,
     /// What a service's plan says that its end says again.
     remarks: BTreeMap<String, Vec<String>>,
-    /// The last state of a rollout that was told as a line.
-    told_progress: String,
+    /// The last state of each rollout that was told as a line.
+    told_progress: BTreeMap<String, String>,
+    /// How many services are to change.
+    changing: usize,
+    told_warnings: BTreeSet<String>,
 }
 
 impl Render {
     pub(super) fn new(has_live_line: bool) -> Self {
-        Self { has_live_line, told_tenth: 0, told_progress: String::new(), remarks: BTreeMap::new() }
+        Self {
+            has_live_line,
+            told_tenth: 0,
+            told_progress: BTreeMap::new(),
+            remarks: BTreeMap::new(),
+            changing: 0,
+            told_warnings: BTreeSet::new(),
+        }
     }
 
     pub(super) fn show(&mut self, event: &Event) -> Shown {
         match event {
             Event::CommandStarted { .. } => Shown::default(),
-            Event::StepFinished { .. } => Shown { live: Change::Away, ..Shown::default() },
+            Event::StepFinished { subject, .. } => Shown { live: Change::Away(subject.clone()), ..Shown::default() },
             Event::StepStarted { step, subject } => self.step(*step, subject),
             Event::Note { verb, message } => lines([Line::status(verb, message)]),
+            // What befalls all of many services is said once.
+            Event::Warning { message, .. } if self.several() && !self.told_warnings.insert(message.clone()) => {
+                Shown::default()
+            }
             Event::Warning { message, place } => {
                 let place = place.as_ref().map(|place| Line::plain(&format!("  --> {place}")));
                 lines([Line::warning(message)].into_iter().chain(place))
@@ -96,24 +116,29 @@ impl Render {
                 versions,
             } => {
                 self.remarks.insert(service.clone(), remarks(*desired, versions));
+                self.changing += usize::from(*action != ServiceAction::NothingToDo);
                 let first = planned::headline(service, cluster, action);
                 lines([first].into_iter().chain(planned::details(*desired, *force, versions)))
             }
             Event::TaskDefinitionChange { path, before, after, .. } => {
                 lines([Line::detail(&change(path, before.as_deref(), after.as_deref())).prose()])
             }
-            Event::RevisionRegistered { revision, new, .. } => lines([if *new {
-                Line::status("Registered", revision)
-            } else {
-                Line::status("Fresh", &format!("{revision} is registered already"))
-            }]),
+            Event::RevisionRegistered { service, revision, new } => {
+                let revision = format!("{}{revision}", self.whose(service));
+                lines([if *new {
+                    Line::status("Registered", &revision)
+                } else {
+                    Line::status("Fresh", &format!("{revision} is registered already"))
+                }])
+            }
             Event::RolloutStarted { service, revision, .. } => {
                 lines([Line::status("Deploying", &format!("{service} → {revision}"))])
             }
             Event::RolloutProgress { service, progress } => self.rollout(service, progress),
+            Event::ServiceMessage { .. } if self.several() && self.has_live_line => Shown::default(),
             Event::ServiceMessage { message, .. } => lines([Line::detail(message).prose()]),
-            Event::TaskStopped { task, stop_code, reason, exit_codes, .. } => {
-                let text = format!("task {} ({stop_code}): {reason}{}", task, exits(exit_codes));
+            Event::TaskStopped { service, task, stop_code, reason, exit_codes } => {
+                let text = format!("{}task {task} ({stop_code}): {reason}{}", self.whose(service), exits(exit_codes));
                 lines([Line::status("Stopped", &text).bad().prose()])
             }
             Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
@@ -127,7 +152,7 @@ impl Render {
             }
             Event::PostMortem { service, post_mortem } => post_mortem_lines(service, post_mortem),
             Event::CommandFinished { command, failure, seconds } => {
-                Shown { live: Change::Away, lines: finished(command, failure.as_ref(), *seconds) }
+                Shown { live: Change::AllAway, lines: finished(command, failure.as_ref(), *seconds) }
             }
         }
     }
@@ -140,7 +165,8 @@ impl Render {
             Step::Push => "Uploading",
             Step::Plan | Step::Register | Step::Update | Step::Watch => return Shown::default(),
         };
-        let live = Change::To(Live { verb: verb.to_owned(), text: subject.to_owned() });
+        let (of, text) = (subject.to_owned(), subject.to_owned());
+        let live = Change::To(Live { of, verb: verb.to_owned(), text });
         Shown { lines: vec![Line::status(verb, subject)], live }
     }
 
@@ -152,11 +178,22 @@ impl Render {
         let news = format!("{service} {}", shift::news(progress));
         let line = Line::status("Rollout", &text).prose();
         let line = if status.starts_with("ROLLBACK") { line.bad() } else { line };
-        let is_new = std::mem::replace(&mut self.told_progress, news.clone()) != news;
+        let is_new = self.told_progress.insert(service.to_owned(), news.clone()) != Some(news);
+        // Of several services each has its live line.
+        let told = is_new && !(self.several() && self.has_live_line);
         Shown {
-            lines: is_new.then_some(line).into_iter().collect(),
-            live: Change::To(Live { verb: "Watching".to_owned(), text }),
+            lines: told.then_some(line).into_iter().collect(),
+            live: Change::To(Live { of: service.to_owned(), verb: "Watching".to_owned(), text }),
         }
+    }
+
+    fn several(&self) -> bool {
+        self.changing > 1
+    }
+
+    /// Before a line that does not say which of several services it is about.
+    fn whose(&self, service: &str) -> String {
+        if self.several() { format!("{service}: ") } else { String::new() }
     }
 
     fn build_output(&self, image: &str, line: &str) -> Shown {
@@ -165,7 +202,11 @@ impl Render {
             Shown::default()
         } else if self.has_live_line {
             Shown {
-                live: Change::To(Live { verb: "Building".to_owned(), text: format!("{image}: {line}") }),
+                live: Change::To(Live {
+                    of: image.to_owned(),
+                    verb: "Building".to_owned(),
+                    text: format!("{image}: {line}"),
+                }),
                 lines: vec![],
             }
         } else {
@@ -176,7 +217,10 @@ impl Render {
     fn upload(&mut self, image: &str, sent: u64, total: u64) -> Shown {
         let text = format!("{image}: {} of {}", size(sent), size(total));
         if self.has_live_line {
-            return Shown { live: Change::To(Live { verb: "Uploading".to_owned(), text }), lines: vec![] };
+            return Shown {
+                live: Change::To(Live { of: image.to_owned(), verb: "Uploading".to_owned(), text }),
+                lines: vec![],
+            };
         }
         let tenth = (sent * 10).checked_div(total).unwrap_or_default();
         // Small uploads are over before a line about them would be read.

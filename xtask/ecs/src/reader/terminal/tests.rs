@@ -4,7 +4,8 @@ use crate::failure::{Failure, Place};
 
 fn shown(columns: Option<usize>, colour: bool, events: &[Event]) -> String {
     let mut out = Vec::new();
-    let mut terminal = Terminal::new(&mut out, Style { colour }, columns);
+    let size = columns.map(|columns| Size { columns, rows: 10 });
+    let mut terminal = Terminal::new(&mut out, Style { colour }, size);
     for event in events {
         terminal.read(event).expect("a Vec takes everything");
     }
@@ -109,4 +110,70 @@ fn long_uploads_without_a_live_line_are_told_by_the_tenth() {
     let progress = |sent| Event::UploadProgress { image: "app".to_owned(), sent, total: 1 << 30 };
     let events: Vec<Event> = (0..=1024).map(|mib| progress(mib << 20)).collect();
     assert_eq!(shown(None, false, &events).lines().count(), 10);
+}
+
+/// The screen after these events, as a terminal of so many columns shows it.
+fn screen(events: &[Event]) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let text = shown(Some(80), false, events);
+    let mut rest = text.as_str();
+    while let Some(letter) = rest.chars().next() {
+        let up = rest.strip_prefix("\x1b[1A");
+        let clear = rest.strip_prefix("\x1b[2K");
+        rest = up.or(clear).unwrap_or(&rest[letter.len_utf8()..]);
+        match letter {
+            // The cursor goes up only to clear what it left.
+            '\x1b' if up.is_some() => assert_eq!(lines.pop().as_deref(), Some("")),
+            '\x1b' => lines.last_mut().expect("a line").clear(),
+            '\r' => {}
+            '\n' => lines.push(String::new()),
+            letter => lines.last_mut().expect("a line").push(letter),
+        }
+    }
+    lines
+}
+
+#[test]
+fn each_of_several_services_has_its_live_line_and_the_rest_is_counted() {
+    let planned = |service: &String| Event::ServicePlanned {
+        service: service.clone(),
+        cluster: "sample".to_owned(),
+        action: crate::event::ServiceAction::Deploy,
+        desired_count: crate::event::DesiredCount::default(),
+        force_new_deployment: false,
+        versions: Vec::new(),
+    };
+    let progress = |service: &String, running| Event::RolloutProgress {
+        service: service.clone(),
+        progress: crate::event::Progress {
+            status: "IN_PROGRESS".to_owned(),
+            desired: 2,
+            running,
+            ..crate::event::Progress::default()
+        },
+    };
+    let over = |service: &String| Event::StepFinished { step: Step::Watch, subject: service.clone(), seconds: 1.0 };
+    let names: Vec<String> = (1..=3).map(|number| format!("svc{number}")).collect();
+    let mut events: Vec<Event> = names.iter().map(planned).collect();
+    events.extend(names.iter().map(|name| progress(name, 0)));
+    events.push(progress(&names[1], 1));
+    events.push(over(&names[0]));
+    events.push(Event::Note { verb: "Waiting".to_owned(), message: "for the others".to_owned() });
+    let seen = screen(&events);
+    let bottom: Vec<&str> = seen.iter().rev().take(3).map(|line| line.trim()).collect();
+    assert_eq!(
+        bottom,
+        [
+            "Watching svc3 IN_PROGRESS: 0/2 running, 0 pending",
+            "Watching svc2 IN_PROGRESS: 1/2 running, 0 pending",
+            "Waiting for the others"
+        ]
+    );
+
+    let names: Vec<String> = (1..=50).map(|number| format!("svc{number}")).collect();
+    let mut events: Vec<Event> = names.iter().map(planned).collect();
+    events.extend(names.iter().map(|name| progress(name, 0)));
+    let seen = screen(&events);
+    assert_eq!(seen.last().map(|line| line.trim()), Some("… and 46 more"));
+    assert_eq!(seen.iter().filter(|line| line.contains("Watching")).count(), 4);
 }

@@ -1,0 +1,136 @@
+//! How often ECS may be asked, kept to by all calls of this process together, so that none is throttled.
+//!
+//! Source: Amazon ECS API Reference, "Request throttling for the Amazon ECS API". The limits are an account's in one
+//! region, so a tenth of each is left to others.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::calls::{self, Call};
+
+/// What of a limit is ours.
+const SHARE: f64 = 0.9;
+
+/// One limit, on a few actions together: so many at once, and so many more a second.
+struct Limit {
+    actions: &'static [&'static Call],
+    burst: f64,
+    refill: f64,
+}
+
+const LIMITS: [Limit; 7] = [
+    Limit { actions: &[&calls::REGISTER_TASK_DEFINITION], burst: 20.0, refill: 1.0 },
+    Limit { actions: &[&calls::DESCRIBE_TASK_DEFINITION], burst: 50.0, refill: 20.0 },
+    Limit { actions: &[&calls::UPDATE_SERVICE], burst: 50.0, refill: 5.0 },
+    Limit { actions: &[&calls::DESCRIBE_SERVICES], burst: 100.0, refill: 20.0 },
+    Limit { actions: &[&calls::LIST_TASKS, &calls::DESCRIBE_TASKS], burst: 100.0, refill: 20.0 },
+    Limit {
+        actions: &[
+            &calls::LIST_SERVICE_DEPLOYMENTS,
+            &calls::DESCRIBE_SERVICE_DEPLOYMENTS,
+            &calls::DESCRIBE_SERVICE_REVISIONS,
+        ],
+        burst: 50.0,
+        refill: 20.0,
+    },
+    Limit {
+        actions: &[&calls::STOP_SERVICE_DEPLOYMENT, &calls::CONTINUE_SERVICE_DEPLOYMENT],
+        burst: 50.0,
+        refill: 5.0,
+    },
+];
+
+/// A bucket of tokens: full at first, refilled steadily, and in debt to those who wait.
+#[derive(Debug)]
+struct Bucket {
+    burst: f64,
+    refill: f64,
+    tokens: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn of(limit: &Limit, now: Instant) -> Self {
+        let burst = (limit.burst * SHARE).floor();
+        Self { burst, refill: limit.refill * SHARE, tokens: burst, at: now }
+    }
+
+    /// Takes one token; how long it is until that is there.
+    fn take(&mut self, now: Instant) -> Duration {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = (self.tokens + since * self.refill).min(self.burst) - 1.0;
+        self.at = now;
+        Duration::from_secs_f64((-self.tokens).max(0.0) / self.refill)
+    }
+}
+
+/// The buckets of one account and region.
+#[derive(Debug)]
+pub(super) struct Pace(Mutex<[Bucket; LIMITS.len()]>);
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self(Mutex::new(LIMITS.each_ref().map(|limit| Bucket::of(limit, now))))
+    }
+
+    /// Waits until such a call may be made.
+    pub(super) async fn turn(&self, action: &str) {
+        let place = LIMITS.iter().position(|limit| limit.actions.iter().any(|call| call.action == action));
+        let Some(place) = place else { return };
+        let wait = self.0.lock().unwrap_or_else(PoisonError::into_inner)[place].take(Instant::now());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When each of so many calls that all come at once is made, in seconds.
+    fn turns(call: &Call, count: usize) -> Vec<f64> {
+        let limit = LIMITS.iter().find(|limit| limit.actions.iter().any(|it| it.action == call.action));
+        let now = Instant::now();
+        let mut bucket = Bucket::of(limit.expect("it is limited"), now);
+        (0..count).map(|_| bucket.take(now).as_secs_f64()).collect()
+    }
+
+    #[test]
+    fn revisions_are_registered_eighteen_at_once_and_then_one_by_one() {
+        let turns = turns(&calls::REGISTER_TASK_DEFINITION, 20);
+        assert!(turns[..18].iter().all(|turn| *turn == 0.0), "{turns:?}");
+        assert!((turns[18] - 1.0 / 0.9).abs() < 1e-9 && (turns[19] - 2.0 / 0.9).abs() < 1e-9, "{turns:?}");
+    }
+
+    #[test]
+    fn no_limit_of_ecs_is_met_by_any_number_of_calls() {
+        for limit in &LIMITS {
+            let turns = turns(limit.actions[0], 500);
+            for (count, turn) in turns.iter().enumerate() {
+                let allowed = limit.burst + limit.refill * turn;
+                assert!(f64::from(u32::try_from(count + 1).expect("few")) <= allowed, "{} at {turn}", count + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_used_is_there_again_and_never_more_than_all() {
+        let start = Instant::now();
+        let mut bucket = Bucket::of(&LIMITS[0], start);
+        for _ in 0..18 {
+            assert!(bucket.take(start).is_zero());
+        }
+        let later = start + Duration::from_secs(3600);
+        assert!((0..18).all(|_| bucket.take(later).is_zero()) && !bucket.take(later).is_zero());
+    }
+
+    #[test]
+    fn every_call_to_ecs_has_a_limit() {
+        let limited: Vec<_> = LIMITS.iter().flat_map(|limit| limit.actions).map(|call| call.action).collect();
+        for call in calls::CALLS.iter().filter(|call| call.action.starts_with("ecs:")) {
+            assert!(limited.contains(&call.action), "{}", call.action);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Several services, each on a thread of its own, as far as their order lets them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::channel;
+use std::thread;
+
+use super::group::{End, Group};
+use super::plan::{Action, Plan};
+use super::report::{Became, Report, ServiceReport};
+use super::service::{Shared, Stage};
+use crate::config::OnFailure;
+use crate::event::{Outcome, ServiceAction};
+use crate::failure::{Ending, Failure, Result};
+use crate::stage::Ended;
+
+/// Deploys all of them and says how that ended.
+pub(super) fn deploy(shared: &Shared<'_>, plans: &[Plan]) -> Ended<Report> {
+    let services: Vec<(&str, &[String])> =
+        plans.iter().map(|plan| (plan.service.name.as_str(), &plan.service.after[..])).collect();
+    let on_failure = shared.config.deploy.on_failure;
+    let mut group = Group::new(&services, on_failure);
+    let mut many = Many { shared, plans, reports: plans.iter().map(waiting).collect(), failures: Vec::new() };
+    many.run(&mut group, &|stage| stage.deploy());
+    if let (OnFailure::RollBackAll, Some(why)) = (on_failure, shared.looks.recalled())
+        && !shared.interrupt.is_set()
+    {
+        let members: Vec<usize> = group.well().into_iter().filter(|place| many.goes_back(*place)).collect();
+        many.run(&mut group.back(&members), &|stage| stage.go_back(why));
+    }
+    let Many { reports: services, failures, .. } = many;
+    let result = ended(shared, &services, failures);
+    Ended { done: Report { services }, result }
+}
+
+struct Many<'a> {
+    shared: &'a Shared<'a>,
+    plans: &'a [Plan],
+    reports: Vec<ServiceReport>,
+    failures: Vec<Failure>,
+}
+
+impl Many<'_> {
+    /// Does this to each of the group, as soon as it may begin. An interrupt lets nothing else begin.
+    fn run(&mut self, group: &mut Group, work: &(dyn Fn(&mut Stage<'_>) -> Result<()> + Sync)) {
+        let Self { shared, plans, reports, failures } = self;
+        let (shared, plans) = (*shared, *plans);
+        let (ended, ends) = channel();
+        thread::scope(|scope| {
+            let mut any = false;
+            loop {
+                let places = if any && shared.interrupt.is_set() { Vec::new() } else { group.begin() };
+                for place in places {
+                    any = true;
+                    let (ended, mut report) = (ended.clone(), reports[place].clone());
+                    scope.spawn(move || {
+                        let mut stage = Stage { shared, plan: &plans[place], report: &mut report };
+                        let result = catch_unwind(AssertUnwindSafe(|| work(&mut stage)));
+                        drop(ended.send((place, report, result)));
+                    });
+                }
+                if !group.runs() {
+                    break;
+                }
+                let Ok((place, report, result)) = ends.recv() else { break };
+                let result = result.unwrap_or_else(|panic| resume_unwind(panic));
+                reports[place] = report;
+                group.ended(place, end(&reports[place], &result));
+                if let Err(failure) = result {
+                    let name = &plans[place].service.name;
+                    if shared.config.deploy.on_failure == OnFailure::RollBackAll && failure.ending != Ending::Paused {
+                        shared.looks.recall(format!("service {name} failed"));
+                    }
+                    reports[place].failure = Some(failure.to_string());
+                    failures.push(failure);
+                }
+            }
+        });
+    }
+
+    /// Whether this deploy changed what the service runs, and knows what that was before.
+    fn goes_back(&self, place: usize) -> bool {
+        let plan = &self.plans[place];
+        let deployed = self.reports[place].outcome == Became::Ended(Outcome::Deployed);
+        if deployed && matches!(plan.action, Action::Follow { .. }) {
+            let name = &plan.service.name;
+            self.shared.events.warn(format!("service {name} stays as it is: another run began its rollout"));
+        }
+        deployed && !matches!(plan.action, Action::NothingToDo { .. } | Action::Follow { .. })
+    }
+}
+
+fn waiting(plan: &Plan) -> ServiceReport {
+    ServiceReport { outcome: Became::NotAttempted, ..ServiceReport::of_plan(plan) }
+}
+
+fn end(report: &ServiceReport, result: &Result<()>) -> End {
+    let back = report.outcome == Became::Ended(Outcome::RolledBack);
+    match result {
+        Ok(()) if back => End::Open,
+        Ok(()) => End::Well,
+        Err(failure) if failure.ending == Ending::Paused => End::Open,
+        Err(_) => End::Failed,
+    }
+}
+
+/// One result of all: the failure of the worst, with what became of the others.
+fn ended(shared: &Shared<'_>, services: &[ServiceReport], failures: Vec<Failure>) -> Result<()> {
+    let names = |which: &dyn Fn(&ServiceReport) -> bool| {
+        let names: Vec<&str> = services.iter().filter(|it| which(it)).map(|it| it.service.as_str()).collect();
+        names.join(", ")
+    };
+    let acts = |it: &ServiceReport| it.action != ServiceAction::NothingToDo;
+    if services.iter().filter(|it| acts(it)).count() > 1 {
+        shared.events.note("Services", counts(services));
+    }
+    let Some(failure) = Failure::of_many(failures, services.len()) else { return Ok(()) };
+    let back = |it: &ServiceReport| it.failure.is_none() && it.outcome == Became::Ended(Outcome::RolledBack);
+    let left = |it: &ServiceReport| it.failure.is_none() && it.outcome == Became::NotAttempted && acts(it);
+    let clauses = [("rolled back with it", names(&back)), ("not attempted", names(&left))];
+    let told = clauses.iter().filter(|(_, names)| !names.is_empty());
+    Err(told.fold(failure, |failure, (what, names)| failure.and(format_args!("{what}: {names}"))))
+}
+
+/// `48 deployed, 1 rolled back, 1 not attempted`, the most frequent first.
+fn counts(services: &[ServiceReport]) -> String {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for service in services {
+        let word = service.outcome.words();
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,127 @@
+//! What all rollouts that are followed at once ask of ECS, asked together and not more often than it takes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::line::{Asked, Line};
+use super::{AwsError, Service, ServiceDeployment, ServiceRevision, Task};
+use crate::aws::ecr::Ecr;
+use crate::aws::ecs::Ecs;
+use crate::deploy::cadence;
+
+/// In so many hundreds of tasks of a cluster, those of one service are looked for; in more, each service asks for its own.
+const HUNDREDS: usize = 5;
+
+/// One for each deploy.
+pub(in crate::deploy) struct Looks<'a> {
+    pub ecs: &'a Ecs,
+    pub ecr: &'a Ecr,
+    started: Instant,
+    followed: AtomicUsize,
+    services: Line<Option<Service>>,
+    rollouts: Line<Option<ServiceDeployment>>,
+    revisions: Line<Option<ServiceRevision>>,
+    /// By cluster.
+    stopped: Mutex<BTreeMap<String, Stopped>>,
+    /// Why every rollout is to go back.
+    recalled: OnceLock<String>,
+}
+
+/// The tasks that stopped in a cluster.
+#[derive(Default)]
+struct Stopped {
+    /// When they were listed last.
+    at: Option<Instant>,
+    /// By ARN; a stopped task changes no more.
+    tasks: BTreeMap<String, Task>,
+    too_many: bool,
+}
+
+impl<'a> Looks<'a> {
+    pub(in crate::deploy) fn new(ecs: &'a Ecs, ecr: &'a Ecr) -> Self {
+        Self {
+            ecs,
+            ecr,
+            started: Instant::now(),
+            followed: AtomicUsize::new(0),
+            services: Line::new(10),
+            rollouts: Line::new(20),
+            revisions: Line::new(20),
+            stopped: Mutex::default(),
+            recalled: OnceLock::new(),
+        }
+    }
+
+    /// Has every rollout under way go back; the first reason stays.
+    pub(in crate::deploy) fn recall(&self, why: String) {
+        self.recalled.get_or_init(|| why);
+    }
+
+    pub(in crate::deploy) fn recalled(&self) -> Option<&String> {
+        self.recalled.get()
+    }
+
+    /// One more rollout is followed, or one fewer.
+    pub(super) fn count(&self, more: bool) {
+        if more {
+            self.followed.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.followed.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    pub(super) fn followed(&self) -> usize {
+        self.followed.load(Ordering::SeqCst)
+    }
+
+    /// Where all of them look in step, the pause until the step after this one.
+    pub(super) fn in_step(&self, pause: Duration, poll: Duration) -> Duration {
+        cadence::in_step(pause, poll, self.followed(), self.started.elapsed())
+    }
+
+    pub(super) fn service(&self, cluster: &str, name: &str, moment: Duration) -> Result<Service, AwsError> {
+        let asked = Asked { group: cluster.to_owned(), name: name.to_owned() };
+        let found = self.services.ask(asked, self.moment(moment), |cluster, names| {
+            self.ecs.services(cluster, &names.iter().map(String::as_str).collect::<Vec<_>>())
+        })?;
+        found.ok_or_else(|| Ecs::gone(cluster, name))
+    }
+
+    pub(super) fn rollout(&self, arn: &str, moment: Duration) -> Result<Option<ServiceDeployment>, AwsError> {
+        let asked = Asked { group: String::new(), name: arn.to_owned() };
+        self.rollouts.ask(asked, self.moment(moment), |_, arns| self.ecs.service_deployments_of(arns))
+    }
+
+    pub(super) fn revision(&self, arn: &str, moment: Duration) -> Result<Option<ServiceRevision>, AwsError> {
+        let asked = Asked { group: String::new(), name: arn.to_owned() };
+        self.revisions.ask(asked, self.moment(moment), |_, arns| {
+            let found = self.ecs.service_revisions(arns)?;
+            let of = |arn: &String| found.iter().find(|revision| revision.arn == *arn).cloned();
+            Ok(arns.iter().map(of).collect())
+        })
+    }
+
+    /// The tasks that stopped in the cluster, as they were listed at this time or later; `None` where there are too many
+    /// to ask for all of them.
+    pub(super) fn stopped(&self, cluster: &str, since: Instant) -> Result<Option<Vec<Task>>, AwsError> {
+        let mut clusters = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = clusters.entry(cluster.to_owned()).or_default();
+        if !known.too_many && known.at.is_none_or(|at| at < since) {
+            let at = Instant::now();
+            let listed = self.ecs.list_stopped_tasks(cluster, HUNDREDS)?;
+            known.too_many = listed.is_none();
+            let new: Vec<_> = listed.into_iter().flatten().filter(|arn| !known.tasks.contains_key(arn)).collect();
+            let described = self.ecs.tasks(cluster, &new)?;
+            known.tasks.extend(described.into_iter().map(|task| (task.arn.clone(), task)));
+            known.at = Some(at);
+        }
+        Ok((!known.too_many).then(|| known.tasks.values().cloned().collect()))
+    }
+
+    /// Who is alone waits for nobody.
+    fn moment(&self, moment: Duration) -> Duration {
+        if self.followed() > 1 { moment } else { Duration::ZERO }
+    }
+}

@@ -1,0 +1,343 @@
+//! One service on its way: revision, update, rollout, end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::outcome::{self, Conclusion, serving, serving_revisions};
+use super::plan::{Action, Pin, Plan};
+use super::post_mortem::{self, Evidence};
+use super::report::{Became, ServiceReport};
+use super::rollout::{self, End, Live, Looks, Target};
+use super::{Until, running};
+use crate::aws::ecs::{PinnedDocument, Service, Update, short};
+use crate::cause::Pinned;
+use crate::config::Config;
+use crate::event::{Event, Events, Outcome, ServiceAction, Step};
+use crate::failure::{Ending, Failure, Result};
+use crate::interrupt::Interrupt;
+
+/// What all services of one deploy have in common.
+pub(super) struct Shared<'a> {
+    pub config: &'a Config,
+    pub looks: Looks<'a>,
+    pub registered: Registered,
+    pub until: Until,
+    pub events: &'a Events,
+    pub interrupt: &'a Interrupt,
+}
+
+/// Documents that this deploy has registered, and the ARNs of their revisions, by family: services may share one, and ECS
+/// takes one new revision of a family at a time.
+#[derive(Default)]
+pub(super) struct Registered(Mutex<BTreeMap<String, Arc<Family>>>);
+
+type Family = Mutex<Vec<(PinnedDocument, String)>>;
+
+impl Registered {
+    /// The revision of this document, and whether it was registered now.
+    fn revision(&self, document: &PinnedDocument, register: impl FnOnce() -> Result<String>) -> Result<(String, bool)> {
+        let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let family = Arc::clone(families.entry(document.family().to_owned()).or_default());
+        drop(families);
+        let mut known = family.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, revision)) = known.iter().find(|(known, _)| known == document) {
+            return Ok((revision.clone(), false));
+        }
+        let revision = register()?;
+        known.push((document.clone(), revision.clone()));
+        Ok((revision, true))
+    }
+}
+
+/// One service on its way.
+pub(super) struct Stage<'a> {
+    pub shared: &'a Shared<'a>,
+    pub plan: &'a Plan,
+    pub report: &'a mut ServiceReport,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn deploy(&mut self) -> Result<()> {
+        let Plan { live, action, .. } = self.plan;
+        self.not_interrupted("nothing of it was changed", live)?;
+        let revision = match action {
+            Action::NothingToDo { revision } => {
+                self.tell_end(&Conclusion::NothingToDo, revision, 0.0);
+                return Ok(());
+            }
+            Action::Register => self.register()?,
+            Action::Update { revision } | Action::Follow { revision } => self.registered_before(revision),
+        };
+        self.report.revision = Some(revision.clone());
+        self.not_interrupted(&format!("{} is registered and the service not updated", short(&revision)), live)?;
+        let target = match action {
+            Action::Follow { .. } => self.join(&revision)?,
+            _ => self.step(Step::Update, || self.update(&revision))?,
+        };
+        self.report.deployment.clone_from(&target.deployment);
+        let mut live = self.live();
+        let end = self.follow(&mut live, &target)?;
+        let proof = match end.ended {
+            rollout::Ended::With(Conclusion::Deployed) => {
+                running::assert_digests(&mut live, self.plan, &end.seen, self.shared.events)
+            }
+            _ => Ok(()),
+        };
+        self.conclude(&target, &end, proof)
+    }
+
+    /// Has this service's time begin now.
+    fn live(&self) -> Live<'a> {
+        let Shared { looks, interrupt, .. } = self.shared;
+        let service = &self.plan.service;
+        Live::new(looks, &service.cluster, &service.service, service.rollout.poll, interrupt)
+    }
+
+    fn follow(&self, live: &mut Live<'_>, target: &Target) -> Result<End> {
+        self.step(Step::Watch, || {
+            rollout::follow(live, target, self.shared.events).map_err(|error| {
+                Failure::from(error).during(format_args!(
+                    "the rollout of {} on service {} goes on in ECS, but cannot be followed any more",
+                    short(&target.revision),
+                    self.name()
+                ))
+            })
+        })
+    }
+
+    fn register(&mut self) -> Result<String> {
+        let document = &self.plan.document;
+        let ecs = self.shared.looks.ecs;
+        let (revision, new) = self
+            .shared
+            .registered
+            .revision(document, || self.step(Step::Register, || Ok(ecs.register_task_definition(document)?)))?;
+        self.tell_revision(&revision, new);
+        Ok(revision)
+    }
+
+    fn registered_before(&self, revision: &str) -> String {
+        self.tell_revision(revision, false);
+        revision.to_owned()
+    }
+
+    fn tell_revision(&self, revision: &str, new: bool) {
+        let (service, revision) = (self.name().to_owned(), short(revision).to_owned());
+        self.shared.events.emit(Event::RevisionRegistered { service, revision, new });
+    }
+
+    /// The one UpdateService.
+    fn update(&self, revision: &str) -> Result<Target> {
+        let Plan { service, live, .. } = self.plan;
+        let after = self.shared.looks.ecs.update_service(&Update {
+            cluster: service.cluster.clone(),
+            service: service.service.clone(),
+            task_definition: revision.to_owned(),
+            desired_count: service.desired_count,
+            force_new_deployment: service.force_new_deployment,
+        })?;
+        let primary = |service: &Service| service.primary().map(|primary| primary.id.clone());
+        let rested = live.primary().is_none_or(|primary| primary.rollout_state != "IN_PROGRESS");
+        let same = primary(&after) == primary(live) && live.task_definition == revision;
+        let target = self.target(&after, revision, &live.task_definition)?;
+        Ok(Target { only_scaled: same && rested, begun: true, ..target })
+    }
+
+    /// The rollout that is under way already, such as that of an interrupted run.
+    fn join(&self, revision: &str) -> Result<Target> {
+        let live = &self.plan.live;
+        let from = live.deployments.iter().find(|deployment| deployment.status != "PRIMARY");
+        let previous = from.map_or(revision, |deployment| &deployment.task_definition);
+        self.shared.events.note("Joining", format!("the rollout of {} that is under way", short(revision)));
+        self.target(live, revision, previous)
+    }
+
+    /// A rollout that another run began, which is on this revision by now.
+    fn target(&self, live: &Service, revision: &str, previous: &str) -> Result<Target> {
+        let primary = live.primary().ok_or_else(|| {
+            Failure::world(format_args!("service {} has no PRIMARY deployment after the update", self.name()))
+        })?;
+        if live.desired == 0 {
+            let revision = short(revision);
+            let note = format!("service {} has a desired count of 0, so no task runs {revision}", self.name());
+            self.shared.events.note("Idle", note);
+        }
+        self.shared.events.emit(Event::RolloutStarted {
+            service: self.name().to_owned(),
+            deployment: primary.id.clone(),
+            revision: short(revision).to_owned(),
+        });
+        Ok(Target {
+            service: self.name().to_owned(),
+            revision: revision.to_owned(),
+            previous: previous.to_owned(),
+            deployment: primary.id.clone(),
+            since: primary.created_at,
+            start: live.clone(),
+            only_scaled: false,
+            begun: false,
+            way_back: self.plan.live.has_completed(),
+            rollout: self.plan.service.rollout.clone(),
+            until: self.shared.until,
+            document: self.plan.document.value().clone(),
+            pinned: self.plan.pins.iter().map(|pin| self.pinned(pin)).collect(),
+        })
+    }
+
+    /// Tells the end, and turns it into this stage's result.
+    fn conclude(&mut self, target: &Target, end: &End, proof: Result<()>) -> Result<()> {
+        let name = self.name().to_owned();
+        let revision = short(&target.revision);
+        let now = outcome::traffic(&end.seen).unwrap_or_else(|| serving(&end.seen.service));
+        self.report.seconds = end.seen.elapsed.as_secs_f64();
+        if let Some(rollout) = &end.seen.rollout {
+            self.report.deployment.clone_from(&rollout.arn);
+        }
+        let (conclusion, asked) = match &end.ended {
+            rollout::Ended::With(conclusion) => (conclusion.clone(), false),
+            rollout::Ended::Recalled { why } => {
+                self.tell_end(&Conclusion::RolledBack { reason: why.clone() }, &target.revision, self.report.seconds);
+                return Ok(());
+            }
+            rollout::Ended::Interrupted { asked: Some(conclusion) } => (conclusion.clone(), true),
+            rollout::Ended::Interrupted { asked: None } => {
+                self.report.outcome = Became::Interrupted;
+                return Err(Failure::interrupted(format_args!(
+                    "interrupted: {now}, and the rollout of {revision} on service {name} goes on in ECS"
+                ))
+                .help(format!("`cargo xtask deploy {name}` follows it to its end")));
+            }
+        };
+        let conclusion = match &proof {
+            Ok(()) => conclusion,
+            Err(failure) => Conclusion::RollbackFailed { reason: failure.message().to_owned() },
+        };
+        self.tell_end(&conclusion, &target.revision, end.seen.elapsed.as_secs_f64());
+        if let Conclusion::Reached { stage } = &conclusion {
+            let next = format!("`cargo xtask deploy {name}` follows it to its end");
+            self.shared.events.note("Leaving", format!("{name} at {stage}: the rollout goes on in ECS; {next}"));
+        }
+        if let Some(left) = outcome::still_serving(&conclusion, &end.seen) {
+            self.shared.events.note("Early", format!("{name}: {left}"));
+        }
+        if matches!(
+            conclusion,
+            Conclusion::RolledBack { .. } | Conclusion::RollbackFailed { .. } | Conclusion::TimedOut { .. }
+        ) {
+            self.post_mortem(target, end, proof.as_ref().err().map(Failure::message));
+        }
+        proof?;
+        let failure = conclusion.failure(&name, &target.revision, &now, target.rollout.deadline);
+        let says = "as `on-interrupt` says";
+        match (failure, &self.plan.action) {
+            (Some(failure), _) if asked && failure.ending == Ending::RolledBack => Err(Failure::new(
+                Ending::Interrupted,
+                format_args!("interrupted: the rollout of {revision} on service {name} was rolled back, {says}; {now}"),
+            )),
+            (None, _) if asked => Err(Failure::new(
+                Ending::Interrupted,
+                format_args!(
+                    "interrupted, but the rollout of {revision} on service {name} had ended well by then; {now}"
+                ),
+            )),
+            (Some(failure), Action::Follow { .. }) if failure.ending == Ending::RollbackFailed => Err(failure
+                .help("ECS does not try it again by itself: change something, or set `force-new-deployment = true`")),
+            (Some(failure), _) => Err(failure),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// `mismatch` is what is said of bytes that run and are not the released ones.
+    fn post_mortem(&mut self, target: &Target, end: &End, mismatch: Option<&str>) {
+        let ours = end.seen.service.deployment(&end.seen.deployment);
+        let post_mortem = post_mortem::post_mortem(&Evidence {
+            cluster: &self.plan.service.cluster,
+            service: &self.plan.service.service,
+            region: &self.shared.config.region,
+            tasks: &end.stopped,
+            rollout: end.seen.rollout.as_ref(),
+            serving: serving_revisions(&end.seen.service),
+            messages: &end.messages,
+            running: ours.map_or((0, end.seen.service.desired), |ours| (ours.running, ours.desired)),
+            document: Some(self.plan.document.value()),
+            pinned: &target.pinned,
+            mismatch,
+        });
+        self.report.post_mortem = Some(post_mortem.clone());
+        self.shared.events.emit(Event::PostMortem { service: self.name().to_owned(), post_mortem });
+    }
+
+    fn pinned(&self, pin: &Pin) -> Pinned {
+        let platform = self.shared.config.images.get(&pin.image).map(|image| image.platform().to_owned());
+        Pinned {
+            container: pin.container.clone(),
+            image: pin.image.clone(),
+            platform: platform.unwrap_or_default(),
+            reference: pin.pinned.to_string(),
+        }
+    }
+
+    fn tell_end(&mut self, conclusion: &Conclusion, revision: &str, seconds: f64) {
+        let outcome = conclusion.outcome();
+        self.report.outcome = Became::Ended(outcome);
+        let digests =
+            self.plan.pins.iter().filter(|_| outcome.is_good()).map(|pin| pin.pinned.digest.clone()).collect();
+        self.shared.events.emit(Event::RolloutEnded {
+            service: self.name().to_owned(),
+            outcome,
+            revision: short(revision).to_owned(),
+            digests,
+            seconds,
+        });
+    }
+
+    fn not_interrupted(&self, done: &str, live: &Service) -> Result<()> {
+        if !self.shared.interrupt.is_set() {
+            return Ok(());
+        }
+        let now = serving(live);
+        Err(Failure::interrupted(format_args!(
+            "interrupted before the rollout on service {}: {done}; {now}",
+            self.name()
+        )))
+    }
+
+    fn step<T>(&self, step: Step, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.shared.events.step(step, self.name(), work)
+    }
+
+    fn name(&self) -> &str {
+        &self.plan.service.name
+    }
+
+    /// Takes the service back to what it was before this deploy, because another one failed.
+    pub(super) fn go_back(&mut self, why: &str) -> Result<()> {
+        let Plan { service, live, .. } = self.plan;
+        let before = live.task_definition.clone();
+        let name = self.name().to_owned();
+        self.shared.events.note("Returning", format!("{name} to {}, for {why}", short(&before)));
+        let target = self.step(Step::Update, || {
+            let after = self.shared.looks.ecs.update_service(&Update {
+                cluster: service.cluster.clone(),
+                service: service.service.clone(),
+                task_definition: before.clone(),
+                desired_count: service.desired_count.map(|_| live.desired),
+                force_new_deployment: false,
+            })?;
+            let only_scaled = matches!(self.plan.service_action(), ServiceAction::Scale);
+            let target = self.target(&after, &before, self.report.revision.as_deref().unwrap_or(&before))?;
+            Ok(Target { only_scaled, until: Until::Done, ..target })
+        })?;
+        let mut live = self.live().returning();
+        let end = self.follow(&mut live, &target)?;
+        let now = serving(&end.seen.service);
+        if matches!(end.ended, rollout::Ended::With(Conclusion::Deployed)) {
+            let reason = why.to_owned();
+            self.tell_end(&Conclusion::RolledBack { reason }, &before, end.seen.elapsed.as_secs_f64());
+            return Ok(());
+        }
+        self.report.outcome = Became::Ended(Outcome::RollbackFailed);
+        let message = format!("service {name} did not get back to {}; {now}", short(&before));
+        Err(Failure::new(Ending::RollbackFailed, message))
+    }
+}
