@@ -17,6 +17,7 @@ const ROOMS: &[&str] = &[
     "stage",
     "event",
     "cause",
+    "lookup",
     "config",
     // adapters, and the gate that the registry's asks for its proof
     "process",

@@ -1,0 +1,104 @@
+//! Lookups: `${source:name}` in a text, found, and filled in with what somebody else has looked up. Nothing here asks
+//! anybody anything.
+
+mod grammar;
+pub(crate) mod tfstate;
+
+use std::fmt;
+use std::ops::Range;
+
+use serde_json::Value;
+
+#[cfg_attr(not(test), expect(unused_imports))]
+pub(crate) use grammar::{parse, unknown_source};
+
+/// The sources that are built in, and the facts that stand without a name.
+pub(crate) const SOURCES: [&str; 5] = ["cfn", "env", "git", "ssm", "tfstate"];
+pub(crate) const FACTS: [&str; 3] = ["account", "environment", "region"];
+
+/// What is looked up, and where. Equal ones are asked for once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Lookup {
+    /// One of [`SOURCES`], one of [`FACTS`] with an empty name, or a repository's own.
+    pub source: String,
+    /// As the source knows it: an address, a parameter, a variable.
+    pub name: String,
+}
+
+/// As it is written.
+impl fmt::Display for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.as_str() {
+            "" => write!(f, "${{{}}}", self.source),
+            name => write!(f, "${{{}:{name}}}", self.source),
+        }
+    }
+}
+
+/// Why a text with lookups cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Flaw {
+    /// The bytes of the text that it is about.
+    pub at: Range<usize>,
+    pub message: String,
+    pub help: String,
+}
+
+/// A text taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Lookup { at: Range<usize>, lookup: Lookup },
+}
+
+impl Template {
+    /// The lookups, each with the bytes of the text that it takes.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = (&Range<usize>, &Lookup)> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Lookup { at, lookup } => Some((at, lookup)),
+        })
+    }
+
+    /// The value of the text: what a lookup stands for where it is the whole of it, else a text. `values` knows every
+    /// lookup of the text.
+    pub(crate) fn fill<'v>(&self, values: impl Fn(&Lookup) -> Option<&'v Value>) -> Result<Value, Flaw> {
+        let whole = self.parts.len() == 1;
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(literal) => text.push_str(literal),
+                Part::Lookup { at, lookup } => match values(lookup) {
+                    None | Some(Value::Null) => return Err(flaw(at, format!("{lookup} is null"), NULL)),
+                    Some(value) if whole => return Ok(value.clone()),
+                    Some(Value::String(value)) => text.push_str(value),
+                    Some(Value::Bool(value)) => text.push_str(&value.to_string()),
+                    Some(Value::Number(value)) => text.push_str(&value.to_string()),
+                    Some(Value::Array(_)) => {
+                        return Err(flaw(at, format!("{lookup} is a list inside of a text"), LIST));
+                    }
+                    Some(Value::Object(_)) => {
+                        return Err(flaw(at, format!("{lookup} is an object inside of a text"), OBJECT));
+                    }
+                },
+            }
+        }
+        Ok(Value::String(text))
+    }
+}
+
+const NULL: &str = "nothing is written where it is looked up; look up something that has a value";
+const LIST: &str = "let the lookup be the whole value, or name one element of it: `…[0]`";
+const OBJECT: &str = "let the lookup be the whole value, or name one member of it: `….NAME`";
+
+fn flaw(at: &Range<usize>, message: String, help: &str) -> Flaw {
+    Flaw { at: at.clone(), message, help: help.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;
