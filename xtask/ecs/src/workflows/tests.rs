@@ -93,7 +93,10 @@ fn here() -> PathBuf {
 fn the_stages_start_their_command_in_the_place_of_the_shell() {
     assert!(rendered("", "build.yml").contains("        run: exec cargo xtask release\n"));
     let deploy = rendered("", "deploy.yml");
-    assert!(deploy.contains("then exec target/xtask/stage/xtask deploy; fi\n          exec cargo xtask deploy\n"));
+    let either = r#"then exec target/xtask/stage/xtask deploy ${ALLOW_OLDER:+"--allow-older"}; fi
+          exec cargo xtask deploy ${ALLOW_OLDER:+"--allow-older"}
+"#;
+    assert!(deploy.contains(either));
     assert!(rendered("", "ci.yml").contains("        run: exec cargo xtask ci\n"));
 }
 
@@ -339,6 +342,16 @@ fn both_stages_can_be_started_by_hand_with_a_tag_and_nothing_else() {
         let asked = text.matches("inputs.tag &&").count();
         assert_eq!(uses, as_tag + asked, "{text}");
     }
+}
+
+#[test]
+fn an_older_version_is_deployed_by_hand_where_somebody_says_so() {
+    let text = rendered("", "deploy.yml");
+    let (_, inputs) = text.split_once("      allow-older:\n").expect("there is such an input");
+    assert!(inputs.contains("        type: boolean\n        default: false\n"), "{text}");
+    assert!(text.contains("          ALLOW_OLDER: ${{ inputs.allow-older && 'true' || '' }}\n"), "{text}");
+    // No input is part of a command: it is the environment's.
+    assert_eq!(text.matches("inputs.allow-older").count(), 1, "{text}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn the_program_is_found_where_cargo_put_it() {
         std::fs::write(root.join("Dockerfile"), "FROM scratch\n").expect("a file");
         let package = format!("[package]\nname = \"xtask\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{manifest}");
         std::fs::write(root.join("xtask/Cargo.toml"), package).expect("a file");
-        std::fs::write(root.join("xtask/src/main.rs"), "fn main() { println!(\"this one\"); }\n").expect("a file");
+        std::fs::write(root.join("xtask/src/main.rs"), "fn main() { println!(\"this one{}\", std::env::args().skip(1).map(|it| format!(\" {it}\")).collect::<String>()); }\n").expect("a file");
         let who = "-c user.name=a -c user.email=a@b.example -c commit.gpgsign=false";
         sh(&root, &format!("git init -q && git add . && git {who} commit -qm one"));
 
@@ -53,8 +53,10 @@ fn the_program_is_found_where_cargo_put_it() {
         sh(&root, &commands(&deploy, "Check that xtask is of this commit and whole"));
         let run = commands(&deploy, "Deploy");
         let (staged, _) = run.split_once('\n').expect("a line for the staged one");
-        let said = sh(&root, staged);
-        assert_eq!(String::from_utf8_lossy(&said.stdout), "this one\n", "{case}");
+        for (older, expected) in [("", "this one deploy\n"), ("true", "this one deploy --allow-older\n")] {
+            let said = sh(&root, &format!("ALLOW_OLDER={older}\n{staged}"));
+            assert_eq!(String::from_utf8_lossy(&said.stdout), expected, "{case}");
+        }
     }
 }
 

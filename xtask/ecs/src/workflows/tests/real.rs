@@ -63,6 +63,25 @@ fn build_stage_checks_out_what_was_pushed_or_the_tag_that_somebody_names() {
     assert_eq!(answers, ["", "refs/tags/v1.4.0", "refs/tags/v1.4.0", "refs/tags/v1.4.0"]);
 }
 
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn an_older_version_is_allowed_by_a_ticked_box_and_by_nothing_else() {
+    let deploy = rendered("", "deploy.yml");
+    let (_, expression) = deploy.split_once("          ALLOW_OLDER: ${{ ").expect("it is there");
+    let (expression, _) = expression.split_once(" }}").expect("it is an expression");
+    let question = |inputs: serde_json::Value| {
+        let github = serde_json::json!({ "event_name": "workflow_dispatch", "event": {} });
+        serde_json::json!({ "expression": expression, "github": github, "inputs": inputs })
+    };
+    let answers = evaluate(&[
+        question(serde_json::json!({ "tag": "v1", "allow-older": true })),
+        question(serde_json::json!({ "tag": "v1", "allow-older": false })),
+        question(serde_json::json!({ "tag": "v1" })),
+        question(serde_json::Value::Null),
+    ]);
+    assert_eq!(answers, ["true", "", "", ""]);
+}
+
 fn evaluate(questions: &[serde_json::Value]) -> Vec<String> {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
