@@ -64,6 +64,8 @@ pub(crate) struct Session {
     /// Asked for where an environment or a role is configured.
     identity: Option<Identity>,
     pace: Arc<pace::Pace>,
+    /// When the keys end, in seconds since the epoch, where that is known and nobody renews them.
+    end_of_keys: Option<u64>,
 }
 
 impl Session {
@@ -85,6 +87,7 @@ impl Session {
                 None => sdk,
             };
             let mut opened = Self::of(sdk, config);
+            opened.end_of_keys = identity::end_of_keys(&|name| std::env::var(name).ok());
             if config.environment.is_some() || config.role.is_some() {
                 let identity = identity::ask(&opened.sdk).await?;
                 identity::belongs(&identity, config)?;
@@ -110,12 +113,23 @@ impl Session {
 
     fn of(sdk: SdkConfig, config: &Config) -> Self {
         let own = Home { account: config.account.clone(), region: config.region.clone() };
-        Self { sdk, own, registry: config.registry.clone(), identity: None, pace: Arc::new(pace::Pace::new()) }
+        Self {
+            sdk,
+            own,
+            registry: config.registry.clone(),
+            identity: None,
+            end_of_keys: None,
+            pace: Arc::new(pace::Pace::new()),
+        }
     }
 
     /// Whom AWS takes these credentials for, where it was asked.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    pub(crate) fn end_of_keys(&self) -> Option<u64> {
+        self.end_of_keys
     }
 
     pub(crate) fn sdk(&self) -> &SdkConfig {

@@ -3,8 +3,10 @@
 mod config;
 mod decide;
 mod deploy;
+mod diff;
 mod rehearse;
 mod release;
+mod render;
 mod tools;
 mod workflows;
 
@@ -54,6 +56,8 @@ pub(crate) enum Builtin {
     Deploy(deploy::Deploy),
     Continue(decide::Continue),
     Config(config::ShowConfig),
+    Render(render::Render),
+    Diff(diff::Diff),
     Workflows(workflows::WriteWorkflows),
     Tools(tools::Tools),
     Rehearse(rehearse::Rehearse),
@@ -67,6 +71,8 @@ impl Builtin {
             Self::Deploy(command) => command.run(context),
             Self::Continue(command) => command.run(context),
             Self::Config(command) => command.run(context),
+            Self::Render(command) => command.run(context),
+            Self::Diff(command) => command.run(context),
             Self::Workflows(command) => command.run(context),
             Self::Tools(command) => command.run(context),
             Self::Rehearse(command) => command.run(context),

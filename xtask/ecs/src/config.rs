@@ -45,7 +45,6 @@ pub use model::{
     SlackConfig, SlackSecret, Submodules, TRIVY_URL, TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
 };
 pub use moving::moving_tags;
-#[cfg(test)]
 pub(crate) use origin::toml_value;
 pub use origin::{Loaded, Origin, Origins, Setting, render, to_json};
 pub use select::{images_named, services_named};

@@ -197,3 +197,8 @@ pub(crate) fn load(environment: Environment<'_>) -> Result<Loaded> {
     // A folder that is gone is found by nobody, and that is what the error then says.
     config::load(&std::env::current_dir().unwrap_or_default(), environment)
 }
+
+/// Every environment that is declared around the current folder, in the order written.
+pub(crate) fn environments() -> Result<Vec<Loaded>> {
+    config::load_every(&std::env::current_dir().unwrap_or_default(), &|name| std::env::var(name).ok())
+}

@@ -10,6 +10,7 @@ mod normal;
 mod outcome;
 mod plan;
 mod post_mortem;
+pub(crate) mod render;
 mod report;
 mod rollout;
 mod running;
@@ -23,6 +24,8 @@ use service::{Registered, Shared};
 
 pub use diff::Change;
 pub use report::{Became, ImageReport, Report, ServiceReport};
+#[cfg(feature = "rehearse")]
+pub(crate) use task_definition::load as load_task_definition;
 pub use until::Until;
 
 use crate::aws::Session;
@@ -32,6 +35,7 @@ use crate::event::{DesiredCount, Event, Events, Step};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::stage::{Around, Ended};
+use crate::time;
 
 /// What a deploy will do about each service, found out before anything is done.
 #[derive(Debug)]
@@ -95,6 +99,10 @@ impl<'a> Deploys<'a> {
         reachable(&services, self.until)?;
         for plan in &services {
             announce(plan, events);
+            let early = foresight::ends_early(&plan.service, session.end_of_keys(), time::now());
+            if let Some(warning) = early.filter(|_| !matches!(plan.action, Action::NothingToDo { .. })) {
+                events.warn(warning);
+            }
         }
         if !self.allow_older {
             plan::refuse_older(&services)?;

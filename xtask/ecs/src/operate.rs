@@ -1,3 +1,4 @@
 //! What is done about services beside deploying them: a file a verb.
 
+pub(crate) mod compare;
 pub(crate) mod decide;

@@ -7,6 +7,7 @@ mod config;
 #[cfg(feature = "rehearse")]
 mod console;
 mod deploy;
+mod environments;
 mod fail_fast;
 mod help;
 mod images;

@@ -3,6 +3,8 @@
 use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 
 use super::calls::GET_CALLER_IDENTITY;
 use super::error::AwsError;
@@ -69,9 +71,32 @@ pub(super) fn belongs(identity: &Identity, config: &Config) -> Result<()> {
     })
 }
 
+/// When the keys in the environment end, in seconds since the epoch, where whoever exported them said so. Keys from
+/// anywhere else are renewed by who offers them.
+/// Source: AWS CLI, `aws configure export-credentials`.
+pub(super) fn end_of_keys(variable: &dyn Fn(&str) -> Option<String>) -> Option<u64> {
+    variable("AWS_ACCESS_KEY_ID").filter(|key| !key.is_empty())?;
+    let ends = DateTime::from_str(variable("AWS_CREDENTIAL_EXPIRATION")?.trim(), Format::DateTimeWithOffset).ok()?;
+    ends.secs().try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_end_when_whoever_exported_them_says_so() {
+        let ends = |key: Option<&str>, at: &str| {
+            end_of_keys(&|name| match name {
+                "AWS_ACCESS_KEY_ID" => key.map(str::to_owned),
+                _ => Some(at.to_owned()),
+            })
+        };
+        assert_eq!(ends(Some("ASIA"), "2026-11-27T12:00:00Z"), Some(1_795_780_800));
+        assert_eq!(ends(Some("ASIA"), "2026-11-27T13:00:00+01:00"), Some(1_795_780_800));
+        assert_eq!(ends(None, "2026-11-27T12:00:00Z"), None);
+        assert_eq!(ends(Some("ASIA"), "soon"), None);
+    }
 
     #[test]
     fn a_sessions_name_says_who_does_what_in_letters_that_sts_takes() {

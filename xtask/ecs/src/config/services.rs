@@ -1,6 +1,7 @@
 //! `[workspace.metadata.xtask.services.NAME]`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use toml::de::DeValue;
 
@@ -20,6 +21,12 @@ pub(super) const SERVICE: Keys = Keys {
         derived("cluster", "a name or an ARN", "`cluster` at the top", "the cluster"),
         derived("service", "a name", "the table's own name", "the ECS service"),
         required("task-definition", "a JSON file, or a table", "what is registered and rolled out"),
+        optional(
+            "overlay",
+            "a JSON file",
+            "what is laid over the task definition's file: a merge patch, in which containers, variables, secrets, volumes and \
+             mount points are told apart by their names",
+        ),
         required("containers", "an image by container", "which container runs which image"),
         optional("desired-count", "a whole number", "how many tasks; sent only where it is written"),
         or("force-new-deployment", "true or false", "false", "a rollout even where nothing changed"),
@@ -87,6 +94,11 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
             "task-definition = \"app/ecs/task-definition.json\"` or `task-definition = { family = \"app\" }",
             task_definition,
         );
+        let overlay = table.optional("overlay", |value| overlay(value, task_definition.as_ref()));
+        let task_definition = task_definition.map(|source| match source {
+            TaskDefinitionSource::File { file, .. } => TaskDefinitionSource::File { file, overlay },
+            family @ TaskDefinitionSource::Family(_) => family,
+        });
         let containers =
             table.required("containers", "containers = { app = \"app\" }", |value| containers(value, &images));
         let desired_count = table.optional("desired-count", Value::count);
@@ -136,7 +148,9 @@ fn is_name(text: &str) -> Result<String, &'static str> {
 
 fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
     match value.get() {
-        DeValue::String(_) => file::file(value, "task definition").map(TaskDefinitionSource::File),
+        DeValue::String(_) => {
+            file::file(value, "task definition").map(|file| TaskDefinitionSource::File { file, overlay: None })
+        }
         DeValue::Table(_) => {
             let mut table = value.table(&[&FAMILY])?;
             let family = table.need("family", "write `{ family = \"app\" }`", |value| value.check(is_name));
@@ -147,10 +161,20 @@ fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
     }
 }
 
+fn overlay(value: &Value<'_>, source: Option<&TaskDefinitionSource>) -> Option<PathBuf> {
+    if let Some(TaskDefinitionSource::Family(family)) = source {
+        let message =
+            format!("there is no file that this could be laid over: the task definition is the family `{family}`");
+        value.error(message, "name a JSON file in `task-definition`, or leave `overlay` out");
+        return None;
+    }
+    file::file(value, "overlay")
+}
+
 impl Effective for TaskDefinitionSource {
     fn effective(&self, root: &std::path::Path) -> serde_json::Value {
         match self {
-            Self::File(file) => file.effective(root),
+            Self::File { file, .. } => file.effective(root),
             Self::Family(family) => serde_json::json!({ "family": family }),
         }
     }

@@ -38,6 +38,21 @@ pub(super) fn warnings(service: &Service, live: &Live) -> Vec<String> {
     warnings
 }
 
+/// Keys that end before a rollout may have ended: it goes on in ECS then, and nobody watches.
+pub(super) fn ends_early(service: &Service, end_of_keys: Option<u64>, now: u64) -> Option<String> {
+    let left = Duration::from_secs(end_of_keys?.saturating_sub(now));
+    let deadline = service.rollout.deadline;
+    (left < deadline).then(|| {
+        format!(
+            "the credentials end in {}, and the rollout of service {} may take {}: take fresh ones before, or a `role` or a \
+             profile, which are renewed",
+            long(left),
+            service.name,
+            long(deadline)
+        )
+    })
+}
+
 /// `23 h`, `1 h 30 min`, `90 min`; seconds where it is less.
 fn long(time: Duration) -> String {
     match (time.as_secs() / 3600, time.as_secs() / 60 % 60) {
@@ -102,6 +117,14 @@ mod tests {
         ] {
             assert_eq!(warnings(&service(), &live(desired, settings)), [""; 0], "{settings:?}");
         }
+    }
+
+    #[test]
+    fn keys_that_end_before_the_rollout_may_are_warned_of() {
+        let told = |left: Option<u64>| ends_early(&service(), left.map(|left| 1000 + left), 1000);
+        assert_eq!((told(None), told(Some(900))), (None, None));
+        let warning = told(Some(300)).expect("5 min are less than 15 min");
+        assert!(warning.starts_with("the credentials end in 5"), "{warning}");
     }
 
     #[test]

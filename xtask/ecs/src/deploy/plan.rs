@@ -96,7 +96,7 @@ pub(super) fn plan(config: &Config, session: &Session, names: &[String], events:
         let name = &service.name;
         let Some(live) = live.get(name) else { continue };
         let document = match (&service.task_definition, documents.get(name)) {
-            (TaskDefinitionSource::File(_), document) => document.cloned(),
+            (TaskDefinitionSource::File { .. }, document) => document.cloned(),
             (TaskDefinitionSource::Family(family), _) => known.get(family).map(Document::registered),
         };
         let (Some(document), Some(pins)) = (document, pins(config, service, &digests)) else { continue };
@@ -147,9 +147,8 @@ fn documents(
 ) -> BTreeMap<String, Document> {
     let mut documents = BTreeMap::new();
     for service in services {
-        let TaskDefinitionSource::File(file) = &service.task_definition else { continue };
-        let name = file.strip_prefix(&config.root).unwrap_or(file).display().to_string();
-        match task_definition::load(file, &name) {
+        let TaskDefinitionSource::File { file, overlay } = &service.task_definition else { continue };
+        match task_definition::load(file, overlay.as_deref(), &config.root) {
             Ok(loaded) => {
                 for Fault { message, place, .. } in loaded.warnings {
                     events.emit(Event::Warning { message, place });
@@ -243,7 +242,7 @@ fn task_definitions(
         .iter()
         .filter_map(|service| match &service.task_definition {
             TaskDefinitionSource::Family(family) => Some(family),
-            TaskDefinitionSource::File(_) => None,
+            TaskDefinitionSource::File { .. } => None,
         })
         .collect();
     names.extend(families.iter().copied().cloned());

@@ -2,61 +2,106 @@
 
 pub(super) mod doubts;
 mod json;
+mod overlay;
+pub(super) mod places;
 
 use std::path::Path;
 
 use serde_json::Value;
+
+use places::Places;
 
 use crate::aws::ecs::{Document, Flaw, Oddity, OddityKind};
 use crate::failure::{Ending, Failure, Fault, Place, Result};
 
 /// A document from a file, and what is odd about it without being wrong.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     pub document: Document,
     /// Members that this tool does not know and ECS may, and empty ones that are left out.
     pub warnings: Vec<Fault>,
+    /// Where each member is written.
+    pub places: Places,
 }
 
-/// Reads a task definition file. `name` is the path that messages say, relative to the workspace.
-pub(super) fn load(file: &Path, name: &str) -> Result<Loaded> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::usage(format_args!("could not read the task definition {name}: {error}")))?;
-    parse(&json::text(bytes).map_err(|flaw| unreadable(flaw, name))?, name)
+/// Reads a task definition file and what an environment lays over it. Messages say paths relative to `root`.
+///
+/// Every problem is in one [`Ending::Usage`], with file, line and column where it has one.
+pub(crate) fn load(file: &Path, overlay: Option<&Path>, root: &Path) -> Result<Loaded> {
+    let name = |file: &Path| file.strip_prefix(root).unwrap_or(file).display().to_string();
+    let base = Text::read(file, name(file), "task definition")?;
+    let over = overlay.map(|file| Text::read(file, name(file), "overlay")).transpose()?;
+    parse(base, over)
 }
 
-/// Every problem of the file in one [`Ending::Usage`], each with file, line and column where it has one.
-fn parse(text: &str, name: &str) -> Result<Loaded> {
-    let document = unwrap_description(json::parse(text).map_err(|flaw| unreadable(flaw, name))?);
+/// A file's text, what it holds, and where.
+struct Text {
+    name: String,
+    document: Value,
+    places: Places,
+}
+
+impl Text {
+    fn read(file: &Path, name: String, what: &str) -> Result<Self> {
+        let bytes = std::fs::read(file)
+            .map_err(|error| Failure::usage(format_args!("could not read the {what} {name}: {error}")))?;
+        let text = json::text(bytes).map_err(|flaw| unreadable(flaw, &name))?;
+        Self::of(&text, name)
+    }
+
+    fn of(text: &str, name: String) -> Result<Self> {
+        let document = json::parse(text).map_err(|flaw| unreadable(flaw, &name))?;
+        let places = Places::of(text, &name, &document);
+        let (document, places) = unwrap_description(document, places);
+        Ok(Self { name, document, places })
+    }
+}
+
+fn parse(base: Text, over: Option<Text>) -> Result<Loaded> {
+    let Text { name, mut document, mut places } = base;
+    let name = &name;
+    if let Some(over) = over {
+        let wrong = overlay::lay_over(&mut document, &over.document).err().unwrap_or_default();
+        let wrong = wrong.into_iter().map(|(path, what)| at(&over.name, over.places.get(&path), what));
+        let misspelt = Document::misspelt_in(&over.document).into_iter().map(Flaw::Odd);
+        let faults: Vec<_> = wrong.chain(misspelt.map(|flaw| fault(&over.places, &over.name, flaw))).collect();
+        if !faults.is_empty() {
+            return Err(invalid(faults, &over.name));
+        }
+        places.lay_over(over.places);
+    }
     let mut faults: Vec<Fault> = doubts::twice(&document).into_iter().map(|problem| at(name, None, problem)).collect();
     let (document, odd) = match Document::written(document) {
         Ok(written) if faults.is_empty() => written,
         written => {
-            faults.extend(written.err().into_iter().flatten().map(|flaw| fault(text, name, flaw)));
+            faults.extend(written.err().into_iter().flatten().map(|flaw| fault(&places, name, flaw)));
             return Err(invalid(faults, name));
         }
     };
-    let warning = |Oddity { path, member, kind }: &Oddity| {
+    let warning = |Oddity { path, kind, .. }: &Oddity| {
         let message = if *kind == OddityKind::LeftOut {
             format!("`{path}` is empty, which says as much as leaving it out; it is left out")
         } else {
             format!("this tool does not know the member `{path}`; it is sent to ECS as it is written")
         };
-        at(name, place_of(text, member), message)
+        at(name, places.get(path), message)
     };
-    Ok(Loaded { document, warnings: odd.iter().map(warning).collect() })
+    Ok(Loaded { document, warnings: odd.iter().map(warning).collect(), places })
 }
 
-fn fault(text: &str, name: &str, flaw: Flaw) -> Fault {
+fn fault(places: &Places, name: &str, flaw: Flaw) -> Fault {
     match flaw {
-        Flaw::NoObject => at(name, Some((1, 1)), "a task definition is a JSON object".to_owned()),
+        Flaw::NoObject => {
+            let start = Place { file: name.to_owned(), line: 1, column: 1 };
+            at(name, Some(start), "a task definition is a JSON object".to_owned())
+        }
         Flaw::NoFamily => at(name, None, "the task definition has no `family`".to_owned()),
         Flaw::NoContainers => {
             let message = "the task definition has no `containerDefinitions` with a `name` each";
             at(name, None, message.to_owned())
         }
-        Flaw::Odd(Oddity { path, member, kind }) => {
-            let at = |message| at(name, place_of(text, &member), message);
+        Flaw::Odd(Oddity { path, kind, .. }) => {
+            let at = |message| at(name, places.get(&path), message);
             match kind {
                 OddityKind::Typo { nearest } => Fault {
                     help: vec![format!("`{nearest}` is the nearest that ECS knows")],
@@ -74,7 +119,8 @@ fn fault(text: &str, name: &str, flaw: Flaw) -> Fault {
 }
 
 fn unreadable(flaw: json::Flaw, name: &str) -> Failure {
-    invalid(vec![at(name, Some(flaw.place), flaw.message)], name)
+    let (line, column) = flaw.place;
+    invalid(vec![at(name, Some(Place { file: name.to_owned(), line, column }), flaw.message)], name)
 }
 
 fn invalid(faults: Vec<Fault>, name: &str) -> Failure {
@@ -82,36 +128,23 @@ fn invalid(faults: Vec<Fault>, name: &str) -> Failure {
 }
 
 /// A fault at line and column, or where in the file is not known.
-fn at(name: &str, place: Option<(usize, usize)>, message: String) -> Fault {
+fn at(name: &str, place: Option<Place>, message: String) -> Fault {
     let message = if place.is_some() { message } else { format!("{name}: {message}") };
-    let place = place.map(|(line, column)| Place { file: name.to_owned(), line, column });
     Fault { message, place, ..Fault::default() }
 }
 
 /// `aws ecs describe-task-definition` wraps what people save as their file.
-fn unwrap_description(mut document: Value) -> Value {
-    let Some(object) = document.as_object_mut() else { return document };
+fn unwrap_description(mut document: Value, places: Places) -> (Value, Places) {
+    let Some(object) = document.as_object_mut() else { return (document, places) };
     if object.contains_key("containerDefinitions") || !object.get("taskDefinition").is_some_and(Value::is_object) {
-        return document;
+        return (document, places);
     }
     let tags = object.remove("tags").filter(|tags| tags.as_array().is_some_and(|tags| !tags.is_empty()));
     let mut inner = object.remove("taskDefinition").unwrap_or_default();
     if let (Some(inner), Some(tags)) = (inner.as_object_mut(), tags) {
         inner.insert("tags".to_owned(), tags);
     }
-    inner
-}
-
-/// Line and column, from 1, of a member's name where the text holds it once.
-fn place_of(text: &str, member: &str) -> Option<(usize, usize)> {
-    let quoted = serde_json::to_string(member).ok()?;
-    let mut places =
-        text.match_indices(&quoted).filter(|(at, _)| text[at + quoted.len()..].trim_start().starts_with(':'));
-    let (at, _) = places.next()?;
-    if places.next().is_some() {
-        return None;
-    }
-    Some(json::place(text, at))
+    (inner, places.within("taskDefinition"))
 }
 
 #[cfg(test)]
@@ -121,8 +154,12 @@ mod tests {
 
     use super::*;
 
+    fn read(text: &str, name: &str) -> Result<Loaded> {
+        parse(Text::of(text, name.to_owned())?, None)
+    }
+
     fn message(text: &str) -> String {
-        parse(text, "app/ecs/task-definition.json").unwrap_err().to_string()
+        read(text, "app/ecs/task-definition.json").unwrap_err().to_string()
     }
 
     #[test]
@@ -151,7 +188,7 @@ mod tests {
     #[test]
     fn a_member_of_the_future_is_kept_with_a_warning() {
         let text = r#"{ "family": "app", "containerDefinitions": [{ "name": "app" }], "futureField": 1 }"#;
-        let loaded = parse(text, "td.json").unwrap();
+        let loaded = read(text, "td.json").unwrap();
         assert_eq!(loaded.document.value()["futureField"], 1);
         assert_eq!(
             loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -165,7 +202,7 @@ mod tests {
             "portMappings": [{ "containerPort": 80, "protocol": "" }], "command": ["sh", ""],
             "environment": [{ "name": "A", "value": "" }], "dockerLabels": { "user": "" } }],
             "volumes": [{ "name": "v", "host": { "sourcePath": "" } }] }"#;
-        let loaded = parse(text, "td.json").unwrap();
+        let loaded = read(text, "td.json").unwrap();
         assert_eq!(
             *loaded.document.value(),
             json!({ "family": "app", "containerDefinitions": [{ "name": "app",
@@ -212,7 +249,7 @@ mod tests {
             "status": "ACTIVE", "registeredBy": "arn:x", "registeredAt": 1.5, "compatibilities": ["EC2"],
             "requiresAttributes": [{ "name": "x" }], "family": "app", "containerDefinitions": [{ "name": "app" }] },
             "tags": [{ "key": "team", "value": "a" }, { "key": "aws:cloudformation:stack-name", "value": "s" }] }"#;
-        let loaded = parse(text, "td.json").unwrap();
+        let loaded = read(text, "td.json").unwrap();
         assert_eq!(
             *loaded.document.value(),
             json!({ "family": "app", "containerDefinitions": [{ "name": "app" }],

@@ -1,13 +1,15 @@
 //! The workspace's configuration, moved into a sandbox that is furnished for it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use xtask_sandbox::{Clock, Options, Sandbox};
 
 use crate::config::{Builder, Config, Dockerfile, Package, Service, TaskDefinitionSource};
+use crate::deploy::load_task_definition;
 use crate::event::Events;
-use crate::failure::{Failure, Place, Result};
+use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::release::engine::Engine;
 
@@ -35,7 +37,11 @@ pub(super) fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Confi
 /// revision whose image comes from another registry.
 pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
     let repositories: Vec<&str> = config.images.values().map(|image| image.repository().as_str()).collect();
-    let definitions = config.services.values().map(first_definition).collect::<Result<Vec<Value>>>()?;
+    let definitions = config
+        .services
+        .values()
+        .map(|service| first_definition(service, &config.root))
+        .collect::<Result<Vec<Value>>>()?;
     let services: Vec<(&str, &str, Value)> = config
         .services
         .values()
@@ -49,17 +55,11 @@ pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
 }
 
 /// The service's own document on an older image; a made-up one where IaC owns it.
-fn first_definition(service: &Service) -> Result<Value> {
+fn first_definition(service: &Service, root: &Path) -> Result<Value> {
     let older = |name: &str| format!("public.ecr.aws/docker/library/{name}:before");
     let mut document = match &service.task_definition {
-        TaskDefinitionSource::File(path) => {
-            let text = std::fs::read(path)
-                .map_err(|error| Failure::world(format_args!("could not read {}: {error}", path.display())))?;
-            serde_json::from_slice(&text).map_err(|error| {
-                let place = Place { file: path.display().to_string(), line: error.line(), column: error.column() };
-                let message = format!("the task definition is no JSON: {error}");
-                Failure::at(place, message)
-            })?
+        TaskDefinitionSource::File { file, overlay } => {
+            load_task_definition(file, overlay.as_deref(), root)?.document.value().clone()
         }
         TaskDefinitionSource::Family(family) => json!({
             "family": family,

@@ -130,7 +130,14 @@ impl Document {
         self.0["family"].as_str().unwrap_or_default()
     }
 
-    #[cfg(test)]
+    /// The members of a part of a document that are near to one that ECS knows. In the whole they might stand beside
+    /// the very member that was meant.
+    pub(crate) fn misspelt_in(part: &Value) -> Vec<Oddity> {
+        let mut found = oddities(part);
+        found.retain(|oddity| matches!(oddity.kind, OddityKind::Typo { .. }));
+        found
+    }
+
     pub(crate) fn value(&self) -> &Value {
         &self.0
     }

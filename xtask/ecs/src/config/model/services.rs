@@ -45,8 +45,8 @@ pub enum OnFailure {
 /// Who owns the task definition.
 #[derive(Clone, Debug)]
 pub enum TaskDefinitionSource {
-    /// A JSON file of the workspace.
-    File(PathBuf),
+    /// A JSON file of the workspace, and one that is laid over it.
+    File { file: PathBuf, overlay: Option<PathBuf> },
     /// Somebody else (IaC): the family's newest active revision, with the named containers' images replaced.
     Family(String),
 }

@@ -187,7 +187,7 @@ fn paths_are_absolute_and_without_detours() {
     assert_eq!(dockerfile.platform, "linux/amd64");
     assert_eq!(Path::new(&dockerfile.contexts["data"]), folder.path().join("app"));
     assert_eq!(dockerfile.contexts["base"], "docker-image://x");
-    let TaskDefinitionSource::File(file) = &config.services["app"].task_definition else { panic!("a file") };
+    let TaskDefinitionSource::File { file, .. } = &config.services["app"].task_definition else { panic!("a file") };
     assert_eq!(*file, folder.path().join("app/ecs/task-definition.json"));
 }
 

@@ -1,0 +1,52 @@
+use clap::Args;
+
+use super::to_json;
+use crate::config::services_named;
+use crate::context::Context;
+use crate::deploy::render::render;
+use crate::event::Event;
+use crate::failure::{Failure, Fault, Result};
+use crate::text::pad;
+
+/// Print a service's task definition as it would be registered
+#[derive(Args)]
+#[command(after_help = "\
+stdout gets the JSON document, with images by their tags: `deploy --plan` says which digests they are. AWS is asked nothing.")]
+pub(crate) struct Render {
+    /// The service, by its name in the configuration; the only one by default
+    service: Option<String>,
+    /// A line a member instead, each with the file and line that it is from
+    #[arg(long)]
+    origins: bool,
+}
+
+impl Render {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let loaded = context.loaded()?;
+        let names: Vec<String> = self.service.into_iter().collect();
+        let services = services_named(&loaded.config, &names)?;
+        let [service] = services[..] else {
+            let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+            return Err(Failure::usage(format_args!("there are {} services, and none was named", names.len()))
+                .help(format!("name one of {}", names.join(", "))));
+        };
+        let rendered = render(loaded, service)?;
+        for Fault { message, place, .. } in rendered.warnings {
+            context.events().emit(Event::Warning { message, place });
+        }
+        if !self.origins {
+            context.print(to_json(&rendered.document)?);
+            return Ok(());
+        }
+        let lines: Vec<_> = rendered
+            .members
+            .iter()
+            .map(|member| (format!("{} = {}", member.path, member.value), &member.origin))
+            .collect();
+        let wide = lines.iter().map(|(line, _)| line.chars().count()).filter(|wide| *wide <= 100).max().unwrap_or(0);
+        for (line, origin) in lines {
+            context.print(format_args!("{}  # {origin}", pad(&line, wide)));
+        }
+        Ok(())
+    }
+}
