@@ -67,9 +67,16 @@ pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
     ..call("ecs:StopServiceDeployment", ALL, &[Deploy])
 };
 
+pub(crate) const GET_PARAMETERS: Call =
+    Call { when: "where `${ssm:…}` is looked up", ..call("ssm:GetParameters", "the parameters", EVERYONE) };
+pub(crate) const DESCRIBE_STACKS: Call =
+    Call { when: "where `${cfn:…}` is looked up", ..call("cloudformation:DescribeStacks", "the stacks", EVERYONE) };
+pub(crate) const GET_OBJECT: Call =
+    Call { when: "where `${tfstate:…}` is looked up in S3", ..call("s3:GetObject", "the state", EVERYONE) };
+
 /// What is called, through the SDK's clients or without (`signed.rs`).
 #[cfg(test)]
-pub(crate) const CALLS: [&Call; 17] = [
+pub(crate) const CALLS: [&Call; 20] = [
     &GET_CALLER_IDENTITY,
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
@@ -87,6 +94,9 @@ pub(crate) const CALLS: [&Call; 17] = [
     &LIST_TASKS,
     &DESCRIBE_TASKS,
     &STOP_SERVICE_DEPLOYMENT,
+    &GET_PARAMETERS,
+    &DESCRIBE_STACKS,
+    &GET_OBJECT,
 ];
 
 /// What AWS asks for besides, of those who upload a blob to the registry or make one of these calls.

@@ -27,6 +27,7 @@ use serde_json::Value;
 
 use super::calls::Call;
 use super::retry::Later;
+use super::xml::{self, Element};
 use super::{AwsError, SdkConfig};
 use crate::config::dns_suffix;
 use crate::net;
@@ -35,7 +36,7 @@ use crate::net;
 pub(super) struct Api {
     /// As `AWS_ENDPOINT_URL_…` and a profile's `services` have it, such as `SSM`.
     pub id: &'static str,
-    /// What its operations are called in, such as `AmazonSSM`.
+    /// What its operations are named in: `AmazonSSM` for JSON, the version for Query.
     pub target: &'static str,
 }
 
@@ -49,6 +50,7 @@ pub(super) struct Signed {
 /// What travels to AWS.
 #[derive(Debug)]
 struct Request {
+    method: &'static str,
     path: String,
     headers: Vec<(&'static str, String)>,
     body: String,
@@ -67,14 +69,45 @@ impl Signed {
             ("content-type", "application/x-amz-json-1.1".to_owned()),
             ("x-amz-target", format!("{}.{operation}", api.target)),
         ];
-        let request = Request { path: "/".to_owned(), headers, body: input.to_string() };
+        let request = Request { method: "POST", path: "/".to_owned(), headers, body: input.to_string() };
         let answer = self.send(api, call, request).map_err(|error| AwsError::new(call.action, subject, &error))?;
-        serde_json::from_slice(&answer).map_err(|error| {
-            AwsError::answered(call.action, subject, "an answer that is not AWS's", &error.to_string())
-        })
+        serde_json::from_slice(&answer)
+            .map_err(|error| AwsError::answered(call.action, subject, FOREIGN, &error.to_string()))
     }
 
-    fn send(&self, api: &Api, call: &Call, request: Request) -> Result<Vec<u8>, Box<SdkError<Refused, HttpResponse>>> {
+    /// A call in AWS Query: a form in, XML out. Source: Smithy, "AWS query protocol".
+    pub(super) fn query(
+        &self,
+        api: &Api,
+        call: &Call,
+        subject: &str,
+        members: &[(&str, &str)],
+    ) -> Result<Element, AwsError> {
+        let (_, operation) = halves(call);
+        let all = [("Action", operation), ("Version", api.target)].into_iter().chain(members.iter().copied());
+        let form: Vec<_> = all.map(|(name, value)| format!("{name}={}", encoded(value, ""))).collect();
+        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+        let request = Request { method: "POST", path: "/".to_owned(), headers, body: form.join("&") };
+        let answer = self.send(api, call, request).map_err(|error| AwsError::new(call.action, subject, &error))?;
+        let answer = std::str::from_utf8(&answer).ok().and_then(xml::parse);
+        answer.ok_or_else(|| AwsError::answered(call.action, subject, FOREIGN, "no XML"))
+    }
+
+    /// A GET of a path that is encoded already.
+    pub(super) fn get(&self, api: &Api, call: &Call, path: &str) -> Result<Vec<u8>, Refusal> {
+        let request = Request { method: "GET", path: path.to_owned(), headers: Vec::new(), body: String::new() };
+        self.send(api, call, request)
+    }
+
+    pub(super) fn region(&self) -> &str {
+        self.region.as_ref()
+    }
+
+    pub(super) fn in_region(&self, region: String) -> Self {
+        Self { sdk: self.sdk.clone(), region: Region::new(region) }
+    }
+
+    fn send(&self, api: &Api, call: &Call, request: Request) -> Result<Vec<u8>, Refusal> {
         let (service, operation) = halves(call);
         let operation = Operation::builder()
             .service_name(service)
@@ -112,12 +145,19 @@ impl Signed {
 
     /// The credentials, the signature and the HTTP client.
     fn ways(&self, service: &str) -> StaticRuntimePlugin {
+        let mut signing_options = SigningOptions::default();
+        // Source: Amazon S3 API Reference, "Signature calculations": a key is not normalised, and encoded once.
+        if service == "s3" {
+            signing_options.double_uri_encode = false;
+            signing_options.normalize_uri_path = false;
+            signing_options.content_sha256_header = true;
+        }
         let mut settings = Layer::new("signed");
         settings.store_put(AuthSchemeOptionResolverParams::new(()));
         settings.store_put(SigV4OperationSigningConfig {
             region: Some(SigningRegion::from(self.region.clone())),
             name: Some(SigningName::from(service.to_owned())),
-            signing_options: SigningOptions::default(),
+            signing_options,
             ..SigV4OperationSigningConfig::default()
         });
         let sigv4 = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
@@ -143,7 +183,7 @@ fn halves(call: &Call) -> (&'static str, &'static str) {
 impl Request {
     fn into_http(self) -> Result<HttpRequest, Box<dyn Error + Send + Sync>> {
         let mut request = HttpRequest::new(SdkBody::from(self.body));
-        request.set_method("POST")?;
+        request.set_method(self.method)?;
         request.set_uri(self.path)?;
         for (name, value) in self.headers {
             request.headers_mut().try_insert(name, value)?;
@@ -152,9 +192,22 @@ impl Request {
     }
 }
 
+/// A text as it stands in a form or a path: what is neither unreserved nor in `also` by its bytes. Source: RFC 3986, 2.3.
+pub(super) fn encoded(text: &str, also: &str) -> String {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._~".contains(letter) || also.contains(letter);
+    let letter = |byte| if fits(char::from(byte)) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(letter).collect()
+}
+
+/// What kept a call from its answer.
+pub(super) type Refusal = Box<SdkError<Refused, HttpResponse>>;
+
+/// The code of an answer in no form that the API has, such as a proxy's.
+const FOREIGN: &str = "an answer that is not AWS's";
+
 /// AWS said no.
 #[derive(Debug)]
-struct Refused(ErrorMetadata);
+pub(super) struct Refused(ErrorMetadata);
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -183,85 +236,25 @@ fn read(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<Refused>> 
     }
 }
 
-/// What an error says of itself. Source: Smithy, "AWS JSON 1.1 protocol", "Operation error serialization".
+/// What an error says of itself. Source: Smithy, "AWS JSON 1.1 protocol" and "AWS query protocol", "Operation error
+/// serialization"; Amazon S3 API Reference, "Error responses".
 fn said_no(of_header: &str, body: &[u8]) -> Option<ErrorMetadata> {
-    let body: Value = serde_json::from_slice(body).ok()?;
+    let body = std::str::from_utf8(body).ok()?;
+    if let Some(answer) = xml::parse(body) {
+        let error = answer.child("Error").unwrap_or(&answer);
+        return metadata(error.text_of("Code"), error.text_of("Message"));
+    }
+    let body: Value = serde_json::from_str(body).ok()?;
     let text = |names: [&str; 2]| names.into_iter().find_map(|name| body[name].as_str()).unwrap_or_default();
     let code = if of_header.is_empty() { text(["__type", "code"]) } else { of_header };
     // `com.amazonaws.ssm#ParameterNotFound:http://…`
     let code = code.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default();
-    (!code.is_empty()).then(|| ErrorMetadata::builder().code(code).message(text(["message", "Message"])).build())
+    metadata(code, text(["message", "Message"]))
+}
+
+fn metadata(code: &str, message: &str) -> Option<ErrorMetadata> {
+    (!code.is_empty()).then(|| ErrorMetadata::builder().code(code).message(message).build())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use aws_credential_types::Credentials;
-    use aws_credential_types::provider::SharedCredentialsProvider;
-    use serde_json::json;
-
-    use super::*;
-    use crate::aws::{Kind, calls, http_client};
-    use crate::net::loopback::{Answer, Server};
-
-    const LOGS: Api = Api { id: "CloudWatch Logs", target: "Logs_20140328" };
-
-    /// What a call ends with where a server gives these answers, and the server with what it heard.
-    fn asked(answers: Vec<Answer>) -> (Result<Value, AwsError>, Server) {
-        let server = Server::start(answers);
-        let keys = Credentials::new("AKIAEXAMPLE", "secret", Some("token".to_owned()), None, "test");
-        let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(1));
-        let sdk = SdkConfig::builder()
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(SharedCredentialsProvider::new(keys))
-            .http_client(http_client().expect("a client"))
-            .retry_config(retries)
-            .endpoint_url(server.url(""))
-            .build();
-        let answer = Signed::new(&sdk).json(&LOGS, &calls::BATCH_GET_IMAGE, "repository app", &json!({ "limit": 3 }));
-        (answer, server)
-    }
-
-    #[test]
-    fn a_call_is_signed_and_says_which_operation_is_meant() {
-        let (answer, server) = asked(vec![Answer::ok(r#"{"events":[1]}"#)]);
-        assert_eq!(answer.expect("an answer"), json!({ "events": [1] }));
-        let request = server.requests.recv().expect("it was asked");
-        assert_eq!((request.line.as_str(), request.body.as_slice()), ("POST / HTTP/1.1", &br#"{"limit":3}"#[..]));
-        assert_eq!(request.header("content-type"), Some("application/x-amz-json-1.1"));
-        assert_eq!(request.header("x-amz-target"), Some("Logs_20140328.BatchGetImage"));
-        assert_eq!(request.header("x-amz-security-token"), Some("token"));
-        let signature = request.header("authorization").expect("a signature");
-        assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/"), "{signature}");
-        assert!(signature.contains("/eu-west-1/ecr/aws4_request"), "{signature}");
-    }
-
-    #[test]
-    fn what_passes_is_asked_again_and_what_does_not_is_told_with_its_fix() {
-        let no = |status, body: &str| Answer::Full(status, String::new(), body.into());
-        let throttled = || no(400, r#"{"__type":"com.amazonaws.logs#ThrottlingException","message":"Rate exceeded"}"#);
-        let (answer, server) = asked(vec![throttled(), no(503, "<html>"), Answer::ok("{}")]);
-        assert_eq!(answer.expect("the third try"), json!({}));
-        assert_eq!(server.requests.iter().count(), 3);
-
-        let denied = r#"{"__type":"AccessDeniedException","Message":"User: arn:aws:iam::1:user/ci is not authorized to perform: logs:GetLogEvents on resource: arn:aws:logs:eu-west-1:1:log-group:app because no identity-based policy allows it"}"#;
-        let error = asked(vec![no(400, denied)]).0.expect_err("it is denied");
-        assert_eq!((error.kind, error.code.as_str()), (Kind::Denied, "AccessDeniedException"));
-        assert!(error.fix.contains("allow the action `logs:GetLogEvents` on arn:aws:logs:"), "{}", error.fix);
-    }
-
-    #[test]
-    fn an_answer_that_is_not_aws_s_is_told_as_such() {
-        for answer in [
-            Answer::Full(407, String::new(), b"<html>sign in".to_vec()),
-            Answer::ok("<html>welcome"),
-            Answer::Full(400, String::new(), b"{}".to_vec()),
-        ] {
-            let error = asked(vec![answer]).0.expect_err("it is none");
-            assert_eq!(error.code, "an answer that is not AWS's", "{error}");
-        }
-        let error = asked(vec![]).0.expect_err("nobody answers");
-        assert_eq!((error.kind, error.code.as_str()), (Kind::Unreachable, ""), "{error}");
-    }
-}
+mod tests;
