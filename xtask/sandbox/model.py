@@ -25,6 +25,9 @@ SERVICES = [
     ("ecs", "2014-11-13", SOURCE / "ecs/api.rs", SOURCE / "ecs/api"),
     ("ecr", "2015-09-21", SOURCE / "ecr.rs", SOURCE / "ecr"),
     ("sts", "2011-06-15", SOURCE / "sts.rs", SOURCE / "sts"),
+    ("ssm", "2014-11-06", SOURCE / "ssm.rs", SOURCE / "ssm"),
+    ("cloudformation", "2010-05-15", SOURCE / "cloudformation.rs", SOURCE / "cloudformation"),
+    ("secretsmanager", "2017-10-17", SOURCE / "secretsmanager.rs", SOURCE / "secretsmanager"),
 ]
 
 # Values that AWS documents and answers with, and no model has yet.

@@ -5,6 +5,7 @@ mod stage;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -101,11 +102,13 @@ pub(crate) struct Serving<'a> {
     pub speed: u32,
     /// Further accounts and whose access key ids are theirs.
     pub accounts: &'a [(String, String)],
+    /// A document for [`Sandbox::seed`].
+    pub seed: Option<&'a Path>,
 }
 
 /// Serves a sandbox, furnished for the workspace's configuration, until the interrupt.
 pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
-    let Serving { listen, speed, accounts } = *serving;
+    let Serving { listen, speed, accounts, seed } = *serving;
     if !listen.ip().is_loopback() {
         return Err(Failure::usage(format_args!(
             "the sandbox takes anyone's word for who they are, so it listens on loopback only, and {} is not",
@@ -123,6 +126,7 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
             .help("another --listen address may be free")
     })?;
     stage::furnish(&sandbox, config)?;
+    seed.map_or(Ok(()), |file| stage::seed(&sandbox, file))?;
     for (name, value) in sandbox.environment() {
         context.print(format_args!("export {name}={value}"));
     }

@@ -135,11 +135,15 @@ pub(crate) struct Refusal {
     pub code: String,
     pub message: String,
     pub retry_after: Option<u64>,
+    /// What else the body and the head of the answer say.
+    pub members: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
-        Self { status: error.status, code: error.code.to_owned(), message: error.message, retry_after: None }
+        let ApiError { status, code, message, members, headers } = error;
+        Self { status, code: code.to_owned(), message, retry_after: None, members, headers }
     }
 }
 
@@ -147,7 +151,8 @@ impl Struck {
     fn add(&mut self, effect: Effect) {
         match effect {
             Effect::Error { status, code, message, retry_after } => {
-                self.error.get_or_insert(Refusal { status, code, message, retry_after });
+                let (members, headers) = (Vec::new(), Vec::new());
+                self.error.get_or_insert(Refusal { status, code, message, retry_after, members, headers });
             }
             Effect::Cut { after_bytes } => self.cut = Some(after_bytes),
             Effect::Stall { millis } => self.stall = Some(millis),

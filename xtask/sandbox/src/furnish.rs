@@ -88,10 +88,7 @@ impl Site<'_> {
             state.timeline.skip(Duration::from_millis(left));
             state.settle();
         }
-        Err(ApiError {
-            status: 500,
-            code: "ServerException",
-            message: format!("the first rollout of service {service} in cluster {cluster} did not complete"),
-        })
+        let message = format!("the first rollout of service {service} in cluster {cluster} did not complete");
+        Err(ApiError::with(500, "ServerException", message))
     }
 }

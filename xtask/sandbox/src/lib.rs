@@ -1,5 +1,5 @@
-//! A stand-in for Amazon ECR, ECS and STS on loopback: their APIs and a registry behind one port, for several accounts
-//! and regions, rollouts that are simulated, faults that are injected.
+//! A stand-in for Amazon ECR and ECS on loopback, and for what is asked beside them: APIs and a registry behind one port,
+//! for several accounts and regions, rollouts that are simulated, faults that are injected.
 //!
 //! The AWS CLI, `docker pull` and `docker push`, skopeo and crane work against it as they are. Where it differs from AWS:
 //! a signature is checked only for the keys that it hands out; a layer is sent from here and not from S3, and never
@@ -28,6 +28,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 pub mod clock;
+mod cloudformation;
 mod ecr;
 pub mod ecs;
 pub mod fault;
@@ -37,8 +38,12 @@ mod http;
 mod model;
 pub mod protocol;
 mod registry;
+mod s3;
+mod secretsmanager;
+mod seed;
 mod server;
 mod site;
+mod ssm;
 mod sts;
 mod tables;
 mod world;
@@ -212,6 +217,9 @@ pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> 
         "ecr" => ecr::member::oddity(operation, answer),
         "ecs" => ecs::oddity(operation, answer),
         "sts" => sts::TABLES.oddity(operation, answer),
+        "ssm" => ssm::TABLES.oddity(operation, answer),
+        "cloudformation" => cloudformation::TABLES.oddity(operation, answer),
+        "secretsmanager" => secretsmanager::TABLES.oddity(operation, answer),
         other => Some(format!("nothing is known of {other}")),
     }
 }

@@ -11,12 +11,35 @@ pub struct ApiError {
     pub code: &'static str,
     /// The sentence a person reads.
     pub message: String,
+    /// What else the answer says, such as S3's `Region`.
+    pub members: Vec<(&'static str, String)>,
+    /// What its head says.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl ApiError {
     /// The usual kind: the request is at fault, status 400.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: 400, code, message: message.into() }
+        Self::with(400, code, message)
+    }
+
+    /// One with another status.
+    pub fn with(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), members: Vec::new(), headers: Vec::new() }
+    }
+
+    /// The same, and this in its body.
+    #[must_use]
+    pub fn member(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.members.push((name, value.into()));
+        self
+    }
+
+    /// The same, and this in its head.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 }
 

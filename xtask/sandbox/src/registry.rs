@@ -141,7 +141,7 @@ pub(crate) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
     if let Some(error) = struck.error.take() {
         drain(body).await?;
         world.log(&name, note, error.status);
-        let crate::fault::Refusal { status, code, message, retry_after } = error;
+        let crate::fault::Refusal { status, code, message, retry_after, .. } = error;
         let challenge = (status == 401).then(|| challenge(&world.lock().host));
         return Refusal { status, code, message, retry_after }.response(challenge);
     }

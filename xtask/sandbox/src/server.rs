@@ -18,6 +18,8 @@ use crate::world::World;
 mod admission;
 mod api;
 mod protocol;
+mod resource;
+mod rest;
 mod signature;
 mod xml;
 

@@ -5,9 +5,9 @@ use std::sync::MutexGuard;
 use serde_json::Value;
 
 use crate::Sandbox;
-use crate::ecs::Caller;
 use crate::home::Home;
 use crate::protocol::ApiResult;
+use crate::sts::Principal;
 use crate::world::State;
 
 /// An account in a region. It is there from the first question on.
@@ -33,7 +33,12 @@ impl<'a> Site<'a> {
 
     /// As [`Sandbox::ecs`], here.
     pub fn ecs(&self, operation: &str, input: Value) -> ApiResult {
-        let caller = Caller { arn: format!("arn:aws:iam::{}:root", self.home.account) };
-        self.lock().ecs(&self.home, operation, input, &caller)
+        self.call("ecs", operation, input)
+    }
+
+    /// An operation of any service, as [`Sandbox::ecr`], here; the service is called as IAM calls it.
+    pub fn call(&self, service: &str, operation: &str, input: Value) -> ApiResult {
+        let root = Principal::root(&self.home.account);
+        self.lock().call(&self.home, (service, operation), input, Some(&root))
     }
 }

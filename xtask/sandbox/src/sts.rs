@@ -43,6 +43,14 @@ pub(crate) struct Principal {
     assumed: bool,
 }
 
+impl Principal {
+    /// The owner of an account.
+    pub fn root(account: &str) -> Self {
+        let arn = format!("arn:aws:iam::{account}:root");
+        Self { account: account.to_owned(), arn, id: account.to_owned(), assumed: false }
+    }
+}
+
 /// Temporary credentials, and whose they are.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -90,10 +98,7 @@ impl Sts {
     /// One API call; `caller` is None where the request is not signed, `now` is real time, which credentials live by.
     pub fn call(&mut self, operation: &str, input: Value, caller: Option<&Principal>, now: Instant) -> ApiResult {
         let input = &TABLES.check(operation, input)?;
-        let unsigned = || {
-            let message = "Request is missing Authentication Token".to_owned();
-            ApiError { status: 403, code: "MissingAuthenticationToken", message }
-        };
+        let unsigned = || ApiError::with(403, "MissingAuthenticationToken", "Request is missing Authentication Token");
         match operation {
             "GetCallerIdentity" => {
                 let caller = caller.ok_or_else(unsigned)?;
@@ -110,7 +115,7 @@ impl Sts {
         if !self.admits(&role) {
             let message =
                 format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {}", caller.arn, role.arn);
-            return Err(ApiError { status: 403, code: "AccessDenied", message });
+            return Err(ApiError::with(403, "AccessDenied", message));
         }
         if caller.assumed && role.seconds > role::CHAINED_SECONDS {
             let message =
@@ -128,8 +133,8 @@ impl Sts {
         let role = Role::read(input)?;
         let identity = identity::read(input["WebIdentityToken"].as_str().unwrap_or_default(), now)?;
         if !self.admits(&role) {
-            let message = "Not authorized to perform sts:AssumeRoleWithWebIdentity".to_owned();
-            return Err(ApiError { status: 403, code: "AccessDenied", message });
+            let message = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
+            return Err(ApiError::with(403, "AccessDenied", message));
         }
         let mut answer = self.begin(&role, now);
         answer["SubjectFromWebIdentityToken"] = json!(identity.subject);

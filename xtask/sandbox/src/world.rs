@@ -19,6 +19,9 @@ use crate::protocol::ApiResult;
 use crate::sts::Sts;
 
 mod effects;
+mod stores;
+
+use stores::Stores;
 
 /// How long a registry token lasts. Source: Amazon ECR User Guide, private registry authentication.
 const TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
@@ -53,6 +56,7 @@ pub(crate) struct State {
     registries: BTreeMap<Home, Ecr>,
     services: BTreeMap<Home, Ecs>,
     pub sts: Sts,
+    stores: Stores,
     pub faults: Faults,
     pub calls: Vec<Call>,
     tokens: HashMap<String, Token>,
@@ -109,6 +113,7 @@ impl State {
             registries: BTreeMap::new(),
             services: BTreeMap::new(),
             sts,
+            stores: Stores::default(),
             faults: Faults::default(),
             calls: Vec::new(),
             tokens: HashMap::new(),

@@ -171,3 +171,35 @@ fn the_aws_cli_follows_a_rollout_on_the_sandboxs_ecs() {
     assert_eq!(rollout["status"], "SUCCESSFUL", "{rollout}");
     aws(&sandbox, &["ecs", "wait", "services-stable", "--cluster", "sample", "--services", "app"]);
 }
+
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn the_aws_cli_assumes_roles_and_reads_what_the_sandbox_was_seeded_with() {
+    let (id, access_key) = ("222222222222".to_owned(), "AKIDPRODUCTION".to_owned());
+    let accounts = vec![xtask_sandbox::Account { id, access_key, roles: Vec::new() }];
+    let sandbox = Sandbox::start(xtask_sandbox::Options { accounts, ..Default::default() }).expect("a sandbox starts");
+    let seed = json!([
+        { "ssm": { "/app/port": "8080" }, "cloudformation": { "network": { "VpcId": "vpc-1" } } },
+        { "region": "eu-west-1", "s3": { "states": { "app/terraform.tfstate": { "version": 4 } } } },
+    ]);
+    sandbox.seed(&seed).expect("a good seed");
+
+    let role = ["--role-arn", "arn:aws:iam::222222222222:role/deployer", "--role-session-name", "deploy-app"];
+    let session = aws(&sandbox, &[&["sts", "assume-role"], &role[..]].concat())["Credentials"].clone();
+    let text = |member: &str| session[member].as_str().expect("a text").to_owned();
+    let mut identity = Command::new("aws");
+    identity.args(["sts", "get-caller-identity", "--query", "Arn", "--output", "text"]).envs(sandbox.environment());
+    identity.env("AWS_ACCESS_KEY_ID", text("AccessKeyId")).env("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey"));
+    let arn = succeed(identity.env("AWS_SESSION_TOKEN", text("SessionToken")));
+    assert_eq!(arn.trim(), "arn:aws:sts::222222222222:assumed-role/deployer/deploy-app");
+
+    let found = aws(&sandbox, &["ssm", "get-parameters", "--names", "/app/port", "/app/nothing"]);
+    assert_eq!(
+        (&found["Parameters"][0]["Value"], &found["InvalidParameters"]),
+        (&json!("8080"), &json!(["/app/nothing"]))
+    );
+    let found = aws(&sandbox, &["cloudformation", "describe-stacks", "--stack-name", "network"]);
+    assert_eq!(found["Stacks"][0]["Outputs"], json!([{ "OutputKey": "VpcId", "OutputValue": "vpc-1" }]));
+    let object = ["s3", "cp", "s3://states/app/terraform.tfstate", "-"];
+    assert_eq!(aws(&sandbox, &object), json!({ "version": 4 }), "the redirect to another region was followed");
+}

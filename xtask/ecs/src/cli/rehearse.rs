@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -26,6 +27,9 @@ pub(crate) struct ServeSandbox {
     /// A further account, and the access key id whose calls are its own; as often as wanted
     #[arg(long = "account", value_name = "ACCOUNT=ACCESS_KEY", value_parser = account)]
     pub accounts: Vec<(String, String)>,
+    /// A JSON document of the parameters, stacks, objects and secrets that it holds
+    #[arg(long, value_name = "FILE")]
+    pub seed: Option<PathBuf>,
 }
 
 fn account(text: &str) -> std::result::Result<(String, String), &'static str> {
@@ -61,8 +65,8 @@ mod with_sandbox {
     }
 
     pub(super) fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
-        let ServeSandbox { listen, speed, accounts } = command;
-        crate::rehearse::serve(&Serving { listen: *listen, speed: *speed, accounts }, context)
+        let ServeSandbox { listen, speed, accounts, seed } = command;
+        crate::rehearse::serve(&Serving { listen: *listen, speed: *speed, accounts, seed: seed.as_deref() }, context)
     }
 }
 

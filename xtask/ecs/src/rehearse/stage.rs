@@ -9,7 +9,7 @@ use xtask_sandbox::{Clock, Options, Sandbox};
 use crate::config::{Builder, Config, Dockerfile, Package, Service, TaskDefinitionSource};
 use crate::deploy::load_task_definition;
 use crate::event::Events;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Place, Result};
 use crate::interrupt::Interrupt;
 use crate::release::engine::Engine;
 
@@ -52,6 +52,18 @@ pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
         Failure::world(format_args!("could not furnish the sandbox: {}: {}", error.code, error.message))
     })?;
     Ok(())
+}
+
+/// Puts what a file says that it holds.
+pub(super) fn seed(sandbox: &Sandbox, file: &Path) -> Result<()> {
+    let name = file.display().to_string();
+    let text =
+        std::fs::read(file).map_err(|error| Failure::usage(format_args!("could not read the seed {name}: {error}")))?;
+    let document = serde_json::from_slice(&text).map_err(|error| {
+        let place = Place { file: name.clone(), line: error.line(), column: error.column() };
+        Failure::at(place, format!("the seed is no JSON: {error}"))
+    })?;
+    sandbox.seed(&document).map_err(|error| Failure::usage(format_args!("the seed {name}: {error}")))
 }
 
 /// The service's own document on an older image; a made-up one where IaC owns it.

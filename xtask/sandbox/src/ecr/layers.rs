@@ -324,5 +324,5 @@ pub(crate) fn random_id() -> String {
 
 /// The sandbox's own disk failed.
 pub(crate) fn server_error(error: &io::Error) -> ApiError {
-    ApiError { status: 500, code: "ServerException", message: format!("the sandbox cannot store the layer: {error}") }
+    ApiError::with(500, "ServerException", format!("the sandbox cannot store the layer: {error}"))
 }

@@ -5,9 +5,9 @@ use hyper::http::request::Parts;
 use serde_json::Value;
 
 use super::protocol::{Protocol, Target};
+use super::resource::resource;
 use super::signature::{ACCESS_KEY, SECRET_KEY, Signature};
 use crate::clock::Instant;
-use crate::ecs::Caller;
 use crate::home::Home;
 use crate::protocol::ApiError;
 use crate::sts::Principal;
@@ -19,12 +19,6 @@ pub(super) struct Visitor {
     pub principal: Option<Principal>,
     /// The caller's account, in the region that the call is signed for.
     pub home: Home,
-}
-
-impl Visitor {
-    pub fn caller(&self) -> Caller {
-        Caller { arn: self.principal.as_ref().map(|principal| principal.arn.clone()).unwrap_or_default() }
-    }
 }
 
 /// Why one is not let in; each protocol has its own words.
@@ -98,15 +92,20 @@ impl Refused {
             (Protocol::Query, Self::Unsigned) => {
                 (403, "MissingAuthenticationToken", "Request is missing Authentication Token")
             }
-            (Protocol::Query, Self::Mismatched) => (403, "SignatureDoesNotMatch", MISMATCHED),
+            (Protocol::Query | Protocol::Rest, Self::Mismatched) => (403, "SignatureDoesNotMatch", MISMATCHED),
             (Protocol::Query, Self::Expired) => {
                 (403, "ExpiredToken", "The security token included in the request is expired")
             }
             (Protocol::Query, Self::Unknown) => {
                 (403, "InvalidClientTokenId", "The security token included in the request is invalid")
             }
+            (Protocol::Rest, Self::Unsigned) => (403, "AccessDenied", "Access Denied"),
+            (Protocol::Rest, Self::Expired) => (400, "ExpiredToken", "The provided token has expired."),
+            (Protocol::Rest, Self::Unknown) => {
+                (400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+            }
         };
-        ApiError { status, code, message: message.to_owned() }
+        ApiError::with(status, code, message)
     }
 }
 
@@ -118,7 +117,7 @@ fn denied(target: &Target, arn: &str, resource: &str) -> ApiError {
     );
     match target.protocol {
         Protocol::Json => ApiError::new("AccessDeniedException", message),
-        Protocol::Query => ApiError { status: 403, code: "AccessDenied", message },
+        Protocol::Query | Protocol::Rest => ApiError::with(403, "AccessDenied", message),
     }
 }
 
@@ -142,34 +141,11 @@ pub(super) fn skewed(world: &World, head: &Parts, target: &Target, seconds: i64)
     };
     let error = match target.protocol {
         Protocol::Json => ApiError::new("InvalidSignatureException", message),
-        Protocol::Query => ApiError { status: 403, code: "SignatureDoesNotMatch", message },
+        Protocol::Query => ApiError::with(403, "SignatureDoesNotMatch", message),
+        Protocol::Rest => {
+            let message = "The difference between the request time and the current time is too large.";
+            ApiError::with(403, "RequestTimeTooSkewed", message)
+        }
     };
     Some((error, now.http().parse().ok()?))
-}
-
-/// What an action is about, as an ARN; `*` where it has no resource.
-fn resource(home: &Home, target: &Target, input: &Value) -> String {
-    let member = |name: &str| input[name].as_str();
-    let arn = |kind: &str, name: &str| {
-        if name.starts_with("arn:") {
-            return name.to_owned();
-        }
-        format!("arn:aws:{}:{}:{}:{kind}/{name}", target.service, home.region, home.account)
-    };
-    match target.service {
-        "ecr" => return member("repositoryName").map_or("*".to_owned(), |name| arn("repository", name)),
-        "sts" => return member("RoleArn").unwrap_or("*").to_owned(),
-        _ => {}
-    }
-    let cluster = member("cluster").or(member("clusterName")).unwrap_or("default");
-    let service = member("service").or(member("serviceName")).or(input["services"][0].as_str());
-    if let Some(family) = member("family") {
-        return arn("task-definition", &format!("{family}:*"));
-    }
-    match (target.operation.as_str(), service) {
-        ("DescribeTaskDefinition" | "ListTaskDefinitions" | "DeregisterTaskDefinition", _) => "*".to_owned(),
-        (_, Some(service)) if service.starts_with("arn:") => service.to_owned(),
-        (_, Some(service)) => arn("service", &format!("{cluster}/{service}")),
-        (_, None) => input["serviceDeploymentArns"][0].as_str().map_or_else(|| arn("cluster", cluster), str::to_owned),
-    }
 }

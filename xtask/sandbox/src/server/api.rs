@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::admission::{Visitor, admit, skewed};
 use super::protocol::{Protocol, Target};
+use super::rest;
 use crate::http::{Answer, Cut, collect, drain, read_some};
 use crate::protocol::{ApiError, ApiResult};
 use crate::world::{State, World};
@@ -25,7 +26,7 @@ const LARGEST_FORM: usize = 64 * 1024;
 /// Answers a request that is not the registry's.
 pub(super) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
-    if let Some(target) = Target::in_head(&head) {
+    if let Some(target) = Target::in_head(&head).or_else(|| rest::target(&head)) {
         return exchange(world, head, target, body).await;
     }
     if Target::is_form(&head) {
@@ -33,9 +34,8 @@ pub(super) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
         return exchange(world, head.clone(), Target::in_form(&head, &form), Full::new(form)).await;
     }
     drain(body).await?;
-    let message = "the sandbox serves the APIs of ECR, ECS and STS at /, and the registry at /v2/";
-    let error = ApiError { status: 404, code: "UnknownOperationException", message: message.to_owned() };
-    Protocol::Json.refuse("", &error.into())
+    let message = "the sandbox serves APIs of AWS at /, S3 where it is signed for, and the registry at /v2/";
+    Protocol::Json.refuse("", &ApiError::with(404, "UnknownOperationException", message).into())
 }
 
 async fn exchange<B>(world: &Arc<World>, head: Parts, target: Target, body: B) -> Answer
@@ -54,7 +54,7 @@ where
     }
     let body = collect(body, LARGEST_INPUT).await?;
     let input = match body.as_deref() {
-        Some(bytes) => protocol.read(bytes),
+        Some(bytes) => protocol.read(&head, bytes),
         None => Err("the request is too large".to_owned()),
     };
     let skew = struck.skew.and_then(|seconds| skewed(world, &head, &target, seconds));
@@ -91,18 +91,9 @@ where
 }
 
 fn dispatch(state: &mut State, target: &Target, input: &Value, visitor: &Visitor) -> ApiResult {
-    let (operation, input) = (target.operation.as_str(), input.clone());
-    match target.service {
-        "ecr" => state.ecr(&visitor.home, operation, input),
-        "sts" => {
-            let now = state.timeline.wall();
-            state.sts.call(operation, input, visitor.principal.as_ref(), now)
-        }
-        _ => {
-            if operation.starts_with("Describe") || operation.starts_with("List") {
-                state.timeline.look();
-            }
-            state.ecs(&visitor.home, operation, input, &visitor.caller())
-        }
+    let operation = target.operation.as_str();
+    if target.service == "ecs" && (operation.starts_with("Describe") || operation.starts_with("List")) {
+        state.timeline.look();
     }
+    state.call(&visitor.home, (target.service, operation), input.clone(), visitor.principal.as_ref())
 }

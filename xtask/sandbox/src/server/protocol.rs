@@ -1,5 +1,5 @@
 //! How requests are read and answers are written.
-//! Sources: Smithy, AWS JSON 1.1 protocol and AWS Query protocol.
+//! Sources: Smithy, AWS JSON 1.1 protocol and AWS Query protocol; Amazon S3 API Reference, "Error responses".
 
 use hyper::Response;
 use hyper::http::request::Parts;
@@ -7,7 +7,7 @@ use hyper::http::response::Builder;
 use serde_json::{Value, json};
 
 use super::signature::Signature;
-use super::xml;
+use super::{rest, xml};
 use crate::ecr::random_id;
 use crate::fault::Refusal;
 use crate::http::{Answer, Cut, full};
@@ -18,6 +18,8 @@ use crate::registry::decode;
 pub(super) enum Protocol {
     Json,
     Query,
+    /// Of S3.
+    Rest,
 }
 
 /// One operation of one service.
@@ -29,11 +31,18 @@ pub(super) struct Target {
 }
 
 /// Service, the name before the dot of `X-Amz-Target`.
-const JSON: &[(&str, &str)] =
-    &[("ecr", "AmazonEC2ContainerRegistry_V20150921"), ("ecs", "AmazonEC2ContainerServiceV20141113")];
+const JSON: &[(&str, &str)] = &[
+    ("ecr", "AmazonEC2ContainerRegistry_V20150921"),
+    ("ecs", "AmazonEC2ContainerServiceV20141113"),
+    ("ssm", "AmazonSSM"),
+    ("secretsmanager", "secretsmanager"),
+];
 
-/// Service, the name that its requests are signed for, and the namespace of its answers.
-const QUERY: &[(&str, &str, &str)] = &[("sts", "sts", "https://sts.amazonaws.com/doc/2011-06-15/")];
+/// Service, as its requests are signed for it, and the namespace of its answers.
+const QUERY: &[(&str, &str)] = &[
+    ("sts", "https://sts.amazonaws.com/doc/2011-06-15/"),
+    ("cloudformation", "http://cloudformation.amazonaws.com/doc/2010-05-15/"),
+];
 
 impl Target {
     /// Of a JSON API.
@@ -50,7 +59,7 @@ impl Target {
     /// Of a Query API: the service that the signature is for; what needs none is STS's.
     pub fn in_form(head: &Parts, form: &[u8]) -> Self {
         let signed = Signature::of(head).and_then(|signature| signature.service());
-        let service = QUERY.iter().find(|(_, name, _)| signed == Some(*name)).map_or("sts", |(service, ..)| service);
+        let service = QUERY.iter().find(|(name, _)| signed == Some(*name)).map_or("sts", |(service, _)| service);
         let operation = pairs(form).find(|(key, _)| key == "Action").map(|(_, value)| value).unwrap_or_default();
         Self { protocol: Protocol::Query, service, operation }
     }
@@ -63,8 +72,9 @@ impl Target {
 
 impl Protocol {
     /// The members of a request.
-    pub fn read(self, body: &[u8]) -> Result<Value, String> {
+    pub fn read(self, head: &Parts, body: &[u8]) -> Result<Value, String> {
         match self {
+            Self::Rest => Ok(rest::input(head)),
             Self::Json if body.is_empty() => Ok(json!({})),
             Self::Json => serde_json::from_slice(body).map_err(|error| error.to_string()),
             Self::Query => {
@@ -79,6 +89,7 @@ impl Protocol {
 
     pub fn answer(self, target: &Target, output: &Value) -> Answer {
         let body = match self {
+            Self::Rest => return rest::answer(&target.operation, output),
             Self::Json => output.to_string(),
             Self::Query => {
                 let operation = &target.operation;
@@ -91,21 +102,36 @@ impl Protocol {
     }
 
     pub fn refuse(self, service: &str, refusal: &Refusal) -> Answer {
-        let Refusal { status, code, message, retry_after } = refusal;
+        let Refusal { status, code, message, retry_after, members, headers } = refusal;
         let mut builder = self.respond(*status);
+        for (name, value) in headers {
+            builder = builder.header(*name, value);
+        }
         if let Some(seconds) = retry_after {
             builder = builder.header("retry-after", *seconds);
         }
         let body = match self {
             Self::Json => {
                 builder = builder.header("x-amzn-errortype", code);
-                json!({"__type": code, "message": message}).to_string()
+                let mut body = json!({"__type": code, "message": message});
+                for (name, value) in members {
+                    body[*name] = json!(value);
+                }
+                body.to_string()
             }
             Self::Query => {
                 let fault = if *status < 500 { "Sender" } else { "Receiver" };
                 let error = xml::element("Error", &json!({"Type": fault, "Code": code, "Message": message}));
                 let id = xml::element("RequestId", &json!(random_id()));
                 xml::document("ErrorResponse", namespace(service), &(error + &id))
+            }
+            Self::Rest => {
+                let mut error = json!({"Code": code, "Message": message});
+                for (name, value) in members {
+                    error[*name] = json!(value);
+                }
+                error["RequestId"] = json!(random_id());
+                xml::element("Error", &error)
             }
         };
         builder.body(full(body)).map_err(|_| Cut)
@@ -115,13 +141,14 @@ impl Protocol {
         let kind = match self {
             Self::Json => "application/x-amz-json-1.1",
             Self::Query => "text/xml",
+            Self::Rest => "application/xml",
         };
         Response::builder().status(status).header("content-type", kind).header("x-amzn-requestid", random_id())
     }
 }
 
 fn namespace(service: &str) -> &'static str {
-    QUERY.iter().find(|(name, ..)| *name == service).map_or("", |(_, _, namespace)| namespace)
+    QUERY.iter().find(|(name, _)| *name == service).map_or("", |(_, namespace)| namespace)
 }
 
 /// The decoded pairs of a form.
@@ -170,7 +197,8 @@ mod tests {
         let form =
             b"Action=AssumeRole&Version=2011-06-15&RoleSessionName=a%2Bb+c&Tags.member.1.Key=k&Tags.member.1.Value=v\
             &Tags.member.2.Key=l&PolicyArns=";
-        let read = Protocol::Query.read(form).expect("a form");
+        let head = hyper::Request::new(()).into_parts().0;
+        let read = Protocol::Query.read(&head, form).expect("a form");
         let tags = json!([{"Key": "k", "Value": "v"}, {"Key": "l"}]);
         assert_eq!(read, json!({"RoleSessionName": "a+b c", "Tags": tags, "PolicyArns": ""}));
     }

@@ -58,13 +58,25 @@ impl<'a> Signature<'a> {
             format!("{name}:{}\n", words.join(" "))
         };
         let headers: String = self.signed_headers.split(';').map(line).collect();
-        let (method, path, query) = (&head.method, head.uri.path(), head.uri.query().unwrap_or_default());
-        let canonical = format!("{method}\n{path}\n{query}\n{headers}\n{}\n{}", self.signed_headers, hash(body));
+        let (method, path, query) = (&head.method, head.uri.path(), canonical(head.uri.query().unwrap_or_default()));
+        // S3 lets a body go unsigned.
+        let unsigned = Some(header("x-amz-content-sha256")).filter(|text| *text == "UNSIGNED-PAYLOAD");
+        let body = unsigned.map_or_else(|| hash(body), str::to_owned);
+        let canonical = format!("{method}\n{path}\n{query}\n{headers}\n{}\n{body}", self.signed_headers);
         let text =
             format!("AWS4-HMAC-SHA256\n{}\n{}\n{}", header("x-amz-date"), self.scope, hash(canonical.as_bytes()));
         let key = self.scope.split('/').fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac(&key, part));
         hex(&hmac(&key, &text)) == self.hexadecimal
     }
+}
+
+/// A query in the order in which it is signed.
+fn canonical(query: &str) -> String {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let mut pairs: Vec<String> =
+        pairs.map(|pair| if pair.contains('=') { pair.to_owned() } else { format!("{pair}=") }).collect();
+    pairs.sort();
+    pairs.join("&")
 }
 
 fn hash(bytes: &[u8]) -> String {

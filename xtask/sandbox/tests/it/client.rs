@@ -134,6 +134,8 @@ pub fn call_at(sandbox: &Sandbox, seconds: u64, service: &str, operation: &str) 
 pub fn service_name(service: &str) -> &'static str {
     match service {
         "ecr" => "AmazonEC2ContainerRegistry_V20150921",
+        "ssm" => "AmazonSSM",
+        "secretsmanager" => "secretsmanager",
         _ => "AmazonEC2ContainerServiceV20141113",
     }
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod client;
 mod ecr;
 mod faults;
+mod lookups;
 mod order;
 mod registry;
 mod rehearsals;

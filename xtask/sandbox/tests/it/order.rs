@@ -13,6 +13,10 @@ const ROOMS: &[&str] = &[
     "http",
     "ecr",
     "sts",
+    "ssm",
+    "cloudformation",
+    "secretsmanager",
+    "s3",
     "ecs::timing",
     "ecs::json",
     "ecs::state",
@@ -25,6 +29,7 @@ const ROOMS: &[&str] = &[
     "server",
     "lib",
     "site",
+    "seed",
     "furnish",
 ];
 

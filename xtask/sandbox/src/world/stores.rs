@@ -1,0 +1,67 @@
+//! What a call is answered by, and what lookups read.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::State;
+use crate::cloudformation::{Output, Stacks};
+use crate::ecs::Caller;
+use crate::home::Home;
+use crate::protocol::ApiResult;
+use crate::s3::{Object, S3};
+use crate::secretsmanager::Secrets;
+use crate::ssm::Ssm;
+use crate::sts::Principal;
+
+/// What is kept for those who only look it up.
+#[derive(Debug, Default)]
+pub(crate) struct Stores {
+    places: BTreeMap<Home, Place>,
+    s3: S3,
+}
+
+/// Of one account in one region.
+#[derive(Debug, Default)]
+struct Place {
+    ssm: Ssm,
+    stacks: Stacks,
+    secrets: Secrets,
+}
+
+impl State {
+    /// One call of any API; `caller` is None where it is not signed.
+    pub fn call(&mut self, home: &Home, call: (&str, &str), input: Value, caller: Option<&Principal>) -> ApiResult {
+        let (service, operation) = call;
+        let arn = caller.map(|caller| caller.arn.clone()).unwrap_or_default();
+        let now = self.timeline.now();
+        match service {
+            "ecr" => self.ecr(home, operation, input),
+            "sts" => self.sts.call(operation, input, caller, self.timeline.wall()),
+            "ssm" => self.place(home).ssm.call(home, operation, input, now),
+            "cloudformation" => self.place(home).stacks.call(operation, input),
+            "secretsmanager" => self.place(home).secrets.call(home, operation, input),
+            "s3" => self.stores.s3.call(home, &arn, operation, &input),
+            _ => self.ecs(home, operation, input, &Caller { arn }),
+        }
+    }
+
+    fn place(&mut self, home: &Home) -> &mut Place {
+        self.stores.places.entry(home.clone()).or_default()
+    }
+
+    pub fn put_stack(&mut self, home: &Home, name: &str, outputs: Vec<Output>) {
+        let now = self.timeline.now();
+        self.place(home).stacks.put(home, name, outputs, now);
+    }
+
+    pub fn put_secret(&mut self, home: &Home, name: &str, value: &str) {
+        let now = self.timeline.now();
+        self.place(home).secrets.put(name, value, now);
+    }
+
+    pub fn put_object(&mut self, home: &Home, bucket: &str, key: &str, bytes: &[u8]) {
+        let object = Object { bytes: bytes.to_vec(), at: self.timeline.now() };
+        self.stores.s3.put(home, bucket, key, object);
+    }
+}
