@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use crate::config::repository;
+use crate::config::{Image, repository};
+use crate::event::ImageSource;
 use crate::failure::{Failure, Result};
+use crate::oci::layout::Marks;
 use crate::process::{ask, question};
 
 /// The sources of a build. The same commit gives the same values in every clone of one remote.
@@ -42,6 +44,22 @@ impl Commit {
             remote: git(&["remote", "get-url", "origin"]).and_then(|url| web_address(&url)),
             time: given.or_else(committed).unwrap_or_default(),
         })
+    }
+}
+
+/// The commit that is checked out, where git tells; what it does not tell is no reason to refuse.
+pub(crate) fn here(root: &Path) -> Option<String> {
+    Commit::of(root).ok()?.revision
+}
+
+/// What an image in ECR says of its source, beside the commit that is checked out.
+pub(crate) fn source(image: &Image, marks: &Marks, here: Option<&str>) -> ImageSource {
+    ImageSource {
+        image: image.name.clone(),
+        tag: image.tag().to_string(),
+        released: marks.released,
+        commit: marks.commit.clone(),
+        here: here.map(str::to_owned),
     }
 }
 

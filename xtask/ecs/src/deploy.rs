@@ -153,6 +153,7 @@ fn announce(plan: &Plan, events: &Events) {
         desired_count: plan.desired_count(),
         force_new_deployment: plan.service.force_new_deployment,
         versions: plan.versions.clone(),
+        sources: plan.sources.clone(),
     });
     let DesiredCount { before, after } = plan.desired_count();
     if after < before {

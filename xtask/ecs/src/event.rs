@@ -104,6 +104,8 @@ pub enum Event {
         force_new_deployment: bool,
         /// The images whose bytes change.
         versions: Vec<VersionChange>,
+        /// Where the images come from that it is to run.
+        sources: Vec<ImageSource>,
     },
     /// One member of the task definition differs from the live revision. Values of secrets and of environment
     /// variables are left out.
@@ -216,7 +218,7 @@ pub enum ImageAction {
     /// The tag is not in ECR: build, scan, push.
     Release,
     /// The tag is in ECR with this digest: nothing to do.
-    AlreadyReleased { digest: Digest },
+    AlreadyReleased { digest: Digest, source: ImageSource },
 }
 
 /// What a deploy does about one service.
@@ -282,6 +284,22 @@ impl Outcome {
 pub struct DesiredCount {
     pub before: u32,
     pub after: u32,
+}
+
+/// Where an image that is in ECR comes from, by its own word.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageSource {
+    /// The key under `images`.
+    pub image: String,
+    pub tag: String,
+    /// Whether a release of this tool made it. Where it does not say so, it may be older than that, or pushed by
+    /// other means.
+    pub released: bool,
+    /// The commit that it was built of, with `-dirty` where files differed from it; absent where it does not say.
+    pub commit: Option<String>,
+    /// The commit that is checked out here; absent outside git.
+    pub here: Option<String>,
 }
 
 /// An image whose bytes are to change, by its tags.

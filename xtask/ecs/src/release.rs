@@ -20,7 +20,7 @@ use crate::aws::ecr::Ecr;
 use crate::commit::Commit;
 use crate::config::{Config, Image, images_named};
 use crate::digest::Digest;
-use crate::event::{Event, Events, ImageAction, Step};
+use crate::event::{Event, Events, ImageAction, ImageSource, Step};
 use crate::failure::{Failure, Result};
 use crate::gate::{self, Gate, Scanner, Summary};
 use crate::interrupt::Interrupt;
@@ -42,6 +42,9 @@ pub struct Released {
     pub reference: Pinned,
     /// False where the tag was in ECR before.
     pub new: bool,
+    /// The commit that it was built of, with `-dirty` where files differed from it; absent where nothing says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// `OS/ARCHITECTURE`; absent where nothing was built.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
@@ -108,7 +111,7 @@ impl<'a> Releases<'a> {
         }
         for (image, action) in &plan.images {
             let one = match (action, tools) {
-                (ImageAction::AlreadyReleased { digest }, _) => already(image, digest.clone()),
+                (ImageAction::AlreadyReleased { digest, source }, _) => already(image, digest.clone(), source),
                 (ImageAction::Release, Some((tools, scanner))) => {
                     let (commit, ecr) = (&commit, &ecr);
                     Making { config, image, commit, tools, builders, scanner, gates, ecr, events, interrupt }
@@ -175,6 +178,7 @@ impl Making<'_> {
             digest: pinned.digest.clone(),
             reference: pinned,
             new: true,
+            commit: self.commit.revision.clone(),
             platform: Some(image.platform().to_owned()),
             scanner: Some(self.scanner.name()),
             scan: Some(passed.summary().clone()),
@@ -182,13 +186,14 @@ impl Making<'_> {
     }
 }
 
-fn already(image: &Image, digest: Digest) -> Released {
+fn already(image: &Image, digest: Digest, source: &ImageSource) -> Released {
     Released {
         image: image.name.clone(),
         tag: image.tag().to_string(),
         reference: image.reference.pin(digest.clone()),
         digest,
         new: false,
+        commit: source.commit.clone(),
         platform: None,
         scanner: None,
         scan: None,

@@ -25,5 +25,6 @@ mod release;
 mod sample;
 mod scan;
 mod shift;
+mod sources;
 mod support;
 mod tags;

@@ -18,7 +18,7 @@ use super::{AwsError, calls};
 use crate::digest::Digest;
 use crate::gate::Passed;
 use crate::net;
-use crate::oci::layout::Index;
+use crate::oci::layout::{Index, Marks};
 use crate::reference::{Home, Repository, Tag};
 
 /// Image ids in one BatchGetImage, digests in one BatchCheckLayerAvailability.
@@ -42,6 +42,13 @@ pub(crate) struct Ecr {
     home: Home,
     /// What stands before a repository's name: nothing for the registry of the session's own account and region.
     place: String,
+}
+
+/// The image under a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub digest: Digest,
+    pub marks: Marks,
 }
 
 /// What PutImage made of a manifest and a tag.
@@ -87,10 +94,10 @@ impl Ecr {
         failed
     }
 
-    /// The digest under each tag, `None` where ECR says that there is no such image; answers in the order asked.
+    /// The image under each tag, `None` where ECR says that there is no such image; answers in the order asked.
     /// One BatchGetImage for each repository and hundred tags, all at once. An image that is inaccessible or
     /// archived, or a repository that is missing, is an error and not an absence.
-    pub(crate) fn find(&self, wanted: &[(&Repository, &Tag)]) -> Vec<Result<Option<Digest>, AwsError>> {
+    pub(crate) fn find(&self, wanted: &[(&Repository, &Tag)]) -> Vec<Result<Option<Found>, AwsError>> {
         let mut groups: BTreeMap<&Repository, Vec<usize>> = BTreeMap::new();
         for (position, (repository, _)) in wanted.iter().enumerate() {
             groups.entry(repository).or_default().push(position);
@@ -101,7 +108,7 @@ impl Ecr {
                 positions.chunks(BATCH).map(|chunk| (repository, chunk.to_vec())).collect::<Vec<_>>()
             })
             .collect();
-        let mut answers: Vec<Option<Result<Option<Digest>, AwsError>>> = vec![None; wanted.len()];
+        let mut answers: Vec<Option<Result<Option<Found>, AwsError>>> = vec![None; wanted.len()];
         net::wait(async {
             let lanes = Arc::new(Semaphore::new(LANES));
             let running: Vec<_> = batches
@@ -133,7 +140,7 @@ impl Ecr {
         &self,
         repository: &Repository,
         tags: &[Tag],
-    ) -> Result<Vec<Result<Option<Digest>, AwsError>>, AwsError> {
+    ) -> Result<Vec<Result<Option<Found>, AwsError>>, AwsError> {
         const CALL: &str = calls::BATCH_GET_IMAGE.action;
         let subject = self.subject(repository);
         let answer = self
@@ -155,9 +162,10 @@ impl Ecr {
                     |id: Option<&ImageIdentifier>| id.and_then(ImageIdentifier::image_tag) == Some(tag.as_str());
                 let image = answer.images().iter().find(|image| of_tag(image.image_id()));
                 if let Some(digest) = image.and_then(|image| image.image_id()?.image_digest()) {
+                    let marks = Marks::of(image.and_then(|image| image.image_manifest()).unwrap_or_default());
                     return digest
                         .parse()
-                        .map(Some)
+                        .map(|digest| Some(Found { digest, marks }))
                         .map_err(|_| AwsError::answered(CALL, &subject, "an unknown kind of digest", digest));
                 }
                 let failure = answer.failures().iter().find(|failure| of_tag(failure.image_id()));
@@ -289,7 +297,7 @@ impl Ecr {
                 Some("ImageAlreadyExistsException") => Ok(Put::AlreadyThere),
                 Some("ImageTagAlreadyExistsException") => {
                     let holder = self.find(&[(repository, tag)]).pop().and_then(Result::ok).flatten();
-                    Ok(Put::TakenBy(holder))
+                    Ok(Put::TakenBy(holder.map(|found| found.digest)))
                 }
                 _ => Err(self.failed(calls::PUT_IMAGE.action, repository, &error)),
             },

@@ -9,11 +9,12 @@ use std::thread;
 use super::diff::{Change, changes};
 use super::normal::Normal;
 use super::task_definition::{self, doubts};
+use crate::aws::ecr::Found;
 use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
+use crate::commit;
 use crate::config::{Config, Image, Service, TaskDefinitionSource, services_named};
-use crate::digest::Digest;
-use crate::event::{DesiredCount, Event, Events, ServiceAction, VersionChange};
+use crate::event::{DesiredCount, Event, Events, ImageSource, ServiceAction, VersionChange};
 use crate::failure::{Failure, Fault, Result};
 use crate::reference::Pinned;
 pub(super) use versions::refuse_older;
@@ -31,6 +32,8 @@ pub(super) struct Plan {
     pub changes: Vec<Change>,
     /// The images whose bytes change.
     pub versions: Vec<VersionChange>,
+    /// What the images say of where they come from.
+    pub sources: Vec<ImageSource>,
     pub action: Action,
 }
 
@@ -83,13 +86,16 @@ pub(super) fn plan(config: &Config, session: &Session, names: &[String], events:
     let documents = documents(config, &services, events, &mut problems);
     let ecs = session.ecs();
     let images = images_of(config, &services);
-    let (digests, live) = thread::scope(|scope| {
-        let digests = scope.spawn(|| digests(session, &images));
+    let (found, live) = thread::scope(|scope| {
+        let found = scope.spawn(|| find(session, &images));
         let live = live_services(&ecs, &services);
-        (digests.join().expect("a lookup does not panic"), live)
+        (found.join().expect("a lookup does not panic"), live)
     });
     let live = sort_out(live, &mut problems);
-    let digests = found_images(&images, digests, &mut problems);
+    let released = found_images(&images, found, &mut problems);
+    let here = commit::here(&config.root);
+    let source = |image: &&Image| Some(commit::source(image, &released.get(&image.name)?.marks, here.as_deref()));
+    let sources: Vec<ImageSource> = images.iter().filter_map(source).collect();
     let known = task_definitions(&ecs, &services, &documents, &live, &mut problems);
     let mut plans = Vec::new();
     for service in services {
@@ -99,7 +105,7 @@ pub(super) fn plan(config: &Config, session: &Session, names: &[String], events:
             (TaskDefinitionSource::File { .. }, document) => document.cloned(),
             (TaskDefinitionSource::Family(family), _) => known.get(family).map(Document::registered),
         };
-        let (Some(document), Some(pins)) = (document, pins(config, service, &digests)) else { continue };
+        let (Some(document), Some(pins)) = (document, pins(config, service, &released)) else { continue };
         let by_container = pins.iter().map(|pin| (pin.container.clone(), pin.pinned.clone())).collect();
         let document = match document.pin(&by_container) {
             Ok(document) => document,
@@ -119,7 +125,9 @@ pub(super) fn plan(config: &Config, session: &Session, names: &[String], events:
         let (running, newest) = (known.get(&live.task_definition), known.get(document.family()));
         let (action, changes) = decide(service, live, &document, running, newest);
         let (service, live, versions) = (service.clone(), live.clone(), Vec::new());
-        plans.push(Plan { service, live, document, pins, changes, versions, action });
+        let runs = |source: &&ImageSource| pins.iter().any(|pin| pin.image == source.image);
+        let sources = sources.iter().filter(runs).cloned().collect();
+        plans.push(Plan { service, live, document, pins, changes, versions, sources, action });
     }
     versions::find(&session.ecr(), &mut plans, &known, events);
     if problems.is_empty() { Ok(plans) } else { Err(Failure::together(problems)) }
@@ -168,22 +176,22 @@ fn images_of<'a>(config: &'a Config, services: &[&Service]) -> Vec<&'a Image> {
     unique.into_values().collect()
 }
 
-fn digests(session: &Session, images: &[&Image]) -> Vec<Result<Option<Digest>, AwsError>> {
+fn find(session: &Session, images: &[&Image]) -> Vec<Result<Option<Found>, AwsError>> {
     let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
     session.ecr().find(&wanted)
 }
 
-/// The digest of each image that is in ECR; one that is not names the command that releases it.
+/// Each image that is in ECR, by its name; one that is not names the command that releases it.
 fn found_images(
     images: &[&Image],
-    answers: Vec<Result<Option<Digest>, AwsError>>,
+    answers: Vec<Result<Option<Found>, AwsError>>,
     problems: &mut Vec<Failure>,
-) -> BTreeMap<String, Digest> {
-    let mut digests = BTreeMap::new();
+) -> BTreeMap<String, Found> {
+    let mut released = BTreeMap::new();
     for (image, answer) in images.iter().zip(answers) {
         let Image { name, reference, .. } = image;
         match answer {
-            Ok(Some(digest)) => drop(digests.insert(name.clone(), digest)),
+            Ok(Some(found)) => drop(released.insert(name.clone(), found)),
             Ok(None) => problems.push(
                 Failure::conflict(format_args!("image {name} is not in ECR: {reference} was not found"))
                     .help(format!("release it first: `cargo xtask release {name}`")),
@@ -191,7 +199,7 @@ fn found_images(
             Err(error) => problems.push(error.into()),
         }
     }
-    digests
+    released
 }
 
 type LiveServices<'a> = Vec<(&'a str, Result<Vec<Option<Live>>, AwsError>, Vec<&'a Service>)>;
@@ -266,10 +274,10 @@ fn task_definitions(
 }
 
 /// `None` where an image of the service has no digest, which is among the problems already.
-fn pins(config: &Config, service: &Service, digests: &BTreeMap<String, Digest>) -> Option<Vec<Pin>> {
+fn pins(config: &Config, service: &Service, released: &BTreeMap<String, Found>) -> Option<Vec<Pin>> {
     let pin = |(container, image): (&String, &String)| {
         let reference = &config.images.get(image)?.reference;
-        let (tag, pinned) = (reference.tag.to_string(), reference.pin(digests.get(image)?.clone()));
+        let (tag, pinned) = (reference.tag.to_string(), reference.pin(released.get(image)?.digest.clone()));
         Some(Pin { container: container.clone(), image: image.clone(), tag, pinned })
     };
     service.containers.iter().map(pin).collect()

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::diff::Change;
 use super::plan::{Action, Plan};
 use crate::digest::Digest;
-use crate::event::{DesiredCount, Outcome, PostMortem, ServiceAction, VersionChange};
+use crate::event::{DesiredCount, ImageSource, Outcome, PostMortem, ServiceAction, VersionChange};
 
 /// What became of each service, in the order of their names.
 #[derive(Debug, Default, Serialize)]
@@ -33,6 +33,7 @@ pub struct ServiceReport {
     pub desired_count: DesiredCount,
     /// The images whose bytes change, by their tags.
     pub versions: Vec<VersionChange>,
+    pub sources: Vec<ImageSource>,
     /// What differs from the revision that the service was on.
     pub changes: Vec<Change>,
     /// What the terminal says of it, where it did not end well.
@@ -106,6 +107,7 @@ impl ServiceReport {
             seconds: 0.0,
             desired_count: plan.desired_count(),
             versions: plan.versions.clone(),
+            sources: plan.sources.clone(),
             changes: plan.changes.clone(),
             failure: None,
             post_mortem: None,

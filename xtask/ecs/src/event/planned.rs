@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{DesiredCount, Direction, VersionChange};
+use super::{DesiredCount, Direction, ImageSource, VersionChange};
 use crate::text::version;
 
 impl VersionChange {
@@ -33,17 +33,67 @@ impl VersionChange {
     }
 }
 
-/// What is worth repeating at a rollout's end: what scales, and what goes back.
-pub fn remarks(desired: DesiredCount, versions: &[VersionChange]) -> Vec<String> {
+impl ImageSource {
+    /// For people, where there is something to know: that no release is known to have made the image, or that it is of
+    /// another commit than the one that is checked out.
+    pub fn sentence(&self) -> Option<String> {
+        let Self { image, tag, released, commit, here } = self;
+        if !released {
+            return Some(format!(
+                "{image} {tag} does not say that `cargo xtask release` made it: whether it passed a scan is not known"
+            ));
+        }
+        // Files that differ here make no other image of it; those that differed there did.
+        let parts = |commit: &str| {
+            let (hash, dirty) = commit.strip_suffix("-dirty").map_or((commit, false), |hash| (hash, true));
+            (hash.get(..12).unwrap_or(hash).to_owned(), dirty)
+        };
+        let (hash, dirty) = parts(commit.as_deref()?);
+        let changed = if dirty { " with changes that were not committed" } else { "" };
+        let other = here.as_deref().map(parts).filter(|(here, _)| *here != hash);
+        let other = other.map_or(String::new(), |(here, _)| format!(", and {here} is checked out"));
+        (dirty || !other.is_empty()).then(|| format!("{image} {tag} is of commit {hash}{changed}{other}"))
+    }
+}
+
+/// What is worth repeating at a rollout's end: what scales, what goes back, and what comes from elsewhere.
+pub fn remarks(desired: DesiredCount, versions: &[VersionChange], sources: &[ImageSource]) -> Vec<String> {
     let back = versions.iter().filter(|change| change.direction == Direction::Back).map(VersionChange::sentence);
     let DesiredCount { before, after } = desired;
     let scaled = (before != after).then(|| format!("desired count {before} → {after}"));
-    back.chain(scaled).collect()
+    back.chain(scaled).chain(sources.iter().filter_map(ImageSource::sentence)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_of_another_commit_or_of_no_known_release_is_told_and_what_is_not_known_is_no_alarm() {
+        let source = |released, commit: Option<&str>, here: Option<&str>| {
+            let (commit, here) = (commit.map(str::to_owned), here.map(str::to_owned));
+            ImageSource { image: "app".to_owned(), tag: "1.4.0".to_owned(), released, commit, here }.sentence()
+        };
+        let (one, two) = ("81f3be78a3a1c0ffee", "fc32a1d00b7e1c0ffee");
+        assert_eq!(source(true, Some(one), Some(one)), None);
+        assert_eq!(source(true, Some(one), None), None);
+        assert_eq!(source(true, None, Some(two)), None);
+        assert_eq!(source(true, None, None), None);
+        let other = source(true, Some(one), Some(two));
+        assert_eq!(other.as_deref(), Some("app 1.4.0 is of commit 81f3be78a3a1, and fc32a1d00b7e is checked out"));
+        let dirty = format!("{one}-dirty");
+        for here in [Some(one), Some(dirty.as_str()), None] {
+            assert_eq!(source(true, Some(one), here), None);
+            let said = source(true, Some(&dirty), here);
+            let expected = "app 1.4.0 is of commit 81f3be78a3a1 with changes that were not committed";
+            assert_eq!(said.as_deref(), Some(expected));
+        }
+        let unknown =
+            "app 1.4.0 does not say that `cargo xtask release` made it: whether it passed a scan is not known";
+        for commit in [None, Some(one)] {
+            assert_eq!(source(false, commit, Some(one)).as_deref(), Some(unknown));
+        }
+    }
 
     #[test]
     fn the_tag_that_is_compared_is_the_latest_version_among_those_that_the_running_image_has() {

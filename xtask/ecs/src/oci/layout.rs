@@ -11,6 +11,7 @@
 
 mod index;
 mod manifest;
+mod marks;
 mod name;
 mod verify;
 mod writer;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use index::{Entry, Index, Platform};
 pub use manifest::Manifest;
+pub use marks::Marks;
 pub use verify::CorruptBlob;
 pub(in crate::oci) use verify::{other_digest, unreadable};
 pub use writer::{BlobWriter, LayoutWriter};

@@ -35,6 +35,8 @@ pub(crate) struct ImageRecord {
     pub upload: Option<(u64, u64)>,
     /// Whether the tag is in ECR; `Some(true)` where this command put it there.
     pub released: Option<bool>,
+    /// What is worth knowing of one that was there before.
+    pub remark: Option<String>,
 }
 
 /// The verdict on an image.
@@ -52,7 +54,7 @@ pub(crate) struct ServiceRecord {
     pub name: String,
     pub cluster: String,
     pub action: Option<ServiceAction>,
-    /// What goes back and what scales.
+    /// What goes back, what scales, and what comes from elsewhere.
     pub remarks: Vec<String>,
     /// The paths in the task definition that differ from the live revision.
     pub changes: Vec<String>,
@@ -152,9 +154,10 @@ impl Record {
             Event::ImagePlanned { image, reference, action } => {
                 let image = self.image(image);
                 image.reference.clone_from(reference);
-                if let ImageAction::AlreadyReleased { digest } = action {
+                if let ImageAction::AlreadyReleased { digest, source } = action {
                     image.digest = Some(digest.clone());
                     image.released = Some(false);
+                    image.remark = source.sentence();
                 }
             }
             Event::ImageBuilt { image, digest, layers } => {
@@ -185,9 +188,9 @@ impl Record {
 
     fn take_service(&mut self, event: &Event, at: Duration) {
         let (name, what) = match event {
-            Event::ServicePlanned { service, cluster, action, desired_count, versions, .. } => {
+            Event::ServicePlanned { service, cluster, action, desired_count, versions, sources, .. } => {
                 let service = self.service(service);
-                service.remarks = remarks(*desired_count, versions);
+                service.remarks = remarks(*desired_count, versions, sources);
                 service.cluster.clone_from(cluster);
                 service.action = Some(action.clone());
                 return;

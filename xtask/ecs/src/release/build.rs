@@ -89,7 +89,7 @@ pub(super) fn build(making: &Making<'_>) -> Result<Built> {
         Builder::Own(own) => own::Named { own, builders: making.builders }.build(&order)?,
     }
     let layout = Layout::open(&partial)?;
-    let written = layout.manifest(image.platform())?;
+    let written = layout.mark(&layout.manifest(image.platform())?, commit.revision.as_deref())?;
     layout.name(&written, image.platform(), &image.reference)?;
     std::fs::rename(&partial, &complete).map_err(|error| disk(&complete, &error))?;
     let layout = Layout::open(&complete)?;

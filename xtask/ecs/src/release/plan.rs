@@ -1,5 +1,7 @@
 //! What a release would do: one preflight that gathers every problem before the first effect.
 
+use std::cell::LazyCell;
+
 use serde::Serialize;
 
 use super::Releases;
@@ -8,6 +10,7 @@ use super::engine::Engine;
 use super::git_tag;
 use super::handed;
 use super::trivy::Trivy;
+use crate::commit;
 use crate::config::{Builder, Image, moving_tags, suggestion};
 use crate::event::{Event, ImageAction};
 use crate::failure::{Ending, Failure, Result};
@@ -90,11 +93,13 @@ pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<Rel
     let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
     let mut problems = Vec::new();
     let mut planned = Vec::new();
+    let here = LazyCell::new(|| commit::here(&config.root));
     for (&image, found) in images.iter().zip(stage.session.ecr().find(&wanted)) {
         match found {
-            Ok(found) => {
-                let action = found.map_or(ImageAction::Release, |digest| ImageAction::AlreadyReleased { digest });
-                planned.push((image, action));
+            Ok(None) => planned.push((image, ImageAction::Release)),
+            Ok(Some(found)) => {
+                let source = commit::source(image, &found.marks, here.as_deref());
+                planned.push((image, ImageAction::AlreadyReleased { digest: found.digest, source }));
             }
             Err(error) => problems.push(error.into()),
         }

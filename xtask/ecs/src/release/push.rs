@@ -130,7 +130,7 @@ pub(super) fn tag(making: &Making<'_>, passed: &Passed) -> Result<Pinned> {
     // A mutable repository would let the tag be moved without a word.
     let holder = ecr.find(&[(image.repository(), image.tag())]).pop().transpose()?.flatten();
     match holder {
-        Some(holder) if holder != manifest.digest => return Err(conflict(Some(holder.to_string()))),
+        Some(holder) if holder.digest != manifest.digest => return Err(conflict(Some(holder.digest.to_string()))),
         Some(_) => return Ok(image.reference.pin(manifest.digest.clone())),
         None => {}
     }

@@ -112,6 +112,7 @@ fn plan() -> Plan {
         pins: vec![Pin { container: "app".into(), image: "web".into(), tag: "1".into(), pinned }],
         changes: Vec::new(),
         versions: Vec::new(),
+        sources: Vec::new(),
         action: Action::Register,
     }
 }

@@ -89,7 +89,8 @@ impl Stage {
     /// Puts an image under the tag; an index without manifests is enough for ECS.
     pub(super) fn release(&self, tag: &str) {
         let manifest = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": [], "annotations": { "tag": tag } });
+            "manifests": [],
+            "annotations": { "tag": tag, "xtask-ecs.made-by": "cargo xtask release" } });
         let input = json!({ "repositoryName": "sample/app", "imageTag": tag, "imageManifest": manifest.to_string() });
         self.sandbox.ecr("PutImage", input).unwrap();
     }

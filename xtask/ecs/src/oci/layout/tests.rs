@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::reference::Reference;
 
 /// Writes a one-layer image into the folder and returns its manifest.
 fn write(to: &Path, layer: &[u8], platform: &str) -> Manifest {
@@ -85,6 +86,39 @@ fn the_same_input_gives_the_same_bytes_elsewhere() {
     let (other, _, _) = written(b"layer");
     assert_eq!(files(one.path()), files(other.path()));
     assert_eq!(files(one.path()).len(), 5, "two documents and three blobs, and nothing left over");
+}
+
+#[test]
+fn a_marked_image_says_who_made_it_of_which_commit_and_has_one_digest_a_commit() {
+    let marked = |commit: Option<&str>| {
+        let (folder, layout, manifest) = written(b"layer");
+        let marked = layout.mark(&manifest, commit).unwrap();
+        (folder, layout, manifest, marked)
+    };
+    let (_folder, layout, before, one) = marked(Some("c0ffee"));
+    let reference = Reference {
+        registry: "registry.example".to_owned(),
+        repository: "sample/app".parse().unwrap(),
+        tag: "1.4.0".parse().unwrap(),
+    };
+    layout.name(&one, "linux/amd64", &reference).unwrap();
+    assert_eq!(layout.manifest("linux/amd64").unwrap(), one);
+    layout.verify(&one).unwrap();
+    assert!(!layout.blob(&before.digest).exists(), "nothing is left of the manifest before");
+    assert_eq!((&one.config, &one.layers), (&before.config, &before.layers));
+
+    let text = |manifest: &Manifest| String::from_utf8(manifest.bytes.clone()).unwrap();
+    assert_eq!(Marks::of(&text(&one)), Marks { released: true, commit: Some("c0ffee".to_owned()) });
+    assert_eq!(Marks::of(&text(&before)), Marks::default());
+    assert_eq!(Marks::of("no JSON"), Marks::default());
+    assert_eq!(marked(Some("c0ffee")).3.digest, one.digest);
+    assert_ne!(marked(Some("decaf")).3.digest, one.digest);
+    let (.., without) = marked(None);
+    assert_eq!(Marks::of(&text(&without)), Marks { released: true, commit: None });
+    // Marking again changes nothing, and takes nothing away.
+    let again = layout.mark(&one, Some("c0ffee")).unwrap();
+    assert_eq!(again, one);
+    assert!(layout.blob(&one.digest).exists());
 }
 
 #[test]

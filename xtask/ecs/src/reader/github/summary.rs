@@ -93,7 +93,7 @@ fn images(images: &[ImageRecord], text: &mut String) {
                 format!("{} in {layers} layer{plural}", quantity::size(bytes))
             }),
             cell(&scan),
-            image.outcome().to_owned(),
+            cell(&[image.outcome()].into_iter().chain(image.remark.as_deref()).collect::<Vec<_>>().join("\n")),
         ]
     });
     table(text, &["Image", "Reference", "Digest", "Size", "Scan", "Outcome"], rows);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Record;
 use crate::digest::Digest;
 use crate::event::{
-    Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, Layer, Outcome, PostMortem, Progress,
+    Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, ImageSource, Layer, Outcome, PostMortem, Progress,
     ServiceAction, Step,
 };
 use crate::failure::{Ending, Failure, Place};
@@ -98,7 +98,9 @@ pub(crate) fn released() -> Vec<Event> {
 }
 
 pub(crate) fn already_released() -> Vec<Event> {
-    vec![started("release"), planned(ImageAction::AlreadyReleased { digest: digest() }), finished("release", None)]
+    let source = ImageSource { released: true, ..ImageSource::default() };
+    let planned = planned(ImageAction::AlreadyReleased { digest: digest(), source });
+    vec![started("release"), planned, finished("release", None)]
 }
 
 /// An image that the gate refused for this many findings.
@@ -120,6 +122,7 @@ fn service_planned(action: ServiceAction) -> Event {
         desired_count: DesiredCount { before: 2, after: 2 },
         force_new_deployment: false,
         versions: Vec::new(),
+        sources: Vec::new(),
     }
 }
 

@@ -182,7 +182,8 @@ fn fields(record: &Record, origin: &Origin) -> Vec<String> {
 fn image_line(image: &ImageRecord) -> String {
     let digest = image.digest.as_ref().map_or(String::new(), |digest| format!("\n`{digest}`"));
     let size = image.size.map_or(String::new(), |(bytes, _)| format!(", {}", quantity::size(bytes)));
-    format!("*{}* {}: {}{size}{digest}", escape(&image.name), code(image.tag()), image.outcome())
+    let remark = image.remark.as_ref().map_or(String::new(), |remark| format!(", {}", escape(remark)));
+    format!("*{}* {}: {}{size}{remark}{digest}", escape(&image.name), code(image.tag()), image.outcome())
 }
 
 fn service_line(service: &ServiceRecord) -> String {

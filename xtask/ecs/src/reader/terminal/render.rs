@@ -82,8 +82,10 @@ impl Render {
                 ImageAction::Release => {
                     Line::status("Planned", &format!("{image}: build, scan, push {reference}")).prose()
                 }
-                ImageAction::AlreadyReleased { digest } => {
-                    Line::status("Fresh", &format!("{image}: {reference} is already released ({})", digest.short()))
+                ImageAction::AlreadyReleased { digest, source } => {
+                    let more = source.sentence().map_or(String::new(), |sentence| format!("; {sentence}"));
+                    let text = format!("{image}: {reference} is already released ({}){more}", digest.short());
+                    Line::status("Fresh", &text).prose()
                 }
             }]),
             Event::BuildOutput { image, line } => self.build_output(image, line),
@@ -114,11 +116,12 @@ impl Render {
                 desired_count: desired,
                 force_new_deployment: force,
                 versions,
+                sources,
             } => {
-                self.remarks.insert(service.clone(), remarks(*desired, versions));
+                self.remarks.insert(service.clone(), remarks(*desired, versions, sources));
                 self.changing += usize::from(*action != ServiceAction::NothingToDo);
                 let first = planned::headline(service, cluster, action);
-                lines([first].into_iter().chain(planned::details(*desired, *force, versions)))
+                lines([first].into_iter().chain(planned::details(*desired, *force, versions, sources)))
             }
             Event::TaskDefinitionChange { path, before, after, .. } => {
                 lines([Line::detail(&change(path, before.as_deref(), after.as_deref())).prose()])

@@ -142,6 +142,7 @@ fn each_of_several_services_has_its_live_line_and_the_rest_is_counted() {
         desired_count: crate::event::DesiredCount::default(),
         force_new_deployment: false,
         versions: Vec::new(),
+        sources: Vec::new(),
     };
     let progress = |service: &String, running| Event::RolloutProgress {
         service: service.clone(),

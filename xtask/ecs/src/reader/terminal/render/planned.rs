@@ -1,7 +1,7 @@
 //! What the plan says of a service.
 
 use super::Line;
-use crate::event::{DesiredCount, Direction, ServiceAction, VersionChange};
+use crate::event::{DesiredCount, Direction, ImageSource, ServiceAction, VersionChange};
 
 pub(super) fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
     let what = match action {
@@ -16,7 +16,12 @@ pub(super) fn headline(service: &str, cluster: &str, action: &ServiceAction) -> 
     Line::status("Planned", &format!("{service} in {cluster}: {what}")).prose()
 }
 
-pub(super) fn details(desired: DesiredCount, force: bool, versions: &[VersionChange]) -> Vec<Line> {
+pub(super) fn details(
+    desired: DesiredCount,
+    force: bool,
+    versions: &[VersionChange],
+    sources: &[ImageSource],
+) -> Vec<Line> {
     let version = |change: &VersionChange| {
         let line = Line::detail(&format!("~ {}", change.sentence())).prose();
         if change.direction == Direction::Back { line.bad() } else { line }
@@ -24,5 +29,6 @@ pub(super) fn details(desired: DesiredCount, force: bool, versions: &[VersionCha
     let DesiredCount { before, after } = desired;
     let scaled = (before != after).then(|| Line::detail(&format!("~ desired count {before} → {after}")));
     let forced = force.then(|| Line::detail("~ a rollout is forced"));
-    versions.iter().map(version).chain(scaled).chain(forced).collect()
+    let told = sources.iter().filter_map(ImageSource::sentence).map(|sentence| Line::detail(&sentence).prose());
+    versions.iter().map(version).chain(scaled).chain(forced).chain(told).collect()
 }
