@@ -27,6 +27,7 @@ SERVICES = [
     ("sts", "2011-06-15", SOURCE / "sts.rs", SOURCE / "sts"),
     ("ssm", "2014-11-06", SOURCE / "ssm.rs", SOURCE / "ssm"),
     ("cloudformation", "2010-05-15", SOURCE / "cloudformation.rs", SOURCE / "cloudformation"),
+    ("logs", "2014-03-28", SOURCE / "logs.rs", SOURCE / "logs"),
     ("secretsmanager", "2017-10-17", SOURCE / "secretsmanager.rs", SOURCE / "secretsmanager"),
 ]
 

@@ -19,3 +19,4 @@ pub(crate) use api::{READ_ONLY, oddity};
 pub use life::Images;
 pub use state::Ecs;
 pub use state::behaviour::{Behaviour, Tasks, Trouble};
+pub(crate) use state::log::Line;

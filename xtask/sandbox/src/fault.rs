@@ -72,6 +72,8 @@ pub enum Effect {
     Trouble(Trouble),
     /// The tasks of revisions newer than the newest so far behave like this.
     Behave(Tasks),
+    /// Containers that start from now on write these lines beside their own.
+    Say { lines: Vec<String> },
     /// From now on ECS reports the digest of a platform's image where the reference is an index's.
     ReportPlatform,
     /// One byte of a blob changes on its way.
@@ -163,6 +165,7 @@ impl Struck {
             Effect::ExpireToken
             | Effect::ForeignTag
             | Effect::Behave(_)
+            | Effect::Say { .. }
             | Effect::ForgetPreviousImages
             | Effect::ReportPlatform
             | Effect::Configure { .. }

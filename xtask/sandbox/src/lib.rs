@@ -35,6 +35,7 @@ pub mod fault;
 mod furnish;
 mod home;
 mod http;
+mod logs;
 mod model;
 pub mod protocol;
 mod registry;
@@ -218,6 +219,7 @@ pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> 
         "ecs" => ecs::oddity(operation, answer),
         "sts" => sts::TABLES.oddity(operation, answer),
         "ssm" => ssm::TABLES.oddity(operation, answer),
+        "logs" => logs::TABLES.oddity(operation, answer),
         "cloudformation" => cloudformation::TABLES.oddity(operation, answer),
         "secretsmanager" => secretsmanager::TABLES.oddity(operation, answer),
         other => Some(format!("nothing is known of {other}")),

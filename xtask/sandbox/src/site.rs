@@ -41,4 +41,9 @@ impl<'a> Site<'a> {
         let root = Principal::root(&self.home.account);
         self.lock().call(&self.home, (service, operation), input, Some(&root))
     }
+
+    /// Writes a line to a log stream, now; both are made where they are not there.
+    pub fn write_log(&self, group: &str, stream: &str, line: &str) {
+        self.lock().write_log(&self.home, group, stream, line);
+    }
 }

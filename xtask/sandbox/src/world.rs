@@ -152,6 +152,7 @@ impl State {
         let (registries, lost, platforms) = (&self.registries, &self.lost, self.platforms);
         for (home, ecs) in &mut self.services {
             ecs.advance(now, &Pull { home, registries, lost, platforms, now });
+            self.stores.keep(home, &mut ecs.written);
         }
         now
     }

@@ -12,6 +12,7 @@ mod judge;
 mod pull;
 mod schedule;
 mod shift;
+mod speech;
 mod task;
 
 pub use pull::Images;

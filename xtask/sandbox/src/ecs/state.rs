@@ -5,6 +5,7 @@ pub(crate) mod behaviour;
 pub(crate) mod cluster;
 pub(crate) mod definition;
 pub(crate) mod key;
+pub(crate) mod log;
 pub(crate) mod revision;
 pub(crate) mod rollout;
 pub(crate) mod service;

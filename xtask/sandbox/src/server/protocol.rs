@@ -36,6 +36,7 @@ const JSON: &[(&str, &str)] = &[
     ("ecs", "AmazonEC2ContainerServiceV20141113"),
     ("ssm", "AmazonSSM"),
     ("secretsmanager", "secretsmanager"),
+    ("logs", "Logs_20140328"),
 ];
 
 /// Service, as its requests are signed for it, and the namespace of its answers.

@@ -22,6 +22,10 @@ pub(super) fn resource(home: &Home, target: &Target, input: &Value) -> String {
             named(member("Name").or(input["Names"][0].as_str()).map(|name| name.trim_start_matches('/')), "parameter/")
         }
         "cloudformation" => member("StackName").map_or("*".to_owned(), |name| arn("stack/", &format!("{name}/*"))),
+        "logs" => match (member("logGroupName"), member("logStreamName")) {
+            (Some(group), Some(stream)) => arn("log-group:", &format!("{group}:log-stream:{stream}")),
+            (group, _) => named(group.or(member("logGroupIdentifier")), "log-group:"),
+        },
         "secretsmanager" => named(member("SecretId"), "secret:"),
         "s3" => match (member("Bucket").unwrap_or_default(), member("Key")) {
             (bucket, Some(key)) => format!("arn:aws:s3:::{bucket}/{key}"),

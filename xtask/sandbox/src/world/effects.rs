@@ -28,6 +28,7 @@ impl State {
                 Effect::Configure { deployment } => self.configure(home, deployment, input),
                 Effect::Trouble(trouble) => self.ecs_of(home).trouble(trouble.clone()),
                 Effect::ReportPlatform => self.platforms = true,
+                Effect::Say { lines } => self.ecs_of(home).say(lines),
                 Effect::Behave(tasks) => self.ecs_of(home).behave_newer(tasks.clone()),
                 Effect::ForgetPreviousImages => {
                     if let Some(running) = self.service(home, input)["taskDefinition"].as_str() {

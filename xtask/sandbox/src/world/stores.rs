@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::State;
 use crate::cloudformation::{Output, Stacks};
-use crate::ecs::Caller;
+use crate::ecs::{Caller, Line};
 use crate::home::Home;
+use crate::logs::Logs;
 use crate::protocol::ApiResult;
 use crate::s3::{Object, S3};
 use crate::secretsmanager::Secrets;
@@ -27,6 +28,17 @@ struct Place {
     ssm: Ssm,
     stacks: Stacks,
     secrets: Secrets,
+    logs: Logs,
+}
+
+impl Stores {
+    /// Brings what an account's containers wrote to where they said.
+    pub fn keep(&mut self, home: &Home, lines: &mut Vec<Line>) {
+        for Line { sink, at, message } in lines.drain(..) {
+            let place = self.places.entry(Home::new(home.account.as_str(), sink.region)).or_default();
+            place.logs.write(&sink.group, &sink.stream, at, message);
+        }
+    }
 }
 
 impl State {
@@ -41,6 +53,10 @@ impl State {
             "ssm" => self.place(home).ssm.call(home, operation, input, now),
             "cloudformation" => self.place(home).stacks.call(operation, input),
             "secretsmanager" => self.place(home).secrets.call(home, operation, input),
+            "logs" => {
+                self.settle();
+                self.place(home).logs.call(home, operation, input, now)
+            }
             "s3" => self.stores.s3.call(home, &arn, operation, &input),
             _ => self.ecs(home, operation, input, &Caller { arn }),
         }
@@ -63,5 +79,10 @@ impl State {
     pub fn put_object(&mut self, home: &Home, bucket: &str, key: &str, bytes: &[u8]) {
         let object = Object { bytes: bytes.to_vec(), at: self.timeline.now() };
         self.stores.s3.put(home, bucket, key, object);
+    }
+
+    pub fn write_log(&mut self, home: &Home, group: &str, stream: &str, line: &str) {
+        let now = self.settle();
+        self.place(home).logs.write(group, stream, now, line.to_owned());
     }
 }

@@ -135,6 +135,7 @@ pub fn service_name(service: &str) -> &'static str {
     match service {
         "ecr" => "AmazonEC2ContainerRegistry_V20150921",
         "ssm" => "AmazonSSM",
+        "logs" => "Logs_20140328",
         "secretsmanager" => "secretsmanager",
         _ => "AmazonEC2ContainerServiceV20141113",
     }

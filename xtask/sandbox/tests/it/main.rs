@@ -5,6 +5,7 @@ mod accounts;
 mod client;
 mod ecr;
 mod faults;
+mod logs;
 mod lookups;
 mod order;
 mod registry;

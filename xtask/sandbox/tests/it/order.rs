@@ -17,6 +17,7 @@ const ROOMS: &[&str] = &[
     "cloudformation",
     "secretsmanager",
     "s3",
+    "logs",
     "ecs::timing",
     "ecs::json",
     "ecs::state",

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::speech;
 use crate::clock::Instant;
 use crate::ecs::state::behaviour::Tasks;
 use crate::ecs::state::service::Service;
@@ -22,6 +23,7 @@ pub(crate) fn container_check(task: &mut Task, service: Option<&mut Service>, at
         return proven(task, service);
     }
     task.health = Health::Unhealthy;
+    task.write(at, speech::unhealthy);
     // Without a service nobody replaces it, and it runs on.
     let (Some(service), Some(placement)) = (service, &task.placement) else { return };
     service.tell(&format!("(task {}) failed container health checks.", task.id), at);
@@ -39,6 +41,7 @@ pub(crate) fn target_check(task: &mut Task, service: Option<&mut Service>, at: I
     }
     target.health = Health::Unhealthy;
     let (group, port) = (target.group.clone(), target.port);
+    task.write(at, speech::unhealthy);
     let (Some(service), Some(placement)) = (service, &task.placement) else { return };
     service.tell(
         &format!(

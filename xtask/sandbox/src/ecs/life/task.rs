@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use super::checks::{checks, container_check, proven, target_check};
 use super::command::ending;
 use super::pull::{Images, pull};
+use super::speech;
 use crate::clock::Instant;
 use crate::ecs::json::{list, text, texts};
 use crate::ecs::state::Ecs;
 use crate::ecs::state::behaviour::Tasks;
 use crate::ecs::state::key::Key;
+use crate::ecs::state::log::Sink;
 use crate::ecs::state::service::Service;
 use crate::ecs::state::task::{Container, Ending, Health, Interface, Phase, Placement, Target, Task};
 use crate::ecs::timing::{self, after};
@@ -51,6 +53,9 @@ impl Ecs {
         endings(&mut containers, &described, &behaviour, &constant["overrides"]);
         let id = self.long_hex();
         let number = self.identifiers;
+        for (container, described) in containers.iter_mut().zip(&described) {
+            container.log = Sink::of(described, &self.region, &id, &container.id);
+        }
         let subnets = texts(&order.network["awsvpcConfiguration"], "subnets");
         let zone = usize::try_from(number % subnets.len().max(1) as u64).unwrap_or_default();
         constant["availabilityZone"] = json!(format!("{}{}", self.region, char::from(b"abcdef"[zone % 6])));
@@ -89,6 +94,7 @@ impl Ecs {
             started_at: None,
             execution_stopped_at: None,
             stopped_at: None,
+            written: Vec::new(),
             version: 1,
         };
         self.tasks.insert(number, task);
@@ -105,6 +111,9 @@ impl Ecs {
             essential: described.get("essential") != Some(&json!(false)),
             checked: described.get("healthCheck").is_some(),
             digest: None,
+            port: described["portMappings"][0]["containerPort"].as_u64(),
+            log: None,
+            says: self.says.clone(),
             ending: None,
             exit_at: None,
             exit_code: None,
@@ -129,6 +138,7 @@ impl Ecs {
             task.proven_at = None;
             proven(&task, service.as_mut());
         }
+        self.written.append(&mut task.written);
         self.tasks.insert(number, task);
         if let (Some(key), Some(mut service)) = (key, service) {
             service.look_by(after(at, timing::SCHEDULER));
@@ -167,6 +177,7 @@ fn next_phase(task: &mut Task, service: Option<&mut Service>, at: Instant, image
         Phase::Running | Phase::Stopped => task.due = None,
         Phase::Deactivating => task.enter(Phase::Stopping, Some(after(at, timing::STOPPING))),
         Phase::Stopping => {
+            task.write(at, speech::terminated);
             // A program that listens to SIGTERM ends with 0.
             task.containers.iter_mut().for_each(|it| it.exit_code = it.exit_code.or(Some(0)));
             task.execution_stopped_at = Some(at);
@@ -203,10 +214,15 @@ fn run(task: &mut Task, service: Option<&mut Service>, at: Instant) {
     for container in &mut task.containers {
         container.exit_at = container.ending.map(|ending| after(at, ending.after));
     }
+    task.write(at, speech::started);
 }
 
 fn exit(task: &mut Task, service: Option<&mut Service>, at: Instant) {
     let mut over = false;
+    task.write(at, |container| match container.ending.filter(|_| container.exit_at == Some(at)) {
+        Some(ending) => speech::ended(container, ending.code),
+        None => Vec::new(),
+    });
     for container in task.containers.iter_mut().filter(|container| container.exit_at == Some(at)) {
         container.exit_at = None;
         container.exit_code = container.ending.map(|ending| ending.code);

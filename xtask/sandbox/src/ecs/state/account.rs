@@ -8,6 +8,7 @@ use super::behaviour::{Behaviour, Rule, Tasks, Trouble};
 use super::cluster::Cluster;
 use super::definition::Definition;
 use super::key::Key;
+use super::log::Line;
 use super::service::Service;
 use super::task::{Phase, Task};
 use crate::ecs::json::short;
@@ -29,6 +30,10 @@ pub struct Ecs {
     behaviours: Vec<Rule>,
     /// Of service deployments that begin from now on.
     pub(crate) troubles: Vec<Trouble>,
+    /// What containers that start from now on write beside their own lines.
+    pub(crate) says: Vec<String>,
+    /// Lines of containers that nobody has fetched yet, in the order in which they were written.
+    pub(crate) written: Vec<Line>,
 }
 
 impl Ecs {
@@ -46,6 +51,8 @@ impl Ecs {
             run_tokens: BTreeMap::new(),
             behaviours: Vec::new(),
             troubles: Vec::new(),
+            says: Vec::new(),
+            written: Vec::new(),
         }
     }
 
@@ -64,6 +71,11 @@ impl Ecs {
     /// From now on this befalls every service deployment that begins.
     pub fn trouble(&mut self, trouble: Trouble) {
         self.troubles.push(trouble);
+    }
+
+    /// From now on every container that starts writes this, too.
+    pub fn say(&mut self, lines: &[String]) {
+        self.says.extend_from_slice(lines);
     }
 
     pub(crate) fn behaviour_of(&self, family: &str, revision: u64) -> Tasks {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::behaviour::Tasks;
 use super::key::Key;
+use super::log::{Line, Sink};
 use crate::clock::Instant;
 use crate::ecs::timing::{self, after};
 
@@ -65,6 +66,12 @@ pub(crate) struct Container {
     /// `cpu`, `memory` and `memoryReservation` as strings, as DescribeTasks writes them.
     pub(crate) sizes: [Option<String>; 3],
     pub(crate) digest: Option<String>,
+    /// The first of its ports.
+    pub(crate) port: Option<u64>,
+    /// None: another log driver, or none.
+    pub(crate) log: Option<Sink>,
+    /// What it writes beside its own lines.
+    pub(crate) says: Vec<String>,
     /// How it ends by itself, if it does, and when that is, once it runs.
     pub(crate) ending: Option<Ending>,
     pub(crate) exit_at: Option<Instant>,
@@ -160,6 +167,8 @@ pub(crate) struct Task {
     pub(crate) started_at: Option<Instant>,
     pub(crate) execution_stopped_at: Option<Instant>,
     pub(crate) stopped_at: Option<Instant>,
+    /// Lines that nobody has fetched yet.
+    pub(crate) written: Vec<Line>,
     /// Counts state changes, as DescribeTasks does.
     pub(crate) version: u64,
 }
