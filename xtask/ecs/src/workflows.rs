@@ -57,9 +57,11 @@ impl Checkout {
     }
 }
 
-/// The files. `has_ci` is whether this repository's xtask has a command `ci`; CI runs that, or what
+/// The files. `environments` are those that are declared, in their order, or what there is without any: Build Stage
+/// releases to the first. `has_ci` is whether this repository's xtask has a command `ci`; CI runs that, or what
 /// `workflows.ci.run` names, or there is no such file.
-pub(crate) fn render(config: &Config, has_ci: bool) -> Vec<File> {
+pub(crate) fn render(environments: &[Config], has_ci: bool) -> Vec<File> {
+    let Some(config) = environments.first() else { return Vec::new() };
     let checkout = Checkout::around(&config.root);
     let stage = stage_folder(config);
     let configured = Some(config.workflows.ci.run.clone()).filter(|commands| !commands.is_empty());
@@ -67,7 +69,7 @@ pub(crate) fn render(config: &Config, has_ci: bool) -> Vec<File> {
     let text = |template, holes| Some(fill(template, &holes).replace(STAGE, &stage));
     vec![
         checkout.file("build.yml", text(include_str!("workflows/build.yml"), holes::build(config, &checkout))),
-        checkout.file("deploy.yml", text(include_str!("workflows/deploy.yml"), holes::deploy(config, &checkout))),
+        checkout.file("deploy.yml", Some(deploy(environments, &checkout).replace(STAGE, &stage))),
         checkout.file(
             "ci.yml",
             commands.and_then(|run| text(include_str!("workflows/ci.yml"), holes::ci(config, &checkout, &run))),
@@ -75,10 +77,19 @@ pub(crate) fn render(config: &Config, has_ci: bool) -> Vec<File> {
     ]
 }
 
+/// One job an environment, each after the one before.
+fn deploy(environments: &[Config], checkout: &Checkout) -> String {
+    let template = include_str!("workflows/deploy.yml");
+    let (head, job) = template.split_once("\njobs:\n").expect("the template has jobs");
+    let head = fill(head, &holes::started_by_hand(environments, checkout));
+    let jobs = (0..environments.len()).map(|place| fill(job, &holes::deploy(environments, place, checkout)));
+    format!("{head}\njobs:\n{}", jobs.collect::<Vec<_>>().join("\n"))
+}
+
 /// Makes the files what [`render`] says: what was done, and to which file. A ci.yml that nobody wrote here stays.
 /// Fails with [`Ending::Usage`](crate::failure::Ending::Usage), with nothing done, where a file is of another workspace of the same repository.
-pub(crate) fn write(config: &Config, has_ci: bool) -> Result<Vec<(&'static str, String)>> {
-    let files = render(config, has_ci);
+pub(crate) fn write(environments: &[Config], has_ci: bool) -> Result<Vec<(&'static str, String)>> {
+    let files = render(environments, has_ci);
     let mut found = Vec::new();
     for file in &files {
         found.push(read(file)?);
@@ -87,7 +98,7 @@ pub(crate) fn write(config: &Config, has_ci: bool) -> Result<Vec<(&'static str, 
     for (file, found) in files.into_iter().zip(found) {
         match (file.text, found) {
             (Some(wanted), found) if found.as_ref() != Some(&wanted) => {
-                let folder = file.path.parent().unwrap_or(&config.root);
+                let folder = file.path.parent().unwrap_or(Path::new(""));
                 std::fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
                 std::fs::write(&file.path, wanted)
                     .with_context(|| format!("failed to write {}", file.path.display()))?;
@@ -106,9 +117,9 @@ pub(crate) fn write(config: &Config, has_ci: bool) -> Result<Vec<(&'static str, 
 
 /// Whether the files are what [`render`] gives. Fails with [`Ending::Usage`](crate::failure::Ending::Usage) and the differences: `-` is what a file
 /// has, `+` what it should have. Line endings are no difference.
-pub(crate) fn check(config: &Config, has_ci: bool) -> Result<()> {
+pub(crate) fn check(environments: &[Config], has_ci: bool) -> Result<()> {
     let mut differences = Vec::new();
-    for file in render(config, has_ci) {
+    for file in render(environments, has_ci) {
         let name = &file.name;
         let difference = match (read(&file)?, &file.text) {
             (None, Some(_)) => format!("{name} is missing"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fill::{Holes, list, scalar, script};
 use super::{Checkout, STAGE};
-use crate::config::{Builder, Config, Runner, SlackSecret, Submodules, Workflows};
+use crate::config::{Builder, Config, ENVIRONMENT_VARIABLE, Runner, SlackSecret, Submodules, Workflows};
 
 /// What the deploy job takes beside the rollouts.
 const AROUND: Duration = Duration::from_secs(900);
@@ -20,22 +20,78 @@ pub(super) fn build(config: &Config, checkout: &Checkout) -> Holes {
     let workflows = &config.workflows;
     let mut holes = stage(config, checkout, workflows.build_timeout);
     holes.insert("tags", format!("tags: {}", list(&workflows.tags)));
-    holes.insert("name", name("Release", config.images.keys()));
-    holes.insert("variables", stage_variables(workflows, &build_secrets(config)));
+    holes.insert("name", name("Release", config.images.keys(), ""));
+    holes.insert(
+        "variables",
+        lines(chosen(config).into_iter().chain(stage_variables(workflows, &build_secrets(config)))),
+    );
     holes.insert("upload", uses(workflows, "actions/upload-artifact"));
     holes
 }
 
-/// deploy.yml: on the commit that Build Stage ran on, with the xtask that it compiled.
-pub(super) fn deploy(config: &Config, checkout: &Checkout) -> Holes {
+/// What somebody is asked for who starts deploy.yml by hand.
+pub(super) fn started_by_hand(environments: &[Config], checkout: &Checkout) -> Holes {
+    let names: Vec<String> = environments.iter().filter_map(|config| config.environment.clone()).collect();
+    let options = if names.is_empty() { String::new() } else { format!("options: {}", list(&names)) };
+    let folder = Some(checkout.folder.as_str()).filter(|folder| !folder.is_empty());
+    Holes::from([("environments", options), ("folder", entry("working-directory", folder))])
+}
+
+/// A job of deploy.yml: on the commit that Build Stage ran on, with the xtask that it compiled.
+pub(super) fn deploy(environments: &[Config], place: usize, checkout: &Checkout) -> Holes {
+    let config = &environments[place];
+    let before = place.checked_sub(1).map(|place| &environments[place]);
+    let name_of = |config: &Config| config.environment.clone().unwrap_or_default();
+    let job = |config: &Config| format!("deploy-{}", name_of(config)).trim_end_matches('-').to_owned();
     let workflows = &config.workflows;
     let deadlines: Duration = config.services.values().map(|service| service.rollout.deadline).sum();
     let mut holes = stage(config, checkout, workflows.deploy_timeout.unwrap_or(deadlines + AROUND));
-    holes.insert("name", name("Deploy", config.services.keys()));
-    holes.insert("environment", entry("environment", workflows.environment.as_deref()));
-    holes.insert("variables", stage_variables(workflows, &registry_tokens(config)));
-    holes.insert("download", uses(workflows, "actions/download-artifact"));
+    let protected = workflows.environment.as_ref().or(config.environment.as_ref());
+    let promotes = before.filter(|before| {
+        config.images.iter().any(|(name, image)| {
+            before.images.get(name).is_some_and(|other| other.reference.to_string() != image.reference.to_string())
+        })
+    });
+    let variables = stage_variables(workflows, &registry_tokens(config));
+    let promotion = |before: &Config| {
+        lines(
+            [("FROM", name_of(before)), ("TO", name_of(config))].map(|(name, value)| (name.to_owned(), scalar(&value))),
+        )
+    };
+    let at = config.environment.as_ref().map_or(String::new(), |name| format!(" to {name}"));
+    holes.extend([
+        ("job", format!("{}:", job(config))),
+        ("name", name("Deploy", config.services.keys(), &at)),
+        ("needs", before.map_or(String::new(), |before| format!("needs: {}", job(before)))),
+        ("condition", condition(config.environment.as_deref(), before.map(job).as_deref())),
+        ("queue", format!("group: {}", job(config).replacen("deploy", "deploy-stage", 1))),
+        ("environment", entry("environment", protected.map(String::as_str))),
+        ("promote", promotes.map_or(String::new(), promotion)),
+        ("variables", lines(chosen(config).into_iter().chain(variables))),
+        ("download", uses(workflows, "actions/download-artifact")),
+    ]);
     holes
+}
+
+/// When a job runs: the first after a Build Stage of this repository that went well, each other one after the one
+/// before, and any by hand.
+fn condition(environment: Option<&str>, before: Option<&str>) -> String {
+    let asked = environment.map_or(String::new(), |name| format!(" && inputs.environment == '{name}'"));
+    let by_hand = format!("github.event_name == 'workflow_dispatch'{asked}");
+    match before {
+        Some(before) => format!(
+            "if: >-\n  !cancelled() && (\n  {by_hand} ||\n  github.event_name == 'workflow_run' && needs.{before}.result == 'success' )"
+        ),
+        None => format!(
+            "if: >-\n  {by_hand} || (\n  github.event.workflow_run.conclusion == 'success' &&\n  github.event.workflow_run.event == \
+             'push' &&\n  github.event.workflow_run.head_repository.full_name == github.repository )"
+        ),
+    }
+}
+
+/// The variable that chooses the environment, where any is declared.
+fn chosen(config: &Config) -> Option<Variable> {
+    config.environment.as_ref().map(|name| (ENVIRONMENT_VARIABLE.to_owned(), scalar(name)))
 }
 
 /// ci.yml: the repository's own checks for every branch and every pull request. Of the secrets only the tokens that
@@ -124,12 +180,12 @@ fn runs_on(runner: &Runner) -> String {
     }
 }
 
-/// `Release app, worker and 3 more`
-fn name<'a>(verb: &str, names: impl ExactSizeIterator<Item = &'a String>) -> String {
+/// `Deploy app, worker and 3 more to staging`
+fn name<'a>(verb: &str, names: impl ExactSizeIterator<Item = &'a String>, at: &str) -> String {
     let count = names.len();
     let shown: Vec<&str> = names.take(5).map(String::as_str).collect();
     let more = if count > shown.len() { format!(" and {} more", count - shown.len()) } else { String::new() };
-    entry("name", Some(format!("{verb} {}{more}", shown.join(", ")).trim_end()))
+    entry("name", Some(format!("{verb} {}{more}{at}", shown.join(", ")).trim_end()))
 }
 
 /// Credentials that last as long as the job may take.
@@ -162,7 +218,7 @@ fn lines(variables: impl IntoIterator<Item = Variable>) -> String {
 }
 
 /// The variables of the step that does a stage's work, secrets among them; no other step has those.
-fn stage_variables(workflows: &Workflows, more: &[String]) -> String {
+fn stage_variables(workflows: &Workflows, more: &[String]) -> Vec<Variable> {
     let mut variables: Vec<Variable> = workflows.env.iter().map(plain).collect();
     if workflows.role.is_none() {
         variables.extend(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(secret));
@@ -176,7 +232,7 @@ fn stage_variables(workflows: &Workflows, more: &[String]) -> String {
         }
     }
     variables.extend(workflows.secrets.iter().chain(more).map(secret));
-    lines(variables)
+    variables
 }
 
 /// The names of the secrets that images' builds need.

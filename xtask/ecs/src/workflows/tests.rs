@@ -3,6 +3,7 @@ mod program;
 mod real;
 
 use std::path::PathBuf;
+use std::slice::from_ref;
 
 use super::*;
 use crate::config;
@@ -49,6 +50,16 @@ setup = ["git config --global --add safe.directory \"$GITHUB_WORKSPACE\""]
 timeout = "2h"
 "#;
 
+const ENVIRONMENTS: &str = r#"
+[workspace.metadata.xtask.environments.staging]
+workflows.role = "arn:aws:iam::123456789012:role/staging"
+
+[workspace.metadata.xtask.environments.production]
+account = "222222222222"
+region = "eu-west-1"
+workflows = { environment = "live", role = "arn:aws:iam::222222222222:role/deploy" }
+"#;
+
 struct Workspace {
     folder: tempfile::TempDir,
     config: Config,
@@ -75,12 +86,21 @@ fn configured(root: &Path, more: &str) -> Config {
     config::load(root, &|_| None).unwrap_or_else(|errors| panic!("{errors}")).config
 }
 
+/// Each environment of such a workspace.
+fn everything(root: &Path, more: &str) -> Vec<Config> {
+    std::fs::create_dir_all(root).expect("a folder");
+    std::fs::write(root.join("Cargo.toml"), format!("{MANIFEST}{more}")).expect("a file");
+    std::fs::write(root.join("Dockerfile"), "FROM scratch\n").expect("a file");
+    let all = config::load_every(root, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+    all.into_iter().map(|loaded| loaded.config).collect()
+}
+
 fn rendered(more: &str, file: &str) -> String {
     rendered_with(more, file, true)
 }
 
 fn rendered_with(more: &str, file: &str, has_ci: bool) -> String {
-    let files = render(&workspace(more).config, has_ci);
+    let files = render(from_ref(&workspace(more).config), has_ci);
     files.into_iter().find(|found| found.name.ends_with(file)).and_then(|found| found.text).expect("it is rendered")
 }
 
@@ -93,8 +113,8 @@ fn here() -> PathBuf {
 fn the_stages_start_their_command_in_the_place_of_the_shell() {
     assert!(rendered("", "build.yml").contains("        run: exec cargo xtask release\n"));
     let deploy = rendered("", "deploy.yml");
-    let either = r#"then exec target/xtask/stage/xtask deploy ${ALLOW_OLDER:+"--allow-older"}; fi
-          exec cargo xtask deploy ${ALLOW_OLDER:+"--allow-older"}
+    let either = r#"then exec target/xtask/stage/xtask deploy "$@"; fi
+          exec cargo xtask deploy "$@"
 "#;
     assert!(deploy.contains(either));
     assert!(rendered("", "ci.yml").contains("        run: exec cargo xtask ci\n"));
@@ -160,7 +180,7 @@ fn a_deploy_has_time_for_every_rollout_and_a_little_more() {
 
 #[test]
 fn every_action_is_pinned_by_commit_with_its_version() {
-    for File { name: path, text, .. } in render(&workspace(OTHERWISE).config, true) {
+    for File { name: path, text, .. } in render(from_ref(&workspace(OTHERWISE).config), true) {
         let text = text.expect("there are three");
         for line in text.lines().filter_map(|line| line.trim().strip_prefix("uses: ")) {
             let (action, version) = line.split_once(" # v").expect("the version");
@@ -182,19 +202,19 @@ fn no_cache_is_restored_where_something_is_published() {
 #[test]
 fn a_file_that_was_changed_by_hand_is_shown_with_its_difference() {
     let workspace = workspace("");
-    let missing = check(&workspace.config, true).expect_err("there are no files");
+    let missing = check(from_ref(&workspace.config), true).expect_err("there are no files");
     assert!(missing.to_string().contains(".github/workflows/build.yml is missing"), "{missing}");
     assert_eq!(missing.exit_code(), 2);
-    assert_eq!(write(&workspace.config, true).expect("they can be written").len(), 3);
-    check(&workspace.config, true).expect("they are as they should be");
-    assert_eq!(write(&workspace.config, true).expect("nothing is to be written"), []);
+    assert_eq!(write(from_ref(&workspace.config), true).expect("they can be written").len(), 3);
+    check(from_ref(&workspace.config), true).expect("they are as they should be");
+    assert_eq!(write(from_ref(&workspace.config), true).expect("nothing is to be written"), []);
 
     let file = workspace.folder.path().join(".github/workflows/deploy.yml");
     let text = std::fs::read_to_string(&file).expect("it was written");
     std::fs::write(&file, text.replace('\n', "\r\n")).expect("a file");
-    check(&workspace.config, true).expect("line endings are git's matter");
+    check(from_ref(&workspace.config), true).expect("line endings are git's matter");
     std::fs::write(&file, text.replace("== 'push'", "!= 'pull_request'")).expect("a file");
-    let changed = check(&workspace.config, true).expect_err("a line differs").to_string();
+    let changed = check(from_ref(&workspace.config), true).expect_err("a line differs").to_string();
     assert!(changed.contains("- ") && changed.contains("event != 'pull_request' &&\n"), "{changed}");
     assert!(changed.contains("+       github.event.workflow_run.event == 'push' &&\n"), "{changed}");
     assert!(!changed.contains("build.yml"), "{changed}");
@@ -203,7 +223,7 @@ fn a_file_that_was_changed_by_hand_is_shown_with_its_difference() {
 #[test]
 fn this_repositorys_own_workflows_are_what_its_configuration_says() {
     let loaded = config::load(&here(), &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
-    check(&loaded.config, true).unwrap_or_else(|difference| panic!("{difference}"));
+    check(from_ref(&loaded.config), true).unwrap_or_else(|difference| panic!("{difference}"));
 }
 
 #[test]
@@ -226,20 +246,20 @@ fn scalars_that_yaml_would_take_for_something_else_are_quoted() {
 #[test]
 fn without_anything_to_run_there_is_no_ci_and_the_check_agrees() {
     let workspace = workspace("");
-    assert_eq!(write(&workspace.config, false).expect("they can be written").len(), 2);
-    check(&workspace.config, false).expect("two files are what there should be");
+    assert_eq!(write(from_ref(&workspace.config), false).expect("they can be written").len(), 2);
+    check(from_ref(&workspace.config), false).expect("two files are what there should be");
     assert!(!workspace.file("ci.yml").exists());
 
     // Of an earlier version, or of a time with such a command.
-    write(&workspace.config, true).expect("it can be written");
-    let stale = check(&workspace.config, false).expect_err("there is one too many").to_string();
+    write(from_ref(&workspace.config), true).expect("it can be written");
+    let stale = check(from_ref(&workspace.config), false).expect_err("there is one too many").to_string();
     assert!(stale.contains("ci.yml is there, and nothing says what CI should run"), "{stale}");
-    let removed = write(&workspace.config, false).expect("it can be removed");
+    let removed = write(from_ref(&workspace.config), false).expect("it can be removed");
     assert_eq!(removed, [("Removed", ".github/workflows/ci.yml".to_owned())]);
 
     std::fs::write(workspace.file("ci.yml"), "name: Ours\n").expect("a file");
-    check(&workspace.config, false).expect("a file that somebody else wrote is theirs");
-    assert_eq!(write(&workspace.config, false).expect("nothing is to be done"), []);
+    check(from_ref(&workspace.config), false).expect("a file that somebody else wrote is theirs");
+    assert_eq!(write(from_ref(&workspace.config), false).expect("nothing is to be done"), []);
     assert_eq!(std::fs::read_to_string(workspace.file("ci.yml")).expect("it is there"), "name: Ours\n");
 }
 
@@ -262,7 +282,7 @@ fn a_workspace_below_the_repositorys_root_has_its_workflows_where_github_looks()
     let repository = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(repository.path().join(".git")).expect("a folder");
     let config = configured(&repository.path().join("services/backend"), "");
-    let written = write(&config, true).expect("they can be written");
+    let written = write(from_ref(&config), true).expect("they can be written");
     let names = ["build.yml", "deploy.yml", "ci.yml"].map(|file| format!("../../.github/workflows/{file}"));
     assert_eq!(written.into_iter().map(|(_, name)| name).collect::<Vec<_>>(), names);
     assert!(!config.root.join(".github").exists());
@@ -275,9 +295,9 @@ fn a_workspace_below_the_repositorys_root_has_its_workflows_where_github_looks()
         assert_eq!(text.matches(artifact).count(), usize::from(file != "ci.yml"), "{text}");
         assert!(!text.contains("cd services"), "{text}");
     }
-    check(&config, true).expect("they are as they should be");
+    check(from_ref(&config), true).expect("they are as they should be");
     std::fs::remove_file(repository.path().join(".github/workflows/build.yml")).expect("it is there");
-    let missing = check(&config, true).expect_err("one is missing").to_string();
+    let missing = check(from_ref(&config), true).expect_err("one is missing").to_string();
     assert!(missing.contains("../../.github/workflows/build.yml is missing"), "{missing}");
 }
 
@@ -287,13 +307,13 @@ fn a_second_workspace_of_a_repository_does_not_take_the_files_of_the_first() {
     std::fs::create_dir(repository.path().join(".git")).expect("a folder");
     let first = configured(&repository.path().join("backend"), "");
     let second = configured(&repository.path().join("frontend"), "");
-    write(&first, false).expect("they can be written");
-    for refused in [write(&second, false).map(drop), check(&second, false)] {
+    write(from_ref(&first), false).expect("they can be written");
+    for refused in [write(from_ref(&second), false).map(drop), check(from_ref(&second), false)] {
         let refused = refused.expect_err("they are of the first");
         assert_eq!(refused.exit_code(), 2);
         assert!(refused.to_string().contains("was written for the workspace in its folder backend"), "{refused}");
     }
-    check(&first, false).expect("they are untouched");
+    check(from_ref(&first), false).expect("they are untouched");
 }
 
 #[test]
@@ -398,4 +418,55 @@ fn a_runner_is_a_label_or_several_or_a_group() {
             assert!(text.contains(&format!("    {wanted}\n")), "{text}");
         }
     }
+}
+
+#[test]
+fn each_environment_has_a_job_of_its_own_after_the_one_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join(".git")).expect("a folder");
+    let files = render(&everything(folder.path(), ENVIRONMENTS), false);
+    let text = |name: &str| files.iter().find(|file| file.name.ends_with(name)).and_then(|file| file.text.clone());
+    let build = text("build.yml").expect("it is rendered");
+    for line in ["          XTASK_ENVIRONMENT: staging\n", "role-to-assume: \"arn:aws:iam::123456789012:role/staging\""]
+    {
+        assert!(build.contains(line), "{line}\n{build}");
+    }
+    let deploy = text("deploy.yml").expect("it is rendered");
+    assert!(deploy.contains("        options: [staging, production]\n"), "{deploy}");
+    let (staging, production) = deploy.split_once("\n  deploy-production:\n").expect("two jobs");
+    let (_, staging) = staging.split_once("\n  deploy-staging:\n").expect("the first job");
+    for line in [
+        "    name: Deploy app to staging\n",
+        "      github.event_name == 'workflow_dispatch' && inputs.environment == 'staging' || (\n",
+        "      github.event.workflow_run.head_repository.full_name == github.repository )\n",
+        "    environment: staging\n",
+        "      group: deploy-stage-staging\n",
+        "          aws-region: ap-northeast-1\n",
+        "          XTASK_ENVIRONMENT: staging\n",
+    ] {
+        assert!(staging.contains(line), "{line}\n{staging}");
+    }
+    assert!(!staging.contains("needs:") && !staging.contains("promote"), "{staging}");
+    for line in [
+        "    name: Deploy app to production\n    needs: deploy-staging\n",
+        "      !cancelled() && (\n      github.event_name == 'workflow_dispatch' && inputs.environment == 'production' ||\n",
+        "      github.event_name == 'workflow_run' && needs.deploy-staging.result == 'success' )\n",
+        "    environment: live\n",
+        "      group: deploy-stage-production\n",
+        "          aws-region: eu-west-1\n",
+        "promote --from \"$FROM\" --to \"$TO\"; fi\n",
+        "          FROM: staging\n          TO: production\n",
+        "          XTASK_ENVIRONMENT: production\n",
+    ] {
+        assert!(production.contains(line), "{line}\n{production}");
+    }
+}
+
+#[test]
+fn environments_that_share_their_images_need_no_promotion() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join(".git")).expect("a folder");
+    let more = ENVIRONMENTS.replace("account = \"222222222222\"\nregion = \"eu-west-1\"\n", "cluster = \"live\"\n");
+    let files = render(&everything(folder.path(), &more), false);
+    assert!(files.iter().filter_map(|file| file.text.as_ref()).all(|text| !text.contains("promote")));
 }

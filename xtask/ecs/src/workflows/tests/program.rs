@@ -1,6 +1,7 @@
 //! The commands of the steps, run by bash as GitHub runs them.
 
 use super::*;
+use std::slice::from_ref;
 
 /// The commands of a step, as the runner has them.
 fn commands(text: &str, step: &str) -> String {
@@ -44,7 +45,7 @@ fn the_program_is_found_where_cargo_put_it() {
         sh(&root, &format!("git init -q && git add . && git {who} commit -qm one"));
 
         let loaded = config::load(&root, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
-        let files = render(&loaded.config, false);
+        let files = render(from_ref(&loaded.config), false);
         let text = |file: &str| {
             files.iter().find(|f| f.name.ends_with(file)).and_then(|f| f.text.clone()).expect("it is rendered")
         };
@@ -52,9 +53,14 @@ fn the_program_is_found_where_cargo_put_it() {
         sh(&root, &commands(&build, "Hash xtask"));
         sh(&root, &commands(&deploy, "Check that xtask is of this commit and whole"));
         let run = commands(&deploy, "Deploy");
-        let (staged, _) = run.split_once('\n').expect("a line for the staged one");
-        for (older, expected) in [("", "this one deploy\n"), ("true", "this one deploy --allow-older\n")] {
-            let said = sh(&root, &format!("ALLOW_OLDER={older}\n{staged}"));
+        let staged: Vec<&str> = run.lines().filter(|line| !line.starts_with("exec cargo")).collect();
+        for (variables, expected) in [
+            ("", "this one deploy\n"),
+            ("ALLOW_OLDER=true", "this one deploy --allow-older\n"),
+            ("ALLOW_OLDER=true SERVICE=app", "this one deploy --allow-older app\n"),
+            ("SERVICE='$(id) ; x'", "this one deploy $(id) ; x\n"),
+        ] {
+            let said = sh(&root, &format!("{variables}\n{}", staged.join("\n")));
             assert_eq!(String::from_utf8_lossy(&said.stdout), expected, "{case}");
         }
     }

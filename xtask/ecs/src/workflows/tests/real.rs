@@ -131,10 +131,10 @@ fn actionlint_and_zizmor_find_nothing_in_any_of_them() {
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{program}\n{}", String::from_utf8_lossy(&said));
     };
-    for (below, more) in [("", ""), ("", role), ("backend", more)] {
+    for (below, more) in [("", ""), ("", role), ("backend", more), ("", ENVIRONMENTS)] {
         let repository = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(repository.path().join(".git")).expect("a folder");
-        write(&configured(&repository.path().join(below), more), true).expect("they can be written");
+        write(&everything(&repository.path().join(below), more), true).expect("they can be written");
         // A workflow without its repository: actionlint is given the files.
         let files = ["build.yml", "deploy.yml", "ci.yml"].map(|file| format!(".github/workflows/{file}"));
         check("actionlint", &files.each_ref().map(String::as_str), repository.path());
