@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::metadata::ErrorMetadata;
 
@@ -26,7 +28,7 @@ const CLOCK: &str = "set this machine's clock: by it, the server's certificate i
 /// Reads the chain of errors of whoever was to find credentials.
 pub(super) fn lack(error: &(dyn Error + 'static)) -> Lack {
     let all = || std::iter::successors(Some(error), |&error| error.source());
-    if let Some(answer) = all().find_map(<dyn Error>::downcast_ref::<ErrorMetadata>) {
+    if let Some(answer) = all().find_map(answer) {
         return answered(answer);
     }
     let said = chain(error);
@@ -36,6 +38,13 @@ pub(super) fn lack(error: &(dyn Error + 'static)) -> Lack {
     }
     let fix = of_profile(&Message::parse(&said));
     Lack { said, kind: Kind::Credentials, fix }
+}
+
+/// What a token service said. Errors that its model has are types of their own, and hold what was said inside.
+fn answer<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a ErrorMetadata> {
+    let of_role = || error.downcast_ref().map(AssumeRoleError::meta);
+    let of_web = || error.downcast_ref().map(AssumeRoleWithWebIdentityError::meta);
+    error.downcast_ref().or_else(of_role).or_else(of_web)
 }
 
 /// Why nothing answered at all.
