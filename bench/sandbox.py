@@ -33,8 +33,8 @@ ECS = "AmazonEC2ContainerServiceV20141113"
 class Sandbox:
     """`xtask sandbox`, furnished for the workspace in `folder`, on a free port of loopback."""
 
-    def __init__(self, folder: pathlib.Path, speed: int = 1):
-        command = [XTASK, "sandbox", "--listen", "127.0.0.1:0", "--speed", str(speed)]
+    def __init__(self, folder: pathlib.Path, speed: int = 1, arguments: list[str] = ()):
+        command = [XTASK, "sandbox", "--listen", "127.0.0.1:0", "--speed", str(speed), *arguments]
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use xtask_sandbox::{Account, Clock, FAULTS, Options, Sandbox, fault_named};
+use xtask_sandbox::{Account, Call, Clock, FAULTS, Options, Sandbox, fault_named};
 
 use crate::aws::{Endpoint, Session};
 use crate::config::Config;
@@ -104,11 +104,15 @@ pub(crate) struct Serving<'a> {
     pub accounts: &'a [(String, String)],
     /// A document for [`Sandbox::seed`].
     pub seed: Option<&'a Path>,
+    /// Whether what goes beyond ECS's documented limits is throttled.
+    pub limits: bool,
+    /// Where each call is written at the end.
+    pub calls: Option<&'a Path>,
 }
 
 /// Serves a sandbox, furnished for the workspace's configuration, until the interrupt.
 pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
-    let Serving { listen, speed, accounts, seed } = *serving;
+    let Serving { listen, speed, accounts, seed, limits, calls } = *serving;
     if !listen.ip().is_loopback() {
         return Err(Failure::usage(format_args!(
             "the sandbox takes anyone's word for who they are, so it listens on loopback only, and {} is not",
@@ -120,7 +124,7 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
     let config = context.config()?;
     let further = accounts.iter().cloned();
     let further = further.map(|(id, access_key)| Account { id, access_key, roles: Vec::new() }).collect();
-    let options = Options { listen, accounts: further, ..stage::options(config, clock) };
+    let options = Options { listen, accounts: further, limited: limits, ..stage::options(config, clock) };
     let sandbox = Sandbox::start(options).map_err(|error| {
         Failure::world(format_args!("could not listen on {listen}: {error}"))
             .help("another --listen address may be free")
@@ -144,6 +148,13 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
         format!("aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"),
     );
     while !context.interrupt().wait(Duration::from_secs(3600)) {}
+    if let Some(file) = calls {
+        let line =
+            |call: &Call| format!("{:.3} {} {} {}\n", call.at.as_secs_f64(), call.by, call.operation, call.status);
+        let text: String = sandbox.calls().iter().map(line).collect();
+        std::fs::write(file, text)
+            .map_err(|error| Failure::world(format_args!("could not write {}: {error}", file.display())))?;
+    }
     events.note("Stopped", "the sandbox and all it held are gone");
     Ok(())
 }

@@ -35,6 +35,7 @@ pub mod fault;
 mod furnish;
 mod home;
 mod http;
+mod limits;
 mod logs;
 mod model;
 pub mod protocol;
@@ -52,6 +53,7 @@ mod world;
 pub use clock::{Clock, Instant};
 pub use fault::{Effect, FAULTS, Fault, Which, fault_named};
 use home::Home;
+use limits::Limits;
 pub use protocol::{ApiError, ApiResult};
 pub use server::ACCESS_KEY;
 pub use site::Site;
@@ -75,6 +77,8 @@ pub struct Options {
     pub accounts: Vec<Account>,
     pub clock: Clock,
     pub faults: Vec<Fault>,
+    /// Whether more calls than ECS's documented limits allow are throttled; false by default.
+    pub limited: bool,
 }
 
 impl Default for Options {
@@ -86,6 +90,7 @@ impl Default for Options {
             accounts: Vec::new(),
             clock: Clock::Real,
             faults: Vec::new(),
+            limited: false,
         }
     }
 }
@@ -122,6 +127,9 @@ impl Sandbox {
         let timeline = Timeline::start(options.clock);
         let mut state = State::new(timeline, &home, address.to_string(), folder.path().to_owned(), sts);
         options.faults.into_iter().for_each(|fault| state.faults.inject(fault));
+        if options.limited {
+            state.limits = Limits::of_ecs(std::time::Instant::now());
+        }
         let world = Arc::new(World::new(state, folder));
 
         // A layer is written by the thread that reads it: more threads than uploads at a time keep the rest answering.

@@ -15,6 +15,7 @@ use crate::ecr::{Ecr, Wanted};
 use crate::ecs::{self, Caller, Ecs, Images};
 use crate::fault::{Faults, Struck};
 use crate::home::Home;
+use crate::limits::Limits;
 use crate::protocol::ApiResult;
 use crate::sts::Sts;
 
@@ -35,12 +36,17 @@ pub struct Call {
     pub input: Value,
     /// The HTTP status that was answered; 0 where the connection was cut instead.
     pub status: u16,
+    /// The access key that signed it; empty for one that is not signed, such as the registry's.
+    pub by: String,
+    /// When it was answered, in real time since the sandbox was started.
+    pub at: Duration,
 }
 
 /// The state, and the folder that goes with it.
 #[derive(Debug)]
 pub(crate) struct World {
     state: Mutex<State>,
+    started: std::time::Instant,
     _folder: TempDir,
 }
 
@@ -58,6 +64,7 @@ pub(crate) struct State {
     pub sts: Sts,
     stores: Stores,
     pub faults: Faults,
+    pub limits: Limits,
     pub calls: Vec<Call>,
     tokens: HashMap<String, Token>,
     /// Images of other registries that are gone.
@@ -84,7 +91,7 @@ pub(crate) enum TokenState {
 
 impl World {
     pub fn new(state: State, folder: TempDir) -> Self {
-        Self { state: Mutex::new(state), _folder: folder }
+        Self { state: Mutex::new(state), started: std::time::Instant::now(), _folder: folder }
     }
 
     /// A simulation that panicked in one call still answers the next.
@@ -94,7 +101,18 @@ impl World {
 
     /// Notes a call and how it was answered; status 0: not at all.
     pub fn log(&self, operation: &str, input: Value, status: u16) {
-        self.lock().calls.push(Call { operation: operation.to_owned(), input, status });
+        self.log_by("", operation, input, status);
+    }
+
+    /// As [`World::log`], of a call that this key signed.
+    pub fn log_by(&self, key: &str, operation: &str, input: Value, status: u16) {
+        let (operation, by, at) = (operation.to_owned(), key.to_owned(), self.started.elapsed());
+        self.lock().calls.push(Call { operation, input, status, by, at });
+    }
+
+    /// Counts a call; whether ECS's limits let it pass.
+    pub fn allows(&self, call: &str) -> bool {
+        self.lock().limits.allow(call, std::time::Instant::now())
     }
 
     /// Counts a call, and says what befalls it.
@@ -115,6 +133,7 @@ impl State {
             sts,
             stores: Stores::default(),
             faults: Faults::default(),
+            limits: Limits::default(),
             calls: Vec::new(),
             tokens: HashMap::new(),
             lost: HashSet::new(),

@@ -67,12 +67,19 @@ impl Ecs {
         Self { client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()), pace }
     }
 
-    /// Makes a call when its turn has come.
-    fn send<T>(&self, call: &Call, sent: impl Future<Output = T>) -> T {
-        net::wait(async {
-            self.pace.turn(call.action).await;
-            sent.await
-        })
+    /// Makes a call when its turn has come. All of it is made on the runtime's own threads, whose stacks it grows: those of
+    /// fifty rollouts stay small.
+    fn send<T, F>(&self, call: &'static Call, made: impl FnOnce() -> F + Send + 'static) -> T
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let pace = Arc::clone(&self.pace);
+        let answer = net::runtime().spawn(async move {
+            pace.turn(call.action).await;
+            Box::pin(made()).await
+        });
+        net::wait(answer).expect("a call does not panic")
     }
 
     /// The services in the order asked, `None` for one that the cluster does not have. Ten a call.
@@ -84,7 +91,7 @@ impl Ecs {
             let asked = asked.set_services(Some(batch.iter().map(ToString::to_string).collect()));
             let subject = format!("service {} in cluster {cluster}", batch.join(", "));
             let answer = self
-                .send(&calls::DESCRIBE_SERVICES, asked.send())
+                .send(&calls::DESCRIBE_SERVICES, move || asked.send())
                 .map_err(|error| AwsError::new(CALL, &subject, &error))?;
             if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
                 let (reason, detail) = (failure.reason().unwrap_or_default(), failure.detail().unwrap_or_default());
@@ -149,7 +156,7 @@ impl Ecs {
         let subject = format!("task definition {family}");
         let asked = self.client.register_task_definition().family(family).set_container_definitions(Some(Vec::new()));
         let body = document.value().to_string();
-        let sent = asked.customize().mutate_request(move |request| wire::replace_body(request, &body)).send();
+        let sent = move || asked.customize().mutate_request(move |request| wire::replace_body(request, &body)).send();
         let answer =
             self.send(&calls::REGISTER_TASK_DEFINITION, sent).map_err(|error| AwsError::new(CALL, &subject, &error))?;
         let arn = answer.task_definition().and_then(|revision| revision.task_definition_arn());
@@ -169,8 +176,9 @@ impl Ecs {
             .task_definition(&update.task_definition)
             .set_desired_count(update.desired_count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
             .set_force_new_deployment(update.force_new_deployment.then_some(true));
-        let answer =
-            self.send(&calls::UPDATE_SERVICE, asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        let answer = self
+            .send(&calls::UPDATE_SERVICE, move || asked.send())
+            .map_err(|error| AwsError::new(CALL, &subject, &error))?;
         answer
             .service()
             .map(convert::service)
@@ -189,12 +197,13 @@ impl Ecs {
         let since = CreatedAt::builder().after(DateTime::from_millis(after)).build();
         let pages = |token| {
             let asked = self.client.list_service_deployments().cluster(cluster).service(service);
-            asked.created_at(since.clone()).set_next_token(token).send()
+            asked.created_at(since.clone()).set_next_token(token)
         };
         let (mut listed, mut token) = (Vec::new(), None);
         loop {
+            let page = pages(token);
             let answer = self
-                .send(&calls::LIST_SERVICE_DEPLOYMENTS, pages(token))
+                .send(&calls::LIST_SERVICE_DEPLOYMENTS, move || page.send())
                 .map_err(|error| AwsError::new(CALL, format_args!("service {service} in cluster {cluster}"), &error))?;
             listed.extend(answer.service_deployments().iter().map(convert::listed));
             token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
@@ -212,7 +221,7 @@ impl Ecs {
         for batch in arns.chunks(DEPLOYMENTS) {
             let asked = self.client.describe_service_deployments().set_service_deployment_arns(Some(batch.to_vec()));
             let answer = self
-                .send(&calls::DESCRIBE_SERVICE_DEPLOYMENTS, asked.send())
+                .send(&calls::DESCRIBE_SERVICE_DEPLOYMENTS, move || asked.send())
                 .map_err(|error| AwsError::new(calls::DESCRIBE_SERVICE_DEPLOYMENTS.action, batch.join(", "), &error))?;
             let described = answer.service_deployments().iter().map(convert::service_deployment);
             found.extend(described.map(|deployment| (deployment.arn.clone(), deployment)));
@@ -231,7 +240,7 @@ impl Ecs {
         for batch in arns.chunks(REVISIONS) {
             let asked = self.client.describe_service_revisions().set_service_revision_arns(Some(batch.to_vec()));
             let answer = self
-                .send(&calls::DESCRIBE_SERVICE_REVISIONS, asked.send())
+                .send(&calls::DESCRIBE_SERVICE_REVISIONS, move || asked.send())
                 .map_err(|error| AwsError::new(calls::DESCRIBE_SERVICE_REVISIONS.action, batch.join(", "), &error))?;
             revisions.extend(answer.service_revisions().iter().map(convert::service_revision));
         }
@@ -261,9 +270,9 @@ impl Ecs {
     ) -> Result<Option<Vec<String>>, AwsError> {
         let (mut arns, mut token) = (Vec::new(), None);
         for _ in 0..most {
-            let page = asked.clone().set_next_token(token).send();
+            let page = asked.clone().set_next_token(token);
             let answer = self
-                .send(&calls::LIST_TASKS, page)
+                .send(&calls::LIST_TASKS, move || page.send())
                 .map_err(|error| AwsError::new(calls::LIST_TASKS.action, subject, &error))?;
             arns.extend(answer.task_arns().iter().cloned());
             token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
@@ -279,7 +288,7 @@ impl Ecs {
         let mut tasks = Vec::new();
         for batch in arns.chunks(TASKS) {
             let asked = self.client.describe_tasks().cluster(cluster).set_tasks(Some(batch.to_vec()));
-            let answer = self.send(&calls::DESCRIBE_TASKS, asked.send()).map_err(|error| {
+            let answer = self.send(&calls::DESCRIBE_TASKS, move || asked.send()).map_err(|error| {
                 AwsError::new(calls::DESCRIBE_TASKS.action, format_args!("cluster {cluster}"), &error)
             })?;
             tasks.extend(answer.tasks().iter().map(convert::task));
@@ -292,7 +301,7 @@ impl Ecs {
         let action =
             if go_on { DeploymentLifecycleHookAction::Continue } else { DeploymentLifecycleHookAction::Rollback };
         let asked = self.client.continue_service_deployment().service_deployment_arn(arn).hook_id(hook).action(action);
-        self.send(&calls::CONTINUE_SERVICE_DEPLOYMENT, asked.send())
+        self.send(&calls::CONTINUE_SERVICE_DEPLOYMENT, move || asked.send())
             .map(drop)
             .map_err(|error| AwsError::new(calls::CONTINUE_SERVICE_DEPLOYMENT.action, arn, &error))
     }
@@ -301,7 +310,7 @@ impl Ecs {
     pub(crate) fn roll_back(&self, arn: &str) -> Result<(), AwsError> {
         let asked = self.client.stop_service_deployment().service_deployment_arn(arn);
         let asked = asked.stop_type(StopServiceDeploymentStopType::Rollback);
-        self.send(&calls::STOP_SERVICE_DEPLOYMENT, asked.send())
+        self.send(&calls::STOP_SERVICE_DEPLOYMENT, move || asked.send())
             .map(drop)
             .map_err(|error| AwsError::new(calls::STOP_SERVICE_DEPLOYMENT.action, arn, &error))
     }

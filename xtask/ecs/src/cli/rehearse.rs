@@ -30,6 +30,12 @@ pub(crate) struct ServeSandbox {
     /// A JSON document of the parameters, stacks, objects and secrets that it holds
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
+    /// Throttle what goes beyond ECS's documented limits
+    #[arg(long)]
+    pub limits: bool,
+    /// Where each call is to be written at the end: `SECONDS ACCESS_KEY OPERATION STATUS`, a line each
+    #[arg(long, value_name = "FILE")]
+    pub calls: Option<PathBuf>,
 }
 
 fn account(text: &str) -> std::result::Result<(String, String), &'static str> {
@@ -65,8 +71,10 @@ mod with_sandbox {
     }
 
     pub(super) fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
-        let ServeSandbox { listen, speed, accounts, seed } = command;
-        crate::rehearse::serve(&Serving { listen: *listen, speed: *speed, accounts, seed: seed.as_deref() }, context)
+        let ServeSandbox { listen, speed, accounts, seed, limits, calls } = command;
+        let (seed, calls) = (seed.as_deref(), calls.as_deref());
+        let serving = Serving { listen: *listen, speed: *speed, accounts, seed, limits: *limits, calls };
+        crate::rehearse::serve(&serving, context)
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::admission::{Visitor, admit, skewed};
 use super::protocol::{Protocol, Target};
 use super::rest;
+use super::signature::Signature;
 use crate::http::{Answer, Cut, collect, drain, read_some};
 use crate::protocol::{ApiError, ApiResult};
 use crate::world::{State, World};
@@ -43,13 +44,14 @@ where
     B: hyper::body::Body<Data = Bytes> + Unpin,
 {
     let (protocol, name) = (target.protocol, target.name());
+    let key = Signature::of(&head).map(|signature| signature.access_key.to_owned()).unwrap_or_default();
     let struck = world.strike(&name);
     if let Some(millis) = struck.stall {
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
     if let Some(bytes) = struck.cut {
         read_some(body, bytes).await;
-        world.log(&name, Value::Null, 0);
+        world.log_by(&key, &name, Value::Null, 0);
         return Err(Cut);
     }
     let body = collect(body, LARGEST_INPUT).await?;
@@ -59,14 +61,19 @@ where
     };
     let skew = struck.skew.and_then(|seconds| skewed(world, &head, &target, seconds));
     if let Some((error, date)) = skew {
-        world.log(&name, input.unwrap_or_default(), error.status);
+        world.log_by(&key, &name, input.unwrap_or_default(), error.status);
         let mut refusal = protocol.refuse(target.service, &error.into())?;
         refusal.headers_mut().insert("date", date);
         return Ok(refusal);
     }
     if let Some(error) = struck.error {
-        world.log(&name, input.unwrap_or_default(), error.status);
+        world.log_by(&key, &name, input.unwrap_or_default(), error.status);
         return protocol.refuse(target.service, &error);
+    }
+    if !world.allows(&name) {
+        let error = ApiError::new("ThrottlingException", "Rate exceeded");
+        world.log_by(&key, &name, input.unwrap_or_default(), error.status);
+        return protocol.refuse(target.service, &error.into());
     }
     let (input, result) = match input {
         Err(error) => (Value::Null, Err(ApiError::new("SerializationException", error))),
@@ -86,7 +93,7 @@ where
         Ok(output) => protocol.answer(&target, &output)?,
         Err(error) => protocol.refuse(target.service, &error.into())?,
     };
-    world.log(&name, input, response.status().as_u16());
+    world.log_by(&key, &name, input, response.status().as_u16());
     Ok(response)
 }
 

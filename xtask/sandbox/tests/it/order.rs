@@ -25,6 +25,7 @@ const ROOMS: &[&str] = &[
     "ecs::api",
     "ecs",
     "fault",
+    "limits",
     "world",
     "registry",
     "server",

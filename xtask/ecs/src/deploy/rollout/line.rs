@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::aws::AwsError;
 
+/// How often the first waits for others who still come.
+const MOMENTS: u32 = 6;
+
 /// What is asked for: one name of a group, and only those of one group can be asked for together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -56,11 +59,7 @@ impl<V: Clone> Line<V> {
                 continue;
             }
             waiting.gathers = true;
-            if waiting.queue.len() < self.most && !moment.is_zero() {
-                drop(waiting);
-                std::thread::sleep(moment);
-                waiting = self.lock();
-            }
+            waiting = self.gather(waiting, moment);
             let batch = waiting.take(self.most);
             waiting.gathers = false;
             self.changed.notify_all();
@@ -70,6 +69,22 @@ impl<V: Clone> Line<V> {
             waiting.answers.extend(answers);
             self.changed.notify_all();
         }
+    }
+
+    /// Waits as long as others come, each moment at least one, until one call is full; at most a few moments.
+    fn gather<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting<V>>, moment: Duration) -> MutexGuard<'a, Waiting<V>> {
+        let mut before = 0;
+        for _ in 0..MOMENTS {
+            let now = waiting.queue.len();
+            if moment.is_zero() || now >= self.most || now == before {
+                break;
+            }
+            before = now;
+            drop(waiting);
+            std::thread::sleep(moment);
+            waiting = self.lock();
+        }
+        waiting
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<V>> {

@@ -136,13 +136,24 @@ impl Observe for Live<'_> {
     }
 
     fn pause(&mut self, pause: Duration, deaf: bool) -> Woken {
-        let pause = self.looks.in_step(pause, self.poll);
         let nobody = Interrupt::default();
         let interrupt = if deaf { &nobody } else { self.interrupt };
-        match (interrupt.wait(pause), self.looks.recalled().filter(|_| !deaf && !self.returns)) {
-            (true, _) => Woken::Interrupted,
-            (false, Some(why)) => Woken::Recalled(why.clone()),
-            (false, None) => Woken::No,
+        let mut left = self.looks.in_step(pause, self.poll);
+        loop {
+            let followed = self.looks.followed();
+            let part = left.min(self.poll);
+            match (interrupt.wait(part), self.looks.recalled().filter(|_| !deaf && !self.returns)) {
+                (true, _) => return Woken::Interrupted,
+                (false, Some(why)) => return Woken::Recalled(why.clone()),
+                (false, None) => left = left.saturating_sub(part),
+            }
+            if left.is_zero() {
+                return Woken::No;
+            }
+            // Where others have come to their end, those that are left look as often as so few may.
+            if self.looks.followed() < followed {
+                left = left.min(self.looks.in_step(self.poll / 2, self.poll));
+            }
         }
     }
 }
