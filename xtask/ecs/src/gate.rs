@@ -17,7 +17,7 @@ use crate::oci::layout::Manifest;
 use crate::text::{pad, width};
 
 pub(crate) use doubts::{doubts, unmatched};
-pub use report::Report;
+pub use report::{Program, Report};
 
 /// Something that reads a layout and reports what it found.
 pub trait Scanner: Sync {
@@ -176,7 +176,7 @@ fn saw_enough(report: &Report, image: &Image) -> Result<()> {
                 if seen.is_empty() { "none".to_owned() } else { seen.join(", ") },
             ))
             .help(if *kind == "rustbinary" {
-                "a Rust binary is seen only when it carries its dependency list (`.dep-v0`) and is executable"
+                doubts::WHEN_A_PROGRAM_IS_SEEN
             } else {
                 "check that the image still holds it, or change `expect`"
             })),
@@ -228,6 +228,17 @@ fn severity(name: &str) -> Option<Severity> {
         "HIGH" => Severity::High,
         "CRITICAL" => Severity::Critical,
         _ => return None,
+    })
+}
+
+/// What to do about findings in files that only list crates.
+pub(crate) fn only_lists(findings: &[Finding]) -> Option<String> {
+    let mut files: Vec<&str> =
+        findings.iter().filter_map(|finding| finding.target.strip_suffix(report::ONLY_A_LIST)).collect();
+    files.sort_unstable();
+    files.dedup();
+    (!files.is_empty()).then(|| {
+        format!("nothing runs {}, which only lists crates: leave such a file out of the image", files.join(", "))
     })
 }
 

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use self::base::BaseImage;
+pub(crate) use self::base::holds;
 use self::layer::{Written, write_layer};
 use self::tree::{Content, Entry, Owner, Tree};
 use crate::binary::Binary;

@@ -92,6 +92,32 @@ fn an_image_without_any_rust_list_is_told_with_the_two_ways_out() {
 }
 
 #[test]
+fn a_program_that_the_finished_image_does_not_have_is_no_sight_of_the_one_that_runs() {
+    let mut of_another_layer = report(Some(finding("CVE-2024-11111", "HIGH")));
+    of_another_layer["Results"][1]["Packages"][0]["Layer"] = json!({ "DiffID": "sha256:of-no-layer-of-this-image" });
+    let (workspace, sandbox) = with_trivy("", of_another_layer, "", 0);
+    workspace
+        .xtask(&sandbox, &["release"])
+        .ends(3)
+        .says("the scanner lists the crates of app from a layer below")
+        .says("no Rust program was seen in it")
+        .says("app (of a layer below)");
+}
+
+#[test]
+fn findings_in_a_file_that_only_lists_crates_are_named_as_that_with_what_to_do() {
+    let mut listed = report(Some(finding("CVE-2024-11111", "HIGH")));
+    listed["Results"][1]["Type"] = json!("cargo");
+    listed["Results"][1]["Target"] = json!("src/Cargo.lock");
+    let (workspace, sandbox) = with_trivy("", listed, "", 0);
+    workspace
+        .xtask(&sandbox, &["release"])
+        .ends(3)
+        .says("HIGH      src/Cargo.lock (only a list of crates)")
+        .says("nothing runs src/Cargo.lock, which only lists crates: leave such a file out of the image");
+}
+
+#[test]
 fn a_finding_without_a_severity_yet_passes_and_is_told() {
     let (workspace, sandbox) = with_trivy("", report(Some(finding("RUSTSEC-2026-0009", "UNKNOWN"))), "", 0);
     workspace

@@ -3,6 +3,12 @@
 use super::{Report, Summary, is, severity};
 use crate::config::{Builder, Image, Scan, Severity};
 
+/// Why the scanner may not see a Rust program that is there. Source: trivy, pkg/fanal/analyzer/language/rust/binary and
+/// pkg/fanal/handler/sysfile, tried with 0.76.
+pub(super) const WHEN_A_PROGRAM_IS_SEEN: &str = "a Rust program is seen only where it carries the list of its crates (`.dep-v0`: `binaries`, `package` and \
+     cargo-auditable put it in, and a packer such as upx takes it out), is executable, belongs to no package of the \
+     system's, and is the file that the finished image has at that path";
+
 /// Sentences about one image's report that end nothing.
 pub(crate) fn doubts(report: &Report, image: &Image, scan: &Scan) -> Vec<String> {
     unseen_program(report, image).into_iter().chain(unrated(report, scan)).collect()

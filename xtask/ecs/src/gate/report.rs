@@ -17,9 +17,25 @@ pub struct Report {
     pub system: String,
     /// The scanner said that it does not know this release of the operating system.
     pub system_is_unknown: bool,
+    /// The Rust programs whose crates are among the packages.
+    pub programs: Vec<Program>,
     /// What makes the report worth less than it looks.
     pub warnings: Vec<String>,
 }
+
+/// A program that the scanner saw in one of the image's layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Relative to the image's root.
+    pub path: String,
+    /// Of the layer's uncompressed bytes; empty where the scanner does not say.
+    pub diff_id: String,
+    /// Which of the report's `kinds` it is.
+    kind: usize,
+}
+
+/// What stands behind a target that only lists crates, as a Cargo.lock or an SBOM that an image happens to hold.
+pub(crate) const ONLY_A_LIST: &str = " (only a list of crates)";
 
 impl Report {
     /// Reads trivy's JSON (`trivy image --format json`, SchemaVersion 2).
@@ -35,7 +51,14 @@ impl Report {
                 ));
             }
         }
-        for result in raw.results {
+        for mut result in raw.results {
+            if result.kind == "rustbinary" {
+                let layer = result.packages.iter().map(|package| package.layer.diff_id.clone()).next();
+                let (path, kind) = (result.target.clone(), report.kinds.len());
+                report.programs.push(Program { path, diff_id: layer.unwrap_or_default(), kind });
+            } else if result.kind == "cargo" {
+                result.target.push_str(ONLY_A_LIST);
+            }
             report.kinds.push((result.kind, result.packages.len()));
             for found in result.vulnerabilities {
                 report.findings.push(Finding {
@@ -66,6 +89,21 @@ impl Report {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
+    }
+
+    /// Takes back that a program was seen: another file is in its place in the finished image, or none.
+    pub fn unsee(&mut self, program: &Program) {
+        if let Some((_, packages)) = self.kinds.get_mut(program.kind) {
+            *packages = 0;
+        }
+        for finding in self.findings.iter_mut().filter(|finding| finding.target == program.path) {
+            finding.target.push_str(" (of a layer below)");
+        }
+        self.warnings.push(format!(
+            "the scanner lists the crates of {} from a layer below, and a layer above has something else in its place: its \
+             own crates were not seen",
+            program.path
+        ));
     }
 
     /// Packages of all kinds.
@@ -110,9 +148,22 @@ struct RawResult {
     #[serde(default, rename = "Type")]
     kind: String,
     #[serde(default)]
-    packages: Vec<serde::de::IgnoredAny>,
+    packages: Vec<RawPackage>,
     #[serde(default)]
     vulnerabilities: Vec<RawFinding>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawPackage {
+    #[serde(default)]
+    layer: RawLayer,
+}
+
+#[derive(Default, Deserialize)]
+struct RawLayer {
+    #[serde(default, rename = "DiffID")]
+    diff_id: String,
 }
 
 #[derive(Deserialize)]

@@ -144,6 +144,50 @@ fn a_rust_binary_that_is_expected_and_not_seen_is_no_verdict() {
     assert!(error.to_string().contains(".dep-v0"), "{error}");
 }
 
+/// As trivy 0.76 reports an image that holds a program, a Cargo.lock and an SBOM, and a layer that replaces the program.
+const LISTS: &[u8] = br#"{ "Metadata": { "ImageID": "sha256:abc" }, "Results": [
+    { "Target": "opt/bom.cdx.json", "Class": "lang-pkgs", "Type": "cargo", "Packages": [{ "ID": "leaf@1.0.0" }],
+      "Vulnerabilities": [{ "VulnerabilityID": "CVE-1", "PkgName": "leaf", "Severity": "HIGH" }] },
+    { "Target": "src/Cargo.lock", "Class": "lang-pkgs", "Type": "cargo", "Packages": [{ "ID": "leaf@1.0.0" }],
+      "Vulnerabilities": [{ "VulnerabilityID": "CVE-1", "PkgName": "leaf", "Severity": "HIGH" }] },
+    { "Target": "usr/bin/app", "Class": "lang-pkgs", "Type": "rustbinary",
+      "Packages": [{ "ID": "app@1.0.0", "Layer": { "Digest": "sha256:d", "DiffID": "sha256:below" } }],
+      "Vulnerabilities": [{ "VulnerabilityID": "CVE-2", "PkgName": "leaf", "Severity": "HIGH" }] }] }"#;
+
+#[test]
+fn a_finding_in_a_file_that_only_lists_crates_is_told_as_that() {
+    let report = Report::parse(LISTS).expect("is trivy's");
+    let lines = table(&report.findings);
+    assert!(lines[1].ends_with("opt/bom.cdx.json (only a list of crates)"), "{lines:#?}");
+    assert!(lines[2].ends_with("src/Cargo.lock (only a list of crates)"), "{lines:#?}");
+    assert!(lines[3].ends_with("HIGH      usr/bin/app"), "{lines:#?}");
+    let advice = only_lists(&report.findings).expect("two are only lists");
+    assert!(advice.starts_with("nothing runs opt/bom.cdx.json, src/Cargo.lock, which only lists crates"), "{advice}");
+    assert_eq!(only_lists(&report.findings[2..]), None);
+}
+
+#[test]
+fn a_program_that_a_layer_above_has_replaced_is_not_seen() {
+    let mut report = Report::parse(LISTS).expect("is trivy's");
+    assert_eq!(
+        (report.programs[0].path.as_str(), report.programs[0].diff_id.as_str()),
+        ("usr/bin/app", "sha256:below")
+    );
+    report.image_id = Digest::of(CONFIG).to_string();
+    let program = report.programs[0].clone();
+    let judged = |report: &Report| judge(manifest(), report, &image(Some(&["rustbinary"])), &scan(), "2026-11-23");
+    assert!(judged(&report).is_ok());
+    report.unsee(&program);
+    let error = judged(&report).expect_err("none is seen any more").to_string();
+    for cause in
+        ["holds no `rustbinary` result", "the list of its crates", "upx", "executable", "no package of the system"]
+    {
+        assert!(error.contains(cause), "{cause}: {error}");
+    }
+    assert!(report.warnings[0].contains("usr/bin/app from a layer below"), "{:?}", report.warnings);
+    assert_eq!(report.findings[2].target, "usr/bin/app (of a layer below)");
+}
+
 #[test]
 fn the_table_is_aligned() {
     let lines = table(&[finding("CVE-2026-1", "HIGH", "1.1")]);

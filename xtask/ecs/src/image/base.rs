@@ -4,13 +4,14 @@ mod files;
 mod listing;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 pub(super) use self::files::{Files, Found};
 pub(super) use self::listing::Attributes;
+use self::listing::Listing;
 
 use super::Request;
 use crate::config::Base;
@@ -100,6 +101,27 @@ fn oci(layer: &Descriptor) -> Descriptor {
         other => other,
     };
     Descriptor { media_type: media_type.to_owned(), ..layer.clone() }
+}
+
+/// Whether the finished image has the file at this path from the layer with this diff id: whether no layer above it has
+/// something else there.
+pub(crate) fn holds(
+    layout: &Layout,
+    manifest: &Manifest,
+    (path, diff_id): (&Path, &str),
+    interrupt: &Interrupt,
+) -> anyhow::Result<bool> {
+    let config = layout.config(manifest)?;
+    let ids = config.pointer("/rootfs/diff_ids").and_then(Value::as_array);
+    let Some(own) = ids.and_then(|ids| ids.iter().position(|id| id == diff_id)) else { return Ok(false) };
+    let path: PathBuf = path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    for layer in manifest.layers.iter().skip(own + 1) {
+        let layer = BaseLayer { descriptor: oci(layer), file: layout.blob(&layer.digest) };
+        if files::hides(&Listing::read(&layer, interrupt)?, &path) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// `[REGISTRY/]REPOSITORY[:TAG]@sha256:…`, with Docker Hub's shorthands; a tag is a word to the reader only.

@@ -1,5 +1,6 @@
 //! The upload beside the scan, and the tag after both.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Making;
@@ -9,7 +10,8 @@ use crate::aws::ecr::{Ecr, Put};
 use crate::config::{Config, Image};
 use crate::event::{Event, Step};
 use crate::failure::{Ending, Failure, Result};
-use crate::gate::{self, Passed, Scanned, Summary, Verdict};
+use crate::gate::{self, Passed, Report, Scanned, Summary, Verdict};
+use crate::image;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Credentials, Registry, failure};
@@ -36,7 +38,8 @@ pub(super) fn scan_and_upload(making: &Making<'_>, built: &Built) -> Result<Pass
 
 fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
     let Making { config, image, scanner, events, interrupt, .. } = making;
-    let report = scanner.scan(image, &built.folder, interrupt)?;
+    let mut report = scanner.scan(image, &built.folder, interrupt)?;
+    look_again(&mut report, built, interrupt);
     for warning in &report.warnings {
         events.warn(format!("image `{}`: {warning}", image.name));
     }
@@ -67,7 +70,7 @@ fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
         }
         Verdict::Refused(summary) => {
             tell(&summary, false);
-            Err(Failure::new(Ending::Refused, format_args!(
+            let refused = Failure::new(Ending::Refused, format_args!(
                 "image `{}` is refused by the scan gate: {} {} of the severities that refuse; no tag was put",
                 image.name,
                 summary.findings.len(),
@@ -77,7 +80,29 @@ fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
             .help(
                 "update what is listed, or accept an id for a while under [workspace.metadata.xtask.scan] `ignore`, with a \
                  reason and a day",
-            ))
+            );
+            Err(match gate::only_lists(&summary.findings) {
+                Some(fix) => refused.help(fix),
+                None => refused,
+            })
+        }
+    }
+}
+
+/// A scanner may report a program of a layer below that a layer above has replaced: that is no sight of what runs.
+fn look_again(report: &mut Report, built: &Built, interrupt: &Interrupt) {
+    for program in report.programs.clone() {
+        if program.diff_id.is_empty() {
+            continue;
+        }
+        let place = (Path::new(&program.path), program.diff_id.as_str());
+        match image::holds(&built.layout, &built.manifest, place, interrupt) {
+            Ok(true) => {}
+            Ok(false) => report.unsee(&program),
+            Err(error) => report.warnings.push(format!(
+                "whether {} is the file that the finished image has there is not known: {error:#}",
+                program.path
+            )),
         }
     }
 }

@@ -230,6 +230,16 @@ impl Layer {
     }
 }
 
+/// Whether a layer that lies somewhere above has anything in the place of the file at this path, or takes it away. A path
+/// has no link in it: it is one that the file's own layer names.
+pub(super) fn hides(above: &Listing, path: &Path) -> bool {
+    let layer = Layer::of(above, &Files::default());
+    let is_no_folder = |at: &Path| layer.files.0.get(at).is_some_and(|node| !matches!(node, Node::Folder(_)));
+    layer.files.0.contains_key(path)
+        || path.ancestors().any(|at| layer.gone.contains(at))
+        || path.ancestors().skip(1).any(|folder| layer.opaque.contains(folder) || is_no_folder(folder))
+}
+
 /// Writes a file of the cache in one step.
 pub(super) fn keep(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {

@@ -264,3 +264,20 @@ fn a_registry_that_answers_with_other_bytes_is_found_out() {
     assert!(message.contains(layer.digest.as_str()), "{message}");
     assert!(message.contains(Digest::of(&bytes).as_str()), "{message}");
 }
+
+#[test]
+fn a_file_counts_only_where_the_finished_image_has_it_from_its_own_layer() {
+    let bench = Bench::new();
+    let layers =
+        [&["usr/bin/", "usr/bin/app", "usr/bin/gone", "usr/bin/kept"][..], &["usr/bin/app", "usr/bin/.wh.gone"]];
+    let manifest = base(&bench, &layers);
+    let layout = Layout::open(&bench.path("base")).unwrap();
+    let ids = layers.map(|entries| Digest::of(&archive(entries)).to_string());
+    let holds = |path: &str, id: &str| holds(&layout, &manifest, (Path::new(path), id), &Interrupt::default()).unwrap();
+    assert!(holds("usr/bin/kept", &ids[0]));
+    assert!(holds("/usr/bin/kept", &ids[0]));
+    assert!(holds("usr/bin/app", &ids[1]));
+    assert!(!holds("usr/bin/app", &ids[0]));
+    assert!(!holds("usr/bin/gone", &ids[0]));
+    assert!(!holds("usr/bin/kept", "sha256:of-another-image"));
+}

@@ -7,22 +7,26 @@ use crate::digest::Digest;
 use crate::image::tree::Owner;
 
 /// Each entry as `ls` would show it: `folder/`, `link -> target`, `name = other name`, `file`.
+fn listing(layer: &[&str]) -> Listing {
+    let entry = |entry: &&str| {
+        let (path, kind) = if let Some((path, target)) = entry.split_once(" -> ") {
+            (path, Kind::Link(target.into()))
+        } else if let Some((path, other)) = entry.split_once(" = ") {
+            (path, Kind::Same(other.into()))
+        } else if let Some(path) = entry.strip_suffix('/') {
+            (path, Kind::Folder(Attributes::DEFAULT))
+        } else {
+            (*entry, Kind::File)
+        };
+        (PathBuf::from(path), kind)
+    };
+    Listing { diff_id: Digest::of(b""), entries: layer.iter().map(entry).collect() }
+}
+
 fn files(layers: &[&[&str]]) -> Files {
     let mut files = Files::default();
     for layer in layers {
-        let entry = |entry: &&str| {
-            let (path, kind) = if let Some((path, target)) = entry.split_once(" -> ") {
-                (path, Kind::Link(target.into()))
-            } else if let Some((path, other)) = entry.split_once(" = ") {
-                (path, Kind::Same(other.into()))
-            } else if let Some(path) = entry.strip_suffix('/') {
-                (path, Kind::Folder(Attributes::DEFAULT))
-            } else {
-                (*entry, Kind::File)
-            };
-            (PathBuf::from(path), kind)
-        };
-        files.apply(&Listing { diff_id: Digest::of(b""), entries: layer.iter().map(entry).collect() });
+        files.apply(&listing(layer));
     }
     files
 }
@@ -231,5 +235,40 @@ fn a_real_engine_lays_layers_over_one_another_in_the_same_way() {
             // A mark over an entry of its own layer: engines stop there, and nothing runs.
             None => assert_eq!(layers, &[&["a"][..], &["a", ".wh.a"]], "it does not unpack"),
         }
+    }
+}
+
+/// Holds the question that is asked of a few layers to the answer for all of them.
+#[test]
+fn what_hides_a_file_of_a_layer_below_is_what_is_no_longer_there_or_is_another() {
+    for (layers, _) in CASES {
+        for (at, own) in layers.iter().enumerate() {
+            let below = files(&layers[..=at]);
+            for path in own.iter().filter(|entry| !entry.contains([' ', '/']) && !entry.starts_with(".wh.")) {
+                let path = Path::new(path);
+                if below.0.get(path) != Some(&Node::File) {
+                    continue;
+                }
+                let above: Vec<Listing> = layers[at + 1..].iter().map(|entries| listing(entries)).collect();
+                let hidden = above.iter().any(|above| hides(above, path));
+                let named_again = layers[at + 1..].iter().any(|entries| entries.iter().any(|it| Path::new(it) == path));
+                let there = files(layers).find(path) == Found::File && !named_again;
+                assert_eq!(hidden, !there, "{} of {layers:?}", path.display());
+            }
+        }
+    }
+    for (above, hidden) in [
+        (&["usr/bin/app"][..], true),
+        (&["usr/bin/.wh.app"], true),
+        (&["usr/.wh.bin"], true),
+        (&["usr/bin/.wh..wh..opq"], true),
+        (&["usr/bin -> sbin"], true),
+        (&["usr/bin"], true),
+        (&["usr/bin/app/"], true),
+        (&["bin -> usr/bin", "bin/app"], true),
+        (&["usr/bin/", "usr/bin/other", "usr/bin/.wh.old", "app", ".wh.bin"], false),
+        (&["bin/app"], false),
+    ] {
+        assert_eq!(hides(&listing(above), Path::new("usr/bin/app")), hidden, "{above:?}");
     }
 }
