@@ -28,6 +28,7 @@ SERVICES = [
     ("ssm", "2014-11-06", SOURCE / "ssm.rs", SOURCE / "ssm"),
     ("cloudformation", "2010-05-15", SOURCE / "cloudformation.rs", SOURCE / "cloudformation"),
     ("logs", "2014-03-28", SOURCE / "logs.rs", SOURCE / "logs"),
+    ("elbv2", "2015-12-01", SOURCE / "elasticloadbalancing.rs", SOURCE / "elasticloadbalancing"),
     ("secretsmanager", "2017-10-17", SOURCE / "secretsmanager.rs", SOURCE / "secretsmanager"),
 ]
 

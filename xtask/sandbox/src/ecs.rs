@@ -15,7 +15,7 @@ mod tests;
 mod timing;
 
 pub use api::{Call, Caller};
-pub(crate) use api::{READ_ONLY, oddity};
+pub(crate) use api::{Condition, READ_ONLY, Registered, oddity};
 pub use life::Images;
 pub use state::Ecs;
 pub use state::behaviour::{Behaviour, Tasks, Trouble};

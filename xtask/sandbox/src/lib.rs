@@ -31,6 +31,7 @@ pub mod clock;
 mod cloudformation;
 mod ecr;
 pub mod ecs;
+mod elasticloadbalancing;
 pub mod fault;
 mod furnish;
 mod home;
@@ -228,6 +229,7 @@ pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> 
         "sts" => sts::TABLES.oddity(operation, answer),
         "ssm" => ssm::TABLES.oddity(operation, answer),
         "logs" => logs::TABLES.oddity(operation, answer),
+        "elasticloadbalancing" => elasticloadbalancing::TABLES.oddity(operation, answer),
         "cloudformation" => cloudformation::TABLES.oddity(operation, answer),
         "secretsmanager" => secretsmanager::TABLES.oddity(operation, answer),
         other => Some(format!("nothing is known of {other}")),

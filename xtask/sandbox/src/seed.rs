@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Sandbox;
 use crate::cloudformation::Output;
+use crate::elasticloadbalancing::Checks;
 use crate::site::Site;
 
 impl Sandbox {
@@ -19,6 +20,7 @@ impl Sandbox {
     ///     "cloudformation": {"network": {"VpcId": "vpc-1", "Subnet": {"value": "subnet-1", "export": "network-subnet"}}},
     ///     "s3": {"states": {"app/terraform.tfstate": {"version": 4}, "note.txt": "text"}},
     ///     "secretsmanager": {"app/password": "correct horse"},
+    ///     "elasticloadbalancing": {"blue": {"path": "/health", "port": "8081", "matcher": "200-299"}},
     /// }))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -50,7 +52,8 @@ impl Site<'_> {
                     "cloudformation" => self.seed_stack(name, value),
                     "s3" => self.seed_bucket(name, value),
                     "secretsmanager" => self.seed_secret(name, value),
-                    _ => return Err(format!("`{service}` is none of ssm, cloudformation, s3, secretsmanager")),
+                    "elasticloadbalancing" => self.seed_target_group(name, value),
+                    _ => return Err(format!("`{service}` is none of {SERVICES}")),
                 };
                 put.map_err(|error| format!("`{service}`, `{name}`: {error}"))?;
             }
@@ -97,11 +100,28 @@ impl Site<'_> {
         Ok(())
     }
 
+    fn seed_target_group(&self, name: &str, value: &Value) -> Result<(), String> {
+        let mut checks = Checks::default();
+        for (member, value) in value.as_object().ok_or("it is an object of path, port and matcher")? {
+            let place = match member.as_str() {
+                "path" => &mut checks.path,
+                "port" => &mut checks.port,
+                "matcher" => &mut checks.matcher,
+                other => return Err(format!("`{other}` is none of path, port and matcher")),
+            };
+            value.as_str().ok_or_else(|| format!("`{member}` is no text"))?.clone_into(place);
+        }
+        self.lock().put_target_group(&self.home, name, checks);
+        Ok(())
+    }
+
     /// Puts an object into a bucket, which is made here where nobody has one of this name.
     pub fn put_object(&self, bucket: &str, key: &str, bytes: &[u8]) {
         self.lock().put_object(&self.home, bucket, key, bytes);
     }
 }
+
+const SERVICES: &str = "ssm, cloudformation, s3, secretsmanager, elasticloadbalancing";
 
 fn texts(list: &Value) -> Result<Vec<&str>, String> {
     let items = list.as_array().into_iter().flatten();

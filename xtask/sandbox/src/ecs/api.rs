@@ -19,10 +19,12 @@ pub(crate) mod rule;
 mod run;
 mod services;
 mod tags;
+mod targets;
 mod tasks;
 mod update;
 
 pub(crate) use member::{READ_ONLY, oddity};
+pub(crate) use targets::{Condition, Registered};
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]

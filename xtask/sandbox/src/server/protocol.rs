@@ -43,6 +43,7 @@ const JSON: &[(&str, &str)] = &[
 const QUERY: &[(&str, &str)] = &[
     ("sts", "https://sts.amazonaws.com/doc/2011-06-15/"),
     ("cloudformation", "http://cloudformation.amazonaws.com/doc/2010-05-15/"),
+    ("elasticloadbalancing", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"),
 ];
 
 impl Target {

@@ -17,6 +17,8 @@ pub(super) fn resource(home: &Home, target: &Target, input: &Value) -> String {
     let named = |name: Option<&str>, kind: &str| name.map_or("*".to_owned(), |name| arn(kind, name));
     match target.service {
         "ecr" => named(member("repositoryName"), "repository/"),
+        // Its reads have no resource.
+        "elasticloadbalancing" => "*".to_owned(),
         "sts" => member("RoleArn").unwrap_or("*").to_owned(),
         "ssm" => {
             named(member("Name").or(input["Names"][0].as_str()).map(|name| name.trim_start_matches('/')), "parameter/")

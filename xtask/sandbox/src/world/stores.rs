@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::State;
 use crate::cloudformation::{Output, Stacks};
 use crate::ecs::{Caller, Line};
+use crate::elasticloadbalancing::{Balancing, Checks};
 use crate::home::Home;
 use crate::logs::Logs;
 use crate::protocol::ApiResult;
@@ -29,6 +30,7 @@ struct Place {
     stacks: Stacks,
     secrets: Secrets,
     logs: Logs,
+    balancing: Balancing,
 }
 
 impl Stores {
@@ -57,6 +59,12 @@ impl State {
                 self.settle();
                 self.place(home).logs.call(home, operation, input, now)
             }
+            "elasticloadbalancing" => {
+                self.open(home);
+                let now = self.settle();
+                let place = self.stores.places.entry(home.clone()).or_default();
+                place.balancing.call(&self.services[home], home, (operation, input), now)
+            }
             "s3" => self.stores.s3.call(home, &arn, operation, &input),
             _ => self.ecs(home, operation, input, &Caller { arn }),
         }
@@ -74,6 +82,10 @@ impl State {
     pub fn put_secret(&mut self, home: &Home, name: &str, value: &str) {
         let now = self.timeline.now();
         self.place(home).secrets.put(name, value, now);
+    }
+
+    pub fn put_target_group(&mut self, home: &Home, name: &str, checks: Checks) {
+        self.place(home).balancing.put(name, checks);
     }
 
     pub fn put_object(&mut self, home: &Home, bucket: &str, key: &str, bytes: &[u8]) {

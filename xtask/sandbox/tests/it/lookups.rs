@@ -216,7 +216,10 @@ fn a_seed_that_is_none_says_which_member() {
     let sandbox = two_accounts(Clock::Manual);
     for (seed, error) in [
         (json!("text"), "a seed is an object, or a list of them"),
-        (json!({"sns": {"topic": "x"}}), "`sns` is none of ssm, cloudformation, s3, secretsmanager"),
+        (
+            json!({"sns": {"topic": "x"}}),
+            "`sns` is none of ssm, cloudformation, s3, secretsmanager, elasticloadbalancing",
+        ),
         (json!({"ssm": {"/a": 7}}), "`ssm`, `/a`: it is a text, a list of texts, or {type, value}"),
         (json!({"account": 7}), "`account` is no text"),
         (json!({"cloudformation": {"a": {"b": 7}}}), "`cloudformation`, `a`: output `b` is a text, or {value, export}"),

@@ -15,4 +15,5 @@ mod roles;
 mod shift;
 mod signer;
 mod stage;
+mod targets;
 mod terraform;

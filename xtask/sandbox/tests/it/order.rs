@@ -24,6 +24,7 @@ const ROOMS: &[&str] = &[
     "ecs::life",
     "ecs::api",
     "ecs",
+    "elasticloadbalancing",
     "fault",
     "limits",
     "world",

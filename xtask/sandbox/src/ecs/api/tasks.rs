@@ -115,7 +115,7 @@ impl Task {
     }
 
     /// A private address made of the task's identifier.
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         let byte = |at: usize| u8::from_str_radix(&self.id[at..at + 2], 16).unwrap_or(1);
         format!("10.0.{}.{}", byte(0), byte(2))
     }
