@@ -7,11 +7,14 @@ use serde_json::json;
 use xtask_sandbox::ecs::Tasks;
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
-/// What AWS asks for beside the calls that are made, what environments lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
+/// What AWS asks for beside the calls that are made, what environments and lookups lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 9] = [
+const BESIDES: [&str; 12] = [
     "sts:GetCallerIdentity",
     "sts:AssumeRole",
+    "ssm:GetParameters",
+    "s3:GetObject",
+    "cloudformation:DescribeStacks",
     "ecs:ListServiceDeployments",
     "ecr:InitiateLayerUpload",
     "ecr:UploadLayerPart",
