@@ -170,6 +170,15 @@ fn the_aws_cli_follows_a_rollout_on_the_sandboxs_ecs() {
     };
     assert_eq!(rollout["status"], "SUCCESSFUL", "{rollout}");
     aws(&sandbox, &["ecs", "wait", "services-stable", "--cluster", "sample", "--services", "app"]);
+
+    let group = ["--log-group-name", "/ecs/app"];
+    let starts = ["--filter-pattern", "listening"];
+    let found = aws(&sandbox, &[&["logs", "filter-log-events"], &group[..], &starts].concat());
+    assert_eq!(found["events"].as_array().map(Vec::len), Some(4), "two tasks before and two after: {found}");
+    let stream = found["events"][0]["logStreamName"].as_str().expect("a name");
+    let read = aws(&sandbox, &[&["logs", "get-log-events", "--log-stream-name", stream], &group[..]].concat());
+    assert_eq!(read["events"][0]["message"], "INFO app: starting");
+    assert_eq!(aws(&sandbox, &["elbv2", "describe-target-groups"]), json!({ "TargetGroups": [] }));
 }
 
 #[test]
