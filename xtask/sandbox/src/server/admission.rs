@@ -39,7 +39,7 @@ pub(super) fn admit(
     input: &Value,
 ) -> Result<Visitor, ApiError> {
     let refuse = |refused: Refused| Err(refused.error(target.protocol));
-    let Some(signature) = Signature::of(head) else {
+    let Some(signature) = Signature::of(&head.headers) else {
         if target.operation == "AssumeRoleWithWebIdentity" {
             return Ok(Visitor { principal: None, home: state.home.clone() });
         }

@@ -44,7 +44,7 @@ where
     B: hyper::body::Body<Data = Bytes> + Unpin,
 {
     let (protocol, name) = (target.protocol, target.name());
-    let key = Signature::of(&head).map(|signature| signature.access_key.to_owned()).unwrap_or_default();
+    let key = Signature::of(&head.headers).map(|signature| signature.access_key.to_owned()).unwrap_or_default();
     let struck = world.strike(&name);
     if let Some(millis) = struck.stall {
         tokio::time::sleep(Duration::from_millis(millis)).await;

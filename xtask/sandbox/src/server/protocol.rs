@@ -60,7 +60,7 @@ impl Target {
 
     /// Of a Query API: the service that the signature is for; what needs none is STS's.
     pub fn in_form(head: &Parts, form: &[u8]) -> Self {
-        let signed = Signature::of(head).and_then(|signature| signature.service());
+        let signed = Signature::of(&head.headers).and_then(|signature| signature.service());
         let service = QUERY.iter().find(|(name, _)| signed == Some(*name)).map_or("sts", |(service, _)| service);
         let operation = pairs(form).find(|(key, _)| key == "Action").map(|(_, value)| value).unwrap_or_default();
         Self { protocol: Protocol::Query, service, operation }

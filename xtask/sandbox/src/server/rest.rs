@@ -18,7 +18,7 @@ const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// What a request that is signed for S3 asks for.
 pub(super) fn target(head: &Parts) -> Option<Target> {
-    Signature::of(head).filter(|signature| signature.service() == Some("s3"))?;
+    Signature::of(&head.headers).filter(|signature| signature.service() == Some("s3"))?;
     let (_, key) = place(head);
     let query = head.uri.query().unwrap_or_default();
     let operation = match (head.method.clone(), key.is_empty()) {

@@ -173,6 +173,13 @@ fn a_bucket_of_another_region_says_where_it_is() {
 }
 
 #[test]
+fn a_bucket_may_be_called_as_a_folder_of_the_registry_is() {
+    let sandbox = seeded();
+    sandbox.seed(&json!({"s3": {"layers": {"a/b/c/d": "an object"}}})).unwrap();
+    assert_eq!(s3(&sandbox, &user(), "GET", "/layers/a/b/c/d", "ap-northeast-1").body, b"an object");
+}
+
+#[test]
 fn a_bucket_of_another_account_is_forbidden() {
     let sandbox = seeded();
     let reply = s3(&sandbox, &user(), "GET", "/theirs/it", "ap-northeast-1");
