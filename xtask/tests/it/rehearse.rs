@@ -1,7 +1,8 @@
 //! `cargo xtask rehearse`, the whole binary: each fault ends with its exit code and the message a user would see.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
 
 use crate::support::{Run, Workspace, send, task_definition};
 use xtask_sandbox::FAULTS;
@@ -118,11 +119,10 @@ fn without_trivy_a_stand_in_is_used_and_that_is_said_loudly() {
         .looks_like_without_pace("rehearse/without-trivy");
 }
 
-#[test]
-fn the_sandbox_prints_its_variables_serves_and_stops_on_ctrl_c() {
-    let workspace = Workspace::sample();
+/// `cargo xtask sandbox` of a workspace, and where it listens.
+fn serving(workspace: &Workspace, arguments: &[&str]) -> (Child, String) {
     let mut child = workspace
-        .command(&[], &["sandbox", "--listen", "127.0.0.1:0"])
+        .command(&[], &[&["sandbox", "--listen", "127.0.0.1:0"], arguments].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -134,9 +134,65 @@ fn the_sandbox_prints_its_variables_serves_and_stops_on_ctrl_c() {
         .find_map(|line| line.strip_prefix("export AWS_ENDPOINT_URL=").map(str::to_owned))
         .expect("the address is printed");
     let address = url.strip_prefix("http://").expect("plain HTTP");
-    assert!(std::net::TcpStream::connect(address).is_ok(), "it serves {address}");
+    (child, address.to_owned())
+}
+
+fn interrupt(mut child: Child) {
     send("-INT", &child);
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn the_sandbox_prints_its_variables_serves_and_stops_on_ctrl_c() {
+    let (child, address) = serving(&Workspace::sample(), &[]);
+    assert!(TcpStream::connect(&address).is_ok(), "it serves {address}");
+    interrupt(child);
+}
+
+#[test]
+fn the_sandbox_serves_further_accounts_and_what_its_seed_says() {
+    let workspace = Workspace::sample();
+    let seed = serde_json::json!([
+        { "ssm": { "/port": "8080" } },
+        { "account": "222222222222", "region": "eu-west-1", "ssm": { "/port": "9090" } },
+    ]);
+    workspace.write("seed.json", &seed.to_string());
+    let (child, address) = serving(&workspace, &["--account", "222222222222=AKIDPRODUCTION", "--seed", "seed.json"]);
+    let port = |key: &str, region: &str| {
+        let body = r#"{"Name":"/port"}"#;
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nx-amz-target: AmazonSSM.GetParameter\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/ssm/aws4_request\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&address).expect("it listens");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        serde_json::from_str::<serde_json::Value>(body).expect("JSON")["Parameter"]["Value"].clone()
+    };
+    assert_eq!(port("AKIATEST", "ap-northeast-1"), "8080");
+    assert_eq!(port("AKIDPRODUCTION", "eu-west-1"), "9090");
+    assert_eq!(port("AKIDPRODUCTION", "ap-northeast-1"), serde_json::Value::Null);
+    interrupt(child);
+}
+
+#[test]
+fn what_the_sandbox_cannot_make_of_its_options_is_said() {
+    let workspace = Workspace::sample();
+    workspace.write("text.json", "{\n  \"ssm\":\n");
+    workspace.write("topic.json", "{\"sns\": {\"topic\": \"x\"}}");
+    for (arguments, sentence) in [
+        (["--account", "222=KEY"], "twelve digits, =, and an access key id"),
+        (["--seed", "nothing.json"], "could not read the seed nothing.json"),
+        (["--seed", "text.json"], "text.json:3:0: the seed is no JSON"),
+        (["--seed", "topic.json"], "`sns` is none of ssm, cloudformation, s3"),
+    ] {
+        let arguments = [&["sandbox", "--listen", "127.0.0.1:0"][..], &arguments[..]].concat();
+        workspace.xtask_with(&[], &arguments).ends(2).says(sentence);
+    }
 }
 
 #[test]
