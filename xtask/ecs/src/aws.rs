@@ -36,6 +36,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_types::service_config::ServiceConfigKey;
 
 use credentials::{Lack, lack};
 pub(crate) use error::{AwsError, Kind};
@@ -200,7 +201,10 @@ fn known(registry: &str, stand_in: bool) -> Result<()> {
 
 /// Whether ECR is asked somewhere else than at AWS, by the environment or by the profile.
 fn has_endpoint(sdk: &SdkConfig) -> bool {
-    sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_ECR").is_some()
+    let key =
+        || ServiceConfigKey::builder().service_id("ecr").profile("endpoint_url").env("AWS_ENDPOINT_URL_ECR").build();
+    let of_service = || sdk.service_config()?.load_config(key().ok()?);
+    sdk.endpoint_url().is_some() || of_service().is_some()
 }
 
 fn no_credentials(error: &(dyn Error + 'static)) -> Failure {

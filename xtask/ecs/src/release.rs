@@ -106,6 +106,12 @@ impl<'a> Releases<'a> {
                     &trivy
                 }
             };
+            if !matches!(found.scanner, Found::Own(_)) {
+                let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+                if let Some(sentence) = trivy::withheld(set) {
+                    events.warn(sentence);
+                }
+            }
             events.note("Using", found.describe(&plan.images, &scanner.name()));
             tools = Some((found, scanner));
         }

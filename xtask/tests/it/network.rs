@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-use crate::support::{Run, Workspace};
+use crate::support::{Run, Workspace, sandbox};
 
 /// A proxy that keeps the first line of each request and lets nobody through.
 fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
@@ -151,5 +151,31 @@ fn a_private_authority_is_trusted_where_the_environment_names_it_in_either_way()
     run(&[endpoint], &["release"])
         .ends(1)
         .says("the certificate is of an authority that this machine does not know")
-        .says("AWS_CA_BUNDLE");
+        .says("AWS_CA_BUNDLE")
+        .says("a profile's `ca_bundle` is not read");
+}
+
+#[test]
+fn the_endpoints_that_a_profile_names_are_asked() {
+    for profile in [
+        "[default]\nendpoint_url = URL\n",
+        "[default]\nservices = stand-in\n[services stand-in]\necr =\n  endpoint_url = URL\necs =\n  endpoint_url = URL\n",
+        "[profile ci]\nendpoint_url = URL\n",
+    ] {
+        let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+        workspace.that_releases();
+        let environment = sandbox.environment();
+        let value = |wanted: &str| environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| &**value);
+        let url = value("AWS_ENDPOINT_URL").expect("the sandbox has an address");
+        workspace.write("profiles", &profile.replace("URL", url));
+        let file = workspace.root().join("profiles").display().to_string();
+        let kept = environment.iter().filter(|(name, _)| name != "AWS_ENDPOINT_URL");
+        let mut variables: Vec<(&str, &str)> = kept.map(|(name, value)| (&**name, &**value)).collect();
+        variables.push(("AWS_CONFIG_FILE", &file));
+        if profile.contains("profile ci") {
+            variables.push(("AWS_PROFILE", "ci"));
+        }
+        workspace.xtask_with(&variables, &["release"]).ends(0).says("Released");
+        workspace.xtask_with(&variables, &["deploy"]).ends(0).says("Deployed app: app:2");
+    }
 }

@@ -164,7 +164,10 @@ fn the_scanner_sees_no_credentials_and_no_settings_that_hide_findings() {
     let mut environment: Vec<(&str, &str)> =
         sandbox_environment.iter().map(|(name, value)| (&**name, &**value)).collect();
     environment.extend([("GITHUB_TOKEN", "t"), ("SLACK_WEBHOOK_SECRET", "s"), ("TRIVY_IGNOREFILE", "all")]);
-    workspace.xtask_with(&environment, &["release"]).ends(0);
+    environment.extend([("TRIVY_TIMEOUT", "15m"), ("TRIVY_QUIET", "true"), ("TRIVY_OFFLINE_SCAN", "true")]);
+    workspace.xtask_with(&environment, &["release"]).ends(0).says(
+        "not handed to trivy: TRIVY_IGNOREFILE (`ignore` stands for it), TRIVY_TIMEOUT (`timeout` stands for it); what",
+    );
 }
 
 #[test]

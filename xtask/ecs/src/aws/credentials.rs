@@ -21,7 +21,7 @@ pub(super) struct Lack {
 const NONE: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached";
 const EXPORT: &str = "sign in and run `eval \"$(aws configure export-credentials --format env)\"`";
 const TRUST: &str = "the certificate is of an authority that this machine does not know: name its certificates in \
-                     AWS_CA_BUNDLE, or all of yours in SSL_CERT_FILE";
+                     AWS_CA_BUNDLE, or all of yours in SSL_CERT_FILE; a profile's `ca_bundle` is not read";
 const REACH: &str = "check the network, the region and any AWS_ENDPOINT_URL";
 const CLOCK: &str = "set this machine's clock: by it, the server's certificate is not valid now";
 

@@ -90,7 +90,12 @@ impl Engine {
             "Creating",
             format!("builder `{OWN_BUILDER}` (driver docker-container): the engine's own cannot write an image layout"),
         );
-        let options = driver_options(route::proxy().ok().flatten());
+        let proxy = route::proxy().ok().flatten();
+        for sentence in left_out(proxy.as_ref(), &|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+        {
+            events.warn(sentence);
+        }
+        let options = driver_options(proxy);
         let made = docker(
             |sh| {
                 let driver = "docker-container";
@@ -107,6 +112,27 @@ impl Engine {
              builder: https://docs.docker.com/engine/storage/containerd/",
         ))
     }
+}
+
+/// What the builder would need that is not handed to it: a login is for no argument, and the registries that an authority
+/// is for are not known here. Source: BuildKit, buildkitd.toml, `[registry]`.
+fn left_out(proxy: Option<&Proxy>, is_set: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let create = format!("docker buildx create --name {OWN_BUILDER} --driver docker-container");
+    let login = proxy.filter(|proxy| proxy.address.contains('@')).map(|_| {
+        format!(
+            "the proxy has a login, which is kept out of arguments, so builder `{OWN_BUILDER}` does not go through it: \
+             create the builder before, with `{create} --driver-opt env.HTTPS_PROXY=…`, or take a proxy without a login"
+        )
+    });
+    let authorities: Vec<&str> = ["SSL_CERT_FILE", "AWS_CA_BUNDLE"].into_iter().filter(|name| is_set(name)).collect();
+    let trust = (!authorities.is_empty()).then(|| {
+        format!(
+            "builder `{OWN_BUILDER}` does not know the authorities of {}: where a registry that it pulls from needs one, \
+             create the builder before, with `{create} --buildkitd-config FILE`",
+            authorities.join(" and ")
+        )
+    });
+    login.into_iter().chain(trust).collect()
 }
 
 /// The builder pulls by itself, and so gets the way out that this process has. A login is for no argument: a proxy that
@@ -182,6 +208,25 @@ mod tests {
         assert_eq!(driver_options(proxy("http://p:1", "")).len(), 2);
         assert!(driver_options(proxy("http://u:hunter2@p:1", "")).is_empty());
         assert!(driver_options(None).is_empty());
+    }
+
+    #[test]
+    fn what_the_builder_of_our_own_is_not_given_is_told_with_how_to_create_it() {
+        let told = |address: &str, set: &[&str]| {
+            let proxy = Proxy { address: address.to_owned(), not_for: String::new() };
+            left_out(Some(&proxy), &|name| set.contains(&name))
+        };
+        assert_eq!(told("http://p:1", &["HTTPS_PROXY"]), [""; 0]);
+        assert_eq!(left_out(None, &|_| false), [""; 0]);
+        let login = told("http://u:hunter2@p:1", &[]);
+        assert!(login[0].contains("the proxy has a login") && !login[0].contains("hunter2"), "{login:?}");
+        assert!(
+            login[0].contains("`docker buildx create --name xtask --driver docker-container --driver-opt"),
+            "{login:?}"
+        );
+        let both = told("http://u:hunter2@p:1", &["SSL_CERT_FILE", "AWS_CA_BUNDLE"]);
+        assert!(both[1].contains("the authorities of SSL_CERT_FILE and AWS_CA_BUNDLE"), "{both:?}");
+        assert!(both[1].contains("--buildkitd-config FILE"), "{both:?}");
     }
 
     #[test]

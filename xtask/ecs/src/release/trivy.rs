@@ -29,6 +29,44 @@ const ALLOWED: [&str; 10] = [
     "TRIVY_PASSWORD",
 ];
 
+/// Settings that change what people see of a run, and nothing of what it finds.
+const COSMETIC: [&str; 8] = [
+    "TRIVY_QUIET",
+    "TRIVY_DEBUG",
+    "TRIVY_NO_PROGRESS",
+    "TRIVY_FORMAT",
+    "TRIVY_OUTPUT",
+    "TRIVY_DISABLE_TELEMETRY",
+    "TRIVY_SKIP_VERSION_CHECK",
+    "TRIVY_DISABLE_VEX_NOTICE",
+];
+
+/// What the environment sets for trivy and this scan goes without, with the key that is there for it.
+pub(super) fn withheld(set: impl Iterator<Item = String>) -> Option<String> {
+    let key = |name: &str| match name {
+        "TRIVY_TIMEOUT" => Some("timeout"),
+        "TRIVY_SEVERITY" => Some("severity"),
+        "TRIVY_IGNORE_UNFIXED" => Some("ignore-unfixed"),
+        "TRIVY_IGNOREFILE" | "TRIVY_IGNORE_POLICY" => Some("ignore"),
+        _ => None,
+    };
+    let known = |name: &str| ALLOWED.contains(&name) || COSMETIC.contains(&name);
+    let mut names: Vec<String> = set.filter(|name| name.starts_with("TRIVY_") && !known(name)).collect();
+    names.sort();
+    let told = names.iter().map(|name| match key(name) {
+        Some(key) => format!("{name} (`{key}` stands for it)"),
+        None => name.clone(),
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "set in the environment and not handed to trivy: {}; what a scan does is for [workspace.metadata.xtask.scan] \
+             to say",
+            told.join(", ")
+        )
+    })
+}
+
 /// How much longer than trivy's own deadline it is waited for.
 const GRACE: Duration = Duration::from_secs(15);
 
