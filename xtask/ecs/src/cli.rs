@@ -4,6 +4,7 @@ mod config;
 mod decide;
 mod deploy;
 mod diff;
+mod promote;
 mod rehearse;
 mod release;
 mod render;
@@ -53,6 +54,7 @@ pub(crate) enum Format {
 #[derive(Subcommand)]
 pub(crate) enum Builtin {
     Release(release::Release),
+    Promote(promote::Promote),
     Deploy(deploy::Deploy),
     Continue(decide::Continue),
     Config(config::ShowConfig),
@@ -68,6 +70,7 @@ impl Builtin {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         match self {
             Self::Release(command) => command.run(context),
+            Self::Promote(command) => command.run(context),
             Self::Deploy(command) => command.run(context),
             Self::Continue(command) => command.run(context),
             Self::Config(command) => command.run(context),

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use clap::Parser;
 
 use crate::aws::{Identity, SdkConfig, Session, session_name};
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config, Loaded, suggestion};
 use crate::deploy::{DeployPlan, Deploys, Report};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
@@ -115,12 +115,17 @@ impl Context {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
-        let config = self.config()?;
+        let session = self.open(self.config()?)?;
+        Ok(self.session.get_or_init(|| session))
+    }
+
+    /// Credentials for an environment that may be another one than this command acts on.
+    pub(crate) fn open(&self, config: &Config) -> Result<Session> {
         let session = Session::open(config, &self.session_name)?;
         if let (Some(name), Some(Identity { account, arn })) = (&config.environment, session.identity()) {
             self.events.note("Environment", format!("{name}: {account} in {}, as {arn}", config.region));
         }
-        Ok(self.session.get_or_init(|| session))
+        Ok(session)
     }
 
     /// What this repository scans with in place of trivy.
@@ -201,4 +206,15 @@ pub(crate) fn load(environment: Environment<'_>) -> Result<Loaded> {
 /// Every environment that is declared around the current folder, in the order written.
 pub(crate) fn environments() -> Result<Vec<Loaded>> {
     config::load_every(&std::env::current_dir().unwrap_or_default(), &|name| std::env::var(name).ok())
+}
+
+/// The environment of this name. Fails (exit 2) where there is none, and with the mistakes of any.
+pub(crate) fn environment(name: &str) -> Result<Loaded> {
+    let mut all = environments()?;
+    let found = all.iter().position(|loaded| loaded.config.environment.as_deref() == Some(name));
+    found.map(|place| all.swap_remove(place)).ok_or_else(|| {
+        let known = all.iter().filter_map(|loaded| loaded.config.environment.as_deref());
+        let help = suggestion(name, known, "environments");
+        Failure::usage(format_args!("there is no environment `{name}`")).help(help)
+    })
 }

@@ -85,13 +85,16 @@ pub enum Event {
         findings: Vec<Finding>,
         ignored: usize,
     },
-    /// The tag is in ECR; `pinned` is `REGISTRY/REPOSITORY@sha256:…`. `new` is false where it was there before.
+    /// The tag is in ECR; `pinned` is `REGISTRY/REPOSITORY@sha256:…`. `new` is false where it was there before; `from` is
+    /// the reference that it was promoted from.
     ImageReleased {
         image: String,
         reference: String,
         pinned: String,
         digest: Digest,
         new: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
     /// What the plan says of one service.
     ServicePlanned {
@@ -169,7 +172,7 @@ pub enum Event {
     },
 }
 
-/// The steps of the two stages, in the order they run.
+/// The steps of the stages, in the order they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
@@ -177,6 +180,7 @@ pub enum Step {
     Build,
     Scan,
     Push,
+    Promote,
     Register,
     Update,
     Watch,
@@ -211,7 +215,7 @@ impl End {
     }
 }
 
-/// What a release does about one image.
+/// What a release or a promotion does about one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageAction {
@@ -219,6 +223,10 @@ pub enum ImageAction {
     Release,
     /// The tag is in ECR with this digest: nothing to do.
     AlreadyReleased { digest: Digest, source: ImageSource },
+    /// The tag is in another environment's registry (`from`) and not in this one: copy it.
+    Promote { from: String, digest: Digest },
+    /// The tag is in both with this digest: nothing to do.
+    AlreadyPromoted { from: String, digest: Digest },
 }
 
 /// What a deploy does about one service.

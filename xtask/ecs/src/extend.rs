@@ -164,7 +164,11 @@ impl Xtask {
         };
         let name = matches.subcommand_name().unwrap_or_default().to_owned();
         let log = matches.get_one::<Log>("log").copied().unwrap_or_default();
-        let asked = matches.get_one::<String>("environment").cloned();
+        let asked = match matches.subcommand() {
+            // It acts on the one that it copies to.
+            Some(("promote", arguments)) => arguments.get_one::<String>("to").cloned(),
+            _ => matches.get_one::<String>("environment").cloned(),
+        };
         let environment: Environment = &|variable| match &asked {
             Some(name) if variable == ENVIRONMENT_VARIABLE => Some(name.clone()),
             _ => environment(variable),
@@ -210,7 +214,7 @@ impl Xtask {
             Log::Json => Box::new(JsonLines::new(std::io::stderr())),
         };
         let runs_stage = match matches.subcommand() {
-            Some(("release" | "deploy", arguments)) => !arguments.get_flag("plan"),
+            Some(("release" | "promote" | "deploy", arguments)) => !arguments.get_flag("plan"),
             Some((name, _)) => self.commands.iter().any(|added| added.stage && added.name() == name),
             None => false,
         };

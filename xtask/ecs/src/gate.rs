@@ -54,7 +54,8 @@ pub(crate) enum Verdict {
 /// Proof that the image with this manifest was scanned and passed.
 ///
 /// ECR's PutImage, the only way to a tag, takes one; and only the gate makes
-/// one. Code that asks for it compiles:
+/// one. (A promotion puts a tag, too: the one that the same bytes have in the
+/// registry that they come from, which took a verdict there.) Code that asks for it compiles:
 ///
 /// ```
 /// fn tell(passed: &xtask_ecs::gate::Passed) -> String {

@@ -55,6 +55,7 @@ mod image;
 mod lookup;
 mod net;
 mod operate;
+mod promote;
 mod reader;
 #[cfg(feature = "rehearse")]
 mod rehearse;

@@ -118,12 +118,12 @@ impl<'a> Releases<'a> {
         for (image, action) in &plan.images {
             let one = match (action, tools) {
                 (ImageAction::AlreadyReleased { digest, source }, _) => already(image, digest.clone(), source),
-                (ImageAction::Release, Some((tools, scanner))) => {
+                (_, Some((tools, scanner))) => {
                     let (commit, ecr) = (&commit, &ecr);
                     Making { config, image, commit, tools, builders, scanner, gates, ecr, events, interrupt }
                         .release()?
                 }
-                (ImageAction::Release, None) => return Err(Failure::world("nothing was found to build with")),
+                (_, None) => return Err(Failure::world("nothing was found to build with")),
             };
             events.emit(Event::ImageReleased {
                 image: one.image.clone(),
@@ -131,6 +131,7 @@ impl<'a> Releases<'a> {
                 pinned: one.reference.to_string(),
                 digest: one.digest.clone(),
                 new: one.new,
+                from: None,
             });
             done.push(one);
             manifest::write(config, &commit, done)?;

@@ -16,6 +16,7 @@ mod network;
 mod pages;
 mod people;
 mod plan;
+mod promote;
 mod reference;
 mod registries;
 #[cfg(feature = "rehearse")]

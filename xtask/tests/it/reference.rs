@@ -9,13 +9,14 @@ use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 /// What AWS asks for beside the calls that are made, what environments and lookups lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 12] = [
+const BESIDES: [&str; 13] = [
     "sts:GetCallerIdentity",
     "sts:AssumeRole",
     "ssm:GetParameters",
     "s3:GetObject",
     "cloudformation:DescribeStacks",
     "ecs:ListServiceDeployments",
+    "ecr:GetDownloadUrlForLayer",
     "ecr:InitiateLayerUpload",
     "ecr:UploadLayerPart",
     "ecr:CompleteLayerUpload",
@@ -83,4 +84,7 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     let (workspace, sandbox) = crate::shift::paused();
     workspace.xtask(&sandbox, &["deploy", "--until", "paused"]).ends(10);
     assert_eq!(called(&workspace, &sandbox, &["continue", "app"], 0), documented("continue"), "continue");
+    let (workspace, sandbox) = crate::promote::two();
+    let both: BTreeSet<String> = ["promote --from", "promote --to"].into_iter().flat_map(documented).collect();
+    assert_eq!(called(&workspace, &sandbox, &crate::promote::PROMOTE, 0), both, "promote");
 }

@@ -21,18 +21,22 @@ pub(crate) struct Call {
 pub(crate) enum By {
     ReleasePlan,
     Release,
+    /// A promotion, of the environment that it copies from.
+    PromoteFrom,
+    /// And of the one that it copies to.
+    PromoteTo,
     DeployPlan,
     Deploy,
     Continue,
 }
 
-use By::{Continue, Deploy, DeployPlan, Release, ReleasePlan};
+use By::{Continue, Deploy, DeployPlan, PromoteFrom, PromoteTo, Release, ReleasePlan};
 
 const REPOSITORY: &str = "the repositories";
 const SERVICE: &str = "the services";
 const ALL: &str = "`*`";
 
-const EVERYONE: &[By] = &[ReleasePlan, Release, DeployPlan, Deploy, Continue];
+const EVERYONE: &[By] = &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue];
 
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
     Call { action, on, by, when: "" }
@@ -43,12 +47,14 @@ pub(crate) const GET_CALLER_IDENTITY: Call = Call {
     ..call("sts:GetCallerIdentity", ALL, EVERYONE)
 };
 pub(crate) const BATCH_GET_IMAGE: Call =
-    call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, DeployPlan, Deploy]);
+    call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy]);
 pub(crate) const DESCRIBE_IMAGES: Call =
     Call { when: "to tell which version runs", ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy]) };
-pub(crate) const GET_AUTHORIZATION_TOKEN: Call = call("ecr:GetAuthorizationToken", ALL, &[Release]);
-pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call = call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release]);
-pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release]);
+pub(crate) const GET_AUTHORIZATION_TOKEN: Call =
+    call("ecr:GetAuthorizationToken", ALL, &[Release, PromoteFrom, PromoteTo]);
+pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call =
+    call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release, PromoteTo]);
+pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const DESCRIBE_SERVICES: Call = call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue]);
 pub(crate) const DESCRIBE_TASK_DEFINITION: Call = call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy]);
 pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy]);
@@ -99,13 +105,14 @@ pub(crate) const CALLS: [&Call; 20] = [
     &GET_OBJECT,
 ];
 
-/// What AWS asks for besides, of those who upload a blob to the registry or make one of these calls.
+/// What AWS asks for besides, of those who upload a blob to the registry, download one or make one of these calls.
 #[cfg(test)]
-pub(crate) const IMPLIED: [Call; 6] = [
+pub(crate) const IMPLIED: [Call; 7] = [
     Call { when: "where `role` is written", ..call("sts:AssumeRole", "the role", EVERYONE) },
-    call("ecr:InitiateLayerUpload", REPOSITORY, &[Release]),
-    call("ecr:UploadLayerPart", REPOSITORY, &[Release]),
-    call("ecr:CompleteLayerUpload", REPOSITORY, &[Release]),
+    call("ecr:GetDownloadUrlForLayer", REPOSITORY, &[PromoteFrom]),
+    call("ecr:InitiateLayerUpload", REPOSITORY, &[Release, PromoteTo]),
+    call("ecr:UploadLayerPart", REPOSITORY, &[Release, PromoteTo]),
+    call("ecr:CompleteLayerUpload", REPOSITORY, &[Release, PromoteTo]),
     call("iam:PassRole", "the task role and the execution role", &[Deploy]),
     Call { when: "where the document has tags", ..call("ecs:TagResource", ALL, &[Deploy]) },
 ];

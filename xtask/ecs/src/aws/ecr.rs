@@ -1,6 +1,8 @@
 //! ECR's JSON API: which tags and blobs are there, the registry's token, and the tag itself.
 //! Source: Amazon ECR API Reference, version 2015-09-21.
 
+mod tagged;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
@@ -13,12 +15,15 @@ use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, LayerAvailability};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::sync::Semaphore;
 
+pub(crate) use tagged::Tagged;
+
 use super::retry::Later;
 use super::{AwsError, calls};
 use crate::digest::Digest;
 use crate::gate::Passed;
 use crate::net;
 use crate::oci::layout::{Index, Marks};
+use crate::oci::registry::Credentials;
 use crate::reference::{Home, Repository, Tag};
 
 /// Image ids in one BatchGetImage, digests in one BatchCheckLayerAvailability.
@@ -51,13 +56,13 @@ pub(crate) struct Found {
     pub marks: Marks,
 }
 
-/// What PutImage made of a manifest and a tag.
+/// What became of a manifest and a tag.
 #[derive(Debug)]
 pub(crate) enum Put {
     New,
     /// The same content under the same tag was there already.
     AlreadyThere,
-    /// The tag cannot be moved and holds other content.
+    /// The tag holds other content, which it keeps.
     TakenBy(Option<Digest>),
 }
 
@@ -276,31 +281,83 @@ impl Ecr {
         Ok(format!("Basic {token}"))
     }
 
+    /// What is under a tag that has this digest; `None` where by now it has another, or is gone.
+    pub(crate) fn tagged(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        digest: &Digest,
+    ) -> Result<Option<Tagged>, AwsError> {
+        const CALL: &str = calls::BATCH_GET_IMAGE.action;
+        let asked = self
+            .client
+            .batch_get_image()
+            .registry_id(&self.home.account)
+            .repository_name(repository.as_str())
+            .image_ids(ImageIdentifier::builder().image_tag(tag.as_str()).build())
+            .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()));
+        let answer = net::wait(asked.send()).map_err(|error| self.failed(CALL, repository, &error))?;
+        let Some(image) = answer.images().first() else { return Ok(None) };
+        let (media_type, manifest) = (image.image_manifest_media_type(), image.image_manifest());
+        Ok(Tagged::read(tag, digest, media_type.unwrap_or_default(), manifest.unwrap_or_default()))
+    }
+
     /// Puts the tag on the manifest that passed the scan gate, whose blobs are in the repository. ECR refuses bytes
     /// whose digest differs.
     pub(crate) fn put_image(&self, repository: &Repository, tag: &Tag, passed: &Passed) -> Result<Put, AwsError> {
         let manifest = passed.manifest();
+        self.put(repository, tag, (&manifest.digest, &manifest.media_type, &manifest.bytes))
+    }
+
+    /// Puts the tag that another registry has on the same bytes here.
+    pub(crate) fn put_tagged(&self, repository: &Repository, tagged: &Tagged) -> Result<Put, AwsError> {
+        let document = tagged.document();
+        self.put(repository, tagged.tag(), (&document.digest, &document.media_type, &document.bytes))
+    }
+
+    /// Never moves a tag: in a repository whose tags are mutable ECR would, without a word.
+    fn put(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        (digest, media_type, bytes): (&Digest, &str, &[u8]),
+    ) -> Result<Put, AwsError> {
+        let holder = || -> Result<Option<Digest>, AwsError> {
+            Ok(self.find(&[(repository, tag)]).pop().transpose()?.flatten().map(|found| found.digest))
+        };
+        match holder()? {
+            Some(holder) if holder == *digest => return Ok(Put::AlreadyThere),
+            Some(holder) => return Ok(Put::TakenBy(Some(holder))),
+            None => {}
+        }
         let sent = net::wait(
             self.client
                 .put_image()
                 .registry_id(&self.home.account)
                 .repository_name(repository.as_str())
                 .image_tag(tag.as_str())
-                .image_manifest(String::from_utf8_lossy(&manifest.bytes))
-                .image_manifest_media_type(&manifest.media_type)
-                .image_digest(manifest.digest.as_str())
+                .image_manifest(String::from_utf8_lossy(bytes))
+                .image_manifest_media_type(media_type)
+                .image_digest(digest.as_str())
                 .send(),
         );
         match sent {
             Ok(_) => Ok(Put::New),
             Err(error) => match error.code() {
                 Some("ImageAlreadyExistsException") => Ok(Put::AlreadyThere),
-                Some("ImageTagAlreadyExistsException") => {
-                    let holder = self.find(&[(repository, tag)]).pop().and_then(Result::ok).flatten();
-                    Ok(Put::TakenBy(holder.map(|found| found.digest)))
-                }
+                Some("ImageTagAlreadyExistsException") => match holder().ok().flatten() {
+                    Some(holder) if holder == *digest => Ok(Put::AlreadyThere),
+                    holder => Ok(Put::TakenBy(holder)),
+                },
                 _ => Err(self.failed(calls::PUT_IMAGE.action, repository, &error)),
             },
         }
+    }
+}
+
+/// The registry's password, asked for again when the registry no longer takes it.
+impl Credentials for Ecr {
+    fn authorization(&self, _stale: bool) -> anyhow::Result<Option<String>> {
+        Ok(Some(Self::authorization(self)?))
     }
 }

@@ -11,7 +11,9 @@ mod body;
 mod exchange;
 mod fetch;
 mod location;
+mod origin;
 mod retry;
+mod tree;
 mod upload;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,9 +21,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use bytes::Bytes;
 use hyper::{Method, StatusCode};
 
 pub use answer::{RegistryError, failure};
+pub use tree::{Document, Tree};
 pub use upload::Uploaded;
 
 use self::access::Access;
@@ -117,7 +121,8 @@ impl Registry {
 /// One repository of a registry.
 ///
 /// There is no way to a tag here: a tag is put by ECR's PutImage, which asks for
-/// the proof that what it names has passed the gate.
+/// the proof that what it names has passed the gate, or has that tag where it is
+/// promoted from.
 pub struct Remote<'a> {
     registry: &'a Registry,
     repository: &'a Repository,
@@ -141,11 +146,20 @@ impl Remote<'_> {
 
     /// Puts a manifest by its digest, without a tag: it publishes nothing by a name.
     pub fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        let digest = &manifest.digest;
+        self.put(&manifest.digest, &manifest.media_type, &manifest.bytes)
+    }
+
+    /// The same for a manifest or an index as another registry has it.
+    pub fn put_document(&self, document: &Document) -> Result<()> {
+        self.put(&document.digest, &document.media_type, &document.bytes)
+    }
+
+    fn put(&self, digest: &Digest, media_type: &str, bytes: &[u8]) -> Result<()> {
+        let bytes = Bytes::copy_from_slice(bytes);
         let task = self.task(format!("put manifest {digest}"), &["ecr:PutImage"]);
         self.registry.persist(&task, |_| {
             let mut ask = Ask::new(Method::PUT, self.registry.url(self.repository, &format!("manifests/{digest}")));
-            ask.content = Some((manifest.media_type.clone(), manifest.bytes.clone().into()));
+            ask.content = Some((media_type.to_owned(), bytes.clone()));
             let answer = self.registry.ask(&task, &ask)?;
             if answer.status != StatusCode::CREATED && answer.status != StatusCode::OK {
                 return Err(answer.into());

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::config::{Service, Setting, TaskDefinitionSource, services_named, suggestion, toml_value};
-use crate::context::{Context, environments};
+use crate::config::{Service, Setting, TaskDefinitionSource, services_named, toml_value};
+use crate::context::{Context, environment};
 use crate::deploy::render::{differences, render};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// A value that is not the same in both; absent where one of them has no such thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,19 +24,14 @@ pub(crate) struct Difference {
 /// Fails (exit 2) where there is no such environment, and with the mistakes of either.
 pub(crate) fn compare(context: &Context, against: &str, names: &[String]) -> Result<Vec<Difference>> {
     let ours = context.loaded()?;
-    let all = environments()?;
-    let theirs = all.iter().find(|loaded| loaded.config.environment.as_deref() == Some(against)).ok_or_else(|| {
-        let known = all.iter().filter_map(|loaded| loaded.config.environment.as_deref());
-        let help = suggestion(against, known.clone(), "environments");
-        Failure::usage(format_args!("there is no environment `{against}`")).help(help)
-    })?;
+    let theirs = environment(against)?;
     let mut found = settings(&theirs.origins.settings, &ours.origins.settings);
     for service in services_named(&ours.config, names)? {
         // What is somebody else's family is no document of this workspace.
         let is_file = |service: &Service| matches!(service.task_definition, TaskDefinitionSource::File { .. });
         let other = theirs.config.services.get(&service.name).filter(|other| is_file(other) && is_file(service));
         let Some(other) = other else { continue };
-        let (before, after) = (render(theirs, other)?, render(ours, service)?);
+        let (before, after) = (render(&theirs, other)?, render(ours, service)?);
         let of = format!("task definition of {}", service.name);
         found.extend(differences(&before, &after).into_iter().map(|change| Difference {
             of: of.clone(),

@@ -247,6 +247,7 @@ fn title(step: Step, subject: &str) -> String {
         Step::Build => "Build",
         Step::Scan => "Scan",
         Step::Push => "Push",
+        Step::Promote => "Promote",
         Step::Register => "Register",
         Step::Update => "Update",
         Step::Watch => "Watch",

@@ -37,6 +37,8 @@ pub(crate) struct ImageRecord {
     pub released: Option<bool>,
     /// What is worth knowing of one that was there before.
     pub remark: Option<String>,
+    /// Whether it came from another environment's registry.
+    pub promoted: bool,
 }
 
 /// The verdict on an image.
@@ -107,9 +109,10 @@ impl ImageRecord {
         Some(format!("{untagged}@{digest}"))
     }
 
-    /// `released`, `already-released`, `refused`, or `unfinished`.
+    /// `released`, `promoted`, `already-released`, `refused`, or `unfinished`.
     pub(crate) fn outcome(&self) -> &'static str {
         match (self.released, &self.scan) {
+            (Some(true), _) if self.promoted => "promoted",
             (Some(true), _) => "released",
             (Some(false), _) => "already-released",
             (None, Some(scan)) if !scan.passed => "refused",
@@ -154,10 +157,17 @@ impl Record {
             Event::ImagePlanned { image, reference, action } => {
                 let image = self.image(image);
                 image.reference.clone_from(reference);
-                if let ImageAction::AlreadyReleased { digest, source } = action {
-                    image.digest = Some(digest.clone());
-                    image.released = Some(false);
-                    image.remark = source.sentence();
+                match action {
+                    ImageAction::AlreadyReleased { digest, source } => {
+                        image.digest = Some(digest.clone());
+                        image.released = Some(false);
+                        image.remark = source.sentence();
+                    }
+                    ImageAction::AlreadyPromoted { digest, .. } => {
+                        image.digest = Some(digest.clone());
+                        image.released = Some(false);
+                    }
+                    ImageAction::Release | ImageAction::Promote { .. } => {}
                 }
             }
             Event::ImageBuilt { image, digest, layers } => {
@@ -176,8 +186,9 @@ impl Record {
                     ignored: *ignored,
                 });
             }
-            Event::ImageReleased { image, reference, digest, new, .. } => {
+            Event::ImageReleased { image, reference, digest, new, from, .. } => {
                 let image = self.image(image);
+                image.promoted = from.is_some();
                 image.reference.clone_from(reference);
                 image.digest = Some(digest.clone());
                 image.released = Some(*new);
@@ -246,7 +257,7 @@ impl Record {
             || self.services.iter().any(|service| service.outcome() != Outcome::NothingToDo.word())
     }
 
-    /// One word for the command's end: [`Ending::word`], or after success `released` or `deployed` where that is what
+    /// One word for the command's end: [`Ending::word`], or after success `released`, `promoted` or `deployed` where that is what
     /// happened, else `nothing-to-do` or `done`.
     pub(crate) fn outcome(&self) -> &'static str {
         match &self.end {
@@ -254,8 +265,10 @@ impl Record {
             Some(End { failure: Some(failure), .. }) => failure.ending.word(),
             Some(_) if self.nothing_to_do() => "nothing-to-do",
             Some(_) if self.services.iter().any(|service| service.outcome == Some(Outcome::Deployed)) => "deployed",
-            Some(_) if self.images.iter().any(|image| image.released == Some(true)) => "released",
-            Some(_) => "done",
+            Some(_) => {
+                let changed = self.images.iter().find(|image| image.released == Some(true));
+                changed.map_or("done", ImageRecord::outcome)
+            }
         }
     }
 

@@ -129,11 +129,8 @@ fn upload(making: &Making<'_>, built: &Built, stop: &Interrupt) -> Result<()> {
 
 /// A registry by host: this workspace's with ECR's token, any other with what docker has for it.
 pub(super) fn registry(config: &Config, ecr: &Ecr, host: &str, interrupt: &Interrupt) -> Registry {
-    let credentials: Arc<dyn Credentials> = if host == config.registry {
-        Arc::new(EcrToken(ecr.clone()))
-    } else {
-        Arc::new(DockerLogin::new(host, interrupt))
-    };
+    let credentials: Arc<dyn Credentials> =
+        if host == config.registry { Arc::new(ecr.clone()) } else { Arc::new(DockerLogin::new(host, interrupt)) };
     Registry::new(host, Some(credentials))
 }
 
@@ -152,25 +149,8 @@ pub(super) fn tag(making: &Making<'_>, passed: &Passed) -> Result<Pinned> {
         ])
         .help("give this image another tag")
     };
-    // A mutable repository would let the tag be moved without a word.
-    let holder = ecr.find(&[(image.repository(), image.tag())]).pop().transpose()?.flatten();
-    match holder {
-        Some(holder) if holder.digest != manifest.digest => return Err(conflict(Some(holder.digest.to_string()))),
-        Some(_) => return Ok(image.reference.pin(manifest.digest.clone())),
-        None => {}
-    }
     match ecr.put_image(image.repository(), image.tag(), passed)? {
         Put::New | Put::AlreadyThere => Ok(image.reference.pin(manifest.digest.clone())),
-        Put::TakenBy(Some(holder)) if holder == manifest.digest => Ok(image.reference.pin(holder)),
         Put::TakenBy(holder) => Err(conflict(holder.map(|digest| digest.to_string()))),
-    }
-}
-
-/// The registry's password, asked for again when the registry no longer takes it.
-struct EcrToken(Ecr);
-
-impl Credentials for EcrToken {
-    fn authorization(&self, _stale: bool) -> anyhow::Result<Option<String>> {
-        Ok(Some(self.0.authorization()?))
     }
 }

@@ -32,6 +32,7 @@ const ROOMS: &[&str] = &[
     "reader",
     // verbs
     "release",
+    "promote",
     "deploy",
     "workflows",
     "context",

@@ -52,6 +52,18 @@ pub fn corrupt(root: &Path) {
     fs::write(path, bytes).expect("the blob can be written");
 }
 
+/// Source: RFC 4648, section 4.
+pub fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |three: &[u8]| {
+        let bits = (0..3).fold(0_usize, |bits, place| bits << 8 | usize::from(*three.get(place).unwrap_or(&0)));
+        let letter =
+            |place: usize| if place > three.len() { '=' } else { char::from(LETTERS[bits >> (18 - 6 * place) & 63]) };
+        [0, 1, 2, 3].map(letter)
+    };
+    bytes.chunks(3).flat_map(group).collect()
+}
+
 pub fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);

@@ -61,6 +61,11 @@ impl Index {
         Ok(serde_json::from_slice(bytes)?)
     }
 
+    /// All that it names.
+    pub fn members(&self) -> impl Iterator<Item = &Entry> {
+        self.manifests.iter()
+    }
+
     /// Its members but for attestations (`unknown/unknown` children that buildx adds).
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.manifests.iter().filter(|entry| !entry.attestation)

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
+use bytes::Bytes;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 
 use super::exchange::{Ask, collect};
@@ -73,10 +75,33 @@ impl Registry {
             Trouble::Fatal(anyhow::Error::new(error).context(format!("failed to write {}", into.display())))
         };
         let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut url = self.url(task.repository, &format!("blobs/{}", blob.digest));
+        let mut body = self.open_blob(task, &blob.digest)?;
+        std::fs::create_dir_all(parent).map_err(disk)?;
+        let mut file = tempfile::NamedTempFile::new_in(parent).map_err(disk)?;
+        let mut hasher = Hasher::new();
+        let mut left = blob.size;
+        while let Some(data) = self.next(task, &mut body)? {
+            left = left.checked_sub(data.len() as u64).ok_or_else(|| other(blob, "more bytes"))?;
+            hasher.update(&data);
+            file.write_all(&data).map_err(disk)?;
+        }
+        if left > 0 {
+            return Err(early(left));
+        }
+        let found = hasher.finish();
+        if found != blob.digest {
+            return Err(other(blob, &format!("digest {found}")));
+        }
+        file.persist(into).map(drop).map_err(|error| disk(error.error))
+    }
+
+    /// Asks for a blob, and leaves its bytes to be read. They may come from the registry's storage, which is asked
+    /// without the registry's credentials.
+    pub(super) fn open_blob(&self, task: &Task<'_>, digest: &Digest) -> Result<Incoming, Trouble> {
+        let mut url = self.url(task.repository, &format!("blobs/{digest}"));
         for _ in 0..=REDIRECTS {
             let (response, authorization) = self.open(task, &Ask::new(Method::GET, url.clone()))?;
-            let (parts, mut body) = response.into_parts();
+            let (parts, body) = response.into_parts();
             if parts.status.is_redirection() {
                 let target =
                     parts.headers.get("location").and_then(|value| location::resolve(&url, value.to_str().ok()?));
@@ -89,31 +114,29 @@ impl Registry {
                     super::answer::Answer { status: parts.status, headers: parts.headers, body, authorization };
                 return Err(answer.into());
             }
-            std::fs::create_dir_all(parent).map_err(disk)?;
-            let mut file = tempfile::NamedTempFile::new_in(parent).map_err(disk)?;
-            let mut hasher = Hasher::new();
-            let mut left = blob.size;
-            while let Some(frame) = self.watch(task, body.frame())? {
-                let frame = frame.map_err(|error| Trouble::Lost(format!("the blob broke off: {error}")))?;
-                let Ok(data) = frame.into_data() else { continue };
-                left = left.checked_sub(data.len() as u64).ok_or_else(|| other(blob, "more bytes"))?;
-                hasher.update(&data);
-                file.write_all(&data).map_err(disk)?;
-            }
-            if left > 0 {
-                return Err(Trouble::Lost(format!("the blob ended {left} bytes early")));
-            }
-            let found = hasher.finish();
-            if found != blob.digest {
-                return Err(other(blob, &format!("digest {found}")));
-            }
-            return file.persist(into).map(drop).map_err(|error| disk(error.error));
+            return Ok(body);
         }
         Err(Trouble::Fatal(anyhow!("more than {REDIRECTS} redirects in a row, the last to {url}")))
     }
+
+    /// The next bytes of a blob; `None` at its end.
+    pub(super) fn next(&self, task: &Task<'_>, body: &mut Incoming) -> Result<Option<Bytes>, Trouble> {
+        while let Some(frame) = self.watch(task, body.frame())? {
+            let frame = frame.map_err(|error| Trouble::Lost(format!("the blob broke off: {error}")))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
 }
 
-fn other(blob: &Descriptor, found: &str) -> Trouble {
+/// A blob that ended so many bytes before its size.
+pub(super) fn early(left: u64) -> Trouble {
+    Trouble::Lost(format!("the blob ended {left} bytes early"))
+}
+
+pub(super) fn other(blob: &Descriptor, found: &str) -> Trouble {
     let Descriptor { digest, size, .. } = blob;
     Trouble::Fatal(anyhow!("expected digest {digest} and {size} bytes, and the registry answered {found}"))
 }

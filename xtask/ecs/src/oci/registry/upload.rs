@@ -1,7 +1,6 @@
-//! Blobs from a layout to a registry.
+//! Blobs to a registry, from a layout or from another registry.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,11 +18,13 @@ use super::answer::Answer;
 use super::body::{Piece, Pieces, Signal};
 use super::exchange::{Ask, client, collect, lost, request};
 use super::location;
+use super::origin::{FromRemote, Origin, Pour};
 use super::retry::{TICK, Task, Trouble};
 use super::{Registry, Remote, side_by_side};
-use crate::digest::Hasher;
+use crate::digest::{Digest, Hasher};
 use crate::net;
-use crate::oci::layout::{Descriptor, Layout, other_digest, unreadable};
+use crate::oci::layout::{Descriptor, Layout};
+use crate::reference::Repository;
 use crate::text::quantity;
 
 /// Pieces that fit the processor's cache, so that what was read is hashed and sent from there. Smaller ones cost more
@@ -53,7 +54,7 @@ type Slot = Mutex<Arc<AtomicU64>>;
 /// What the workers of one upload share.
 struct Upload<'a> {
     remote: &'a Remote<'a>,
-    layout: &'a Layout,
+    origin: &'a dyn Origin,
     /// Each blob, and what the latest attempt at it has sent. An attempt that failed may still let go of pieces, which
     /// are not counted.
     sent: Vec<(&'a Descriptor, Slot)>,
@@ -77,11 +78,32 @@ impl Remote<'_> {
         blobs: &[Descriptor],
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Uploaded> {
+        self.take(layout, blobs, progress)
+    }
+
+    /// The same with blobs of another repository: mounted where that is of the same registry and mounts, else streamed
+    /// from there to here, with nothing kept on disk. A stream that breaks is begun again.
+    pub fn copy(
+        &self,
+        from: &Remote<'_>,
+        same_registry: bool,
+        blobs: &[Descriptor],
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Uploaded> {
+        self.take(&FromRemote { remote: from, same_registry }, blobs, progress)
+    }
+
+    fn take(
+        &self,
+        origin: &dyn Origin,
+        blobs: &[Descriptor],
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Uploaded> {
         let blobs = in_order(blobs);
         let uploaded = Uploaded { blobs: blobs.len(), bytes: blobs.iter().map(|blob| blob.size).sum() };
         let upload = Upload {
             remote: self,
-            layout,
+            origin,
             sent: blobs.iter().map(|blob| (*blob, Mutex::default())).collect(),
             halted: AtomicBool::new(false),
             failure: Mutex::default(),
@@ -126,6 +148,7 @@ impl Upload<'_> {
         let doing = format!("upload blob {} ({})", blob.digest, quantity::size(blob.size));
         let task = Task { halted: Some(&self.halted), ..self.remote.task(doing, WRITING) };
         let registry = self.remote.registry;
+        let mount = self.origin.mounts();
         registry.persist(&task, |attempt| {
             let sent = Arc::new(AtomicU64::new(0));
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&sent);
@@ -134,11 +157,18 @@ impl Upload<'_> {
                 sent.store(blob.size, Ordering::Relaxed);
                 return Ok(());
             }
-            let file = self.layout.open_blob(blob).map_err(Trouble::Fatal)?;
-            let url = registry.begin(&task)?;
-            let url = location::with_parameter(&url, "digest", blob.digest.as_str());
+            let mount = mount.filter(|_| attempt == 1);
+            let opened = if mount.is_none() { Some(self.origin.open(&task, blob)?) } else { None };
+            let url = match registry.begin(&task, mount.map(|from| (from, &blob.digest)))? {
+                Place::Mounted => {
+                    sent.store(blob.size, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Place::At(url) => location::with_parameter(&url, "digest", blob.digest.as_str()),
+            };
+            let pour = opened.map_or_else(|| self.origin.open(&task, blob), Ok)?;
             let sending = registry.send(&task, &url, blob.size, sent)?;
-            match sending.feed(&task, self.layout, blob, file)? {
+            match sending.feed(&task, blob, pour)? {
                 answer if answer.status == StatusCode::CREATED || answer.status == StatusCode::NO_CONTENT => Ok(()),
                 answer => Err(answer.into()),
             }
@@ -147,15 +177,25 @@ impl Upload<'_> {
 }
 
 impl Registry {
-    /// Asks for a place to send a blob to.
-    fn begin(&self, task: &Task<'_>) -> Result<String, Trouble> {
-        let url = self.url(task.repository, "blobs/uploads/");
+    /// Asks for a place to send a blob to, or, with a repository that has it, for the blob itself: a registry that
+    /// mounts none, or not this one, answers with a place.
+    /// Source: OCI distribution specification 1.1, section Mounting a blob from another repository.
+    fn begin(&self, task: &Task<'_>, mount: Option<(&Repository, &Digest)>) -> Result<Place, Trouble> {
+        let mut url = self.url(task.repository, "blobs/uploads/");
+        if let Some((from, digest)) = mount {
+            url = location::with_parameter(&url, "mount", digest.as_str());
+            url = location::with_parameter(&url, "from", from.as_str());
+        }
         let answer = self.ask(task, &Ask::new(Method::POST, url.clone()))?;
-        if answer.status != StatusCode::ACCEPTED {
-            return Err(answer.into());
+        match answer.status {
+            StatusCode::CREATED if mount.is_some() => return Ok(Place::Mounted),
+            StatusCode::ACCEPTED => {}
+            _ => return Err(answer.into()),
         }
         let place = answer.header("location").and_then(|location| location::resolve(&url, location));
-        place.ok_or_else(|| Trouble::Lost("the registry answered 202 without saying where to send the blob".to_owned()))
+        place
+            .map(Place::At)
+            .ok_or_else(|| Trouble::Lost("the registry answered 202 without saying where to send the blob".to_owned()))
     }
 
     /// Starts the one request that carries a blob.
@@ -181,6 +221,13 @@ impl Registry {
     }
 }
 
+/// What came of asking for a place.
+enum Place {
+    At(String),
+    /// The registry had the blob, and it is here now.
+    Mounted,
+}
+
 /// A blob's request on its way.
 struct Sending {
     running: JoinHandle<()>,
@@ -195,7 +242,7 @@ struct Sending {
 impl Sending {
     /// Reads and hashes on this thread what the connection sends from another. The last piece goes only when the digest
     /// is right.
-    fn feed(&self, task: &Task<'_>, layout: &Layout, blob: &Descriptor, mut file: File) -> Result<Answer, Trouble> {
+    fn feed(&self, task: &Task<'_>, blob: &Descriptor, mut pour: Box<dyn Pour + '_>) -> Result<Answer, Trouble> {
         let mut hasher = Hasher::new();
         let mut left = blob.size;
         let mut buffers = 0;
@@ -218,18 +265,18 @@ impl Sending {
             };
             let length = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
             let piece = &mut buffer[..length];
-            file.read_exact(piece).map_err(|error| Trouble::Fatal(unreadable(layout, blob, error)))?;
+            pour.fill(piece)?;
             hasher.update(piece);
             left -= length as u64;
             if left == 0 {
-                check(hasher.clone(), layout, blob)?;
+                check(hasher.clone(), &*pour, blob)?;
             }
             let piece = Piece { buffer, length, back: self.back.clone() };
             // Where nobody takes it, the request is over and its end is among the signals.
             drop(self.pieces.send(Ok(Bytes::from_owner(piece))));
         }
         if blob.size == 0 {
-            check(hasher, layout, blob)?;
+            check(hasher, &*pour, blob)?;
         }
         let settling = Duration::from_secs(blob.size / u64::from(SETTLING));
         loop {
@@ -280,7 +327,7 @@ pub(super) fn in_order(blobs: &[Descriptor]) -> Vec<&Descriptor> {
     blobs
 }
 
-fn check(hasher: Hasher, layout: &Layout, blob: &Descriptor) -> Result<(), Trouble> {
+fn check(hasher: Hasher, pour: &dyn Pour, blob: &Descriptor) -> Result<(), Trouble> {
     let found = hasher.finish();
-    if found == blob.digest { Ok(()) } else { Err(Trouble::Fatal(other_digest(layout, blob, &found))) }
+    if found == blob.digest { Ok(()) } else { Err(pour.other(&found)) }
 }

@@ -92,6 +92,7 @@ pub(crate) fn released() -> Vec<Event> {
             pinned: format!("127.0.0.1:5000/sample/app@{}", digest()),
             digest: digest(),
             new: true,
+            from: None,
         },
         finished("release", None),
     ]

@@ -131,6 +131,7 @@ fn title(record: &Record) -> String {
     let failed = || format!("{} failed", capitalised(&record.command));
     let (mark, phrase) = match record.outcome() {
         "released" => ("✅", "Released".to_owned()),
+        "promoted" => ("✅", "Promoted".to_owned()),
         "deployed" => ("✅", "Deployed".to_owned()),
         "nothing-to-do" => ("✅", "Nothing to do".to_owned()),
         "done" => ("✅", format!("{} done", capitalised(&record.command))),

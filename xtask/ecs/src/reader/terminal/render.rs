@@ -66,7 +66,7 @@ impl Render {
 
     pub(super) fn show(&mut self, event: &Event) -> Shown {
         match event {
-            Event::CommandStarted { .. } => Shown::default(),
+            Event::CommandStarted { .. } | Event::ImageReleased { new: false, .. } => Shown::default(),
             Event::StepFinished { subject, .. } => Shown { live: Change::Away(subject.clone()), ..Shown::default() },
             Event::StepStarted { step, subject } => self.step(*step, subject),
             Event::Note { verb, message } => lines([Line::status(verb, message)]),
@@ -87,6 +87,13 @@ impl Render {
                     let text = format!("{image}: {reference} is already released ({}){more}", digest.short());
                     Line::status("Fresh", &text).prose()
                 }
+                ImageAction::AlreadyPromoted { digest, .. } => {
+                    Line::status("Fresh", &format!("{image}: {reference} is already there ({})", digest.short()))
+                        .prose()
+                }
+                ImageAction::Promote { from, digest } => {
+                    Line::status("Planned", &format!("{image}: copy {from} ({}) to {reference}", digest.short()))
+                }
             }]),
             Event::BuildOutput { image, line } => self.build_output(image, line),
             Event::ImageBuilt { image, digest, layers } => {
@@ -102,12 +109,9 @@ impl Render {
             Event::ImageScanned { image, digest, scanner, passed, findings, ignored } => {
                 scanned(&format!("{image} {} by {scanner}", digest.short()), *passed, findings.len(), *ignored)
             }
-            Event::ImageReleased { reference, digest, new, .. } => {
-                if *new {
-                    lines([Line::status("Released", &format!("{reference} ({})", digest.short()))])
-                } else {
-                    Shown::default()
-                }
+            Event::ImageReleased { reference, digest, from, .. } => {
+                let verb = if from.is_some() { "Promoted" } else { "Released" };
+                lines([Line::status(verb, &format!("{reference} ({})", digest.short()))])
             }
             Event::ServicePlanned {
                 service,
@@ -166,6 +170,7 @@ impl Render {
             Step::Build => "Building",
             Step::Scan => "Scanning",
             Step::Push => "Uploading",
+            Step::Promote => "Promoting",
             Step::Plan | Step::Register | Step::Update | Step::Watch => return Shown::default(),
         };
         let (of, text) = (subject.to_owned(), subject.to_owned());
@@ -315,7 +320,7 @@ fn exits(containers: &[ContainerExit]) -> String {
 fn finished(command: &str, failure: Option<&Failure>, seconds: f64) -> Vec<Line> {
     match (failure, command) {
         (Some(failure), _) => failure::lines(failure),
-        (None, "release" | "deploy") => {
+        (None, "release" | "promote" | "deploy") => {
             vec![Line::status("Finished", &format!("{command} in {}", duration(seconds)))]
         }
         (None, _) => Vec::new(),

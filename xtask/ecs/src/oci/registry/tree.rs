@@ -1,0 +1,150 @@
+//! All that a digest leads to: an index's images, their blobs, and what refers to any of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use hyper::{Method, StatusCode};
+
+use super::exchange::Ask;
+use super::{Remote, fetch, side_by_side};
+use crate::digest::Digest;
+use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, Index, Manifest, media_type};
+
+/// A manifest or an index, byte for byte as its registry has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    pub digest: Digest,
+    pub media_type: String,
+    pub bytes: Vec<u8>,
+}
+
+/// What documents lead to, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// Those that others name before those others, as a registry wants them.
+    pub documents: Vec<Document>,
+    pub blobs: Vec<Descriptor>,
+}
+
+/// What one document names.
+struct Named {
+    documents: Vec<Digest>,
+    blobs: Vec<Descriptor>,
+}
+
+impl Document {
+    fn named(&self) -> Result<Named> {
+        let place = || format!("{} is not an image or an index of images", self.digest);
+        if [media_type::INDEX, media_type::DOCKER_INDEX].contains(&self.media_type.as_str()) {
+            let index = Index::parse(&self.bytes).with_context(place)?;
+            let documents = index.members().map(|entry| entry.descriptor.digest.clone()).collect();
+            return Ok(Named { documents, blobs: Vec::new() });
+        }
+        let manifest = Manifest::parse(self.bytes.clone(), &self.media_type).with_context(place)?;
+        Ok(Named { documents: Vec::new(), blobs: manifest.blobs().cloned().collect() })
+    }
+}
+
+impl Remote<'_> {
+    /// What these documents lead to, with themselves: every platform and every attestation of an index.
+    pub fn tree(&self, roots: Vec<Document>) -> Result<Tree> {
+        let order: Vec<Digest> = roots.iter().map(|root| root.digest.clone()).collect();
+        let mut known: BTreeMap<Digest, (Document, Named)> = BTreeMap::new();
+        let mut found = roots;
+        while !found.is_empty() {
+            let mut wanted = BTreeSet::new();
+            for document in found {
+                let named = document.named()?;
+                wanted.extend(named.documents.iter().cloned());
+                known.insert(document.digest.clone(), (document, named));
+            }
+            let wanted: Vec<Digest> = wanted.into_iter().filter(|digest| !known.contains_key(digest)).collect();
+            found = side_by_side(&wanted, |digest| self.fetch(digest))?;
+        }
+        let mut tree = Tree::default();
+        let mut blobs = BTreeSet::new();
+        for root in &order {
+            gather(root, &mut known, &mut tree);
+        }
+        tree.blobs.retain(|blob| blobs.insert(blob.digest.clone()));
+        Ok(tree)
+    }
+
+    /// What is attached to any of these documents (signatures, lists of contents, provenance), and to that in turn.
+    pub fn attached(&self, to: &Tree) -> Result<Tree> {
+        let mut all = Tree::default();
+        let mut seen: BTreeSet<Digest> = to.documents.iter().map(|document| document.digest.clone()).collect();
+        let mut subjects: Vec<Digest> = seen.iter().cloned().collect();
+        while !subjects.is_empty() {
+            let lists = side_by_side(&subjects, |subject| self.referrers(subject))?;
+            let fresh: Vec<Digest> = lists.into_iter().flatten().filter(|digest| seen.insert(digest.clone())).collect();
+            let found = self.tree(side_by_side(&fresh, |digest| self.fetch(digest))?)?;
+            subjects = found.documents.iter().map(|document| document.digest.clone()).collect();
+            seen.extend(subjects.iter().cloned());
+            all.documents.extend(found.documents);
+            all.blobs.extend(found.blobs);
+        }
+        Ok(all)
+    }
+
+    /// A manifest or an index by its digest, which its bytes have.
+    pub fn fetch(&self, digest: &Digest) -> Result<Document> {
+        let (media_type, bytes) = self.document(digest)?;
+        Ok(Document { digest: digest.clone(), media_type, bytes })
+    }
+
+    /// The manifests whose subject this digest is: by the API for that, or by the tag that stands in for it.
+    /// Source: OCI distribution specification 1.1, sections Listing Referrers and Referrers Tag Schema.
+    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Digest>> {
+        let url = |rest: &str| self.registry.url(self.repository, rest);
+        let Some((mut found, mut next)) = self.list(subject, &url(&format!("referrers/{subject}")))? else {
+            let tag = subject.as_str().replace(':', "-");
+            let listed = self.list(subject, &url(&format!("manifests/{tag}")))?;
+            return Ok(listed.map_or_else(Vec::new, |(page, _)| page));
+        };
+        while let Some(url) = next.take() {
+            let Some((page, following)) = self.list(subject, &url)? else { break };
+            found.extend(page);
+            next = following;
+        }
+        Ok(found)
+    }
+
+    /// A page of a list, and where the next one is; `None` where there is no such list.
+    fn list(&self, subject: &Digest, url: &str) -> Result<Option<(Vec<Digest>, Option<String>)>> {
+        let task = self.task(format!("list what refers to {subject}"), fetch::READING);
+        self.registry.persist(&task, |_| {
+            let mut ask = Ask::new(Method::GET, url.to_owned());
+            ask.accept = Some(media_type::INDEX.to_owned());
+            ask.limit = usize::try_from(DOCUMENT_LIMIT).unwrap_or(usize::MAX);
+            let answer = self.registry.ask(&task, &ask)?;
+            if answer.status == StatusCode::NOT_FOUND {
+                return Ok(None);
+            }
+            if answer.status != StatusCode::OK {
+                return Err(answer.into());
+            }
+            // A registry without the API may have another thing there, such as a page for people.
+            let Ok(index) = Index::parse(&answer.body) else { return Ok(None) };
+            let page = index.members().map(|entry| entry.descriptor.digest.clone()).collect();
+            let following = answer.header("link").and_then(|link| next_page(link, url));
+            Ok(Some((page, following)))
+        })
+    }
+}
+
+/// A document after all that it names; each is taken out of what is known.
+fn gather(digest: &Digest, known: &mut BTreeMap<Digest, (Document, Named)>, tree: &mut Tree) {
+    let Some((document, named)) = known.remove(digest) else { return };
+    for child in &named.documents {
+        gather(child, known, tree);
+    }
+    tree.blobs.extend(named.blobs);
+    tree.documents.push(document);
+}
+
+/// `<URL>; rel="next"`. Source: RFC 8288.
+fn next_page(link: &str, from: &str) -> Option<String> {
+    let (url, parameters) = link.strip_prefix('<')?.split_once('>')?;
+    parameters.contains("next").then(|| super::location::resolve(from, url)).flatten()
+}

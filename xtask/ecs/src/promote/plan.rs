@@ -1,0 +1,115 @@
+//! What a promotion would do: the tags of both registries, compared.
+
+use serde::Serialize;
+
+use super::{Promotions, Side, Wanted};
+use crate::aws::AwsError;
+use crate::config::{Image, images_named};
+use crate::digest::Digest;
+use crate::event::{Event, ImageAction};
+use crate::failure::{Failure, Result};
+/// What will be done about each image, found out before anything is done.
+pub(crate) struct PromotionPlan<'a> {
+    pub(super) images: Vec<Wanted<'a>>,
+}
+
+/// One element of `promote --plan --format json`.
+#[derive(Serialize)]
+pub(crate) struct Planned {
+    image: String,
+    reference: String,
+    action: ImageAction,
+}
+
+impl PromotionPlan<'_> {
+    /// The plan as data, an element an image.
+    pub(crate) fn images(&self) -> Vec<Planned> {
+        let one = |wanted: &Wanted<'_>| Planned {
+            image: wanted.image.name.clone(),
+            reference: wanted.image.reference.to_string(),
+            action: wanted.action(),
+        };
+        self.images.iter().map(one).collect()
+    }
+}
+
+impl Wanted<'_> {
+    fn action(&self) -> ImageAction {
+        let (from, digest) = (self.from.to_string(), self.digest.clone());
+        if self.new { ImageAction::Promote { from, digest } } else { ImageAction::AlreadyPromoted { from, digest } }
+    }
+}
+
+/// Asks both registries about every tag at once.
+pub(super) fn plan<'a>(stage: &Promotions<'a>, names: &[String]) -> Result<PromotionPlan<'a>> {
+    let Promotions { from, to, events, .. } = stage;
+    let images = images_named(to.config, names)?;
+    // Every environment has the images of the one table, and may call their repositories otherwise.
+    let sources: Vec<&Image> = images.iter().map(|image| &from.config.images[&image.name]).collect();
+    let (there, here) = std::thread::scope(|scope| {
+        let there = scope.spawn(|| find(from, &sources));
+        let here = find(to, &images);
+        (there.join().expect("a lookup does not panic"), here)
+    });
+    let mut problems = Vec::new();
+    let mut planned = Vec::new();
+    for (((image, source), there), here) in images.into_iter().zip(sources).zip(there).zip(here) {
+        match (there, here) {
+            (Ok(there), Ok(here)) => match decide(stage, image, source, (there, here)) {
+                Ok(wanted) => planned.push(wanted),
+                Err(problem) => problems.push(problem),
+            },
+            (there, here) => problems.extend([there.err(), here.err()].into_iter().flatten().map(Failure::from)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Failure::together(problems));
+    }
+    for wanted in &planned {
+        events.emit(Event::ImagePlanned {
+            image: wanted.image.name.clone(),
+            reference: wanted.image.reference.to_string(),
+            action: wanted.action(),
+        });
+    }
+    Ok(PromotionPlan { images: planned })
+}
+
+fn find(side: &Side<'_>, images: &[&Image]) -> Vec<Result<Option<Digest>, AwsError>> {
+    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
+    let found = side.ecr.find(&wanted).into_iter();
+    found.map(|found| Ok(found?.map(|found| found.digest))).collect()
+}
+
+/// What becomes of an image: `there` is what the source has under the tag, `here` what the target has.
+fn decide<'a>(
+    stage: &Promotions<'_>,
+    image: &'a Image,
+    source: &Image,
+    (there, here): (Option<Digest>, Option<Digest>),
+) -> Result<Wanted<'a>> {
+    let from = source.reference.clone();
+    let Some(digest) = there else {
+        let (name, environment) = (&image.name, stage.from.name());
+        return Err(Failure::conflict(format_args!("image {name} is not in {environment}: {from} was not found"))
+            .help(format!("release it there first: `cargo xtask -e {environment} release {name}`")));
+    };
+    let new = here.is_none();
+    let wanted = Wanted { image, from, digest, new };
+    match here {
+        Some(here) if here != wanted.digest => Err(taken(stage, &wanted, Some(&here))),
+        _ => Ok(wanted),
+    }
+}
+
+/// The target has the tag, and other content under it.
+pub(super) fn taken(stage: &Promotions<'_>, wanted: &Wanted<'_>, here: Option<&Digest>) -> Failure {
+    let (from, to) = (stage.from.name(), stage.to.name());
+    let here = here.map_or_else(|| "a digest that could not be read".to_owned(), ToString::to_string);
+    Failure::conflict(format_args!(
+        "the tag {} is in {to} with other content than in {from}; nothing was overwritten",
+        wanted.image.reference
+    ))
+    .said([format!("in {from}: {}", wanted.digest), format!("in {to}: {here}")])
+    .help("give this image another tag, and release that")
+}
