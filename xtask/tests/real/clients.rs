@@ -52,6 +52,31 @@ fn a_layout_we_pushed_to_a_plain_registry_is_read_back_by_skopeo_with_its_digest
     assert_eq!(manifest_of(copy.path())["digest"], manifest.digest.as_str(), "every blob came back as it was sent");
 }
 
+/// `docker load` takes no more than a tar archive of the layout, with either store.
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn a_layout_of_ours_is_found_under_its_full_name_by_docker_load_and_by_skopeo() {
+    let sandbox = ecr();
+    let workspace = released(&sandbox);
+    let layout = workspace.layout();
+    let name = format!("{}/sample/app:1.0.0", sandbox.registry());
+    for docker_host in [part("XTASK_DOCKER_CONTAINERD"), part("XTASK_DOCKER_PLAIN")] {
+        let docker = Docker::new(&docker_host);
+        let archive = workspace.root().join("image.tar");
+        succeed(Command::new("tar").arg("-C").arg(&layout).arg("-cf").arg(&archive).arg("."));
+        let loaded = succeed(&mut docker.command(&["load", "--input", &archive.display().to_string()]));
+        assert_eq!(loaded.trim(), format!("Loaded image: {name}"));
+        let found = succeed(&mut docker.command(&["image", "inspect", "--format", "{{json .RepoTags}}", &name]));
+        assert_eq!(found.trim(), format!("[\"{name}\"]"));
+        succeed(&mut docker.command(&["image", "rm", &name]));
+    }
+    let of_layout = format!("oci:{}:{name}", layout.display());
+    let seen: Value = serde_json::from_str(&succeed(&mut skopeo(&["inspect", &of_layout]))).expect("JSON");
+    assert_eq!(seen["Digest"], manifest_of(&layout)["digest"]);
+    let said = Command::new("skopeo").args(["inspect", &format!("oci:{}:other:1.0.0", layout.display())]).output();
+    assert!(!said.expect("skopeo starts").status.success(), "another name is not there");
+}
+
 #[test]
 #[ignore = "needs real parts: cargo xtask ci"]
 fn skopeo_copies_from_the_sandbox_and_back_into_it() {
