@@ -3,7 +3,6 @@
 //! What leaves this room are plain values, and [`AwsError`]: which call, on what, what AWS answered, and the fix.
 
 pub(crate) mod calls;
-#[cfg_attr(not(test), expect(dead_code, reason = "what asks comes with its own commit"))]
 pub(crate) mod cloudformation;
 mod credentials;
 pub(crate) mod ecr;
@@ -12,10 +11,8 @@ mod error;
 mod identity;
 mod pace;
 mod retry;
-#[cfg_attr(not(test), expect(dead_code, reason = "what asks comes with its own commit"))]
 pub(crate) mod s3;
 mod signed;
-#[cfg_attr(not(test), expect(dead_code, reason = "what asks comes with its own commit"))]
 pub(crate) mod ssm;
 mod xml;
 

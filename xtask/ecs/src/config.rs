@@ -10,11 +10,13 @@
 mod diagnostic;
 mod duration;
 mod environments;
+mod faults;
 mod file;
 mod grammar;
 mod images;
 pub(crate) mod keys;
 mod load;
+mod lookups;
 mod model;
 mod moving;
 mod native;
@@ -38,11 +40,13 @@ mod workspace;
 pub(crate) use diagnostic::suggestion;
 pub(crate) use environments::VARIABLE as ENVIRONMENT_VARIABLE;
 pub(crate) use load::dns_suffix;
+pub(crate) use load::load_resolved;
 pub use load::{load, load_every};
+pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub use model::{
     AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Deploy, Dockerfile, Exits, FailFast, Ignore, Image,
     OnFailure, OnInterrupt, OwnBuilder, PLATFORMS, Package, Pin, Program, Rollout, Runner, Scan, Service, Severity,
-    SlackConfig, SlackSecret, Submodules, TRIVY_URL, TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
+    SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
 };
 pub use moving::moving_tags;
 pub(crate) use origin::toml_value;

@@ -1,19 +1,22 @@
 //! What a command is given, whether it is built in or a repository's own.
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
 
 use clap::Parser;
 
 use crate::aws::{Identity, SdkConfig, Session, session_name};
-use crate::config::{self, Config, Loaded, suggestion};
+use crate::config::{self, Answers, Config, ENVIRONMENT_VARIABLE, Loaded, LookUp, suggestion};
 use crate::deploy::{DeployPlan, Deploys, Report};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::gate::{Gate, Scanner};
 use crate::interrupt::Interrupt;
+use crate::lookup::Lookup;
 use crate::net;
 use crate::release::{Builders, Planned, Released, Releases};
+use crate::sources::{LookUps, Sources};
 use crate::stage::Around;
 
 /// A command of the repository's own: a clap type that runs.
@@ -37,6 +40,7 @@ pub(crate) struct Own {
     pub after_release: Hooks<[Released]>,
     pub before_deploy: Hooks<DeployPlan>,
     pub after_deploy: Hooks<Report>,
+    pub sources: Sources,
 }
 
 pub(crate) type Hooks<T> = Vec<Box<dyn Fn(&Context, &T) -> anyhow::Result<()>>>;
@@ -46,6 +50,8 @@ pub struct Context {
     events: Events,
     interrupt: Interrupt,
     loaded: Result<Loaded>,
+    /// The same with what its lookups stand for, where it has some that somebody must be asked for.
+    resolved: OnceLock<Result<Loaded>>,
     own: Own,
     /// What a role is assumed as.
     session_name: String,
@@ -62,7 +68,7 @@ impl Context {
         run: (&str, &str),
     ) -> Self {
         let session_name = session_name(run.0, run.1);
-        Self { events, interrupt, loaded, own, session_name, session: OnceLock::new() }
+        Self { events, interrupt, loaded, resolved: OnceLock::new(), own, session_name, session: OnceLock::new() }
     }
 
     /// The workspace's configuration. Fails (exit 2) with every mistake in it.
@@ -71,6 +77,26 @@ impl Context {
     }
 
     pub(crate) fn loaded(&self) -> Result<&Loaded> {
+        let drafted = self.drafted()?;
+        if !drafted.stands_in {
+            return Ok(drafted);
+        }
+        let resolved = self.resolved.get_or_init(|| {
+            let chosen = drafted.config.environment.clone();
+            let environment: Environment<'_> = &|name| match &chosen {
+                Some(chosen) if name == ENVIRONMENT_VARIABLE => Some(chosen.clone()),
+                _ => std::env::var(name).ok(),
+            };
+            let folder = std::env::current_dir().unwrap_or_default();
+            let look_up: LookUp<'_> =
+                &|config, wanted| self.own.sources.ask(config, &|| self.session_of(config), wanted);
+            config::load_resolved(&folder, environment, Some(look_up))
+        });
+        resolved.as_ref().map_err(Clone::clone)
+    }
+
+    /// The configuration with names in the place of what somebody else would have to be asked for.
+    pub(crate) fn drafted(&self) -> Result<&Loaded> {
         self.loaded.as_ref().map_err(Clone::clone)
     }
 
@@ -95,7 +121,7 @@ impl Context {
     /// Fails (exit 1) where there are no credentials.
     pub fn deploys(&self) -> Result<Deploys<'_>> {
         let deploys = Deploys::new(self.config()?, self.session()?, &self.events, &self.interrupt);
-        Ok(deploys.around(self))
+        Ok(deploys.around(self).look_up(self))
     }
 
     /// What the AWS SDK's clients are made from, of any service: `aws_sdk_s3::Client::new(context.aws()?)`. The region is
@@ -115,7 +141,14 @@ impl Context {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
-        let session = self.open(self.config()?)?;
+        self.session_of(self.config()?)
+    }
+
+    fn session_of(&self, config: &Config) -> Result<&Session> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
+        let session = self.open(config)?;
         Ok(self.session.get_or_init(|| session))
     }
 
@@ -171,6 +204,15 @@ impl Context {
         {
             self.events.warn(format!("stdout could not be written: {error}"));
         }
+    }
+}
+
+impl LookUps for Context {
+    fn look_up(&self, wanted: &BTreeSet<Lookup>) -> Result<Answers> {
+        if wanted.is_empty() {
+            return Ok(Answers::new());
+        }
+        self.own.sources.ask(self.config()?, &|| self.session(), wanted)
     }
 }
 

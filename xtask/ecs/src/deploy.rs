@@ -25,7 +25,7 @@ use service::{Registered, Shared};
 pub use diff::Change;
 pub use report::{Became, ImageReport, Report, ServiceReport};
 #[cfg(feature = "rehearse")]
-pub(crate) use task_definition::load as load_task_definition;
+pub(crate) use task_definition::{load as load_task_definition, lookups};
 pub use until::Until;
 
 use crate::aws::Session;
@@ -34,6 +34,7 @@ use crate::config::Config;
 use crate::event::{DesiredCount, Event, Events, Step};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::sources::{LookUps, StandIns};
 use crate::stage::{Around, Ended};
 use crate::time;
 
@@ -64,11 +65,27 @@ pub struct Deploys<'a> {
     around: Option<&'a dyn Around<DeployPlan, Report>>,
     allow_older: bool,
     until: Until,
+    look_up: &'a dyn LookUps,
 }
 
 impl<'a> Deploys<'a> {
     pub(crate) fn new(config: &'a Config, session: &'a Session, events: &'a Events, interrupt: &'a Interrupt) -> Self {
-        Self { config, session, events, interrupt, around: None, allow_older: false, until: Until::Done }
+        Self {
+            config,
+            session,
+            events,
+            interrupt,
+            around: None,
+            allow_older: false,
+            until: Until::Done,
+            look_up: &StandIns,
+        }
+    }
+
+    /// With somebody who knows what the documents' lookups stand for.
+    #[must_use]
+    pub(crate) fn look_up(self, look_up: &'a dyn LookUps) -> Self {
+        Self { look_up, ..self }
     }
 
     /// With what the repository does around it.
@@ -94,8 +111,8 @@ impl<'a> Deploys<'a> {
     /// Fails with every problem at once, and with [`Ending::Superseded`] where a newer version serves than the one that
     /// is to be deployed.
     pub fn plan(&self, names: &[String]) -> Result<DeployPlan> {
-        let Self { config, session, events, .. } = *self;
-        let services = events.step(Step::Plan, "", || plan::plan(config, session, names, events))?;
+        let Self { config, session, events, look_up, .. } = *self;
+        let services = events.step(Step::Plan, "", || plan::plan(config, session, look_up, names, events))?;
         reachable(&services, self.until)?;
         for plan in &services {
             announce(plan, events);

@@ -23,6 +23,7 @@ use crate::reader::json::JsonLines;
 use crate::reader::slack::{self, Slack};
 use crate::reader::terminal::Terminal;
 use crate::release::{Order, Planned, Released};
+use crate::sources::Asking;
 
 type Run = Box<dyn FnOnce(&clap::ArgMatches, &Context) -> anyhow::Result<()>>;
 type Wrapper = Box<dyn Fn(&Context, &str, &mut dyn FnMut() -> anyhow::Result<()>) -> anyhow::Result<()>>;
@@ -95,6 +96,20 @@ impl Xtask {
     #[must_use]
     pub fn gate(mut self, gate: impl Fn(&Scanned<'_>) -> anyhow::Result<()> + Sync + 'static) -> Self {
         self.own.gates.push(Box::new(gate));
+        self
+    }
+
+    /// Adds a source of lookups: `${NAME:…}` in the configuration and in documents is what `look_up` answers to what stands
+    /// in the place of the `…`. It is asked once for each, before any effect; an error is told with file, line and column.
+    ///
+    /// Panics for a name that is taken, or is none: small letters, digits, `-` and `_`.
+    #[must_use]
+    pub fn lookup<V: Into<serde_json::Value>>(
+        mut self,
+        name: &str,
+        look_up: impl Fn(&Asking<'_>, &str) -> anyhow::Result<V> + 'static,
+    ) -> Self {
+        self.own.sources.add(name, Box::new(move |asking, name| Ok(look_up(asking, name)?.into())));
         self
     }
 

@@ -51,7 +51,6 @@ mod docs;
 mod extend;
 mod gzip;
 mod image;
-#[cfg_attr(not(test), expect(dead_code, reason = "what asks comes with its own commit"))]
 mod lookup;
 mod net;
 mod operate;
@@ -59,6 +58,7 @@ mod promote;
 mod reader;
 #[cfg(feature = "rehearse")]
 mod rehearse;
+mod sources;
 mod stage;
 mod text;
 mod time;
@@ -68,6 +68,7 @@ mod workflows;
 pub use context::{Command, Context};
 pub use extend::Xtask;
 pub use failure::{Ending, Failure};
+pub use sources::Asking;
 pub use stage::Ended;
 
 /// The Rust of the pages that people read, compiled as documentation tests.

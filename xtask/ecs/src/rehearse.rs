@@ -36,7 +36,7 @@ pub(crate) fn run(fault: Option<&str>, context: &Context) -> Result<()> {
     }
     let faults = fault.map_or(Ok(Vec::new()), |name| fault_named(name).ok_or_else(|| unknown(name)))?;
     let clock = Clock::Scaled(SPEED);
-    let config = context.config()?;
+    let config = &context.drafted()?.config;
     let sandbox = Sandbox::start(stage::options(config, clock))
         .map_err(|error| Failure::world(format_args!("could not start the sandbox: {error}")))?;
     let config = stage::rehearsed(config, &sandbox, SPEED);
@@ -121,7 +121,7 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
         .help(format!("use 127.0.0.1:{}", listen.port())));
     }
     let clock = if speed <= 1 { Clock::Real } else { Clock::Scaled(speed) };
-    let config = context.config()?;
+    let config = &context.drafted()?.config;
     let further = accounts.iter().cloned();
     let further = further.map(|(id, access_key)| Account { id, access_key, roles: Vec::new() }).collect();
     let options = Options { listen, accounts: further, limited: limits, ..stage::options(config, clock) };

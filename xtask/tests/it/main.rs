@@ -11,6 +11,7 @@ mod environments;
 mod fail_fast;
 mod help;
 mod images;
+mod lookups;
 mod native;
 mod network;
 mod pages;

@@ -9,6 +9,7 @@
 
 mod builder;
 mod gate;
+mod lookup;
 mod migration_hook;
 mod notifier;
 mod own_client;
@@ -34,6 +35,7 @@ fn main() -> Result<ExitCode> {
         xtask = match name {
             "builder" => builder::with(xtask),
             "gate" => gate::with(xtask),
+            "lookup" => lookup::with(xtask),
             "migration_hook" => migration_hook::with(xtask),
             "notifier" => notifier::with(xtask),
             "own_client" => own_client::with(xtask),

@@ -11,7 +11,7 @@ use crate::text::pad;
 /// Print a service's task definition as it would be registered
 #[derive(Args)]
 #[command(after_help = "\
-stdout gets the JSON document, with images by their tags: `deploy --plan` says which digests they are. AWS is asked nothing.")]
+stdout gets the JSON document, with images by their tags: `deploy --plan` says which digests they are. AWS is asked for lookups alone.")]
 pub(crate) struct Render {
     /// The service, by its name in the configuration; the only one by default
     service: Option<String>,
@@ -30,7 +30,7 @@ impl Render {
             return Err(Failure::usage(format_args!("there are {} services, and none was named", names.len()))
                 .help(format!("name one of {}", names.join(", "))));
         };
-        let rendered = render(loaded, service)?;
+        let rendered = render(loaded, service, Some(context))?;
         for Fault { message, place, .. } in rendered.warnings {
             context.events().emit(Event::Warning { message, place });
         }

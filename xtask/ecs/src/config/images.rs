@@ -143,8 +143,7 @@ fn tag(table: &mut Table<'_>) -> Option<Tag> {
                 value.error(format!("the version `{}` ({place}) is not a tag", version.text.escape_debug()), hint);
                 return None;
             };
-            let Origin::File(by) = value.origin() else { return None };
-            (tag, Origin::Through { at: version.place, by })
+            (tag, Origin::Through { at: version.place, by: value.place() })
         }
         _ => return value.wrong_type("a tag", FORMS),
     };

@@ -1,5 +1,6 @@
 //! From a folder to a validated configuration, or to everything that is wrong with it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -7,15 +8,17 @@ use toml::de::DeTable;
 
 use super::diagnostic::{anywhere, invalid};
 use super::environments::{Declared, VARIABLE, laid_over};
+use super::faults::Faults;
 use super::keys::{Keys, derived, optional, or};
-use super::model::Config;
+use super::lookups::{self, LookUp};
+use super::model::{Config, Deploy, Scan, SlackConfig, Workflows};
 use super::origin::{Effective, Loaded, Origin, Origins};
 use super::reading::Reading;
 use super::table::Table;
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
 use super::{images, order, scan, services, slack, workflows};
-use crate::failure::{Fault, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::text::nearest;
 
 pub(super) const TOP: Keys = Keys {
@@ -38,6 +41,7 @@ pub(super) const TOP: Keys = Keys {
         or("deploy", "a table", "{}", "how several services are deployed"),
         or("slack", "a table", "{}", "what Slack is told"),
         or("workflows", "a table", "{}", "the GitHub workflows"),
+        optional("lookups", "a table", "where lookups are answered"),
         optional("environments", "tables by name", "what is otherwise in staging than in production"),
         optional("default-environment", "a name", "the environment that is meant where none is named"),
     ],
@@ -49,8 +53,17 @@ pub(super) const TOP: Keys = Keys {
 /// XTASK_REGISTRY, AWS_ACCOUNT_ID, AWS_REGION, AWS_DEFAULT_REGION, and those that tell cargo's target folder. The error
 /// holds everything that is wrong in any environment, not only the first fault.
 pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Loaded> {
+    load_resolved(start, environment, None)
+}
+
+/// The same with what its lookups stand for; without anybody to ask, names stand in for them.
+pub(crate) fn load_resolved(
+    start: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+    look_up: Option<LookUp<'_>>,
+) -> Result<Loaded> {
     let asked = environment(VARIABLE).filter(|name| !name.trim().is_empty());
-    let All { loaded, declared } = all(start, environment)?;
+    let All { loaded, declared } = all(start, environment, look_up)?;
     let chosen = declared.choose(asked.as_deref())?;
     let chosen = loaded.into_iter().find(|loaded| loaded.config.environment == chosen);
     Ok(chosen.expect("each declared environment was read"))
@@ -58,7 +71,7 @@ pub fn load(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Resul
 
 /// Every declared environment, in the order written; what there is where none is declared.
 pub fn load_every(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Loaded>> {
-    Ok(all(start, environment)?.loaded)
+    Ok(all(start, environment, None)?.loaded)
 }
 
 struct All {
@@ -66,7 +79,7 @@ struct All {
     declared: Declared,
 }
 
-fn all(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<All> {
+fn all(start: &Path, environment: &dyn Fn(&str) -> Option<String>, look_up: Option<LookUp<'_>>) -> Result<All> {
     let root = Root::find(start)?;
     let document = parse(root.source())?;
     let workspace = Workspace::new(root.folder.clone(), root.source(), &document);
@@ -80,50 +93,39 @@ fn all(start: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<All
     };
     let names = declared.names.iter().map(|name| Some(name.as_str()));
     let names: Vec<_> = if declared.names.is_empty() { vec![None] } else { names.collect() };
-    let mut loaded = Vec::new();
+    let asked = environment(VARIABLE).filter(|name| !name.trim().is_empty());
+    let chosen = declared.choose(asked.as_deref());
+    let (mut loaded, mut unanswered) = (Vec::new(), Vec::new());
     for name in names {
-        let entries = name.map_or_else(|| found.entries.clone(), |name| laid_over(found.entries, name));
+        let mut entries = name.map_or_else(|| found.entries.clone(), |name| laid_over(found.entries, name));
         let reading = Reading::new(&workspace, environment);
+        let is_chosen = chosen.as_ref().is_ok_and(|chosen| chosen.as_deref() == name);
+        let (mut stands_in, mut facts) = (false, None);
+        lookups::fill(&mut entries, &reading, name, |entries, wanted| {
+            let first = Reading::new(&workspace, environment);
+            facts = facts_of(&mut found.table(&first, entries), start, name);
+            let asked = look_up.filter(|_| is_chosen).zip(facts.as_ref());
+            stands_in = asked.is_none();
+            asked.map(|(look_up, facts)| look_up(facts, wanted)).transpose()
+        })?;
         let config = read(found.table(&reading, &entries), start, name);
-        let (wrong, settings) = (reading.faults.into_inner(), reading.settings.into_inner());
-        if let (Some((config, target)), true) = (config, wrong.is_empty()) {
-            loaded.push(Loaded { config, origins: Origins { settings, target: Some(target) } });
+        let (mut wrong, settings) = (reading.faults.into_inner(), reading.settings.into_inner());
+        unanswered.extend(reading.unanswered.borrow().iter().cloned());
+        wrong.extend(reading.unanswered.into_inner());
+        // What names cannot stand in for is left out.
+        let facts = facts.filter(|_| stands_in).map(|facts| (facts, Origin::Default));
+        if let (Some((config, target)), true) = (config.or(facts), wrong.is_empty()) {
+            loaded.push(Loaded { config, origins: Origins { settings, target: Some(target) }, stands_in });
         }
         faults.of_one(name, wrong);
     }
     let faults = faults.told(declared.names.len());
-    if faults.is_empty() { Ok(All { loaded, declared }) } else { Err(invalid(faults)) }
-}
-
-/// What is wrong, each once, and in how many environments.
-#[derive(Default)]
-struct Faults(Vec<(Fault, Vec<String>)>);
-
-impl Faults {
-    fn of_all(&mut self, faults: Vec<Fault>) {
-        self.0.extend(faults.into_iter().map(|fault| (fault, Vec::new())));
-    }
-
-    fn of_one(&mut self, environment: Option<&str>, faults: Vec<Fault>) {
-        for fault in faults {
-            let name = environment.map(str::to_owned);
-            match self.0.iter_mut().find(|(known, _)| *known == fault) {
-                Some((_, names)) => names.extend(name),
-                None => self.0.push((fault, name.into_iter().collect())),
-            }
-        }
-    }
-
-    /// One that not every environment has says where it is.
-    fn told(self, environments: usize) -> Vec<Fault> {
-        let told = self.0.into_iter().map(|(mut fault, mut names)| {
-            names.dedup();
-            if !names.is_empty() && names.len() < environments {
-                fault.help.push(format!("this is so in the environment `{}`", names.join("`, `")));
-            }
-            fault
-        });
-        told.collect()
+    match faults.len() {
+        0 => Ok(All { loaded, declared }),
+        all if all == unanswered.len() => Err(Failure::of_faults(Ending::World, unanswered, |count| {
+            format!("{count} lookups of the configuration have no answer")
+        })),
+        _ => Err(invalid(faults)),
     }
 }
 
@@ -139,18 +141,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
     if let Some((cluster, origin)) = &cluster {
         table.note("cluster", cluster, origin.clone());
     }
-    let role = table.optional("role", |value| {
-        let role = value.check(workflows::is_role)?;
-        let of = role.split(':').nth(4).unwrap_or_default();
-        match (&account, environment) {
-            (Some(account), Some(name)) if of != account => {
-                let message = format!("this role is of {of}, and the environment `{name}` is {account}");
-                value.error(message, "whoever assumes it does nothing to that environment");
-                None
-            }
-            _ => Some(role),
-        }
-    });
+    let role = role(&mut table, account.as_deref(), environment);
     // Read before, once for all.
     drop((table.take("environments"), table.take("default-environment")));
     let images = images::read(&mut table, registry.as_deref());
@@ -159,6 +150,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
     let deploy = order::deploy(&mut table);
     let slack = slack::read(&mut table);
     let workflows = workflows::read(&mut table);
+    let lookups = lookups::read(&mut table);
     table.finish();
     let config = Config {
         root: root.clone(),
@@ -174,8 +166,47 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
         deploy,
         slack,
         workflows,
+        lookups,
     };
     Some((config, target_origin))
+}
+
+/// As much as must be known before anybody is asked for what a lookup stands for.
+fn facts_of(table: &mut Table<'_>, start: &Path, environment: Option<&str>) -> Option<Config> {
+    let workspace = table.reading.workspace;
+    let (target, _) = workspace.target(start, |name| table.reading.variable(name));
+    let (account, region) = (account(table)?, region(table)?);
+    Some(Config {
+        root: workspace.root.clone(),
+        target,
+        environment: environment.map(str::to_owned),
+        role: role(table, Some(&account), environment),
+        registry: registry(table, Some(&account), Some(&region))?,
+        lookups: lookups::read(table),
+        account,
+        region,
+        images: BTreeMap::new(),
+        scan: Scan::default(),
+        services: BTreeMap::new(),
+        deploy: Deploy::default(),
+        slack: SlackConfig::default(),
+        workflows: Workflows::default(),
+    })
+}
+
+fn role(table: &mut Table<'_>, account: Option<&str>, environment: Option<&str>) -> Option<String> {
+    table.optional("role", |value| {
+        let role = value.check(workflows::is_role)?;
+        let of = role.split(':').nth(4).unwrap_or_default();
+        match (account, environment) {
+            (Some(account), Some(name)) if of != account => {
+                let message = format!("this role is of {of}, and the environment `{name}` is {account}");
+                value.error(message, "whoever assumes it does nothing to that environment");
+                None
+            }
+            _ => Some(role),
+        }
+    })
 }
 
 /// `[workspace.metadata.xtask]`, as it stands in the file.

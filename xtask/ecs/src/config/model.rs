@@ -37,6 +37,27 @@ pub struct Config {
     pub deploy: Deploy,
     pub slack: SlackConfig,
     pub workflows: Workflows,
+    pub lookups: Lookups,
+}
+
+/// `[workspace.metadata.xtask.lookups]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// What `${tfstate:…}` looks into.
+    pub tfstate: Option<State>,
+}
+
+/// Where a Terraform state is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    File(PathBuf),
+    /// `s3://BUCKET/KEY`
+    Object {
+        bucket: String,
+        key: String,
+    },
+    /// `http://…` or `https://…`
+    Address(String),
 }
 
 /// `[workspace.metadata.xtask.slack]`.

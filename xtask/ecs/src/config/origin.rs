@@ -30,17 +30,23 @@ pub enum Origin {
         at: Place,
         by: Place,
     },
+    /// What the lookups in the text at `at` stand for.
+    Lookup {
+        written: String,
+        at: Place,
+    },
     /// An environment variable's name.
     Environment(String),
     Default,
 }
 
-/// `FILE:LINE`, the variable's name, or `default`.
+/// `FILE:LINE`, the lookup and its `FILE:LINE`, the variable's name, or `default`.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(place) => write!(f, "{}:{}", place.file, place.line),
             Self::Through { at, by } => write!(f, "{}:{}, through {}:{}", at.file, at.line, by.file, by.line),
+            Self::Lookup { written, at } => write!(f, "{written} at {}:{}", at.file, at.line),
             Self::Environment(name) => f.write_str(name),
             Self::Default => f.write_str("default"),
         }
@@ -52,6 +58,8 @@ impl fmt::Display for Origin {
 pub struct Loaded {
     pub config: Config,
     pub origins: Origins,
+    /// Whether names stand in for what lookups stand for, because nobody was asked.
+    pub(crate) stands_in: bool,
 }
 
 /// One effective value.
@@ -83,7 +91,7 @@ impl Origins {
     /// The place in a file of `KEY` or `TABLE.KEY`, for a warning that points at it.
     pub fn place(&self, name: &str) -> Option<&Place> {
         match self.of(name)? {
-            Origin::File(place) | Origin::Through { by: place, .. } => Some(place),
+            Origin::File(place) | Origin::Through { by: place, .. } | Origin::Lookup { at: place, .. } => Some(place),
             Origin::Environment(_) | Origin::Default => None,
         }
     }

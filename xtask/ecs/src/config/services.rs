@@ -205,8 +205,8 @@ fn containers(value: &Value<'_>, images: &[String]) -> Option<BTreeMap<String, S
 /// A number of tasks, or `"off"`.
 fn exits(value: &Value<'_>) -> Option<Exits> {
     match value.get() {
-        DeValue::String(_) => value.one_of(&[("off", Exits(None))]),
-        DeValue::Integer(_) => match value.count()? {
+        DeValue::String(text) if text.parse::<u32>().is_err() => value.one_of(&[("off", Exits(None))]),
+        DeValue::Integer(_) | DeValue::String(_) => match value.count()? {
             0 => {
                 value
                     .error("`exits` should be 1 or more", "write \"off\" to stop no rollout for its tasks' exit codes");

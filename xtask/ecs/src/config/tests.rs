@@ -5,6 +5,7 @@ mod environments;
 mod fuzz;
 mod images;
 mod keys;
+mod lookups;
 mod native;
 mod people;
 mod scan;

@@ -10,6 +10,7 @@ use super::diagnostic::suggestion;
 use super::duration;
 use super::origin::Origin;
 use super::reading::Reading;
+use crate::failure::Place;
 
 /// A value and the key it was found under.
 #[derive(Clone)]
@@ -37,11 +38,29 @@ impl<'a> Value<'a> {
 
     /// Where it is written.
     pub(super) fn origin(&self) -> Origin {
-        Origin::File(self.reading.source.place(self.key.start))
+        match self.looked_up() {
+            Some(written) => Origin::Lookup { written, at: self.place() },
+            None => Origin::File(self.place()),
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.reading.source.place(self.key.start)
+    }
+
+    /// The lookups that it is made of. What they stand for is taken for what a key wants, where it can be: parameters
+    /// and variables have no types.
+    fn looked_up(&self) -> Option<String> {
+        self.reading.looked_up(&self.inner.span())
     }
 
     pub(super) fn error(&self, message: impl Into<String>, hint: impl AsRef<str>) {
-        self.reading.report(self.reading.source.fault(self.inner.span(), message, hint));
+        if self.reading.stands_in(&self.inner.span()) {
+            return;
+        }
+        let mut fault = self.reading.source.fault(self.inner.span(), message, hint);
+        fault.help.extend(self.looked_up().map(|written| format!("that is what {written} stands for")));
+        self.reading.report(fault);
     }
 
     pub(super) fn error_at_key(&self, message: impl Into<String>, hint: impl AsRef<str>) {
@@ -59,6 +78,7 @@ impl<'a> Value<'a> {
     pub(super) fn text(&self) -> Option<&'a str> {
         match self.get() {
             DeValue::String(text) => Some(text),
+            DeValue::Boolean(value) if self.looked_up().is_some() => Some(if *value { "true" } else { "false" }),
             DeValue::Array(_) | DeValue::Table(_) => self.wrong_type("a string", ""),
             _ => self.wrong_type("a string", "write it in quotes"),
         }
@@ -76,6 +96,9 @@ impl<'a> Value<'a> {
     pub(super) fn boolean(&self) -> Option<bool> {
         match self.get() {
             DeValue::Boolean(value) => Some(*value),
+            DeValue::String(text) if self.looked_up().is_some() && ["true", "false"].contains(&text.as_ref()) => {
+                Some(text == "true")
+            }
             _ => self.wrong_type("true or false", ""),
         }
     }
@@ -85,6 +108,13 @@ impl<'a> Value<'a> {
         match self.get() {
             DeValue::Integer(number) => {
                 let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
+                if count.is_none() {
+                    self.error(format!("`{}` should be a whole number from 0 to {}", self.path, u32::MAX), "");
+                }
+                count
+            }
+            DeValue::String(text) if self.looked_up().is_some() => {
+                let count = text.parse().ok();
                 if count.is_none() {
                     self.error(format!("`{}` should be a whole number from 0 to {}", self.path, u32::MAX), "");
                 }

@@ -3,7 +3,7 @@
 mod support;
 mod versions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use super::diff::{Change, changes};
@@ -13,10 +13,12 @@ use crate::aws::ecr::Found;
 use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::commit;
-use crate::config::{Config, Image, Service, TaskDefinitionSource, services_named};
+use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, services_named};
 use crate::event::{DesiredCount, Event, Events, ImageSource, ServiceAction, VersionChange};
 use crate::failure::{Failure, Fault, Result};
+use crate::lookup::Lookup;
 use crate::reference::Pinned;
+use crate::sources::LookUps;
 pub(super) use versions::refuse_older;
 
 /// What will be done about one service.
@@ -80,10 +82,17 @@ pub(super) enum Action {
 }
 
 /// Plans these services, all of them for no name.
-pub(super) fn plan(config: &Config, session: &Session, names: &[String], events: &Events) -> Result<Vec<Plan>> {
+pub(super) fn plan(
+    config: &Config,
+    session: &Session,
+    look_up: &dyn LookUps,
+    names: &[String],
+    events: &Events,
+) -> Result<Vec<Plan>> {
     let services = services_named(config, names)?;
     let mut problems = Vec::new();
-    let documents = documents(config, &services, events, &mut problems);
+    let answers = look_up.look_up(&lookups(&services))?;
+    let documents = documents((config, &answers), &services, events, &mut problems);
     let ecs = session.ecs();
     let images = images_of(config, &services);
     let (found, live) = thread::scope(|scope| {
@@ -146,9 +155,29 @@ fn doubt(config: &Config, service: &Service, document: &serde_json::Value, event
     }
 }
 
+fn lookups(services: &[&Service]) -> BTreeSet<Lookup> {
+    let files = services.iter().filter_map(|service| match &service.task_definition {
+        TaskDefinitionSource::File { file, overlay } => Some(task_definition::lookups(file, overlay.as_deref())),
+        TaskDefinitionSource::Family(_) => None,
+    });
+    files.flatten().collect()
+}
+
+/// Tells what was looked up, and for which line. What is in a variable may be what its owner shows nobody.
+fn announce(loaded: &task_definition::Loaded, answers: &Answers, events: &Events) {
+    for filled in &loaded.filled {
+        for lookup in filled.lookups.iter().filter(|lookup| lookup.source != "env") {
+            let Some(Ok(value)) = answers.get(lookup) else { continue };
+            let place =
+                filled.place.as_ref().map_or_else(String::new, |place| format!(" at {}:{}", place.file, place.line));
+            events.note("Looked up", format!("{lookup}{place}: {value}"));
+        }
+    }
+}
+
 /// The documents that are files, by service.
 fn documents(
-    config: &Config,
+    (config, answers): (&Config, &Answers),
     services: &[&Service],
     events: &Events,
     problems: &mut Vec<Failure>,
@@ -156,8 +185,9 @@ fn documents(
     let mut documents = BTreeMap::new();
     for service in services {
         let TaskDefinitionSource::File { file, overlay } = &service.task_definition else { continue };
-        match task_definition::load(file, overlay.as_deref(), &config.root) {
+        match task_definition::load(file, overlay.as_deref(), &config.root, Some(answers)) {
             Ok(loaded) => {
+                announce(&loaded, answers, events);
                 for Fault { message, place, .. } in loaded.warnings {
                     events.emit(Event::Warning { message, place });
                 }

@@ -9,6 +9,7 @@ use super::task_definition;
 use super::task_definition::places::Places;
 use crate::config::{Config, Loaded, Service, TaskDefinitionSource};
 use crate::failure::{Failure, Fault, Result};
+use crate::sources::LookUps;
 
 /// The document, and its members one by one.
 #[derive(Debug)]
@@ -29,11 +30,12 @@ pub(crate) struct Member {
     pub origin: String,
 }
 
-/// Renders a service's own file. Asks AWS nothing: what a tag stands for is known to `deploy --plan`.
+/// Renders a service's own file. What a tag stands for is known to `deploy --plan`; lookups are asked for, or stay as
+/// they are written where nobody is given to ask.
 ///
 /// Fails (exit 2) where the file has mistakes, or where the task definition is a family of somebody else's.
-pub(crate) fn render(loaded: &Loaded, service: &Service) -> Result<Rendered> {
-    let task_definition::Loaded { document, places, warnings } = written(&loaded.config, service)?;
+pub(crate) fn render(loaded: &Loaded, service: &Service, look_up: Option<&dyn LookUps>) -> Result<Rendered> {
+    let task_definition::Loaded { document, places, warnings, .. } = written(&loaded.config, service, look_up)?;
     let mut document = document.value().clone();
     let mut tagged = Vec::new();
     for container in document["containerDefinitions"].as_array_mut().into_iter().flatten() {
@@ -61,9 +63,13 @@ pub(crate) fn differences(before: &Rendered, after: &Rendered) -> Vec<Change> {
     changes(Some(&Normal::of(&before.document)), &Normal::of(&after.document))
 }
 
-fn written(config: &Config, service: &Service) -> Result<task_definition::Loaded> {
+fn written(config: &Config, service: &Service, look_up: Option<&dyn LookUps>) -> Result<task_definition::Loaded> {
     match &service.task_definition {
-        TaskDefinitionSource::File { file, overlay } => task_definition::load(file, overlay.as_deref(), &config.root),
+        TaskDefinitionSource::File { file, overlay } => {
+            let overlay = overlay.as_deref();
+            let answers = look_up.map(|it| it.look_up(&task_definition::lookups(file, overlay))).transpose()?;
+            task_definition::load(file, overlay, &config.root, answers.as_ref())
+        }
         TaskDefinitionSource::Family(family) => Err(Failure::usage(format_args!(
             "the task definition of service {} is the family {family} in ECS, and no file of this workspace",
             service.name

@@ -1,18 +1,23 @@
 //! The task definition's file: read, and everything wrong with it at its place.
 
 pub(super) mod doubts;
+mod fill;
 mod json;
 mod overlay;
 pub(super) mod places;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
 
+use fill::Filled;
 use places::Places;
 
 use crate::aws::ecs::{Document, Flaw, Oddity, OddityKind};
+use crate::config::Answers;
 use crate::failure::{Ending, Failure, Fault, Place, Result};
+use crate::lookup::Lookup;
 
 /// A document from a file, and what is odd about it without being wrong.
 #[derive(Debug)]
@@ -22,16 +27,27 @@ pub(crate) struct Loaded {
     pub warnings: Vec<Fault>,
     /// Where each member is written.
     pub places: Places,
+    /// What was looked up.
+    pub filled: Vec<Filled>,
 }
 
-/// Reads a task definition file and what an environment lays over it. Messages say paths relative to `root`.
+/// The lookups of a task definition file and of what an environment lays over it; none of a file that cannot be read,
+/// which [`load`] tells of.
+pub(crate) fn lookups(file: &Path, overlay: Option<&Path>) -> BTreeSet<Lookup> {
+    let files = [Some(file), overlay].into_iter().flatten();
+    let texts = files.filter_map(|file| Text::read(file, String::new(), "").ok());
+    texts.flat_map(|text| fill::lookups(&text.document)).collect()
+}
+
+/// Reads a task definition file and what an environment lays over it, with these values for its lookups; without any,
+/// they stay as they are written. Messages say paths relative to `root`.
 ///
-/// Every problem is in one [`Ending::Usage`], with file, line and column where it has one.
-pub(crate) fn load(file: &Path, overlay: Option<&Path>, root: &Path) -> Result<Loaded> {
+/// Every problem is in one failure, with file, line and column where it has one.
+pub(crate) fn load(file: &Path, overlay: Option<&Path>, root: &Path, answers: Option<&Answers>) -> Result<Loaded> {
     let name = |file: &Path| file.strip_prefix(root).unwrap_or(file).display().to_string();
     let base = Text::read(file, name(file), "task definition")?;
     let over = overlay.map(|file| Text::read(file, name(file), "overlay")).transpose()?;
-    parse(base, over)
+    parse(base, over, answers)
 }
 
 /// A file's text, what it holds, and where.
@@ -57,7 +73,7 @@ impl Text {
     }
 }
 
-fn parse(base: Text, over: Option<Text>) -> Result<Loaded> {
+fn parse(base: Text, over: Option<Text>, answers: Option<&Answers>) -> Result<Loaded> {
     let Text { name, mut document, mut places } = base;
     let name = &name;
     if let Some(over) = over {
@@ -69,6 +85,11 @@ fn parse(base: Text, over: Option<Text>) -> Result<Loaded> {
             return Err(invalid(faults, &over.name));
         }
         places.lay_over(over.places);
+    }
+    let filled = answers.map_or(Ok(Vec::new()), |answers| fill::fill(&mut document, &places, answers));
+    let filled = filled.map_err(Failure::together)?;
+    if let (false, Err(flaws)) = (filled.is_empty(), Document::written(document.clone())) {
+        fill::fit(&mut document, &filled, &flaws);
     }
     let mut faults: Vec<Fault> = doubts::twice(&document).into_iter().map(|problem| at(name, None, problem)).collect();
     let (document, odd) = match Document::written(document) {
@@ -86,7 +107,7 @@ fn parse(base: Text, over: Option<Text>) -> Result<Loaded> {
         };
         at(name, places.get(path), message)
     };
-    Ok(Loaded { document, warnings: odd.iter().map(warning).collect(), places })
+    Ok(Loaded { document, warnings: odd.iter().map(warning).collect(), places, filled })
 }
 
 fn fault(places: &Places, name: &str, flaw: Flaw) -> Fault {
@@ -155,7 +176,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str, name: &str) -> Result<Loaded> {
-        parse(Text::of(text, name.to_owned())?, None)
+        parse(Text::of(text, name.to_owned())?, None, None)
     }
 
     fn message(text: &str) -> String {

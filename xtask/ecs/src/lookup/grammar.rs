@@ -4,7 +4,7 @@
 //! tool is left as it is: a name without a colon that is no fact (`${HOME}`), a name in other letters than a source has
 //! (`${AWS::Region}`, `${PATH:-/bin}`), a shell's own signs after the colon (`${name:-x}`, `${name:?why}`), `${{ … }}`.
 
-use super::{FACTS, Flaw, Lookup, Part, Template};
+use super::{FACTS, Flaw, Lookup, Part, SECRET, Template};
 use crate::text::nearest;
 
 const LITERAL: &str = "write `$${` where `${` is meant as it stands";
@@ -105,6 +105,9 @@ fn length(text: &str) -> Result<usize, Problem> {
 /// What is wrong with a lookup of a source that is not among the known, and what to do.
 pub(crate) fn unknown_source(lookup: &Lookup, known: &[&str]) -> (String, String) {
     let message = format!("{lookup}: there is no source `{}`", lookup.source);
+    if ["secret", "secrets", "secretsmanager", "sm"].contains(&lookup.source.as_str()) {
+        return (message, SECRET.to_owned());
+    }
     let near = nearest(&lookup.source, known.iter().copied())
         .map_or_else(|| format!("the sources are `{}`", known.join("`, `")), |near| format!("did you mean `{near}`?"));
     (message, format!("{near}\n{LITERAL}"))

@@ -144,3 +144,30 @@ fn no_text_can_upset_it() {
         }
     }
 }
+
+#[test]
+fn a_byte_of_a_text_is_found_in_the_literal_that_it_was_read_from() {
+    for (literal, text) in [
+        (r#""${ssm:/x}""#, "${ssm:/x}"),
+        (r#""a\"b${ssm:/x}""#, "a\"b${ssm:/x}"),
+        (r#""\u00e9\t\\ ${ssm:/x}""#, "\u{e9}\t\\ ${ssm:/x}"),
+        (r"'C:\${ssm:/x}'", r"C:\${ssm:/x}"),
+        ("\"\"\"\na\n${ssm:/x}\"\"\"", "a\n${ssm:/x}"),
+        ("'''${ssm:/x}'''", "${ssm:/x}"),
+    ] {
+        let start = text.find('$').expect("it has a lookup");
+        assert!(literal[offset(literal, start)..].starts_with("${ssm"), "{literal}");
+    }
+    assert_eq!((offset("", 3), offset("\"", 3), offset("\"a\"", 9)), (0, 1, 3));
+}
+
+#[test]
+fn a_variable_that_is_not_set_has_its_default_or_is_missing() {
+    let get = |name: &str| (name == "A").then(|| "a".to_owned());
+    for (name, value) in [("A", "a"), ("A:-b", "a"), ("B:-b:-c", "b:-c"), ("B:-", "")] {
+        assert_eq!(variable(name, get).expect(name), json!(value));
+    }
+    let missing = variable("B", get).expect_err("it is not set");
+    assert_eq!(missing.message(), "the environment variable B is not set");
+    assert_eq!(missing.help, ["set it, or write `${env:B:-DEFAULT}`"]);
+}

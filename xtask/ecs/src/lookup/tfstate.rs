@@ -10,6 +10,7 @@ mod sensitive;
 
 use serde_json::{Map, Value};
 
+use super::SECRET;
 use crate::text::nearest;
 use address::{Address, Key, Place, Step};
 use sensitive::Marks;
@@ -46,8 +47,6 @@ pub(crate) struct Missing {
 fn missing<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Missing> {
     Err(Missing { message: message.into(), help: help.into() })
 }
-
-const SECRET: &str = "a secret is never resolved into a value: have ECS read it, with `secrets` in the task definition";
 
 /// Reads a state's JSON.
 pub(crate) fn read(bytes: &[u8]) -> Result<State, Missing> {

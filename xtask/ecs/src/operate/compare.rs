@@ -23,7 +23,7 @@ pub(crate) struct Difference {
 ///
 /// Fails (exit 2) where there is no such environment, and with the mistakes of either.
 pub(crate) fn compare(context: &Context, against: &str, names: &[String]) -> Result<Vec<Difference>> {
-    let ours = context.loaded()?;
+    let ours = context.drafted()?;
     let theirs = environment(against)?;
     let mut found = settings(&theirs.origins.settings, &ours.origins.settings);
     for service in services_named(&ours.config, names)? {
@@ -31,7 +31,7 @@ pub(crate) fn compare(context: &Context, against: &str, names: &[String]) -> Res
         let is_file = |service: &Service| matches!(service.task_definition, TaskDefinitionSource::File { .. });
         let other = theirs.config.services.get(&service.name).filter(|other| is_file(other) && is_file(service));
         let Some(other) = other else { continue };
-        let (before, after) = (render(&theirs, other)?, render(ours, service)?);
+        let (before, after) = (render(&theirs, other, None)?, render(ours, service, None)?);
         let of = format!("task definition of {}", service.name);
         found.extend(differences(&before, &after).into_iter().map(|change| Difference {
             of: of.clone(),

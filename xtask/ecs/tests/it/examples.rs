@@ -249,3 +249,28 @@ fn a_client_of_the_repositorys_own_has_the_stages_credentials() {
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(printed, "arn:aws:ecs:ap-northeast-1:123456789012:cluster/sample\n");
 }
+
+#[test]
+fn a_source_of_the_repositorys_own_answers_its_lookups() {
+    let workspace =
+        Workspace::with(&[("cluster = \"sample\"", "cluster = \"sample\"\ndesired-count = \"${port:count}\"")]);
+    workspace.write("ports.json", r#"{ "app": 8081, "count": 2 }"#);
+    let mut document = task_definition();
+    document["containerDefinitions"][0]["portMappings"][0]["containerPort"] = json!("${port:app}");
+    workspace.write("app/ecs/task-definition.json", &document.to_string());
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let rendered = run(workspace.root(), "lookup", "render");
+    assert!(rendered.status.success(), "{}", text(rendered.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&rendered.stdout).unwrap();
+    assert_eq!(document["containerDefinitions"][0]["portMappings"][0]["containerPort"], 8081);
+    let config = text(run(workspace.root(), "lookup", "config").stdout);
+    assert!(config.contains("# ${port:count} at Cargo.toml:15"), "{config}");
+    workspace.write("ports.json", r#"{ "app": 8081 }"#);
+    let refused = run(workspace.root(), "lookup", "config");
+    let told = text(refused.stderr);
+    assert!(told.contains("Cargo.toml:15:18") && told.contains("ports.json has none for count"), "{told}");
+    let nobody = run(workspace.root(), "gate", "config");
+    let told = text(nobody.stderr);
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(told.contains("there is no source `port`"), "{told}");
+}

@@ -26,6 +26,7 @@ const ROOMS: &[&str] = &[
     "aws",
     // middle
     "commit",
+    "sources",
     "binary",
     "image",
     "tools",

@@ -1,7 +1,5 @@
 //! The lists of keys hold readers to what docs/REFERENCE.md says, and give the nearest name.
 
-use std::cell::RefCell;
-
 use super::super::diagnostic::Source;
 use super::super::keys::{Key, Keys, TABLES, or};
 use super::super::reading::Reading;
@@ -14,8 +12,7 @@ fn faults(text: &str, keys: &'static [&'static Keys], read: impl FnOnce(&mut Tab
     let source = Source { file: "Cargo.toml", text };
     let document = parse(source).expect("TOML");
     let workspace = Workspace::new(std::path::PathBuf::new(), source, &document);
-    let (faults, settings) = (RefCell::default(), RefCell::default());
-    let reading = Reading { source, workspace: &workspace, environment: &|_| None, faults, settings };
+    let reading = Reading::new(&workspace, &|_| None);
     let mut table = Table::new(&reading, keys, String::new(), 0..0, &document);
     read(&mut table);
     table.finish();

@@ -58,7 +58,7 @@ impl Places {
 }
 
 /// `a.b[c]` as `a`, `b`, `c`.
-fn segments(path: &str) -> Vec<String> {
+pub(super) fn segments(path: &str) -> Vec<String> {
     let mut segments = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
