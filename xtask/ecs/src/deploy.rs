@@ -18,7 +18,10 @@ mod service;
 mod task_definition;
 mod until;
 
+use std::sync::Arc;
+
 use plan::{Action, Plan};
+use post_mortem::sources::OfAws;
 use rollout::Looks;
 use service::{Registered, Shared};
 
@@ -143,6 +146,7 @@ impl<'a> Deploys<'a> {
         let shared = Shared {
             config,
             looks: Looks::new(&ecs, &ecr),
+            sources: Arc::new(OfAws(self.session.sdk().clone())),
             registered: Registered::default(),
             until,
             events,

@@ -3,6 +3,7 @@
 //! Stages emit; readers (terminal, JSON lines, GitHub, Slack) each have a thread and a queue of their own, so
 //! that one that blocks, fails or panics is reported once and changes no outcome.
 
+mod found;
 mod planned;
 mod stream;
 
@@ -447,6 +448,10 @@ pub struct ContainerExit {
 pub struct PostMortem {
     /// Stopped tasks grouped by cause, the most frequent first.
     pub causes: Vec<Cause>,
+    /// The ends of the logs of those that are to blame, of at most two tasks a cause.
+    pub logs: Vec<LogTail>,
+    /// The target groups in use, and what they find.
+    pub targets: Vec<TargetGroup>,
     /// The circuit breaker's count and threshold.
     pub breaker: Option<(u32, u32)>,
     /// What serves now, as `FAMILY:REVISION`.
@@ -467,6 +472,52 @@ pub struct Cause {
     pub stop_code: String,
     pub reason: String,
     pub containers: Vec<ContainerExit>,
+}
+
+/// The end of one container's log. Known values of the environment, and what follows a secret's name, are not in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LogTail {
+    pub container: String,
+    /// The task's id.
+    pub task: String,
+    /// Log group and stream; empty where the log is not in CloudWatch.
+    pub source: String,
+    /// The oldest first.
+    pub lines: Vec<String>,
+    /// Why there are none, or why some may be missing; may be empty.
+    pub note: String,
+}
+
+/// A target group, how it checks, and its targets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TargetGroup {
+    pub name: String,
+    /// Such as `HTTP`.
+    pub protocol: String,
+    /// Empty where the protocol has none.
+    pub path: String,
+    /// `traffic-port` or a number.
+    pub port: String,
+    /// The codes that count as healthy.
+    pub matcher: String,
+    pub targets: Vec<TargetHealth>,
+}
+
+/// What a load balancer says of one target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TargetHealth {
+    /// An address or an instance.
+    pub target: String,
+    /// The port of the container that traffic goes to.
+    pub port: Option<u16>,
+    /// Such as `unhealthy`.
+    pub state: String,
+    /// Such as `Target.ResponseCodeMismatch`.
+    pub reason: String,
+    pub description: String,
 }
 
 /// Something that wants to know what happens. Called from a thread of its own, in order.

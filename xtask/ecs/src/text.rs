@@ -1,9 +1,11 @@
 //! What people read and type: how wide it is, sizes and durations, the name that was meant.
 
 mod nearest;
+mod printable;
 pub(crate) mod quantity;
 pub(crate) mod version;
 mod width;
 
 pub(crate) use nearest::{misspelt, nearest};
+pub(crate) use printable::printable;
 pub(crate) use width::{cut, pad, width};

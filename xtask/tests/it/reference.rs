@@ -9,7 +9,10 @@ use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 /// What AWS asks for beside the calls that are made, what environments and lookups lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 13] = [
+const BESIDES: [&str; 16] = [
+    "logs:GetLogEvents",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
     "sts:GetCallerIdentity",
     "sts:AssumeRole",
     "ssm:GetParameters",

@@ -73,6 +73,14 @@ pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
     ..call("ecs:StopServiceDeployment", ALL, &[Deploy])
 };
 
+pub(crate) const GET_LOG_EVENTS: Call = Call {
+    when: "for a post-mortem, which does without where it is denied",
+    ..call("logs:GetLogEvents", "the log groups", &[Deploy])
+};
+pub(crate) const DESCRIBE_TARGET_GROUPS: Call =
+    Call { when: GET_LOG_EVENTS.when, ..call("elasticloadbalancing:DescribeTargetGroups", ALL, &[Deploy]) };
+pub(crate) const DESCRIBE_TARGET_HEALTH: Call =
+    Call { when: GET_LOG_EVENTS.when, ..call("elasticloadbalancing:DescribeTargetHealth", ALL, &[Deploy]) };
 pub(crate) const GET_PARAMETERS: Call =
     Call { when: "where `${ssm:…}` is looked up", ..call("ssm:GetParameters", "the parameters", EVERYONE) };
 pub(crate) const DESCRIBE_STACKS: Call =
@@ -82,7 +90,7 @@ pub(crate) const GET_OBJECT: Call =
 
 /// What is called, through the SDK's clients or without (`signed.rs`).
 #[cfg(test)]
-pub(crate) const CALLS: [&Call; 20] = [
+pub(crate) const CALLS: [&Call; 23] = [
     &GET_CALLER_IDENTITY,
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
@@ -100,6 +108,9 @@ pub(crate) const CALLS: [&Call; 20] = [
     &LIST_TASKS,
     &DESCRIBE_TASKS,
     &STOP_SERVICE_DEPLOYMENT,
+    &GET_LOG_EVENTS,
+    &DESCRIBE_TARGET_GROUPS,
+    &DESCRIBE_TARGET_HEALTH,
     &GET_PARAMETERS,
     &DESCRIBE_STACKS,
     &GET_OBJECT,

@@ -67,6 +67,7 @@ pub(super) const ROLLOUT: Keys = Keys {
             "so many tasks whose container ends by itself with the same code, none of which was ever healthy, are such a \
              cause, too",
         ),
+        or("log-lines", "a whole number", "20", "how many of the last lines of a failed container's log are shown"),
     ],
 };
 
@@ -233,6 +234,7 @@ fn rollout(table: &mut Table<'_>) -> Rollout {
         on_interrupt: table.or("on-interrupt", |value| value.one_of(&choices), default.on_interrupt),
         fail_fast: table.or("fail-fast", |value| value.one_of(&ends), default.fail_fast),
         exits: table.or("exits", exits, default.exits),
+        log_lines: table.or("log-lines", Value::count, default.log_lines),
     };
     table.finish();
     rollout

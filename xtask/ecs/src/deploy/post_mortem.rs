@@ -1,5 +1,8 @@
 //! Why a rollout failed, from the tasks it left behind.
 
+pub(super) mod log;
+pub(super) mod sources;
+
 use serde_json::Value;
 
 use crate::aws::ecs::{Container, ServiceDeployment, Task};
@@ -36,7 +39,8 @@ pub(super) fn post_mortem(evidence: &Evidence<'_>) -> PostMortem {
     if let Some(Watcher { sentence, fix, next }) = watcher(evidence) {
         let breaker = None;
         let serving = evidence.serving.clone();
-        return PostMortem { breaker, serving, next, likely_cause: sentence, fix, causes };
+        let (logs, targets) = (Vec::new(), Vec::new());
+        return PostMortem { breaker, serving, next, likely_cause: sentence, fix, causes, logs, targets };
     }
     let blamed = likely(evidence, &causes);
     PostMortem {
@@ -49,6 +53,8 @@ pub(super) fn post_mortem(evidence: &Evidence<'_>) -> PostMortem {
         likely_cause: blamed.finding.sentence,
         fix: blamed.finding.fix,
         causes,
+        logs: Vec::new(),
+        targets: Vec::new(),
     }
 }
 
@@ -73,7 +79,22 @@ fn causes(tasks: &[Task]) -> Vec<Cause> {
 
 /// ECS stopped these because the rollout had failed or was scaled in; they are no reason for it.
 fn is_consequence(cause: &Cause) -> bool {
-    cause.reason.starts_with("Scaling activity initiated by")
+    is_aside(&cause.reason)
+}
+
+fn is_aside(reason: &str) -> bool {
+    reason.starts_with("Scaling activity initiated by")
+}
+
+fn blame_of(task: &Task, evidence: &Evidence<'_>) -> Blamed {
+    let containers: Vec<ContainerExit> = task.containers.iter().map(exit).collect();
+    blame(&Case {
+        stop_code: &task.stop_code,
+        reason: &task.stopped_reason,
+        containers: &containers,
+        document: evidence.document,
+        pinned: evidence.pinned,
+    })
 }
 
 /// How a container of a stopped task ended, its reason without the names of this one task.

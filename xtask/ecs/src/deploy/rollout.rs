@@ -85,8 +85,6 @@ pub(super) struct Target {
     /// When that entry was created.
     pub since: i64,
     pub only_scaled: bool,
-    /// Whether this run began the rollout.
-    pub begun: bool,
     /// Whether there is a revision that completed, to go back to.
     pub way_back: bool,
     pub rollout: Rollout,

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::outcome::{self, Conclusion, serving, serving_revisions};
 use super::plan::{Action, Pin, Plan};
+use super::post_mortem::sources::{Found, Sources, gather};
 use super::post_mortem::{self, Evidence};
 use super::report::{Became, ServiceReport};
 use super::rollout::{self, End, Live, Looks, Target};
 use super::{Until, running};
 use crate::aws::ecs::{PinnedDocument, Service, Update, short};
 use crate::cause::Pinned;
-use crate::config::Config;
+use crate::config::{Config, FailFast, Rollout};
 use crate::event::{Event, Events, Outcome, ServiceAction, Step};
 use crate::failure::{Ending, Failure, Result};
 use crate::interrupt::Interrupt;
@@ -20,6 +22,7 @@ use crate::interrupt::Interrupt;
 pub(super) struct Shared<'a> {
     pub config: &'a Config,
     pub looks: Looks<'a>,
+    pub sources: Arc<dyn Sources>,
     pub registered: Registered,
     pub until: Until,
     pub events: &'a Events,
@@ -140,7 +143,7 @@ impl<'a> Stage<'a> {
         let rested = live.primary().is_none_or(|primary| primary.rollout_state != "IN_PROGRESS");
         let same = primary(&after) == primary(live) && live.task_definition == revision;
         let target = self.target(&after, revision, &live.task_definition)?;
-        Ok(Target { only_scaled: same && rested, begun: true, ..target })
+        Ok(Target { only_scaled: same && rested, ..target })
     }
 
     /// The rollout that is under way already, such as that of an interrupted run.
@@ -152,7 +155,7 @@ impl<'a> Stage<'a> {
         self.target(live, revision, previous)
     }
 
-    /// A rollout that another run began, which is on this revision by now.
+    /// A rollout of this revision, by whichever run it was begun.
     fn target(&self, live: &Service, revision: &str, previous: &str) -> Result<Target> {
         let primary = live.primary().ok_or_else(|| {
             Failure::world(format_args!("service {} has no PRIMARY deployment after the update", self.name()))
@@ -175,7 +178,6 @@ impl<'a> Stage<'a> {
             since: primary.created_at,
             start: live.clone(),
             only_scaled: false,
-            begun: false,
             way_back: self.plan.live.has_completed(),
             rollout: self.plan.service.rollout.clone(),
             until: self.shared.until,
@@ -250,7 +252,7 @@ impl<'a> Stage<'a> {
     /// `mismatch` is what is said of bytes that run and are not the released ones.
     fn post_mortem(&mut self, target: &Target, end: &End, mismatch: Option<&str>) {
         let ours = end.seen.service.deployment(&end.seen.deployment);
-        let post_mortem = post_mortem::post_mortem(&Evidence {
+        let evidence = Evidence {
             cluster: &self.plan.service.cluster,
             service: &self.plan.service.service,
             region: &self.shared.config.region,
@@ -262,9 +264,20 @@ impl<'a> Stage<'a> {
             document: Some(self.plan.document.value()),
             pinned: &target.pinned,
             mismatch,
-        });
+        };
+        let mut post_mortem = post_mortem::post_mortem(&evidence);
+        let lines = self.plan.service.rollout.log_lines;
+        let Found { logs, targets } = gather(&self.shared.sources, &evidence, &self.target_groups(end), lines);
+        (post_mortem.logs, post_mortem.targets) = (logs, targets);
         self.report.post_mortem = Some(post_mortem.clone());
         self.shared.events.emit(Event::PostMortem { service: self.name().to_owned(), post_mortem });
+    }
+
+    /// Those in use, which after a swap are not those that the service names.
+    fn target_groups(&self, end: &End) -> Vec<String> {
+        let Some(rollout) = &end.seen.rollout else { return Vec::new() };
+        let found = self.shared.looks.revision(&rollout.target, Duration::ZERO);
+        found.ok().flatten().map(|revision| revision.target_groups).unwrap_or_default()
     }
 
     fn pinned(&self, pin: &Pin) -> Pinned {
@@ -326,7 +339,8 @@ impl<'a> Stage<'a> {
             })?;
             let only_scaled = matches!(self.plan.service_action(), ServiceAction::Scale);
             let target = self.target(&after, &before, self.report.revision.as_deref().unwrap_or(&before))?;
-            Ok(Target { only_scaled, until: Until::Done, ..target })
+            let rollout = Rollout { fail_fast: FailFast::Off, ..target.rollout };
+            Ok(Target { only_scaled, until: Until::Done, rollout, ..target })
         })?;
         let mut live = self.live().returning();
         let end = self.follow(&mut live, &target)?;

@@ -64,6 +64,8 @@ pub struct Rollout {
     pub fail_fast: FailFast,
     /// So many tasks that end alike are enough to stop it; 3 by default.
     pub exits: Exits,
+    /// How much of a failed container's log a post-mortem shows; 20 by default, and none for 0.
+    pub log_lines: u32,
 }
 
 /// What is done about a rollout that cannot succeed.
@@ -96,6 +98,7 @@ impl Default for Rollout {
             on_interrupt: OnInterrupt::Leave,
             fail_fast: FailFast::Decisive,
             exits: Exits(Some(3)),
+            log_lines: 20,
         }
     }
 }

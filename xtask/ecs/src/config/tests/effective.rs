@@ -89,6 +89,7 @@ poll         = "1s"        # default
 on-interrupt = "leave"     # default
 fail-fast    = "decisive"  # default
 exits        = 3           # default
+log-lines    = 20          # default
 
 [workspace.metadata.xtask.deploy]
 on-failure = "stop"  # default

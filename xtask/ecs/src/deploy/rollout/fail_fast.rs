@@ -47,10 +47,7 @@ impl<'a> FailFast<'a> {
             exits: self.target.rollout.exits.0,
         })?;
         let revision = short(&self.target.revision);
-        if !self.target.begun {
-            let why = "another run began it, so it is not stopped";
-            self.give_up(&format!("the rollout of {revision} cannot succeed: {cause}; {why}"));
-        } else if !self.target.way_back {
+        if !self.target.way_back {
             return Some(Conclusion::RollbackFailed { reason: format!("{cause}; {NOTHING_BEFORE}") });
         } else if let Some(arn) = arn {
             self.stop(observe, arn, cause);

@@ -94,7 +94,7 @@ impl<'a> Looks<'a> {
         self.rollouts.ask(asked, self.moment(moment), |_, arns| self.ecs.service_deployments_of(arns))
     }
 
-    pub(super) fn revision(&self, arn: &str, moment: Duration) -> Result<Option<ServiceRevision>, AwsError> {
+    pub(in crate::deploy) fn revision(&self, arn: &str, moment: Duration) -> Result<Option<ServiceRevision>, AwsError> {
         let asked = Asked { group: String::new(), name: arn.to_owned() };
         self.revisions.ask(asked, self.moment(moment), |_, arns| {
             let found = self.ecs.service_revisions(arns)?;

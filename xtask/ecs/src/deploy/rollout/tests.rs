@@ -222,7 +222,6 @@ fn target(on_interrupt: OnInterrupt) -> Target {
         deployment: "ecs-svc/4".into(),
         since: 1_000_000,
         only_scaled: false,
-        begun: true,
         way_back: true,
         rollout: Rollout { deadline: Duration::from_secs(900), poll: POLL, on_interrupt, ..Rollout::default() },
         until: Until::Done,

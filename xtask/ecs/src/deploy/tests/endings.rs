@@ -260,3 +260,66 @@ fn a_failure_without_a_rollback_is_told_each_time_and_not_repeated() {
     assert!(failure.to_string().contains("set `force-new-deployment = true`"), "{failure}");
     assert_eq!(stage.count("ecs:UpdateService"), 1, "an update that changes nothing begins no rollout");
 }
+
+#[test]
+fn a_hopeless_rollout_of_an_interrupted_run_is_stopped_by_the_one_that_joins_it() {
+    let mut stage = Stage::new();
+    let breaker = json!({ "deploymentCircuitBreaker": { "enable": false, "rollback": false } });
+    let input = json!({ "cluster": "sample", "service": "app", "deploymentConfiguration": breaker });
+    stage.sandbox.ecs("UpdateService", input).unwrap();
+    stage.inject("crash-loop");
+    stage.interrupt_the_rollout();
+    assert_eq!(stage.deploy().unwrap_err().exit_code(), 130);
+    stage.interrupt = crate::interrupt::Interrupt::default();
+    let failure = stage.deploy().unwrap_err();
+    assert_eq!(failure.exit_code(), 4, "{failure}");
+    assert!(stage.notes().iter().any(|note| note.contains("that is under way")), "{:?}", stage.notes());
+    assert_eq!((stage.count("ecs:UpdateService"), stage.count("ecs:StopServiceDeployment")), (1, 1));
+}
+
+#[test]
+fn a_post_mortem_shows_the_end_of_the_log_with_nothing_of_the_environment_in_it() {
+    let mut stage = Stage::new();
+    stage.inject("crash-loop");
+    assert_eq!(stage.deploy().unwrap_err().exit_code(), 4);
+    let logs = &stage.post_mortem().logs;
+    assert_eq!(logs.len(), 2, "{logs:?}");
+    assert!(!logs[0].lines.is_empty() && logs[0].source.starts_with("/ecs/app ecs/app/"), "{logs:?}");
+    assert!(logs[0].note.starts_with("may be incomplete"), "{logs:?}");
+    assert!(!format!("{logs:?}").contains("hunter2"));
+    assert_eq!(stage.inputs("logs:GetLogEvents")[0]["limit"], 20);
+    stage.service().rollout.log_lines = 0;
+    assert_eq!(stage.deploy().unwrap_err().exit_code(), 4);
+    assert_eq!((stage.post_mortem().logs.len(), stage.count("logs:GetLogEvents")), (0, 2));
+}
+
+#[test]
+fn a_log_that_may_not_be_read_changes_nothing_else() {
+    let mut stage = Stage::new();
+    stage.inject("crash-loop");
+    stage.refuse("logs:GetLogEvents", "AccessDeniedException", "not authorized");
+    assert_eq!(stage.deploy().unwrap_err().exit_code(), 4);
+    assert_eq!(stage.post_mortem().logs[0].note, "this identity may not read it: it needs `logs:GetLogEvents`");
+    assert!(stage.post_mortem().likely_cause.contains("a Rust program panicked"));
+}
+
+#[test]
+fn a_post_mortem_says_how_the_target_group_in_use_checks_and_what_it_finds() {
+    let mut stage = Stage::new();
+    let group = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/blue/0123456789abcdef";
+    let balancer = json!({ "targetGroupArn": group, "containerName": "app", "containerPort": 8080 });
+    let input = json!({ "cluster": "sample", "service": "app", "loadBalancers": [balancer] });
+    let mut first = document();
+    first["containerDefinitions"][0]["image"] = json!("public.ecr.aws/sample/app:before");
+    let revision = stage.sandbox.ecs("RegisterTaskDefinition", first).unwrap();
+    let mut input = input;
+    input["taskDefinition"] = revision["taskDefinition"]["taskDefinitionArn"].clone();
+    stage.sandbox.ecs("UpdateService", input).unwrap();
+    stage.sandbox.advance(Duration::from_secs(1800));
+    stage.inject("unhealthy");
+    assert_eq!(stage.deploy().unwrap_err().exit_code(), 4);
+    let found = stage.post_mortem();
+    let [target_group] = found.targets.as_slice() else { panic!("{found:?}") };
+    assert!(target_group.sentence().starts_with("target group blue checks HTTP /"), "{}", target_group.sentence());
+    assert!(target_group.targets.iter().any(|target| target.port == Some(8080)), "{target_group:?}");
+}

@@ -70,6 +70,10 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
                 .causes
                 .iter_mut()
                 .flat_map(|cause| cause.containers.iter_mut().map(|exit| &mut exit.reason).chain([&mut cause.reason]));
+            let logs = post_mortem.logs.iter_mut().flat_map(|tail| tail.lines.iter_mut().chain([&mut tail.note]));
+            let targets = post_mortem.targets.iter_mut().flat_map(|group| &mut group.targets);
+            let targets = targets.map(|target| &mut target.description);
+            let causes = causes.chain(logs).chain(targets);
             causes.chain([&mut post_mortem.likely_cause, &mut post_mortem.fix, &mut post_mortem.next]).collect()
         }
         Event::CommandFinished { failure: Some(failure), .. } => failure.texts_mut(),

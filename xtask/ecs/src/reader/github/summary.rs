@@ -136,7 +136,7 @@ fn services(services: &[ServiceRecord], text: &mut String) {
 }
 
 fn why(service: &ServiceRecord, post_mortem: &PostMortem, text: &mut String) {
-    let PostMortem { causes, breaker, serving, likely_cause, fix, next } = post_mortem;
+    let PostMortem { causes, logs, targets, breaker, serving, likely_cause, fix, next } = post_mortem;
     line(text, &format!("### Why {} failed\n", cell(&service.name)));
     let mut point = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -154,6 +154,22 @@ fn why(service: &ServiceRecord, post_mortem: &PostMortem, text: &mut String) {
         vec![cause.tasks.to_string(), cell(&cause.stop_code), reason, cell(&exits(&cause.containers))]
     });
     table(text, &["Tasks", "Stop code", "Reason", "Containers"], rows);
+    for tail in logs {
+        line(text, &format!("{}\n", cell(&tail.heading())));
+        if !tail.lines.is_empty() {
+            // A raw block: nothing in it is Markdown, and an empty line would end it.
+            let lines = tail.lines.iter().map(|line| if line.is_empty() { " " } else { line });
+            line(text, &format!("<pre>{}</pre>\n", entities(&lines.collect::<Vec<_>>().join("\n"))));
+        }
+    }
+    for group in targets {
+        line(text, &format!("{}\n", cell(&group.sentence())));
+        let rows = group.targets.iter().map(|target| {
+            let port = target.port.map_or(String::new(), |port| port.to_string());
+            vec![cell(&target.target), port, cell(&target.state), cell(&target.reason), cell(&target.description)]
+        });
+        table(text, &["Target", "Container port", "State", "Reason", "Description"], rows);
+    }
 }
 
 fn timeline(service: &ServiceRecord, text: &mut String) {

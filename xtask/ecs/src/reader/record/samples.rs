@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Record;
 use crate::digest::Digest;
 use crate::event::{
-    Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, ImageSource, Layer, Outcome, PostMortem, Progress,
-    ServiceAction, Step,
+    Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, ImageSource, Layer, LogTail, Outcome, PostMortem,
+    Progress, ServiceAction, Step, TargetGroup,
 };
 use crate::failure::{Ending, Failure, Place};
 
@@ -205,6 +205,14 @@ pub(crate) fn rolled_back() -> Vec<Event> {
             service: "app".to_owned(),
             post_mortem: PostMortem {
                 causes: vec![cause],
+                logs: vec![LogTail {
+                    container: "app".to_owned(),
+                    task: "0123456789abcdef".to_owned(),
+                    source: "/ecs/app ecs/app/0123456789abcdef".to_owned(),
+                    lines: vec!["no such table: <users>".to_owned(), "@here".to_owned()],
+                    note: "may be incomplete: its log driver's mode is not `blocking`".to_owned(),
+                }],
+                targets: vec![TargetGroup { name: "green".to_owned(), ..TargetGroup::default() }],
                 breaker: Some((3, 3)),
                 serving: "app:6".to_owned(),
                 likely_cause: "the container app exits with 1 at its start".to_owned(),

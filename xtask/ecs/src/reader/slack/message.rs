@@ -112,6 +112,14 @@ pub(super) fn details(record: &Record) -> Option<Message> {
                 let (tasks, stop_code) = (cause.tasks, &cause.stop_code);
                 page.line(&escape(&format!("• {tasks} × {stop_code}: {} {exits}", cause.reason)));
             }
+            for tail in &post_mortem.logs {
+                page.line(&escape(&tail.heading()));
+                tail.lines.iter().for_each(|line| page.line(&format!("> {}", escape(line))));
+            }
+            for group in &post_mortem.targets {
+                page.line(&escape(&group.sentence()));
+                group.targets.iter().for_each(|target| page.line(&format!("> {}", escape(&target.sentence()))));
+            }
         }
         if service.timeline.is_empty() {
             continue;

@@ -11,6 +11,7 @@ use crate::event::{
 };
 use crate::failure::Failure;
 use crate::reader::shift;
+use crate::text::printable;
 use crate::text::quantity::{duration, size};
 
 /// What one event shows.
@@ -240,29 +241,6 @@ impl Render {
     }
 }
 
-/// A line of a builder as it looks when all of it has been written: without escape sequences, which may move the cursor
-/// or never end a colour, and of a line that was written over only the last.
-fn printable(line: &str) -> String {
-    let line = line.trim_end();
-    let mut characters = line.rsplit('\r').next().unwrap_or(line).chars();
-    let mut shown = String::with_capacity(line.len());
-    while let Some(character) = characters.next() {
-        match character {
-            '\x1b' => match characters.next() {
-                // Source: ECMA-48, control sequences end with a byte from @ to ~; operating system commands with BEL
-                // or ESC.
-                Some('[') => drop(characters.find(|end| matches!(end, '@'..='~'))),
-                Some(']') => drop(characters.find(|end| matches!(end, '\x07' | '\x1b'))),
-                _ => {}
-            },
-            '\t' => shown.push_str("    "),
-            control if control.is_control() => {}
-            other => shown.push(other),
-        }
-    }
-    shown
-}
-
 fn lines(lines: impl IntoIterator<Item = Line>) -> Shown {
     Shown { lines: lines.into_iter().collect(), live: Change::None }
 }
@@ -292,6 +270,14 @@ fn post_mortem_lines(service: &str, found: &PostMortem) -> Shown {
     for Cause { tasks, stop_code, reason, containers } in &found.causes {
         let word = if *tasks == 1 { "task" } else { "tasks" };
         shown.push(Line::detail(&format!("{tasks} {word} {stop_code}: {reason}{}", exits(containers))).prose());
+    }
+    for tail in &found.logs {
+        shown.push(Line::detail(&tail.heading()).prose());
+        shown.extend(tail.lines.iter().map(|line| Line::detail(&format!("| {line}"))));
+    }
+    for group in &found.targets {
+        shown.push(Line::detail(&group.sentence()).prose());
+        shown.extend(group.targets.iter().map(|target| Line::detail(&format!("| {}", target.sentence())).prose()));
     }
     if let Some((count, threshold)) = found.breaker {
         shown.push(Line::detail(&format!("circuit breaker: {count} failed tasks, threshold {threshold}")));

@@ -82,14 +82,6 @@ fn a_first_deployment_is_left_alone_and_the_watch_ends() {
 }
 
 #[test]
-fn a_rollout_that_another_run_began_is_never_stopped() {
-    let mut story = Story { scenes: vec![doomed(), doomed(), back(Status::RollbackSuccessful)], ..Story::default() };
-    let (_, told) = follow_as(&mut story, &Target { begun: false, ..target(OnInterrupt::Leave) });
-    assert_eq!((stops(&story), told.len()), (0, 1), "{told:?}");
-    assert!(told[0].contains("another run began it"), "{told:?}");
-}
-
-#[test]
 fn a_task_of_another_deployment_stops_nothing() {
     let mut theirs = doomed();
     theirs.stopped[0].started_by = "ecs-svc/3".into();

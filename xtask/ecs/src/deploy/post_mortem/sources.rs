@@ -1,0 +1,127 @@
+//! What else would say why a rollout failed: asked all at once, none of it for long, and none of it needed.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use super::Evidence;
+use super::log::{self, From, Masks, Wanted};
+use crate::aws::logs::Stream;
+use crate::aws::{AwsError, Kind, SdkConfig, elb, logs};
+use crate::event::{LogTail, TargetGroup};
+
+/// How long all of them may take together.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where logs and target groups are asked for.
+pub(in crate::deploy) trait Sources: Send + Sync {
+    fn log(&self, stream: &Stream, count: u32) -> Result<Vec<String>, AwsError>;
+    fn target_group(&self, arn: &str) -> Result<TargetGroup, AwsError>;
+}
+
+/// AWS's own.
+pub(in crate::deploy) struct OfAws(pub SdkConfig);
+
+impl Sources for OfAws {
+    fn log(&self, stream: &Stream, count: u32) -> Result<Vec<String>, AwsError> {
+        logs::last(&self.0, stream, count)
+    }
+
+    fn target_group(&self, arn: &str) -> Result<TargetGroup, AwsError> {
+        elb::target_group(&self.0, arn)
+    }
+}
+
+/// What was found within the time there is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::deploy) struct Found {
+    pub logs: Vec<LogTail>,
+    pub targets: Vec<TargetGroup>,
+}
+
+pub(in crate::deploy) fn gather(
+    sources: &Arc<dyn Sources>,
+    evidence: &Evidence<'_>,
+    target_groups: &[String],
+    lines: u32,
+) -> Found {
+    gather_within(PATIENCE, sources, &Asked { wanted: log::wanted(evidence), target_groups, lines }, evidence)
+}
+
+struct Asked<'a> {
+    wanted: Vec<Wanted>,
+    target_groups: &'a [String],
+    lines: u32,
+}
+
+enum Ask {
+    Log(usize, Stream),
+    Targets(usize, String),
+}
+
+impl Ask {
+    fn of(self, sources: &dyn Sources, lines: u32) -> Answer {
+        match self {
+            Self::Log(place, stream) => Answer::Log(place, sources.log(&stream, lines)),
+            Self::Targets(place, arn) => Answer::Targets(place, sources.target_group(&arn)),
+        }
+    }
+}
+
+enum Answer {
+    Log(usize, Result<Vec<String>, AwsError>),
+    Targets(usize, Result<TargetGroup, AwsError>),
+}
+
+fn gather_within(patience: Duration, sources: &Arc<dyn Sources>, asked: &Asked<'_>, evidence: &Evidence<'_>) -> Found {
+    let Asked { wanted, target_groups, lines } = asked;
+    let wanted = if *lines == 0 { &[][..] } else { wanted };
+    let logs = wanted.iter().enumerate().filter_map(|(place, log)| match &log.from {
+        From::Stream { stream, .. } => Some(Ask::Log(place, stream.clone())),
+        From::Elsewhere(_) => None,
+    });
+    let targets = target_groups.iter().cloned().enumerate().map(|(place, arn)| Ask::Targets(place, arn));
+    let asks: Vec<Ask> = logs.chain(targets).collect();
+    let (answer, answers) = channel();
+    let mut open = asks.len();
+    for ask in asks {
+        let (answer, sources, lines) = (answer.clone(), Arc::clone(sources), *lines);
+        // Nobody waits for one that takes too long.
+        std::thread::spawn(move || drop(answer.send(ask.of(&*sources, lines))));
+    }
+    let late = || format!("it could not be read within {} s", patience.as_secs());
+    let mut read: Vec<Result<Vec<String>, String>> = wanted
+        .iter()
+        .map(|log| match &log.from {
+            From::Stream { .. } => Err(late()),
+            From::Elsewhere(why) => Err(why.clone()),
+        })
+        .collect();
+    let mut targets: Vec<Option<TargetGroup>> = vec![None; target_groups.len()];
+    let deadline = Instant::now() + patience;
+    while open > 0 {
+        let Ok(answer) = answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) else { break };
+        open -= 1;
+        match answer {
+            Answer::Log(place, answer) => read[place] = answer.map_err(|error| why(&error)),
+            Answer::Targets(place, answer) => targets[place] = answer.ok(),
+        }
+    }
+    let masks = Masks::of(evidence.document);
+    let logs = wanted.iter().cloned().zip(read).map(|(wanted, read)| log::shown(wanted, read, &masks));
+    let mut logs: Vec<LogTail> = logs.collect();
+    log::fit(&mut logs, *lines);
+    Found { logs, targets: targets.into_iter().flatten().collect() }
+}
+
+/// On one line.
+fn why(error: &AwsError) -> String {
+    match (error.kind, error.code.as_str()) {
+        (Kind::Denied, _) => format!("this identity may not read it: it needs `{}`", error.call),
+        (_, "ResourceNotFoundException") => "it is not there: the container may have written nothing".to_owned(),
+        _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
