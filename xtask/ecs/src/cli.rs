@@ -4,10 +4,12 @@ mod config;
 mod decide;
 mod deploy;
 mod diff;
+mod history;
 mod promote;
 mod rehearse;
 mod release;
 mod render;
+mod rollback;
 mod tools;
 mod workflows;
 
@@ -57,6 +59,8 @@ pub(crate) enum Builtin {
     Promote(promote::Promote),
     Deploy(deploy::Deploy),
     Continue(decide::Continue),
+    Rollback(rollback::Rollback),
+    History(history::History),
     Config(config::ShowConfig),
     Render(render::Render),
     Diff(diff::Diff),
@@ -73,6 +77,8 @@ impl Builtin {
             Self::Promote(command) => command.run(context),
             Self::Deploy(command) => command.run(context),
             Self::Continue(command) => command.run(context),
+            Self::Rollback(command) => command.run(context),
+            Self::History(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Diff(command) => command.run(context),

@@ -1,9 +1,11 @@
 //! The deploy stage: plan · task definition · rollout · outcome · post-mortem.
 
+mod back;
 mod cadence;
 mod diff;
 mod foresight;
 mod group;
+pub(crate) mod history;
 mod hopeless;
 mod many;
 mod normal;
@@ -95,6 +97,12 @@ impl<'a> Deploys<'a> {
     #[must_use]
     pub(crate) fn around(self, around: &'a dyn Around<DeployPlan, Report>) -> Self {
         Self { around: Some(around), ..self }
+    }
+
+    /// Without what the repository does around it.
+    #[must_use]
+    pub(crate) fn without_hooks(self) -> Self {
+        Self { around: None, ..self }
     }
 
     /// Lets an older version take the place of a newer one, or not, which is the default.

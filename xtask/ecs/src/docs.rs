@@ -154,11 +154,20 @@ fn exit_codes() -> String {
 /// The actions that a policy has to allow.
 fn actions() -> String {
     let mut text = String::from(
-        "## IAM actions\n\n| action | on | `release --plan` | `release` | `promote --from` | `promote --to` | `deploy --plan` | `deploy` | `continue` | |\n|---|---|:-:|:-:|:-:|:-:|:-:|:-:|:-:|---|\n",
+        "## IAM actions\n\n| action | on | `release --plan` | `release` | `promote --from` | `promote --to` | `deploy --plan` | `deploy` | `continue` | `rollback` | `history` | |\n|---|---|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|---|\n",
     );
     for Call { action, on, by, when } in CALLS.into_iter().chain(&IMPLIED) {
-        let commands =
-            [By::ReleasePlan, By::Release, By::PromoteFrom, By::PromoteTo, By::DeployPlan, By::Deploy, By::Continue];
+        let commands = [
+            By::ReleasePlan,
+            By::Release,
+            By::PromoteFrom,
+            By::PromoteTo,
+            By::DeployPlan,
+            By::Deploy,
+            By::Continue,
+            By::Rollback,
+            By::History,
+        ];
         let marks = commands.map(|command| if by.contains(&command) { "x" } else { "" });
         writeln!(text, "| `{action}` | {on} | {} | {when} |", marks.join(" | ")).expect("text");
     }

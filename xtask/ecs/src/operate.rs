@@ -3,3 +3,4 @@
 pub(crate) mod compare;
 pub(crate) mod decide;
 pub(crate) mod promote;
+pub(crate) mod rollback;

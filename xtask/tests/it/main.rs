@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end there")]
 
+mod back;
 mod causes;
 mod config;
 #[cfg(feature = "rehearse")]

@@ -87,6 +87,15 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     let (workspace, sandbox) = crate::shift::paused();
     workspace.xtask(&sandbox, &["deploy", "--until", "paused"]).ends(10);
     assert_eq!(called(&workspace, &sandbox, &["continue", "app"], 0), documented("continue"), "continue");
+    let (workspace, sandbox) = crate::back::three();
+    assert_eq!(called(&workspace, &sandbox, &["history"], 0), documented("history"), "history");
+    let mut asked = called(&workspace, &sandbox, &["rollback"], 0);
+    let (workspace, sandbox) = crate::shift::paused();
+    workspace.xtask(&sandbox, &["deploy", "--until", "paused"]).ends(10);
+    asked.append(&mut called(&workspace, &sandbox, &["rollback"], 0));
+    // Tasks are looked at where the way back fails, as a deploy's are.
+    asked.extend(["ecs:ListTasks", "ecs:DescribeTasks"].map(str::to_owned));
+    assert_eq!(asked, documented("rollback"), "rollback");
     let (workspace, sandbox) = crate::promote::two();
     let both: BTreeSet<String> = ["promote --from", "promote --to"].into_iter().flat_map(documented).collect();
     assert_eq!(called(&workspace, &sandbox, &crate::promote::PROMOTE, 0), both, "promote");

@@ -28,15 +28,18 @@ pub(crate) enum By {
     DeployPlan,
     Deploy,
     Continue,
+    Rollback,
+    History,
 }
 
-use By::{Continue, Deploy, DeployPlan, PromoteFrom, PromoteTo, Release, ReleasePlan};
+use By::{Continue, Deploy, DeployPlan, History, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback};
 
 const REPOSITORY: &str = "the repositories";
 const SERVICE: &str = "the services";
 const ALL: &str = "`*`";
 
-const EVERYONE: &[By] = &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue];
+const EVERYONE: &[By] =
+    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Rollback, History];
 
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
     Call { action, on, by, when: "" }
@@ -48,29 +51,35 @@ pub(crate) const GET_CALLER_IDENTITY: Call = Call {
 };
 pub(crate) const BATCH_GET_IMAGE: Call =
     call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy]);
-pub(crate) const DESCRIBE_IMAGES: Call =
-    Call { when: "to tell which version runs", ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy]) };
+pub(crate) const DESCRIBE_IMAGES: Call = Call {
+    when: "to tell which version runs",
+    ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy, Rollback, History])
+};
 pub(crate) const GET_AUTHORIZATION_TOKEN: Call =
     call("ecr:GetAuthorizationToken", ALL, &[Release, PromoteFrom, PromoteTo]);
 pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call =
     call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, PromoteTo]);
-pub(crate) const DESCRIBE_SERVICES: Call = call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue]);
-pub(crate) const DESCRIBE_TASK_DEFINITION: Call = call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy]);
+pub(crate) const DESCRIBE_SERVICES: Call =
+    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback]);
+pub(crate) const DESCRIBE_TASK_DEFINITION: Call =
+    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History]);
 pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy]);
-pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy]);
+pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy, Rollback]);
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
     when: "where the service does not name its rollout",
-    ..call("ecs:ListServiceDeployments", SERVICE, &[Deploy, Continue])
+    ..call("ecs:ListServiceDeployments", SERVICE, &[Deploy, Continue, Rollback, History])
 };
-pub(crate) const DESCRIBE_SERVICE_DEPLOYMENTS: Call = call("ecs:DescribeServiceDeployments", ALL, &[Deploy, Continue]);
-pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = call("ecs:ContinueServiceDeployment", ALL, &[Continue]);
-pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call = call("ecs:DescribeServiceRevisions", ALL, &[Deploy]);
-pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy]);
-pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy]);
+pub(crate) const DESCRIBE_SERVICE_DEPLOYMENTS: Call =
+    call("ecs:DescribeServiceDeployments", ALL, &[Deploy, Continue, Rollback]);
+pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = call("ecs:ContinueServiceDeployment", ALL, &[Continue, Rollback]);
+pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call =
+    call("ecs:DescribeServiceRevisions", ALL, &[Deploy, Rollback, History]);
+pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy, Rollback]);
+pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy, Rollback]);
 pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
     when: "for a rollout that cannot succeed, unless `rollout.fail-fast = \"off\"`; with `rollout.on-interrupt = \"rollback\"`, on Ctrl-C",
-    ..call("ecs:StopServiceDeployment", ALL, &[Deploy])
+    ..call("ecs:StopServiceDeployment", ALL, &[Deploy, Rollback])
 };
 
 pub(crate) const GET_LOG_EVENTS: Call = Call {
@@ -124,7 +133,7 @@ pub(crate) const IMPLIED: [Call; 7] = [
     call("ecr:InitiateLayerUpload", REPOSITORY, &[Release, PromoteTo]),
     call("ecr:UploadLayerPart", REPOSITORY, &[Release, PromoteTo]),
     call("ecr:CompleteLayerUpload", REPOSITORY, &[Release, PromoteTo]),
-    call("iam:PassRole", "the task role and the execution role", &[Deploy]),
+    call("iam:PassRole", "the task role and the execution role", &[Deploy, Rollback]),
     Call { when: "where the document has tags", ..call("ecs:TagResource", ALL, &[Deploy]) },
 ];
 

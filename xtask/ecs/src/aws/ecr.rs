@@ -208,6 +208,21 @@ impl Ecr {
         })
     }
 
+    /// Whether ECR has an image, under a tag or not.
+    pub(crate) fn holds(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
+        let asked = self
+            .client
+            .describe_images()
+            .registry_id(&self.home.account)
+            .repository_name(repository.as_str())
+            .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build());
+        match net::wait(asked.send()) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ImageNotFoundException") => Ok(false),
+            Err(error) => Err(self.failed(calls::DESCRIBE_IMAGES.action, repository, &error)),
+        }
+    }
+
     async fn tags_of(&self, repository: &Repository, digest: &Digest) -> Result<Vec<String>, AwsError> {
         let asked = self
             .client

@@ -137,7 +137,9 @@ pub(super) fn listed(deployment: &types::ServiceDeploymentBrief) -> ListedDeploy
         arn: text(deployment.service_deployment_arn()),
         target: text(deployment.target_service_revision_arn()),
         status: deployment.status().map(|status| Status::from_name(status.as_str())).unwrap_or_default(),
+        reason: text(deployment.status_reason()),
         created_at: millis(deployment.created_at()),
+        finished_at: deployment.finished_at().map(|at| millis(Some(at))),
     }
 }
 

@@ -181,7 +181,10 @@ pub(crate) struct ListedDeployment {
     /// The ARN of the service revision that it leads to.
     pub target: String,
     pub status: Status,
+    pub reason: String,
     pub created_at: i64,
+    /// Absent while it goes on.
+    pub finished_at: Option<i64>,
 }
 
 /// A service deployment as DescribeServiceDeployments knows it.

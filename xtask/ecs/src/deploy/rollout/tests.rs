@@ -80,6 +80,7 @@ impl Observe for Story {
                 target: (*target).into(),
                 status: status.clone(),
                 created_at: *created_at,
+                ..ListedDeployment::default()
             })
             .collect())
     }

@@ -1,0 +1,74 @@
+use clap::Args;
+use serde_json::{Map, json};
+
+use super::{Format, to_json};
+use crate::config::services_named;
+use crate::context::Context;
+use crate::deploy::history::{Entry, history, usual};
+use crate::failure::Result;
+use crate::text::{pad, quantity, width};
+
+/// Show what services have been on: when, what, by whom, and how that ended
+#[derive(Args)]
+#[command(after_help = "stdout gets a line a deployment, the newest first. ECS remembers them for 90 days.")]
+pub(crate) struct History {
+    /// Services to show, by their name in the configuration; all of them by default
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// What goes to stdout
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl History {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let config = context.config()?;
+        let services = services_named(config, &self.services)?;
+        let mut all = Map::new();
+        for service in services {
+            let entries = history(config, context.session()?, service)?;
+            if self.format == Format::Json {
+                all.insert(service.name.clone(), json!({ "usual-seconds": usual(&entries), "deployments": entries }));
+                continue;
+            }
+            for line in table(&entries) {
+                context.print(line);
+            }
+            let usually =
+                usual(&entries).map_or(String::new(), |it| format!(", usually in {}", quantity::duration(it)));
+            context.events().note("History", format!("{}: {} deployments{usually}", service.name, entries.len()));
+        }
+        if self.format == Format::Json {
+            context.print(to_json(&json!({ "services": all }))?);
+        }
+        Ok(())
+    }
+}
+
+fn table(entries: &[Entry]) -> Vec<String> {
+    let rows: Vec<[String; 7]> = entries
+        .iter()
+        .map(|entry| {
+            let images = entry.images.iter().map(|image| {
+                let short = image.digest.get(..19).unwrap_or(&image.digest);
+                format!("{} {}", image.container, image.tags.first().map_or(short, String::as_str))
+            });
+            [
+                entry.at.clone(),
+                entry.revision.clone(),
+                images.collect::<Vec<_>>().join(", "),
+                entry.status.clone(),
+                entry.seconds.map_or(String::new(), quantity::duration),
+                entry.who.clone(),
+                entry.reason.clone(),
+            ]
+        })
+        .collect();
+    let wide = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..7).map(wide).collect();
+    let line = |row: &[String; 7]| {
+        let cells = row.iter().zip(&widths).filter(|(_, wide)| **wide > 0).map(|(cell, wide)| pad(cell, *wide));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}

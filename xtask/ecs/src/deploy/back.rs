@@ -1,0 +1,192 @@
+//! The way back: which revision a service was well on before, and whether it still can be.
+
+use std::slice::from_ref;
+
+use super::history::{Entry, history, pinned};
+use super::plan::{Action, Pin, Plan};
+use super::{DeployPlan, Deploys};
+use crate::aws::ecs::{Document, Service as Live, TaskDefinition, short};
+use crate::config::{Service, services_named};
+use crate::failure::{Failure, Result};
+
+impl Deploys<'_> {
+    /// What a rollback of these services would do, all of them for no name; `to` names a revision (`app:41` or `41`), a
+    /// digest or a tag of one that was deployed before, and without it the last good one that is not what serves now.
+    ///
+    /// Fails (exit 2) where there is nothing to go back to, and where what there is cannot run any more: every problem at
+    /// once, and nothing is done.
+    pub fn plan_back(&self, names: &[String], to: Option<&str>) -> Result<DeployPlan> {
+        let (ecs, mut services, mut problems) = (self.session.ecs(), Vec::new(), Vec::new());
+        for service in services_named(self.config, names)? {
+            let live = ecs.service(&service.cluster, &service.service)?;
+            match self.back(service, live, to) {
+                Ok(plan) => services.push(plan),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Failure::together(problems));
+        }
+        for plan in &services {
+            super::announce(plan, self.events);
+        }
+        Ok(DeployPlan { services })
+    }
+
+    fn back(&self, service: &Service, live: Live, to: Option<&str>) -> Result<Plan> {
+        let entries = history(self.config, self.session, service)?;
+        let found = chosen(&entries, &live.task_definition, to);
+        let Some((entry, older)) = found else { return Err(nothing(service, &entries, &live, to)) };
+        let unusable = |why: String| {
+            let failure =
+                Failure::usage(format_args!("service {} cannot go back to {}: {why}", service.name, entry.revision));
+            match older {
+                Some(older) => failure.help(format!(
+                    "the next older one is {0}: `cargo xtask rollback {1} --to {0}`",
+                    older.revision, service.name
+                )),
+                None => failure.help("no older one is known; deploy a version that is there"),
+            }
+        };
+        let revision = self.session.ecs().task_definitions(from_ref(&entry.task_definition)).pop();
+        let revision =
+            revision.transpose()?.flatten().ok_or_else(|| unusable("ECS does not have it any more".to_owned()))?;
+        if revision.document["status"] == "INACTIVE" {
+            return Err(unusable("it was deregistered".to_owned()));
+        }
+        let pins = pins(service, entry, &revision);
+        let images: Vec<String> = pins.iter().map(|pin| format!("{} {}", pin.image, pin.tag)).collect();
+        self.events.note(
+            "Back",
+            format!(
+                "{} from {} to {} of {}: {}",
+                service.name,
+                short(&live.task_definition),
+                entry.revision,
+                entry.at,
+                images.join(", ")
+            )
+            .trim_end_matches(": "),
+        );
+        for pin in pins.iter().filter(|pin| pin.pinned.registry == self.config.registry) {
+            if !self.session.ecr().holds(&pin.pinned.repository, &pin.pinned.digest)? {
+                return Err(unusable(format!(
+                    "the image of container {} is gone from ECR ({})",
+                    pin.container, pin.pinned
+                )));
+            }
+        }
+        let document = Document::registered(&revision).pin(&std::collections::BTreeMap::new());
+        let document = document.map_err(Failure::usage)?;
+        let action = Action::Update { revision: entry.task_definition.clone() };
+        // What scales stays as it is, and only what is other than now is a reason for a rollout.
+        let service = Service { desired_count: None, force_new_deployment: false, ..service.clone() };
+        let (changes, versions, sources) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Plan { service, live, document, pins, changes, versions, sources, action })
+    }
+}
+
+/// The entry to go back to, and the next older one that could take its place.
+fn chosen<'a>(entries: &'a [Entry], now: &str, to: Option<&str>) -> Option<(&'a Entry, Option<&'a Entry>)> {
+    let fits = |entry: &&Entry| {
+        entry.is_good()
+            && !entry.task_definition.is_empty()
+            && entry.task_definition != now
+            && to.is_none_or(|to| is(entry, to))
+    };
+    let place = entries.iter().position(|entry| fits(&entry))?;
+    let entry = &entries[place];
+    let older = entries[place..]
+        .iter()
+        .find(|older| older.is_good() && ![now, &entry.task_definition, ""].contains(&older.task_definition.as_str()));
+    Some((entry, older))
+}
+
+/// Whether this is what somebody calls an entry: revision, digest or tag.
+fn is(entry: &Entry, name: &str) -> bool {
+    let number = entry.revision.rsplit_once(':').is_some_and(|(_, number)| number == name);
+    let image = |image: &super::history::Running| image.digest == name || image.tags.iter().any(|tag| tag == name);
+    entry.revision == name || number || entry.images.iter().any(image)
+}
+
+fn nothing(service: &Service, entries: &[Entry], live: &Live, to: Option<&str>) -> Failure {
+    let name = &service.name;
+    let now = short(&live.task_definition);
+    let failure = match to {
+        Some(to) if entries.iter().any(|entry| is(entry, to) && entry.task_definition == live.task_definition) => {
+            Failure::usage(format_args!("service {name} is on {now} already, which `{to}` is"))
+        }
+        Some(to) => Failure::usage(format_args!("service {name} was never well on `{to}`, as far as ECS remembers")),
+        None => Failure::usage(format_args!("service {name} has nothing to go back to: it is on {now}")),
+    };
+    let known: Vec<String> =
+        entries.iter().map(|entry| format!("{} {} {}", entry.at, entry.revision, entry.status)).take(10).collect();
+    if known.is_empty() {
+        return failure.help("ECS remembers no deployment of it, and keeps them for 90 days");
+    }
+    failure.said(known).help(format!("`cargo xtask history {name}` shows more of each"))
+}
+
+/// The bytes that the revision's containers ran, to be proved again.
+fn pins(service: &Service, entry: &Entry, revision: &TaskDefinition) -> Vec<Pin> {
+    let containers = revision.document["containerDefinitions"].as_array().into_iter().flatten();
+    let pins = containers.filter_map(|container| {
+        let name = container["name"].as_str()?;
+        let image = service.containers.get(name)?.clone();
+        let pinned = pinned(container["image"].as_str()?)?;
+        let tags = entry.images.iter().find(|running| running.container == name).map(|running| running.tags.clone());
+        let tag = tags.and_then(|tags| tags.first().cloned()).unwrap_or_else(|| pinned.digest.to_string());
+        Some(Pin { container: name.to_owned(), image, tag, pinned })
+    });
+    pins.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::Running;
+    use super::*;
+
+    fn entry(revision: &str, status: &str, tag: &str) -> Entry {
+        let images =
+            vec![Running { container: "app".to_owned(), digest: format!("sha256:{tag}"), tags: vec![tag.to_owned()] }];
+        Entry {
+            at: "2026-11-27T12:00:00Z".to_owned(),
+            revision: revision.to_owned(),
+            status: status.to_owned(),
+            seconds: None,
+            images,
+            who: String::new(),
+            reason: String::new(),
+            task_definition: format!("arn/{revision}"),
+        }
+    }
+
+    fn entries() -> Vec<Entry> {
+        vec![
+            entry("app:9", "SUCCESSFUL", "1.9"),
+            entry("app:8", "ROLLBACK_SUCCESSFUL", "1.8"),
+            entry("app:7", "SUCCESSFUL", "1.7"),
+            entry("app:9", "SUCCESSFUL", "1.9"),
+            entry("app:6", "SUCCESSFUL", "1.6"),
+        ]
+    }
+
+    fn found(now: &str, to: Option<&str>) -> Option<(String, Option<String>)> {
+        let entries = entries();
+        let (entry, older) = chosen(&entries, &format!("arn/{now}"), to)?;
+        Some((entry.revision.clone(), older.map(|older| older.revision.clone())))
+    }
+
+    #[test]
+    fn the_last_good_one_that_is_not_what_serves_is_gone_back_to_and_not_the_number_before() {
+        let to = |revision: &str, older: Option<&str>| Some((revision.to_owned(), older.map(str::to_owned)));
+        assert_eq!(found("app:9", None), to("app:7", Some("app:6")));
+        assert_eq!(found("app:8", None), to("app:9", Some("app:7")), "the one that failed is not what was good");
+        for name in ["app:6", "6", "1.6", "sha256:1.6"] {
+            assert_eq!(found("app:9", Some(name)), to("app:6", None), "{name}");
+        }
+        assert_eq!(found("app:9", Some("app:8")), None, "it was rolled back");
+        assert_eq!(found("app:9", Some("app:9")), None);
+        assert_eq!(chosen(&[], "arn/app:1", None).map(|(entry, _)| entry.revision.clone()), None);
+    }
+}

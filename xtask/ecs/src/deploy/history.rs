@@ -1,0 +1,168 @@
+//! What a service has been on: the service deployments that ECS remembers, for ninety days.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::aws::Session;
+use crate::aws::ecs::{ContainerImage, ListedDeployment, Status, TaskDefinition, short};
+use crate::config::{Config, Service};
+use crate::failure::Result;
+use crate::reference::{Pinned, Repository};
+use crate::time;
+
+/// One service deployment.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Entry {
+    /// When it began, `YYYY-MM-DDThh:mm:ssZ`.
+    pub at: String,
+    /// `FAMILY:REVISION`; empty where ECS does not know it any more.
+    pub revision: String,
+    /// ECS's own word, such as `SUCCESSFUL`.
+    pub status: String,
+    /// How long it took; absent while it goes on.
+    pub seconds: Option<f64>,
+    /// What its containers run.
+    pub images: Vec<Running>,
+    /// Who registered the revision: the name of a session, a user or a role.
+    pub who: String,
+    pub reason: String,
+    #[serde(skip)]
+    pub task_definition: String,
+}
+
+/// The image of one container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Running {
+    pub container: String,
+    pub digest: String,
+    /// The tags that ECR has for it by now; of images of this workspace alone.
+    pub tags: Vec<String>,
+}
+
+impl Entry {
+    pub(crate) fn is_good(&self) -> bool {
+        self.status == Status::Successful.name()
+    }
+}
+
+/// The service's deployments, the newest first. What ECS or ECR does not tell any more is left empty.
+pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> Result<Vec<Entry>> {
+    let ecs = session.ecs();
+    let listed = ecs.service_deployments(&service.cluster, &service.service, 0)?;
+    let targets: BTreeSet<String> = listed.iter().map(|one| one.target.clone()).collect();
+    let revisions = ecs.service_revisions(&targets.into_iter().collect::<Vec<_>>())?;
+    let revisions: BTreeMap<&str, _> = revisions.iter().map(|revision| (revision.arn.as_str(), revision)).collect();
+    let names: BTreeSet<String> = revisions.values().map(|revision| revision.task_definition.clone()).collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let known = names.iter().zip(ecs.task_definitions(&names));
+    let known: BTreeMap<&str, TaskDefinition> =
+        known.filter_map(|(name, found)| Some((name.as_str(), found.ok().flatten()?))).collect();
+    let tags = tags(config, session, revisions.values().flat_map(|revision| &revision.images));
+    let entries = listed.iter().map(|one| {
+        let revision = revisions.get(one.target.as_str());
+        let task_definition = revision.map(|revision| revision.task_definition.clone()).unwrap_or_default();
+        let images = revision.map(|revision| revision.images.iter()).into_iter().flatten();
+        Entry {
+            at: time::timestamp(u64::try_from(one.created_at / 1000).unwrap_or_default()),
+            revision: short(&task_definition).to_owned(),
+            status: one.status.name().to_owned(),
+            seconds: seconds(one),
+            images: images.map(|image| running(image, &tags)).collect(),
+            who: known.get(task_definition.as_str()).map(|found| name(&found.registered_by)).unwrap_or_default(),
+            reason: one.reason.clone(),
+            task_definition,
+        }
+    });
+    Ok(entries.collect())
+}
+
+/// What a rollout of this service usually takes: the median of those that went well.
+pub(crate) fn usual(entries: &[Entry]) -> Option<f64> {
+    let mut took: Vec<f64> = entries.iter().filter(|entry| entry.is_good()).filter_map(|entry| entry.seconds).collect();
+    took.sort_by(f64::total_cmp);
+    took.get(took.len() / 2).copied()
+}
+
+/// The image that a reference pins.
+pub(super) fn pinned(reference: &str) -> Option<Pinned> {
+    let (name, digest) = reference.split_once('@')?;
+    let (registry, repository) = name.split_once('/')?;
+    let repository = repository.split(':').next()?.parse().ok()?;
+    Some(Pinned { registry: registry.to_owned(), repository, digest: digest.parse().ok()? })
+}
+
+fn seconds(one: &ListedDeployment) -> Option<f64> {
+    let millis = u32::try_from(one.finished_at? - one.created_at).ok()?;
+    Some(f64::from(millis) / 1000.0)
+}
+
+fn running(image: &ContainerImage, tags: &BTreeMap<String, Vec<String>>) -> Running {
+    let written = image.image.split_once('@').map(|(_, digest)| digest.to_owned());
+    let digest = written.or_else(|| Some(image.digest.as_ref()?.to_string())).unwrap_or_default();
+    Running { container: image.container.clone(), tags: tags.get(&digest).cloned().unwrap_or_default(), digest }
+}
+
+/// The tags by digest. Where ECR does not tell, there are none to show.
+fn tags<'a>(
+    config: &Config,
+    session: &Session,
+    images: impl Iterator<Item = &'a ContainerImage>,
+) -> BTreeMap<String, Vec<String>> {
+    let ours: BTreeSet<&Repository> = config.images.values().map(crate::config::Image::repository).collect();
+    let wanted: BTreeMap<String, Pinned> = images
+        .filter_map(|image| pinned(&image.image))
+        .filter(|image| image.registry == config.registry && ours.contains(&image.repository))
+        .map(|image| (image.digest.to_string(), image))
+        .collect();
+    let asked: Vec<_> = wanted.values().map(|image| (image.repository.clone(), image.digest.clone())).collect();
+    let answers = session.ecr().tags(&asked);
+    wanted.into_keys().zip(answers).map(|(digest, found)| (digest, found.unwrap_or_default())).collect()
+}
+
+/// The last part of an ARN: `xtask-deploy-alice` of a session, `alice` of a user.
+fn name(arn: &str) -> String {
+    arn.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(status: &str, seconds: Option<f64>) -> Entry {
+        Entry {
+            at: String::new(),
+            revision: String::new(),
+            status: status.to_owned(),
+            seconds,
+            images: Vec::new(),
+            who: String::new(),
+            reason: String::new(),
+            task_definition: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_rollout_usually_takes_is_told_by_those_that_went_well() {
+        assert_eq!(usual(&[]), None);
+        let entries = [
+            entry("SUCCESSFUL", Some(100.0)),
+            entry("ROLLBACK_SUCCESSFUL", Some(900.0)),
+            entry("SUCCESSFUL", Some(140.0)),
+            entry("IN_PROGRESS", None),
+            entry("SUCCESSFUL", Some(120.0)),
+        ];
+        assert_eq!(usual(&entries), Some(120.0));
+    }
+
+    #[test]
+    fn a_pinned_reference_is_taken_apart_with_a_tag_or_without() {
+        let digest = crate::digest::Digest::of(b"x");
+        for tag in ["", ":1.4"] {
+            let found = pinned(&format!("127.0.0.1:5000/sample/app{tag}@{digest}")).expect("it is pinned");
+            assert_eq!(found.to_string(), format!("127.0.0.1:5000/sample/app@{digest}"));
+        }
+        assert_eq!(pinned("nginx:latest").map(|it| it.to_string()), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! The way back: `rollback` and `history` of the whole binary.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use xtask_sandbox::Sandbox;
+
+use crate::support::{Workspace, calls, layout, sandbox};
+
+/// Versions 1.4.0 and 1.5.0 deployed after each other, upon what was there before: app:1, app:2, app:3.
+pub fn three() -> (Workspace, Sandbox) {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    workspace.that_releases();
+    for command in ["release", "deploy"] {
+        workspace.xtask(&sandbox, &[command]).ends(0);
+    }
+    workspace.change(&[("tag = { package = \"app\" }", "tag = \"1.5.0\"")]);
+    layout::write(&workspace.root().join("built"), &[b"another layer"]);
+    for command in ["release", "deploy"] {
+        workspace.xtask(&sandbox, &[command]).ends(0);
+    }
+    (workspace, sandbox)
+}
+
+fn service(sandbox: &Sandbox) -> Value {
+    sandbox.ecs("DescribeServices", json!({ "cluster": "sample", "services": ["app"] })).unwrap()["services"][0].clone()
+}
+
+fn serving(sandbox: &Sandbox) -> String {
+    service(sandbox)["taskDefinition"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_service_goes_back_to_what_was_well_before_and_keeps_its_count() {
+    let (workspace, sandbox) = three();
+    let count = json!({ "cluster": "sample", "service": "app", "desiredCount": 3 });
+    sandbox.ecs("UpdateService", count).unwrap();
+    sandbox.advance(Duration::from_secs(600));
+    let updates = calls(&sandbox, "ecs:UpdateService");
+    workspace.xtask(&sandbox, &["rollback", "app", "--plan"]).ends(0).says("app:2");
+    assert_eq!((serving(&sandbox).as_str(), calls(&sandbox, "ecs:UpdateService")), ("app:3", updates));
+    workspace.xtask(&sandbox, &["rollback", "app"]).ends(0).says("Deployed app: app:2");
+    assert_eq!((serving(&sandbox).as_str(), calls(&sandbox, "ecs:UpdateService")), ("app:2", updates + 1));
+    assert_eq!(service(&sandbox)["desiredCount"], 3);
+    assert_eq!(calls(&sandbox, "ecs:RegisterTaskDefinition"), 2, "nothing is registered for it");
+    // From there, the last good one that is not what serves is the one that was left.
+    workspace.xtask(&sandbox, &["rollback"]).ends(0).says("Deployed app: app:3");
+    workspace.xtask(&sandbox, &["rollback", "--to", "1.4.0"]).ends(0).says("Deployed app: app:2");
+    workspace.xtask(&sandbox, &["rollback", "--to", "app:2"]).ends(2).says("is on app:2 already");
+    workspace
+        .xtask(&sandbox, &["rollback", "--to", "9.9.9"])
+        .ends(2)
+        .says("was never well on `9.9.9`")
+        .says("SUCCESSFUL");
+}
+
+#[test]
+fn what_cannot_run_any_more_is_refused_before_anything_is_done_and_the_next_older_is_named() {
+    let (workspace, sandbox) = three();
+    let image = json!({ "repositoryName": "sample/app", "imageIds": [{ "imageTag": "1.4.0" }] });
+    sandbox.ecr("BatchDeleteImage", image).unwrap();
+    workspace
+        .xtask(&sandbox, &["rollback"])
+        .ends(2)
+        .says("cannot go back to app:2: the image of container app is gone from ECR")
+        .says("`cargo xtask rollback app --to app:1`");
+    sandbox.ecs("DeregisterTaskDefinition", json!({ "taskDefinition": "app:1" })).unwrap();
+    workspace.xtask(&sandbox, &["rollback", "--to", "app:1"]).ends(2).says("it was deregistered").says("no older one");
+    assert_eq!(serving(&sandbox), "app:3");
+    let fresh = crate::support::sandbox(vec![]);
+    workspace.xtask(&fresh, &["rollback"]).ends(2).says("nothing to go back to: it is on app:1");
+}
+
+#[test]
+fn a_rollout_under_way_is_stopped_and_its_way_back_is_what_was_asked_for() {
+    let (workspace, sandbox) = crate::shift::paused();
+    workspace.xtask(&sandbox, &["deploy", "--until", "paused"]).ends(10);
+    workspace.xtask(&sandbox, &["rollback", "--to", "app:1"]).ends(2).says("is under way");
+    workspace
+        .xtask(&sandbox, &["rollback"])
+        .ends(0)
+        .says("Stop the rollout of app to app:2")
+        .says("ROLLBACK_SUCCESSFUL");
+    assert_eq!(serving(&sandbox), "app:1");
+    assert_eq!(calls(&sandbox, "ecs:ContinueServiceDeployment"), 1, "where it waits for a decision it is refused");
+    assert_eq!(calls(&sandbox, "ecs:StopServiceDeployment"), 0);
+}
+
+#[test]
+fn history_says_when_what_by_whom_and_how_it_ended() {
+    let (workspace, sandbox) = three();
+    let run = workspace.xtask(&sandbox, &["history"]);
+    run.ends(0).says("History app: 3 deployments, usually in ");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", run.stdout);
+    for (line, words) in lines.iter().zip([["app:3", "app 1.5.0", "SUCCESSFUL"], ["app:2", "app 1.4.0", "SUCCESSFUL"]])
+    {
+        assert!(words.iter().all(|word| line.contains(word)), "{line}");
+    }
+    let json = workspace.xtask(&sandbox, &["history", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json.ends(0).stdout).unwrap();
+    let newest = &json["services"]["app"]["deployments"][0];
+    assert_eq!((&newest["revision"], &newest["images"][0]["tags"]), (&json!("app:3"), &json!(["1.5.0"])));
+    assert!(
+        newest["seconds"].as_f64().unwrap() > 0.0 && newest["who"].as_str().is_some_and(|who| !who.is_empty()),
+        "{newest}"
+    );
+}
