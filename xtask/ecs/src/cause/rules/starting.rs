@@ -130,6 +130,48 @@ pub(super) const RULES: &[Rule] = &[
         ..START
     },
     Rule {
+        name: "start-sysctl",
+        doing: &[
+            "sysctl … not allowed in host network namespace",
+            "sysctl … is not in a separate kernel namespace",
+            "sysctl … is not allowed in the hosts ipc namespace",
+        ],
+        signs: &[],
+        fault: Fault::Definition,
+        sentence: "{container} could not be started: a kernel setting of `systemControls` cannot be made for it alone",
+        fix: "take it out of `systemControls`, use the network mode `awsvpc` or `bridge` for settings below `net.`, or make it \
+              on the instance itself",
+        source: "runc, libcontainer/configs/validate/validator.go",
+        decisive: Decisive::Yes("the same definition asks for the same setting"),
+        ..START
+    },
+    Rule {
+        name: "start-ulimits",
+        doing: &[
+            "error setting rlimits for ready process",
+            "setting rlimits for ready process caused",
+            "error setting rlimit type …",
+        ],
+        signs: &[],
+        fault: Fault::Definition,
+        sentence: "{container} could not be started: its `ulimits` are above what the instance allows",
+        fix: "lower `ulimits`, or raise the limits of the docker daemon on the instance",
+        source: "runc, libcontainer/process_linux.go and rlimit_linux.go",
+        decisive: Decisive::No("another instance may allow more"),
+        ..START
+    },
+    Rule {
+        name: "start-capabilities",
+        doing: &["unable to apply caps"],
+        signs: &[],
+        fault: Fault::Definition,
+        sentence: "{container} could not be started: the instance does not give it its capabilities",
+        fix: "take out of `linuxParameters.capabilities` what the instance does not give; Fargate adds SYS_PTRACE and no other",
+        source: "runc, libcontainer/init_linux.go; Amazon ECS API Reference, KernelCapabilities",
+        decisive: Decisive::No("another instance may give more"),
+        ..START
+    },
+    Rule {
         name: "start-no-command",
         signs: &[Clause("No command specified"), Clause("no command specified"), Clause("args must not be empty")],
         fault: Fault::Image,
