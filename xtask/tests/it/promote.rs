@@ -114,8 +114,10 @@ impl Two {
         let sandbox = Sandbox::start(Options { clock: Clock::Real, accounts, ..Options::default() }).unwrap();
         let two =
             Self { workspace: Workspace::of(&(crate::sample::manifest(&[]) + TWO)), sandbox, digest: String::new() };
-        two.staging().ask("CreateRepository", json!({ "repositoryName": "sample/app" }));
-        two.production().ask("CreateRepository", json!({ "repositoryName": "live/app" }));
+        for (account, repository) in [(STAGING, "sample/app"), (PRODUCTION, "live/app")] {
+            let services = [("sample", "app", crate::sample::task_definition())];
+            two.sandbox.site(account, REGION).furnish(&[repository], &services).unwrap();
+        }
         let digest = two.staging().release("sample/app", "1.4.0", &vec![7; 300_000]);
         Self { digest, ..two }
     }
@@ -197,8 +199,6 @@ fn an_image_that_the_source_does_not_have_names_the_command_that_releases_it() {
 #[test]
 fn a_tag_that_somebody_puts_meanwhile_is_not_taken_over() {
     let two = Two::new();
-    let immutable = json!({ "repositoryName": "live/app", "imageTagMutability": "IMMUTABLE" });
-    two.production().ask("PutImageTagMutability", immutable);
     two.inject("ecr:PutImage", Which::Nth(1), Effect::ForeignTag);
     two.run(&PROMOTE).ends(8).says(&format!("in staging: {}", two.digest));
     assert_ne!(two.production().tagged("live/app", "1.4.0"), Some(two.digest));
@@ -259,6 +259,21 @@ fn what_is_attached_to_the_image_or_to_a_platform_goes_with_it() {
         let id = json!({ "imageDigest": artifact["digest"] });
         assert_eq!(two.production().found("live/app", &id), staging.found("sample/app", &id));
     }
+}
+
+#[test]
+fn a_deploy_of_what_is_not_promoted_names_the_command_that_does_it() {
+    let two = Two::new();
+    let deploy = |environment: &str| two.run(&["-e", environment, "deploy", "--plan"]);
+    deploy("production")
+        .ends(8)
+        .says("image app is not in ECR")
+        .says("`cargo xtask promote --from staging --to production app`");
+    two.run(&PROMOTE).ends(0);
+    deploy("production").ends(0);
+    let gone = json!({ "repositoryName": "sample/app", "imageIds": [{ "imageTag": "1.4.0" }] });
+    two.staging().ask("BatchDeleteImage", gone);
+    deploy("staging").ends(8).says("`cargo xtask -e staging release app`");
 }
 
 #[test]

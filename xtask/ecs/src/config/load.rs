@@ -11,7 +11,7 @@ use super::environments::{Declared, VARIABLE, laid_over};
 use super::faults::Faults;
 use super::keys::{Keys, derived, optional, or};
 use super::lookups::{self, LookUp};
-use super::model::{Config, Deploy, Scan, SlackConfig, Workflows};
+use super::model::{Config, Deploy, Image, Scan, SlackConfig, Workflows};
 use super::origin::{Effective, Loaded, Origin, Origins};
 use super::reading::Reading;
 use super::table::Table;
@@ -114,7 +114,8 @@ fn all(start: &Path, environment: &dyn Fn(&str) -> Option<String>, look_up: Opti
         wrong.extend(reading.unanswered.into_inner());
         // What names cannot stand in for is left out.
         let facts = facts.filter(|_| stands_in).map(|facts| (facts, Origin::Default));
-        if let (Some((config, target)), true) = (config.or(facts), wrong.is_empty()) {
+        if let (Some((mut config, target)), true) = (config.or(facts), wrong.is_empty()) {
+            config.promoted_from = loaded.last().and_then(|before: &Loaded| promoted_from(&before.config, &config));
             loaded.push(Loaded { config, origins: Origins { settings, target: Some(target) }, stands_in });
         }
         faults.of_one(name, wrong);
@@ -127,6 +128,13 @@ fn all(start: &Path, environment: &dyn Fn(&str) -> Option<String>, look_up: Opti
         })),
         _ => Err(invalid(faults)),
     }
+}
+
+/// The environment before this one, where their images are not in the same place already.
+fn promoted_from(before: &Config, config: &Config) -> Option<String> {
+    let same = |image: &Image| before.images.get(&image.name).is_some_and(|other| other.reference == image.reference);
+    let shared = before.account == config.account && config.images.values().all(same);
+    before.environment.clone().filter(|_| !shared)
 }
 
 fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option<(Config, Origin)> {
@@ -156,6 +164,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
         root: root.clone(),
         target,
         environment: environment.map(str::to_owned),
+        promoted_from: None,
         role,
         account: account?,
         region: region?,
@@ -180,6 +189,7 @@ fn facts_of(table: &mut Table<'_>, start: &Path, environment: Option<&str>) -> O
         root: workspace.root.clone(),
         target,
         environment: environment.map(str::to_owned),
+        promoted_from: None,
         role: role(table, Some(&account), environment),
         registry: registry(table, Some(&account), Some(&region))?,
         lookups: lookups::read(table),

@@ -22,6 +22,9 @@ pub struct Config {
     pub target: PathBuf,
     /// Which of the declared environments this is; `None` where none is declared.
     pub environment: Option<String>,
+    /// The environment that this one's images are promoted from: the one declared before it, where that has them in
+    /// another place.
+    pub promoted_from: Option<String>,
     /// The ARN of the role that is assumed; none by default.
     pub role: Option<String>,
     /// Twelve digits.

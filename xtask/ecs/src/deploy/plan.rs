@@ -101,7 +101,7 @@ pub(super) fn plan(
         (found.join().expect("a lookup does not panic"), live)
     });
     let live = sort_out(live, &mut problems);
-    let released = found_images(&images, found, &mut problems);
+    let released = found_images(config, &images, found, &mut problems);
     let here = commit::here(&config.root);
     let source = |image: &&Image| Some(commit::source(image, &released.get(&image.name)?.marks, here.as_deref()));
     let sources: Vec<ImageSource> = images.iter().filter_map(source).collect();
@@ -211,8 +211,9 @@ fn find(session: &Session, images: &[&Image]) -> Vec<Result<Option<Found>, AwsEr
     session.ecr().find(&wanted)
 }
 
-/// Each image that is in ECR, by its name; one that is not names the command that releases it.
+/// Each image that is in ECR, by its name; one that is not names the command that brings it there.
 fn found_images(
+    config: &Config,
     images: &[&Image],
     answers: Vec<Result<Option<Found>, AwsError>>,
     problems: &mut Vec<Failure>,
@@ -224,12 +225,21 @@ fn found_images(
             Ok(Some(found)) => drop(released.insert(name.clone(), found)),
             Ok(None) => problems.push(
                 Failure::conflict(format_args!("image {name} is not in ECR: {reference} was not found"))
-                    .help(format!("release it first: `cargo xtask release {name}`")),
+                    .help(first(config, name)),
             ),
             Err(error) => problems.push(error.into()),
         }
     }
     released
+}
+
+/// What is to be run before an image can be deployed.
+fn first(config: &Config, image: &str) -> String {
+    match (&config.promoted_from, &config.environment) {
+        (Some(from), Some(to)) => format!("promote it first: `cargo xtask promote --from {from} --to {to} {image}`"),
+        (None, Some(environment)) => format!("release it first: `cargo xtask -e {environment} release {image}`"),
+        (_, None) => format!("release it first: `cargo xtask release {image}`"),
+    }
 }
 
 type LiveServices<'a> = Vec<(&'a str, Result<Vec<Option<Live>>, AwsError>, Vec<&'a Service>)>;

@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used)]
 
+mod copy;
 mod pull;
 mod sandbox;
 mod server;

@@ -1,0 +1,75 @@
+//! Blobs from one repository to another.
+
+use super::*;
+
+fn hosted(server: &Server, image: &Image) {
+    for blob in &image.blobs {
+        let bytes = std::fs::read(image.layout.blob(&blob.digest)).unwrap();
+        server.state().blobs.insert(blob.digest.to_string(), bytes);
+    }
+}
+
+/// Copies from `sample/app` of the one to `live/app` of the other.
+fn copy(from: &Registry, to: &Registry, same_registry: bool, image: &Image) -> Result<Uploaded> {
+    let (events, interrupt) = (Events::discard(), Interrupt::default());
+    let (theirs, ours): (Repository, Repository) = (repository(), "live/app".parse().unwrap());
+    let there = from.repository(&theirs, &events, &interrupt);
+    to.repository(&ours, &events, &interrupt).copy(&there, same_registry, &image.blobs, &|_, _| {})
+}
+
+#[test]
+fn what_the_same_registry_mounts_is_not_sent() {
+    let (server, image) = (Server::start(), image(&[1000, 2000]));
+    server.fault(3, |head| head.is("POST", "from=sample/app"), Fault::Answer(201, "", String::new()));
+    copy(&registry(&server), &registry(&server), true, &image).unwrap();
+    let asked = server.state().heads.iter().map(|head| head.target.clone()).collect::<Vec<_>>();
+    let digest = &image.manifest.config.digest;
+    assert!(asked.contains(&format!("/v2/live/app/blobs/uploads/?mount={digest}&from=sample/app")), "{asked:?}");
+    assert_eq!((server.count("GET", "/blobs/"), server.count("PUT", "")), (0, 0));
+}
+
+#[test]
+fn what_is_not_mounted_is_streamed_from_storage_and_asked_for_once() {
+    let (server, image) = (Server::start(), image(&[1000, 2_000_000]));
+    hosted(&server, &image);
+    copy(&registry(&server), &registry(&server), true, &image).unwrap();
+    assert_eq!(server.count("POST", "mount="), 3, "the place in the answer is used");
+    assert_eq!(server.count("POST", ""), 3);
+    assert_eq!((server.count("GET", "/storage/"), server.count("PUT", "digest=")), (3, 3));
+}
+
+#[test]
+fn each_registry_has_its_own_credentials_and_renews_them() {
+    let (source, target, image) = (Server::start(), Server::start(), image(&[1000]));
+    hosted(&source, &image);
+    source.state().good = Some("Basic token-2".into());
+    target.state().good = Some("Basic token-3".into());
+    let (theirs, ours) = (Arc::new(Tokens::default()), Arc::new(Tokens::default()));
+    let with =
+        |server: &Server, tokens: &Arc<Tokens>| Registry::new(&server.host, Some(tokens.clone())).with_backoff(quick());
+    copy(&with(&source, &theirs), &with(&target, &ours), false, &image).unwrap();
+    assert_eq!((theirs.stale.load(Ordering::SeqCst), ours.stale.load(Ordering::SeqCst)), (1, 2));
+    for blob in &image.blobs {
+        let sent = target.state().blobs.get(blob.digest.as_str()).cloned();
+        assert_eq!(sent, source.state().blobs.get(blob.digest.as_str()).cloned());
+    }
+    assert_eq!(target.count("POST", "mount="), 0, "it is another registry");
+}
+
+#[test]
+fn a_source_that_breaks_off_is_begun_again_and_one_that_lies_never_arrives() {
+    let (source, target, image) = (Server::start(), Server::start(), image(&[2_000_000]));
+    hosted(&source, &image);
+    let layer = image.manifest.layers[0].digest.to_string();
+    let of_layer = layer.clone();
+    source.fault(1, move |head| head.is("GET", "/storage/") && head.target.ends_with(&of_layer), Fault::LoseAnswer);
+    copy(&registry(&source), &registry(&target), false, &image).unwrap();
+    assert!(target.state().blobs.contains_key(&layer));
+
+    let target = Server::start();
+    target.state().trusting = true;
+    source.state().blobs.insert(layer.clone(), bytes(2_000_000, 99));
+    let error = copy(&registry(&source), &registry(&target), false, &image).unwrap_err();
+    assert!(format!("{error:#}").contains(&format!("expected digest {layer}")), "{error:#}");
+    assert!(!target.state().blobs.contains_key(&layer), "the last piece stays here");
+}
