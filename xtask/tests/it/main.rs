@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end there")]
 
 mod back;
+mod bad_days;
 mod causes;
 mod config;
 #[cfg(feature = "rehearse")]

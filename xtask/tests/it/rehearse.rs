@@ -97,6 +97,23 @@ fn never_stable_times_out() {
 }
 
 #[test]
+fn a_hook_that_fails_or_is_never_answered_is_rolled_back_and_named() {
+    rehearse("hook-failed").ends(4).says("the lifecycle hook smoke-test found the new revision bad");
+    rehearse("hook-timed-out").ends(4).says("nobody decided at the pause");
+}
+
+#[test]
+fn an_alarm_is_rolled_back_and_named_even_after_all_traffic_has_moved() {
+    rehearse("alarm").ends(4).says("ECS rolled back on an alarm: app-5xx");
+    rehearse("bake-regression").ends(4).says("ECS rolled back on an alarm: app-5xx").says("BAKE_TIME");
+}
+
+#[test]
+fn a_pause_ends_with_its_own_code_and_both_commands() {
+    rehearse("paused").ends(10).says("`cargo xtask continue app`").says("`cargo xtask continue app --roll-back`");
+}
+
+#[test]
 fn without_docker_and_without_a_way_around_it_says_what_is_missing() {
     let workspace = Workspace::sample();
     workspace.trivy_that_passes();

@@ -220,7 +220,14 @@ fn other_bytes(mismatch: &str) -> Blamed {
 fn without_tasks(evidence: &Evidence<'_>) -> Blamed {
     let told = evidence.messages.iter().find_map(|text| explain_event(text, evidence.document, evidence.pinned));
     let (running, desired) = evidence.running;
+    let failed = evidence.rollout.and_then(|rollout| rollout.breaker.as_ref()).map_or(0, |breaker| breaker.count);
     told.unwrap_or_else(|| {
+        if failed > 0 {
+            let tasks = if failed == 1 { "task" } else { "tasks" };
+            let sentence =
+                format!("{failed} {tasks} failed before this was looked at, and ECS shows none of them any more");
+            return blamed(sentence, "deploy again, and the next one to fail is looked at; or see their log".to_owned());
+        }
         let (sentence, fix) = if running >= desired {
             (
                 "all tasks run, but ECS does not find them healthy, or the old ones do not end",

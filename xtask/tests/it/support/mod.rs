@@ -13,7 +13,7 @@ pub mod layout;
 mod serving;
 pub mod snapshot;
 
-pub use editing::editing;
+pub use editing::{changing, editing};
 pub use serving::{Answer, Asked, serve};
 
 pub use crate::sample::{Change, Workspace, manifest, task_definition};
@@ -175,7 +175,12 @@ impl Workspace {
 
 /// A sandbox furnished for the sample; its clock moves two seconds at every look.
 pub fn sandbox(faults: Vec<Fault>) -> Sandbox {
-    let clock = Clock::PerLook(std::time::Duration::from_secs(2));
+    sandbox_with_looks_of(2, faults)
+}
+
+/// Its clock moves so many seconds at every look.
+pub fn sandbox_with_looks_of(seconds: u64, faults: Vec<Fault>) -> Sandbox {
+    let clock = Clock::PerLook(std::time::Duration::from_secs(seconds));
     let sandbox = Sandbox::start(Options { clock, ..Options::default() }).expect("loopback can be listened on");
     let mut first = task_definition();
     first["containerDefinitions"][0]["image"] = json!("public.ecr.aws/docker/library/app:before");

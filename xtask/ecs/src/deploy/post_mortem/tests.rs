@@ -287,3 +287,13 @@ fn a_hook_or_an_alarm_that_found_it_bad_is_the_cause_and_not_the_tasks_that_were
         assert!(found.next.contains(next), "{}", found.next);
     }
 }
+
+#[test]
+fn tasks_that_failed_and_are_forgotten_are_counted_and_nothing_is_made_up() {
+    let breaker = Some(Breaker { count: 4, threshold: 3, resets: false });
+    let rollout = ServiceDeployment { breaker, ..ServiceDeployment::default() };
+    let found = post_mortem(&Evidence { rollout: Some(&rollout), running: (0, 2), ..evidence(&[]) });
+    assert!(found.likely_cause.starts_with("4 tasks failed before this was looked at"), "{}", found.likely_cause);
+    let found = post_mortem(&Evidence { running: (0, 2), ..evidence(&[]) });
+    assert!(found.likely_cause.starts_with("no task of this rollout has stopped"), "{}", found.likely_cause);
+}

@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 
 use super::*;
 use crate::aws::ecs::{Container, ContainerImage, ServiceMessage};
-use crate::event::Hook;
+use crate::event::{Breaker, Hook};
 
 const OURS: &str = "arn:aws:ecs:r:1:task-definition/app:4";
 const BEFORE: &str = "arn:aws:ecs:r:1:task-definition/app:3";
@@ -23,6 +23,7 @@ struct Scene {
     unreachable: bool,
     /// A hook of the rollout waits for a decision.
     waits: bool,
+    breaker: Option<Breaker>,
 }
 
 /// A story told scene by scene: each pause turns the page; the last stays.
@@ -96,6 +97,7 @@ impl Observe for Story {
             reason: "tasks failed to start".into(),
             stage: if self.scene().waits { "POST_SCALE_UP".into() } else { String::new() },
             hooks: if self.scene().waits { vec![waiting()] } else { Vec::new() },
+            breaker: self.scene().breaker.clone(),
             ..ServiceDeployment::default()
         }))
     }
@@ -494,4 +496,27 @@ fn a_rollout_that_ended_well_before_it_could_be_recalled_has_ended_well() {
     };
     let (end, _) = watch_as(&mut story, OnInterrupt::Leave);
     assert_eq!(end.ended, Ended::With(Conclusion::Deployed));
+}
+
+#[test]
+fn a_breaker_that_counts_from_0_again_because_a_task_got_healthy_is_warned_of_once() {
+    let counts = |resets, counts: &[u32]| {
+        let scene = |count: &u32| Scene {
+            breaker: Some(Breaker { count: *count, threshold: 3, resets }),
+            ..ours(Status::InProgress, 1)
+        };
+        let mut scenes: Vec<Scene> = counts.iter().map(scene).collect();
+        scenes.push(ours(Status::Successful, 2));
+        let (_, events) = watch(&mut Story { scenes, ..Story::default() });
+        let warnings = events.into_iter().filter_map(|event| match event {
+            Event::Warning { message, .. } => Some(message),
+            _ => None,
+        });
+        warnings.collect::<Vec<_>>()
+    };
+    let warnings = counts(true, &[1, 2, 0, 1, 0]);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("counts from 0 again after 2 failed tasks"), "{warnings:?}");
+    assert_eq!(counts(true, &[0, 1, 2]), [""; 0]);
+    assert_eq!(counts(false, &[2, 0]), [""; 0]);
 }
