@@ -119,7 +119,7 @@ impl<'a> Deploys<'a> {
 
     /// Finds out what a deploy of these services would do, all of them for no name, and does nothing.
     ///
-    /// Fails with every problem at once, and with [`Ending::Superseded`] where a newer version serves than the one that
+    /// Fails with every problem at once, and with [`Ending::Superseded`](crate::failure::Ending::Superseded) where a newer version serves than the one that
     /// is to be deployed.
     pub fn plan(&self, names: &[String]) -> Result<DeployPlan> {
         let Self { config, session, events, look_up, .. } = *self;
