@@ -198,7 +198,7 @@ impl Ecr {
         net::wait(async {
             let ask = |(repository, digest): &(Repository, Digest)| {
                 let (ecr, repository, digest) = (self.clone(), repository.clone(), digest.clone());
-                tokio::spawn(async move { ecr.tags_of(&repository, &digest).await })
+                tokio::spawn(async move { Ok(ecr.tags_of(&repository, &digest).await?.unwrap_or_default()) })
             };
             let mut answers = Vec::new();
             for running in wanted.iter().map(ask).collect::<Vec<_>>() {
@@ -210,20 +210,11 @@ impl Ecr {
 
     /// Whether ECR has an image, under a tag or not.
     pub(crate) fn holds(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
-        let asked = self
-            .client
-            .describe_images()
-            .registry_id(&self.home.account)
-            .repository_name(repository.as_str())
-            .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build());
-        match net::wait(asked.send()) {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ImageNotFoundException") => Ok(false),
-            Err(error) => Err(self.failed(calls::DESCRIBE_IMAGES.action, repository, &error)),
-        }
+        Ok(net::wait(self.tags_of(repository, digest))?.is_some())
     }
 
-    async fn tags_of(&self, repository: &Repository, digest: &Digest) -> Result<Vec<String>, AwsError> {
+    /// The tags of an image; `None` where ECR has no such image.
+    async fn tags_of(&self, repository: &Repository, digest: &Digest) -> Result<Option<Vec<String>>, AwsError> {
         let asked = self
             .client
             .describe_images()
@@ -231,8 +222,10 @@ impl Ecr {
             .repository_name(repository.as_str())
             .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build());
         match asked.send().await {
-            Ok(answer) => Ok(answer.image_details().iter().flat_map(|image| image.image_tags().to_vec()).collect()),
-            Err(error) if error.code() == Some("ImageNotFoundException") => Ok(Vec::new()),
+            Ok(answer) => {
+                Ok(Some(answer.image_details().iter().flat_map(|image| image.image_tags().to_vec()).collect()))
+            }
+            Err(error) if error.code() == Some("ImageNotFoundException") => Ok(None),
             Err(error) => Err(self.failed(calls::DESCRIBE_IMAGES.action, repository, &error)),
         }
     }

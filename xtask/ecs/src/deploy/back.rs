@@ -1,8 +1,8 @@
 //! The way back: which revision a service was well on before, and whether it still can be.
 
-use std::slice::from_ref;
+use std::slice::{from_mut, from_ref};
 
-use super::history::{Entry, history, pinned};
+use super::history::{Entry, name_tags, pinned, remembered};
 use super::plan::{Action, Pin, Plan};
 use super::{DeployPlan, Deploys};
 use crate::aws::ecs::{Document, Service as Live, TaskDefinition, short};
@@ -34,9 +34,14 @@ impl Deploys<'_> {
     }
 
     fn back(&self, service: &Service, live: Live, to: Option<&str>) -> Result<Plan> {
-        let entries = history(self.config, self.session, service)?;
+        let mut entries = remembered(self.session, service)?;
+        if to.is_some_and(|to| !entries.iter().any(|entry| is(entry, to))) {
+            name_tags(self.config, self.session, &mut entries);
+        }
         let found = chosen(&entries, &live.task_definition, to);
         let Some((entry, older)) = found else { return Err(nothing(service, &entries, &live, to)) };
+        let mut entry = entry.clone();
+        name_tags(self.config, self.session, from_mut(&mut entry));
         let unusable = |why: String| {
             let failure =
                 Failure::usage(format_args!("service {} cannot go back to {}: {why}", service.name, entry.revision));
@@ -54,7 +59,7 @@ impl Deploys<'_> {
         if revision.document["status"] == "INACTIVE" {
             return Err(unusable("it was deregistered".to_owned()));
         }
-        let pins = pins(service, entry, &revision);
+        let pins = pins(service, &entry, &revision);
         let images: Vec<String> = pins.iter().map(|pin| format!("{} {}", pin.image, pin.tag)).collect();
         self.events.note(
             "Back",
@@ -147,8 +152,12 @@ mod tests {
     use super::*;
 
     fn entry(revision: &str, status: &str, tag: &str) -> Entry {
-        let images =
-            vec![Running { container: "app".to_owned(), digest: format!("sha256:{tag}"), tags: vec![tag.to_owned()] }];
+        let images = vec![Running {
+            container: "app".to_owned(),
+            digest: format!("sha256:{tag}"),
+            image: String::new(),
+            tags: vec![tag.to_owned()],
+        }];
         Entry {
             at: "2026-11-27T12:00:00Z".to_owned(),
             revision: revision.to_owned(),

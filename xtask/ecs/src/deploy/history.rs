@@ -37,6 +37,9 @@ pub(crate) struct Entry {
 pub(crate) struct Running {
     pub container: String,
     pub digest: String,
+    /// As the revision has it.
+    #[serde(skip)]
+    pub image: String,
     /// The tags that ECR has for it by now; of images of this workspace alone.
     pub tags: Vec<String>,
 }
@@ -49,17 +52,27 @@ impl Entry {
 
 /// The service's deployments, the newest first. What ECS or ECR does not tell any more is left empty.
 pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> Result<Vec<Entry>> {
+    let mut entries = remembered(session, service)?;
+    let names: BTreeSet<String> = entries.iter().map(|entry| entry.task_definition.clone()).collect();
+    let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    let known = names.iter().zip(session.ecs().task_definitions(&names));
+    let known: BTreeMap<&str, TaskDefinition> =
+        known.filter_map(|(name, found)| Some((name.as_str(), found.ok().flatten()?))).collect();
+    for entry in &mut entries {
+        let found = known.get(entry.task_definition.as_str());
+        entry.who = found.map(|found| name(&found.registered_by)).unwrap_or_default();
+    }
+    name_tags(config, session, &mut entries);
+    Ok(entries)
+}
+
+/// The same without tags and without who: those take a call for each image and each revision.
+pub(super) fn remembered(session: &Session, service: &Service) -> Result<Vec<Entry>> {
     let ecs = session.ecs();
     let listed = ecs.service_deployments(&service.cluster, &service.service, 0)?;
     let targets: BTreeSet<String> = listed.iter().map(|one| one.target.clone()).collect();
     let revisions = ecs.service_revisions(&targets.into_iter().collect::<Vec<_>>())?;
     let revisions: BTreeMap<&str, _> = revisions.iter().map(|revision| (revision.arn.as_str(), revision)).collect();
-    let names: BTreeSet<String> = revisions.values().map(|revision| revision.task_definition.clone()).collect();
-    let names: Vec<String> = names.into_iter().collect();
-    let known = names.iter().zip(ecs.task_definitions(&names));
-    let known: BTreeMap<&str, TaskDefinition> =
-        known.filter_map(|(name, found)| Some((name.as_str(), found.ok().flatten()?))).collect();
-    let tags = tags(config, session, revisions.values().flat_map(|revision| &revision.images));
     let entries = listed.iter().map(|one| {
         let revision = revisions.get(one.target.as_str());
         let task_definition = revision.map(|revision| revision.task_definition.clone()).unwrap_or_default();
@@ -69,8 +82,8 @@ pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> 
             revision: short(&task_definition).to_owned(),
             status: one.status.name().to_owned(),
             seconds: seconds(one),
-            images: images.map(|image| running(image, &tags)).collect(),
-            who: known.get(task_definition.as_str()).map(|found| name(&found.registered_by)).unwrap_or_default(),
+            images: images.map(running).collect(),
+            who: String::new(),
             reason: one.reason.clone(),
             task_definition,
         }
@@ -98,27 +111,28 @@ fn seconds(one: &ListedDeployment) -> Option<f64> {
     Some(f64::from(millis) / 1000.0)
 }
 
-fn running(image: &ContainerImage, tags: &BTreeMap<String, Vec<String>>) -> Running {
+fn running(image: &ContainerImage) -> Running {
     let written = image.image.split_once('@').map(|(_, digest)| digest.to_owned());
     let digest = written.or_else(|| Some(image.digest.as_ref()?.to_string())).unwrap_or_default();
-    Running { container: image.container.clone(), tags: tags.get(&digest).cloned().unwrap_or_default(), digest }
+    Running { container: image.container.clone(), digest, image: image.image.clone(), tags: Vec::new() }
 }
 
-/// The tags by digest. Where ECR does not tell, there are none to show.
-fn tags<'a>(
-    config: &Config,
-    session: &Session,
-    images: impl Iterator<Item = &'a ContainerImage>,
-) -> BTreeMap<String, Vec<String>> {
+/// Fills in the tags, asking for each image once. Where ECR does not tell, there are none to show.
+pub(super) fn name_tags(config: &Config, session: &Session, entries: &mut [Entry]) {
     let ours: BTreeSet<&Repository> = config.images.values().map(crate::config::Image::repository).collect();
-    let wanted: BTreeMap<String, Pinned> = images
+    let wanted: BTreeMap<String, Pinned> = entries
+        .iter()
+        .flat_map(|entry| &entry.images)
         .filter_map(|image| pinned(&image.image))
         .filter(|image| image.registry == config.registry && ours.contains(&image.repository))
         .map(|image| (image.digest.to_string(), image))
         .collect();
     let asked: Vec<_> = wanted.values().map(|image| (image.repository.clone(), image.digest.clone())).collect();
-    let answers = session.ecr().tags(&asked);
-    wanted.into_keys().zip(answers).map(|(digest, found)| (digest, found.unwrap_or_default())).collect()
+    let answers = session.ecr().tags(&asked).into_iter().map(Result::unwrap_or_default);
+    let tags: BTreeMap<String, Vec<String>> = wanted.into_keys().zip(answers).collect();
+    for image in entries.iter_mut().flat_map(|entry| &mut entry.images) {
+        image.tags = tags.get(&image.digest).cloned().unwrap_or_default();
+    }
 }
 
 /// The last part of an ARN: `xtask-deploy-alice` of a session, `alice` of a user.
