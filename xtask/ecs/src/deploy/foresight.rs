@@ -64,24 +64,8 @@ fn long(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
-    use crate::config::{Rollout, TaskDefinitionSource};
-
-    fn service() -> Service {
-        Service {
-            name: "app".into(),
-            cluster: "sample".into(),
-            service: "app".into(),
-            task_definition: TaskDefinitionSource::Family("app".into()),
-            containers: BTreeMap::new(),
-            desired_count: None,
-            force_new_deployment: false,
-            after: Vec::new(),
-            rollout: Rollout::default(),
-        }
-    }
 
     fn live(desired: u32, settings: DeploymentSettings) -> Live {
         Live { desired, settings, ..Live::default() }
@@ -115,13 +99,13 @@ mod tests {
             (2, DeploymentSettings { maximum: 100, minimum: 50, ..SOUND }),
             (2, DeploymentSettings { least: Duration::from_secs(900), ..SOUND }),
         ] {
-            assert_eq!(warnings(&service(), &live(desired, settings)), [""; 0], "{settings:?}");
+            assert_eq!(warnings(&Service::of_family("app"), &live(desired, settings)), [""; 0], "{settings:?}");
         }
     }
 
     #[test]
     fn keys_that_end_before_the_rollout_may_are_warned_of() {
-        let told = |left: Option<u64>| ends_early(&service(), left.map(|left| 1000 + left), 1000);
+        let told = |left: Option<u64>| ends_early(&Service::of_family("app"), left.map(|left| 1000 + left), 1000);
         assert_eq!((told(None), told(Some(900))), (None, None));
         let warning = told(Some(300)).expect("5 min are less than 15 min");
         assert!(warning.starts_with("the credentials end in 5"), "{warning}");
@@ -140,7 +124,7 @@ mod tests {
                 "bakes for 23 h at least, and its deadline is 15",
             ),
         ] {
-            let told = warnings(&service(), &live(desired, settings));
+            let told = warnings(&Service::of_family("app"), &live(desired, settings));
             assert_eq!(told.len(), 1, "{told:?}");
             assert!(told[0].contains(says), "{told:?}");
         }

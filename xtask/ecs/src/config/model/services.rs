@@ -42,6 +42,24 @@ pub enum OnFailure {
     RollBackAll,
 }
 
+#[cfg(test)]
+impl Service {
+    /// A service on a family of the same name, with every default.
+    pub(crate) fn of_family(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            cluster: "sample".into(),
+            service: name.into(),
+            task_definition: TaskDefinitionSource::Family(name.into()),
+            containers: BTreeMap::new(),
+            desired_count: None,
+            force_new_deployment: false,
+            after: Vec::new(),
+            rollout: Rollout::default(),
+        }
+    }
+}
+
 /// Who owns the task definition.
 #[derive(Clone, Debug)]
 pub enum TaskDefinitionSource {

@@ -4,24 +4,9 @@ use serde_json::json;
 
 use super::*;
 use crate::aws::ecs::Deployment;
-use crate::config::Rollout;
 
 const LIVE: &str = "arn:aws:ecs:r:1:task-definition/app:3";
 const NEWEST: &str = "arn:aws:ecs:r:1:task-definition/app:4";
-
-fn service() -> Service {
-    Service {
-        name: "app".into(),
-        cluster: "sample".into(),
-        service: "app".into(),
-        task_definition: TaskDefinitionSource::Family("app".into()),
-        containers: BTreeMap::new(),
-        desired_count: None,
-        force_new_deployment: false,
-        after: Vec::new(),
-        rollout: Rollout::default(),
-    }
-}
 
 fn live(state: &str) -> Live {
     let primary = Deployment { status: "PRIMARY".into(), rollout_state: state.into(), ..Deployment::default() };
@@ -54,19 +39,31 @@ fn action(service: &Service, live: &Live, image: &str) -> Action {
 #[test]
 fn what_is_done_follows_from_what_runs() {
     let at = |arn: &str| arn.to_owned();
-    let force = Service { force_new_deployment: true, ..service() };
-    let scaled = |count| Service { desired_count: Some(count), ..service() };
+    let force = Service { force_new_deployment: true, ..Service::of_family("app") };
+    let scaled = |count| Service { desired_count: Some(count), ..Service::of_family("app") };
     let (resting, moving, failed) = (live("COMPLETED"), live("IN_PROGRESS"), live("FAILED"));
     for (story, found, expected) in [
-        ("a new image", action(&service(), &resting, "app@9"), Action::Register),
-        ("nothing new", action(&service(), &resting, "app@1"), Action::NothingToDo { revision: at(LIVE) }),
+        ("a new image", action(&Service::of_family("app"), &resting, "app@9"), Action::Register),
+        (
+            "nothing new",
+            action(&Service::of_family("app"), &resting, "app@1"),
+            Action::NothingToDo { revision: at(LIVE) },
+        ),
         (
             "registered by an earlier run",
-            action(&service(), &resting, "app@2"),
+            action(&Service::of_family("app"), &resting, "app@2"),
             Action::Update { revision: at(NEWEST) },
         ),
-        ("on its way already", action(&service(), &moving, "app@1"), Action::Follow { revision: at(LIVE) }),
-        ("failed and left there", action(&service(), &failed, "app@1"), Action::Follow { revision: at(LIVE) }),
+        (
+            "on its way already",
+            action(&Service::of_family("app"), &moving, "app@1"),
+            Action::Follow { revision: at(LIVE) },
+        ),
+        (
+            "failed and left there",
+            action(&Service::of_family("app"), &failed, "app@1"),
+            Action::Follow { revision: at(LIVE) },
+        ),
         ("forced", action(&force, &resting, "app@1"), Action::Update { revision: at(LIVE) }),
         ("forced, on its way already", action(&force, &moving, "app@1"), Action::Follow { revision: at(LIVE) }),
         ("forced after a failure", action(&force, &failed, "app@1"), Action::Update { revision: at(LIVE) }),
@@ -79,14 +76,14 @@ fn what_is_done_follows_from_what_runs() {
 
 #[test]
 fn a_service_whose_revision_is_gone_gets_a_new_one() {
-    let (action, changes) = decide(&service(), &live("COMPLETED"), &wanted("app@1"), None, None);
+    let (action, changes) = decide(&Service::of_family("app"), &live("COMPLETED"), &wanted("app@1"), None, None);
     assert_eq!(action, Action::Register);
     assert!(changes.iter().any(|change| change.path == "family" && change.before.is_none()));
 }
 
 #[test]
 fn a_service_that_cannot_be_deployed_to_is_said_why() {
-    let problem = |found| support::usable(&service(), "sample", found).unwrap_err().to_string();
+    let problem = |found| support::usable(&Service::of_family("app"), "sample", found).unwrap_err().to_string();
     assert!(problem(None).starts_with("service app is not in cluster sample\n"));
     let inactive = Live { status: "INACTIVE".into(), ..live("COMPLETED") };
     assert!(problem(Some(inactive)).contains("is INACTIVE"));
@@ -105,7 +102,7 @@ fn a_service_that_cannot_be_deployed_to_is_said_why() {
         assert!(problem(Some(found)).contains(said), "{said}");
     }
     let usual = Live { scheduling: "REPLICA".into(), ..live("") };
-    assert_eq!(support::usable(&service(), "sample", Some(usual.clone())).unwrap(), usual);
+    assert_eq!(support::usable(&Service::of_family("app"), "sample", Some(usual.clone())).unwrap(), usual);
 }
 
 #[test]
@@ -113,12 +110,12 @@ fn a_running_revision_that_was_deregistered_is_registered_again_where_the_servic
     let mut running = revision(LIVE, "app@1");
     running.document["status"] = json!("INACTIVE");
     let action = |service: &Service| decide(service, &live("COMPLETED"), &wanted("app@1"), Some(&running), None).0;
-    assert_eq!(action(&service()), Action::NothingToDo { revision: LIVE.into() });
-    assert_eq!(action(&Service { desired_count: Some(3), ..service() }), Action::Register);
-    assert_eq!(action(&Service { force_new_deployment: true, ..service() }), Action::Register);
+    assert_eq!(action(&Service::of_family("app")), Action::NothingToDo { revision: LIVE.into() });
+    assert_eq!(action(&Service { desired_count: Some(3), ..Service::of_family("app") }), Action::Register);
+    assert_eq!(action(&Service { force_new_deployment: true, ..Service::of_family("app") }), Action::Register);
     // An equal one that is active is enough.
     let newest = revision(NEWEST, "app@1");
-    let force = Service { force_new_deployment: true, ..service() };
+    let force = Service { force_new_deployment: true, ..Service::of_family("app") };
     let (action, _) = decide(&force, &live("COMPLETED"), &wanted("app@1"), Some(&running), Some(&newest));
     assert_eq!(action, Action::Update { revision: NEWEST.into() });
 }

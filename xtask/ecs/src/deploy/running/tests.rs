@@ -6,7 +6,7 @@ use crate::aws::Kind;
 use crate::aws::ecs::{
     Container, Document, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Task, TaskDefinition,
 };
-use crate::config::{self, Rollout, TaskDefinitionSource};
+use crate::config::{self, Rollout};
 use crate::deploy::plan::Action;
 use crate::deploy::rollout::Woken;
 use crate::digest::Digest;
@@ -96,17 +96,7 @@ fn plan() -> Plan {
     let nothing =
         Document::registered(&TaskDefinition::default()).pin(&BTreeMap::new()).expect("nothing is to be pinned");
     Plan {
-        service: config::Service {
-            name: "app".into(),
-            cluster: "sample".into(),
-            service: "app".into(),
-            task_definition: TaskDefinitionSource::Family("app".into()),
-            containers: BTreeMap::new(),
-            desired_count: None,
-            force_new_deployment: false,
-            after: Vec::new(),
-            rollout,
-        },
+        service: config::Service { rollout, ..config::Service::of_family("app") },
         live: Service::default(),
         document: nothing,
         pins: vec![Pin { container: "app".into(), image: "web".into(), tag: "1".into(), pinned }],
