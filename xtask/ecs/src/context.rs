@@ -82,17 +82,30 @@ impl Context {
             return Ok(drafted);
         }
         let resolved = self.resolved.get_or_init(|| {
-            let chosen = drafted.config.environment.clone();
-            let environment: Environment<'_> = &|name| match &chosen {
-                Some(chosen) if name == ENVIRONMENT_VARIABLE => Some(chosen.clone()),
-                _ => std::env::var(name).ok(),
-            };
-            let folder = std::env::current_dir().unwrap_or_default();
             let look_up: LookUp<'_> =
                 &|config, wanted| self.own.sources.ask(config, &|| self.session_of(config), wanted);
-            config::load_resolved(&folder, environment, Some(look_up))
+            resolve(drafted, look_up)
         });
         resolved.as_ref().map_err(Clone::clone)
+    }
+
+    /// Another environment than the one that is acted on, and its credentials, with which its lookups are answered.
+    pub(crate) fn other(&self, drafted: Loaded) -> Result<(Loaded, Session)> {
+        let session = OnceLock::new();
+        let open = |config: &Config| match session.get() {
+            Some(session) => Ok(session),
+            None => {
+                let opened = self.open(config)?;
+                Ok(session.get_or_init(|| opened))
+            }
+        };
+        let loaded = if drafted.stands_in {
+            resolve(&drafted, &|config, wanted| self.own.sources.ask(config, &|| open(config), wanted))?
+        } else {
+            drafted
+        };
+        open(&loaded.config)?;
+        Ok((loaded, session.into_inner().expect("it was opened")))
     }
 
     /// The configuration with names in the place of what somebody else would have to be asked for.
@@ -153,7 +166,7 @@ impl Context {
     }
 
     /// Credentials for an environment that may be another one than this command acts on.
-    pub(crate) fn open(&self, config: &Config) -> Result<Session> {
+    fn open(&self, config: &Config) -> Result<Session> {
         let session = Session::open(config, &self.session_name)?;
         if let (Some(name), Some(Identity { account, arn })) = (&config.environment, session.identity()) {
             self.events.note("Environment", format!("{name}: {account} in {}, as {arn}", config.region));
@@ -245,12 +258,23 @@ pub(crate) fn load(environment: Environment<'_>) -> Result<Loaded> {
     config::load(&std::env::current_dir().unwrap_or_default(), environment)
 }
 
+/// The same environment, with what its lookups stand for.
+fn resolve(drafted: &Loaded, look_up: LookUp<'_>) -> Result<Loaded> {
+    let chosen = drafted.config.environment.clone();
+    let environment: Environment<'_> = &|name| match &chosen {
+        Some(chosen) if name == ENVIRONMENT_VARIABLE => Some(chosen.clone()),
+        _ => std::env::var(name).ok(),
+    };
+    config::load_resolved(&std::env::current_dir().unwrap_or_default(), environment, Some(look_up))
+}
+
 /// Every environment that is declared around the current folder, in the order written.
 pub(crate) fn environments() -> Result<Vec<Loaded>> {
     config::load_every(&std::env::current_dir().unwrap_or_default(), &|name| std::env::var(name).ok())
 }
 
-/// The environment of this name. Fails (exit 2) where there is none, and with the mistakes of any.
+/// The environment of this name, with names in the place of what would have to be looked up. Fails (exit 2) where there is
+/// none, and with the mistakes of any.
 pub(crate) fn environment(name: &str) -> Result<Loaded> {
     let mut all = environments()?;
     let found = all.iter().position(|loaded| loaded.config.environment.as_deref() == Some(name));

@@ -62,7 +62,8 @@ impl LookUps for StandIns {
 #[derive(Default)]
 pub(crate) struct Sources {
     own: BTreeMap<String, OwnSource>,
-    answered: Mutex<Answers>,
+    /// By environment: one name means another thing in each.
+    answered: Mutex<BTreeMap<Option<String>, Answers>>,
 }
 
 impl Sources {
@@ -81,7 +82,8 @@ impl Sources {
     ///
     /// Fails where there is no session and one is needed; what a lookup itself fails with is its answer.
     pub(crate) fn ask<'a>(&self, config: &'a Config, session: Open<'a>, wanted: &BTreeSet<Lookup>) -> Result<Answers> {
-        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = all.entry(config.environment.clone()).or_default();
         let new: Vec<&Lookup> = wanted.iter().filter(|lookup| !answered.contains_key(lookup)).collect();
         let of = |source: &str| new.iter().copied().filter(|lookup| lookup.source == source).collect::<Vec<_>>();
         let remote = remote::Wanted { ssm: of("ssm"), cfn: of("cfn"), tfstate: of("tfstate") };

@@ -155,16 +155,3 @@ fn commands_that_ask_nobody_need_nobody() {
     let workspace = workspace("s3://states/app/terraform.tfstate");
     workspace.xtask_with(&[], &["workflows"]).ends(0);
 }
-
-#[test]
-fn an_image_is_promoted_from_nowhere_that_only_a_lookup_knows() {
-    let environments = "\n[workspace.metadata.xtask.environments.staging]\n\n\
-                        [workspace.metadata.xtask.environments.production]\naccount = \"222222222222\"\n\
-                        images.app.repository = \"live/app\"\n";
-    let looked_up = manifest(&[("repository = \"sample/app\"", "repository = \"sample/${ssm:/name}\"")]) + environments;
-    let run = Workspace::of(&looked_up).xtask_with(&[], &["promote", "--from", "staging", "--to", "production"]);
-    run.ends(2).says("Cargo.toml:9:1").says("`repository` is ${ssm:/name}, which is not asked for in staging");
-    let known = looked_up.replace("${ssm:/name}", "${environment}");
-    let run = Workspace::of(&known).xtask_with(&[], &["promote", "--from", "staging", "--to", "production"]);
-    run.ends(1).says("could not load AWS credentials");
-}

@@ -277,6 +277,19 @@ fn a_deploy_of_what_is_not_promoted_names_the_command_that_does_it() {
 }
 
 #[test]
+fn what_is_looked_up_is_looked_up_for_each_environment_with_its_own_credentials() {
+    let two = Two::new();
+    two.workspace.change(&[("repository = \"sample/app\"", "repository = \"${ssm:/app/repository}\"")]);
+    let text = std::fs::read_to_string(two.workspace.root().join("Cargo.toml")).unwrap();
+    two.workspace.write("Cargo.toml", &(text + &TWO.replace("images.app.repository = \"live/app\"\n", "")));
+    for (account, repository) in [(STAGING, "sample/app"), (PRODUCTION, "live/app")] {
+        two.sandbox.seed(&json!({ "account": account, "ssm": { "/app/repository": repository } })).unwrap();
+    }
+    two.run(&PROMOTE).ends(0);
+    assert_eq!(two.production().tagged("live/app", "1.4.0"), Some(two.digest));
+}
+
+#[test]
 fn credentials_of_the_wrong_account_copy_nothing_and_the_way_out_is_named() {
     let two = Two::new();
     // Without a role one set of credentials would have to be of two accounts.

@@ -37,13 +37,15 @@ pub(crate) struct Promote {
 impl Promote {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // Wrong names are told of before credentials are looked for.
-        let config = context.config()?;
         let source = source(context, &self.from)?;
-        config::images_named(config, &self.images)?;
-        let (theirs, ours) = open(context, &source.config)?;
+        let drafted = context.drafted()?;
+        if !drafted.stands_in {
+            config::images_named(&drafted.config, &self.images)?;
+        }
+        let (source, theirs) = open(context, source)?;
         let stage = Promotions {
             from: Side::new(&source.config, &theirs),
-            to: Side::new(config, ours),
+            to: Side::new(context.config()?, context.session()?),
             events: context.events(),
             interrupt: context.interrupt(),
         };
