@@ -19,7 +19,7 @@ pub(crate) mod ssm;
 mod xml;
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub(crate) use aws_config::SdkConfig;
@@ -151,8 +151,18 @@ impl Session {
     }
 }
 
-/// The SDK's client, on the way that the environment names.
+/// The SDK's client, on the way that the environment names. All sessions have one, which reads this machine's certificates
+/// once.
 fn http_client() -> Result<SharedHttpClient> {
+    static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
+    if let Some(client) = CLIENT.get() {
+        return Ok(client.clone());
+    }
+    let client = new_http_client()?;
+    Ok(CLIENT.get_or_init(|| client).clone())
+}
+
+fn new_http_client() -> Result<SharedHttpClient> {
     let unusable = |error: std::io::Error| Failure::new(Ending::Usage, error);
     let mut trust = TrustStore::default();
     if let Some(pem) = route::bundle().map_err(unusable)? {

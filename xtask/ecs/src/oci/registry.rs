@@ -9,10 +9,13 @@ mod access;
 mod answer;
 mod body;
 mod exchange;
+mod feed;
 mod fetch;
 mod location;
 mod origin;
+mod relay;
 mod retry;
+mod sending;
 mod tree;
 mod upload;
 

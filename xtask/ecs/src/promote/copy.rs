@@ -20,9 +20,8 @@ pub(super) fn copy(stage: &Promotions<'_>, wanted: &Wanted<'_>) -> Result<Sent> 
     let evidence = there.attached(&tree).map_err(failure)?;
     let mut sent = send_blobs(stage, wanted, &[&tree, &evidence], (&there, &here))?;
     sent.evidence = evidence.documents.len();
-    for document in tree.documents.iter().chain(&evidence.documents) {
-        here.put_document(document).map_err(failure)?;
-    }
+    here.put_all(&tree.documents).map_err(failure)?;
+    here.put_all(&evidence.documents).map_err(failure)?;
     verify(&here, digest, &tree)?;
     if interrupt.is_set() {
         return Err(Failure::interrupted(format_args!(

@@ -15,7 +15,7 @@ use super::answer::Answer;
 use super::retry::Trouble;
 
 /// How much the connection takes at once. A slow one shows by it that it moves.
-const FRAME: usize = 64 * 1024;
+pub(super) const FRAME: usize = 64 * 1024;
 
 /// What reaches the thread that reads the file.
 pub(super) enum Signal {

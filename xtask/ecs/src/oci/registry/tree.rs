@@ -33,9 +33,13 @@ struct Named {
 }
 
 impl Document {
+    fn is_index(&self) -> bool {
+        [media_type::INDEX, media_type::DOCKER_INDEX].contains(&self.media_type.as_str())
+    }
+
     fn named(&self) -> Result<Named> {
         let place = || format!("{} is not an image or an index of images", self.digest);
-        if [media_type::INDEX, media_type::DOCKER_INDEX].contains(&self.media_type.as_str()) {
+        if self.is_index() {
             let index = Index::parse(&self.bytes).with_context(place)?;
             let documents = index.members().map(|entry| entry.descriptor.digest.clone()).collect();
             return Ok(Named { documents, blobs: Vec::new() });
@@ -85,6 +89,14 @@ impl Remote<'_> {
             all.blobs.extend(found.blobs);
         }
         Ok(all)
+    }
+
+    /// Puts what is named before what names it; images, which name none, several at once.
+    pub fn put_all(&self, documents: &[Document]) -> Result<()> {
+        let (indexes, images): (Vec<&Document>, Vec<&Document>) =
+            documents.iter().partition(|document| document.is_index());
+        side_by_side(&images, |image| self.put_document(image))?;
+        indexes.into_iter().try_for_each(|index| self.put_document(index))
     }
 
     /// A manifest or an index by its digest, which its bytes have.

@@ -1,42 +1,22 @@
 //! Blobs to a registry, from a layout or from another registry.
 
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
-use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use anyhow::Result;
 use hyper::{Method, StatusCode};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
 
-use super::answer::Answer;
-use super::body::{Piece, Pieces, Signal};
-use super::exchange::{Ask, client, collect, lost, request};
+use super::exchange::Ask;
 use super::location;
-use super::origin::{FromRemote, Origin, Pour};
+use super::origin::Origin;
 use super::retry::{TICK, Task, Trouble};
+use super::sending::Target;
 use super::{Registry, Remote, side_by_side};
-use crate::digest::{Digest, Hasher};
-use crate::net;
+use crate::digest::Digest;
 use crate::oci::layout::{Descriptor, Layout};
 use crate::reference::Repository;
 use crate::text::quantity;
-
-/// Pieces that fit the processor's cache, so that what was read is hashed and sent from there. Smaller ones cost more
-/// turns between threads (64 KiB: a quarter more processor time), larger ones only memory.
-const PIECE: usize = 512 * 1024;
-/// One is being read and hashed, one is on its way to the connection, one is being sent.
-const BUFFERS: usize = 3;
-/// A registry may need this much longer to answer for a blob, a byte, than to answer at all: it hashes and moves it.
-const SETTLING: u32 = 10_000_000;
-
-/// However slowly it moves, one blob does not take longer than a job on GitHub may.
-const WHOLE: Duration = Duration::from_secs(6 * 3600);
 
 /// What an upload needs.
 const WRITING: &[&str] = &["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"];
@@ -54,7 +34,7 @@ type Slot = Mutex<Arc<AtomicU64>>;
 /// What the workers of one upload share.
 struct Upload<'a> {
     remote: &'a Remote<'a>,
-    origin: &'a dyn Origin,
+    origin: Origin<'a>,
     /// Each blob, and what the latest attempt at it has sent. An attempt that failed may still let go of pieces, which
     /// are not counted.
     sent: Vec<(&'a Descriptor, Slot)>,
@@ -78,7 +58,7 @@ impl Remote<'_> {
         blobs: &[Descriptor],
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Uploaded> {
-        self.take(layout, blobs, progress)
+        self.take(Origin::Layout(layout), blobs, progress)
     }
 
     /// The same with blobs of another repository: mounted where that is of the same registry and mounts, else streamed
@@ -90,15 +70,10 @@ impl Remote<'_> {
         blobs: &[Descriptor],
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Uploaded> {
-        self.take(&FromRemote { remote: from, same_registry }, blobs, progress)
+        self.take(Origin::Remote { remote: from, same_registry }, blobs, progress)
     }
 
-    fn take(
-        &self,
-        origin: &dyn Origin,
-        blobs: &[Descriptor],
-        progress: &(dyn Fn(u64, u64) + Sync),
-    ) -> Result<Uploaded> {
+    fn take(&self, origin: Origin<'_>, blobs: &[Descriptor], progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Uploaded> {
         let blobs = in_order(blobs);
         let uploaded = Uploaded { blobs: blobs.len(), bytes: blobs.iter().map(|blob| blob.size).sum() };
         let upload = Upload {
@@ -166,9 +141,8 @@ impl Upload<'_> {
                 }
                 Place::At(url) => location::with_parameter(&url, "digest", blob.digest.as_str()),
             };
-            let pour = opened.map_or_else(|| self.origin.open(&task, blob), Ok)?;
-            let sending = registry.send(&task, &url, blob.size, sent)?;
-            match sending.feed(&task, blob, pour)? {
+            let opened = opened.map_or_else(|| self.origin.open(&task, blob), Ok)?;
+            match opened.send(registry, &task, &Target { url: &url, size: blob.size, sent }, blob)? {
                 answer if answer.status == StatusCode::CREATED || answer.status == StatusCode::NO_CONTENT => Ok(()),
                 answer => Err(answer.into()),
             }
@@ -197,28 +171,6 @@ impl Registry {
             .map(Place::At)
             .ok_or_else(|| Trouble::Lost("the registry answered 202 without saying where to send the blob".to_owned()))
     }
-
-    /// Starts the one request that carries a blob.
-    fn send(&self, task: &Task<'_>, url: &str, size: u64, sent: Arc<AtomicU64>) -> Result<Sending, Trouble> {
-        let (pieces, taken) = unbounded_channel();
-        let (back, signals) = channel();
-        let authorization = self.authorization(task, url)?;
-        let body = Pieces::new(taken, size, Arc::clone(&sent)).boxed_unsync();
-        let mut request = request(&Method::PUT, url, authorization.as_deref(), body)?;
-        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        let client = client(request.uri())?;
-        let ended = back.clone();
-        let running = net::runtime().spawn(async move {
-            let exchange = async {
-                let (parts, body) = client.request(request).await.map_err(|error| lost(&error))?.into_parts();
-                let body = collect(body, 64 * 1024).await?;
-                Ok(Answer { status: parts.status, headers: parts.headers, body, authorization })
-            };
-            drop(ended.send(Signal::Ended(exchange.await)));
-        });
-        Ok(Sending { running, pieces, signals, back, sent, stall: self.stall, began: Instant::now() })
-    }
 }
 
 /// What came of asking for a place.
@@ -228,106 +180,10 @@ enum Place {
     Mounted,
 }
 
-/// A blob's request on its way.
-struct Sending {
-    running: JoinHandle<()>,
-    pieces: UnboundedSender<io::Result<Bytes>>,
-    signals: Receiver<Signal>,
-    back: std::sync::mpsc::Sender<Signal>,
-    sent: Arc<AtomicU64>,
-    stall: Duration,
-    began: Instant,
-}
-
-impl Sending {
-    /// Reads and hashes on this thread what the connection sends from another. The last piece goes only when the digest
-    /// is right.
-    fn feed(&self, task: &Task<'_>, blob: &Descriptor, mut pour: Box<dyn Pour + '_>) -> Result<Answer, Trouble> {
-        let mut hasher = Hasher::new();
-        let mut left = blob.size;
-        let mut buffers = 0;
-        while left > 0 {
-            let mut buffer = if buffers < BUFFERS {
-                buffers += 1;
-                vec![0; PIECE].into_boxed_slice()
-            } else {
-                match self.wait(task, self.stall)? {
-                    Signal::Free(buffer) => buffer,
-                    Signal::Ended(Err(trouble)) => return Err(trouble),
-                    Signal::Ended(Ok(answer)) if answer.status.is_success() => {
-                        return Err(Trouble::Lost(format!(
-                            "the registry answered {} before it had the blob",
-                            answer.status
-                        )));
-                    }
-                    Signal::Ended(Ok(answer)) => return Ok(answer),
-                }
-            };
-            let length = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let piece = &mut buffer[..length];
-            pour.fill(piece)?;
-            hasher.update(piece);
-            left -= length as u64;
-            if left == 0 {
-                check(hasher.clone(), &*pour, blob)?;
-            }
-            let piece = Piece { buffer, length, back: self.back.clone() };
-            // Where nobody takes it, the request is over and its end is among the signals.
-            drop(self.pieces.send(Ok(Bytes::from_owner(piece))));
-        }
-        if blob.size == 0 {
-            check(hasher, &*pour, blob)?;
-        }
-        let settling = Duration::from_secs(blob.size / u64::from(SETTLING));
-        loop {
-            match self.wait(task, self.stall + settling)? {
-                Signal::Free(_) => {}
-                Signal::Ended(result) => return result,
-            }
-        }
-    }
-
-    fn wait(&self, task: &Task<'_>, limit: Duration) -> Result<Signal, Trouble> {
-        let mut sent = self.sent.load(Ordering::Relaxed);
-        let mut moved = Instant::now();
-        loop {
-            if let Ok(signal) = self.signals.recv_timeout(TICK) {
-                return Ok(signal);
-            }
-            if task.is_over() {
-                return Err(Trouble::Over);
-            }
-            let now = self.sent.load(Ordering::Relaxed);
-            if now != sent {
-                (sent, moved) = (now, Instant::now());
-            }
-            if moved.elapsed() > limit {
-                return Err(Trouble::Lost(format!("nothing moved for {} s", limit.as_secs())));
-            }
-            if self.began.elapsed() > WHOLE {
-                return Err(Trouble::Fatal(anyhow!("it was still under way after {} hours", WHOLE.as_secs() / 3600)));
-            }
-        }
-    }
-}
-
-impl Drop for Sending {
-    /// Whatever has not been sent by now never is: the connection is cut where the blob is not complete.
-    fn drop(&mut self) {
-        drop(self.pieces.send(Err(io::Error::other("the upload was given up"))));
-        self.running.abort();
-    }
-}
-
 /// The largest first, so that no long one is left for the end; each once.
 pub(super) fn in_order(blobs: &[Descriptor]) -> Vec<&Descriptor> {
     let mut blobs: Vec<&Descriptor> = blobs.iter().collect();
     blobs.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.digest.cmp(&other.digest)));
     blobs.dedup_by(|one, other| one.digest == other.digest);
     blobs
-}
-
-fn check(hasher: Hasher, pour: &dyn Pour, blob: &Descriptor) -> Result<(), Trouble> {
-    let found = hasher.finish();
-    if found == blob.digest { Ok(()) } else { Err(pour.other(&found)) }
 }
