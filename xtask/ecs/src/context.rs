@@ -92,12 +92,12 @@ impl Context {
     /// Another environment than the one that is acted on, and its credentials, with which its lookups are answered.
     pub(crate) fn other(&self, drafted: Loaded) -> Result<(Loaded, Session)> {
         let session = OnceLock::new();
-        let open = |config: &Config| match session.get() {
-            Some(session) => Ok(session),
-            None => {
-                let opened = self.open(config)?;
-                Ok(session.get_or_init(|| opened))
+        let open = |config: &Config| {
+            if let Some(session) = session.get() {
+                return Ok(session);
             }
+            let opened = self.open(config)?;
+            Ok(session.get_or_init(|| opened))
         };
         let loaded = if drafted.stands_in {
             resolve(&drafted, &|config, wanted| self.own.sources.ask(config, &|| open(config), wanted))?

@@ -43,8 +43,8 @@ impl Registry {
         if blob.size == 0 {
             relay.check()?;
         }
-        let given_up = Arc::clone(&fate);
-        let give_up = move || given_up.over.store(true, Ordering::Relaxed);
+        let own = Arc::clone(&fate);
+        let give_up = move || own.over.store(true, Ordering::Relaxed);
         let sending = self.send(task, to, |_| relay.boxed_unsync(), Box::new(give_up))?;
         let ended = match sending.end(task) {
             Ok(answer) if answer.status.is_success() && to.sent.load(Ordering::Relaxed) < blob.size => {
