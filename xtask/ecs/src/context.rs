@@ -8,7 +8,7 @@ use clap::Parser;
 
 use crate::aws::{Identity, SdkConfig, Session, session_name};
 use crate::config::{self, Answers, Config, ENVIRONMENT_VARIABLE, Loaded, LookUp, suggestion};
-use crate::deploy::{DeployPlan, Deploys, Report};
+use crate::deploy::{Answer, Checks, DeployPlan, Deploys, Pause, Report};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::gate::{Gate, Scanner};
@@ -40,8 +40,12 @@ pub(crate) struct Own {
     pub after_release: Hooks<[Released]>,
     pub before_deploy: Hooks<DeployPlan>,
     pub after_deploy: Hooks<Report>,
+    /// By stage.
+    pub at_pause: Vec<(&'static str, PauseCheck)>,
     pub sources: Sources,
 }
+
+pub(crate) type PauseCheck = Box<dyn Fn(&Context, &Pause) -> anyhow::Result<Answer>>;
 
 pub(crate) type Hooks<T> = Vec<Box<dyn Fn(&Context, &T) -> anyhow::Result<()>>>;
 
@@ -134,7 +138,7 @@ impl Context {
     /// Fails (exit 1) where there are no credentials.
     pub fn deploys(&self) -> Result<Deploys<'_>> {
         let deploys = Deploys::new(self.config()?, self.session()?, &self.events, &self.interrupt);
-        Ok(deploys.around(self).look_up(self))
+        Ok(deploys.around(self).checked(self).look_up(self))
     }
 
     /// What the AWS SDK's clients are made from, of any service: `aws_sdk_s3::Client::new(context.aws()?)`. The region is
@@ -236,6 +240,20 @@ impl Around<[Planned], [Released]> for Context {
 
     fn after(&self, done: &[Released]) -> Result<()> {
         self.run_hooks(&self.own.after_release, done, "after the release")
+    }
+}
+
+impl Checks for Context {
+    fn stages(&self) -> Vec<&'static str> {
+        self.own.at_pause.iter().map(|(stage, _)| *stage).collect()
+    }
+
+    /// All of them have to agree. One that could not be made says no: nothing moves that nobody looked at.
+    fn check(&self, pause: &Pause) -> Answer {
+        let checks = self.own.at_pause.iter().filter(|(stage, _)| *stage == pause.stage);
+        let answers =
+            checks.map(|(_, check)| check(self, pause).unwrap_or_else(|error| Answer::RollBack(format!("{error:#}"))));
+        answers.into_iter().find(|answer| *answer != Answer::Continue).unwrap_or(Answer::Continue)
     }
 }
 

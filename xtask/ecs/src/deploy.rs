@@ -10,6 +10,7 @@ mod hopeless;
 mod many;
 mod normal;
 mod outcome;
+mod pause;
 mod plan;
 mod post_mortem;
 pub(crate) mod render;
@@ -28,10 +29,13 @@ use rollout::Looks;
 use service::{Registered, Shared};
 
 pub use diff::Change;
+pub(crate) use pause::Checks;
+pub use pause::{Answer, Pause};
 pub use report::{Became, ImageReport, Report, ServiceReport};
 #[cfg(feature = "rehearse")]
 pub(crate) use task_definition::{load as load_task_definition, lookups};
 pub use until::Until;
+pub(crate) use until::stage;
 
 use crate::aws::Session;
 use crate::aws::ecs::short;
@@ -68,6 +72,7 @@ pub struct Deploys<'a> {
     pub(crate) events: &'a Events,
     pub(crate) interrupt: &'a Interrupt,
     around: Option<&'a dyn Around<DeployPlan, Report>>,
+    checks: Option<&'a dyn Checks>,
     allow_older: bool,
     until: Until,
     look_up: &'a dyn LookUps,
@@ -81,6 +86,7 @@ impl<'a> Deploys<'a> {
             events,
             interrupt,
             around: None,
+            checks: None,
             allow_older: false,
             until: Until::Done,
             look_up: &StandIns,
@@ -91,6 +97,12 @@ impl<'a> Deploys<'a> {
     #[must_use]
     pub(crate) fn look_up(self, look_up: &'a dyn LookUps) -> Self {
         Self { look_up, ..self }
+    }
+
+    /// With what the repository checks while a rollout waits for a decision.
+    #[must_use]
+    pub(crate) fn checked(self, checks: &'a dyn Checks) -> Self {
+        Self { checks: Some(checks), ..self }
     }
 
     /// With what the repository does around it.
@@ -160,7 +172,7 @@ impl<'a> Deploys<'a> {
             events,
             interrupt,
         };
-        let Ended { done, result } = many::deploy(&shared, plans);
+        let Ended { done, result } = many::deploy(&shared, self.checks, plans);
         let result = result.and_then(|()| self.around.map_or(Ok(()), |around| around.after(&done)));
         Ended { done, result }
     }

@@ -13,7 +13,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::cli::{Cli, Log};
 use crate::config::{ENVIRONMENT_VARIABLE, Loaded};
 use crate::context::{Command, Context, Environment, Own, load};
-use crate::deploy::{DeployPlan, Report};
+use crate::deploy::{self, Answer, DeployPlan, Pause, Report};
 use crate::event::{Event, Reader, Stream};
 use crate::failure::{Failure, Result};
 use crate::gate::{Scanned, Scanner};
@@ -142,6 +142,21 @@ impl Xtask {
     #[must_use]
     pub fn after_deploy(mut self, hook: impl Fn(&Context, &Report) -> anyhow::Result<()> + 'static) -> Self {
         self.own.after_deploy.push(Box::new(hook));
+        self
+    }
+
+    /// Runs while a rollout waits at a PAUSE hook of this stage (`post-test-traffic-shift`, or as ECS writes it), once for
+    /// each hook, and decides whether it goes on or is rolled back (exit 4). An error rolls it back, too.
+    ///
+    /// Panics for what is no lifecycle stage.
+    #[must_use]
+    pub fn at_pause(
+        mut self,
+        stage: &str,
+        check: impl Fn(&Context, &Pause) -> anyhow::Result<Answer> + 'static,
+    ) -> Self {
+        let known = deploy::stage(stage).unwrap_or_else(|| panic!("`{stage}` is no lifecycle stage of ECS's"));
+        self.own.at_pause.push((known, Box::new(check)));
         self
     }
 

@@ -17,6 +17,7 @@ mod own_command;
 mod push;
 mod scanner;
 mod ship;
+mod smoke_test;
 mod wrapper;
 
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ fn main() -> Result<ExitCode> {
             "own_command" => own_command::with(xtask),
             "scanner" => scanner::with(xtask),
             "ship" => ship::with(xtask),
+            "smoke_test" => smoke_test::with(xtask),
             "wrapper" => wrapper::with(xtask),
             other => bail!("there is no `{other}` here; each file of this folder is one"),
         };

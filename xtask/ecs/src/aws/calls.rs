@@ -72,7 +72,10 @@ pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
 };
 pub(crate) const DESCRIBE_SERVICE_DEPLOYMENTS: Call =
     call("ecs:DescribeServiceDeployments", ALL, &[Deploy, Continue, Rollback]);
-pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = call("ecs:ContinueServiceDeployment", ALL, &[Continue, Rollback]);
+pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = Call {
+    when: "of `deploy` only where checks are made at pauses",
+    ..call("ecs:ContinueServiceDeployment", ALL, &[Deploy, Continue, Rollback])
+};
 pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call =
     call("ecs:DescribeServiceRevisions", ALL, &[Deploy, Rollback, History]);
 pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy, Rollback]);

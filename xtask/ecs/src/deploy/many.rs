@@ -1,10 +1,11 @@
 //! Several services, each on a thread of its own, as far as their order lets them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use super::group::{End, Group};
+use super::pause::{Answer, Checks, Pause};
 use super::plan::{Action, Plan};
 use super::report::{Became, Report, ServiceReport};
 use super::service::{Shared, Stage};
@@ -14,12 +15,12 @@ use crate::failure::{Ending, Failure, Result};
 use crate::stage::Ended;
 
 /// Deploys all of them and says how that ended.
-pub(super) fn deploy(shared: &Shared<'_>, plans: &[Plan]) -> Ended<Report> {
+pub(super) fn deploy(shared: &Shared<'_>, checks: Option<&dyn Checks>, plans: &[Plan]) -> Ended<Report> {
     let services: Vec<(&str, &[String])> =
         plans.iter().map(|plan| (plan.service.name.as_str(), &plan.service.after[..])).collect();
     let on_failure = shared.config.deploy.on_failure;
     let mut group = Group::new(&services, on_failure);
-    let mut many = Many { shared, plans, reports: plans.iter().map(waiting).collect(), failures: Vec::new() };
+    let mut many = Many { shared, checks, plans, reports: plans.iter().map(waiting).collect(), failures: Vec::new() };
     many.run(&mut group, &|stage| stage.deploy());
     if let (OnFailure::RollBackAll, Some(why)) = (on_failure, shared.looks.recalled())
         && !shared.interrupt.is_set()
@@ -32,8 +33,15 @@ pub(super) fn deploy(shared: &Shared<'_>, plans: &[Plan]) -> Ended<Report> {
     Ended { done: Report { services }, result }
 }
 
+/// What the threads tell the one that began them.
+enum Heard {
+    Ended(usize, Box<ServiceReport>, thread::Result<Result<()>>),
+    Paused(Pause, Sender<Answer>),
+}
+
 struct Many<'a> {
     shared: &'a Shared<'a>,
+    checks: Option<&'a dyn Checks>,
     plans: &'a [Plan],
     reports: Vec<ServiceReport>,
     failures: Vec<Failure>,
@@ -42,28 +50,47 @@ struct Many<'a> {
 impl Many<'_> {
     /// Does this to each of the group, as soon as it may begin. An interrupt lets nothing else begin.
     fn run(&mut self, group: &mut Group, work: &(dyn Fn(&mut Stage<'_>) -> Result<()> + Sync)) {
-        let Self { shared, plans, reports, failures } = self;
-        let (shared, plans) = (*shared, *plans);
-        let (ended, ends) = channel();
+        let Self { shared, checks, plans, reports, failures } = self;
+        let (shared, checks, plans) = (*shared, *checks, *plans);
+        let (tell, heard) = channel();
+        if let Some(checks) = checks {
+            let ask = tell.clone();
+            let check = move |pause: &Pause| {
+                let (answer, answered) = channel();
+                drop(ask.send(Heard::Paused(pause.clone(), answer)));
+                answered.recv().unwrap_or_else(|_| Answer::RollBack("the command ended before its check".to_owned()))
+            };
+            shared.looks.check_at(checks.stages(), Box::new(check));
+        }
         thread::scope(|scope| {
             let mut any = false;
             loop {
                 let places = if any && shared.interrupt.is_set() { Vec::new() } else { group.begin() };
                 for place in places {
                     any = true;
-                    let (ended, mut report) = (ended.clone(), reports[place].clone());
+                    let (tell, mut report) = (tell.clone(), reports[place].clone());
                     scope.spawn(move || {
                         let mut stage = Stage { shared, plan: &plans[place], report: &mut report };
                         let result = catch_unwind(AssertUnwindSafe(|| work(&mut stage)));
-                        drop(ended.send((place, report, result)));
+                        drop(tell.send(Heard::Ended(place, Box::new(report), result)));
                     });
                 }
                 if !group.runs() {
                     break;
                 }
-                let Ok((place, report, result)) = ends.recv() else { break };
+                let (place, report, result) = match heard.recv() {
+                    Ok(Heard::Ended(place, report, result)) => (place, report, result),
+                    // Checks are this repository's own, which are made one at a time, on the thread that they were made for.
+                    Ok(Heard::Paused(pause, answer)) => {
+                        if let Some(checks) = checks {
+                            drop(answer.send(checks.check(&pause)));
+                        }
+                        continue;
+                    }
+                    Err(_) => break,
+                };
                 let result = result.unwrap_or_else(|panic| resume_unwind(panic));
-                reports[place] = report;
+                reports[place] = *report;
                 group.ended(place, end(&reports[place], &result));
                 if let Err(failure) = result {
                     let name = &plans[place].service.name;

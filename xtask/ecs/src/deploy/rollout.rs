@@ -1,6 +1,7 @@
 //! A rollout, followed from UpdateService to its end. Looks, tells what changed, and leaves every decision to
 //! [`outcome`].
 
+mod at_pause;
 mod fail_fast;
 mod line;
 mod live;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use at_pause::AtPause;
 use fail_fast::FailFast;
 pub(super) use live::Live;
 pub(super) use looks::Looks;
@@ -19,6 +21,7 @@ use sight::Sight;
 
 use super::cadence::{self, Pace};
 use super::outcome::{Conclusion, Decision, Newer, Observation, outcome};
+use super::pause::{Answer, Pause};
 use super::post_mortem::exit;
 use super::until::Until;
 use crate::aws::ecs::{Deployment, ListedDeployment, Service, ServiceDeployment, ServiceRevision, Status, Task, short};
@@ -52,6 +55,12 @@ pub(super) trait Observe {
     /// Who registered a revision.
     fn registered_by(&mut self, revision: &str) -> Result<String, AwsError>;
     fn roll_back(&mut self, arn: &str) -> Result<(), AwsError>;
+    /// What this repository's own check decides; none where it has none for this stage.
+    fn check(&mut self, _: &Pause) -> Option<Answer> {
+        None
+    }
+    /// Answers a hook that waits: the rollout goes on, or is rolled back.
+    fn answer(&mut self, arn: &str, hook: &str, go_on: bool) -> Result<(), AwsError>;
     /// Since UpdateService was answered.
     fn elapsed(&self) -> Duration;
     /// Waits. Once `deaf`, it is never interrupted again.
@@ -125,6 +134,7 @@ pub(super) fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Even
     let mut sight = Sight::new(target, events);
     let mut watch = Watch { target, events, told: Told::default(), pace: Pace::default(), stopped: Vec::new() };
     let mut fail_fast = FailFast::new(target, events);
+    let mut at_pause = AtPause::new(target, events);
     let mut seen = sight.observation(observe, target.start.clone(), None);
     let (mut blind, mut asked) = (0, Woken::No);
     loop {
@@ -136,7 +146,7 @@ pub(super) fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Even
                 watch.tell(observe, &seen, matches!(decision, Decision::Ended(_)));
                 match decision {
                     Decision::Ended(outcome) => {
-                        let outcome = fail_fast.because(outcome);
+                        let outcome = at_pause.because(fail_fast.because(outcome));
                         return Ok(watch.end(asked.end(outcome), seen));
                     }
                     Decision::Watch(waiting_for) => watch.tell_wait(&seen, &waiting_for),
@@ -144,6 +154,9 @@ pub(super) fn follow<O: Observe>(observe: &mut O, target: &Target, events: &Even
                 let arn = sight.arn.as_deref().filter(|_| asked == Woken::No);
                 if let Some(outcome) = fail_fast.act(observe, arn, &seen, &watch) {
                     return Ok(watch.end(Ended::With(outcome), seen));
+                }
+                if asked == Woken::No && !fail_fast.has_stopped() {
+                    at_pause.act(observe, &seen);
                 }
                 pause = cadence::pause(target.rollout.poll, watch.pace, chance());
             }

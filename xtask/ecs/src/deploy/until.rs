@@ -24,6 +24,12 @@ const STAGES: [&str; 11] = [
     "CLEAN_UP",
 ];
 
+/// A stage, as ECS writes it or in small letters with `-`.
+pub(crate) fn stage(text: &str) -> Option<&'static str> {
+    let written = text.to_ascii_uppercase().replace('-', "_");
+    STAGES.into_iter().find(|stage| *stage == written)
+}
+
 /// Where the watch of a rollout ends, if it does not end before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Until {
@@ -41,12 +47,11 @@ impl FromStr for Until {
 
     /// `done`, `bake`, `paused`, or a stage as ECS writes it or in small letters with `-`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let written = text.to_ascii_uppercase().replace('-', "_");
         match text {
             "done" => Ok(Self::Done),
             "bake" => Ok(Self::Stage("BAKE_TIME")),
             "paused" => Ok(Self::Paused),
-            _ => STAGES.iter().find(|stage| **stage == written).map(|stage| Self::Stage(stage)).ok_or_else(|| {
+            _ => stage(text).map(Self::Stage).ok_or_else(|| {
                 let stages = STAGES.map(|stage| stage.to_ascii_lowercase().replace('_', "-"));
                 format!("it is `done`, `bake`, `paused` or a stage: {}", stages.join(", "))
             }),

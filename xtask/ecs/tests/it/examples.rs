@@ -1,6 +1,8 @@
 //! The examples are the contract of the extension API: compiled with the tests, and run here.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -273,4 +275,53 @@ fn a_source_of_the_repositorys_own_answers_its_lookups() {
     let told = text(nobody.stderr);
     assert_eq!(nobody.status.code(), Some(2));
     assert!(told.contains("there is no source `port`"), "{told}");
+}
+
+/// Answers every connection with this status line; where it listens.
+fn endpoint(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut caller in listener.incoming().map_while(Result::ok) {
+            let mut asked = [0; 64];
+            let read = caller.read(&mut asked).unwrap();
+            assert!(asked[..read].starts_with(b"GET /health "));
+            write!(caller, "HTTP/1.0 {status}\r\n\r\n").unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_smoke_test_at_a_pause_lets_the_traffic_move_or_takes_the_rollout_back() {
+    for (status, code, says) in [
+        ("200 OK", 0, "Continued app at POST_TEST_TRAFFIC_SHIFT"),
+        (
+            "503 Busy",
+            4,
+            "its check at POST_TEST_TRAFFIC_SHIFT said no: the test endpoint of app:2 answers HTTP/1.0 503 Busy",
+        ),
+    ] {
+        let (workspace, sandbox) = (Workspace::with(&[("20s", "30m")]), sandbox());
+        let deployment = json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1, "lifecycleHooks": [
+            { "targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"] } ] });
+        let input = json!({ "cluster": "sample", "service": "app", "deploymentConfiguration": deployment });
+        sandbox.ecs("UpdateService", input).unwrap();
+        let mut deploy = command(workspace.root(), "smoke_test", &["deploy"]);
+        let output = deploy.envs(sandbox.environment()).env("TEST_ENDPOINT", endpoint(status)).output().unwrap();
+        let stderr = ends(&output, code);
+        assert!(stderr.contains(says), "{stderr}");
+        assert_eq!(calls(&sandbox, "ecs:ContinueServiceDeployment"), 1, "{stderr}");
+    }
+}
+
+#[test]
+fn a_smoke_test_that_cannot_be_made_moves_no_traffic() {
+    let (workspace, sandbox) = (Workspace::with(&[("20s", "30m")]), sandbox());
+    let deployment = json!({ "strategy": "BLUE_GREEN", "lifecycleHooks": [
+        { "targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"] } ] });
+    let input = json!({ "cluster": "sample", "service": "app", "deploymentConfiguration": deployment });
+    sandbox.ecs("UpdateService", input).unwrap();
+    let stderr = ends(&run_against(&sandbox, workspace.root(), "smoke_test", &["deploy"]), 4);
+    assert!(stderr.contains("said no: environment variable not found"), "{stderr}");
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::looks::Looks;
 use super::{
-    AwsError, Digest, ListedDeployment, Observe, Pinned, Service, ServiceDeployment, ServiceRevision, Task, Woken,
+    Answer, AwsError, Digest, ListedDeployment, Observe, Pause, Pinned, Service, ServiceDeployment, ServiceRevision,
+    Task, Woken,
 };
 use crate::deploy::cadence;
 use crate::interrupt::Interrupt;
@@ -129,6 +130,14 @@ impl Observe for Live<'_> {
 
     fn roll_back(&mut self, arn: &str) -> Result<(), AwsError> {
         self.looks.ecs.roll_back(arn)
+    }
+
+    fn check(&mut self, pause: &Pause) -> Option<Answer> {
+        if self.returns { None } else { self.looks.check(pause) }
+    }
+
+    fn answer(&mut self, arn: &str, hook: &str, go_on: bool) -> Result<(), AwsError> {
+        self.looks.ecs.continue_service_deployment(arn, hook, go_on)
     }
 
     fn elapsed(&self) -> Duration {

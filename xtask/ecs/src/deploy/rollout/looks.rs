@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::line::{Asked, Line};
-use super::{AwsError, Service, ServiceDeployment, ServiceRevision, Task};
+use super::{Answer, AwsError, Pause, Service, ServiceDeployment, ServiceRevision, Task};
 use crate::aws::ecr::Ecr;
 use crate::aws::ecs::Ecs;
 use crate::deploy::cadence;
@@ -27,7 +27,11 @@ pub(in crate::deploy) struct Looks<'a> {
     stopped: Mutex<BTreeMap<String, Stopped>>,
     /// Why every rollout is to go back.
     recalled: OnceLock<String>,
+    checks: OnceLock<(Vec<&'static str>, Box<Check>)>,
 }
+
+/// Has a check made, and waits for what it decides.
+type Check = dyn Fn(&Pause) -> Answer + Send + Sync;
 
 /// The tasks that stopped in a cluster.
 #[derive(Default)]
@@ -51,7 +55,18 @@ impl<'a> Looks<'a> {
             revisions: Line::new(20),
             stopped: Mutex::default(),
             recalled: OnceLock::new(),
+            checks: OnceLock::new(),
         }
+    }
+
+    /// From now on pauses at these stages are checked like this.
+    pub(in crate::deploy) fn check_at(&self, stages: Vec<&'static str>, check: Box<Check>) {
+        self.checks.get_or_init(|| (stages, check));
+    }
+
+    pub(super) fn check(&self, pause: &Pause) -> Option<Answer> {
+        let (stages, check) = self.checks.get()?;
+        stages.contains(&pause.stage.as_str()).then(|| check(pause))
     }
 
     /// Has every rollout under way go back; the first reason stays.

@@ -248,7 +248,8 @@ impl Shifting {
             target.target_groups.clone_from(&self.target_groups);
         }
         let waits = rollout.pause().is_some();
-        if let Some(before) = self.waiting.filter(|_| waits) {
+        // It may have been answered since, after a check that took its time.
+        if let Some(before) = self.waiting {
             self.paused += now.saturating_sub(before);
         }
         self.waiting = waits.then_some(now);

@@ -36,6 +36,8 @@ struct Story {
     interrupted_at: Option<usize>,
     /// That it is no user who interrupts, but this.
     recalled: Option<String>,
+    /// What this repository's own check decides, after ten minutes.
+    checked: Option<Answer>,
     /// What a rollback leads to.
     after_rollback: Vec<Scene>,
     denied: Vec<&'static str>,
@@ -145,6 +147,18 @@ impl Observe for Story {
         self.at = 0;
         self.interrupted_at = self.interrupted_after_rollback;
         Ok(())
+    }
+
+    fn check(&mut self, pause: &Pause) -> Option<Answer> {
+        let answer = self.checked.clone()?;
+        self.calls.push(format!("check {}", pause.stage));
+        self.time += Duration::from_secs(600);
+        Some(answer)
+    }
+
+    fn answer(&mut self, _: &str, hook: &str, go_on: bool) -> Result<(), AwsError> {
+        self.calls.push(format!("{hook} {go_on}"));
+        self.ask("ecs:ContinueServiceDeployment")
     }
 
     fn elapsed(&self) -> Duration {
@@ -519,4 +533,34 @@ fn a_breaker_that_counts_from_0_again_because_a_task_got_healthy_is_warned_of_on
     assert!(warnings[0].contains("counts from 0 again after 2 failed tasks"), "{warnings:?}");
     assert_eq!(counts(true, &[0, 1, 2]), [""; 0]);
     assert_eq!(counts(false, &[2, 0]), [""; 0]);
+}
+
+#[test]
+fn a_check_at_a_pause_is_made_once_lets_the_rollout_go_on_and_takes_none_of_its_time() {
+    let waits = || Scene { waits: true, ..ours(Status::InProgress, 2) };
+    let mut story = Story {
+        scenes: vec![ours(Status::InProgress, 0), waits(), waits(), ours(Status::Successful, 2)],
+        checked: Some(Answer::Continue),
+        ..Story::default()
+    };
+    let mut target = target(OnInterrupt::Leave);
+    target.rollout.deadline = Duration::from_secs(60);
+    let end = follow(&mut story, &target, &Events::discard()).expect("the story is told to its end");
+    assert_eq!(end.ended, Ended::With(Conclusion::Deployed));
+    let asked = |call: &str| story.calls.iter().filter(|made| made.as_str() == call).count();
+    assert_eq!((asked("check POST_SCALE_UP"), asked("ecs-pause-1 true")), (1, 1), "{:?}", story.calls);
+}
+
+#[test]
+fn a_check_that_says_no_has_ecs_roll_back_and_is_the_reason() {
+    let waits = Scene { waits: true, ..ours(Status::InProgress, 2) };
+    let mut story = Story {
+        scenes: vec![waits, back(Status::RollbackInProgress), back(Status::RollbackSuccessful)],
+        checked: Some(Answer::RollBack("the test endpoint answers 503".into())),
+        ..Story::default()
+    };
+    let (end, _) = watch(&mut story);
+    let reason = "its check at POST_SCALE_UP said no: the test endpoint answers 503".to_owned();
+    assert_eq!(end.ended, Ended::With(Conclusion::RolledBack { reason }));
+    assert!(story.calls.contains(&"ecs-pause-1 false".to_owned()), "{:?}", story.calls);
 }
