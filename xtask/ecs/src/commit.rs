@@ -57,6 +57,7 @@ pub(crate) fn source(image: &Image, marks: &Marks, here: Option<&str>) -> ImageS
     ImageSource {
         image: image.name.clone(),
         tag: image.tag().to_string(),
+        digest: None,
         released: marks.released,
         commit: marks.commit.clone(),
         here: here.map(str::to_owned),

@@ -1,6 +1,7 @@
 //! The deploy stage: plan · task definition · rollout · outcome · post-mortem.
 
 mod back;
+mod by_digest;
 mod cadence;
 mod diff;
 mod foresight;
@@ -28,6 +29,7 @@ use post_mortem::sources::OfAws;
 use rollout::Looks;
 use service::{Registered, Shared};
 
+pub use by_digest::ByDigest;
 pub use diff::Change;
 pub(crate) use pause::Checks;
 pub use pause::{Answer, Pause};
@@ -74,6 +76,7 @@ pub struct Deploys<'a> {
     around: Option<&'a dyn Around<DeployPlan, Report>>,
     checks: Option<&'a dyn Checks>,
     allow_older: bool,
+    digests: Vec<ByDigest>,
     until: Until,
     look_up: &'a dyn LookUps,
 }
@@ -88,6 +91,7 @@ impl<'a> Deploys<'a> {
             around: None,
             checks: None,
             allow_older: false,
+            digests: Vec::new(),
             until: Until::Done,
             look_up: &StandIns,
         }
@@ -123,6 +127,12 @@ impl<'a> Deploys<'a> {
         Self { allow_older, ..self }
     }
 
+    /// Deploys these bytes in the place of those under the tags; what the rest of a plan asks of them is the same.
+    #[must_use]
+    pub fn digests(self, digests: Vec<ByDigest>) -> Self {
+        Self { digests, ..self }
+    }
+
     /// Follows the rollouts as far as this.
     #[must_use]
     pub fn until(self, until: Until) -> Self {
@@ -135,7 +145,8 @@ impl<'a> Deploys<'a> {
     /// is to be deployed.
     pub fn plan(&self, names: &[String]) -> Result<DeployPlan> {
         let Self { config, session, events, look_up, .. } = *self;
-        let services = events.step(Step::Plan, "", || plan::plan(config, session, look_up, names, events))?;
+        let asked = (names, &self.digests[..]);
+        let services = events.step(Step::Plan, "", || plan::plan(config, session, look_up, asked, events))?;
         reachable(&services, self.until)?;
         for plan in &services {
             announce(plan, events);

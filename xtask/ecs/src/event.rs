@@ -301,7 +301,11 @@ pub struct DesiredCount {
 pub struct ImageSource {
     /// The key under `images`.
     pub image: String,
+    /// The tag of the configuration; of bytes that `--digest` names, one that they have, or the digest.
     pub tag: String,
+    /// What `--digest` names in the place of the tag; absent where it names nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
     /// Whether a release of this tool made it. Where it does not say so, it may be older than that, or pushed by
     /// other means.
     pub released: bool,

@@ -4,6 +4,7 @@
 
 mod back;
 mod bad_days;
+mod by_digest;
 mod causes;
 mod config;
 #[cfg(feature = "rehearse")]

@@ -11,7 +11,8 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Builder;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, LayerAvailability};
+use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
+use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier, LayerAvailability};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::sync::Semaphore;
 
@@ -232,24 +233,50 @@ impl Ecr {
 
     /// The images that an index names, without attestations; none where the digest is that of one image.
     pub(crate) fn children(&self, repository: &Repository, digest: &Digest) -> Result<Vec<Digest>, AwsError> {
-        const CALL: &str = calls::BATCH_GET_IMAGE.action;
-        let subject = format!("image {}{repository}@{digest}", self.place);
-        let asked = self
-            .client
-            .batch_get_image()
-            .registry_id(&self.home.account)
-            .repository_name(repository.as_str())
-            .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build())
-            .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()));
-        let answer = net::wait(asked.send()).map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        let answer = self.under(repository, Self::of_digest(digest))?;
         if let Some(failure) = answer.failures().first() {
-            let code = failure.failure_code().map_or("a failure without a code", ImageFailureCode::as_str);
-            return Err(AwsError::answered(CALL, &subject, code, failure.failure_reason().unwrap_or_default()));
+            return Err(self.refused(repository, digest, failure));
         }
         let manifest = answer.images().first().and_then(|image| image.image_manifest()).unwrap_or_default();
         let index = Index::parse(manifest.as_bytes()).ok();
         let digests = index.iter().flat_map(Index::entries).map(|entry| entry.descriptor.digest.clone());
         Ok(digests.collect())
+    }
+
+    /// The image of a digest, under a tag or not; `None` where ECR says that there is no such image.
+    pub(crate) fn image(&self, repository: &Repository, digest: &Digest) -> Result<Option<Found>, AwsError> {
+        let answer = self.under(repository, Self::of_digest(digest))?;
+        if let Some(manifest) = answer.images().first().and_then(|image| image.image_manifest()) {
+            return Ok(Some(Found { digest: digest.clone(), marks: Marks::of(manifest) }));
+        }
+        match answer.failures().first() {
+            Some(failure) if failure.failure_code() != Some(&ImageFailureCode::ImageNotFound) => {
+                Err(self.refused(repository, digest, failure))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn of_digest(digest: &Digest) -> ImageIdentifier {
+        ImageIdentifier::builder().image_digest(digest.as_str()).build()
+    }
+
+    fn refused(&self, repository: &Repository, digest: &Digest, failure: &ImageFailure) -> AwsError {
+        let code = failure.failure_code().map_or("a failure without a code", ImageFailureCode::as_str);
+        let subject = format_args!("image {}{repository}@{digest}", self.place);
+        AwsError::answered(calls::BATCH_GET_IMAGE.action, subject, code, failure.failure_reason().unwrap_or_default())
+    }
+
+    /// What the repository has under one tag or digest.
+    fn under(&self, repository: &Repository, id: ImageIdentifier) -> Result<BatchGetImageOutput, AwsError> {
+        let asked = self
+            .client
+            .batch_get_image()
+            .registry_id(&self.home.account)
+            .repository_name(repository.as_str())
+            .image_ids(id)
+            .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()));
+        net::wait(asked.send()).map_err(|error| self.failed(calls::BATCH_GET_IMAGE.action, repository, &error))
     }
 
     /// Which of these blobs the repository does not hold yet; one question for each hundred.
@@ -296,15 +323,7 @@ impl Ecr {
         tag: &Tag,
         digest: &Digest,
     ) -> Result<Option<Tagged>, AwsError> {
-        const CALL: &str = calls::BATCH_GET_IMAGE.action;
-        let asked = self
-            .client
-            .batch_get_image()
-            .registry_id(&self.home.account)
-            .repository_name(repository.as_str())
-            .image_ids(ImageIdentifier::builder().image_tag(tag.as_str()).build())
-            .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()));
-        let answer = net::wait(asked.send()).map_err(|error| self.failed(CALL, repository, &error))?;
+        let answer = self.under(repository, ImageIdentifier::builder().image_tag(tag.as_str()).build())?;
         let Some(image) = answer.images().first() else { return Ok(None) };
         let (media_type, manifest) = (image.image_manifest_media_type(), image.image_manifest());
         Ok(Tagged::read(tag, digest, media_type.unwrap_or_default(), manifest.unwrap_or_default()))

@@ -3,7 +3,7 @@ use clap::Args;
 use super::{Format, to_json};
 use crate::config;
 use crate::context::Context;
-use crate::deploy::{Report, Until};
+use crate::deploy::{ByDigest, Report, Until};
 use crate::failure::Result;
 
 /// Register what changed, update the services, and watch how that ends
@@ -22,6 +22,9 @@ pub(crate) struct Deploy {
     /// Let an older version take the place of a newer one
     #[arg(long)]
     allow_older: bool,
+    /// Bytes to deploy in the place of those under the tag; `IMAGE=sha256:…` where there are several images
+    #[arg(long, value_name = "DIGEST")]
+    digest: Vec<ByDigest>,
     /// How far the rollout is followed: `done`, `bake`, `paused` (ends with 10) or a lifecycle stage
     #[arg(long, value_name = "WHEN", default_value = "done")]
     until: Until,
@@ -34,7 +37,8 @@ impl Deploy {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
         config::services_named(context.config()?, &self.services)?;
-        let stage = context.deploys()?.allow_older(self.allow_older).until(self.until);
+        let deploys = context.deploys()?.allow_older(self.allow_older).until(self.until);
+        let stage = deploys.digests(self.digest.clone());
         let plan = stage.plan(&self.services)?;
         if self.plan {
             return self.print(context, &plan.report());

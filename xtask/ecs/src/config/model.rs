@@ -43,6 +43,16 @@ pub struct Config {
     pub lookups: Lookups,
 }
 
+impl Config {
+    /// A command line for people, of this environment: `cargo xtask -e production deploy app` for `deploy app`.
+    pub(crate) fn command(&self, words: &str) -> String {
+        match &self.environment {
+            Some(environment) => format!("cargo xtask -e {environment} {words}"),
+            None => format!("cargo xtask {words}"),
+        }
+    }
+}
+
 /// `[workspace.metadata.xtask.lookups]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lookups {

@@ -1,15 +1,16 @@
 //! What a deploy will do, found out for every service before anything is done. All problems come together.
 
+mod images;
 mod support;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
+use super::by_digest::{self, ByDigest};
 use super::diff::{Change, changes};
 use super::normal::Normal;
 use super::task_definition::{self, doubts};
-use crate::aws::ecr::Found;
 use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::commit;
@@ -64,7 +65,7 @@ pub(super) struct Pin {
     pub container: String,
     /// The key under `images`.
     pub image: String,
-    /// The tag that the configuration names.
+    /// The tag that the configuration names; of bytes that were named by their digest, one that they have, or the digest.
     pub tag: String,
     pub pinned: Pinned,
 }
@@ -86,24 +87,25 @@ pub(super) fn plan(
     config: &Config,
     session: &Session,
     look_up: &dyn LookUps,
-    names: &[String],
+    (names, digests): (&[String], &[ByDigest]),
     events: &Events,
 ) -> Result<Vec<Plan>> {
     let services = services_named(config, names)?;
+    let chosen = by_digest::named(config, &services, digests)?;
     let mut problems = Vec::new();
     let answers = look_up.look_up(&lookups(&services))?;
     let documents = documents((config, &answers), &services, events, &mut problems);
     let ecs = session.ecs();
-    let images = images_of(config, &services);
+    let images = images::of(config, &services);
     let (found, live) = thread::scope(|scope| {
-        let found = scope.spawn(|| find(session, &images));
+        let found = scope.spawn(|| images::find(session, &images, &chosen));
         let live = live_services(&ecs, &services);
         (found.join().expect("a lookup does not panic"), live)
     });
     let live = sort_out(live, &mut problems);
-    let released = found_images(config, &images, found, &mut problems);
+    let released = images::sort_out(config, &images, found, &chosen, &mut problems);
     let here = commit::here(&config.root);
-    let source = |image: &&Image| Some(commit::source(image, &released.get(&image.name)?.marks, here.as_deref()));
+    let source = |image: &&Image| Some(released.get(&image.name)?.source(image, here.as_deref()));
     let sources: Vec<ImageSource> = images.iter().filter_map(source).collect();
     let known = task_definitions(&ecs, &services, &documents, &live, &mut problems);
     let mut plans = Vec::new();
@@ -114,7 +116,7 @@ pub(super) fn plan(
             (TaskDefinitionSource::File { .. }, document) => document.cloned(),
             (TaskDefinitionSource::Family(family), _) => known.get(family).map(Document::registered),
         };
-        let (Some(document), Some(pins)) = (document, pins(config, service, &released)) else { continue };
+        let (Some(document), Some(pins)) = (document, images::pins(config, service, &released)) else { continue };
         let by_container = pins.iter().map(|pin| (pin.container.clone(), pin.pinned.clone())).collect();
         let document = match document.pin(&by_container) {
             Ok(document) => document,
@@ -199,49 +201,6 @@ fn documents(
     documents
 }
 
-/// The images that the services run, each once.
-fn images_of<'a>(config: &'a Config, services: &[&Service]) -> Vec<&'a Image> {
-    let names = services.iter().flat_map(|service| service.containers.values());
-    let unique: BTreeMap<_, _> = names.filter_map(|name| config.images.get_key_value(name)).collect();
-    unique.into_values().collect()
-}
-
-fn find(session: &Session, images: &[&Image]) -> Vec<Result<Option<Found>, AwsError>> {
-    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
-    session.ecr().find(&wanted)
-}
-
-/// Each image that is in ECR, by its name; one that is not names the command that brings it there.
-fn found_images(
-    config: &Config,
-    images: &[&Image],
-    answers: Vec<Result<Option<Found>, AwsError>>,
-    problems: &mut Vec<Failure>,
-) -> BTreeMap<String, Found> {
-    let mut released = BTreeMap::new();
-    for (image, answer) in images.iter().zip(answers) {
-        let Image { name, reference, .. } = image;
-        match answer {
-            Ok(Some(found)) => drop(released.insert(name.clone(), found)),
-            Ok(None) => problems.push(
-                Failure::conflict(format_args!("image {name} is not in ECR: {reference} was not found"))
-                    .help(first(config, name)),
-            ),
-            Err(error) => problems.push(error.into()),
-        }
-    }
-    released
-}
-
-/// What is to be run before an image can be deployed.
-fn first(config: &Config, image: &str) -> String {
-    match (&config.promoted_from, &config.environment) {
-        (Some(from), Some(to)) => format!("promote it first: `cargo xtask promote --from {from} --to {to} {image}`"),
-        (None, Some(environment)) => format!("release it first: `cargo xtask -e {environment} release {image}`"),
-        (_, None) => format!("release it first: `cargo xtask release {image}`"),
-    }
-}
-
 type LiveServices<'a> = Vec<(&'a str, Result<Vec<Option<Live>>, AwsError>, Vec<&'a Service>)>;
 
 /// The services as they are, one question a cluster.
@@ -311,16 +270,6 @@ fn task_definitions(
         }
     }
     known
-}
-
-/// `None` where an image of the service has no digest, which is among the problems already.
-fn pins(config: &Config, service: &Service, released: &BTreeMap<String, Found>) -> Option<Vec<Pin>> {
-    let pin = |(container, image): (&String, &String)| {
-        let reference = &config.images.get(image)?.reference;
-        let (tag, pinned) = (reference.tag.to_string(), reference.pin(released.get(image)?.digest.clone()));
-        Some(Pin { container: container.clone(), image: image.clone(), tag, pinned })
-    };
-    service.containers.iter().map(pin).collect()
 }
 
 /// What to do about a service: `running` is the revision it is set to, `newest` the family's newest active one.

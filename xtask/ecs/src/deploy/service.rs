@@ -14,7 +14,7 @@ use super::{Until, running};
 use crate::aws::ecs::{PinnedDocument, Service, Update, short};
 use crate::cause::Pinned;
 use crate::config::{Config, FailFast, Rollout};
-use crate::event::{Event, Events, Outcome, ServiceAction, Step};
+use crate::event::{Event, Events, ImageSource, Outcome, ServiceAction, Step};
 use crate::failure::{Ending, Failure, Result};
 use crate::interrupt::Interrupt;
 
@@ -207,7 +207,7 @@ impl<'a> Stage<'a> {
                 return Err(Failure::interrupted(format_args!(
                     "interrupted: {now}, and the rollout of {revision} on service {name} goes on in ECS"
                 ))
-                .help(format!("`cargo xtask deploy {name}` follows it to its end")));
+                .help(format!("`{}` follows it to its end", self.again())));
             }
         };
         let conclusion = match &proof {
@@ -216,7 +216,7 @@ impl<'a> Stage<'a> {
         };
         self.tell_end(&conclusion, &target.revision, end.seen.elapsed.as_secs_f64());
         if let Conclusion::Reached { stage } = &conclusion {
-            let next = format!("`cargo xtask deploy {name}` follows it to its end");
+            let next = format!("`{}` follows it to its end", self.again());
             self.shared.events.note("Leaving", format!("{name} at {stage}: the rollout goes on in ECS; {next}"));
         }
         if let Some(left) = outcome::still_serving(&conclusion, &end.seen) {
@@ -317,6 +317,13 @@ impl<'a> Stage<'a> {
 
     fn step<T>(&self, step: Step, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.shared.events.step(step, self.name(), work)
+    }
+
+    /// The command that deploys the same bytes again, and so follows a rollout of them.
+    fn again(&self) -> String {
+        let named = |source: &ImageSource| Some(format!(" --digest {}={}", source.image, source.digest.as_ref()?));
+        let named: String = self.plan.sources.iter().filter_map(named).collect();
+        self.shared.config.command(&format!("deploy {}{named}", self.name()))
     }
 
     fn name(&self) -> &str {

@@ -34,10 +34,21 @@ impl VersionChange {
 }
 
 impl ImageSource {
-    /// For people, where there is something to know: that no release is known to have made the image, or that it is of
-    /// another commit than the one that is checked out.
+    /// For people, where there is something to know: that its digest was named and not its tag, that no release is known to
+    /// have made the image, or that it is of another commit than the one that is checked out.
     pub fn sentence(&self) -> Option<String> {
-        let Self { image, tag, released, commit, here } = self;
+        let sentences = [self.named(), self.origin()].into_iter().flatten().collect::<Vec<_>>();
+        (!sentences.is_empty()).then(|| sentences.join("; "))
+    }
+
+    fn named(&self) -> Option<String> {
+        let (Self { image, tag, .. }, digest) = (self, self.digest.as_ref()?);
+        let known = if tag == digest.as_str() { "under no tag" } else { tag };
+        Some(format!("{image} is {digest} by `--digest`, which is {known}"))
+    }
+
+    fn origin(&self) -> Option<String> {
+        let Self { image, tag, released, commit, here, .. } = self;
         if !released {
             return Some(format!(
                 "{image} {tag} does not say that `cargo xtask release` made it: whether it passed a scan is not known"
@@ -72,7 +83,8 @@ mod tests {
     fn an_image_of_another_commit_or_of_no_known_release_is_told_and_what_is_not_known_is_no_alarm() {
         let source = |released, commit: Option<&str>, here: Option<&str>| {
             let (commit, here) = (commit.map(str::to_owned), here.map(str::to_owned));
-            ImageSource { image: "app".to_owned(), tag: "1.4.0".to_owned(), released, commit, here }.sentence()
+            let (image, tag) = ("app".to_owned(), "1.4.0".to_owned());
+            ImageSource { image, tag, digest: None, released, commit, here }.sentence()
         };
         let (one, two) = ("81f3be78a3a1c0ffee", "fc32a1d00b7e1c0ffee");
         assert_eq!(source(true, Some(one), Some(one)), None);

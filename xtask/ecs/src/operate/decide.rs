@@ -29,7 +29,8 @@ pub(crate) fn decide(context: &Context, service: &str, which: &Which, back: bool
         context.events().note(verb, format!("{} at {}: the rollout {what}", hook.id, rollout.stage));
     }
     let name = &service.name;
-    context.events().note("Next", format!("`cargo xtask deploy {name}` follows it to its end"));
+    let command = config.command(&format!("deploy {name}"));
+    context.events().note("Next", format!("`{command}` follows it to its end"));
     Ok(())
 }
 
