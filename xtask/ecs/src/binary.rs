@@ -27,6 +27,7 @@ use crate::config::Program;
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::partial::PartialFile;
 use crate::process::{Ended, Tool};
 
 /// A cold build of a large workspace on a small runner; longer than that, something hangs.
@@ -240,10 +241,10 @@ fn put(path: &Path, bytes: &[u8], seconds: u64) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     std::fs::create_dir_all(folder)?;
     // Beside the folder's other files while it is written, it must not look like one of them.
-    let mut file = tempfile::Builder::new().prefix(".").tempfile_in(folder)?;
+    let mut file = PartialFile::create_in(folder, ".", 0o755)?;
     file.write_all(bytes)?;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o755))?;
-    file.as_file().set_modified(UNIX_EPOCH + Duration::from_secs(seconds))?;
+    file.file().set_permissions(std::fs::Permissions::from_mode(0o755))?;
+    file.file().set_modified(UNIX_EPOCH + Duration::from_secs(seconds))?;
     file.persist(path)?;
     Ok(())
 }

@@ -97,9 +97,16 @@ impl fmt::Display for Digest {
 }
 
 /// The text is not `sha256:` and 64 lowercase hexadecimal digits.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a sha256 digest")]
+#[derive(Debug)]
 pub struct InvalidDigest(String);
+
+impl std::fmt::Display for InvalidDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` is not a sha256 digest", self.0)
+    }
+}
+
+impl std::error::Error for InvalidDigest {}
 
 #[cfg(test)]
 mod tests {

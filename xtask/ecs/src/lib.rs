@@ -54,6 +54,7 @@ mod image;
 mod lookup;
 mod net;
 mod operate;
+mod partial;
 mod promote;
 mod reader;
 #[cfg(feature = "rehearse")]

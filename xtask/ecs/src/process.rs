@@ -4,6 +4,7 @@
 //! ([`ask`]); long, streamed or killable runs are a [`Tool`], which duct supervises.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -47,20 +48,34 @@ pub struct Ended {
 }
 
 /// A program did not come to an end of its own.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum ToolError {
-    #[error("`{program}` was not found in PATH")]
     Missing { program: String },
-    #[error("`{program}` could not be started")]
-    Start {
-        program: String,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("`{program}` did not finish within {} s and was stopped", timeout.as_secs())]
+    Start { program: String, source: std::io::Error },
     TimedOut { program: String, timeout: Duration, tail: Vec<String> },
-    #[error("interrupted while `{program}` ran; it was stopped")]
     Interrupted { program: String },
+}
+
+impl fmt::Display for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { program } => write!(f, "`{program}` was not found in PATH"),
+            Self::Start { program, .. } => write!(f, "`{program}` could not be started"),
+            Self::TimedOut { program, timeout, .. } => {
+                write!(f, "`{program}` did not finish within {} s and was stopped", timeout.as_secs())
+            }
+            Self::Interrupted { program } => write!(f, "interrupted while `{program}` ran; it was stopped"),
+        }
+    }
+}
+
+impl std::error::Error for ToolError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start { source, .. } => Some(source),
+            _ => None,
+        }
+    }
 }
 
 impl From<ToolError> for Failure {

@@ -137,9 +137,16 @@ impl fmt::Display for Tag {
 }
 
 /// The name does not fit the registry's grammar; the message is the rule.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[derive(Debug)]
 pub struct InvalidName(&'static str);
+
+impl std::fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for InvalidName {}
 
 #[cfg(test)]
 mod tests {

@@ -19,9 +19,16 @@ struct Section {
 }
 
 /// The file is not an ELF program this module understands; the message says which part.
-#[derive(Debug, thiserror::Error)]
-#[error("not a 64-bit little-endian ELF program: {0}")]
+#[derive(Debug)]
 pub(super) struct NotElf(&'static str);
+
+impl std::fmt::Display for NotElf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "not a 64-bit little-endian ELF program: {}", self.0)
+    }
+}
+
+impl std::error::Error for NotElf {}
 
 const FILE_HEADER: usize = 64;
 const PROGRAM_HEADER: usize = 56;

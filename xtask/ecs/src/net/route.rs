@@ -158,11 +158,22 @@ impl Service<Uri> for Way {
 }
 
 /// The proxy did not lead anywhere.
-#[derive(Debug, thiserror::Error)]
-#[error("the proxy {proxy} (HTTPS_PROXY) made no connection")]
+#[derive(Debug)]
 struct Refused {
     proxy: String,
     source: Error,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the proxy {} (HTTPS_PROXY) made no connection", self.proxy)
+    }
+}
+
+impl std::error::Error for Refused {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
 }
 
 #[cfg(test)]

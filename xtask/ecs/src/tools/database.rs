@@ -9,6 +9,7 @@ use anyhow::Context;
 use super::scanner;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::partial::PartialFolder;
 use crate::process::{ToolError, cmd, shell};
 use crate::time::timestamp;
 
@@ -60,10 +61,10 @@ impl Database {
             let failed = || format!("failed to make a folder for trivy's database in {}", self.folder.display());
             std::fs::create_dir_all(&self.folder).with_context(failed)?;
             // Appears whole or not at all: an interrupted fetch leaves nothing that looks like a database.
-            let beside = tempfile::Builder::new().prefix(".fetching-").tempdir_in(&self.folder).with_context(failed)?;
+            let beside = PartialFolder::create_in(&self.folder, ".fetching-", 0o700).with_context(failed)?;
             fetch(program, beside.path(), interrupt)?;
-            match std::fs::rename(beside.path(), &day) {
-                Ok(()) => drop(beside.keep()),
+            match beside.persist(&day) {
+                Ok(()) => {}
                 Err(_) if is_database(&day) => {}
                 Err(error) => return Err(anyhow::Error::new(error).context("failed to keep trivy's database").into()),
             }

@@ -12,13 +12,13 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::header::{LOCATION, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
-use tempfile::NamedTempFile;
 
 use crate::digest::Hasher;
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::net;
+use crate::partial::PartialFile;
 use crate::time::Backoff;
 
 /// GitHub sends a release's archive to another host; more than a few hops are a circle.
@@ -63,7 +63,7 @@ pub(super) struct Download<'a> {
 /// A file that is gone with this value, and its SHA-256 in hexadecimal digits.
 #[derive(Debug)]
 pub(super) struct Fetched {
-    pub file: NamedTempFile,
+    pub file: PartialFile,
     pub sha256: String,
 }
 
@@ -151,7 +151,7 @@ impl Download<'_> {
         let local = |error: std::io::Error| {
             Miss::Over(anyhow::Error::new(error).context(format!("failed to write into {}", folder.display())))
         };
-        let mut file = tempfile::Builder::new().prefix(".fetching-").tempfile_in(folder).map_err(local)?;
+        let mut file = PartialFile::create_in(folder, ".fetching-", 0o600).map_err(local)?;
         let mut hasher = Hasher::new();
         let mut received = 0_u64;
         let mut body = response.into_body();

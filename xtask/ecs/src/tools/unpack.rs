@@ -9,6 +9,7 @@ use anyhow::{Context, bail, ensure};
 use tar::EntryType;
 
 use crate::gzip;
+use crate::partial::PartialFolder;
 
 /// trivy has about 150 MB; what claims more is no archive of it.
 const LARGEST: u64 = 1 << 30;
@@ -17,14 +18,11 @@ const LARGEST: u64 = 1 << 30;
 /// at all. Nothing else is written. An archive with a link, an absolute path or a `..` anywhere is refused as a whole.
 pub(super) fn program(archive: &Path, name: &str, folder: &Path) -> anyhow::Result<()> {
     let parent = folder.parent().context("the folder has no parent")?;
-    let beside = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(parent)?;
+    let beside = PartialFolder::create_in(parent, ".unpacking-", 0o700)?;
     let found = extract(File::open(archive)?, name, &beside.path().join(name))?;
     ensure!(found, "it has no file `{name}`");
-    match std::fs::rename(beside.path(), folder) {
-        Ok(()) => {
-            drop(beside.keep());
-            Ok(())
-        }
+    match beside.persist(folder) {
+        Ok(()) => Ok(()),
         // Somebody else was faster, with the same hash.
         Err(_) if folder.join(name).is_file() => Ok(()),
         Err(error) => Err(error).with_context(|| format!("failed to create {}", folder.display())),

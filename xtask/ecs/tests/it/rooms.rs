@@ -8,6 +8,7 @@ const ROOMS: &[&str] = &[
     // ground
     "digest",
     "gzip",
+    "partial",
     "reference",
     "text",
     "time",

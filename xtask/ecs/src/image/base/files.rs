@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::BaseLayer;
 use super::listing::{Attributes, Kind, Listing};
 use crate::interrupt::Interrupt;
+use crate::partial::PartialFile;
 
 /// More links in a row than this are a circle. Linux has the same number.
 const LINKS: usize = 40;
@@ -245,7 +246,7 @@ pub(super) fn keep(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = PartialFile::create_in(folder, ".keep-", 0o600)?;
         file.write_all(bytes)?;
         file.persist(path)?;
         io::Result::Ok(())

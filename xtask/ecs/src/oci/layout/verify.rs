@@ -10,16 +10,26 @@ use super::{Descriptor, Layout};
 use crate::digest::{Digest, Hasher};
 
 /// A blob of a layout that is not what its descriptor says.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the blob {path} of the layout is corrupt: expected {expected}, found {found}; remove the folder {layout} and build again"
-)]
+#[derive(Debug)]
 pub struct CorruptBlob {
     pub path: PathBuf,
     pub layout: PathBuf,
     pub expected: String,
     pub found: String,
 }
+
+impl std::fmt::Display for CorruptBlob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { path, layout, expected, found } = self;
+        let (path, layout) = (path.display(), layout.display());
+        write!(
+            f,
+            "the blob {path} of the layout is corrupt: expected {expected}, found {found}; remove the folder {layout} and build again"
+        )
+    }
+}
+
+impl std::error::Error for CorruptBlob {}
 
 impl Layout {
     pub(super) fn verify_blob(&self, descriptor: &Descriptor) -> Result<()> {

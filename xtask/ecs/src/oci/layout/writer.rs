@@ -1,21 +1,20 @@
 //! A layout, written beside its destination and moved into place when it is complete.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use tempfile::{NamedTempFile, TempDir};
 
 use super::{Descriptor, Layout, Manifest, Platform, media_type, name};
 use crate::digest::Hasher;
+use crate::partial::{PartialFile, PartialFolder};
 
 /// Writes a layout. Dropped before [`LayoutWriter::finish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct LayoutWriter {
     destination: PathBuf,
-    partial: TempDir,
+    partial: PartialFolder,
 }
 
 impl LayoutWriter {
@@ -31,8 +30,7 @@ impl LayoutWriter {
         let create = || {
             fs::create_dir_all(parent)?;
             // Others may read a layout: an engine does, or a scanner under another name.
-            let everyone = Permissions::from_mode(0o755);
-            let partial = tempfile::Builder::new().prefix(&prefix).permissions(everyone).tempdir_in(parent)?;
+            let partial = PartialFolder::create_in(parent, &prefix, 0o755)?;
             fs::create_dir_all(partial.path().join("blobs").join("sha256"))?;
             Ok(partial)
         };
@@ -50,11 +48,7 @@ impl LayoutWriter {
     /// Begins a blob whose bytes arrive in pieces; [`BlobWriter::finish`] makes it part of the layout.
     pub fn add_stream(&self, media_type: &str) -> Result<BlobWriter> {
         let blobs = self.blobs();
-        let file = tempfile::Builder::new()
-            .prefix(".blob-")
-            .permissions(Permissions::from_mode(0o644))
-            .tempfile_in(&blobs)
-            .map_err(|error| failed(&self.destination, error))?;
+        let file = PartialFile::create_in(&blobs, ".blob-", 0o644).map_err(|error| failed(&self.destination, error))?;
         Ok(BlobWriter {
             file,
             blobs,
@@ -128,18 +122,18 @@ impl LayoutWriter {
     /// between the two renames leaves no layout, never a mixed one.
     fn move_into_place(&self) -> io::Result<()> {
         if !self.destination.try_exists()? {
-            return fs::rename(self.partial.path(), &self.destination);
+            return self.partial.persist(&self.destination);
         }
         let parent = self.partial.path().parent().unwrap_or(Path::new("."));
-        let aside = tempfile::Builder::new().prefix(".replaced-").tempdir_in(parent)?;
+        let aside = PartialFolder::create_in(parent, ".replaced-", 0o700)?;
         fs::rename(&self.destination, aside.path().join("layout"))?;
-        fs::rename(self.partial.path(), &self.destination)
+        self.partial.persist(&self.destination)
     }
 }
 
 /// A blob being written; hashes and counts what passes. Not part of the layout before [`BlobWriter::finish`].
 pub struct BlobWriter {
-    file: NamedTempFile,
+    file: PartialFile,
     blobs: PathBuf,
     destination: PathBuf,
     media_type: String,
@@ -151,7 +145,7 @@ impl BlobWriter {
     pub fn finish(self) -> Result<Descriptor> {
         let digest = self.hasher.finish();
         let path = self.blobs.join(digest.hex());
-        self.file.persist(path).map_err(|error| failed(&self.destination, error.error))?;
+        self.file.persist(&path).map_err(|error| failed(&self.destination, error))?;
         Ok(Descriptor { media_type: self.media_type, digest, size: self.size })
     }
 

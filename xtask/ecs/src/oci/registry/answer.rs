@@ -76,8 +76,7 @@ impl fmt::Display for Answer {
 }
 
 /// A registry did not do what it was asked, after all attempts that made sense.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to {doing} in {repository} at {registry}: {cause}{}; {fix}", attempts_text(*attempts))]
+#[derive(Debug)]
 pub struct RegistryError {
     /// A verb and its object, such as `upload blob sha256:… (12.0 MiB)`.
     pub doing: String,
@@ -93,6 +92,15 @@ pub struct RegistryError {
     /// What would likely help.
     pub fix: String,
 }
+
+impl std::fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { doing, repository, registry, cause, fix, .. } = self;
+        write!(f, "failed to {doing} in {repository} at {registry}: {cause}{}; {fix}", attempts_text(self.attempts))
+    }
+}
+
+impl std::error::Error for RegistryError {}
 
 /// What came of an exchange with a registry as a failure: the fix apart, where the registry is to blame.
 pub fn failure(error: anyhow::Error) -> Failure {

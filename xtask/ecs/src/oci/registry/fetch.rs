@@ -14,6 +14,7 @@ use super::retry::{Task, Trouble};
 use super::{Registry, Remote, location};
 use crate::digest::{Digest, Hasher};
 use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, Index, Manifest, media_type};
+use crate::partial::PartialFile;
 
 /// What reading needs.
 pub(super) const READING: &[&str] = &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
@@ -77,7 +78,7 @@ impl Registry {
         let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut body = self.open_blob(task, &blob.digest)?;
         std::fs::create_dir_all(parent).map_err(disk)?;
-        let mut file = tempfile::NamedTempFile::new_in(parent).map_err(disk)?;
+        let mut file = PartialFile::create_in(parent, ".blob-", 0o600).map_err(disk)?;
         let mut hasher = Hasher::new();
         let mut left = blob.size;
         while let Some(data) = self.next(task, &mut body)? {
@@ -92,7 +93,7 @@ impl Registry {
         if found != blob.digest {
             return Err(other(blob, &format!("digest {found}")));
         }
-        file.persist(into).map(drop).map_err(|error| disk(error.error))
+        file.persist(into).map_err(disk)
     }
 
     /// Asks for a blob, and leaves its bytes to be read. They may come from the registry's storage, which is asked
