@@ -24,7 +24,7 @@ pub struct Parts {
     pub trivy_cache: PathBuf,
     /// A Python that finds slack_sdk.
     pub slack_python: PathBuf,
-    /// GitHub's expression library.
+    /// GitHub's expression library, and Mermaid.
     pub node_modules: PathBuf,
     /// The image of the docker-container builder as a tar archive, or why there is none.
     pub builder_image: Result<PathBuf, String>,
@@ -158,7 +158,7 @@ fn node_modules(stock: &Stock, node: &Path, workspace: &Path) -> Result<PathBuf>
         if std::env::var_os("NODE_EXTRA_CA_CERTS").is_none() && certificates.exists() {
             install = install.env("NODE_EXTRA_CA_CERTS", certificates);
         }
-        quietly(&install, "installing GitHub's expression library with npm")?;
+        quietly(&install, "installing GitHub's expression library and Mermaid with npm")?;
         Ok("from package-lock.json".to_owned())
     })?;
     Ok(folder.join("node_modules"))

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
+use crate::shift;
 use crate::support::{Run, Workspace, calls, layout, manifest, sandbox, snapshot, tagged};
 use serde_json::Value;
 use xtask_sandbox::Sandbox;
@@ -96,9 +97,40 @@ fn a_deploy_in_a_job_leaves_its_outcome_and_its_timeline() {
     let (run, output, summary) = run_in_github(&workspace, &sandbox, &["deploy"]);
     run.ends(0).looks_like("github/deploy");
     snapshot::compare("github/deploy-outputs.txt", &output);
-    snapshot::compare("github/deploy-summary.md", &summary);
+    let (page, picture) = apart(&summary);
+    snapshot::compare("github/deploy-summary.md", &page);
+    assert!(picture.contains("    section app#58;2\n") && picture.contains("    2 of 2 :active, "), "{picture}");
+    assert!(picture.contains("    SUCCESSFUL :done, ") && !picture.contains("crit"), "{picture}");
     assert!(output.contains("\ndeployed\n"), "{output}");
     assert!(summary.contains("### Rollout of app\n") && summary.contains("| 0:0"), "{summary}");
+}
+
+/// A summary without its picture, which is of as many looks as there was time for, and the picture.
+fn apart(summary: &str) -> (String, String) {
+    let (before, rest) = summary.split_once("```mermaid\n").expect("there is a picture");
+    let (picture, after) = rest.split_once("```\n").expect("it ends");
+    (format!("{before}[PICTURE]\n{after}"), picture.to_owned())
+}
+
+#[test]
+fn a_rollout_that_fails_in_its_bake_is_drawn_with_its_stages_its_weights_and_where_it_failed() {
+    let (workspace, sandbox) = shift::alarm();
+    let (run, _, summary) = run_in_github(&workspace, &sandbox, &["deploy"]);
+    run.ends(4);
+    let (page, picture) = apart(&summary);
+    assert!(picture.starts_with("gantt\n    title Rollout of app\n"), "{picture}");
+    for row in [
+        "    BAKE_TIME :crit, 2001-01-01 00:0",
+        "    production 100 #37;, test 0 #37; :2001-01-01 00:0",
+        "    section app#58;2\n",
+        "    section before\n    2 :done, ",
+        "    alarm app-5xx :crit, milestone, ",
+        "    rolled-back, app#58;2 :crit, milestone, ",
+    ] {
+        assert!(picture.contains(row), "{row}\n{picture}");
+    }
+    assert!(!picture.contains("    task "), "a task that the rollback stopped did not fail: {picture}");
+    assert!(page.contains("[PICTURE]\n\n| Time | What |"), "{page}");
 }
 
 #[test]

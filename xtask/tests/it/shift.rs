@@ -85,8 +85,8 @@ fn a_hook_that_fails_is_a_rollback_with_the_hooks_name() {
     run.says("app:1 (2 tasks) serves now").looks_like("shift/hook-failed");
 }
 
-#[test]
-fn an_alarm_during_the_bake_is_a_rollback_and_named() {
+/// A blue/green service whose alarm goes off during its bake.
+pub fn alarm() -> (Workspace, Sandbox) {
     let alarms = json!({ "alarmNames": ["app-5xx"], "enable": true, "rollback": true });
     let (workspace, sandbox) = stage(json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5, "alarms": alarms }));
     sandbox.inject(Fault {
@@ -94,6 +94,12 @@ fn an_alarm_during_the_bake_is_a_rollback_and_named() {
         which: Which::Nth(1),
         effect: Effect::Trouble(Trouble::Alarm { stage: Some("BAKE_TIME".to_owned()) }),
     });
+    (workspace, sandbox)
+}
+
+#[test]
+fn an_alarm_during_the_bake_is_a_rollback_and_named() {
+    let (workspace, sandbox) = alarm();
     let run = workspace.xtask(&sandbox, &["deploy"]);
     run.ends(4).says("in ALARM: app-5xx").says("app:1 (2 tasks) serves now").looks_like("shift/alarm");
 }

@@ -6,6 +6,7 @@
 mod command;
 mod defuse;
 mod output;
+mod picture;
 mod summary;
 
 use std::fs::{File, OpenOptions};

@@ -62,6 +62,8 @@ pub(crate) struct ServiceRecord {
     pub changes: Vec<String>,
     pub revision: String,
     pub timeline: Vec<Moment>,
+    /// Each state of the rollout that was seen, also where no line tells it from the one before.
+    pub course: Vec<(Duration, Progress)>,
     /// Absent while it is open.
     pub outcome: Option<Outcome>,
     pub digests: Vec<Digest>,
@@ -128,6 +130,14 @@ impl ServiceRecord {
             (Some(outcome), _) => outcome.word(),
             (None, Some(ServiceAction::NothingToDo)) => Outcome::NothingToDo.word(),
             (None, _) => "unfinished",
+        }
+    }
+
+    fn pass_through(&mut self, progress: &Progress, at: Duration) {
+        // Time alone makes no state.
+        let state = Progress { bake_minutes: None, ..progress.clone() };
+        if self.course.last().is_none_or(|(_, last)| *last != state) {
+            self.course.push((at, state));
         }
     }
 }
@@ -221,7 +231,10 @@ impl Record {
             Event::RolloutStarted { service, deployment, revision } => {
                 (service, Happened::Started { deployment: deployment.clone(), revision: revision.clone() })
             }
-            Event::RolloutProgress { service, progress } => (service, Happened::Progress(progress.clone())),
+            Event::RolloutProgress { service, progress } => {
+                self.service(service).pass_through(progress, at);
+                (service, Happened::Progress(progress.clone()))
+            }
             Event::ServiceMessage { service, message } => (service, Happened::Message(message.clone())),
             Event::TaskStopped { service, task, stop_code, reason, exit_codes } => {
                 let (task, stop_code, reason) = (task.clone(), stop_code.clone(), reason.clone());

@@ -31,8 +31,8 @@ pub(crate) fn news(progress: &Progress) -> String {
     format!("{status}{} {desired} {pending} {running} {failed}{}", stage(progress), detail(&timeless))
 }
 
-/// The shares of the traffic that the new revision has.
-fn weights(progress: &Progress) -> Option<String> {
+/// The shares of the traffic that the new revision has: `production 10 %, test 100 %`.
+pub(crate) fn weights(progress: &Progress) -> Option<String> {
     let target = progress.revisions.first()?;
     let shares = [("production", target.production_weight), ("test", target.test_weight)];
     let shares: Vec<_> =

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::event::{Finding, PostMortem, Progress};
+use super::picture::picture;
+use crate::event::{Finding, Outcome, PostMortem, Progress};
 use crate::reader::record::{
     Happened, ImageRecord, Record, Scan, ServiceRecord, advisory_url, count_by_severity, exits,
 };
@@ -18,6 +19,8 @@ const CUT: &str = "\n\n_The summary was cut here: GitHub shows 1 MiB of a step. 
 const ROWS: usize = 1000;
 /// Characters of one cell.
 const CELL: usize = 400;
+/// Rollouts that are drawn; a page with many more would draw for minutes.
+const PICTURES: usize = 8;
 
 /// The whole summary of a command, at most `room` bytes: as many whole lines as fit, and a note where some do not.
 pub(super) fn summary(record: &Record, room: usize) -> String {
@@ -35,8 +38,9 @@ pub(super) fn summary(record: &Record, room: usize) -> String {
             why(service, post_mortem, &mut text);
         }
     }
+    let drawn = drawn(&record.services);
     for service in record.services.iter().filter(|service| !service.timeline.is_empty()) {
-        timeline(service, &mut text);
+        timeline(service, drawn.contains(&service.name.as_str()), &mut text);
     }
     cut(text, room)
 }
@@ -48,6 +52,10 @@ fn cut(mut text: String, room: usize) -> String {
     let Some(room) = room.checked_sub(CUT.len()) else { return String::new() };
     let end = text.floor_char_boundary(room);
     text.truncate(text[..end].rfind('\n').map_or(0, |newline| newline + 1));
+    if !text.matches("```").count().is_multiple_of(2) {
+        // Half a picture is none, and its fence would hold the rest of the page.
+        text.truncate(text.rfind("```").unwrap_or_default());
+    }
     text.push_str(CUT);
     text
 }
@@ -172,8 +180,18 @@ fn why(service: &ServiceRecord, post_mortem: &PostMortem, text: &mut String) {
     }
 }
 
-fn timeline(service: &ServiceRecord, text: &mut String) {
+/// The services whose rollout is drawn, those that failed before the others.
+fn drawn(services: &[ServiceRecord]) -> Vec<&str> {
+    let is_bad = |service: &&ServiceRecord| service.outcome.is_some_and(Outcome::is_bad);
+    let (bad, good): (Vec<&ServiceRecord>, Vec<_>) = services.iter().partition(is_bad);
+    bad.into_iter().chain(good).map(|service| service.name.as_str()).take(PICTURES).collect()
+}
+
+fn timeline(service: &ServiceRecord, is_drawn: bool, text: &mut String) {
     line(text, &format!("### Rollout of {}\n", cell(&service.name)));
+    if let Some(picture) = picture(service).filter(|_| is_drawn) {
+        line(text, &picture.unwrap_or_else(|why| format!("{why}\n")));
+    }
     let rows = service.timeline.iter().map(|moment| {
         let what = match &moment.what {
             Happened::Started { deployment, revision } => format!("rollout {deployment} of {revision} started"),
@@ -283,6 +301,29 @@ mod tests {
             assert!(text.len() <= room, "{} bytes for {room}", text.len());
             assert!(text.is_empty() || text.ends_with(CUT));
         }
+    }
+
+    #[test]
+    fn a_page_that_is_cut_holds_no_half_of_a_picture() {
+        let record = samples::record(&samples::deployed());
+        let whole = summary(&record, LIMIT);
+        assert!(whole.contains("```mermaid\ngantt\n"), "{whole}");
+        for room in 0..whole.len() {
+            let text = summary(&record, room);
+            assert!(text.len() <= room && text.matches("```").count().is_multiple_of(2), "{room}: {text}");
+        }
+    }
+
+    #[test]
+    fn of_many_rollouts_a_few_are_drawn_and_those_that_failed_first() {
+        let mut record = samples::record(&samples::deployed());
+        let good = record.services[0].clone();
+        record.services = (0..50).map(|n| ServiceRecord { name: format!("svc{n}"), ..good.clone() }).collect();
+        record.services[49].outcome = Some(Outcome::RolledBack);
+        let text = summary(&record, LIMIT);
+        assert_eq!(text.matches("```mermaid").count(), PICTURES);
+        assert!(text.contains("title Rollout of svc49\n") && text.contains("### Rollout of svc20\n"), "{text}");
+        assert!(!text.contains("title Rollout of svc20\n"));
     }
 
     #[test]
