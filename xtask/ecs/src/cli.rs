@@ -10,6 +10,7 @@ mod rehearse;
 mod release;
 mod render;
 mod rollback;
+mod run;
 mod tools;
 mod workflows;
 
@@ -61,6 +62,7 @@ pub(crate) enum Builtin {
     Continue(decide::Continue),
     Rollback(rollback::Rollback),
     History(history::History),
+    Run(run::Run),
     Config(config::ShowConfig),
     Render(render::Render),
     Diff(diff::Diff),
@@ -79,6 +81,7 @@ impl Builtin {
             Self::Continue(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
             Self::History(command) => command.run(context),
+            Self::Run(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Diff(command) => command.run(context),

@@ -29,6 +29,7 @@ mod select;
 mod services;
 mod slack;
 mod table;
+mod tasks;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may end there")]
 pub(crate) mod tests;
@@ -44,12 +45,13 @@ pub(crate) use load::load_resolved;
 pub use load::{load, load_every};
 pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub use model::{
-    AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Deploy, Dockerfile, Exits, FailFast, Ignore, Image,
-    OnFailure, OnInterrupt, OwnBuilder, PLATFORMS, Package, Pin, Program, Rollout, Runner, Scan, Service, Severity,
-    SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
+    Abandoned, AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Deploy, Dockerfile, Exits, FailFast,
+    Ignore, Image, Network, OnFailure, OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program,
+    Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task,
+    TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
 };
 pub use moving::moving_tags;
 pub(crate) use origin::toml_value;
 pub use origin::{Loaded, Origin, Origins, Setting, render, to_json};
-pub use select::{images_named, services_named};
+pub use select::{images_named, services_named, task_named};
 pub use workspace::repository;

@@ -8,7 +8,7 @@ use clap::Parser;
 
 use crate::aws::{Identity, SdkConfig, Session, session_name};
 use crate::config::{self, Answers, Config, ENVIRONMENT_VARIABLE, Loaded, LookUp, suggestion};
-use crate::deploy::{Answer, Checks, DeployPlan, Deploys, Pause, Report};
+use crate::deploy::{Answer, Checks, DeployPlan, Deploys, Pause, Report, Tasks};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::gate::{Gate, Scanner};
@@ -139,6 +139,13 @@ impl Context {
     pub fn deploys(&self) -> Result<Deploys<'_>> {
         let deploys = Deploys::new(self.config()?, self.session()?, &self.events, &self.interrupt);
         Ok(deploys.around(self).checked(self).look_up(self))
+    }
+
+    /// One-off tasks: `tasks.run("migrate")` is `cargo xtask run migrate`.
+    ///
+    /// Fails (exit 1) where there are no credentials.
+    pub fn tasks(&self) -> Result<Tasks<'_>> {
+        Ok(Tasks::new(self.deploys()?))
     }
 
     /// What the AWS SDK's clients are made from, of any service: `aws_sdk_s3::Client::new(context.aws()?)`. The region is

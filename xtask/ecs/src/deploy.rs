@@ -20,6 +20,7 @@ mod rollout;
 mod running;
 mod service;
 mod task_definition;
+mod tasks;
 mod until;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use plan::{Action, Plan};
 use post_mortem::sources::OfAws;
 use rollout::Looks;
 use service::{Registered, Shared};
+use tasks::Ready;
 
 pub use by_digest::ByDigest;
 pub use diff::Change;
@@ -36,12 +38,13 @@ pub use pause::{Answer, Pause};
 pub use report::{Became, ImageReport, Report, ServiceReport};
 #[cfg(feature = "rehearse")]
 pub(crate) use task_definition::{load as load_task_definition, lookups};
+pub use tasks::{RunReport, TaskPlan, TaskReport, Tasks};
 pub use until::Until;
 pub(crate) use until::stage;
 
 use crate::aws::Session;
 use crate::aws::ecs::short;
-use crate::config::Config;
+use crate::config::{Config, Service, services_named};
 use crate::event::{DesiredCount, Event, Events, Step};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
@@ -53,6 +56,9 @@ use crate::time;
 #[derive(Debug)]
 pub struct DeployPlan {
     services: Vec<Plan>,
+    tasks: Ready,
+    /// Whether tasks are run where nothing is deployed, too.
+    run_tasks: bool,
 }
 
 impl DeployPlan {
@@ -79,6 +85,8 @@ pub struct Deploys<'a> {
     digests: Vec<ByDigest>,
     until: Until,
     look_up: &'a dyn LookUps,
+    run_tasks: bool,
+    run_id: String,
 }
 
 impl<'a> Deploys<'a> {
@@ -94,6 +102,8 @@ impl<'a> Deploys<'a> {
             digests: Vec::new(),
             until: Until::Done,
             look_up: &StandIns,
+            run_tasks: false,
+            run_id: run_id(),
         }
     }
 
@@ -133,6 +143,12 @@ impl<'a> Deploys<'a> {
         Self { digests, ..self }
     }
 
+    /// Runs the tasks before and after a rollout where nothing is rolled out, too, or not, which is the default.
+    #[must_use]
+    pub fn run_tasks(self, run_tasks: bool) -> Self {
+        Self { run_tasks, ..self }
+    }
+
     /// Follows the rollouts as far as this.
     #[must_use]
     pub fn until(self, until: Until) -> Self {
@@ -145,11 +161,15 @@ impl<'a> Deploys<'a> {
     /// is to be deployed.
     pub fn plan(&self, names: &[String]) -> Result<DeployPlan> {
         let Self { config, session, events, look_up, .. } = *self;
-        let asked = (names, &self.digests[..]);
-        let services = events.step(Step::Plan, "", || plan::plan(config, session, look_up, asked, events))?;
+        let chosen = services_named(config, names)?;
+        let (tasks, own) = Ready::to_plan(config, &chosen);
+        let all: Vec<&Service> = chosen.into_iter().chain(&own).collect();
+        let (tasks, services) = events.step(Step::Plan, "", || {
+            tasks.planned(plan::plan(config, session, look_up, (&all, &self.digests), events)?)
+        })?;
         reachable(&services, self.until)?;
         for plan in &services {
-            announce(plan, events);
+            announce(plan, self.run_tasks, events);
             let early = foresight::ends_early(&plan.service, session.end_of_keys(), time::now());
             if let Some(warning) = early.filter(|_| !matches!(plan.action, Action::NothingToDo { .. })) {
                 events.warn(warning);
@@ -158,7 +178,7 @@ impl<'a> Deploys<'a> {
         if !self.allow_older {
             plan::refuse_older(&services)?;
         }
-        Ok(DeployPlan { services })
+        Ok(DeployPlan { services, tasks, run_tasks: self.run_tasks })
     }
 
     /// Rolls the services out: at once, but for those that come `after` others. What becomes of the others where one does
@@ -180,6 +200,9 @@ impl<'a> Deploys<'a> {
             sources: Arc::new(OfAws(self.session.sdk().clone())),
             registered: Registered::default(),
             until,
+            tasks: &plan.tasks,
+            run_tasks: plan.run_tasks,
+            run_id: &self.run_id,
             events,
             interrupt,
         };
@@ -189,6 +212,11 @@ impl<'a> Deploys<'a> {
     }
 }
 
+/// What a re-run of the same job has, too: the job's own number, where a CI service gives one.
+fn run_id() -> String {
+    std::env::var("GITHUB_RUN_ID").unwrap_or_else(|_| format!("{}/{}", time::now(), time::chance()))
+}
+
 /// Refuses services whose rollouts never come as far as they are to be followed.
 fn reachable(plans: &[Plan], until: Until) -> Result<()> {
     let never = |plan: &Plan| until.never(&plan.service.name, &plan.live.settings);
@@ -196,7 +224,7 @@ fn reachable(plans: &[Plan], until: Until) -> Result<()> {
     if problems.is_empty() { Ok(()) } else { Err(Failure::together(problems)) }
 }
 
-fn announce(plan: &Plan, events: &Events) {
+fn announce(plan: &Plan, run_tasks: bool, events: &Events) {
     let service = &plan.service.name;
     events.emit(Event::ServicePlanned {
         service: service.clone(),
@@ -206,6 +234,8 @@ fn announce(plan: &Plan, events: &Events) {
         force_new_deployment: plan.service.force_new_deployment,
         versions: plan.versions.clone(),
         sources: plan.sources.clone(),
+        before: plan.tasks_before(run_tasks).to_vec(),
+        after: plan.tasks_after(run_tasks).to_vec(),
     });
     let DesiredCount { before, after } = plan.desired_count();
     if after < before {

@@ -68,7 +68,7 @@ fn the_defaults_of_the_reference_are_those_that_hold() {
             "[workspace]\nmembers = [\"app\"]\n[workspace.metadata.xtask]\naccount = \"123456789012\"\nregion = \"eu-west-1\"\n\
              [workspace.metadata.xtask.images.NAME]\nrepository = \"app\"\ntag = \"1\"\n{build}\n\
              [workspace.metadata.xtask.services.NAME]\ncluster = \"main\"\ntask-definition = {{ family = \"app\" }}\n\
-             containers = {{ app = \"NAME\" }}\n"
+             containers = {{ app = \"NAME\" }}\n[workspace.metadata.xtask.tasks.NAME]\nservice = \"NAME\"\n"
         )
     };
     std::fs::create_dir(root.join("app")).expect("a folder");
@@ -99,10 +99,10 @@ fn the_defaults_of_the_reference_are_those_that_hold() {
         }
     }
     // Tables show their own keys, and what stands in arrays and inline tables is shown whole.
-    let whole = ["images", "services", "deploy", "scan", "slack", "workflows", "ci", "rollout"];
-    let shown = TABLES
-        .iter()
-        .filter(|keys| !keys.table.contains("[]") && !["scan.trivy", "workflows.runner"].contains(&keys.table));
+    let whole = ["images", "services", "tasks", "deploy", "scan", "slack", "workflows", "ci", "rollout"];
+    let shown = TABLES.iter().filter(|keys| {
+        !keys.table.contains("[]") && !["scan.trivy", "workflows.runner", "tasks.NAME.network"].contains(&keys.table)
+    });
     let shown = shown.flat_map(|keys| keys.list.iter().map(|key| (keys.table, key)));
     for (table, key) in shown.filter(|(_, key)| !whole.contains(&key.name)) {
         let is_checked = seen.contains(&(table, key.name));
@@ -154,7 +154,7 @@ fn exit_codes() -> String {
 /// The actions that a policy has to allow.
 fn actions() -> String {
     let mut text = String::from(
-        "## IAM actions\n\n| action | on | `release --plan` | `release` | `promote --from` | `promote --to` | `deploy --plan` | `deploy` | `continue` | `rollback` | `history` | |\n|---|---|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|---|\n",
+        "## IAM actions\n\n| action | on | `release --plan` | `release` | `promote --from` | `promote --to` | `deploy --plan` | `deploy` | `continue` | `rollback` | `history` | `run` | |\n|---|---|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|---|\n",
     );
     for Call { action, on, by, when } in CALLS.into_iter().chain(&IMPLIED) {
         let commands = [
@@ -167,6 +167,7 @@ fn actions() -> String {
             By::Continue,
             By::Rollback,
             By::History,
+            By::Run,
         ];
         let marks = commands.map(|command| if by.contains(&command) { "x" } else { "" });
         writeln!(text, "| `{action}` | {on} | {} | {when} |", marks.join(" | ")).expect("text");

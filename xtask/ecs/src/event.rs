@@ -110,6 +110,9 @@ pub enum Event {
         versions: Vec<VersionChange>,
         /// Where the images come from that it is to run.
         sources: Vec<ImageSource>,
+        /// The tasks that are run before the update, and after the rollout.
+        before: Vec<String>,
+        after: Vec<String>,
     },
     /// One member of the task definition differs from the live revision. Values of secrets and of environment
     /// variables are left out.
@@ -150,6 +153,39 @@ pub enum Event {
         reason: String,
         exit_codes: Vec<ContainerExit>,
     },
+    /// What the plan says of a one-off task that is run by itself. `revision` is absent where it is going to be registered.
+    TaskPlanned {
+        task: String,
+        service: String,
+        cluster: String,
+        revision: Option<String>,
+        container: String,
+        image: String,
+    },
+    /// A one-off task was started, or (`joined`) found under way; `log` is the watched container's group and stream.
+    TaskStarted {
+        task: String,
+        arn: String,
+        revision: String,
+        log: String,
+        joined: bool,
+    },
+    /// A line that the watched container of a one-off task wrote. Known values of its environment are not in it.
+    TaskOutput {
+        task: String,
+        line: String,
+    },
+    /// A one-off task stopped. `exit_code` is the watched container's; `exit_codes` has all of them.
+    TaskEnded {
+        task: String,
+        arn: String,
+        outcome: TaskOutcome,
+        exit_code: Option<i32>,
+        stop_code: String,
+        reason: String,
+        exit_codes: Vec<ContainerExit>,
+        seconds: f64,
+    },
     /// A rollout came to its end.
     RolloutEnded {
         service: String,
@@ -185,6 +221,7 @@ pub enum Step {
     Register,
     Update,
     Watch,
+    Run,
 }
 
 /// What the JSON document has for a failure, or for none.
@@ -259,6 +296,23 @@ pub enum Outcome {
     Reached,
     /// It was to be followed up to a pause, and waits for a decision.
     Paused,
+}
+
+/// What became of a one-off task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskOutcome {
+    /// Only a plan was asked for, or nothing was begun.
+    #[default]
+    Planned,
+    Succeeded,
+    /// It is not run again: ECS remembers that it ended well for this digest.
+    RanBefore,
+    Failed,
+    TimedOut,
+    Interrupted,
+    /// ECS could not start it, or was not able to say how it ended.
+    Unknown,
 }
 
 impl Outcome {

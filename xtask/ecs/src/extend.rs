@@ -244,7 +244,7 @@ impl Xtask {
             Log::Json => Box::new(JsonLines::new(std::io::stderr())),
         };
         let runs_stage = match matches.subcommand() {
-            Some(("release" | "promote" | "deploy" | "rollback", arguments)) => !arguments.get_flag("plan"),
+            Some(("release" | "promote" | "deploy" | "rollback" | "run", arguments)) => !arguments.get_flag("plan"),
             Some((name, _)) => self.commands.iter().any(|added| added.stage && added.name() == name),
             None => false,
         };

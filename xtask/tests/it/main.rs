@@ -33,3 +33,4 @@ mod shift;
 mod sources;
 mod support;
 mod tags;
+mod tasks;

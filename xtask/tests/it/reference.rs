@@ -9,7 +9,8 @@ use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 /// What AWS asks for beside the calls that are made, what environments and lookups lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 17] = [
+const BESIDES: [&str; 18] = [
+    "ecs:StopTask",
     "ecs:ContinueServiceDeployment",
     "logs:GetLogEvents",
     "elasticloadbalancing:DescribeTargetGroups",
@@ -71,7 +72,7 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     layout::write(&workspace.root().join("built"), &[b"another layer"]);
     called(&workspace, &sandbox, &["release"], 0);
     holds("deploy --plan");
-    // One that goes well and one that does not: only then are tasks looked at.
+    // One that goes well, after a migration, and one that does not: only then are tasks looked at.
     let mut asked = called(&workspace, &sandbox, &["deploy"], 0);
     let (workspace, sandbox) = (Workspace::sample(), crate::support::sandbox(vec![]));
     called(workspace.that_releases(), &sandbox, &["release"], 0);
@@ -84,7 +85,13 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     let update = json!({ "cluster": "sample", "service": "app", "deploymentConfiguration": breaker });
     sandbox.ecs("UpdateService", update).expect("the breaker can be set");
     asked.append(&mut called(&workspace, &sandbox, &["deploy"], 4));
+    let (workspace, sandbox) = crate::tasks::migrating();
+    asked.append(&mut called(&workspace, &sandbox, &["deploy"], 0));
     assert_eq!(asked, documented("deploy"), "deploy");
+    workspace.write("Cargo.toml", &crate::tasks::of_tag("1.5.0"));
+    layout::write(&workspace.root().join("built"), &[b"another layer"]);
+    called(&workspace, &sandbox, &["release"], 0);
+    assert_eq!(called(&workspace, &sandbox, &["run", "migrate"], 0), documented("run"), "run");
     let (workspace, sandbox) = crate::shift::paused();
     workspace.xtask(&sandbox, &["deploy", "--until", "paused"]).ends(10);
     assert_eq!(called(&workspace, &sandbox, &["continue", "app"], 0), documented("continue"), "continue");

@@ -30,16 +30,18 @@ pub(crate) enum By {
     Continue,
     Rollback,
     History,
+    Run,
 }
 
-use By::{Continue, Deploy, DeployPlan, History, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback};
+use By::{Continue, Deploy, DeployPlan, History, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback, Run};
 
 const REPOSITORY: &str = "the repositories";
 const SERVICE: &str = "the services";
 const ALL: &str = "`*`";
+const POST_MORTEM: &str = "for a post-mortem, which does without where it is denied";
 
 const EVERYONE: &[By] =
-    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Rollback, History];
+    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Rollback, History, Run];
 
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
     Call { action, on, by, when: "" }
@@ -50,10 +52,10 @@ pub(crate) const GET_CALLER_IDENTITY: Call = Call {
     ..call("sts:GetCallerIdentity", ALL, EVERYONE)
 };
 pub(crate) const BATCH_GET_IMAGE: Call =
-    call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy]);
+    call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Run]);
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
-    ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy, Rollback, History])
+    ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy, Rollback, History, Run])
 };
 pub(crate) const GET_AUTHORIZATION_TOKEN: Call =
     call("ecr:GetAuthorizationToken", ALL, &[Release, PromoteFrom, PromoteTo]);
@@ -61,10 +63,10 @@ pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call =
     call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const DESCRIBE_SERVICES: Call =
-    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback]);
+    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback, Run]);
 pub(crate) const DESCRIBE_TASK_DEFINITION: Call =
-    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History]);
-pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy]);
+    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run]);
+pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy, Run]);
 pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy, Rollback]);
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
     when: "where the service does not name its rollout",
@@ -78,21 +80,29 @@ pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = Call {
 };
 pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call =
     call("ecs:DescribeServiceRevisions", ALL, &[Deploy, Rollback, History]);
-pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy, Rollback]);
-pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy, Rollback]);
+pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy, Rollback, Run]);
+pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy, Rollback, Run]);
+pub(crate) const RUN_TASK: Call = Call {
+    when: "for `deploy`, where a service has tasks before or after it",
+    ..call("ecs:RunTask", "the task definitions", &[Deploy, Run])
+};
+pub(crate) const STOP_TASK: Call = Call {
+    when: "for a task whose watched container ended and others did not; with `tasks.NAME.on-interrupt = \"stop\"`, on Ctrl-C and when its time is over",
+    ..call("ecs:StopTask", "the tasks", &[Deploy, Run])
+};
 pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
     when: "for a rollout that cannot succeed, unless `rollout.fail-fast = \"off\"`; with `rollout.on-interrupt = \"rollback\"`, on Ctrl-C",
     ..call("ecs:StopServiceDeployment", ALL, &[Deploy, Rollback])
 };
 
 pub(crate) const GET_LOG_EVENTS: Call = Call {
-    when: "for a post-mortem, which does without where it is denied",
-    ..call("logs:GetLogEvents", "the log groups", &[Deploy])
+    when: "for a post-mortem and for what a task writes, which do without where it is denied",
+    ..call("logs:GetLogEvents", "the log groups", &[Deploy, Run])
 };
 pub(crate) const DESCRIBE_TARGET_GROUPS: Call =
-    Call { when: GET_LOG_EVENTS.when, ..call("elasticloadbalancing:DescribeTargetGroups", ALL, &[Deploy]) };
+    Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetGroups", ALL, &[Deploy]) };
 pub(crate) const DESCRIBE_TARGET_HEALTH: Call =
-    Call { when: GET_LOG_EVENTS.when, ..call("elasticloadbalancing:DescribeTargetHealth", ALL, &[Deploy]) };
+    Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetHealth", ALL, &[Deploy]) };
 pub(crate) const GET_PARAMETERS: Call =
     Call { when: "where `${ssm:…}` is looked up", ..call("ssm:GetParameters", "the parameters", EVERYONE) };
 pub(crate) const DESCRIBE_STACKS: Call =
@@ -102,7 +112,7 @@ pub(crate) const GET_OBJECT: Call =
 
 /// What is called, through the SDK's clients or without (`signed.rs`).
 #[cfg(test)]
-pub(crate) const CALLS: [&Call; 23] = [
+pub(crate) const CALLS: [&Call; 25] = [
     &GET_CALLER_IDENTITY,
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
@@ -119,6 +129,8 @@ pub(crate) const CALLS: [&Call; 23] = [
     &DESCRIBE_SERVICE_REVISIONS,
     &LIST_TASKS,
     &DESCRIBE_TASKS,
+    &RUN_TASK,
+    &STOP_TASK,
     &STOP_SERVICE_DEPLOYMENT,
     &GET_LOG_EVENTS,
     &DESCRIBE_TARGET_GROUPS,
@@ -136,8 +148,8 @@ pub(crate) const IMPLIED: [Call; 7] = [
     call("ecr:InitiateLayerUpload", REPOSITORY, &[Release, PromoteTo]),
     call("ecr:UploadLayerPart", REPOSITORY, &[Release, PromoteTo]),
     call("ecr:CompleteLayerUpload", REPOSITORY, &[Release, PromoteTo]),
-    call("iam:PassRole", "the task role and the execution role", &[Deploy, Rollback]),
-    Call { when: "where the document has tags", ..call("ecs:TagResource", ALL, &[Deploy]) },
+    call("iam:PassRole", "the task role and the execution role", &[Deploy, Rollback, Run]),
+    Call { when: "where the document has tags", ..call("ecs:TagResource", ALL, &[Deploy, Run]) },
 ];
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod convert;
 mod document;
 mod members;
+mod run;
 mod types;
 mod wire;
 
@@ -24,6 +25,7 @@ use aws_sdk_ecs::types::{
 pub(crate) use document::{Document, Flaw, PinnedDocument, each_holder, strip_read_only};
 use members::oddities;
 pub(crate) use members::{Oddity, OddityKind};
+pub(crate) use run::Unplaced;
 pub(crate) use types::{
     Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service, ServiceDeployment,
     ServiceMessage, ServiceRevision, Status, Strategy, Task, TaskDefinition, short,
@@ -48,6 +50,7 @@ const DEPLOYMENTS: usize = 20;
 #[derive(Clone)]
 pub(crate) struct Ecs {
     client: Client,
+    sdk: SdkConfig,
     pace: Arc<Pace>,
 }
 
@@ -64,7 +67,7 @@ pub(crate) struct Update {
 
 impl Ecs {
     pub(super) fn new(sdk: &SdkConfig, pace: Arc<Pace>) -> Self {
-        Self { client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()), pace }
+        Self { client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()), sdk: sdk.clone(), pace }
     }
 
     /// Makes a call when its turn has come. All of it is made on the runtime's own threads, whose stacks it grows: those of

@@ -17,6 +17,32 @@ pub(crate) struct Stream {
     pub region: String,
 }
 
+/// The events of a stream after those that were read before, the oldest first, and where to read on. A stream that nobody
+/// has written to yet has none.
+pub(crate) fn after(
+    sdk: &SdkConfig,
+    stream: &Stream,
+    token: Option<&str>,
+) -> Result<(Vec<String>, Option<String>), AwsError> {
+    let subject = format!("log group {} in {}", stream.group, stream.region);
+    let mut input = json!({ "logGroupName": stream.group, "logStreamName": stream.name, "startFromHead": true });
+    if let Some(token) = token {
+        input["nextToken"] = token.into();
+    }
+    let signed = Signed::new(sdk).in_region(stream.region.clone());
+    let answer = match signed.json(&LOGS, &calls::GET_LOG_EVENTS, &subject, &input) {
+        Err(error) if error.code == "ResourceNotFoundException" => return Ok((Vec::new(), None)),
+        answer => answer?,
+    };
+    let next = answer["nextForwardToken"].as_str().or(token).map(str::to_owned);
+    Ok((messages(&answer), next))
+}
+
+fn messages(answer: &Value) -> Vec<String> {
+    let events = answer["events"].as_array().into_iter().flatten();
+    events.filter_map(|event| event["message"].as_str()).map(str::to_owned).collect()
+}
+
 /// The last so many events of a stream, the oldest first.
 pub(crate) fn last(sdk: &SdkConfig, stream: &Stream, count: u32) -> Result<Vec<String>, AwsError> {
     let subject = format!("log group {} in {}", stream.group, stream.region);
@@ -29,10 +55,10 @@ pub(crate) fn last(sdk: &SdkConfig, stream: &Stream, count: u32) -> Result<Vec<S
         }
         let signed = Signed::new(sdk).in_region(stream.region.clone());
         let answer = signed.json(&LOGS, &calls::GET_LOG_EVENTS, &subject, &input)?;
-        let events = answer["events"].as_array().cloned().unwrap_or_default();
+        let events = messages(&answer);
         let next = answer["nextBackwardToken"].clone();
         if !events.is_empty() || next == token {
-            return Ok(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect());
+            return Ok(events);
         }
         token = next;
     }

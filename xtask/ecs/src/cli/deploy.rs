@@ -10,7 +10,7 @@ use crate::failure::Result;
 #[derive(Args)]
 #[command(after_help = "\
 Exit codes: 0 deployed, or nothing to do · 1 the world failed · 2 usage or configuration · 4 failed and rolled back · \
-5 failed and not on its last good revision · 6 superseded · 7 timed out · 8 the image is not in ECR · \
+5 failed and not on its last good revision · 6 superseded · 7 timed out · 8 the image is not in ECR · 9 a task failed · \
 10 waits for a decision · 130 interrupted")]
 pub(crate) struct Deploy {
     /// Services to deploy, by their name in the configuration; all of them by default
@@ -25,6 +25,9 @@ pub(crate) struct Deploy {
     /// Bytes to deploy in the place of those under the tag; `IMAGE=sha256:…` where there are several images
     #[arg(long, value_name = "DIGEST")]
     digest: Vec<ByDigest>,
+    /// Run the tasks before and after a rollout where nothing is rolled out, too
+    #[arg(long)]
+    run_tasks: bool,
     /// How far the rollout is followed: `done`, `bake`, `paused` (ends with 10) or a lifecycle stage
     #[arg(long, value_name = "WHEN", default_value = "done")]
     until: Until,
@@ -38,7 +41,7 @@ impl Deploy {
         // A wrong name is told of before credentials are looked for.
         config::services_named(context.config()?, &self.services)?;
         let deploys = context.deploys()?.allow_older(self.allow_older).until(self.until);
-        let stage = deploys.digests(self.digest.clone());
+        let stage = deploys.digests(self.digest.clone()).run_tasks(self.run_tasks);
         let plan = stage.plan(&self.services)?;
         if self.plan {
             return self.print(context, &plan.report());

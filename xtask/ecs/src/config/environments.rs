@@ -34,6 +34,7 @@ pub(super) const ENVIRONMENT: Keys = Keys {
         optional("images", "tables by name", "another `repository` of an image"),
         optional("scan", "a table", "as in `scan`"),
         optional("services", "tables by name", "as in `services.NAME`; a service of this environment alone, too"),
+        optional("tasks", "tables by name", "as in `tasks.NAME`; a task of this environment alone, too"),
         optional("slack", "a table", "as in `slack`"),
         optional("lookups", "a table", "as in `lookups`"),
         optional("workflows", "a table", "another `environment` or `role` of the deploy job"),
@@ -68,7 +69,9 @@ impl Declared {
         let images = table.names("images");
         let mut names = Vec::new();
         for (name, mut environment) in table.children("environments", &[&ENVIRONMENT]) {
-            for key in ["account", "region", "registry", "cluster", "role", "scan", "services", "slack", "lookups"] {
+            for key in
+                ["account", "region", "registry", "cluster", "role", "scan", "services", "tasks", "slack", "lookups"]
+            {
                 // Read where they are laid over what stands at the top.
                 drop(environment.take(key));
             }

@@ -17,7 +17,7 @@ use super::reading::Reading;
 use super::table::Table;
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
-use super::{images, order, scan, services, slack, workflows};
+use super::{images, order, scan, services, slack, tasks, workflows};
 use crate::failure::{Ending, Failure, Result};
 use crate::text::nearest;
 
@@ -38,6 +38,7 @@ pub(super) const TOP: Keys = Keys {
         or("images", "tables by name", "{}", "what is built and released"),
         or("scan", "a table", "{}", "the scan gate"),
         or("services", "tables by name", "{}", "what is deployed"),
+        or("tasks", "tables by name", "{}", "what is run once to its end, such as a migration"),
         or("deploy", "a table", "{}", "how several services are deployed"),
         or("slack", "a table", "{}", "what Slack is told"),
         or("workflows", "a table", "{}", "the GitHub workflows"),
@@ -155,6 +156,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
     let images = images::read(&mut table, registry.as_deref());
     let scan = scan::read(&mut table);
     let services = services::read(&mut table, cluster.as_ref());
+    let tasks = tasks::read(&mut table, cluster.as_ref(), &services);
     let deploy = order::deploy(&mut table);
     let slack = slack::read(&mut table);
     let workflows = workflows::read(&mut table);
@@ -172,6 +174,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
         images,
         scan,
         services,
+        tasks,
         deploy,
         slack,
         workflows,
@@ -198,6 +201,7 @@ fn facts_of(table: &mut Table<'_>, start: &Path, environment: Option<&str>) -> O
         images: BTreeMap::new(),
         scan: Scan::default(),
         services: BTreeMap::new(),
+        tasks: BTreeMap::new(),
         deploy: Deploy::default(),
         slack: SlackConfig::default(),
         workflows: Workflows::default(),

@@ -3,6 +3,7 @@
 mod images;
 mod scan;
 mod services;
+mod tasks;
 mod workflows;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{AcceptedSystem, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
 pub use services::{Deploy, Exits, FailFast, OnFailure, OnInterrupt, Rollout, Service, TaskDefinitionSource};
+pub use tasks::{Abandoned, Network, OwnDefinition, Task};
 pub use workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
 
 /// The validated configuration of one workspace. Every path is absolute.
@@ -37,6 +39,7 @@ pub struct Config {
     pub images: BTreeMap<String, Image>,
     pub scan: Scan,
     pub services: BTreeMap<String, Service>,
+    pub tasks: BTreeMap<String, Task>,
     pub deploy: Deploy,
     pub slack: SlackConfig,
     pub workflows: Workflows,

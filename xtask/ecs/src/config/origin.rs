@@ -10,8 +10,8 @@ use serde_json::{Value as Json, json};
 
 use super::duration;
 use super::model::{
-    AcceptedSystem, Asset, Base, Compression, Config, Exits, FailFast, Ignore, OnFailure, OnInterrupt, Program,
-    Severity,
+    Abandoned, AcceptedSystem, Asset, Base, Compression, Config, Exits, FailFast, Ignore, OnFailure, OnInterrupt,
+    Program, Severity,
 };
 use super::path::relative;
 use crate::failure::Place;
@@ -270,6 +270,15 @@ impl Effective for OnInterrupt {
         json!(match self {
             Self::Leave => "leave",
             Self::Rollback => "rollback",
+        })
+    }
+}
+
+impl Effective for Abandoned {
+    fn effective(&self, _: &Path) -> Json {
+        json!(match self {
+            Self::Leave => "leave",
+            Self::Stop => "stop",
         })
     }
 }

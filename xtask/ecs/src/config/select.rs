@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::diagnostic::suggestion;
-use super::model::{Config, Image, Service};
+use super::model::{Config, Image, Service, Task};
 use crate::failure::{Ending, Failure, Fault, Result};
 
 /// The images of these names, in the order asked for and each once; all of them for no name.
@@ -16,6 +16,11 @@ pub fn images_named<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a 
 /// [`Ending::Usage`] where a name is unknown or no service is configured.
 pub fn services_named<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a Service>> {
     named(&config.services, names, "service")
+}
+
+/// The task of this name. [`Ending::Usage`] where there is none.
+pub fn task_named<'a>(config: &'a Config, name: &str) -> Result<&'a Task> {
+    Ok(named(&config.tasks, &[name.to_owned()], "task")?[0])
 }
 
 fn named<'a, T>(known: &'a BTreeMap<String, T>, names: &[String], what: &str) -> Result<Vec<&'a T>> {

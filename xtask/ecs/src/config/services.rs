@@ -36,6 +36,13 @@ pub(super) const SERVICE: Keys = Keys {
             "[]",
             "the services that must have been deployed well before it begins; one that is left out of a deploy is not waited for",
         ),
+        or(
+            "before-deploy",
+            "an array of tasks",
+            "[]",
+            "what is run, one after another, between the registration and the update of a rollout; where one fails the service is not touched",
+        ),
+        or("after-deploy", "an array of tasks", "[]", "what is run after a rollout that went well"),
         or("rollout", "a table", "{}", "how the rollout is followed"),
     ],
 };
@@ -77,6 +84,7 @@ const NAME_RULE: &str = "an ECS name is 1 to 255 letters, digits, `-` and `_`";
 pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, Origin)>) -> BTreeMap<String, Service> {
     let images = table.names("images");
     let names = table.names("services");
+    let tasks = table.texts("tasks", "service");
     let mut orders = BTreeMap::new();
     let mut services: BTreeMap<String, Service> = BTreeMap::new();
     for (name, mut table) in table.children("services", &[&SERVICE]) {
@@ -109,6 +117,9 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
             order::after(value, &name, &names)
         };
         let after = table.or("after", after, Vec::new());
+        let tasks = |value: &Value<'a>| order::tasks(value, &name, &tasks);
+        let before_deploy = table.or("before-deploy", tasks, Vec::new());
+        let after_deploy = table.or("after-deploy", tasks, Vec::new());
         let rollout = rollout(&mut table);
         let same = services.values().find(|other| Some(&other.cluster) == cluster.as_ref() && other.service == service);
         if let Some(other) = same {
@@ -126,6 +137,8 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
                 desired_count,
                 force_new_deployment,
                 after,
+                before_deploy,
+                after_deploy,
                 rollout,
             };
             services.insert(name, service);
@@ -141,13 +154,13 @@ pub(super) fn cluster(value: &Value<'_>) -> Option<String> {
 }
 
 /// Source: ECS API, CreateService serviceName, CreateCluster clusterName, RegisterTaskDefinition family.
-fn is_name(text: &str) -> Result<String, &'static str> {
+pub(super) fn is_name(text: &str) -> Result<String, &'static str> {
     let fits =
         (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     fits.then(|| text.to_owned()).ok_or(NAME_RULE)
 }
 
-fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
+pub(super) fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
     match value.get() {
         DeValue::String(_) => {
             file::file(value, "task definition").map(|file| TaskDefinitionSource::File { file, overlay: None })
@@ -182,7 +195,7 @@ impl Effective for TaskDefinitionSource {
 }
 
 /// Container name → image name.
-fn containers(value: &Value<'_>, images: &[String]) -> Option<BTreeMap<String, String>> {
+pub(super) fn containers(value: &Value<'_>, images: &[String]) -> Option<BTreeMap<String, String>> {
     let containers = value.map(|container, value| {
         if let Err(rule) = is_name(container) {
             value.error_at_key(format!("`{}` cannot be a container's name", container.escape_debug()), rule);

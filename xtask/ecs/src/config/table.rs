@@ -156,6 +156,15 @@ impl<'a> Table<'a> {
         table.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect()
     }
 
+    /// The names under a key, each with what the table of that name has for a member, where that is a text.
+    pub(super) fn texts(&self, key: &str, member: &str) -> BTreeMap<String, Option<String>> {
+        let table = self.entries.get(key).and_then(|value| value.get_ref().as_table());
+        let text = |value: &Spanned<DeValue<'a>>| {
+            Some(value.get_ref().as_table()?.get(member)?.get_ref().as_str()?.to_owned())
+        };
+        table.into_iter().flatten().map(|(name, value)| (name.get_ref().to_string(), text(value))).collect()
+    }
+
     pub(super) fn value_span(&self, key: &str) -> Option<Range<usize>> {
         self.entries.get(key).map(Spanned::span)
     }

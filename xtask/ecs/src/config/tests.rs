@@ -10,6 +10,7 @@ mod native;
 mod people;
 mod scan;
 mod services;
+mod tasks;
 mod top;
 mod workspaces;
 

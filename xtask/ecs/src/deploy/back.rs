@@ -4,6 +4,7 @@ use std::slice::{from_mut, from_ref};
 
 use super::history::{Entry, name_tags, pinned, remembered};
 use super::plan::{Action, Pin, Plan};
+use super::tasks::Ready;
 use super::{DeployPlan, Deploys};
 use crate::aws::ecs::{Document, Service as Live, TaskDefinition, short};
 use crate::config::{Service, services_named};
@@ -28,9 +29,9 @@ impl Deploys<'_> {
             return Err(Failure::together(problems));
         }
         for plan in &services {
-            super::announce(plan, self.events);
+            super::announce(plan, false, self.events);
         }
-        Ok(DeployPlan { services })
+        Ok(DeployPlan { services, tasks: Ready::default(), run_tasks: false })
     }
 
     fn back(&self, service: &Service, live: Live, to: Option<&str>) -> Result<Plan> {
@@ -84,8 +85,10 @@ impl Deploys<'_> {
         let document = Document::registered(&revision).pin(&std::collections::BTreeMap::new());
         let document = document.map_err(Failure::usage)?;
         let action = Action::Update { revision: entry.task_definition.clone() };
-        // What scales stays as it is, and only what is other than now is a reason for a rollout.
-        let service = Service { desired_count: None, force_new_deployment: false, ..service.clone() };
+        // What scales stays as it is, only what is other than now is a reason for a rollout, and tasks are about going forward.
+        let (before_deploy, after_deploy) = (Vec::new(), Vec::new());
+        let still = Service { desired_count: None, force_new_deployment: false, ..service.clone() };
+        let service = Service { before_deploy, after_deploy, ..still };
         let (changes, versions, sources) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Plan { service, live, document, pins, changes, versions, sources, action })
     }

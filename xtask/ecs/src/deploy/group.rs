@@ -71,11 +71,6 @@ impl Group {
     pub(super) fn runs(&self) -> bool {
         self.states.contains(&State::Runs)
     }
-
-    /// Those that went well.
-    pub(super) fn well(&self) -> Vec<usize> {
-        (0..self.states.len()).filter(|place| self.states[*place] == State::Ended(End::Well)).collect()
-    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(super) fn deploy(shared: &Shared<'_>, checks: Option<&dyn Checks>, plans: &[
     if let (OnFailure::RollBackAll, Some(why)) = (on_failure, shared.looks.recalled())
         && !shared.interrupt.is_set()
     {
-        let members: Vec<usize> = group.well().into_iter().filter(|place| many.goes_back(*place)).collect();
+        let members: Vec<usize> = (0..plans.len()).filter(|place| many.goes_back(*place)).collect();
         many.run(&mut group.back(&members), &|stage| stage.go_back(why));
     }
     let Many { reports: services, failures, .. } = many;

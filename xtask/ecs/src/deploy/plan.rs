@@ -14,7 +14,7 @@ use super::task_definition::{self, doubts};
 use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::commit;
-use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, services_named};
+use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource};
 use crate::event::{DesiredCount, Event, Events, ImageSource, ServiceAction, VersionChange};
 use crate::failure::{Failure, Fault, Result};
 use crate::lookup::Lookup;
@@ -53,6 +53,29 @@ impl Plan {
         }
     }
 
+    /// The ARN of the revision that is to run, where it is registered already.
+    pub(super) fn revision(&self) -> Option<String> {
+        match &self.action {
+            Action::Register => None,
+            Action::Update { revision } | Action::Follow { revision } | Action::NothingToDo { revision } => {
+                Some(revision.clone())
+            }
+        }
+    }
+
+    /// The tasks that are run before the update: a rollout that is followed has had them, and what starts none needs none,
+    /// unless they are asked for.
+    pub(super) fn tasks_before(&self, asked: bool) -> &[String] {
+        let rolls_out = matches!(self.service_action(), ServiceAction::Deploy | ServiceAction::Update);
+        if rolls_out || asked { &self.service.before_deploy } else { &[] }
+    }
+
+    /// Those that are run after the rollout.
+    pub(super) fn tasks_after(&self, asked: bool) -> &[String] {
+        let none = matches!(self.service_action(), ServiceAction::Scale | ServiceAction::NothingToDo);
+        if none && !asked { &[] } else { &self.service.after_deploy }
+    }
+
     pub(super) fn desired_count(&self) -> DesiredCount {
         let before = self.live.desired;
         DesiredCount { before, after: self.service.desired_count.unwrap_or(before) }
@@ -82,24 +105,23 @@ pub(super) enum Action {
     NothingToDo { revision: String },
 }
 
-/// Plans these services, all of them for no name.
+/// Plans these services.
 pub(super) fn plan(
     config: &Config,
     session: &Session,
     look_up: &dyn LookUps,
-    (names, digests): (&[String], &[ByDigest]),
+    (services, digests): (&[&Service], &[ByDigest]),
     events: &Events,
 ) -> Result<Vec<Plan>> {
-    let services = services_named(config, names)?;
-    let chosen = by_digest::named(config, &services, digests)?;
+    let chosen = by_digest::named(config, services, digests)?;
     let mut problems = Vec::new();
-    let answers = look_up.look_up(&lookups(&services))?;
-    let documents = documents((config, &answers), &services, events, &mut problems);
+    let answers = look_up.look_up(&lookups(services))?;
+    let documents = documents((config, &answers), services, events, &mut problems);
     let ecs = session.ecs();
-    let images = images::of(config, &services);
+    let images = images::of(config, services);
     let (found, live) = thread::scope(|scope| {
         let found = scope.spawn(|| images::find(session, &images, &chosen));
-        let live = live_services(&ecs, &services);
+        let live = live_services(&ecs, services);
         (found.join().expect("a lookup does not panic"), live)
     });
     let live = sort_out(live, &mut problems);
@@ -107,7 +129,7 @@ pub(super) fn plan(
     let here = commit::here(&config.root);
     let source = |image: &&Image| Some(released.get(&image.name)?.source(image, here.as_deref()));
     let sources: Vec<ImageSource> = images.iter().filter_map(source).collect();
-    let known = task_definitions(&ecs, &services, &documents, &live, &mut problems);
+    let known = task_definitions(&ecs, services, &documents, &live, &mut problems);
     let mut plans = Vec::new();
     for service in services {
         let name = &service.name;
@@ -135,7 +157,7 @@ pub(super) fn plan(
         doubt(config, service, document.value(), events);
         let (running, newest) = (known.get(&live.task_definition), known.get(document.family()));
         let (action, changes) = decide(service, live, &document, running, newest);
-        let (service, live, versions) = (service.clone(), live.clone(), Vec::new());
+        let (service, live, versions) = ((*service).clone(), live.clone(), Vec::new());
         let runs = |source: &&ImageSource| pins.iter().any(|pin| pin.image == source.image);
         let sources = sources.iter().filter(runs).cloned().collect();
         plans.push(Plan { service, live, document, pins, changes, versions, sources, action });
@@ -210,8 +232,17 @@ fn live_services<'a>(ecs: &Ecs, services: &[&'a Service]) -> LiveServices<'a> {
         clusters.entry(&service.cluster).or_default().push(service);
     }
     let ask = |(cluster, members): (&'a str, Vec<&'a Service>)| {
-        let names: Vec<&str> = members.iter().map(|service| service.service.as_str()).collect();
-        (cluster, ecs.services(cluster, &names), members)
+        // A task that is of no service has none that lives, and what is of one shares it.
+        let mut names: Vec<&str> = members.iter().map(|service| service.service.as_str()).collect();
+        names.retain(|name| !name.is_empty());
+        names.sort_unstable();
+        names.dedup();
+        let answer = ecs.services(cluster, &names).map(|found| {
+            let found: BTreeMap<&str, Option<Live>> = names.iter().copied().zip(found).collect();
+            let none = || Some(Live { status: "ACTIVE".into(), controller: "ECS".into(), ..Live::default() });
+            members.iter().map(|service| found.get(service.service.as_str()).cloned().unwrap_or_else(none)).collect()
+        });
+        (cluster, answer, members)
     };
     clusters.into_iter().map(ask).collect()
 }

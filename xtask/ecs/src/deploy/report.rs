@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::diff::Change;
-use super::plan::{Action, Plan};
+use super::plan::Plan;
+use super::tasks::TaskReport;
 use crate::digest::Digest;
 use crate::event::{DesiredCount, ImageSource, Outcome, PostMortem, ServiceAction, VersionChange};
 
@@ -36,6 +37,8 @@ pub struct ServiceReport {
     pub sources: Vec<ImageSource>,
     /// What differs from the revision that the service was on.
     pub changes: Vec<Change>,
+    /// The tasks that were run before and after it.
+    pub tasks: Vec<TaskReport>,
     /// What the terminal says of it, where it did not end well.
     pub failure: Option<String>,
     pub post_mortem: Option<PostMortem>,
@@ -81,18 +84,12 @@ pub struct ImageReport {
 
 impl ServiceReport {
     pub(super) fn of_plan(plan: &Plan) -> Self {
-        let revision = match &plan.action {
-            Action::Register => None,
-            Action::Update { revision } | Action::Follow { revision } | Action::NothingToDo { revision } => {
-                Some(revision.clone())
-            }
-        };
         Self {
             service: plan.service.name.clone(),
             cluster: plan.service.cluster.clone(),
             action: plan.service_action(),
             outcome: Became::Planned,
-            revision,
+            revision: plan.revision(),
             images: plan
                 .pins
                 .iter()
@@ -109,6 +106,7 @@ impl ServiceReport {
             versions: plan.versions.clone(),
             sources: plan.sources.clone(),
             changes: plan.changes.clone(),
+            tasks: Vec::new(),
             failure: None,
             post_mortem: None,
         }

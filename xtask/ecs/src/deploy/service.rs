@@ -10,6 +10,7 @@ use super::post_mortem::sources::{Found, Sources, gather};
 use super::post_mortem::{self, Evidence};
 use super::report::{Became, ServiceReport};
 use super::rollout::{self, End, Live, Looks, Target};
+use super::tasks::{self, Means, Ready};
 use super::{Until, running};
 use crate::aws::ecs::{PinnedDocument, Service, Update, short};
 use crate::cause::Pinned;
@@ -25,6 +26,11 @@ pub(super) struct Shared<'a> {
     pub sources: Arc<dyn Sources>,
     pub registered: Registered,
     pub until: Until,
+    pub tasks: &'a Ready,
+    /// Whether tasks are run where nothing is deployed, too.
+    pub run_tasks: bool,
+    /// What tells this run from others: a re-run of a CI job has the same.
+    pub run_id: &'a str,
     pub events: &'a Events,
     pub interrupt: &'a Interrupt,
 }
@@ -38,7 +44,11 @@ type Family = Mutex<Vec<(PinnedDocument, String)>>;
 
 impl Registered {
     /// The revision of this document, and whether it was registered now.
-    fn revision(&self, document: &PinnedDocument, register: impl FnOnce() -> Result<String>) -> Result<(String, bool)> {
+    pub(super) fn revision(
+        &self,
+        document: &PinnedDocument,
+        register: impl FnOnce() -> Result<String>,
+    ) -> Result<(String, bool)> {
         let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let family = Arc::clone(families.entry(document.family().to_owned()).or_default());
         drop(families);
@@ -65,13 +75,15 @@ impl<'a> Stage<'a> {
         self.not_interrupted("nothing of it was changed", live)?;
         let revision = match action {
             Action::NothingToDo { revision } => {
+                self.before()?;
                 self.tell_end(&Conclusion::NothingToDo, revision, 0.0);
-                return Ok(());
+                return self.after(revision);
             }
             Action::Register => self.register()?,
             Action::Update { revision } | Action::Follow { revision } => self.registered_before(revision),
         };
         self.report.revision = Some(revision.clone());
+        self.before()?;
         self.not_interrupted(&format!("{} is registered and the service not updated", short(&revision)), live)?;
         let target = match action {
             Action::Follow { .. } => self.join(&revision)?,
@@ -86,7 +98,32 @@ impl<'a> Stage<'a> {
             }
             _ => Ok(()),
         };
-        self.conclude(&target, &end, proof)
+        self.conclude(&target, &end, proof)?;
+        if self.report.outcome == Became::Ended(Outcome::Deployed) { self.after(&revision) } else { Ok(()) }
+    }
+
+    fn before(&mut self) -> Result<()> {
+        let names = self.plan.tasks_before(self.shared.run_tasks);
+        self.run_tasks(names).map_err(|failure| tasks::untouched(failure, self.name()))
+    }
+
+    fn after(&mut self, revision: &str) -> Result<()> {
+        let names = self.plan.tasks_after(self.shared.run_tasks);
+        self.run_tasks(names).map_err(|failure| tasks::deployed(failure, self.name(), revision))
+    }
+
+    /// One after another, as far as they end well.
+    fn run_tasks(&mut self, names: &[String]) -> Result<()> {
+        let Shared { looks, sources, registered, config, run_id, events, interrupt, .. } = self.shared;
+        let region = &config.region;
+        let means = Means { ecs: looks.ecs, sources, registered, region, run: run_id, events, interrupt };
+        for name in names {
+            let Some(job) = self.shared.tasks.job(name, self.plan, self.report.revision.as_deref()) else { continue };
+            let ended = tasks::run(&means, &job);
+            self.report.tasks.push(ended.done);
+            ended.result?;
+        }
+        Ok(())
     }
 
     /// Has this service's time begin now.

@@ -252,6 +252,7 @@ fn title(step: Step, subject: &str) -> String {
         Step::Register => "Register",
         Step::Update => "Update",
         Step::Watch => "Watch",
+        Step::Run => "Run",
     };
     format!("{verb} {subject}").trim_end().to_owned()
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types;
+use serde_json::{Map, Value, json};
 
 use super::{
     Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service, ServiceDeployment,
@@ -34,7 +35,34 @@ pub(super) fn service(service: &types::Service) -> Service {
         current_deployment: service.current_service_deployment().map(str::to_owned),
         current_revisions: service.current_service_revisions().iter().map(current_revision).collect(),
         settings: service.deployment_configuration().map(settings).unwrap_or_default(),
+        launch: launch(service),
     }
+}
+
+/// Source: Amazon ECS API Reference, RunTask: a capacity provider strategy excludes a launch type.
+fn launch(service: &types::Service) -> Map<String, Value> {
+    let mut launch = Map::new();
+    let strategy: Vec<Value> = service
+        .capacity_provider_strategy()
+        .iter()
+        .map(|item| json!({ "capacityProvider": item.capacity_provider(), "weight": item.weight(), "base": item.base() }))
+        .collect();
+    if !strategy.is_empty() {
+        launch.insert("capacityProviderStrategy".to_owned(), strategy.into());
+    } else if let Some(kind) = service.launch_type() {
+        launch.insert("launchType".to_owned(), kind.as_str().into());
+    }
+    if let Some(version) = service.platform_version().filter(|version| !version.is_empty()) {
+        launch.insert("platformVersion".to_owned(), version.into());
+    }
+    if let Some(vpc) = service.network_configuration().and_then(|network| network.awsvpc_configuration()) {
+        let mut network = json!({ "subnets": vpc.subnets(), "securityGroups": vpc.security_groups() });
+        if let Some(assign) = vpc.assign_public_ip() {
+            network["assignPublicIp"] = assign.as_str().into();
+        }
+        launch.insert("networkConfiguration".to_owned(), json!({ "awsvpcConfiguration": network }));
+    }
+    launch
 }
 
 fn settings(configuration: &types::DeploymentConfiguration) -> DeploymentSettings {
@@ -211,6 +239,9 @@ pub(super) fn task(task: &types::Task) -> Task {
     Task {
         arn: text(task.task_arn()),
         started_by: text(task.started_by()),
+        status: text(task.last_status()),
+        wanted: task.desired_status() == Some("RUNNING"),
+        created_at: millis(task.created_at()),
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()).unwrap_or_default(),
         stopped_reason: text(task.stopped_reason()),
         health: task.health_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::event::{Breaker, EarlySuccess, Hook, RevisionProgress};
@@ -37,6 +37,8 @@ pub(crate) struct Service {
     /// The service revisions that have tasks, the newest first.
     pub current_revisions: Vec<RevisionProgress>,
     pub settings: DeploymentSettings,
+    /// Where its tasks run, as members of RunTask: network, capacity provider strategy or launch type, platform version.
+    pub launch: Map<String, Value>,
 }
 
 /// How a service deploys, as far as it says how a rollout can end.
@@ -251,6 +253,11 @@ pub(crate) struct Task {
     pub arn: String,
     /// The id of the deployment it belongs to.
     pub started_by: String,
+    /// ECS's word, such as `RUNNING`.
+    pub status: String,
+    /// Whether ECS means it to run on.
+    pub wanted: bool,
+    pub created_at: i64,
     /// Such as `EssentialContainerExited`; empty where the task has not stopped.
     pub stop_code: String,
     pub stopped_reason: String,

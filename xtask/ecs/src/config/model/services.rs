@@ -21,6 +21,10 @@ pub struct Service {
     pub force_new_deployment: bool,
     /// The services, keys of `services`, that must have been deployed well before this one begins; none by default.
     pub after: Vec<String>,
+    /// Tasks, keys of `tasks`, that are run one after another before the update; none by default.
+    pub before_deploy: Vec<String>,
+    /// The same after a rollout that went well.
+    pub after_deploy: Vec<String>,
     pub rollout: Rollout,
 }
 
@@ -55,6 +59,8 @@ impl Service {
             desired_count: None,
             force_new_deployment: false,
             after: Vec::new(),
+            before_deploy: Vec::new(),
+            after_deploy: Vec::new(),
             rollout: Rollout::default(),
         }
     }

@@ -82,6 +82,8 @@ task-definition      = "app/ecs/task-definition.json"  # Cargo.toml:24
 containers           = { app = "app" }                 # Cargo.toml:25
 force-new-deployment = false                           # default
 after                = []                              # default
+before-deploy        = []                              # default
+after-deploy         = []                              # default
 
 [workspace.metadata.xtask.services.app.rollout]
 deadline     = "1h30m"     # Cargo.toml:23

@@ -74,7 +74,7 @@ pub(in crate::deploy) fn wanted(evidence: &Evidence<'_>) -> Vec<Wanted> {
 
 /// Source: Amazon ECS Developer Guide, "Send Amazon ECS logs to CloudWatch"; since June 2025 the default of `mode` is
 /// `non-blocking`, which may lose the last lines of a container that crashes.
-fn from(document: &Value, container: &str, task: &str, own_region: &str) -> From {
+pub(in crate::deploy) fn from(document: &Value, container: &str, task: &str, own_region: &str) -> From {
     let declared = document["containerDefinitions"].as_array().into_iter().flatten();
     let configured = declared.filter(|declared| declared["name"] == container).map(|it| &it["logConfiguration"]).next();
     let configured = configured.unwrap_or(&Value::Null);
@@ -162,7 +162,7 @@ impl Masks {
     }
 
     /// A line of a log as it may be shown: no escape sequence, no value that is known.
-    fn hide(&self, line: &str) -> String {
+    pub(in crate::deploy) fn hide(&self, line: &str) -> String {
         let mut line = printable(line);
         for value in &self.values {
             line = line.replace(value, "***");

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Where logs and target groups are asked for.
 pub(in crate::deploy) trait Sources: Send + Sync {
     fn log(&self, stream: &Stream, count: u32) -> Result<Vec<String>, AwsError>;
+    /// What a stream has after what was read before, and where to read on.
+    fn log_after(&self, stream: &Stream, token: Option<&str>) -> Result<(Vec<String>, Option<String>), AwsError>;
     fn target_group(&self, arn: &str) -> Result<TargetGroup, AwsError>;
 }
 
@@ -25,6 +27,10 @@ pub(in crate::deploy) struct OfAws(pub SdkConfig);
 impl Sources for OfAws {
     fn log(&self, stream: &Stream, count: u32) -> Result<Vec<String>, AwsError> {
         logs::last(&self.0, stream, count)
+    }
+
+    fn log_after(&self, stream: &Stream, token: Option<&str>) -> Result<(Vec<String>, Option<String>), AwsError> {
+        logs::after(&self.0, stream, token)
     }
 
     fn target_group(&self, arn: &str) -> Result<TargetGroup, AwsError> {

@@ -43,7 +43,7 @@ pub(super) fn defuse(text: &str) -> Cow<'_, str> {
 /// The members that may hold what a builder, a container, a scanner's database or AWS wrote.
 fn texts(event: &mut Event) -> Vec<&mut String> {
     match event {
-        Event::BuildOutput { line, .. } => vec![line],
+        Event::BuildOutput { line, .. } | Event::TaskOutput { line, .. } => vec![line],
         Event::Note { message, .. } | Event::Warning { message, .. } | Event::ServiceMessage { message, .. } => {
             vec![message]
         }
@@ -62,7 +62,7 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
                 ]
             })
             .collect(),
-        Event::TaskStopped { reason, exit_codes, .. } => {
+        Event::TaskStopped { reason, exit_codes, .. } | Event::TaskEnded { reason, exit_codes, .. } => {
             exit_codes.iter_mut().map(|exit| &mut exit.reason).chain([reason]).collect()
         }
         Event::PostMortem { post_mortem, .. } => {

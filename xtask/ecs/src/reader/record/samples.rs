@@ -124,6 +124,8 @@ fn service_planned(action: ServiceAction) -> Event {
         force_new_deployment: false,
         versions: Vec::new(),
         sources: Vec::new(),
+        before: Vec::new(),
+        after: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Events → lines. Pure: what is shown depends on the events so far and on whether there is a live line.
 
 mod planned;
+mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,19 +115,10 @@ impl Render {
                 let verb = if from.is_some() { "Promoted" } else { "Released" };
                 lines([Line::status(verb, &format!("{reference} ({})", digest.short()))])
             }
-            Event::ServicePlanned {
-                service,
-                cluster,
-                action,
-                desired_count: desired,
-                force_new_deployment: force,
-                versions,
-                sources,
-            } => {
-                self.remarks.insert(service.clone(), remarks(*desired, versions, sources));
+            Event::ServicePlanned { service, action, desired_count, versions, sources, .. } => {
+                self.remarks.insert(service.clone(), remarks(*desired_count, versions, sources));
                 self.changing += usize::from(*action != ServiceAction::NothingToDo);
-                let first = planned::headline(service, cluster, action);
-                lines([first].into_iter().chain(planned::details(*desired, *force, versions, sources)))
+                lines(planned::show(event))
             }
             Event::TaskDefinitionChange { path, before, after, .. } => {
                 lines([Line::detail(&change(path, before.as_deref(), after.as_deref())).prose()])
@@ -149,6 +141,10 @@ impl Render {
                 let text = format!("{}task {task} ({stop_code}): {reason}{}", self.whose(service), exits(exit_codes));
                 lines([Line::status("Stopped", &text).bad().prose()])
             }
+            Event::TaskPlanned { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskOutput { .. }
+            | Event::TaskEnded { .. } => tasks::show(event),
             Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
                 let digests: Vec<&str> = digests.iter().map(crate::digest::Digest::short).collect();
                 let digests = if digests.is_empty() { String::new() } else { format!(" ({})", digests.join(", ")) };
@@ -172,7 +168,7 @@ impl Render {
             Step::Scan => "Scanning",
             Step::Push => "Uploading",
             Step::Promote => "Promoting",
-            Step::Plan | Step::Register | Step::Update | Step::Watch => return Shown::default(),
+            Step::Plan | Step::Register | Step::Update | Step::Watch | Step::Run => return Shown::default(),
         };
         let (of, text) = (subject.to_owned(), subject.to_owned());
         let live = Change::To(Live { of, verb: verb.to_owned(), text });

@@ -143,6 +143,8 @@ fn each_of_several_services_has_its_live_line_and_the_rest_is_counted() {
         force_new_deployment: false,
         versions: Vec::new(),
         sources: Vec::new(),
+        before: Vec::new(),
+        after: Vec::new(),
     };
     let progress = |service: &String, running| Event::RolloutProgress {
         service: service.clone(),

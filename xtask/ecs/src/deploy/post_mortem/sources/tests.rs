@@ -29,6 +29,10 @@ impl Sources for Fake {
         })
     }
 
+    fn log_after(&self, _: &Stream, _: Option<&str>) -> Result<(Vec<String>, Option<String>), AwsError> {
+        Ok((Vec::new(), None))
+    }
+
     fn target_group(&self, arn: &str) -> Result<TargetGroup, AwsError> {
         Ok(TargetGroup { name: arn.to_owned(), ..TargetGroup::default() })
     }

@@ -1,9 +1,28 @@
 //! What the plan says of a service.
 
 use super::Line;
-use crate::event::{DesiredCount, Direction, ImageSource, ServiceAction, VersionChange};
+use crate::event::{DesiredCount, Direction, Event, ImageSource, ServiceAction, VersionChange};
 
-pub(super) fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
+pub(super) fn show(event: &Event) -> Vec<Line> {
+    let Event::ServicePlanned {
+        service,
+        cluster,
+        action,
+        desired_count,
+        force_new_deployment: force,
+        versions,
+        sources,
+        before,
+        after,
+    } = event
+    else {
+        return Vec::new();
+    };
+    let details = details(*desired_count, *force, versions, sources);
+    [headline(service, cluster, action)].into_iter().chain(details).chain(tasks(before, after)).collect()
+}
+
+fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
     let what = match action {
         ServiceAction::Deploy => "register a revision and roll it out",
         ServiceAction::Update => "roll out the revision that is registered",
@@ -16,12 +35,7 @@ pub(super) fn headline(service: &str, cluster: &str, action: &ServiceAction) -> 
     Line::status("Planned", &format!("{service} in {cluster}: {what}")).prose()
 }
 
-pub(super) fn details(
-    desired: DesiredCount,
-    force: bool,
-    versions: &[VersionChange],
-    sources: &[ImageSource],
-) -> Vec<Line> {
+fn details(desired: DesiredCount, force: bool, versions: &[VersionChange], sources: &[ImageSource]) -> Vec<Line> {
     let version = |change: &VersionChange| {
         let line = Line::detail(&format!("~ {}", change.sentence())).prose();
         if change.direction == Direction::Back { line.bad() } else { line }
@@ -31,4 +45,11 @@ pub(super) fn details(
     let forced = force.then(|| Line::detail("~ a rollout is forced"));
     let told = sources.iter().filter_map(ImageSource::sentence).map(|sentence| Line::detail(&sentence).prose());
     versions.iter().map(version).chain(scaled).chain(forced).chain(told).collect()
+}
+
+fn tasks(before: &[String], after: &[String]) -> impl Iterator<Item = Line> {
+    let line = |names: &[String], when: &str| {
+        (!names.is_empty()).then(|| Line::detail(&format!("run {} {when}", names.join(", "))))
+    };
+    line(before, "before the update").into_iter().chain(line(after, "after the rollout"))
 }
