@@ -11,6 +11,7 @@ mod release;
 mod render;
 mod rollback;
 mod run;
+mod status;
 mod tools;
 mod workflows;
 
@@ -61,6 +62,7 @@ pub(crate) enum Builtin {
     Deploy(deploy::Deploy),
     Continue(decide::Continue),
     Rollback(rollback::Rollback),
+    Status(status::Status),
     History(history::History),
     Run(run::Run),
     Config(config::ShowConfig),
@@ -80,6 +82,7 @@ impl Builtin {
             Self::Deploy(command) => command.run(context),
             Self::Continue(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
+            Self::Status(command) => command.run(context),
             Self::History(command) => command.run(context),
             Self::Run(command) => command.run(context),
             Self::Config(command) => command.run(context),

@@ -19,6 +19,7 @@ mod report;
 mod rollout;
 mod running;
 mod service;
+pub(crate) mod status;
 mod task_definition;
 mod tasks;
 mod until;

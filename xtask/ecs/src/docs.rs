@@ -5,7 +5,7 @@ mod source;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::aws::calls::{By, CALLS, Call, IMPLIED};
+use crate::aws::calls::{CALLS, Call, EVERYONE, IMPLIED};
 use crate::config::keys::{Absent, Keys, TABLES};
 use crate::config::{self, Origin};
 use crate::failure::Ending;
@@ -153,24 +153,11 @@ fn exit_codes() -> String {
 
 /// The actions that a policy has to allow.
 fn actions() -> String {
-    let mut text = String::from(
-        "## IAM actions\n\n| action | on | `release --plan` | `release` | `promote --from` | `promote --to` | `deploy --plan` | `deploy` | `continue` | `rollback` | `history` | `run` | |\n|---|---|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|:-:|---|\n",
-    );
+    let mut text = String::from("## IAM actions\n\n| action | on | needed by | |\n|---|---|---|---|\n");
     for Call { action, on, by, when } in CALLS.into_iter().chain(&IMPLIED) {
-        let commands = [
-            By::ReleasePlan,
-            By::Release,
-            By::PromoteFrom,
-            By::PromoteTo,
-            By::DeployPlan,
-            By::Deploy,
-            By::Continue,
-            By::Rollback,
-            By::History,
-            By::Run,
-        ];
-        let marks = commands.map(|command| if by.contains(&command) { "x" } else { "" });
-        writeln!(text, "| `{action}` | {on} | {} | {when} |", marks.join(" | ")).expect("text");
+        let names: Vec<String> = by.iter().map(|by| format!("`{}`", by.name())).collect();
+        let names = if *by == EVERYONE { "every command".to_owned() } else { names.join(", ") };
+        writeln!(text, "| `{action}` | {on} | {names} | {when} |").expect("text");
     }
     text
 }

@@ -3,9 +3,11 @@
 mod nearest;
 mod printable;
 pub(crate) mod quantity;
+mod table;
 pub(crate) mod version;
 mod width;
 
 pub(crate) use nearest::{misspelt, nearest};
 pub(crate) use printable::printable;
+pub(crate) use table::table;
 pub(crate) use width::{cut, pad, width};

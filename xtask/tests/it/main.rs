@@ -31,6 +31,7 @@ mod sample;
 mod scan;
 mod shift;
 mod sources;
+mod status;
 mod support;
 mod tags;
 mod tasks;

@@ -34,12 +34,10 @@ const BESIDES: [&str; 18] = [
 fn documented(command: &str) -> BTreeSet<String> {
     let reference = include_str!("../../../docs/REFERENCE.md");
     let (_, table) = reference.split_once("## IAM actions").expect("there is such a table");
-    let mut rows = table.lines().filter(|line| line.starts_with('|')).map(|line| line.split('|').map(str::trim));
-    let mut head = rows.next().expect("a table has a head");
-    let column = head.position(|cell| cell == format!("`{command}`")).expect("the command has a column");
-    rows.skip(1)
-        .map(Iterator::collect)
-        .filter(|row: &Vec<&str>| row[column] == "x")
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    let needs = |by: &str| by == "every command" || by.split(", ").any(|name| name == format!("`{command}`"));
+    rows.map(|line| line.split('|').map(str::trim).collect())
+        .filter(|row: &Vec<&str>| needs(row[3]))
         .map(|row| row[1].trim_matches('`').to_owned())
         .filter(|action| !BESIDES.contains(&action.as_str()))
         .collect()
@@ -97,13 +95,19 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     assert_eq!(called(&workspace, &sandbox, &["continue", "app"], 0), documented("continue"), "continue");
     let (workspace, sandbox) = crate::back::three();
     assert_eq!(called(&workspace, &sandbox, &["history"], 0), documented("history"), "history");
+    // What is not under a tag of the configuration is asked for, and where a rollout that shifts traffic stands.
+    workspace.change(&[("tag = { package = \"app\" }", "tag = \"1.4.0\"")]);
+    let mut looked = called(&workspace, &sandbox, &["status"], 0);
     let mut asked = called(&workspace, &sandbox, &["rollback"], 0);
     let (workspace, sandbox) = crate::shift::paused();
     workspace.xtask(&sandbox, &["deploy", "--until", "paused"]).ends(10);
+    looked.append(&mut called(&workspace, &sandbox, &["status"], 0));
     asked.append(&mut called(&workspace, &sandbox, &["rollback"], 0));
     // Tasks are looked at where the way back fails, as a deploy's are.
     asked.extend(["ecs:ListTasks", "ecs:DescribeTasks"].map(str::to_owned));
     assert_eq!(asked, documented("rollback"), "rollback");
+    looked.insert("ecs:DescribeTaskDefinition".to_owned());
+    assert_eq!(looked, documented("status"), "status");
     let (workspace, sandbox) = crate::promote::two();
     let both: BTreeSet<String> = ["promote --from", "promote --to"].into_iter().flat_map(documented).collect();
     assert_eq!(called(&workspace, &sandbox, &crate::promote::PROMOTE, 0), both, "promote");

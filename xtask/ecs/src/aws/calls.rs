@@ -31,17 +31,38 @@ pub(crate) enum By {
     Rollback,
     History,
     Run,
+    Status,
 }
 
-use By::{Continue, Deploy, DeployPlan, History, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback, Run};
+impl By {
+    /// The command as it is typed.
+    #[cfg(test)]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ReleasePlan => "release --plan",
+            Release => "release",
+            PromoteFrom => "promote --from",
+            PromoteTo => "promote --to",
+            DeployPlan => "deploy --plan",
+            Deploy => "deploy",
+            Continue => "continue",
+            Rollback => "rollback",
+            History => "history",
+            Run => "run",
+            Status => "status",
+        }
+    }
+}
+
+use By::{Continue, Deploy, DeployPlan, History, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback, Run, Status};
 
 const REPOSITORY: &str = "the repositories";
 const SERVICE: &str = "the services";
 const ALL: &str = "`*`";
 const POST_MORTEM: &str = "for a post-mortem, which does without where it is denied";
 
-const EVERYONE: &[By] =
-    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Rollback, History, Run];
+pub(crate) const EVERYONE: &[By] =
+    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Rollback, History, Run, Status];
 
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
     Call { action, on, by, when: "" }
@@ -51,11 +72,14 @@ pub(crate) const GET_CALLER_IDENTITY: Call = Call {
     when: "where environments are declared; AWS allows it to everyone",
     ..call("sts:GetCallerIdentity", ALL, EVERYONE)
 };
-pub(crate) const BATCH_GET_IMAGE: Call =
-    call("ecr:BatchGetImage", REPOSITORY, &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Run]);
+pub(crate) const BATCH_GET_IMAGE: Call = call(
+    "ecr:BatchGetImage",
+    REPOSITORY,
+    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Run, Status],
+);
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
-    ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy, Rollback, History, Run])
+    ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy, Rollback, History, Run, Status])
 };
 pub(crate) const GET_AUTHORIZATION_TOKEN: Call =
     call("ecr:GetAuthorizationToken", ALL, &[Release, PromoteFrom, PromoteTo]);
@@ -63,9 +87,9 @@ pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call =
     call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const DESCRIBE_SERVICES: Call =
-    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback, Run]);
+    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback, Run, Status]);
 pub(crate) const DESCRIBE_TASK_DEFINITION: Call =
-    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run]);
+    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run, Status]);
 pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy, Run]);
 pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy, Rollback]);
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
@@ -73,13 +97,13 @@ pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
     ..call("ecs:ListServiceDeployments", SERVICE, &[Deploy, Continue, Rollback, History])
 };
 pub(crate) const DESCRIBE_SERVICE_DEPLOYMENTS: Call =
-    call("ecs:DescribeServiceDeployments", ALL, &[Deploy, Continue, Rollback]);
+    call("ecs:DescribeServiceDeployments", ALL, &[Deploy, Continue, Rollback, Status]);
 pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = Call {
     when: "of `deploy` only where checks are made at pauses",
     ..call("ecs:ContinueServiceDeployment", ALL, &[Deploy, Continue, Rollback])
 };
 pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call =
-    call("ecs:DescribeServiceRevisions", ALL, &[Deploy, Rollback, History]);
+    call("ecs:DescribeServiceRevisions", ALL, &[Deploy, Rollback, History, Status]);
 pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy, Rollback, Run]);
 pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy, Rollback, Run]);
 pub(crate) const RUN_TASK: Call = Call {

@@ -1,6 +1,7 @@
 //! ECR's JSON API: which tags and blobs are there, the registry's token, and the tag itself.
 //! Source: Amazon ECR API Reference, version 2015-09-21.
 
+mod id;
 mod tagged;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier, LayerA
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::sync::Semaphore;
 
+use id::Id;
 pub(crate) use tagged::Tagged;
 
 use super::retry::Later;
@@ -104,6 +106,17 @@ impl Ecr {
     /// One BatchGetImage for each repository and hundred tags, all at once. An image that is inaccessible or
     /// archived, or a repository that is missing, is an error and not an absence.
     pub(crate) fn find(&self, wanted: &[(&Repository, &Tag)]) -> Vec<Result<Option<Found>, AwsError>> {
+        let id = |(repository, tag): &(&Repository, &Tag)| (repository.to_owned().clone(), Id::Tag(tag.to_string()));
+        self.find_each(wanted.iter().map(id).collect())
+    }
+
+    /// The same of images that are named by their digests.
+    pub(crate) fn images(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Option<Found>, AwsError>> {
+        let id = |(repository, digest): &(Repository, Digest)| (repository.clone(), Id::Digest(digest.to_string()));
+        self.find_each(wanted.iter().map(id).collect())
+    }
+
+    fn find_each(&self, wanted: Vec<(Repository, Id)>) -> Vec<Result<Option<Found>, AwsError>> {
         let mut groups: BTreeMap<&Repository, Vec<usize>> = BTreeMap::new();
         for (position, (repository, _)) in wanted.iter().enumerate() {
             groups.entry(repository).or_default().push(position);
@@ -120,11 +133,11 @@ impl Ecr {
             let running: Vec<_> = batches
                 .into_iter()
                 .map(|(repository, positions)| {
-                    let tags: Vec<Tag> = positions.iter().map(|&position| wanted[position].1.clone()).collect();
+                    let ids: Vec<Id> = positions.iter().map(|&position| wanted[position].1.clone()).collect();
                     let (ecr, repository, lanes) = (self.clone(), repository.clone(), Arc::clone(&lanes));
                     let lookup = async move {
                         let _lane = lanes.acquire().await;
-                        ecr.find_in(&repository, &tags).await
+                        ecr.find_in(&repository, &ids).await
                     };
                     (positions, tokio::spawn(lookup))
                 })
@@ -145,28 +158,15 @@ impl Ecr {
     async fn find_in(
         &self,
         repository: &Repository,
-        tags: &[Tag],
+        ids: &[Id],
     ) -> Result<Vec<Result<Option<Found>, AwsError>>, AwsError> {
         const CALL: &str = calls::BATCH_GET_IMAGE.action;
         let subject = self.subject(repository);
-        let answer = self
-            .client
-            .batch_get_image()
-            .registry_id(&self.home.account)
-            .repository_name(repository.as_str())
-            .set_image_ids(Some(
-                tags.iter().map(|tag| ImageIdentifier::builder().image_tag(tag.as_str()).build()).collect(),
-            ))
-            .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()))
-            .send()
-            .await
-            .map_err(|error| self.failed(CALL, repository, &error))?;
-        Ok(tags
+        let answer = self.under(repository, ids.iter().map(Id::asked).collect()).await?;
+        Ok(ids
             .iter()
-            .map(|tag| {
-                let of_tag =
-                    |id: Option<&ImageIdentifier>| id.and_then(ImageIdentifier::image_tag) == Some(tag.as_str());
-                let image = answer.images().iter().find(|image| of_tag(image.image_id()));
+            .map(|id| {
+                let image = answer.images().iter().find(|image| id.is(image.image_id()));
                 if let Some(digest) = image.and_then(|image| image.image_id()?.image_digest()) {
                     let marks = Marks::of(image.and_then(|image| image.image_manifest()).unwrap_or_default());
                     return digest
@@ -174,19 +174,19 @@ impl Ecr {
                         .map(|digest| Some(Found { digest, marks }))
                         .map_err(|_| AwsError::answered(CALL, &subject, "an unknown kind of digest", digest));
                 }
-                let failure = answer.failures().iter().find(|failure| of_tag(failure.image_id()));
+                let failure = answer.failures().iter().find(|failure| id.is(failure.image_id()));
                 match failure.map(|failure| (failure.failure_code(), failure.failure_reason())) {
                     Some((Some(ImageFailureCode::ImageNotFound), _)) => Ok(None),
                     Some((code, reason)) => Err(AwsError::answered(
                         CALL,
-                        format_args!("image {}{repository}:{tag}", self.place),
+                        format_args!("image {}{repository}{id}", self.place),
                         code.map_or("a failure without a code", ImageFailureCode::as_str),
                         reason.unwrap_or_default(),
                     )),
                     None => Err(AwsError::answered(
                         CALL,
-                        format_args!("image {}{repository}:{tag}", self.place),
-                        "no answer for this tag",
+                        format_args!("image {}{repository}{id}", self.place),
+                        "no answer for this image",
                         "the response names it neither among images nor among failures",
                     )),
                 }
@@ -233,7 +233,7 @@ impl Ecr {
 
     /// The images that an index names, without attestations; none where the digest is that of one image.
     pub(crate) fn children(&self, repository: &Repository, digest: &Digest) -> Result<Vec<Digest>, AwsError> {
-        let answer = self.under(repository, Self::of_digest(digest))?;
+        let answer = net::wait(self.under(repository, vec![Id::Digest(digest.to_string()).asked()]))?;
         if let Some(failure) = answer.failures().first() {
             return Err(self.refused(repository, digest, failure));
         }
@@ -245,20 +245,7 @@ impl Ecr {
 
     /// The image of a digest, under a tag or not; `None` where ECR says that there is no such image.
     pub(crate) fn image(&self, repository: &Repository, digest: &Digest) -> Result<Option<Found>, AwsError> {
-        let answer = self.under(repository, Self::of_digest(digest))?;
-        if let Some(manifest) = answer.images().first().and_then(|image| image.image_manifest()) {
-            return Ok(Some(Found { digest: digest.clone(), marks: Marks::of(manifest) }));
-        }
-        match answer.failures().first() {
-            Some(failure) if failure.failure_code() != Some(&ImageFailureCode::ImageNotFound) => {
-                Err(self.refused(repository, digest, failure))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn of_digest(digest: &Digest) -> ImageIdentifier {
-        ImageIdentifier::builder().image_digest(digest.as_str()).build()
+        self.images(&[(repository.clone(), digest.clone())]).pop().expect("an answer for each")
     }
 
     fn refused(&self, repository: &Repository, digest: &Digest, failure: &ImageFailure) -> AwsError {
@@ -267,16 +254,16 @@ impl Ecr {
         AwsError::answered(calls::BATCH_GET_IMAGE.action, subject, code, failure.failure_reason().unwrap_or_default())
     }
 
-    /// What the repository has under one tag or digest.
-    fn under(&self, repository: &Repository, id: ImageIdentifier) -> Result<BatchGetImageOutput, AwsError> {
+    /// What the repository has under these tags and digests.
+    async fn under(&self, repository: &Repository, ids: Vec<ImageIdentifier>) -> Result<BatchGetImageOutput, AwsError> {
         let asked = self
             .client
             .batch_get_image()
             .registry_id(&self.home.account)
             .repository_name(repository.as_str())
-            .image_ids(id)
+            .set_image_ids(Some(ids))
             .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()));
-        net::wait(asked.send()).map_err(|error| self.failed(calls::BATCH_GET_IMAGE.action, repository, &error))
+        asked.send().await.map_err(|error| self.failed(calls::BATCH_GET_IMAGE.action, repository, &error))
     }
 
     /// Which of these blobs the repository does not hold yet; one question for each hundred.
@@ -323,7 +310,7 @@ impl Ecr {
         tag: &Tag,
         digest: &Digest,
     ) -> Result<Option<Tagged>, AwsError> {
-        let answer = self.under(repository, ImageIdentifier::builder().image_tag(tag.as_str()).build())?;
+        let answer = net::wait(self.under(repository, vec![Id::Tag(tag.to_string()).asked()]))?;
         let Some(image) = answer.images().first() else { return Ok(None) };
         let (media_type, manifest) = (image.image_manifest_media_type(), image.image_manifest());
         Ok(Tagged::read(tag, digest, media_type.unwrap_or_default(), manifest.unwrap_or_default()))

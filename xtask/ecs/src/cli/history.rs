@@ -6,7 +6,7 @@ use crate::config::services_named;
 use crate::context::Context;
 use crate::deploy::history::{Entry, history, usual};
 use crate::failure::Result;
-use crate::text::{pad, quantity, width};
+use crate::text::{quantity, table};
 
 /// Show what services have been on: when, what, by whom, and how that ended
 #[derive(Args)]
@@ -31,7 +31,7 @@ impl History {
                 all.insert(service.name.clone(), json!({ "usual-seconds": usual(&entries), "deployments": entries }));
                 continue;
             }
-            for line in table(&entries) {
+            for line in table(&rows(&entries)) {
                 context.print(line);
             }
             let usually =
@@ -45,30 +45,21 @@ impl History {
     }
 }
 
-fn table(entries: &[Entry]) -> Vec<String> {
-    let rows: Vec<[String; 7]> = entries
-        .iter()
-        .map(|entry| {
-            let images = entry.images.iter().map(|image| {
-                let short = image.digest.get(..19).unwrap_or(&image.digest);
-                format!("{} {}", image.container, image.tags.first().map_or(short, String::as_str))
-            });
-            [
-                entry.at.clone(),
-                entry.revision.clone(),
-                images.collect::<Vec<_>>().join(", "),
-                entry.status.clone(),
-                entry.seconds.map_or(String::new(), quantity::duration),
-                entry.who.clone(),
-                entry.reason.clone(),
-            ]
-        })
-        .collect();
-    let wide = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..7).map(wide).collect();
-    let line = |row: &[String; 7]| {
-        let cells = row.iter().zip(&widths).filter(|(_, wide)| **wide > 0).map(|(cell, wide)| pad(cell, *wide));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+fn rows(entries: &[Entry]) -> Vec<Vec<String>> {
+    let row = |entry: &Entry| {
+        let images = entry.images.iter().map(|image| {
+            let short = image.digest.get(..19).unwrap_or(&image.digest);
+            format!("{} {}", image.container, image.tags.first().map_or(short, String::as_str))
+        });
+        vec![
+            entry.at.clone(),
+            entry.revision.clone(),
+            images.collect::<Vec<_>>().join(", "),
+            entry.status.clone(),
+            entry.seconds.map_or(String::new(), quantity::duration),
+            entry.who.clone(),
+            entry.reason.clone(),
+        ]
     };
-    rows.iter().map(line).collect()
+    entries.iter().map(row).collect()
 }

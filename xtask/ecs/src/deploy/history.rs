@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::aws::Session;
 use crate::aws::ecs::{ContainerImage, ListedDeployment, Status, TaskDefinition, short};
 use crate::config::{Config, Service};
+use crate::digest::Digest;
 use crate::failure::Result;
 use crate::reference::{Pinned, Repository};
 use crate::time;
@@ -111,7 +112,7 @@ fn seconds(one: &ListedDeployment) -> Option<f64> {
     Some(f64::from(millis) / 1000.0)
 }
 
-fn running(image: &ContainerImage) -> Running {
+pub(super) fn running(image: &ContainerImage) -> Running {
     let written = image.image.split_once('@').map(|(_, digest)| digest.to_owned());
     let digest = written.or_else(|| Some(image.digest.as_ref()?.to_string())).unwrap_or_default();
     Running { container: image.container.clone(), digest, image: image.image.clone(), tags: Vec::new() }
@@ -119,20 +120,22 @@ fn running(image: &ContainerImage) -> Running {
 
 /// Fills in the tags, asking for each image once. Where ECR does not tell, there are none to show.
 pub(super) fn name_tags(config: &Config, session: &Session, entries: &mut [Entry]) {
-    let ours: BTreeSet<&Repository> = config.images.values().map(crate::config::Image::repository).collect();
-    let wanted: BTreeMap<String, Pinned> = entries
-        .iter()
-        .flat_map(|entry| &entry.images)
-        .filter_map(|image| pinned(&image.image))
-        .filter(|image| image.registry == config.registry && ours.contains(&image.repository))
-        .map(|image| (image.digest.to_string(), image))
-        .collect();
-    let asked: Vec<_> = wanted.values().map(|image| (image.repository.clone(), image.digest.clone())).collect();
+    let images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).collect();
+    let asked = ours(config, images.iter().map(|image| &**image));
     let answers = session.ecr().tags(&asked).into_iter().map(Result::unwrap_or_default);
-    let tags: BTreeMap<String, Vec<String>> = wanted.into_keys().zip(answers).collect();
-    for image in entries.iter_mut().flat_map(|entry| &mut entry.images) {
-        image.tags = tags.get(&image.digest).cloned().unwrap_or_default();
+    let tags: BTreeMap<&Digest, Vec<String>> = asked.iter().map(|(_, digest)| digest).zip(answers).collect();
+    for image in images {
+        image.tags = pinned(&image.image).and_then(|is| tags.get(&is.digest).cloned()).unwrap_or_default();
     }
+}
+
+/// Where the images of this workspace that are among these are, each once.
+pub(super) fn ours<'a>(config: &Config, images: impl Iterator<Item = &'a Running>) -> Vec<(Repository, Digest)> {
+    let known: BTreeSet<&Repository> = config.images.values().map(crate::config::Image::repository).collect();
+    let pinned = images.filter_map(|image| pinned(&image.image));
+    let is_ours = |image: &Pinned| image.registry == config.registry && known.contains(&image.repository);
+    let unique: BTreeSet<_> = pinned.filter(is_ours).map(|image| (image.repository, image.digest)).collect();
+    unique.into_iter().collect()
 }
 
 /// The last part of an ARN: `xtask-deploy-alice` of a session, `alice` of a user.

@@ -1,6 +1,6 @@
 //! What a deploy will do, found out for every service before anything is done. All problems come together.
 
-mod images;
+pub(super) mod images;
 mod support;
 mod versions;
 
@@ -223,10 +223,10 @@ fn documents(
     documents
 }
 
-type LiveServices<'a> = Vec<(&'a str, Result<Vec<Option<Live>>, AwsError>, Vec<&'a Service>)>;
+pub(super) type LiveServices<'a> = Vec<(&'a str, Result<Vec<Option<Live>>, AwsError>, Vec<&'a Service>)>;
 
 /// The services as they are, one question a cluster.
-fn live_services<'a>(ecs: &Ecs, services: &[&'a Service]) -> LiveServices<'a> {
+pub(super) fn live_services<'a>(ecs: &Ecs, services: &[&'a Service]) -> LiveServices<'a> {
     let mut clusters: BTreeMap<&str, Vec<&Service>> = BTreeMap::new();
     for service in services {
         clusters.entry(&service.cluster).or_default().push(service);

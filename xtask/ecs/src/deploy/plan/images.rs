@@ -29,7 +29,7 @@ impl InEcr {
 }
 
 /// The images that the services run, each once.
-pub(super) fn of<'a>(config: &'a Config, services: &[&Service]) -> Vec<&'a Image> {
+pub(in crate::deploy) fn of<'a>(config: &'a Config, services: &[&Service]) -> Vec<&'a Image> {
     let names = services.iter().flat_map(|service| service.containers.values());
     let unique: BTreeMap<_, _> = names.filter_map(|name| config.images.get_key_value(name)).collect();
     unique.into_values().collect()
@@ -82,7 +82,7 @@ pub(super) fn sort_out(
 }
 
 /// With what is to be run before the image can be deployed.
-fn missing(config: &Config, image: &Image, named: Option<&Digest>) -> Failure {
+pub(in crate::deploy) fn missing(config: &Config, image: &Image, named: Option<&Digest>) -> Failure {
     let Image { name, reference, .. } = image;
     if let Some(digest) = named {
         let pinned = reference.pin(digest.clone());
