@@ -107,16 +107,16 @@ impl Ecr {
     /// archived, or a repository that is missing, is an error and not an absence.
     pub(crate) fn find(&self, wanted: &[(&Repository, &Tag)]) -> Vec<Result<Option<Found>, AwsError>> {
         let id = |(repository, tag): &(&Repository, &Tag)| (repository.to_owned().clone(), Id::Tag(tag.to_string()));
-        self.find_each(wanted.iter().map(id).collect())
+        self.find_each(&wanted.iter().map(id).collect::<Vec<_>>())
     }
 
     /// The same of images that are named by their digests.
     pub(crate) fn images(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Option<Found>, AwsError>> {
         let id = |(repository, digest): &(Repository, Digest)| (repository.clone(), Id::Digest(digest.to_string()));
-        self.find_each(wanted.iter().map(id).collect())
+        self.find_each(&wanted.iter().map(id).collect::<Vec<_>>())
     }
 
-    fn find_each(&self, wanted: Vec<(Repository, Id)>) -> Vec<Result<Option<Found>, AwsError>> {
+    fn find_each(&self, wanted: &[(Repository, Id)]) -> Vec<Result<Option<Found>, AwsError>> {
         let mut groups: BTreeMap<&Repository, Vec<usize>> = BTreeMap::new();
         for (position, (repository, _)) in wanted.iter().enumerate() {
             groups.entry(repository).or_default().push(position);

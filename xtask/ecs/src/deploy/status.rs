@@ -136,7 +136,7 @@ fn look(ecs: &Ecs, services: &[(&Service, Live)]) -> Result<Vec<ServiceStatus>> 
     let status = services.iter().map(|(service, live)| {
         let primary = live.primary().cloned().unwrap_or_default();
         let rollout = rollouts.iter().flatten().find(|one| Some(&one.arn) == live.current_deployment.as_ref());
-        let named = live.current_revisions.iter().filter_map(|one| {
+        let told = live.current_revisions.iter().filter_map(|one| {
             let revision = revisions.iter().find(|revision| revision.arn == one.arn)?;
             Some(of_revision(&revision.task_definition, (one.running, one.pending), &revision.images))
         });
@@ -154,7 +154,7 @@ fn look(ecs: &Ecs, services: &[(&Service, Live)]) -> Result<Vec<ServiceStatus>> 
             stage: rollout.map(|rollout| rollout.stage.clone()).unwrap_or_default(),
             waits_for: rollout.and_then(|rollout| Some(rollout.pause()?.id.clone())),
             desired: live.desired,
-            revisions: named.chain(unnamed).collect(),
+            revisions: told.chain(unnamed).collect(),
         }
     });
     Ok(status.collect())
