@@ -72,6 +72,20 @@ fn what_cannot_run_any_more_is_refused_before_anything_is_done_and_the_next_olde
 }
 
 #[test]
+fn a_plan_says_where_a_failed_rollout_would_have_nothing_to_go_back_to() {
+    let (workspace, sandbox) = three();
+    workspace.change(&[("tag = { package = \"app\" }", "tag = \"1.4.0\"")]);
+    let plan = ["deploy", "--plan", "--allow-older"];
+    assert!(!workspace.xtask(&sandbox, &plan).ends(0).stderr.contains("cannot go back"));
+    let image = json!({ "repositoryName": "sample/app", "imageIds": [{ "imageTag": "1.5.0" }] });
+    sandbox.ecr("BatchDeleteImage", image).unwrap();
+    workspace
+        .xtask(&sandbox, &plan)
+        .ends(0)
+        .says("if this rollout fails, ECS cannot go back: the image of container app of app:3 is gone from ECR");
+}
+
+#[test]
 fn a_rollout_under_way_is_stopped_and_its_way_back_is_what_was_asked_for() {
     let (workspace, sandbox) = crate::shift::paused();
     workspace.xtask(&sandbox, &["deploy", "--until", "paused"]).ends(10);

@@ -194,12 +194,12 @@ impl Ecr {
             .collect())
     }
 
-    /// The tags of each image, in the order asked, all at once; none where ECR has no such image.
-    pub(crate) fn tags(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Vec<String>, AwsError>> {
+    /// The tags of each image, in the order asked, all at once; `None` where ECR has no such image.
+    pub(crate) fn tags(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Option<Vec<String>>, AwsError>> {
         net::wait(async {
             let ask = |(repository, digest): &(Repository, Digest)| {
                 let (ecr, repository, digest) = (self.clone(), repository.clone(), digest.clone());
-                tokio::spawn(async move { Ok(ecr.tags_of(&repository, &digest).await?.unwrap_or_default()) })
+                tokio::spawn(async move { ecr.tags_of(&repository, &digest).await })
             };
             let mut answers = Vec::new();
             for running in wanted.iter().map(ask).collect::<Vec<_>>() {

@@ -207,7 +207,7 @@ fn name_images(config: &Config, session: &Session, released: &Released<'_>, stat
             continue;
         }
         let Some(position) = asked.iter().position(|(_, digest)| *digest == is.digest) else { continue };
-        image.running.tags = tags[position].clone().unwrap_or_default();
+        image.running.tags = tags[position].clone().ok().flatten().unwrap_or_default();
         image.commit = found[position].clone().ok().flatten().and_then(|found| found.marks.commit);
         let of = released.values().find(|(of, _)| *of.repository() == is.repository);
         image.released = of.and_then(|(_, found)| found.as_ref().ok()).map(|_| false);

@@ -48,7 +48,7 @@ pub(super) fn find(
     let by_digest = |image: &Image, digest: &Digest| -> Result<Option<InEcr>, AwsError> {
         let repository = image.repository();
         let Some(found) = ecr.image(repository, digest)? else { return Ok(None) };
-        let tags = ecr.tags(&[(repository.clone(), digest.clone())]).pop().transpose()?.unwrap_or_default();
+        let tags = ecr.tags(&[(repository.clone(), digest.clone())]).pop().transpose()?.flatten().unwrap_or_default();
         let latest = VersionChange::new(&image.name, &tags, image.tag().as_str()).before;
         Ok(Some(InEcr { found, tag: latest.unwrap_or_else(|| digest.to_string()), named: true }))
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Pin, Plan, TaskDefinition};
 use crate::aws::ecr::Ecr;
+use crate::aws::ecs::short;
 use crate::digest::Digest;
 use crate::event::{Direction, Events, VersionChange};
 use crate::failure::{Ending, Failure};
@@ -34,19 +35,29 @@ pub(super) fn find(ecr: &Ecr, plans: &mut [Plan], known: &BTreeMap<String, TaskD
     for (position, pin, running) in found {
         let tags = match running {
             Running::Tag(tag) => vec![tag],
-            Running::Digest(..) => answers
-                .next()
-                .transpose()
-                .unwrap_or_else(|error| {
+            Running::Digest(repository, digest) => match answers.next().expect("an answer for each") {
+                Ok(Some(tags)) => tags,
+                Ok(None) => {
+                    let Plan { service, live, .. } = &plans[position];
+                    events.warn(format!(
+                        "service {}: if this rollout fails, ECS cannot go back: the image of container {} of {} is gone from \
+                         ECR ({repository}@{digest})",
+                        service.name,
+                        pin.container,
+                        short(&live.task_definition)
+                    ));
+                    Vec::new()
+                }
+                Err(error) => {
                     if !std::mem::replace(&mut told, true) {
                         events.warn(format!(
                             "which version runs is not known: {}",
                             error.to_string().replace('\n', "; ")
                         ));
                     }
-                    None
-                })
-                .unwrap_or_default(),
+                    Vec::new()
+                }
+            },
         };
         let change = VersionChange::new(&pin.image, &tags, &pin.tag);
         if !plans[position].versions.contains(&change) {
