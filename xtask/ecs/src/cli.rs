@@ -5,6 +5,7 @@ mod decide;
 mod deploy;
 mod diff;
 mod history;
+mod logs;
 mod promote;
 mod rehearse;
 mod release;
@@ -65,6 +66,7 @@ pub(crate) enum Builtin {
     Status(status::Status),
     History(history::History),
     Run(run::Run),
+    Logs(logs::Logs),
     Config(config::ShowConfig),
     Render(render::Render),
     Diff(diff::Diff),
@@ -85,6 +87,7 @@ impl Builtin {
             Self::Status(command) => command.run(context),
             Self::History(command) => command.run(context),
             Self::Run(command) => command.run(context),
+            Self::Logs(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Diff(command) => command.run(context),

@@ -39,6 +39,7 @@ mod workflows;
 mod workspace;
 
 pub(crate) use diagnostic::suggestion;
+pub(crate) use duration::parse as parse_duration;
 pub(crate) use environments::VARIABLE as ENVIRONMENT_VARIABLE;
 pub(crate) use load::dns_suffix;
 pub(crate) use load::load_resolved;

@@ -36,6 +36,7 @@ pub use by_digest::ByDigest;
 pub use diff::Change;
 pub(crate) use pause::Checks;
 pub use pause::{Answer, Pause};
+pub(crate) use post_mortem::log::{From as LogPlace, from as log_place};
 pub use report::{Became, ImageReport, Report, ServiceReport};
 #[cfg(feature = "rehearse")]
 pub(crate) use task_definition::{load as load_task_definition, lookups};

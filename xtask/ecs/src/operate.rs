@@ -2,5 +2,6 @@
 
 pub(crate) mod compare;
 pub(crate) mod decide;
+pub(crate) mod logs;
 pub(crate) mod promote;
 pub(crate) mod rollback;

@@ -9,8 +9,9 @@ use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 /// What AWS asks for beside the calls that are made, what environments and lookups lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 18] = [
+const BESIDES: [&str; 19] = [
     "ecs:StopTask",
+    "logs:FilterLogEvents",
     "ecs:ContinueServiceDeployment",
     "logs:GetLogEvents",
     "elasticloadbalancing:DescribeTargetGroups",
@@ -108,6 +109,8 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     assert_eq!(asked, documented("rollback"), "rollback");
     looked.insert("ecs:DescribeTaskDefinition".to_owned());
     assert_eq!(looked, documented("status"), "status");
+    let (workspace, sandbox) = crate::logs::serving();
+    assert_eq!(called(&workspace, &sandbox, &["logs"], 0), documented("logs"), "logs");
     let (workspace, sandbox) = crate::promote::two();
     let both: BTreeSet<String> = ["promote --from", "promote --to"].into_iter().flat_map(documented).collect();
     assert_eq!(called(&workspace, &sandbox, &crate::promote::PROMOTE, 0), both, "promote");

@@ -32,6 +32,7 @@ pub(crate) enum By {
     History,
     Run,
     Status,
+    Logs,
 }
 
 impl By {
@@ -50,11 +51,14 @@ impl By {
             History => "history",
             Run => "run",
             Status => "status",
+            Logs => "logs",
         }
     }
 }
 
-use By::{Continue, Deploy, DeployPlan, History, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback, Run, Status};
+use By::{
+    Continue, Deploy, DeployPlan, History, Logs, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback, Run, Status,
+};
 
 const REPOSITORY: &str = "the repositories";
 const SERVICE: &str = "the services";
@@ -62,7 +66,7 @@ const ALL: &str = "`*`";
 const POST_MORTEM: &str = "for a post-mortem, which does without where it is denied";
 
 pub(crate) const EVERYONE: &[By] =
-    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Rollback, History, Run, Status];
+    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Rollback, History, Run, Status, Logs];
 
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
     Call { action, on, by, when: "" }
@@ -87,9 +91,9 @@ pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call =
     call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const DESCRIBE_SERVICES: Call =
-    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback, Run, Status]);
+    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs]);
 pub(crate) const DESCRIBE_TASK_DEFINITION: Call =
-    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run, Status]);
+    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run, Status, Logs]);
 pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy, Run]);
 pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy, Rollback]);
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
@@ -123,6 +127,7 @@ pub(crate) const GET_LOG_EVENTS: Call = Call {
     when: "for a post-mortem and for what a task writes, which do without where it is denied",
     ..call("logs:GetLogEvents", "the log groups", &[Deploy, Run])
 };
+pub(crate) const FILTER_LOG_EVENTS: Call = call("logs:FilterLogEvents", "the log groups", &[Logs]);
 pub(crate) const DESCRIBE_TARGET_GROUPS: Call =
     Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetGroups", ALL, &[Deploy]) };
 pub(crate) const DESCRIBE_TARGET_HEALTH: Call =
@@ -136,7 +141,7 @@ pub(crate) const GET_OBJECT: Call =
 
 /// What is called, through the SDK's clients or without (`signed.rs`).
 #[cfg(test)]
-pub(crate) const CALLS: [&Call; 25] = [
+pub(crate) const CALLS: [&Call; 26] = [
     &GET_CALLER_IDENTITY,
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
@@ -157,6 +162,7 @@ pub(crate) const CALLS: [&Call; 25] = [
     &STOP_TASK,
     &STOP_SERVICE_DEPLOYMENT,
     &GET_LOG_EVENTS,
+    &FILTER_LOG_EVENTS,
     &DESCRIBE_TARGET_GROUPS,
     &DESCRIBE_TARGET_HEALTH,
     &GET_PARAMETERS,

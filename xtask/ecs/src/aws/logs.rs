@@ -1,6 +1,10 @@
-//! CloudWatch Logs: the end of one stream. Source: Amazon CloudWatch Logs API Reference, version 2014-03-28, GetLogEvents.
+//! CloudWatch Logs: the end of one stream, and what many hold. Source: Amazon CloudWatch Logs API Reference, version 2014-03-28, GetLogEvents.
+
+mod search;
 
 use serde_json::{Value, json};
+
+pub(crate) use search::{LogEvent, Page, Search, page};
 
 use super::signed::{Api, Signed};
 use super::{AwsError, SdkConfig, calls};

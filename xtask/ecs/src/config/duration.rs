@@ -7,7 +7,7 @@ const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), 
 
 /// Whole numbers with units `h`, `m`, `s`, `ms`, each unit once and the longest first. Zero is refused: nothing that
 /// this tool waits for can be waited for that short. Errors are the rule.
-pub(super) fn parse(text: &str) -> Result<Duration, &'static str> {
+pub(crate) fn parse(text: &str) -> Result<Duration, &'static str> {
     const RULE: &str = "a duration is whole numbers with a unit each, such as \"15m\", \"90s\" or \"1h30m\"";
     let mut rest = text;
     let mut milliseconds = 0_u64;

@@ -75,9 +75,15 @@ impl Pattern {
     fn read(text: &str) -> Result<Self, ApiError> {
         let mut pattern = Self::default();
         let mut rest = text.trim();
+        let expression = rest.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
+        if let Some(literal) = expression.filter(|it| !it.is_empty() && it.chars().all(stands_for_itself)) {
+            pattern.all.push(literal.to_owned());
+            return Ok(pattern);
+        }
         if rest.starts_with(['{', '[', '%']) {
             return Err(invalid(
-                "the sandbox knows patterns of terms alone: no JSON, no columns, no regular expressions",
+                "the sandbox knows patterns of terms and plain text between % alone: no JSON, no columns, no operators of \
+                 regular expressions",
             ));
         }
         while !rest.is_empty() {
@@ -102,6 +108,11 @@ impl Pattern {
     }
 }
 
+/// In a regular expression of CloudWatch's.
+fn stands_for_itself(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, ':' | '_' | '#' | '=' | '@' | '/' | ';' | ',' | '-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,10 +132,12 @@ mod tests {
             ("?504 ?505", false),
             ("ERROR -database", false),
             ("ERROR -\"the cache\"", true),
+            ("%ROR%", true),
+            ("%ror%", false),
         ] {
             assert_eq!(Pattern::read(text).expect("a pattern").matches(line), expected, "{text}");
         }
-        for text in ["{ $.level = 1 }", "%x%", "\"open"] {
+        for text in ["{ $.level = 1 }", "%x.*y%", "%%", "\"open"] {
             assert_eq!(Pattern::read(text).map_err(|error| error.code), Err("InvalidParameterException"));
         }
     }

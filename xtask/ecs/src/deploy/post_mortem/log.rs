@@ -24,7 +24,7 @@ pub(in crate::deploy) struct Wanted {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::deploy) enum From {
+pub(crate) enum From {
     /// `whole` says that nothing of it is lost when the container ends.
     Stream { stream: Stream, whole: bool },
     /// Somewhere that is not read from here, in words.
@@ -74,7 +74,7 @@ pub(in crate::deploy) fn wanted(evidence: &Evidence<'_>) -> Vec<Wanted> {
 
 /// Source: Amazon ECS Developer Guide, "Send Amazon ECS logs to CloudWatch"; since June 2025 the default of `mode` is
 /// `non-blocking`, which may lose the last lines of a container that crashes.
-pub(in crate::deploy) fn from(document: &Value, container: &str, task: &str, own_region: &str) -> From {
+pub(crate) fn from(document: &Value, container: &str, task: &str, own_region: &str) -> From {
     let declared = document["containerDefinitions"].as_array().into_iter().flatten();
     let configured = declared.filter(|declared| declared["name"] == container).map(|it| &it["logConfiguration"]).next();
     let configured = configured.unwrap_or(&Value::Null);
