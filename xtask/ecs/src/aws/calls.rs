@@ -242,8 +242,9 @@ mod tests {
             sources.iter().flat_map(|file| operations(file).into_iter().chain(signed(file))).collect();
         let declared: BTreeSet<String> = CALLS.iter().map(|call| call.action.to_owned()).collect();
         assert_eq!(called, declared);
-        let this = include_str!("calls.rs");
-        assert_eq!(this.matches("\npub(crate) const ").count() - 2, CALLS.len(), "one is not in the list");
+        let is_call = |line: &&str| line.starts_with("pub(crate) const ") && line.contains(": Call =");
+        let written = include_str!("calls.rs").lines().filter(is_call).count();
+        assert_eq!(written, CALLS.len(), "one is not in the list");
     }
 
     #[test]

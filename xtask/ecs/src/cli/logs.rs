@@ -116,7 +116,7 @@ impl Shown {
             (true, colour) => format!("\x1b[{colour}m{head}\x1b[0m"),
             (false, _) => head,
         };
-        message.lines().map(|line| format!("{time} {head} {}\n", printable(line))).collect()
+        message.lines().map(|line| [time.as_str(), " ", &head, " ", &printable(line), "\n"].concat()).collect()
     }
 }
 

@@ -66,7 +66,8 @@ fn logs_of_several_containers_and_tasks_are_one_in_the_order_of_time() {
     }
     let mut merge = Merge::new(vec![source("app"), source("proxy")], None);
     let seen = look(&mut merge, &mut fake);
-    let times: Vec<u64> = seen.iter().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
+    let times: Vec<u64> =
+        seen.iter().map(|line| line.split(' ').next().expect("a time").parse().expect("a number")).collect();
     assert_eq!(times, [1, 2, 3, 4, 5, 7, 8, 9], "{seen:?}");
     assert_eq!((&*seen[0], &*seen[1]), ("1 app task1 hello", "2 proxy task0 passed"));
 }
