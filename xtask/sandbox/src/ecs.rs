@@ -18,5 +18,6 @@ pub use api::{Call, Caller};
 pub(crate) use api::{Condition, READ_ONLY, Registered, oddity};
 pub use life::Images;
 pub use state::Ecs;
+pub(crate) use state::behaviour::NextRun;
 pub use state::behaviour::{Behaviour, Tasks, Trouble};
 pub(crate) use state::log::Line;

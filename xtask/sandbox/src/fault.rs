@@ -72,6 +72,13 @@ pub enum Effect {
     Trouble(Trouble),
     /// The tasks of revisions newer than the newest so far behave like this.
     Behave(Tasks),
+    /// The tasks that this RunTask starts exit with this code, soon after they run.
+    TaskExits { code: i32 },
+    /// This RunTask starts nothing, and says so.
+    Unplaced {
+        /// Such as `RESOURCE:MEMORY`.
+        reason: String,
+    },
     /// Containers that start from now on write these lines beside their own.
     Say { lines: Vec<String> },
     /// From now on ECS reports the digest of a platform's image where the reference is an index's.
@@ -166,6 +173,8 @@ impl Struck {
             | Effect::ForeignTag
             | Effect::Behave(_)
             | Effect::Say { .. }
+            | Effect::TaskExits { .. }
+            | Effect::Unplaced { .. }
             | Effect::ForgetPreviousImages
             | Effect::ReportPlatform
             | Effect::Configure { .. }

@@ -12,6 +12,7 @@ mod gate;
 mod lookup;
 mod migration_hook;
 mod notifier;
+mod one_off;
 mod own_client;
 mod own_command;
 mod push;
@@ -39,6 +40,7 @@ fn main() -> Result<ExitCode> {
             "lookup" => lookup::with(xtask),
             "migration_hook" => migration_hook::with(xtask),
             "notifier" => notifier::with(xtask),
+            "one_off" => one_off::with(xtask),
             "own_client" => own_client::with(xtask),
             "own_command" => own_command::with(xtask),
             "scanner" => scanner::with(xtask),

@@ -68,8 +68,8 @@ impl<'a> Tasks<'a> {
 
     /// With arguments after those of its command; those of the container where it has no command.
     #[must_use]
-    pub fn arguments(self, arguments: &[String]) -> Self {
-        Self { arguments: arguments.to_vec(), ..self }
+    pub fn arguments(self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { arguments: arguments.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Starts the task whatever is known of one before it: none is joined, and `once-per-digest` does not hold it back.

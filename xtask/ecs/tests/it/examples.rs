@@ -325,3 +325,17 @@ fn a_smoke_test_that_cannot_be_made_moves_no_traffic() {
     let stderr = ends(&run_against(&sandbox, workspace.root(), "smoke_test", &["deploy"]), 4);
     assert!(stderr.contains("said no: environment variable not found"), "{stderr}");
 }
+
+#[test]
+fn a_command_of_the_repositorys_own_runs_one_off_tasks() {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox());
+    let task = "[workspace.metadata.xtask.tasks.backfill]\nservice = \"app\"\ncommand = [\"/app\", \"backfill\"]\n";
+    workspace.write("Cargo.toml", &format!("{}\n{task}", manifest(&[])));
+    let output = run_against(&sandbox, workspace.root(), "one_off", &["backfill", "2026-01", "2026-02"]);
+    let stderr = ends(&output, 0);
+    assert_eq!((calls(&sandbox, "ecs:RunTask"), stderr.matches("Ended backfill").count()), (2, 2), "{stderr}");
+    let asked: Vec<_> = sandbox.calls().into_iter().filter(|call| call.operation == "ecs:RunTask").collect();
+    let command = |place: usize| asked[place].input["overrides"]["containerOverrides"][0]["command"].clone();
+    assert_eq!(command(0), json!(["/app", "backfill", "2026-01"]));
+    assert_eq!(command(1), json!(["/app", "backfill", "2026-02"]));
+}

@@ -26,6 +26,8 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("rate-limited", "some looks at the service are answered with 429 and a code that no client knows"),
     ("clock-skew", "the clock of AWS is an hour ahead of this machine's"),
     ("platform-digest", "ECS reports the digest of a platform's image where the release is an index"),
+    ("task-fails", "a one-off task, such as a migration, exits with 1"),
+    ("no-room", "ECS has no room for a one-off task at first, twice"),
 ];
 
 /// The faults behind a name of [`FAULTS`]; None for another name. `vulnerable` is the scanner's and has none here.
@@ -58,6 +60,8 @@ pub fn fault_named(name: &str) -> Option<Vec<Fault>> {
         "rate-limited" => [2, 4].map(|nth_look| nth(nth_look, "ecs:DescribeServices", rate_limited())).to_vec(),
         "clock-skew" => ["ecr:*", "ecs:*"].map(|call| every(call, Effect::Skew { seconds: 3600 })).to_vec(),
         "platform-digest" => vec![every("ecs:RegisterTaskDefinition", Effect::ReportPlatform)],
+        "task-fails" => vec![every("ecs:RunTask", Effect::TaskExits { code: 1 })],
+        "no-room" => vec![first(2, "ecs:RunTask", Effect::Unplaced { reason: "RESOURCE:MEMORY".to_owned() })],
         _ => return None,
     };
     Some(faults)

@@ -6,7 +6,7 @@ use super::State;
 use crate::clock::Instant;
 use crate::ecr::manifest::OCI_MANIFEST;
 use crate::ecr::{Put, digest_of};
-use crate::ecs::{Caller, READ_ONLY};
+use crate::ecs::{Caller, NextRun, READ_ONLY};
 use crate::fault::Effect;
 use crate::home::Home;
 use crate::protocol::ApiError;
@@ -28,6 +28,8 @@ impl State {
                 Effect::Configure { deployment } => self.configure(home, deployment, input),
                 Effect::Trouble(trouble) => self.ecs_of(home).trouble(trouble.clone()),
                 Effect::ReportPlatform => self.platforms = true,
+                Effect::TaskExits { code } => self.ecs_of(home).next_run = Some(NextRun::Exits(*code)),
+                Effect::Unplaced { reason } => self.ecs_of(home).next_run = Some(NextRun::Unplaced(reason.clone())),
                 Effect::Say { lines } => self.ecs_of(home).say(lines),
                 Effect::Behave(tasks) => self.ecs_of(home).behave_newer(tasks.clone()),
                 Effect::ForgetPreviousImages => {
@@ -103,7 +105,8 @@ impl State {
             };
             return digests.iter().map(|digest| format!("{}/{name}@{digest}", self.host)).collect();
         }
-        match self.service(home, input)["taskDefinition"].as_str() {
+        let service = self.service(home, input);
+        match service["taskDefinition"].as_str().or(input["taskDefinition"].as_str()) {
             Some(task_definition) => self.images_of(home, task_definition),
             None => Vec::new(),
         }

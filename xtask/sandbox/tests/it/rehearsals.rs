@@ -311,3 +311,36 @@ fn platform_digest_reports_the_child_of_an_index() {
         assert_eq!(task["containers"][0]["imageDigest"], child);
     }
 }
+
+/// A task that is run once; answers RunTask's answer, and the task when it has stopped.
+fn run_once(sandbox: &Sandbox) -> (Value, Value) {
+    let input = json!({"cluster": "sample", "taskDefinition": "app", "launchType": "FARGATE",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+        "overrides": {"containerOverrides": [{"name": "app", "command": ["app", "migrate"]}]}});
+    let answer = call(sandbox, "ecs", "RunTask", &input).unwrap();
+    sandbox.advance(Duration::from_secs(60));
+    let Some(arn) = answer["tasks"][0]["taskArn"].as_str() else { return (answer, Value::Null) };
+    let described = json!({"cluster": "sample", "tasks": [arn]});
+    let task = call(sandbox, "ecs", "DescribeTasks", &described).unwrap()["tasks"][0].clone();
+    (answer, task)
+}
+
+#[test]
+fn task_fails_ends_a_task_that_is_run_once_with_1_and_crash_loop_does_not() {
+    let code = |fault: &str| {
+        let (_, task) = run_once(&stage(fault));
+        (task["lastStatus"].clone(), task["containers"][0]["exitCode"].clone())
+    };
+    assert_eq!(code("task-fails"), (json!("STOPPED"), json!(1)));
+    assert_eq!(code("crash-loop"), (json!("STOPPED"), json!(0)), "that is a rollout's");
+}
+
+#[test]
+fn no_room_places_a_task_only_the_third_time() {
+    let sandbox = stage("no-room");
+    for _ in 0..2 {
+        let (answer, _) = run_once(&sandbox);
+        assert_eq!((&answer["tasks"], &answer["failures"][0]["reason"]), (&json!([]), &json!("RESOURCE:MEMORY")));
+    }
+    assert_eq!(run_once(&sandbox).1["containers"][0]["exitCode"], 0);
+}

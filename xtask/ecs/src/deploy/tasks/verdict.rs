@@ -35,7 +35,9 @@ pub(super) fn failure(
     };
     let blamed = blame(&case);
     let reason = containers.iter().find(|it| it.container == container).map(|it| it.reason.as_str());
-    let reason = reason.filter(|reason| !reason.is_empty()).map_or(String::new(), |reason| format!(" ({reason})"));
+    let reason = reason
+        .filter(|reason| !reason.is_empty() && !task.stopped_reason.contains(reason))
+        .map_or(String::new(), |reason| format!(" ({reason})"));
     let failure = |what: String| Failure::new(Ending::TaskFailed, format_args!("task {name} failed: {what}"));
     if let Some(code) = code {
         return Some(failure(format!("container {container} ended with exit code {code}{reason}")));

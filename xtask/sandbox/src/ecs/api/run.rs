@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::clock::Instant;
 use crate::ecs::json::{invalid, list, required, short, text, texts};
 use crate::ecs::life::{Order, constant};
+use crate::ecs::state::behaviour::NextRun;
 use crate::ecs::state::task::Task;
 use crate::ecs::state::{Ecs, Remembered};
 use crate::ecs::timing::{self, after};
@@ -19,7 +20,10 @@ impl Ecs {
             Some(_) => return Err(invalid("count must be between 1 and 10.")),
         };
         let token = text(input, "clientToken").map(|token| format!("{cluster}/{token}"));
-        if let Some(remembered) = token.as_ref().and_then(|token| self.run_tokens.get(token)) {
+        // A token lives as long as what it stands for, and an hour.
+        let remembered = token.as_ref().and_then(|token| self.run_tokens.get(token));
+        let lives = |it: &&Remembered| it.numbers.iter().any(|number| self.tasks.contains_key(number));
+        if let Some(remembered) = remembered.filter(lives) {
             if remembered.input != *input {
                 let message = "The provided clientToken is already in use with a different RunTask request.";
                 return Err(ApiError::new("ConflictException", message));
@@ -27,6 +31,10 @@ impl Ecs {
             let tasks: Vec<Value> =
                 remembered.numbers.iter().filter_map(|number| self.tasks.get(number)).map(Task::answer).collect();
             return Ok(json!({ "tasks": tasks, "failures": [] }));
+        }
+        if input.get("launchType").is_some() && !list(input, "capacityProviderStrategy").is_empty() {
+            let message = "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.";
+            return Err(invalid(message));
         }
         let definition = self.usable_definition(required(input, "taskDefinition")?)?;
         let fargate = text(input, "launchType") == Some("FARGATE");
@@ -47,6 +55,14 @@ impl Ecs {
         }
         let group = text(input, "group").map_or_else(|| format!("family:{}", definition.family), str::to_owned);
         let name = format!("{}:{}", definition.family, definition.revision);
+        let next_run = self.next_run.take();
+        if let Some(NextRun::Unplaced(reason)) = next_run {
+            return Ok(json!({ "tasks": [], "failures": [{ "reason": reason }] }));
+        }
+        let exits = match next_run {
+            Some(NextRun::Exits(code)) => Some(code),
+            _ => None,
+        };
         let mut constant = constant(input, input);
         constant["tags"] = input.get("tags").cloned().unwrap_or_else(|| json!([]));
         let mut numbers = Vec::new();
@@ -61,6 +77,7 @@ impl Ecs {
                 target: None,
                 grace: 0,
                 network: input["networkConfiguration"].clone(),
+                exits,
             };
             numbers.extend(self.start_task(order, now));
         }

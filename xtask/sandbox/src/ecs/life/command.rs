@@ -10,9 +10,7 @@ use crate::ecs::timing;
 /// by itself or as the last of a shell's line, such as `sh -c "sleep 5 && exit 3"`. Any other command runs on, as a
 /// service's does.
 pub(crate) fn ending(container: &Value, overrides: &Value) -> Option<Ending> {
-    let own = |it: &&Value| text(it, "name") == text(container, "name");
-    let overridden = list(overrides, "containerOverrides").iter().find(own).map(|it| texts(it, "command"));
-    let command = overridden.filter(|words| !words.is_empty()).unwrap_or_else(|| texts(container, "command"));
+    let command = overriding(container, overrides).unwrap_or_else(|| texts(container, "command"));
     let words = [texts(container, "entryPoint"), command].concat();
     let line = match words.as_slice() {
         [shell, flag, line, ..] if is_shell(shell) && flag.starts_with('-') && flag.ends_with('c') => {
@@ -34,6 +32,13 @@ pub(crate) fn ending(container: &Value, overrides: &Value) -> Option<Ending> {
         };
     }
     Some(Ending { code: i32::from(code?), after: millis })
+}
+
+/// The command that takes the place of a container's own.
+pub(crate) fn overriding<'a>(container: &Value, overrides: &'a Value) -> Option<Vec<&'a str>> {
+    let own = |it: &&Value| text(it, "name") == text(container, "name");
+    let overridden = list(overrides, "containerOverrides").iter().find(own).map(|it| texts(it, "command"));
+    overridden.filter(|words| !words.is_empty())
 }
 
 fn is_shell(word: &str) -> bool {

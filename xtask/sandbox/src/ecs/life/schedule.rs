@@ -179,6 +179,7 @@ impl Ecs {
                     constant: constant.clone(),
                     target: target.clone().map(|(group, port)| Target { group, port, health: Health::Unknown }),
                     grace: grace * 1000,
+                    exits: None,
                     network: network.clone(),
                 },
                 at,

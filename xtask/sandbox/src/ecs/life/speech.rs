@@ -17,9 +17,10 @@ impl Task {
 
 pub(crate) fn started(container: &Container) -> Vec<String> {
     let name = &container.name;
-    let ready = match container.port {
-        Some(port) => format!("INFO {name}: listening on 0.0.0.0:{port}"),
-        None => format!("INFO {name}: ready"),
+    let ready = match (container.port, &container.runs) {
+        (None, Some(line)) => format!("INFO {name}: running {line}"),
+        (Some(port), _) => format!("INFO {name}: listening on 0.0.0.0:{port}"),
+        (None, None) => format!("INFO {name}: ready"),
     };
     let mut lines = vec![format!("INFO {name}: starting"), ready];
     lines.extend(container.says.iter().cloned());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::checks::{checks, container_check, proven, target_check};
-use super::command::ending;
+use super::command::{ending, overriding};
 use super::pull::{Images, pull};
 use super::speech;
 use crate::clock::Instant;
@@ -31,6 +31,8 @@ pub(crate) struct Order {
     pub(crate) grace: u64,
     /// `networkConfiguration`.
     pub(crate) network: Value,
+    /// The exit code that its containers end with, whatever they run.
+    pub(crate) exits: Option<i32>,
 }
 
 impl Ecs {
@@ -38,7 +40,8 @@ impl Ecs {
     pub(crate) fn start_task(&mut self, order: Order, now: Instant) -> Option<u64> {
         let definition = self.definition(&order.definition)?;
         let family = definition.family.clone();
-        let behaviour = self.behaviour_of(&family, definition.revision);
+        let once = order.placement.is_none();
+        let behaviour = self.behaviour_of(&family, definition.revision, once);
         let definition_arn = self.definition_arn(definition);
         let checks = checks(definition.containers());
         let described = definition.containers().to_vec();
@@ -51,6 +54,9 @@ impl Ecs {
         }
         let mut containers: Vec<Container> = described.iter().map(|it| self.container(it)).collect();
         endings(&mut containers, &described, &behaviour, &constant["overrides"]);
+        if once && behaviour == Tasks::Healthy {
+            once_endings(&mut containers, &described, &constant["overrides"], order.exits);
+        }
         let id = self.long_hex();
         let number = self.identifiers;
         for (container, described) in containers.iter_mut().zip(&described) {
@@ -114,6 +120,7 @@ impl Ecs {
             port: described["portMappings"][0]["containerPort"].as_u64(),
             log: None,
             says: self.says.clone(),
+            runs: None,
             ending: None,
             exit_at: None,
             exit_code: None,
@@ -162,6 +169,22 @@ fn endings(containers: &mut [Container], described: &[Value], behaviour: &Tasks,
             }
         }
         _ => {}
+    }
+}
+
+/// A program that is run once ends by itself: with 0 where its words say nothing else. One that listens on a port, by no
+/// command but its own, serves on.
+fn once_endings(containers: &mut [Container], described: &[Value], overrides: &Value, exits: Option<i32>) {
+    for (container, described) in containers.iter_mut().zip(described) {
+        let overridden = overriding(described, overrides);
+        let serves = container.port.is_some() && overridden.is_none();
+        let code = exits.or((!serves).then_some(0));
+        if container.ending.is_none() || exits.is_some() {
+            container.ending = code.map(|code| Ending { code, after: timing::COMMAND });
+        }
+        container.port = container.port.filter(|_| serves);
+        let line = overridden.unwrap_or_else(|| texts(described, "command")).join(" ");
+        container.runs = (!line.is_empty()).then_some(line);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::behaviour::{Behaviour, Rule, Tasks, Trouble};
+use super::behaviour::{Behaviour, NextRun, Rule, Tasks, Trouble};
 use super::cluster::Cluster;
 use super::definition::Definition;
 use super::key::Key;
@@ -32,6 +32,8 @@ pub struct Ecs {
     pub(crate) troubles: Vec<Trouble>,
     /// What containers that start from now on write beside their own lines.
     pub(crate) says: Vec<String>,
+    /// Of the next RunTask.
+    pub(crate) next_run: Option<NextRun>,
     /// Lines of containers that nobody has fetched yet, in the order in which they were written.
     pub(crate) written: Vec<Line>,
 }
@@ -52,6 +54,7 @@ impl Ecs {
             behaviours: Vec::new(),
             troubles: Vec::new(),
             says: Vec::new(),
+            next_run: None,
             written: Vec::new(),
         }
     }
@@ -78,11 +81,13 @@ impl Ecs {
         self.says.extend_from_slice(lines);
     }
 
-    pub(crate) fn behaviour_of(&self, family: &str, revision: u64) -> Tasks {
+    /// What befalls the rollout of a new revision does not befall a task that is run once.
+    pub(crate) fn behaviour_of(&self, family: &str, revision: u64, once: bool) -> Tasks {
         let matching = self.behaviours.iter().rev().find_map(|rule| match rule {
             Rule::Matching(it) => (it.family.as_deref().is_none_or(|name| name == family)
                 && it.after_revision.is_none_or(|after| revision > after))
             .then(|| it.tasks.clone()),
+            Rule::Newer(..) if once => None,
             Rule::Newer(newest, tasks) => (revision > newest.get(family).copied().unwrap_or(0)).then(|| tasks.clone()),
         });
         matching.unwrap_or(Tasks::Healthy)

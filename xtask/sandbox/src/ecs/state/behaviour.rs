@@ -55,6 +55,15 @@ pub enum Trouble {
     },
 }
 
+/// What befalls the next RunTask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NextRun {
+    /// Its tasks exit with this code.
+    Exits(i32),
+    /// It starts none, for this reason.
+    Unplaced(String),
+}
+
 /// A behaviour, and what it applies to.
 #[derive(Debug)]
 pub(crate) enum Rule {

@@ -72,6 +72,8 @@ pub(crate) struct Container {
     pub(crate) log: Option<Sink>,
     /// What it writes beside its own lines.
     pub(crate) says: Vec<String>,
+    /// The command that it runs once; none of a service's.
+    pub(crate) runs: Option<String>,
     /// How it ends by itself, if it does, and when that is, once it runs.
     pub(crate) ending: Option<Ending>,
     pub(crate) exit_at: Option<Instant>,

@@ -30,14 +30,21 @@ fn a_task_ends_as_its_command_says() {
     assert_eq!(task["containers"][0]["exitCode"], 0);
     assert_eq!(task["overrides"]["containerOverrides"], overrides["containerOverrides"]);
 
-    let serves = run(json!([{ "name": "app", "image": "own/app:1", "command": ["serve"] }]), json!({}));
-    assert_eq!(serves["lastStatus"], "RUNNING");
+    let ports = json!([{ "containerPort": 80 }]);
+    let listens = json!({ "name": "app", "image": "own/app:1", "command": ["serve"], "portMappings": ports });
+    let serves = run(json!([listens]), json!({}));
+    assert_eq!(serves["lastStatus"], "RUNNING", "what listens on a port serves on");
+    let overrides = json!({ "containerOverrides": [{ "name": "app", "command": ["app", "migrate"] }] });
+    let migrates = run(json!([listens]), json!({ "overrides": overrides }));
+    assert_eq!(migrates["containers"][0]["exitCode"], 0, "and what is run in its place ends");
+    let job = run(json!([{ "name": "app", "image": "own/app:1" }]), json!({}));
+    assert_eq!(job["containers"][0]["exitCode"], 0);
 }
 
 #[test]
 fn a_container_that_is_not_essential_ends_alone() {
     let containers = json!([
-        { "name": "app", "image": "own/app:1", "command": ["serve"] },
+        { "name": "app", "image": "own/app:1", "command": ["serve"], "portMappings": [{ "containerPort": 80 }] },
         { "name": "init", "image": "own/app:1", "essential": false, "command": ["exit", "7"] },
     ]);
     let task = run(containers, json!({}));
@@ -94,4 +101,40 @@ fn a_task_has_a_network_interface_in_one_of_its_subnets() {
         let zone = if detail("subnetId") == "subnet-1" { "ap-northeast-1a" } else { "ap-northeast-1b" };
         assert_eq!(task["availabilityZone"], zone);
     }
+}
+
+/// Asks for a task twice, and says whether that was one task.
+fn is_one(world: &mut World, first: &Value, second: &Value) -> bool {
+    let arn = |world: &mut World, input: &Value| world.call("RunTask", input.clone())["tasks"][0]["taskArn"].clone();
+    arn(world, first) == arn(world, second)
+}
+
+#[test]
+fn a_token_stands_for_its_tasks_until_ecs_forgets_them() {
+    let mut world = World::new();
+    world.call("RegisterTaskDefinition", document(json!([{ "name": "app", "image": "own/app:1" }])));
+    let network = json!({ "awsvpcConfiguration": { "subnets": ["subnet-1"] } });
+    let input = |token: &str| {
+        json!({ "cluster": "sample", "taskDefinition": "app", "launchType": "FARGATE", "clientToken": token,
+            "networkConfiguration": network })
+    };
+    assert!(is_one(&mut world, &input("a"), &input("a")));
+    assert!(!is_one(&mut world, &input("a"), &input("b")));
+    let before = world.call("RunTask", input("a"))["tasks"][0]["taskArn"].clone();
+    world.settle();
+    world.pass(3_000);
+    assert_eq!(world.call("RunTask", input("a"))["tasks"][0]["taskArn"], before);
+    world.pass(4_000);
+    assert_ne!(world.call("RunTask", input("a"))["tasks"][0]["taskArn"], before, "an hour after its end");
+}
+
+#[test]
+fn a_launch_type_and_a_capacity_provider_strategy_exclude_each_other() {
+    let mut world = World::new();
+    world.call("RegisterTaskDefinition", document(json!([{ "name": "app", "image": "own/app:1" }])));
+    let input = json!({ "cluster": "sample", "taskDefinition": "app", "launchType": "FARGATE",
+        "capacityProviderStrategy": [{ "capacityProvider": "FARGATE_SPOT" }] });
+    let (code, message) = world.refused("RunTask", input);
+    assert_eq!(code, "InvalidParameterException");
+    assert!(message.starts_with("Specifying both a launch type and capacity provider strategy"), "{message}");
 }
