@@ -16,6 +16,7 @@ mod retry;
 pub(crate) mod s3;
 mod signed;
 pub(crate) mod ssm;
+pub(crate) mod tags;
 mod xml;
 
 use std::error::Error;
@@ -144,6 +145,10 @@ impl Session {
 
     pub(crate) fn ecr(&self) -> ecr::Ecr {
         ecr::Ecr::new(&self.sdk, &self.registry, &self.own)
+    }
+
+    pub(crate) fn tags(&self) -> tags::Tags {
+        tags::Tags::new(&self.sdk, Arc::clone(&self.pace))
     }
 
     pub(crate) fn ecs(&self) -> ecs::Ecs {

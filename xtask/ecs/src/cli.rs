@@ -5,6 +5,7 @@ mod decide;
 mod deploy;
 mod diff;
 mod history;
+mod lock;
 mod logs;
 mod promote;
 mod rehearse;
@@ -67,6 +68,8 @@ pub(crate) enum Builtin {
     History(history::History),
     Run(run::Run),
     Logs(logs::Logs),
+    Lock(lock::Lock),
+    Unlock(lock::Unlock),
     Config(config::ShowConfig),
     Render(render::Render),
     Diff(diff::Diff),
@@ -88,6 +91,8 @@ impl Builtin {
             Self::History(command) => command.run(context),
             Self::Run(command) => command.run(context),
             Self::Logs(command) => command.run(context),
+            Self::Lock(command) => command.run(context),
+            Self::Unlock(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Diff(command) => command.run(context),

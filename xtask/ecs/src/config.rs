@@ -16,6 +16,7 @@ mod grammar;
 mod images;
 pub(crate) mod keys;
 mod load;
+mod lock;
 mod lookups;
 mod model;
 mod moving;
@@ -47,9 +48,9 @@ pub use load::{load, load_every};
 pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub use model::{
     Abandoned, AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Deploy, Dockerfile, Exits, FailFast,
-    Ignore, Image, Network, OnFailure, OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program,
+    Ignore, Image, Lock, Network, OnFailure, OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program,
     Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task,
-    TaskDefinitionSource, TrivyPin, Workflows, is_malicious,
+    TaskDefinitionSource, TrivyPin, WhenLocked, Workflows, is_malicious,
 };
 pub use moving::moving_tags;
 pub(crate) use origin::toml_value;

@@ -8,6 +8,7 @@ use clap::Parser;
 
 use crate::aws::{Identity, SdkConfig, Session, session_name};
 use crate::config::{self, Answers, Config, ENVIRONMENT_VARIABLE, Loaded, LookUp, suggestion};
+use crate::deploy::lock::Holder;
 use crate::deploy::{Answer, Checks, DeployPlan, Deploys, Pause, Report, Tasks};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
@@ -59,6 +60,7 @@ pub struct Context {
     own: Own,
     /// What a role is assumed as.
     session_name: String,
+    who: String,
     session: OnceLock<Session>,
 }
 
@@ -72,7 +74,8 @@ impl Context {
         run: (&str, &str),
     ) -> Self {
         let session_name = session_name(run.0, run.1);
-        Self { events, interrupt, loaded, resolved: OnceLock::new(), own, session_name, session: OnceLock::new() }
+        let (resolved, session, who) = (OnceLock::new(), OnceLock::new(), run.1.to_owned());
+        Self { events, interrupt, loaded, resolved, own, session_name, who, session }
     }
 
     /// The workspace's configuration. Fails (exit 2) with every mistake in it.
@@ -138,7 +141,7 @@ impl Context {
     /// Fails (exit 1) where there are no credentials.
     pub fn deploys(&self) -> Result<Deploys<'_>> {
         let deploys = Deploys::new(self.config()?, self.session()?, &self.events, &self.interrupt);
-        Ok(deploys.around(self).checked(self).look_up(self))
+        Ok(deploys.around(self).checked(self).look_up(self).held_by(self.holder()))
     }
 
     /// One-off tasks: `tasks.run("migrate")` is `cargo xtask run migrate`.
@@ -154,6 +157,11 @@ impl Context {
     /// Fails (exit 1) where there are no credentials.
     pub fn aws(&self) -> Result<&SdkConfig> {
         Ok(self.session()?.sdk())
+    }
+
+    /// Whose locks are this command's own. The number of a run of GitHub's is the same for each of its attempts.
+    pub(crate) fn holder(&self) -> Holder {
+        Holder::new(&self.who, std::env::var("GITHUB_RUN_ID").ok().filter(|run| !run.is_empty()))
     }
 
     /// Runs a call of an AWS client to its end.

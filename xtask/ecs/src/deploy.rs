@@ -8,6 +8,7 @@ mod foresight;
 mod group;
 pub(crate) mod history;
 mod hopeless;
+pub(crate) mod lock;
 mod many;
 mod normal;
 mod outcome;
@@ -26,6 +27,7 @@ mod until;
 
 use std::sync::Arc;
 
+use lock::{Holder, Locks, Way};
 use plan::{Action, Plan};
 use post_mortem::sources::OfAws;
 use rollout::Looks;
@@ -61,6 +63,8 @@ pub struct DeployPlan {
     tasks: Ready,
     /// Whether tasks are run where nothing is deployed, too.
     run_tasks: bool,
+    /// Whether this is the way back.
+    back: bool,
 }
 
 impl DeployPlan {
@@ -85,6 +89,7 @@ pub struct Deploys<'a> {
     checks: Option<&'a dyn Checks>,
     allow_older: bool,
     digests: Vec<ByDigest>,
+    holder: Holder,
     until: Until,
     look_up: &'a dyn LookUps,
     run_tasks: bool,
@@ -102,6 +107,7 @@ impl<'a> Deploys<'a> {
             checks: None,
             allow_older: false,
             digests: Vec::new(),
+            holder: Holder::new("", None),
             until: Until::Done,
             look_up: &StandIns,
             run_tasks: false,
@@ -125,6 +131,12 @@ impl<'a> Deploys<'a> {
     #[must_use]
     pub(crate) fn around(self, around: &'a dyn Around<DeployPlan, Report>) -> Self {
         Self { around: Some(around), ..self }
+    }
+
+    /// As somebody whose locks are told from those of others.
+    #[must_use]
+    pub(crate) fn held_by(self, holder: Holder) -> Self {
+        Self { holder, ..self }
     }
 
     /// Without what the repository does around it.
@@ -180,19 +192,29 @@ impl<'a> Deploys<'a> {
         if !self.allow_older {
             plan::refuse_older(&services)?;
         }
-        Ok(DeployPlan { services, tasks, run_tasks: self.run_tasks })
+        Ok(DeployPlan { services, tasks, run_tasks: self.run_tasks, back: false })
     }
 
     /// Rolls the services out: at once, but for those that come `after` others. What becomes of the others where one does
     /// not end well says `deploy.on-failure`; the failure is that of the worst, and the report says what became of each.
+    ///
+    /// Nothing is done (exit 6) where somebody else has locked what would change, unless `lock.when-locked` says to wait.
     pub fn run(&self, plan: &DeployPlan) -> Ended<Report> {
-        let plans = &plan.services;
+        let locks = Locks::new(self, &self.holder, if plan.back { Way::Back } else { Way::Forward });
+        let admitted = match locks.admit(plan) {
+            Ok(admitted) => admitted,
+            Err(failure) => return Ended { done: not_attempted(plan), result: Err(failure) },
+        };
+        let Ended { done, result } = self.roll_out(admitted.plan());
+        let result = locks.release(&admitted, &done, result);
+        Ended { done, result }
+    }
+
+    fn roll_out(&self, plan: &DeployPlan) -> Ended<Report> {
         if let Some(around) = self.around.filter(|_| plan.changes())
             && let Err(failure) = around.before(plan)
         {
-            let services = plans.iter().map(ServiceReport::of_plan);
-            let services = services.map(|report| ServiceReport { outcome: Became::NotAttempted, ..report });
-            return Ended { done: Report { services: services.collect() }, result: Err(failure) };
+            return Ended { done: not_attempted(plan), result: Err(failure) };
         }
         let Self { config, events, interrupt, until, .. } = *self;
         let (ecs, ecr) = (self.session.ecs(), self.session.ecr());
@@ -208,7 +230,7 @@ impl<'a> Deploys<'a> {
             events,
             interrupt,
         };
-        let Ended { done, result } = many::deploy(&shared, self.checks, plans);
+        let Ended { done, result } = many::deploy(&shared, self.checks, &plan.services);
         let result = result.and_then(|()| self.around.map_or(Ok(()), |around| around.after(&done)));
         Ended { done, result }
     }
@@ -217,6 +239,12 @@ impl<'a> Deploys<'a> {
 /// What a re-run of the same job has, too: the job's own number, where a CI service gives one.
 fn run_id() -> String {
     std::env::var("GITHUB_RUN_ID").unwrap_or_else(|_| format!("{}/{}", time::now(), time::chance()))
+}
+
+fn not_attempted(plan: &DeployPlan) -> Report {
+    let services = plan.services.iter().map(ServiceReport::of_plan);
+    let services = services.map(|report| ServiceReport { outcome: Became::NotAttempted, ..report });
+    Report { services: services.collect() }
 }
 
 /// Refuses services whose rollouts never come as far as they are to be followed.
@@ -238,6 +266,7 @@ fn announce(plan: &Plan, run_tasks: bool, events: &Events) {
         sources: plan.sources.clone(),
         before: plan.tasks_before(run_tasks).to_vec(),
         after: plan.tasks_after(run_tasks).to_vec(),
+        locks: plan.locks(),
     });
     let DesiredCount { before, after } = plan.desired_count();
     if after < before {

@@ -4,11 +4,13 @@
 //! that one that blocks, fails or panics is reported once and changes no outcome.
 
 mod found;
+mod lock;
 mod planned;
 mod stream;
 
 use serde::{Serialize, Serializer};
 
+pub use lock::{Lock, LockKind};
 pub use planned::remarks;
 pub use stream::{Events, Stream};
 
@@ -113,6 +115,8 @@ pub enum Event {
         /// The tasks that are run before the update, and after the rollout.
         before: Vec<String>,
         after: Vec<String>,
+        /// Who keeps others from deploying to it.
+        locks: Vec<Lock>,
     },
     /// One member of the task definition differs from the live revision. Values of secrets and of environment
     /// variables are left out.

@@ -14,7 +14,7 @@ const fn limit(operations: &'static [&'static str], burst: f64, refill: f64) -> 
     Limit { operations, burst, refill }
 }
 
-const LIMITS: [Limit; 8] = [
+const LIMITS: [Limit; 9] = [
     limit(&["RegisterTaskDefinition", "DeregisterTaskDefinition"], 20.0, 1.0),
     limit(&["CreateService", "UpdateService", "DeleteService"], 50.0, 5.0),
     limit(&["DescribeServices", "ListServices"], 100.0, 20.0),
@@ -33,6 +33,7 @@ const LIMITS: [Limit; 8] = [
     limit(&["RunTask", "StopTask"], 100.0, 40.0),
     limit(&["DescribeTaskDefinition", "ListTaskDefinitions"], 50.0, 20.0),
     limit(&["DescribeClusters", "ListClusters"], 50.0, 20.0),
+    limit(&["TagResource", "UntagResource"], 20.0, 10.0),
 ];
 
 /// A bucket for each limit; none where nothing is limited.

@@ -14,6 +14,7 @@ mod environments;
 mod fail_fast;
 mod help;
 mod images;
+mod lock;
 mod logs;
 mod lookups;
 mod native;

@@ -7,9 +7,9 @@ use serde_json::json;
 use xtask_sandbox::ecs::Tasks;
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
-/// What AWS asks for beside the calls that are made, what environments and lookups lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
+/// What AWS asks for beside the calls that are made, what environments, lookups and locks lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 19] = [
+const BESIDES: [&str; 20] = [
     "ecs:StopTask",
     "logs:FilterLogEvents",
     "ecs:ContinueServiceDeployment",
@@ -28,6 +28,7 @@ const BESIDES: [&str; 19] = [
     "ecr:CompleteLayerUpload",
     "iam:PassRole",
     "ecs:TagResource",
+    "ecs:UntagResource",
     "ecs:StopServiceDeployment",
 ];
 
@@ -96,6 +97,9 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     assert_eq!(called(&workspace, &sandbox, &["continue", "app"], 0), documented("continue"), "continue");
     let (workspace, sandbox) = crate::back::three();
     assert_eq!(called(&workspace, &sandbox, &["history"], 0), documented("history"), "history");
+    for (command, arguments) in [("lock", &["lock", "--reason", "x"][..]), ("unlock", &["unlock"])] {
+        assert_eq!(called(&workspace, &sandbox, arguments, 0), documented(command), "{command}");
+    }
     // What is not under a tag of the configuration is asked for, and where a rollout that shifts traffic stands.
     workspace.change(&[("tag = { package = \"app\" }", "tag = \"1.4.0\"")]);
     let mut looked = called(&workspace, &sandbox, &["status"], 0);

@@ -33,6 +33,8 @@ pub(crate) enum By {
     Run,
     Status,
     Logs,
+    Lock,
+    Unlock,
 }
 
 impl By {
@@ -52,12 +54,15 @@ impl By {
             Run => "run",
             Status => "status",
             Logs => "logs",
+            Lock => "lock",
+            Unlock => "unlock",
         }
     }
 }
 
 use By::{
-    Continue, Deploy, DeployPlan, History, Logs, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback, Run, Status,
+    Continue, Deploy, DeployPlan, History, Lock, Logs, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback, Run,
+    Status, Unlock,
 };
 
 const REPOSITORY: &str = "the repositories";
@@ -65,8 +70,22 @@ const SERVICE: &str = "the services";
 const ALL: &str = "`*`";
 const POST_MORTEM: &str = "for a post-mortem, which does without where it is denied";
 
-pub(crate) const EVERYONE: &[By] =
-    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Rollback, History, Run, Status, Logs];
+pub(crate) const EVERYONE: &[By] = &[
+    ReleasePlan,
+    Release,
+    PromoteFrom,
+    PromoteTo,
+    DeployPlan,
+    Deploy,
+    Continue,
+    Rollback,
+    History,
+    Run,
+    Status,
+    Logs,
+    Lock,
+    Unlock,
+];
 
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
     Call { action, on, by, when: "" }
@@ -91,7 +110,7 @@ pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call =
     call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const DESCRIBE_SERVICES: Call =
-    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs]);
+    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Lock, Unlock]);
 pub(crate) const DESCRIBE_TASK_DEFINITION: Call =
     call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run, Status, Logs]);
 pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy, Run]);
@@ -123,6 +142,12 @@ pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
     ..call("ecs:StopServiceDeployment", ALL, &[Deploy, Rollback])
 };
 
+pub(crate) const TAG_RESOURCE: Call = Call {
+    when: "for a lock: of a deploy or a rollback where `lock` is written; and for a document that has tags",
+    ..call("ecs:TagResource", ALL, &[Deploy, Rollback, Run, Lock])
+};
+pub(crate) const UNTAG_RESOURCE: Call =
+    Call { when: "for a lock, as above", ..call("ecs:UntagResource", SERVICE, &[Deploy, Rollback, Unlock]) };
 pub(crate) const GET_LOG_EVENTS: Call = Call {
     when: "for a post-mortem and for what a task writes, which do without where it is denied",
     ..call("logs:GetLogEvents", "the log groups", &[Deploy, Run])
@@ -141,7 +166,7 @@ pub(crate) const GET_OBJECT: Call =
 
 /// What is called, through the SDK's clients or without (`signed.rs`).
 #[cfg(test)]
-pub(crate) const CALLS: [&Call; 26] = [
+pub(crate) const CALLS: [&Call; 28] = [
     &GET_CALLER_IDENTITY,
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
@@ -161,6 +186,8 @@ pub(crate) const CALLS: [&Call; 26] = [
     &RUN_TASK,
     &STOP_TASK,
     &STOP_SERVICE_DEPLOYMENT,
+    &TAG_RESOURCE,
+    &UNTAG_RESOURCE,
     &GET_LOG_EVENTS,
     &FILTER_LOG_EVENTS,
     &DESCRIBE_TARGET_GROUPS,
@@ -172,14 +199,13 @@ pub(crate) const CALLS: [&Call; 26] = [
 
 /// What AWS asks for besides, of those who upload a blob to the registry, download one or make one of these calls.
 #[cfg(test)]
-pub(crate) const IMPLIED: [Call; 7] = [
+pub(crate) const IMPLIED: [Call; 6] = [
     Call { when: "where `role` is written", ..call("sts:AssumeRole", "the role", EVERYONE) },
     call("ecr:GetDownloadUrlForLayer", REPOSITORY, &[PromoteFrom]),
     call("ecr:InitiateLayerUpload", REPOSITORY, &[Release, PromoteTo]),
     call("ecr:UploadLayerPart", REPOSITORY, &[Release, PromoteTo]),
     call("ecr:CompleteLayerUpload", REPOSITORY, &[Release, PromoteTo]),
     call("iam:PassRole", "the task role and the execution role", &[Deploy, Rollback, Run]),
-    Call { when: "where the document has tags", ..call("ecs:TagResource", ALL, &[Deploy, Run]) },
 ];
 
 #[cfg(test)]

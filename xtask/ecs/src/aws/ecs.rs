@@ -19,7 +19,8 @@ use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::operation::list_tasks::builders::ListTasksFluentBuilder;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{
-    CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField,
+    CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, ServiceField, StopServiceDeploymentStopType,
+    TaskDefinitionField,
 };
 
 pub(crate) use document::{Document, Flaw, PinnedDocument, each_holder, strip_read_only};
@@ -87,10 +88,20 @@ impl Ecs {
 
     /// The services in the order asked, `None` for one that the cluster does not have. Ten a call.
     pub(crate) fn services(&self, cluster: &str, names: &[&str]) -> Result<Vec<Option<Service>>, AwsError> {
+        self.described(cluster, names, false)
+    }
+
+    /// The same with their tags.
+    pub(crate) fn tagged_services(&self, cluster: &str, names: &[&str]) -> Result<Vec<Option<Service>>, AwsError> {
+        self.described(cluster, names, true)
+    }
+
+    fn described(&self, cluster: &str, names: &[&str], tags: bool) -> Result<Vec<Option<Service>>, AwsError> {
         const CALL: &str = calls::DESCRIBE_SERVICES.action;
         let mut found = BTreeMap::new();
         for batch in names.chunks(SERVICES) {
-            let asked = self.client.describe_services().cluster(cluster);
+            let asked =
+                self.client.describe_services().cluster(cluster).set_include(tags.then(|| vec![ServiceField::Tags]));
             let asked = asked.set_services(Some(batch.iter().map(ToString::to_string).collect()));
             let subject = format!("service {} in cluster {cluster}", batch.join(", "));
             let answer = self

@@ -19,7 +19,7 @@ struct Limit {
     refill: f64,
 }
 
-const LIMITS: [Limit; 8] = [
+const LIMITS: [Limit; 9] = [
     Limit { actions: &[&calls::REGISTER_TASK_DEFINITION], burst: 20.0, refill: 1.0 },
     Limit { actions: &[&calls::DESCRIBE_TASK_DEFINITION], burst: 50.0, refill: 20.0 },
     Limit { actions: &[&calls::UPDATE_SERVICE], burst: 50.0, refill: 5.0 },
@@ -40,6 +40,7 @@ const LIMITS: [Limit; 8] = [
         burst: 50.0,
         refill: 5.0,
     },
+    Limit { actions: &[&calls::TAG_RESOURCE, &calls::UNTAG_RESOURCE], burst: 20.0, refill: 10.0 },
 ];
 
 /// A bucket of tokens: full at first, refilled steadily, and in debt to those who wait.

@@ -35,6 +35,7 @@ pub(super) const ENVIRONMENT: Keys = Keys {
         optional("scan", "a table", "as in `scan`"),
         optional("services", "tables by name", "as in `services.NAME`; a service of this environment alone, too"),
         optional("tasks", "tables by name", "as in `tasks.NAME`; a task of this environment alone, too"),
+        optional("lock", "true, false or a table", "as in `lock`"),
         optional("slack", "a table", "as in `slack`"),
         optional("lookups", "a table", "as in `lookups`"),
         optional("workflows", "a table", "another `environment` or `role` of the deploy job"),
@@ -69,9 +70,10 @@ impl Declared {
         let images = table.names("images");
         let mut names = Vec::new();
         for (name, mut environment) in table.children("environments", &[&ENVIRONMENT]) {
-            for key in
-                ["account", "region", "registry", "cluster", "role", "scan", "services", "tasks", "slack", "lookups"]
-            {
+            for key in [
+                "account", "region", "registry", "cluster", "role", "scan", "services", "tasks", "lock", "slack",
+                "lookups",
+            ] {
                 // Read where they are laid over what stands at the top.
                 drop(environment.take(key));
             }

@@ -4,7 +4,7 @@
 //! leaves out a key of its list: neither an undocumented key can exist nor a documented one that nobody reads.
 
 #[cfg(test)]
-use super::{environments, images, load, lookups, native, order, scan, services, slack, tasks, trivy, workflows};
+use super::{environments, images, load, lock, lookups, native, order, scan, services, slack, tasks, trivy, workflows};
 
 /// The keys of one kind of table.
 #[cfg_attr(not(test), expect(dead_code, reason = "the reference reads the rest"))]
@@ -41,7 +41,7 @@ pub(crate) enum Absent {
 
 /// Every kind of table, in the order of the reference.
 #[cfg(test)]
-pub(crate) static TABLES: [&Keys; 27] = [
+pub(crate) static TABLES: [&Keys; 28] = [
     &load::TOP,
     &images::IMAGE,
     &images::TAG,
@@ -60,6 +60,7 @@ pub(crate) static TABLES: [&Keys; 27] = [
     &tasks::TASK,
     &tasks::NETWORK,
     &order::DEPLOY,
+    &lock::LOCK,
     &slack::SLACK,
     &lookups::LOOKUPS,
     &workflows::WORKFLOWS,

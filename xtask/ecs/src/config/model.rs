@@ -11,7 +11,9 @@ use std::path::PathBuf;
 
 pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{AcceptedSystem, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
-pub use services::{Deploy, Exits, FailFast, OnFailure, OnInterrupt, Rollout, Service, TaskDefinitionSource};
+pub use services::{
+    Deploy, Exits, FailFast, Lock, OnFailure, OnInterrupt, Rollout, Service, TaskDefinitionSource, WhenLocked,
+};
 pub use tasks::{Abandoned, Network, OwnDefinition, Task};
 pub use workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
 
@@ -41,6 +43,7 @@ pub struct Config {
     pub services: BTreeMap<String, Service>,
     pub tasks: BTreeMap<String, Task>,
     pub deploy: Deploy,
+    pub lock: Lock,
     pub slack: SlackConfig,
     pub workflows: Workflows,
     pub lookups: Lookups,

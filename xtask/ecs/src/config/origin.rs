@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::duration;
 use super::model::{
     Abandoned, AcceptedSystem, Asset, Base, Compression, Config, Exits, FailFast, Ignore, OnFailure, OnInterrupt,
-    Program, Severity,
+    Program, Severity, WhenLocked,
 };
 use super::path::relative;
 use crate::failure::Place;
@@ -298,6 +298,15 @@ impl Effective for OnFailure {
             Self::Stop => "stop",
             Self::Continue => "continue",
             Self::RollBackAll => "roll-back-all",
+        })
+    }
+}
+
+impl Effective for WhenLocked {
+    fn effective(&self, _: &Path) -> Json {
+        json!(match self {
+            Self::Refuse => "refuse",
+            Self::Wait => "wait",
         })
     }
 }

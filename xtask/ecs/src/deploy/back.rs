@@ -3,6 +3,7 @@
 use std::slice::{from_mut, from_ref};
 
 use super::history::{Entry, name_tags, pinned, remembered};
+use super::lock;
 use super::plan::{Action, Pin, Plan};
 use super::tasks::Ready;
 use super::{DeployPlan, Deploys};
@@ -18,8 +19,8 @@ impl Deploys<'_> {
     /// once, and nothing is done.
     pub fn plan_back(&self, names: &[String], to: Option<&str>) -> Result<DeployPlan> {
         let (ecs, mut services, mut problems) = (self.session.ecs(), Vec::new(), Vec::new());
-        for service in services_named(self.config, names)? {
-            let live = ecs.service(&service.cluster, &service.service)?;
+        let wanted = services_named(self.config, names)?;
+        for (service, live) in wanted.iter().zip(lock::live(&ecs, &wanted)?) {
             match self.back(service, live, to) {
                 Ok(plan) => services.push(plan),
                 Err(problem) => problems.push(problem),
@@ -31,7 +32,7 @@ impl Deploys<'_> {
         for plan in &services {
             super::announce(plan, false, self.events);
         }
-        Ok(DeployPlan { services, tasks: Ready::default(), run_tasks: false })
+        Ok(DeployPlan { services, tasks: Ready::default(), run_tasks: false, back: true })
     }
 
     fn back(&self, service: &Service, live: Live, to: Option<&str>) -> Result<Plan> {

@@ -9,17 +9,19 @@ use std::thread;
 
 use super::by_digest::{self, ByDigest};
 use super::diff::{Change, changes};
+use super::lock;
 use super::normal::Normal;
 use super::task_definition::{self, doubts};
 use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::commit;
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource};
-use crate::event::{DesiredCount, Event, Events, ImageSource, ServiceAction, VersionChange};
+use crate::event::{DesiredCount, Event, Events, ImageSource, Lock, ServiceAction, VersionChange};
 use crate::failure::{Failure, Fault, Result};
 use crate::lookup::Lookup;
 use crate::reference::Pinned;
 use crate::sources::LookUps;
+use crate::time;
 pub(super) use versions::refuse_older;
 
 /// What will be done about one service.
@@ -74,6 +76,12 @@ impl Plan {
     pub(super) fn tasks_after(&self, asked: bool) -> &[String] {
         let none = matches!(self.service_action(), ServiceAction::Scale | ServiceAction::NothingToDo);
         if none && !asked { &[] } else { &self.service.after_deploy }
+    }
+
+    /// The locks on the service that have not ended.
+    pub(super) fn locks(&self) -> Vec<Lock> {
+        let now = time::now();
+        lock::locks(&self.live).into_iter().filter(|kept| !kept.has_ended(now)).map(|kept| kept.lock).collect()
     }
 
     pub(super) fn desired_count(&self) -> DesiredCount {
@@ -237,7 +245,7 @@ pub(super) fn live_services<'a>(ecs: &Ecs, services: &[&'a Service]) -> LiveServ
         names.retain(|name| !name.is_empty());
         names.sort_unstable();
         names.dedup();
-        let answer = ecs.services(cluster, &names).map(|found| {
+        let answer = ecs.tagged_services(cluster, &names).map(|found| {
             let found: BTreeMap<&str, Option<Live>> = names.iter().copied().zip(found).collect();
             let none = || Some(Live { status: "ACTIVE".into(), controller: "ECS".into(), ..Live::default() });
             members.iter().map(|service| found.get(service.service.as_str()).cloned().unwrap_or_else(none)).collect()

@@ -6,7 +6,7 @@ use super::diff::Change;
 use super::plan::Plan;
 use super::tasks::TaskReport;
 use crate::digest::Digest;
-use crate::event::{DesiredCount, ImageSource, Outcome, PostMortem, ServiceAction, VersionChange};
+use crate::event::{DesiredCount, ImageSource, Lock, Outcome, PostMortem, ServiceAction, VersionChange};
 
 /// What became of each service, in the order of their names.
 #[derive(Debug, Default, Serialize)]
@@ -35,6 +35,8 @@ pub struct ServiceReport {
     /// The images whose bytes change, by their tags.
     pub versions: Vec<VersionChange>,
     pub sources: Vec<ImageSource>,
+    /// Who kept others from deploying to it, as the plan found it.
+    pub locks: Vec<Lock>,
     /// What differs from the revision that the service was on.
     pub changes: Vec<Change>,
     /// The tasks that were run before and after it.
@@ -105,6 +107,7 @@ impl ServiceReport {
             desired_count: plan.desired_count(),
             versions: plan.versions.clone(),
             sources: plan.sources.clone(),
+            locks: plan.locks(),
             changes: plan.changes.clone(),
             tasks: Vec::new(),
             failure: None,

@@ -3,6 +3,7 @@
 use crate::aws::ecs::{Ecs, Service as Live, ServiceDeployment};
 use crate::config::{Service, services_named};
 use crate::context::Context;
+use crate::deploy::lock::{self, Way, in_the_way};
 use crate::event::Hook;
 use crate::failure::{Ending, Failure, Result};
 use crate::reader::shift;
@@ -22,7 +23,13 @@ pub(crate) fn decide(context: &Context, service: &str, which: &Which, back: bool
     let config = context.config()?;
     let service = services_named(config, &[service.to_owned()])?[0];
     let ecs = context.session()?.ecs();
-    let rollout = rollout(&ecs, service)?;
+    let live = lock::live(&ecs, &[service])?.remove(0);
+    // To let traffic move on is a change of the service; to take it back is what a lock does not keep out.
+    let kept = if back { Vec::new() } else { in_the_way(&live, &context.holder(), Way::Back) };
+    if let Some(refusal) = lock::refusal(config, &service.name, &kept) {
+        return Err(refusal);
+    }
+    let rollout = rollout(&ecs, service, &live)?;
     for hook in chosen(service, &rollout, which)? {
         ecs.continue_service_deployment(&rollout.arn, &hook.id, !back)?;
         let (verb, what) = if back { ("Refused", "is rolled back") } else { ("Continued", "goes on") };
@@ -35,10 +42,9 @@ pub(crate) fn decide(context: &Context, service: &str, which: &Which, back: bool
 }
 
 /// The rollout that the service is on.
-fn rollout(ecs: &Ecs, service: &Service) -> Result<ServiceDeployment> {
-    let live = ecs.service(&service.cluster, &service.service)?;
+fn rollout(ecs: &Ecs, service: &Service, live: &Live) -> Result<ServiceDeployment> {
     let none = || Failure::world(format_args!("service {} has no rollout that goes on", service.name));
-    let arn = current(ecs, service, &live)?.ok_or_else(none)?;
+    let arn = current(ecs, service, live)?.ok_or_else(none)?;
     let rollout = ecs.service_deployment(&arn)?.ok_or_else(none)?;
     if rollout.status.is_final() { Err(none()) } else { Ok(rollout) }
 }

@@ -36,6 +36,7 @@ pub(super) fn service(service: &types::Service) -> Service {
         current_revisions: service.current_service_revisions().iter().map(current_revision).collect(),
         settings: service.deployment_configuration().map(settings).unwrap_or_default(),
         launch: launch(service),
+        tags: service.tags().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Service {
     pub settings: DeploymentSettings,
     /// Where its tasks run, as members of RunTask: network, capacity provider strategy or launch type, platform version.
     pub launch: Map<String, Value>,
+    /// Keys and values; empty where they were not asked for.
+    pub tags: Vec<(String, String)>,
 }
 
 /// How a service deploys, as far as it says how a rollout can end.

@@ -34,6 +34,31 @@ pub struct Deploy {
     pub on_failure: OnFailure,
 }
 
+/// `lock = true`, or `lock = { expires = "1h", when-locked = "refuse" }`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// Whether a deploy locks the services that it changes; false by default.
+    pub deploys: bool,
+    /// How long a lock lasts, unless the rollout may take longer; 1 h by default.
+    pub expires: Duration,
+    pub when_locked: WhenLocked,
+}
+
+/// What a deploy does where somebody else has locked a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenLocked {
+    #[default]
+    Refuse,
+    /// It waits until that is over, no longer than a lock lasts.
+    Wait,
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self { deploys: false, expires: Duration::from_secs(3600), when_locked: WhenLocked::default() }
+    }
+}
+
 /// What becomes of the other services where one does not end well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {

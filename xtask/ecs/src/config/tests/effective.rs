@@ -49,6 +49,7 @@ account  = "123456789012"                                      # Cargo.toml:9
 region   = "cn-north-1"                                        # AWS_REGION
 registry = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"  # default
 cluster  = "sample"                                            # Cargo.toml:8
+lock     = false                                               # default
 
 [workspace.metadata.xtask.images.app]
 repository = "sample/app"      # Cargo.toml:12

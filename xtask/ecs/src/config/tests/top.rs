@@ -1,4 +1,5 @@
 use super::check;
+use crate::config::WhenLocked;
 
 #[test]
 fn an_account_has_twelve_digits() {
@@ -114,12 +115,12 @@ image = {}"#,
             (
                 r#"region = "ap-northeast-1"
 zzz = 1"#,
-                "10:1 [zzz] unknown key `zzz` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `services`, `tasks`, `deploy`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`",
+                "10:1 [zzz] unknown key `zzz` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `services`, `tasks`, `deploy`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`",
             ),
             (
                 r#"region = "ap-northeast-1"
 "é\u0007" = 1"#,
-                r#"10:1 ["é\u0007"] unknown key `é\u{7}` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `services`, `tasks`, `deploy`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`"#,
+                r#"10:1 ["é\u0007"] unknown key `é\u{7}` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `services`, `tasks`, `deploy`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`"#,
             ),
             (
                 r#"region = "ap-northeast-1"
@@ -142,5 +143,33 @@ scan = 1
 ",
             "8:8 [1] `scan` is an integer, and should be a table",
         )],
+    );
+}
+
+#[test]
+fn a_lock_is_true_false_or_a_table_of_how_long_and_what_then() {
+    let region = r#"region = "ap-northeast-1""#;
+    let good = |lock: &str| {
+        let folder = super::workspace(&[("Cargo.toml", &super::spoilt(&[(region, &format!("{region}\n{lock}"))]))]);
+        let lock = super::loaded(folder.path()).config.lock;
+        (lock.deploys, lock.expires.as_secs(), lock.when_locked)
+    };
+    assert_eq!(good(""), (false, 3600, WhenLocked::Refuse));
+    assert_eq!(good("lock = true"), (true, 3600, WhenLocked::Refuse));
+    assert_eq!(good("lock = {}"), (true, 3600, WhenLocked::Refuse));
+    assert_eq!(good(r#"lock = { expires = "2h", when-locked = "wait" }"#), (true, 7200, WhenLocked::Wait));
+    check(
+        region,
+        &[
+            ("region = \"ap-northeast-1\"\nlock = 1", "10:8 [1] `lock` is an integer, and should be true or false"),
+            (
+                "region = \"ap-northeast-1\"\nlock = { expires = 5 }",
+                r#"10:20 [5] `lock.expires` is an integer, and should be a duration | write the unit: "5s" for seconds, "5m" for minutes"#,
+            ),
+            (
+                "region = \"ap-northeast-1\"\nlock = { when-locked = \"refus\" }",
+                r#"10:24 ["refus"] `refus` is not a valid `when-locked` | did you mean `refuse`?"#,
+            ),
+        ],
     );
 }

@@ -126,6 +126,7 @@ fn service_planned(action: ServiceAction) -> Event {
         sources: Vec::new(),
         before: Vec::new(),
         after: Vec::new(),
+        locks: Vec::new(),
     }
 }
 

@@ -145,6 +145,7 @@ fn each_of_several_services_has_its_live_line_and_the_rest_is_counted() {
         sources: Vec::new(),
         before: Vec::new(),
         after: Vec::new(),
+        locks: Vec::new(),
     };
     let progress = |service: &String, running| Event::RolloutProgress {
         service: service.clone(),

@@ -9,6 +9,7 @@ use crate::protocol::{ApiError, ApiResult};
 impl Ecs {
     pub(crate) fn tag_resource(&mut self, input: &Value) -> ApiResult {
         let arn = self.resource(input)?;
+        list(input, "tags").iter().try_for_each(takes)?;
         let tags = self.tags.entry(arn).or_default();
         for tag in list(input, "tags") {
             tags.retain(|old| old.get("key") != tag.get("key"));
@@ -47,5 +48,18 @@ impl Ecs {
             _ => false,
         };
         if known { Ok(arn.to_owned()) } else { Err(client(format!("The specified resource {arn} was not found."))) }
+    }
+}
+
+/// What a tag takes. Source: Amazon ECS API Reference, Tag; Developer Guide, "Tag restrictions".
+fn takes(tag: &Value) -> Result<(), ApiError> {
+    let fits = |name: &str, longest: usize| {
+        let text = text(tag, name).unwrap_or_default();
+        text.chars().count() <= longest && text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c))
+    };
+    if fits("key", 128) && fits("value", 256) {
+        Ok(())
+    } else {
+        Err(invalid("A tag is too long or has invalid characters."))
     }
 }

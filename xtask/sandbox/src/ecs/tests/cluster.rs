@@ -68,3 +68,15 @@ fn tags_are_taken_away_by_their_keys() {
     let lost = json!({ "resourceArn": "arn:aws:ecs:ap-northeast-1:123456789012:cluster/other", "tagKeys": ["a"] });
     assert_eq!(world.refused("UntagResource", lost).0, "ClientException");
 }
+
+#[test]
+fn a_tag_takes_no_other_letters_than_ecs_does_and_no_more_of_them() {
+    let mut world = World::new();
+    let arn = described(&mut world)["clusterArn"].clone();
+    let mut tag = |value: &str| {
+        let tags = json!([{ "key": "why", "value": value }]);
+        world.try_call("TagResource", json!({ "resourceArn": arn, "tags": tags })).is_ok()
+    };
+    assert!(tag("Ä b_.:/=+-@1") && tag(&"x".repeat(256)));
+    assert!(!tag("why?") && !tag("(x)") && !tag("a\nb") && !tag(&"x".repeat(257)));
+}

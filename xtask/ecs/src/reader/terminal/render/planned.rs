@@ -1,7 +1,7 @@
 //! What the plan says of a service.
 
 use super::Line;
-use crate::event::{DesiredCount, Direction, Event, ImageSource, ServiceAction, VersionChange};
+use crate::event::{DesiredCount, Direction, Event, ImageSource, Lock, ServiceAction, VersionChange};
 
 pub(super) fn show(event: &Event) -> Vec<Line> {
     let Event::ServicePlanned {
@@ -14,12 +14,18 @@ pub(super) fn show(event: &Event) -> Vec<Line> {
         sources,
         before,
         after,
+        locks: held,
     } = event
     else {
         return Vec::new();
     };
     let details = details(*desired_count, *force, versions, sources);
-    [headline(service, cluster, action)].into_iter().chain(details).chain(tasks(before, after)).collect()
+    [headline(service, cluster, action)]
+        .into_iter()
+        .chain(details)
+        .chain(tasks(before, after))
+        .chain(locks(held))
+        .collect()
 }
 
 fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
@@ -52,4 +58,8 @@ fn tasks(before: &[String], after: &[String]) -> impl Iterator<Item = Line> {
         (!names.is_empty()).then(|| Line::detail(&format!("run {} {when}", names.join(", "))))
     };
     line(before, "before the update").into_iter().chain(line(after, "after the rollout"))
+}
+
+fn locks(locks: &[Lock]) -> impl Iterator<Item = Line> {
+    locks.iter().map(|lock| Line::detail(&lock.sentence()).prose().bad())
 }

@@ -1,0 +1,66 @@
+//! `cargo xtask lock` and `unlock`: services that nobody is to deploy to, and the end of that.
+
+use std::time::Duration;
+
+use crate::config::{Service, services_named};
+use crate::context::Context;
+use crate::deploy::lock::{live, locks, readable, write};
+use crate::event::{Lock, LockKind};
+use crate::failure::Result;
+use crate::time;
+
+/// Locks services by hand. Who has locked one before gives the lock another reason and another end.
+pub(crate) fn lock(
+    context: &Context,
+    names: &[String],
+    reason: &str,
+    lasts: Option<Duration>,
+) -> Result<Vec<(String, Lock)>> {
+    let config = context.config()?;
+    let session = context.session()?;
+    let services = services_named(config, names)?;
+    let (holder, lasts) = (context.holder(), lasts.unwrap_or(config.lock.expires));
+    let lock = holder.lock(LockKind::Hand, reason, lasts);
+    if lock.reason != reason.trim() {
+        let kept = readable(reason);
+        context
+            .events()
+            .warn(format!("a tag takes letters, digits, spaces and _.:/=+-@ alone, so the reason is kept as: {kept}"));
+    }
+    let mut done = Vec::new();
+    for (service, live) in services.iter().zip(live(&session.ecs(), &services)?) {
+        let name = &service.name;
+        write(&session.tags(), &live, &holder.key(LockKind::Hand), &lock)?;
+        context.events().note("Locked", format!("{name}: {}", lock.sentence()));
+        let others = locks(&live).into_iter().filter(|kept| !kept.has_ended(time::now()));
+        for other in others.filter(|other| other.key != holder.key(LockKind::Hand)) {
+            context.events().note("Besides", format!("{name} is {}, which goes on", other.lock.sentence()));
+        }
+        done.push((name.clone(), lock.clone()));
+    }
+    Ok(done)
+}
+
+/// Takes every lock of services away, whoever's it is, and says whose it was.
+pub(crate) fn unlock(context: &Context, names: &[String]) -> Result<Vec<(String, Lock)>> {
+    let config = context.config()?;
+    let session = context.session()?;
+    let services: Vec<&Service> = services_named(config, names)?;
+    let mut done = Vec::new();
+    for (service, live) in services.iter().zip(live(&session.ecs(), &services)?) {
+        let name = &service.name;
+        let found = locks(&live);
+        if found.is_empty() {
+            context.events().note("Fresh", format!("{name} is not locked"));
+            continue;
+        }
+        let keys: Vec<&str> = found.iter().map(|kept| kept.key.as_str()).collect();
+        session.tags().remove(&live.arn, &keys)?;
+        for kept in &found {
+            let ended = if kept.has_ended(time::now()) { ", which had ended" } else { "" };
+            context.events().note("Unlocked", format!("{name}, which was {}{ended}", kept.lock.sentence()));
+        }
+        done.extend(found.into_iter().map(|kept| (name.clone(), kept.lock)));
+    }
+    Ok(done)
+}
