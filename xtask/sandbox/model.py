@@ -74,6 +74,8 @@ class Tables:
             if "enum" in shape:
                 return "=" + "|".join(shape["enum"] + [word for word in AHEAD.get(name, []) if word not in shape["enum"]])
             return (f"@{name}" if self.ruled and "pattern" in shape else "s") + self.bounds(shape)
+        if kind == "map" and self.shapes[shape["value"]["shape"]]["type"] != "string":
+            return "*"
         plain = {"boolean": "b", "integer": "i", "long": "i", "double": "f", "float": "f", "timestamp": "t", "blob": "x", "map": "{}"}
         return plain[kind] + self.bounds(shape)
 

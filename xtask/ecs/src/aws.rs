@@ -14,6 +14,7 @@ pub(crate) mod logs;
 mod pace;
 mod retry;
 pub(crate) mod s3;
+pub(crate) mod sessions;
 mod signed;
 pub(crate) mod ssm;
 pub(crate) mod tags;

@@ -4,6 +4,7 @@ mod config;
 mod decide;
 mod deploy;
 mod diff;
+mod exec;
 mod history;
 mod lock;
 mod logs;
@@ -70,6 +71,8 @@ pub(crate) enum Builtin {
     Logs(logs::Logs),
     Lock(lock::Lock),
     Unlock(lock::Unlock),
+    Exec(exec::Exec),
+    Forward(exec::Forward),
     Config(config::ShowConfig),
     Render(render::Render),
     Diff(diff::Diff),
@@ -93,6 +96,8 @@ impl Builtin {
             Self::Logs(command) => command.run(context),
             Self::Lock(command) => command.run(context),
             Self::Unlock(command) => command.run(context),
+            Self::Exec(command) => command.run(context),
+            Self::Forward(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Diff(command) => command.run(context),

@@ -16,6 +16,7 @@ use crate::gate::{Gate, Scanner};
 use crate::interrupt::Interrupt;
 use crate::lookup::Lookup;
 use crate::net;
+use crate::process::Successor;
 use crate::release::{Builders, Planned, Released, Releases};
 use crate::sources::{LookUps, Sources};
 use crate::stage::Around;
@@ -62,6 +63,7 @@ pub struct Context {
     session_name: String,
     who: String,
     session: OnceLock<Session>,
+    successor: OnceLock<Successor>,
 }
 
 impl Context {
@@ -74,8 +76,9 @@ impl Context {
         run: (&str, &str),
     ) -> Self {
         let session_name = session_name(run.0, run.1);
-        let (resolved, session, who) = (OnceLock::new(), OnceLock::new(), run.1.to_owned());
-        Self { events, interrupt, loaded, resolved, own, session_name, who, session }
+        let (resolved, session, successor) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let who = run.1.to_owned();
+        Self { events, interrupt, loaded, resolved, own, session_name, who, session, successor }
     }
 
     /// The workspace's configuration. Fails (exit 2) with every mistake in it.
@@ -217,6 +220,16 @@ impl Context {
 
     pub fn interrupt(&self) -> &Interrupt {
         &self.interrupt
+    }
+
+    /// Has a program take this one's place once the command has ended well.
+    pub(crate) fn hand_over(&self, to: Successor) {
+        // A command hands over once.
+        drop(self.successor.set(to));
+    }
+
+    pub(crate) fn into_successor(self) -> Option<Successor> {
+        self.successor.into_inner()
     }
 
     fn run_hooks<T: ?Sized>(&self, hooks: &Hooks<T>, facts: &T, when: &str) -> Result<()> {

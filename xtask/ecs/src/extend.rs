@@ -3,6 +3,7 @@
 //! Nothing added here can make a verdict: the tag takes a proof that only the scan gate makes.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use crate::config::{ENVIRONMENT_VARIABLE, Loaded};
 use crate::context::{Command, Context, Environment, Own, load};
 use crate::deploy::{self, Answer, DeployPlan, Pause, Report};
 use crate::event::{Event, Reader, Stream};
-use crate::failure::{Failure, Result};
+use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Scanned, Scanner};
 use crate::interrupt::Interrupt;
 use crate::reader::github::GitHub;
@@ -225,9 +226,13 @@ impl Xtask {
         let exit_code = failure.as_ref().map_or(0, Failure::exit_code);
         let seconds = started.elapsed().as_secs_f64();
         context.events().emit(Event::CommandFinished { command: name, failure, seconds });
-        drop(context);
+        let successor = context.into_successor().filter(|_| exit_code == 0);
         stream.finish();
-        ExitCode::from(exit_code)
+        let Some(successor) = successor else { return ExitCode::from(exit_code) };
+        let program = successor.program;
+        let error = successor.take_over();
+        drop(writeln!(std::io::stderr(), "error: `{program}` could not be started: {error}"));
+        ExitCode::from(Ending::World as u8)
     }
 
     /// The first prints; the others tell GitHub, Slack and whom this repository added of a stage's run. A plan is

@@ -277,13 +277,34 @@ pub fn is_in_path(program: &str) -> bool {
 /// It does not see the variables in which `cargo run` describes this package. Build scripts look at them (ring's does),
 /// so a cargo that sees them compiles anew what the cargo outside has compiled, and the other way round.
 pub fn become_program(program: impl AsRef<OsStr>, args: &[OsString]) -> std::io::Error {
+    become_with(program.as_ref(), args, &[])
+}
+
+fn become_with(program: &OsStr, args: &[OsString], variables: &[(&'static str, String)]) -> std::io::Error {
     let mut command = std::process::Command::new(program);
     for (name, _) in std::env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|of| name.to_string_lossy().starts_with(of)) {
             command.env_remove(name);
         }
     }
-    command.args(args).exec()
+    command.args(args).envs(variables.iter().map(|(name, value)| (name, value))).exec()
+}
+
+/// A program that takes this one's place, terminal and all, when everything has been told.
+#[derive(Debug)]
+pub struct Successor {
+    pub program: &'static str,
+    pub args: Vec<String>,
+    /// What it is told in a way that no other user of this machine can read.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Successor {
+    /// Returns only where that failed.
+    pub fn take_over(self) -> std::io::Error {
+        let args: Vec<OsString> = self.args.into_iter().map(OsString::from).collect();
+        become_with(self.program.as_ref(), &args, &self.variables)
+    }
 }
 
 /// Asks a program a quick question and returns its trimmed stdout; `None` where it is missing or says no.

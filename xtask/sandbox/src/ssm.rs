@@ -45,6 +45,7 @@ impl Ssm {
             }
             "GetParameters" => self.get_parameters(home, input),
             "PutParameter" => self.put_parameter(input, now),
+            "StartSession" => start_session(input),
             _ => Err(unknown(operation)),
         }
     }
@@ -140,4 +141,24 @@ fn split(wanted: &str) -> (&str, Option<&str>) {
 /// What KMS would make of a value: nothing that tells it.
 fn seal(value: &str) -> String {
     STANDARD.encode(format!("\u{1}\u{2}\u{2}\0x{}", digest_of(value.as_bytes())))
+}
+
+/// A session that nobody serves: only its names are given out.
+pub(crate) fn session(id: &str) -> Value {
+    let url = format!("wss://ssmmessages.invalid/v1/data-channel/{id}?role=publish_subscribe");
+    json!({ "SessionId": id, "StreamUrl": url, "TokenValue": format!("token-of-{id}") })
+}
+
+/// Source: Systems Manager User Guide, "Starting a session"; targets of ECS are `ecs:CLUSTER_TASK_RUNTIMEID`.
+fn start_session(input: &Value) -> ApiResult {
+    let target = input["Target"].as_str().unwrap_or_default();
+    if !target.starts_with("ecs:") || target.split('_').count() != 3 {
+        return Err(ApiError::new("TargetNotConnected", format!("{target} is not connected.")));
+    }
+    let documents = ["AWS-StartPortForwardingSession", "AWS-StartPortForwardingSessionToRemoteHost"];
+    if !documents.contains(&input["DocumentName"].as_str().unwrap_or_default()) {
+        let message = "The sandbox knows the documents that forward ports alone.";
+        return Err(ApiError::new("InvalidDocument", message));
+    }
+    Ok(session("forward-0123456789abcdef0"))
 }

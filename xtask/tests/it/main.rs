@@ -11,6 +11,7 @@ mod config;
 mod console;
 mod deploy;
 mod environments;
+mod exec;
 mod fail_fast;
 mod help;
 mod images;

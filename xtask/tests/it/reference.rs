@@ -9,7 +9,8 @@ use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 /// What AWS asks for beside the calls that are made, what environments, lookups and locks lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 20] = [
+const BESIDES: [&str; 21] = [
+    "ssm:StartSession",
     "ecs:StopTask",
     "logs:FilterLogEvents",
     "ecs:ContinueServiceDeployment",
@@ -115,6 +116,10 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     assert_eq!(looked, documented("status"), "status");
     let (workspace, sandbox) = crate::logs::serving();
     assert_eq!(called(&workspace, &sandbox, &["logs"], 0), documented("logs"), "logs");
+    let (workspace, sandbox) = crate::exec::open();
+    workspace.tool("session-manager-plugin", "#!/bin/sh\necho 1.2.707.0\n");
+    assert_eq!(called(&workspace, &sandbox, &["exec", "app"], 0), documented("exec"), "exec");
+    assert_eq!(called(&workspace, &sandbox, &["forward", "app", "80:80"], 0), documented("forward"), "forward");
     let (workspace, sandbox) = crate::promote::two();
     let both: BTreeSet<String> = ["promote --from", "promote --to"].into_iter().flat_map(documented).collect();
     assert_eq!(called(&workspace, &sandbox, &crate::promote::PROMOTE, 0), both, "promote");

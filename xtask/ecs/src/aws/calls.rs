@@ -35,6 +35,8 @@ pub(crate) enum By {
     Logs,
     Lock,
     Unlock,
+    Exec,
+    Forward,
 }
 
 impl By {
@@ -56,13 +58,15 @@ impl By {
             Logs => "logs",
             Lock => "lock",
             Unlock => "unlock",
+            Exec => "exec",
+            Forward => "forward",
         }
     }
 }
 
 use By::{
-    Continue, Deploy, DeployPlan, History, Lock, Logs, PromoteFrom, PromoteTo, Release, ReleasePlan, Rollback, Run,
-    Status, Unlock,
+    Continue, Deploy, DeployPlan, Exec, Forward, History, Lock, Logs, PromoteFrom, PromoteTo, Release, ReleasePlan,
+    Rollback, Run, Status, Unlock,
 };
 
 const REPOSITORY: &str = "the repositories";
@@ -85,6 +89,8 @@ pub(crate) const EVERYONE: &[By] = &[
     Logs,
     Lock,
     Unlock,
+    Exec,
+    Forward,
 ];
 
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
@@ -109,8 +115,11 @@ pub(crate) const GET_AUTHORIZATION_TOKEN: Call =
 pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call =
     call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release, PromoteTo]);
 pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, PromoteTo]);
-pub(crate) const DESCRIBE_SERVICES: Call =
-    call("ecs:DescribeServices", SERVICE, &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Lock, Unlock]);
+pub(crate) const DESCRIBE_SERVICES: Call = call(
+    "ecs:DescribeServices",
+    SERVICE,
+    &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Lock, Unlock, Exec, Forward],
+);
 pub(crate) const DESCRIBE_TASK_DEFINITION: Call =
     call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run, Status, Logs]);
 pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy, Run]);
@@ -127,8 +136,8 @@ pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = Call {
 };
 pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call =
     call("ecs:DescribeServiceRevisions", ALL, &[Deploy, Rollback, History, Status]);
-pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy, Rollback, Run]);
-pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy, Rollback, Run]);
+pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy, Rollback, Run, Exec, Forward]);
+pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy, Rollback, Run, Exec, Forward]);
 pub(crate) const RUN_TASK: Call = Call {
     when: "for `deploy`, where a service has tasks before or after it",
     ..call("ecs:RunTask", "the task definitions", &[Deploy, Run])
@@ -137,6 +146,8 @@ pub(crate) const STOP_TASK: Call = Call {
     when: "for a task whose watched container ended and others did not; with `tasks.NAME.on-interrupt = \"stop\"`, on Ctrl-C and when its time is over",
     ..call("ecs:StopTask", "the tasks", &[Deploy, Run])
 };
+pub(crate) const EXECUTE_COMMAND: Call = call("ecs:ExecuteCommand", "the tasks", &[Exec]);
+pub(crate) const START_SESSION: Call = call("ssm:StartSession", "the tasks and the document that forwards", &[Forward]);
 pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
     when: "for a rollout that cannot succeed, unless `rollout.fail-fast = \"off\"`; with `rollout.on-interrupt = \"rollback\"`, on Ctrl-C",
     ..call("ecs:StopServiceDeployment", ALL, &[Deploy, Rollback])
@@ -166,7 +177,7 @@ pub(crate) const GET_OBJECT: Call =
 
 /// What is called, through the SDK's clients or without (`signed.rs`).
 #[cfg(test)]
-pub(crate) const CALLS: [&Call; 28] = [
+pub(crate) const CALLS: [&Call; 30] = [
     &GET_CALLER_IDENTITY,
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
@@ -185,6 +196,8 @@ pub(crate) const CALLS: [&Call; 28] = [
     &DESCRIBE_TASKS,
     &RUN_TASK,
     &STOP_TASK,
+    &EXECUTE_COMMAND,
+    &START_SESSION,
     &STOP_SERVICE_DEPLOYMENT,
     &TAG_RESOURCE,
     &UNTAG_RESOURCE,

@@ -132,7 +132,9 @@ mod tests {
     #[test]
     fn every_call_to_ecs_has_a_limit() {
         let limited: Vec<_> = LIMITS.iter().flat_map(|limit| limit.actions).map(|call| call.action).collect();
-        for call in calls::CALLS.iter().filter(|call| call.action.starts_with("ecs:")) {
+        // A session is started by a person, once.
+        let paced = calls::CALLS.iter().filter(|call| call.action != calls::EXECUTE_COMMAND.action);
+        for call in paced.filter(|call| call.action.starts_with("ecs:")) {
             assert!(limited.contains(&call.action), "{}", call.action);
         }
     }

@@ -11,6 +11,7 @@ mod clusters;
 mod configuration;
 mod definitions;
 mod deployments;
+mod execute;
 mod member;
 mod names;
 mod normal;
@@ -86,6 +87,7 @@ impl Ecs {
             "DescribeServiceRevisions" => self.describe_service_revisions(input),
             "RunTask" => self.run_task(input, now),
             "StopTask" => self.stop_task(input, now),
+            "ExecuteCommand" => self.execute_command(input),
             "ListTasks" => self.list_tasks(input),
             "DescribeTasks" => self.describe_tasks(input),
             _ => {

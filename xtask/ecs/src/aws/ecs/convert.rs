@@ -37,6 +37,7 @@ pub(super) fn service(service: &types::Service) -> Service {
         settings: service.deployment_configuration().map(settings).unwrap_or_default(),
         launch: launch(service),
         tags: service.tags().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
+        executes: service.enable_execute_command(),
     }
 }
 
@@ -253,6 +254,7 @@ pub(super) fn task(task: &types::Task) -> Task {
                 .unwrap_or_default(),
         ),
         containers: task.containers().iter().map(container).collect(),
+        executes: task.enable_execute_command(),
     }
 }
 
@@ -266,6 +268,7 @@ fn container(container: &types::Container) -> Container {
             image: text(container.image()),
             digest: container.image_digest().and_then(|digest| digest.parse().ok()),
         },
+        runtime_id: text(container.runtime_id()),
     }
 }
 

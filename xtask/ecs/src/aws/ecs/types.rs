@@ -37,6 +37,8 @@ pub(crate) struct Service {
     /// The service revisions that have tasks, the newest first.
     pub current_revisions: Vec<RevisionProgress>,
     pub settings: DeploymentSettings,
+    /// Whether commands can be executed in tasks that start from now on.
+    pub executes: bool,
     /// Where its tasks run, as members of RunTask: network, capacity provider strategy or launch type, platform version.
     pub launch: Map<String, Value>,
     /// Keys and values; empty where they were not asked for.
@@ -268,6 +270,8 @@ pub(crate) struct Task {
     /// From its start to its end; none where it never ran or still runs.
     pub ran: Duration,
     pub containers: Vec<Container>,
+    /// Whether commands can be executed in it; decided when it starts.
+    pub executes: bool,
 }
 
 impl Task {
@@ -284,6 +288,8 @@ pub(crate) struct Container {
     pub exit_code: Option<i32>,
     pub reason: String,
     pub image: ContainerImage,
+    /// What the runtime calls it; empty where it does not run yet.
+    pub runtime_id: String,
 }
 
 /// A revision of a task definition.
