@@ -24,6 +24,7 @@ mod native;
 mod order;
 mod origin;
 mod path;
+mod promotion;
 mod reading;
 mod scan;
 mod select;
@@ -47,9 +48,9 @@ pub(crate) use load::load_resolved;
 pub use load::{load, load_every};
 pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub use model::{
-    Abandoned, AcceptedSystem, Asset, Base, Builder, Ci, Compression, Config, Deploy, Dockerfile, Exits, FailFast,
+    Abandoned, AcceptedSystem, Asset, Base, Builder, By, Ci, Compression, Config, Deploy, Dockerfile, Exits, FailFast,
     Ignore, Image, Lock, Network, OnFailure, OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program,
-    Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task,
+    Promotion, Rollout, Runner, Scan, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task,
     TaskDefinitionSource, TrivyPin, WhenLocked, Workflows, is_malicious,
 };
 pub use moving::moving_tags;

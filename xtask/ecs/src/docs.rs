@@ -99,7 +99,7 @@ fn the_defaults_of_the_reference_are_those_that_hold() {
         }
     }
     // Tables show their own keys, and what stands in arrays and inline tables is shown whole.
-    let whole = ["images", "services", "tasks", "deploy", "scan", "slack", "workflows", "ci", "rollout"];
+    let whole = ["images", "services", "tasks", "deploy", "promotion", "scan", "slack", "workflows", "ci", "rollout"];
     let unions = ["scan.trivy", "workflows.runner", "tasks.NAME.network", "lock"];
     let shown = TABLES.iter().filter(|keys| !keys.table.contains("[]") && !unions.contains(&keys.table));
     let shown = shown.flat_map(|keys| keys.list.iter().map(|key| (keys.table, key)));

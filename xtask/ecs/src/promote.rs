@@ -5,12 +5,13 @@
 
 mod copy;
 mod plan;
+mod replicated;
 
 use serde::Serialize;
 
 use crate::aws::Session;
 use crate::aws::ecr::Ecr;
-use crate::config::{Config, Image};
+use crate::config::{By, Config, Image};
 use crate::digest::Digest;
 use crate::event::{Event, Events, Step};
 use crate::failure::Result;
@@ -102,11 +103,12 @@ impl<'a> Promotions<'a> {
 
     fn promote(&self, wanted: &Wanted<'_>) -> Result<Promoted> {
         let Wanted { image, from, digest, new } = wanted;
-        let sent = if *new {
-            self.events.step(Step::Promote, &image.name, || copy::copy(self, wanted))?
-        } else {
-            Sent::default()
+        let bring = match self.to.config.promotion.by {
+            By::Copy => copy::copy,
+            By::Replication => replicated::wait,
         };
+        let sent =
+            if *new { self.events.step(Step::Promote, &image.name, || bring(self, wanted))? } else { Sent::default() };
         let pinned = image.reference.pin(digest.clone());
         self.events.emit(Event::ImageReleased {
             image: image.name.clone(),

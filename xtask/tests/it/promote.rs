@@ -1,5 +1,8 @@
 //! Promotion in the whole binary: two accounts with the same names of everything.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 use xtask_sandbox::{Account, Clock, Effect, Fault, Options, Sandbox, Site, Which};
 
@@ -316,4 +319,52 @@ fn the_two_environments_are_two_that_there_are() {
     two.run(&["promote", "--from", "staging", "--to", "producton"]).ends(2).says("did you mean `production`?");
     two.run(&[&PROMOTE[..], &["ap"]].concat()).ends(2).says("no image is named `ap`");
     assert_eq!(two.sandbox.calls().len(), 0);
+}
+
+/// Production whose repository has staging's name, and is filled by a rule of staging's registry.
+fn replicated(promotion: &str) -> Two {
+    let two = Two::new();
+    let by = format!("promotion = {{ by = \"replication\"{promotion} }}\nimages.app.repository = \"sample/app\"");
+    let over = TWO.replace("images.app.repository = \"live/app\"", &by);
+    two.workspace.write("Cargo.toml", &(crate::sample::manifest(&[]) + &over));
+    two.sandbox.site(PRODUCTION, REGION).furnish(&["sample/app"], &[]).unwrap();
+    two
+}
+
+#[test]
+fn what_a_rule_replicates_is_waited_for_and_verified_and_nothing_is_sent() {
+    let two = replicated("");
+    let environment = two.sandbox.environment();
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let mut promote = two.workspace.command(&environment, &PROMOTE);
+    let mut promote = promote.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(promote.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let waits = lines.find(|line| line.contains("Waiting")).expect("it waits");
+    assert!(waits.contains("app to be replicated to ") && waits.contains("/sample/app:1.4.0"), "{waits}");
+    // What ECR does.
+    let digest = two.production().release("sample/app", "1.4.0", &vec![7; 300_000]);
+    assert_eq!(digest, two.digest);
+    let rest: Vec<String> = lines.collect();
+    let output = promote.wait_with_output().unwrap();
+    assert!(output.status.success(), "{rest:?}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stdout, format!("app {}/sample/app@{}\n", two.sandbox.registry(), two.digest));
+    assert_eq!(["registry:POST blob", "registry:PUT manifest", "ecr:PutImage"].map(|call| two.done(call)), [0; 3]);
+    two.run(&PROMOTE).ends(0).does_not_say("Waiting");
+}
+
+#[test]
+fn what_is_not_replicated_in_time_ends_with_7_and_other_content_with_8() {
+    let two = replicated(", deadline = \"10ms\"");
+    two.run(&PROMOTE)
+        .ends(7)
+        .says("image app was not replicated from staging to production within")
+        .says("describe-image-replication-status --repository-name sample/app");
+    let other = two.production().release("sample/app", "1.4.0", b"another layer");
+    two.run(&PROMOTE).ends(8).says(&other).says("in production with other content than in staging");
+    // A rule keeps the name of a repository.
+    let text = std::fs::read_to_string(two.workspace.root().join("Cargo.toml")).unwrap();
+    let renamed = text.replace("images.app.repository = \"sample/app\"", "images.app.repository = \"live/app\"");
+    two.workspace.write("Cargo.toml", &renamed);
+    two.run(&PROMOTE).ends(2).says("ECR replicates sample/app to a repository of the same name").says("live/app");
 }

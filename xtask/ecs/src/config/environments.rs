@@ -36,6 +36,7 @@ pub(super) const ENVIRONMENT: Keys = Keys {
         optional("services", "tables by name", "as in `services.NAME`; a service of this environment alone, too"),
         optional("tasks", "tables by name", "as in `tasks.NAME`; a task of this environment alone, too"),
         optional("lock", "true, false or a table", "as in `lock`"),
+        optional("promotion", "a table", "as in `promotion`"),
         optional("slack", "a table", "as in `slack`"),
         optional("lookups", "a table", "as in `lookups`"),
         optional("workflows", "a table", "another `environment` or `role` of the deploy job"),
@@ -71,7 +72,17 @@ impl Declared {
         let mut names = Vec::new();
         for (name, mut environment) in table.children("environments", &[&ENVIRONMENT]) {
             for key in [
-                "account", "region", "registry", "cluster", "role", "scan", "services", "tasks", "lock", "slack",
+                "account",
+                "region",
+                "registry",
+                "cluster",
+                "role",
+                "scan",
+                "services",
+                "tasks",
+                "lock",
+                "promotion",
+                "slack",
                 "lookups",
             ] {
                 // Read where they are laid over what stands at the top.

@@ -4,7 +4,9 @@
 //! leaves out a key of its list: neither an undocumented key can exist nor a documented one that nobody reads.
 
 #[cfg(test)]
-use super::{environments, images, load, lock, lookups, native, order, scan, services, slack, tasks, trivy, workflows};
+use super::{
+    environments, images, load, lock, lookups, native, order, promotion, scan, services, slack, tasks, trivy, workflows,
+};
 
 /// The keys of one kind of table.
 #[cfg_attr(not(test), expect(dead_code, reason = "the reference reads the rest"))]
@@ -41,7 +43,7 @@ pub(crate) enum Absent {
 
 /// Every kind of table, in the order of the reference.
 #[cfg(test)]
-pub(crate) static TABLES: [&Keys; 28] = [
+pub(crate) static TABLES: [&Keys; 29] = [
     &load::TOP,
     &images::IMAGE,
     &images::TAG,
@@ -61,6 +63,7 @@ pub(crate) static TABLES: [&Keys; 28] = [
     &tasks::NETWORK,
     &order::DEPLOY,
     &lock::LOCK,
+    &promotion::PROMOTION,
     &slack::SLACK,
     &lookups::LOOKUPS,
     &workflows::WORKFLOWS,

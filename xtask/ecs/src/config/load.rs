@@ -11,13 +11,13 @@ use super::environments::{Declared, VARIABLE, laid_over};
 use super::faults::Faults;
 use super::keys::{Keys, derived, optional, or};
 use super::lookups::{self, LookUp};
-use super::model::{Config, Deploy, Image, Lock, Scan, SlackConfig, Workflows};
+use super::model::{Config, Deploy, Image, Lock, Promotion, Scan, SlackConfig, Workflows};
 use super::origin::{Effective, Loaded, Origin, Origins};
 use super::reading::Reading;
 use super::table::Table;
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
-use super::{images, lock, order, scan, services, slack, tasks, workflows};
+use super::{images, lock, order, promotion, scan, services, slack, tasks, workflows};
 use crate::failure::{Ending, Failure, Result};
 use crate::text::nearest;
 
@@ -40,6 +40,7 @@ pub(super) const TOP: Keys = Keys {
         or("services", "tables by name", "{}", "what is deployed"),
         or("tasks", "tables by name", "{}", "what is run once to its end, such as a migration"),
         or("deploy", "a table", "{}", "how several services are deployed"),
+        or("promotion", "a table", "{}", "how images get into this environment's registry"),
         or("lock", "true, false or a table", "false", "whether a deploy locks its services against others"),
         or("slack", "a table", "{}", "what Slack is told"),
         or("workflows", "a table", "{}", "the GitHub workflows"),
@@ -160,6 +161,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
     let tasks = tasks::read(&mut table, cluster.as_ref(), &services);
     let deploy = order::deploy(&mut table);
     let lock = lock::read(&mut table);
+    let promotion = promotion::read(&mut table);
     let slack = slack::read(&mut table);
     let workflows = workflows::read(&mut table);
     let lookups = lookups::read(&mut table);
@@ -179,6 +181,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
         tasks,
         deploy,
         lock,
+        promotion,
         slack,
         workflows,
         lookups,
@@ -207,6 +210,7 @@ fn facts_of(table: &mut Table<'_>, start: &Path, environment: Option<&str>) -> O
         tasks: BTreeMap::new(),
         deploy: Deploy::default(),
         lock: Lock::default(),
+        promotion: Promotion::default(),
         slack: SlackConfig::default(),
         workflows: Workflows::default(),
     })

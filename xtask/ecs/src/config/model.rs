@@ -8,6 +8,7 @@ mod workflows;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{AcceptedSystem, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
@@ -44,6 +45,7 @@ pub struct Config {
     pub tasks: BTreeMap<String, Task>,
     pub deploy: Deploy,
     pub lock: Lock,
+    pub promotion: Promotion,
     pub slack: SlackConfig,
     pub workflows: Workflows,
     pub lookups: Lookups,
@@ -77,6 +79,29 @@ pub enum State {
     },
     /// `http://…` or `https://…`
     Address(String),
+}
+
+/// `[workspace.metadata.xtask.promotion]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promotion {
+    pub by: By,
+    /// How long replication is waited for; 30 minutes by default, in which ECR replicates most images.
+    pub deadline: Duration,
+}
+
+/// What brings an image to an environment's registry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    #[default]
+    Copy,
+    /// A rule of the source's registry.
+    Replication,
+}
+
+impl Default for Promotion {
+    fn default() -> Self {
+        Self { by: By::default(), deadline: Duration::from_secs(30 * 60) }
+    }
 }
 
 /// `[workspace.metadata.xtask.slack]`.

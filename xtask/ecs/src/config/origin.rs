@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::duration;
 use super::model::{
-    Abandoned, AcceptedSystem, Asset, Base, Compression, Config, Exits, FailFast, Ignore, OnFailure, OnInterrupt,
+    Abandoned, AcceptedSystem, Asset, Base, By, Compression, Config, Exits, FailFast, Ignore, OnFailure, OnInterrupt,
     Program, Severity, WhenLocked,
 };
 use super::path::relative;
@@ -298,6 +298,15 @@ impl Effective for OnFailure {
             Self::Stop => "stop",
             Self::Continue => "continue",
             Self::RollBackAll => "roll-back-all",
+        })
+    }
+}
+
+impl Effective for By {
+    fn effective(&self, _: &Path) -> Json {
+        json!(match self {
+            Self::Copy => "copy",
+            Self::Replication => "replication",
         })
     }
 }

@@ -55,7 +55,7 @@ fn send_blobs(
 }
 
 /// Reads the image back from the target: the digest leads to the same documents there.
-fn verify(here: &Remote<'_>, digest: &Digest, tree: &Tree) -> Result<()> {
+pub(super) fn verify(here: &Remote<'_>, digest: &Digest, tree: &Tree) -> Result<()> {
     let root = here.fetch(digest).map_err(failure)?;
     let found = here.tree(vec![root]).map_err(failure)?;
     if found == *tree {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Promotions, Side, Wanted};
 use crate::aws::AwsError;
-use crate::config::{Image, images_named};
+use crate::config::{By, Image, images_named};
 use crate::digest::Digest;
 use crate::event::{Event, ImageAction};
 use crate::failure::{Failure, Result};
@@ -95,6 +95,15 @@ fn decide<'a>(
             .help(format!("release it there first: `cargo xtask -e {environment} release {name}`")));
     };
     let new = here.is_none();
+    if stage.to.config.promotion.by == By::Replication && source.repository() != image.repository() {
+        let (name, environment) = (&image.name, stage.to.name());
+        let (theirs, ours) = (source.repository(), image.repository());
+        return Err(Failure::usage(format_args!(
+            "image {name} cannot be replicated to {environment}: ECR replicates {theirs} to a repository of the same name, \
+             and {environment} has it in {ours}"
+        ))
+        .help("give both the same `repository`, or leave `promotion.by` out to copy it"));
+    }
     let wanted = Wanted { image, from, digest, new };
     match here {
         Some(here) if here != wanted.digest => Err(taken(stage, &wanted, Some(&here))),

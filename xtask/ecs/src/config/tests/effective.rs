@@ -97,6 +97,10 @@ log-lines    = 20          # default
 [workspace.metadata.xtask.deploy]
 on-failure = "stop"  # default
 
+[workspace.metadata.xtask.promotion]
+by       = "copy"  # default
+deadline = "30m"   # default
+
 [workspace.metadata.xtask.slack]
 quiet-when-nothing-to-do = false  # default
 
