@@ -174,6 +174,11 @@ pub enum Event {
         log: String,
         joined: bool,
     },
+    /// The state of one-off tasks changed; `status` has ECS's words, one for each task.
+    TaskProgress {
+        task: String,
+        status: Vec<String>,
+    },
     /// A line that the watched container of a one-off task wrote. Known values of its environment are not in it.
     TaskOutput {
         task: String,

@@ -130,8 +130,8 @@ impl Xtask {
         self
     }
 
-    /// Runs after the plan of a deploy and before its first effect, where there is something to do: the place of a
-    /// migration. An error stops the deploy with nothing done.
+    /// Runs after the plan of a deploy and before its first effect, where there is something to do. An error stops the
+    /// deploy with nothing done. A migration that runs in ECS is a task, and its place `before-deploy` of a service.
     #[must_use]
     pub fn before_deploy(mut self, hook: impl Fn(&Context, &DeployPlan) -> anyhow::Result<()> + 'static) -> Self {
         self.own.before_deploy.push(Box::new(hook));

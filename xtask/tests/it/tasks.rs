@@ -430,3 +430,27 @@ fn a_rehearsal_runs_the_tasks_and_their_faults() {
         .says("nothing of service app was changed");
     workspace.xtask_with(&[], &["rehearse", "--fault", "crash-loop"]).ends(4).says("Ended migrate");
 }
+
+#[test]
+fn a_task_that_two_services_name_is_run_once_in_a_deploy() {
+    let own = "[workspace.metadata.xtask.tasks.seed]\ncluster = \"sample\"\ntask-definition = \"app/ecs/seed.json\"\n\
+        containers = { seed = \"app\" }\nnetwork = { subnets = [\"subnet-1\"] }\n\
+        [workspace.metadata.xtask.services.api]\ncluster = \"sample\"\ntask-definition = \"app/ecs/api.json\"\n\
+        containers = { app = \"app\" }\nbefore-deploy = [\"seed\"]\nafter = [\"app\"]\n\
+        rollout = { deadline = \"20s\", poll = \"10ms\" }\n";
+    let (workspace, sandbox) = stage("", "");
+    let family = |name: &str| {
+        let mut document = task_definition();
+        document["family"] = json!(name);
+        document
+    };
+    let mut seed = family("seed");
+    seed["containerDefinitions"] = json!([{ "name": "seed", "image": "replaced" }]);
+    sandbox.furnish(&[], &[("sample", "api", family("api"))]).unwrap();
+    workspace.write("app/ecs/seed.json", &seed.to_string()).write("app/ecs/api.json", &family("api").to_string());
+    workspace.write("Cargo.toml", &with(own, "before-deploy = [\"seed\"]"));
+    let run = workspace.xtask(&sandbox, &["deploy"]);
+    run.ends(0).says("Running seed").says("Joining seed").says("2 deployed");
+    let input = json!({ "cluster": "sample", "family": "seed", "desiredStatus": "STOPPED" });
+    assert_eq!(sandbox.ecs("ListTasks", input).unwrap()["taskArns"].as_array().unwrap().len(), 1);
+}

@@ -7,6 +7,10 @@ use crate::event::{ContainerExit, Event, Finding, ImageAction, Outcome, PostMort
 use crate::failure::{Ending, Failure};
 use crate::reader::shift;
 
+mod tasks;
+
+pub(crate) use tasks::TaskRecord;
+
 /// One command, from its start to where its events have got.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
@@ -17,6 +21,8 @@ pub(crate) struct Record {
     pub images: Vec<ImageRecord>,
     /// In the order they were first heard of.
     pub services: Vec<ServiceRecord>,
+    /// In the order they were started.
+    pub tasks: Vec<TaskRecord>,
     pub warnings: Vec<String>,
     pub end: Option<End>,
 }
@@ -157,6 +163,7 @@ impl Record {
             }
             _ => {
                 self.take_image(event);
+                tasks::take(&mut self.tasks, event);
                 self.take_service(event, at);
             }
         }
@@ -221,7 +228,11 @@ impl Record {
                 return;
             }
             Event::RevisionRegistered { service, revision, .. } => {
-                self.service(service).revision.clone_from(revision);
+                // A revision that only a task runs is of no service that is deployed.
+                let planned = self.services.iter_mut().find(|known| known.name == *service);
+                if let Some(planned) = planned {
+                    planned.revision.clone_from(revision);
+                }
                 return;
             }
             Event::PostMortem { service, post_mortem } => {
@@ -348,6 +359,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::TaskOutcome;
 
     #[test]
     fn a_rolled_back_deploy_keeps_its_timeline_its_digest_and_its_post_mortem() {
@@ -368,6 +380,17 @@ mod tests {
         assert_eq!(record.images[0].tag(), "1.4.0");
         let pinned = record.images[0].pinned().expect("it is in ECR");
         assert_eq!(pinned, format!("127.0.0.1:5000/sample/app@{}", samples::digest()));
+    }
+
+    #[test]
+    fn a_task_that_is_run_by_itself_is_no_service_that_is_deployed() {
+        let record = samples::record(&samples::ran(TaskOutcome::Succeeded, "done"));
+        assert_eq!((record.outcome(), record.services.len(), record.nothing_to_do()), ("done", 0, false));
+        let [task] = record.tasks.as_slice() else { panic!("there is one") };
+        assert_eq!(
+            (task.outcome(), task.exits.as_str(), task.revision.as_str()),
+            ("succeeded", "app exited with 0", "app:7")
+        );
     }
 
     #[test]

@@ -273,6 +273,10 @@ impl Watch<'_> {
             }
             let now: BTreeMap<_, _> = tasks.iter().map(|task| (task.arn.clone(), task.status.clone())).collect();
             pace.unchanged = if now == told { pace.unchanged + 1 } else { 0 };
+            if now != told {
+                let (task, status) = (self.job.name().to_owned(), now.values().cloned().collect());
+                self.means.events.emit(Event::TaskProgress { task, status });
+            }
             told = now;
             if self.means.interrupt.wait(cadence::pause(poll(self.job), pace, chance())) {
                 return Err(self.abandon(Ending::Interrupted, "interrupted"));

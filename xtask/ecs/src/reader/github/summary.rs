@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::picture::picture;
 use crate::event::{Finding, Outcome, PostMortem, Progress};
 use crate::reader::record::{
-    Happened, ImageRecord, Record, Scan, ServiceRecord, advisory_url, count_by_severity, exits,
+    Happened, ImageRecord, Record, Scan, ServiceRecord, TaskRecord, advisory_url, count_by_severity, exits,
 };
 use crate::reader::shift;
 use crate::reader::terminal::text_without_help;
@@ -33,6 +33,7 @@ pub(super) fn summary(record: &Record, room: usize) -> String {
         }
     }
     services(&record.services, &mut text);
+    tasks(&record.tasks, &mut text);
     for service in &record.services {
         if let Some(post_mortem) = &service.post_mortem {
             why(service, post_mortem, &mut text);
@@ -105,6 +106,19 @@ fn images(images: &[ImageRecord], text: &mut String) {
         ]
     });
     table(text, &["Image", "Reference", "Digest", "Size", "Scan", "Outcome"], rows);
+}
+
+fn tasks(tasks: &[TaskRecord], text: &mut String) {
+    if tasks.is_empty() {
+        return;
+    }
+    line(text, "### Tasks\n");
+    let rows = tasks.iter().map(|task| {
+        let ended = format!("{}\n{}", task.outcome(), task.exits);
+        let ran = quantity::duration(task.seconds);
+        vec![cell(&task.name), cell(&task.revision), cell(&task.arn), cell(&task.log), ran, cell(ended.trim_end())]
+    });
+    table(text, &["Task", "Revision", "ARN", "Log", "Ran", "Outcome"], rows);
 }
 
 fn findings(image: &ImageRecord, scan: &Scan, text: &mut String) {

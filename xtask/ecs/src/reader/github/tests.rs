@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::event::TaskOutcome;
 use crate::failure::{Ending, Place};
 use crate::reader::record::samples::{self, Random};
 
@@ -35,7 +36,7 @@ impl Reader for Terminal {
 
     fn read(&mut self, event: &Event) -> anyhow::Result<()> {
         match event {
-            Event::BuildOutput { line, .. } => writeln!(self.0, "{line}")?,
+            Event::BuildOutput { line, .. } | Event::TaskOutput { line, .. } => writeln!(self.0, "{line}")?,
             Event::Warning { message, .. } => writeln!(self.0, "warning: {message}")?,
             Event::CommandFinished { failure: Some(failure), .. } => writeln!(self.0, "error: {}", failure.message())?,
             _ => {}
@@ -121,6 +122,18 @@ fn what_a_build_prints_is_never_a_command() {
     let line = "::set-output name=digest::sha256:0".to_owned();
     let log = run(&[Event::BuildOutput { image: "app".to_owned(), line }]).log;
     assert_eq!(command::runner::commands(&log), ["add-mask"]);
+}
+
+#[test]
+fn what_a_task_writes_is_never_a_command_and_the_summary_has_how_it_ended() {
+    let run = run(&samples::ran(TaskOutcome::Failed, "##[set-output name=digest]sha256:0"));
+    assert_eq!(command::runner::commands(&run.log), ["add-mask"]);
+    for cell in
+        ["migrate", "app:7", "task/sample/0123456789abcdef", "app exited with 1", "/ecs/app ecs/app/0123456789abcdef"]
+    {
+        assert!(run.summary.contains(cell), "{cell}\n{}", run.summary);
+    }
+    assert!(!run.summary.contains("### Services"), "{}", run.summary);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::Record;
 use crate::digest::Digest;
 use crate::event::{
     Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, ImageSource, Layer, LogTail, Outcome, PostMortem,
-    Progress, ServiceAction, Step, TargetGroup,
+    Progress, ServiceAction, Step, TargetGroup, TaskOutcome,
 };
 use crate::failure::{Ending, Failure, Place};
 
@@ -167,6 +167,36 @@ pub(crate) fn deployed() -> Vec<Event> {
         progress("IN_PROGRESS", 2, 0),
         ended(Outcome::Deployed),
         finished("deploy", None),
+    ]
+}
+
+/// A migration by itself, whose log holds what it likes.
+pub(crate) fn ran(outcome: TaskOutcome, line: &str) -> Vec<Event> {
+    let (task, arn) = ("migrate".to_owned(), "arn:aws:ecs:r:1:task/sample/0123456789abcdef".to_owned());
+    let code = i32::from(outcome != TaskOutcome::Succeeded);
+    let exit = ContainerExit { container: "app".to_owned(), exit_code: Some(code), reason: String::new() };
+    vec![
+        started("run"),
+        Event::RevisionRegistered { service: "app".to_owned(), revision: "app:7".to_owned(), new: true },
+        Event::TaskStarted {
+            task: task.clone(),
+            arn: arn.clone(),
+            revision: "app:7".to_owned(),
+            log: "/ecs/app ecs/app/0123456789abcdef".to_owned(),
+            joined: false,
+        },
+        Event::TaskOutput { task: task.clone(), line: line.to_owned() },
+        Event::TaskEnded {
+            task,
+            arn,
+            outcome,
+            exit_code: Some(code),
+            stop_code: "EssentialContainerExited".to_owned(),
+            reason: line.to_owned(),
+            exit_codes: vec![exit],
+            seconds: 12.0,
+        },
+        finished("run", None),
     ]
 }
 

@@ -162,6 +162,7 @@ fn subjects(record: &Record) -> String {
     };
     let of_image = |image: &ImageRecord| format!("{} {}", image.name, image.tag()).trim_end().to_owned();
     let all: Vec<String> = match record.services.as_slice() {
+        [] if record.images.is_empty() => record.tasks.iter().map(|task| task.name.clone()).collect(),
         [] => record.images.iter().map(of_image).collect(),
         services => services.iter().map(of_service).collect(),
     };

@@ -143,8 +143,9 @@ impl Render {
             }
             Event::TaskPlanned { .. }
             | Event::TaskStarted { .. }
+            | Event::TaskProgress { .. }
             | Event::TaskOutput { .. }
-            | Event::TaskEnded { .. } => tasks::show(event),
+            | Event::TaskEnded { .. } => tasks::show(event, self.has_live_line),
             Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
                 let digests: Vec<&str> = digests.iter().map(crate::digest::Digest::short).collect();
                 let digests = if digests.is_empty() { String::new() } else { format!(" ({})", digests.join(", ")) };

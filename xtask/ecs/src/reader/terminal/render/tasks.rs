@@ -1,11 +1,11 @@
 //! What is shown of one-off tasks.
 
-use super::{Line, Shown, exits, lines};
+use super::{Change, Line, Live, Shown, exits, lines};
 use crate::event::{Event, TaskOutcome};
 use crate::text::printable;
 use crate::text::quantity::duration;
 
-pub(super) fn show(event: &Event) -> Shown {
+pub(super) fn show(event: &Event, has_live_line: bool) -> Shown {
     let line = match event {
         Event::TaskPlanned { task, cluster, revision, container, image, .. } => {
             let revision = revision.as_deref().unwrap_or("a revision that is registered first");
@@ -16,6 +16,12 @@ pub(super) fn show(event: &Event) -> Shown {
             let log = if log.is_empty() { String::new() } else { format!("; log {log}") };
             let verb = if *joined { "Joining" } else { "Running" };
             Line::status(verb, &format!("{task} of {revision}: {arn}{log}")).prose()
+        }
+        Event::TaskProgress { task, status } => {
+            let text = format!("{task} {}", status.join(", "));
+            let live = Change::To(Live { of: task.clone(), verb: "Watching".to_owned(), text: text.clone() });
+            let lines = (!has_live_line).then(|| Line::status("Task", &text)).into_iter().collect();
+            return Shown { lines, live };
         }
         Event::TaskOutput { task, line } => Line::plain(&format!("[{task}] {}", printable(line))),
         Event::TaskEnded { task, outcome, stop_code, reason, exit_codes, seconds, .. } => {
