@@ -29,6 +29,7 @@ SERVICES = [
     ("cloudformation", "2010-05-15", SOURCE / "cloudformation.rs", SOURCE / "cloudformation"),
     ("logs", "2014-03-28", SOURCE / "logs.rs", SOURCE / "logs"),
     ("elbv2", "2015-12-01", SOURCE / "elasticloadbalancing.rs", SOURCE / "elasticloadbalancing"),
+    ("iam", "2010-05-08", SOURCE / "iam.rs", SOURCE / "iam"),
     ("secretsmanager", "2017-10-17", SOURCE / "secretsmanager.rs", SOURCE / "secretsmanager"),
 ]
 

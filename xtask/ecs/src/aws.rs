@@ -9,11 +9,13 @@ pub(crate) mod ecr;
 pub(crate) mod ecs;
 pub(crate) mod elb;
 mod error;
+pub(crate) mod iam;
 mod identity;
 pub(crate) mod logs;
 mod pace;
 mod retry;
 pub(crate) mod s3;
+pub(crate) mod secrets;
 pub(crate) mod sessions;
 mod signed;
 pub(crate) mod ssm;
@@ -134,6 +136,14 @@ impl Session {
     /// Whom AWS takes these credentials for, where it was asked.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// Whom AWS takes these credentials for, asked now where it was not before.
+    pub(crate) fn who(&self) -> Result<Identity, AwsError> {
+        match &self.identity {
+            Some(identity) => Ok(identity.clone()),
+            None => net::wait(identity::ask(&self.sdk)),
+        }
     }
 
     pub(crate) fn end_of_keys(&self) -> Option<u64> {

@@ -16,6 +16,7 @@ mod rollback;
 mod run;
 mod status;
 mod tools;
+mod verify;
 mod workflows;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -73,6 +74,7 @@ pub(crate) enum Builtin {
     Unlock(lock::Unlock),
     Exec(exec::Exec),
     Forward(exec::Forward),
+    Verify(verify::Verify),
     Config(config::ShowConfig),
     Render(render::Render),
     Diff(diff::Diff),
@@ -98,6 +100,7 @@ impl Builtin {
             Self::Unlock(command) => command.run(context),
             Self::Exec(command) => command.run(context),
             Self::Forward(command) => command.run(context),
+            Self::Verify(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Diff(command) => command.run(context),

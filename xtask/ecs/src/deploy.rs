@@ -24,6 +24,7 @@ pub(crate) mod status;
 mod task_definition;
 mod tasks;
 mod until;
+pub(crate) mod verify;
 
 use std::sync::Arc;
 

@@ -153,7 +153,7 @@ fn exit_codes() -> String {
 /// The actions that a policy has to allow.
 fn actions() -> String {
     let mut text = String::from("## IAM actions\n\n| action | on | needed by | |\n|---|---|---|---|\n");
-    for Call { action, on, by, when } in CALLS.into_iter().chain(&IMPLIED) {
+    for Call { action, on, by, when } in CALLS.iter().copied().chain(IMPLIED) {
         let names: Vec<String> = by.iter().map(|by| format!("`{}`", by.name())).collect();
         let names = if *by == EVERYONE { "every command".to_owned() } else { names.join(", ") };
         writeln!(text, "| `{action}` | {on} | {names} | {when} |").expect("text");

@@ -217,7 +217,7 @@ impl Failure {
         Some(Self::of_faults(worst, faults, |_| format!("{} of {all} services did not end well", failures.len())))
     }
 
-    fn as_faults(&self) -> Vec<Fault> {
+    pub(crate) fn as_faults(&self) -> Vec<Fault> {
         let Self { message, said, help, mut faults, .. } = self.clone();
         match faults.last_mut() {
             None => faults.push(Fault { message, said, help, ..Fault::default() }),

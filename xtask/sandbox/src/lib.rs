@@ -36,6 +36,7 @@ pub mod fault;
 mod furnish;
 mod home;
 mod http;
+mod iam;
 mod limits;
 mod logs;
 mod model;
@@ -231,6 +232,7 @@ pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> 
         "logs" => logs::TABLES.oddity(operation, answer),
         "elasticloadbalancing" => elasticloadbalancing::TABLES.oddity(operation, answer),
         "cloudformation" => cloudformation::TABLES.oddity(operation, answer),
+        "iam" => iam::TABLES.oddity(operation, answer),
         "secretsmanager" => secretsmanager::TABLES.oddity(operation, answer),
         other => Some(format!("nothing is known of {other}")),
     }

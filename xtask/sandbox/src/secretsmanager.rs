@@ -38,21 +38,29 @@ impl Secrets {
     pub fn call(&self, home: &Home, operation: &str, input: Value) -> ApiResult {
         let input = &TABLES.check(operation, input)?;
         match operation {
+            "DescribeSecret" => self.describe_secret(home, input),
             "GetSecretValue" => self.get_secret_value(home, input),
             _ => Err(unknown(operation)),
         }
     }
 
-    fn get_secret_value(&self, home: &Home, input: &Value) -> ApiResult {
+    fn describe_secret(&self, home: &Home, input: &Value) -> ApiResult {
+        let (name, secret, arn) = self.find(home, input)?;
+        Ok(json!({ "ARN": arn, "Name": name, "CreatedDate": secret.at.seconds() }))
+    }
+
+    fn find(&self, home: &Home, input: &Value) -> Result<(&String, &Secret, String), ApiError> {
         let wanted = input["SecretId"].as_str().unwrap_or_default();
         let found = self.secrets.iter().map(|(name, secret)| (name, secret, arn(home, name)));
         // An ARN may be written without its six last letters.
         let mut found =
             found.filter(|(name, _, arn)| *name == wanted || arn == wanted || arn[..arn.len() - 7] == *wanted);
-        let Some((name, secret, arn)) = found.next() else {
-            let message = "Secrets Manager can't find the specified secret.";
-            return Err(ApiError::new("ResourceNotFoundException", message));
-        };
+        let missing = || ApiError::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+        found.next().ok_or_else(missing)
+    }
+
+    fn get_secret_value(&self, home: &Home, input: &Value) -> ApiResult {
+        let (name, secret, arn) = self.find(home, input)?;
         let stage = input["VersionStage"].as_str().unwrap_or("AWSCURRENT");
         if stage != "AWSCURRENT" {
             let message = format!("Secrets Manager can't find the specified secret value for staging label: {stage}");

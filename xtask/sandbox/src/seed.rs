@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::Sandbox;
 use crate::cloudformation::Output;
 use crate::elasticloadbalancing::Checks;
+use crate::iam::Role;
 use crate::site::Site;
 
 impl Sandbox {
@@ -20,6 +21,7 @@ impl Sandbox {
     ///     "cloudformation": {"network": {"VpcId": "vpc-1", "Subnet": {"value": "subnet-1", "export": "network-subnet"}}},
     ///     "s3": {"states": {"app/terraform.tfstate": {"version": 4}, "note.txt": "text"}},
     ///     "secretsmanager": {"app/password": "correct horse"},
+    ///     "iam": {"app": {"services": ["ecs-tasks.amazonaws.com"], "allows": {"ssm:GetParameters": "*"}}},
     ///     "elasticloadbalancing": {"blue": {"path": "/health", "port": "8081", "matcher": "200-299"}},
     /// }))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -52,6 +54,7 @@ impl Site<'_> {
                     "cloudformation" => self.seed_stack(name, value),
                     "s3" => self.seed_bucket(name, value),
                     "secretsmanager" => self.seed_secret(name, value),
+                    "iam" => self.seed_role(name, value),
                     "elasticloadbalancing" => self.seed_target_group(name, value),
                     _ => return Err(format!("`{service}` is none of {SERVICES}")),
                 };
@@ -72,6 +75,24 @@ impl Site<'_> {
         };
         let input = json!({"Name": name, "Type": kind, "Value": value, "Overwrite": true});
         self.call("ssm", "PutParameter", input).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn seed_role(&self, name: &str, value: &Value) -> Result<(), String> {
+        let members = value.as_object().ok_or("it is an object of services and allows")?;
+        if let Some(other) = members.keys().find(|member| !["services", "allows"].contains(&member.as_str())) {
+            return Err(format!("a role has no `{other}`"));
+        }
+        let services = members.get("services").map_or(Ok(Vec::new()), texts)?;
+        let allows = members.get("allows").map(|allows| allows.as_object().ok_or("`allows` is an object"));
+        let allows = allows
+            .transpose()?
+            .into_iter()
+            .flatten()
+            .map(|(action, on)| Ok((action.clone(), on.as_str().ok_or("a resource is a text")?.to_owned())));
+        let services = services.into_iter().map(str::to_owned).collect();
+        let role = Role { services, allows: allows.collect::<Result<_, String>>()? };
+        self.lock().put_role(&self.home, name, role);
+        Ok(())
     }
 
     fn seed_stack(&self, name: &str, outputs: &Value) -> Result<(), String> {
@@ -121,7 +142,7 @@ impl Site<'_> {
     }
 }
 
-const SERVICES: &str = "ssm, cloudformation, s3, secretsmanager, elasticloadbalancing";
+const SERVICES: &str = "ssm, cloudformation, s3, secretsmanager, iam, elasticloadbalancing";
 
 fn texts(list: &Value) -> Result<Vec<&str>, String> {
     let items = list.as_array().into_iter().flatten();

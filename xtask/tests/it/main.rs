@@ -38,3 +38,4 @@ mod status;
 mod support;
 mod tags;
 mod tasks;
+mod verify;

@@ -52,7 +52,9 @@ fn called(workspace: &Workspace, sandbox: &Sandbox, arguments: &[&str], code: i3
     workspace.xtask(sandbox, arguments).ends(code);
     let operations = sandbox.calls().into_iter().skip(before).map(|call| call.operation);
     operations
-        .filter(|operation| operation.starts_with("ecr:") || operation.starts_with("ecs:"))
+        .filter(|operation| {
+            ["ecr:", "ecs:", "iam:", "logs:", "secretsmanager:"].iter().any(|of| operation.starts_with(of))
+        })
         .filter(|operation| !BESIDES.contains(&operation.as_str()))
         .collect()
 }
@@ -114,6 +116,8 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     assert_eq!(asked, documented("rollback"), "rollback");
     looked.insert("ecs:DescribeTaskDefinition".to_owned());
     assert_eq!(looked, documented("status"), "status");
+    let (workspace, sandbox) = crate::verify::sound();
+    assert_eq!(called(&workspace, &sandbox, &["verify"], 0), documented("verify"), "verify");
     let (workspace, sandbox) = crate::logs::serving();
     assert_eq!(called(&workspace, &sandbox, &["logs"], 0), documented("logs"), "logs");
     let (workspace, sandbox) = crate::exec::open();

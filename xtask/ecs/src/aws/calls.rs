@@ -37,6 +37,7 @@ pub(crate) enum By {
     Unlock,
     Exec,
     Forward,
+    Verify,
 }
 
 impl By {
@@ -60,13 +61,14 @@ impl By {
             Unlock => "unlock",
             Exec => "exec",
             Forward => "forward",
+            Verify => "verify",
         }
     }
 }
 
 use By::{
     Continue, Deploy, DeployPlan, Exec, Forward, History, Lock, Logs, PromoteFrom, PromoteTo, Release, ReleasePlan,
-    Rollback, Run, Status, Unlock,
+    Rollback, Run, Status, Unlock, Verify,
 };
 
 const REPOSITORY: &str = "the repositories";
@@ -91,6 +93,7 @@ pub(crate) const EVERYONE: &[By] = &[
     Unlock,
     Exec,
     Forward,
+    Verify,
 ];
 
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
@@ -104,11 +107,11 @@ pub(crate) const GET_CALLER_IDENTITY: Call = Call {
 pub(crate) const BATCH_GET_IMAGE: Call = call(
     "ecr:BatchGetImage",
     REPOSITORY,
-    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Run, Status],
+    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Run, Status, Verify],
 );
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
-    ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy, Rollback, History, Run, Status])
+    ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy, Rollback, History, Run, Status, Verify])
 };
 pub(crate) const GET_AUTHORIZATION_TOKEN: Call =
     call("ecr:GetAuthorizationToken", ALL, &[Release, PromoteFrom, PromoteTo]);
@@ -118,10 +121,10 @@ pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, P
 pub(crate) const DESCRIBE_SERVICES: Call = call(
     "ecs:DescribeServices",
     SERVICE,
-    &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Lock, Unlock, Exec, Forward],
+    &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Lock, Unlock, Exec, Forward, Verify],
 );
 pub(crate) const DESCRIBE_TASK_DEFINITION: Call =
-    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run, Status, Logs]);
+    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run, Status, Logs, Verify]);
 pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy, Run]);
 pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy, Rollback]);
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
@@ -165,9 +168,16 @@ pub(crate) const GET_LOG_EVENTS: Call = Call {
 };
 pub(crate) const FILTER_LOG_EVENTS: Call = call("logs:FilterLogEvents", "the log groups", &[Logs]);
 pub(crate) const DESCRIBE_TARGET_GROUPS: Call =
-    Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetGroups", ALL, &[Deploy]) };
+    Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetGroups", ALL, &[Deploy, Verify]) };
 pub(crate) const DESCRIBE_TARGET_HEALTH: Call =
     Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetHealth", ALL, &[Deploy]) };
+pub(crate) const DESCRIBE_LOG_GROUPS: Call = call("logs:DescribeLogGroups", ALL, &[Verify]);
+pub(crate) const DESCRIBE_SECRET: Call =
+    Call { when: "where a task is given a secret", ..call("secretsmanager:DescribeSecret", "the secrets", &[Verify]) };
+pub(crate) const GET_ROLE: Call = call("iam:GetRole", "the task role and the execution role", &[Verify]);
+pub(crate) const SIMULATE_PRINCIPAL_POLICY: Call =
+    call("iam:SimulatePrincipalPolicy", "the execution role and this identity", &[Verify]);
+pub(crate) const GET_LIFECYCLE_POLICY: Call = call("ecr:GetLifecyclePolicy", REPOSITORY, &[Verify]);
 pub(crate) const GET_PARAMETERS: Call =
     Call { when: "where `${ssm:…}` is looked up", ..call("ssm:GetParameters", "the parameters", EVERYONE) };
 pub(crate) const DESCRIBE_STACKS: Call =
@@ -177,7 +187,7 @@ pub(crate) const GET_OBJECT: Call =
 
 /// What is called, through the SDK's clients or without (`signed.rs`).
 #[cfg(test)]
-pub(crate) const CALLS: [&Call; 30] = [
+pub(crate) const CALLS: &[&Call] = &[
     &GET_CALLER_IDENTITY,
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
@@ -205,6 +215,11 @@ pub(crate) const CALLS: [&Call; 30] = [
     &FILTER_LOG_EVENTS,
     &DESCRIBE_TARGET_GROUPS,
     &DESCRIBE_TARGET_HEALTH,
+    &DESCRIBE_LOG_GROUPS,
+    &DESCRIBE_SECRET,
+    &GET_ROLE,
+    &SIMULATE_PRINCIPAL_POLICY,
+    &GET_LIFECYCLE_POLICY,
     &GET_PARAMETERS,
     &DESCRIBE_STACKS,
     &GET_OBJECT,
@@ -212,7 +227,7 @@ pub(crate) const CALLS: [&Call; 30] = [
 
 /// What AWS asks for besides, of those who upload a blob to the registry, download one or make one of these calls.
 #[cfg(test)]
-pub(crate) const IMPLIED: [Call; 6] = [
+pub(crate) const IMPLIED: &[Call] = &[
     Call { when: "where `role` is written", ..call("sts:AssumeRole", "the role", EVERYONE) },
     call("ecr:GetDownloadUrlForLayer", REPOSITORY, &[PromoteFrom]),
     call("ecr:InitiateLayerUpload", REPOSITORY, &[Release, PromoteTo]),

@@ -15,6 +15,7 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
 use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier, LayerAvailability};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use id::Id;
@@ -228,6 +229,17 @@ impl Ecr {
             }
             Err(error) if error.code() == Some("ImageNotFoundException") => Ok(None),
             Err(error) => Err(self.failed(calls::DESCRIBE_IMAGES.action, repository, &error)),
+        }
+    }
+
+    /// The lifecycle policy of a repository; `None` without one.
+    pub(crate) fn lifecycle_policy(&self, repository: &Repository) -> Result<Option<Value>, AwsError> {
+        let asked =
+            self.client.get_lifecycle_policy().registry_id(&self.home.account).repository_name(repository.as_str());
+        match net::wait(asked.send()) {
+            Ok(answer) => Ok(answer.lifecycle_policy_text().and_then(|text| serde_json::from_str(text).ok())),
+            Err(error) if error.code() == Some("LifecyclePolicyNotFoundException") => Ok(None),
+            Err(error) => Err(self.failed(calls::GET_LIFECYCLE_POLICY.action, repository, &error)),
         }
     }
 

@@ -28,8 +28,8 @@ use members::oddities;
 pub(crate) use members::{Oddity, OddityKind};
 pub(crate) use run::Unplaced;
 pub(crate) use types::{
-    Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service, ServiceDeployment,
-    ServiceMessage, ServiceRevision, Status, Strategy, Task, TaskDefinition, short,
+    Behind, Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service,
+    ServiceDeployment, ServiceMessage, ServiceRevision, Status, Strategy, Task, TaskDefinition, short,
 };
 
 use super::AwsError;

@@ -17,6 +17,21 @@ pub(crate) fn target_group(sdk: &SdkConfig, arn: &str) -> Result<TargetGroup, Aw
     Ok(read(arn, &group, &health))
 }
 
+/// What a target group's targets are, such as `ip`; `None` where there is no such group.
+pub(crate) fn target_type(sdk: &SdkConfig, arn: &str) -> Result<Option<String>, AwsError> {
+    let subject = format!("target group {}", short(arn));
+    let asked = [("TargetGroupArns.member.1", arn)];
+    match Signed::new(sdk).query(&ELB, &calls::DESCRIBE_TARGET_GROUPS, &subject, &asked) {
+        Ok(answer) => {
+            let result = answer.child("DescribeTargetGroupsResult");
+            let group = result.and_then(|result| result.members("TargetGroups").next().cloned());
+            Ok(group.map(|group| group.text_of("TargetType").to_owned()))
+        }
+        Err(error) if error.code == "TargetGroupNotFound" => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn read(arn: &str, group: &Element, health: &Element) -> TargetGroup {
     let result = group.child("DescribeTargetGroupsResult");
     let group = result.and_then(|result| result.child("TargetGroups")).and_then(|groups| groups.child("member"));

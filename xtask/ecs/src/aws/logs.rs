@@ -42,6 +42,19 @@ pub(crate) fn after(
     Ok((messages(&answer), next))
 }
 
+/// Whether there is a log group of this name, in that region or the session's.
+pub(crate) fn has_group(sdk: &SdkConfig, group: &str, region: Option<&str>) -> Result<bool, AwsError> {
+    let here = Signed::new(sdk);
+    let signed = match region {
+        Some(region) => here.in_region(region.to_owned()),
+        None => here,
+    };
+    let input = json!({ "logGroupNamePrefix": group });
+    let answer = signed.json(&LOGS, &calls::DESCRIBE_LOG_GROUPS, &format!("log group {group}"), &input)?;
+    // The one that is called as its prefix comes first.
+    Ok(answer["logGroups"].as_array().into_iter().flatten().any(|found| found["logGroupName"] == group))
+}
+
 fn messages(answer: &Value) -> Vec<String> {
     let events = answer["events"].as_array().into_iter().flatten();
     events.filter_map(|event| event["message"].as_str()).map(str::to_owned).collect()

@@ -1,7 +1,7 @@
 //! What a deploy will do, found out for every service before anything is done. All problems come together.
 
 pub(super) mod images;
-mod support;
+pub(super) mod support;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -170,7 +170,7 @@ fn of_revision(task_definition: &str, (running_now, pending): (u32, u32), images
     }
 }
 
-fn images_of(document: &TaskDefinition) -> Vec<ContainerImage> {
+pub(super) fn images_of(document: &TaskDefinition) -> Vec<ContainerImage> {
     let containers = document.document["containerDefinitions"].as_array();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let image = |it: &serde_json::Value| ContainerImage {

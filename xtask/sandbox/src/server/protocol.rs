@@ -42,6 +42,7 @@ const JSON: &[(&str, &str)] = &[
 /// Service, as its requests are signed for it, and the namespace of its answers.
 const QUERY: &[(&str, &str)] = &[
     ("sts", "https://sts.amazonaws.com/doc/2011-06-15/"),
+    ("iam", "https://iam.amazonaws.com/doc/2010-05-08/"),
     ("cloudformation", "http://cloudformation.amazonaws.com/doc/2010-05-15/"),
     ("elasticloadbalancing", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"),
 ];

@@ -19,6 +19,10 @@ pub(super) fn resource(home: &Home, target: &Target, input: &Value) -> String {
         "ecr" => named(member("repositoryName"), "repository/"),
         // Its reads have no resource.
         "elasticloadbalancing" => "*".to_owned(),
+        "iam" => member("PolicySourceArn").map_or_else(
+            || named(member("RoleName"), "role/").replace(&format!(":{}:", home.region), "::"),
+            str::to_owned,
+        ),
         "sts" => member("RoleArn").unwrap_or("*").to_owned(),
         "ssm" => {
             named(member("Name").or(input["Names"][0].as_str()).map(|name| name.trim_start_matches('/')), "parameter/")

@@ -9,6 +9,7 @@ use crate::cloudformation::{Output, Stacks};
 use crate::ecs::{Caller, Line};
 use crate::elasticloadbalancing::{Balancing, Checks};
 use crate::home::Home;
+use crate::iam::{Iam, Role};
 use crate::logs::Logs;
 use crate::protocol::ApiResult;
 use crate::s3::{Object, S3};
@@ -20,6 +21,8 @@ use crate::sts::Principal;
 #[derive(Debug, Default)]
 pub(crate) struct Stores {
     places: BTreeMap<Home, Place>,
+    /// By account.
+    iam: BTreeMap<String, Iam>,
     s3: S3,
 }
 
@@ -65,6 +68,7 @@ impl State {
                 let place = self.stores.places.entry(home.clone()).or_default();
                 place.balancing.call(&self.services[home], home, (operation, input), now)
             }
+            "iam" => self.iam(home).call(&home.account, operation, input),
             "s3" => self.stores.s3.call(home, &arn, operation, &input),
             _ => self.ecs(home, operation, input, &Caller { arn }),
         }
@@ -72,6 +76,14 @@ impl State {
 
     fn place(&mut self, home: &Home) -> &mut Place {
         self.stores.places.entry(home.clone()).or_default()
+    }
+
+    fn iam(&mut self, home: &Home) -> &mut Iam {
+        self.stores.iam.entry(home.account.clone()).or_default()
+    }
+
+    pub fn put_role(&mut self, home: &Home, name: &str, role: Role) {
+        self.iam(home).put(name, role);
     }
 
     pub fn put_stack(&mut self, home: &Home, name: &str, outputs: Vec<Output>) {

@@ -7,8 +7,8 @@ use aws_sdk_ecs::types;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service, ServiceDeployment,
-    ServiceMessage, ServiceRevision, Status, Strategy, Task,
+    Behind, Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service,
+    ServiceDeployment, ServiceMessage, ServiceRevision, Status, Strategy, Task,
 };
 use crate::event::{Breaker, EarlySuccess, Hook, RevisionProgress};
 
@@ -35,10 +35,20 @@ pub(super) fn service(service: &types::Service) -> Service {
         current_deployment: service.current_service_deployment().map(str::to_owned),
         current_revisions: service.current_service_revisions().iter().map(current_revision).collect(),
         settings: service.deployment_configuration().map(settings).unwrap_or_default(),
+        behind: service.load_balancers().iter().filter_map(behind).collect(),
         launch: launch(service),
         tags: service.tags().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
         executes: service.enable_execute_command(),
     }
+}
+
+/// Classic load balancers have no target group.
+fn behind(balancer: &types::LoadBalancer) -> Option<Behind> {
+    Some(Behind {
+        group: balancer.target_group_arn()?.to_owned(),
+        container: text(balancer.container_name()),
+        port: balancer.container_port().and_then(|port| u64::try_from(port).ok()).unwrap_or_default(),
+    })
 }
 
 /// Source: Amazon ECS API Reference, RunTask: a capacity provider strategy excludes a launch type.

@@ -39,10 +39,21 @@ pub(crate) struct Service {
     pub settings: DeploymentSettings,
     /// Whether commands can be executed in tasks that start from now on.
     pub executes: bool,
+    /// What load balancers send to its tasks through.
+    pub behind: Vec<Behind>,
     /// Where its tasks run, as members of RunTask: network, capacity provider strategy or launch type, platform version.
     pub launch: Map<String, Value>,
     /// Keys and values; empty where they were not asked for.
     pub tags: Vec<(String, String)>,
+}
+
+/// A target group that a service registers its tasks with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Behind {
+    /// Its ARN.
+    pub group: String,
+    pub container: String,
+    pub port: u64,
 }
 
 /// How a service deploys, as far as it says how a rollout can end.

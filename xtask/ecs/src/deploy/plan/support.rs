@@ -3,7 +3,7 @@
 use super::{Live, Service};
 use crate::failure::{Failure, Result};
 
-pub(super) fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live> {
+pub(in crate::deploy) fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live> {
     let Service { name, service, .. } = service;
     let Some(found) = found else {
         return Err(Failure::world(format_args!("service {service} is not in cluster {cluster}")).help(format!(

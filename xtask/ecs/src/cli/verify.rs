@@ -1,0 +1,56 @@
+use clap::Args;
+use serde_json::json;
+
+use super::{Format, to_json};
+use crate::config::services_named;
+use crate::context::Context;
+use crate::deploy::verify::{Finding, Verdict, verify};
+use crate::failure::{Failure, Result};
+
+/// Look whether everything that a deploy leans on is there
+#[derive(Args)]
+#[command(after_help = "\
+Images, sizes, roles, secrets, log groups, target groups, the rollout's settings and the way back are looked at, and \
+nothing is changed. stdout gets a line a thing that was looked at: ok, problem, or cannot tell where whoever asks may not look.
+
+Exit codes: 0 no problem · 1 a problem, or the world failed · 2 usage or configuration")]
+pub(crate) struct Verify {
+    /// Services to look at, by their name in the configuration; all of them by default
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// What goes to stdout
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Verify {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        // A wrong name is told of before credentials are looked for.
+        services_named(context.config()?, &self.services)?;
+        let findings = verify(context.config()?, context.session()?, context, &self.services)?;
+        match self.format {
+            Format::Json => context.print(to_json(&json!({ "findings": findings }))?),
+            Format::Text => findings.iter().for_each(|finding| context.print(line(finding))),
+        }
+        let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+        let (problems, untold) = (count(Verdict::Problem), count(Verdict::CannotTell));
+        let told = if untold == 0 { String::new() } else { format!(", {untold} that this identity may not look at") };
+        context.events().note("Verified", format!("{} things{told}", findings.len()));
+        match problems {
+            0 => Ok(()),
+            1 => Err(Failure::world("1 problem was found")),
+            problems => Err(Failure::world(format_args!("{problems} problems were found"))),
+        }
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    let Finding { service, about, verdict, text, help } = finding;
+    let verdict = match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Problem => "problem",
+        Verdict::CannotTell => "cannot tell",
+    };
+    let help = if help.is_empty() { String::new() } else { format!(" → {help}") };
+    format!("{verdict:<11}  {service}  {about:<9}  {text}{help}")
+}

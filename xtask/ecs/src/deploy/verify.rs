@@ -1,0 +1,288 @@
+//! Whether what a deploy leans on is there: everything in one run, and each thing well, a problem, or not to be told.
+
+mod given;
+mod lifecycle;
+mod references;
+mod size;
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::foresight;
+use super::history::{Running, ours, running};
+use super::plan::{images, live_services, support};
+use super::task_definition::{self, doubts};
+use crate::aws::ecr::Found;
+use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition, short};
+use crate::aws::{AwsError, Identity, Kind, Session};
+use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, services_named};
+use crate::failure::{Failure, Result};
+use crate::sources::LookUps;
+
+/// What assumes a task's roles.
+const TASKS: &str = "ecs-tasks.amazonaws.com";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Verdict {
+    Ok,
+    Problem,
+    /// Whoever asks may not look.
+    CannotTell,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Finding {
+    /// The service's name in the configuration.
+    pub service: String,
+    /// What kind of thing: `service`, `document`, `image`, `size`, `role`, `secret`, `log`, `target`, `rollout`, `way-back`
+    /// or `lifecycle`.
+    pub about: &'static str,
+    pub verdict: Verdict,
+    pub text: String,
+    /// What would likely help; may be empty.
+    pub help: String,
+}
+
+/// Looks at everything that these services lean on, all of them for no name.
+pub(crate) fn verify(
+    config: &Config,
+    session: &Session,
+    look_up: &dyn LookUps,
+    names: &[String],
+) -> Result<Vec<Finding>> {
+    let services = services_named(config, names)?;
+    let wanted = services.iter().filter_map(|service| match &service.task_definition {
+        TaskDefinitionSource::File { file, overlay } => Some(task_definition::lookups(file, overlay.as_deref())),
+        TaskDefinitionSource::Family(_) => None,
+    });
+    let answers = look_up.look_up(&wanted.flatten().collect())?;
+    let images = images::of(config, &services);
+    let ids: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
+    let released: Vec<_> = images.iter().copied().zip(session.ecr().find(&ids)).collect();
+    let who = session.who();
+    let around = Around { config, session, answers: &answers, released: &released, who: &who };
+    let live = live_services(&session.ecs(), &services);
+    let found = thread::scope(|scope| {
+        let mut looks = Vec::new();
+        for (cluster, answer, members) in live {
+            let each = match answer {
+                Ok(found) => found.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error); members.len()],
+            };
+            for (service, found) in members.into_iter().zip(each) {
+                let around = &around;
+                looks.push(scope.spawn(move || Look { around, service, found: Vec::new() }.all(cluster, found)));
+            }
+        }
+        looks.into_iter().flat_map(|look| look.join().expect("a look does not panic")).collect()
+    });
+    Ok(found)
+}
+
+/// What the looks at all services share.
+struct Around<'a> {
+    config: &'a Config,
+    session: &'a Session,
+    answers: &'a Answers,
+    /// The images under the tags of the configuration.
+    released: &'a [(&'a Image, Result<Option<Found>, AwsError>)],
+    who: &'a Result<Identity, AwsError>,
+}
+
+/// The look at one service.
+struct Look<'a> {
+    around: &'a Around<'a>,
+    service: &'a Service,
+    found: Vec<Finding>,
+}
+
+impl Look<'_> {
+    fn all(mut self, cluster: &str, found: Result<Option<Live>, AwsError>) -> Vec<Finding> {
+        let live = match found.map(|found| support::usable(self.service, cluster, found)) {
+            Ok(Ok(live)) => {
+                self.ok("service", format!("{} in cluster {cluster} takes deployments", self.service.service));
+                Some(live)
+            }
+            Ok(Err(failure)) => {
+                self.failed("service", &failure);
+                None
+            }
+            Err(error) => {
+                self.not_told("service", &error);
+                None
+            }
+        };
+        if let Some(document) = self.document() {
+            self.images(&document);
+            self.size(&document);
+            self.roles(&document);
+            self.secrets(&document);
+            self.logs(&document);
+            if let Some(live) = &live {
+                self.targets(&document, live);
+            }
+        }
+        if let Some(live) = &live {
+            self.rollout(live);
+            self.way_back(live);
+        }
+        self.found
+    }
+
+    fn document(&mut self) -> Option<Value> {
+        match &self.service.task_definition {
+            TaskDefinitionSource::File { file, overlay } => {
+                let (root, answers) = (&self.around.config.root, self.around.answers);
+                match task_definition::load(file, overlay.as_deref(), root, Some(answers)) {
+                    Ok(loaded) => {
+                        let document = loaded.document.value().clone();
+                        for (path, placeholder) in doubts::placeholders(&document) {
+                            let text = format!("`{path}` holds `{placeholder}`, which nothing fills in");
+                            self.problem("document", text, "write what is meant, or a lookup");
+                        }
+                        Some(document)
+                    }
+                    Err(failure) => {
+                        self.failed("document", &failure);
+                        None
+                    }
+                }
+            }
+            TaskDefinitionSource::Family(family) => {
+                match self.around.session.ecs().task_definitions(std::slice::from_ref(family)).pop()? {
+                    Ok(Some(found)) => Some(found.document),
+                    Ok(None) => {
+                        let text = format!("the task definition family {family} has no active revision");
+                        self.problem("document", text, "register one, or correct `task-definition`");
+                        None
+                    }
+                    Err(error) => {
+                        self.not_told("document", &error);
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn images(&mut self, document: &Value) {
+        let names: BTreeSet<&String> = self.service.containers.values().collect();
+        for (image, found) in self.around.released.iter().filter(|(image, _)| names.contains(&image.name)) {
+            match found {
+                Ok(Some(found)) => self.ok("image", format!("{} is in ECR, {}", image.reference, found.digest)),
+                Ok(None) => self.failed("image", &images::missing(self.around.config, image, None)),
+                Err(error) => self.not_told("image", error),
+            }
+            if let Some(why) = doubts::wrong_platform(document, image.platform()) {
+                let help = "make `platform` and `runtimePlatform` the same";
+                self.problem("image", format!("image `{}` {why}", image.name), help);
+            }
+            let rules = match self.around.session.ecr().lifecycle_policy(image.repository()) {
+                Ok(rules) => rules,
+                Err(error) => {
+                    self.not_told("lifecycle", &error);
+                    continue;
+                }
+            };
+            match rules.and_then(|rules| lifecycle::takes_away(&rules, &[image.tag().to_string()])) {
+                None => self.ok("lifecycle", format!("{} keeps the image while it runs", image.repository())),
+                Some(why) => {
+                    let help = "let the rule keep a number of images, or select other tags";
+                    self.problem("lifecycle", format!("image {}: {why}", image.reference), help);
+                }
+            }
+        }
+    }
+
+    fn size(&mut self, document: &Value) {
+        let problems = size::problems(document);
+        if problems.is_empty() {
+            self.ok("size", "CPU and memory fit each other".to_owned());
+        }
+        for problem in problems {
+            self.problem("size", problem, "correct `cpu` and `memory` of the task definition");
+        }
+    }
+
+    fn rollout(&mut self, live: &Live) {
+        let warnings = foresight::warnings(self.service, live);
+        if warnings.is_empty() {
+            self.ok(
+                "rollout",
+                "its deployment configuration lets a rollout end well or badly, within the deadline".to_owned(),
+            );
+        }
+        for warning in warnings {
+            self.problem("rollout", warning, "");
+        }
+    }
+
+    /// What serves now is what a failed rollout goes back to.
+    fn way_back(&mut self, live: &Live) {
+        let (ecs, now) = (self.around.session.ecs(), short(&live.task_definition));
+        match serving(&ecs, live) {
+            Err(error) => return self.not_told("way-back", &error),
+            Ok(None) => {
+                let text =
+                    format!("{now}, which serves, is not active any more: a failed rollout could not go back to it");
+                return self.problem("way-back", text, "deploy once more while it runs: a new revision is registered");
+            }
+            Ok(Some(revision)) => {
+                let images: Vec<Running> = super::status::images_of(&revision).iter().map(running).collect();
+                for (repository, digest) in ours(self.around.config, images.iter()) {
+                    match self.around.session.ecr().holds(&repository, &digest) {
+                        Ok(true) => {}
+                        Ok(false) => {
+                            let text =
+                                format!("the image of {now}, which serves, is gone from ECR: {repository}@{digest}");
+                            return self.problem("way-back", text, "deploy an image that is there");
+                        }
+                        Err(error) => return self.not_told("way-back", &error),
+                    }
+                }
+            }
+        }
+        self.ok("way-back", format!("a failed rollout can go back to {now}"));
+    }
+
+    fn ok(&mut self, about: &'static str, text: String) {
+        self.add(about, Verdict::Ok, text, "");
+    }
+
+    fn problem(&mut self, about: &'static str, text: String, help: &str) {
+        self.add(about, Verdict::Problem, text, help);
+    }
+
+    fn failed(&mut self, about: &'static str, failure: &Failure) {
+        for fault in failure.as_faults() {
+            let place = fault.place.as_ref().map_or(String::new(), |it| format!("{}:{}: ", it.file, it.line));
+            self.add(about, Verdict::Problem, format!("{place}{}", fault.message), &fault.help.join("; "));
+        }
+    }
+
+    /// An answer that did not come; one that was refused says which right is missing.
+    fn not_told(&mut self, about: &'static str, error: &AwsError) {
+        let text = match error.kind {
+            Kind::Denied => format!("{} is denied on {}", error.call, error.subject),
+            _ => error.to_string().replace('\n', "; "),
+        };
+        self.add(about, Verdict::CannotTell, text, &error.fix);
+    }
+
+    fn add(&mut self, about: &'static str, verdict: Verdict, text: String, help: &str) {
+        let (service, help) = (self.service.name.clone(), help.to_owned());
+        self.found.push(Finding { service, about, verdict, text, help });
+    }
+}
+
+/// The revision that serves; `None` where it is not active any more.
+fn serving(ecs: &Ecs, live: &Live) -> Result<Option<TaskDefinition>, AwsError> {
+    let found = ecs.task_definitions(std::slice::from_ref(&live.task_definition)).pop().transpose()?.flatten();
+    Ok(found.filter(|found| found.document["status"] != "INACTIVE"))
+}

@@ -1,0 +1,140 @@
+//! `cargo xtask verify` of the whole binary.
+
+use serde_json::{Value, json};
+use xtask_sandbox::{Effect, Fault, Sandbox, Which};
+
+use crate::support::{Run, Workspace, sandbox};
+
+const SECRETS: &str = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret";
+
+/// A workspace whose image is released, in an account that has all that its service leans on.
+pub fn sound() -> (Workspace, Sandbox) {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    workspace.that_releases();
+    edit(&workspace, |document| {
+        for (member, role) in [("executionRoleArn", "app-execution"), ("taskRoleArn", "app-task")] {
+            document[member] = json!(format!("arn:aws:iam::123456789012:role/{role}"));
+        }
+        let options =
+            json!({ "awslogs-group": "/ecs/app", "awslogs-region": "ap-northeast-1", "awslogs-stream-prefix": "app" });
+        let app = &mut document["containerDefinitions"][0];
+        app["logConfiguration"] = json!({ "logDriver": "awslogs", "options": options });
+        app["secrets"] = json!([{ "name": "HUB", "valueFrom": format!("{SECRETS}:hub") }]);
+    });
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let tasks = json!(["ecs-tasks.amazonaws.com"]);
+    let reads = json!({ "ssm:GetParameters": "*", "secretsmanager:GetSecretValue": "*" });
+    let roles = json!({ "app-execution": { "services": tasks, "allows": reads }, "app-task": { "services": tasks } });
+    sandbox.seed(&json!({ "iam": roles, "ssm": { "/app/key": "x" }, "secretsmanager": { "hub": "x" } })).unwrap();
+    sandbox.site("123456789012", "ap-northeast-1").write_log("/ecs/app", "first", "hello");
+    let breaker = json!({ "deploymentCircuitBreaker": { "enable": true, "rollback": true } });
+    let update = json!({ "cluster": "sample", "service": "app", "deploymentConfiguration": breaker });
+    sandbox.ecs("UpdateService", update).unwrap();
+    workspace.xtask(&sandbox, &["deploy"]).ends(0);
+    (workspace, sandbox)
+}
+
+/// Changes the workspace's task definition.
+fn edit(workspace: &Workspace, change: impl FnOnce(&mut Value)) {
+    let file = workspace.root().join("app/ecs/task-definition.json");
+    let mut document: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    change(&mut document);
+    std::fs::write(file, document.to_string()).unwrap();
+}
+
+/// The line of stdout that says this.
+fn line<'a>(run: &'a Run, says: &str) -> &'a str {
+    run.stdout.lines().find(|line| line.contains(says)).unwrap_or_else(|| panic!("{says}:\n{}", run.stdout))
+}
+
+#[test]
+fn where_all_is_well_each_thing_that_was_looked_at_is_told() {
+    let (workspace, sandbox) = sound();
+    let run = workspace.xtask(&sandbox, &["verify"]);
+    run.ends(0).says("Verified");
+    for says in [
+        "app in cluster sample takes deployments",
+        "sample/app:1.4.0 is in ECR, sha256:",
+        "keeps the image while it runs",
+        "CPU and memory fit each other",
+        "role/app-execution exists, and tasks may assume it",
+        "role/app-task exists, and tasks may assume it",
+        "this identity may pass them to tasks",
+        "secrets[HUB]` is there, and the execution role may read it",
+        "log group /ecs/app exists",
+        "a failed rollout can go back to app:2",
+    ] {
+        assert!(line(&run, says).starts_with("ok "), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn every_problem_is_found_in_one_run() {
+    let (workspace, sandbox) = sound();
+    edit(&workspace, |document| {
+        document["memory"] = json!("4096");
+        document["taskRoleArn"] = json!("arn:aws:iam::123456789012:role/gone");
+        let app = &mut document["containerDefinitions"][0];
+        app["logConfiguration"]["options"]["awslogs-group"] = json!("/ecs/other");
+        app["secrets"] = json!([
+            { "name": "KEY", "valueFrom": "/app/key" },
+            { "name": "OTHER", "valueFrom": "/app/other" },
+            { "name": "DB", "valueFrom": format!("{SECRETS}:db-AbCdEf:password::") },
+        ]);
+    });
+    let rule = json!({ "rules": [{ "rulePriority": 1, "action": { "type": "expire" }, "selection": {
+        "tagStatus": "any", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14 } }] });
+    let policy = json!({ "repositoryName": "sample/app", "lifecyclePolicyText": rule.to_string() });
+    sandbox.ecr("PutLifecyclePolicy", policy).unwrap();
+    sandbox.seed(&json!({ "iam": { "app-execution": { "services": ["lambda.amazonaws.com"] } } })).unwrap();
+    let run = workspace.xtask(&sandbox, &["verify"]);
+    run.ends(1).says("problems were found");
+    for says in [
+        "Fargate has no task with 256 CPU units and 4096 MiB",
+        "there is no role arn:aws:iam::123456789012:role/gone",
+        "role/app-execution exists, and tasks may not assume it",
+        "there is no log group /ecs/other",
+        "secrets[KEY]`: the execution role may not `ssm:GetParameters`",
+        "secrets[OTHER]`: there is no /app/other",
+        "secrets[DB]`: there is no arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:db-AbCdEf",
+        "rule 1 of its lifecycle policy expires it 14 days after it was pushed, though it runs",
+    ] {
+        assert!(line(&run, says).starts_with("problem "), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn what_may_not_be_looked_at_is_told_apart_and_is_no_problem() {
+    let (workspace, sandbox) = sound();
+    for call in ["iam:GetRole", "iam:SimulatePrincipalPolicy", "logs:DescribeLogGroups"] {
+        let effect = Effect::Error {
+            code: "AccessDenied".to_owned(),
+            message: format!("not authorized to perform: {call}"),
+            status: 403,
+            retry_after: None,
+        };
+        sandbox.inject(Fault { call: call.to_owned(), which: Which::Every, effect });
+    }
+    let run = workspace.xtask(&sandbox, &["verify", "--format", "json"]);
+    run.ends(0).says("that this identity may not look at");
+    let findings: Value = serde_json::from_str(&run.stdout).unwrap();
+    let untold: Vec<&str> = findings["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["verdict"] == "cannot-tell")
+        .map(|finding| finding["about"].as_str().unwrap())
+        .collect();
+    assert_eq!(untold, ["role", "role", "role", "secret", "log"], "{findings}");
+}
+
+#[test]
+fn an_image_of_the_revision_that_serves_that_is_gone_leaves_no_way_back() {
+    let (workspace, sandbox) = sound();
+    let image = json!({ "repositoryName": "sample/app", "imageIds": [{ "imageTag": "1.4.0" }] });
+    sandbox.ecr("BatchDeleteImage", image).unwrap();
+    let run = workspace.xtask(&sandbox, &["verify"]);
+    run.ends(1);
+    assert!(line(&run, "is not in ECR").starts_with("problem "), "{}", run.stdout);
+    assert!(line(&run, "the image of app:2, which serves, is gone from ECR").starts_with("problem "), "{}", run.stdout);
+}
