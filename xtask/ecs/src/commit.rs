@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::{Image, repository};
-use crate::event::ImageSource;
+use crate::event::{Direction, ImageSource};
 use crate::failure::{Failure, Result};
 use crate::oci::layout::Marks;
 use crate::process::{ask, question};
@@ -50,6 +50,24 @@ impl Commit {
 /// The commit that is checked out, where git tells; what it does not tell is no reason to refuse.
 pub(crate) fn here(root: &Path) -> Option<String> {
     Commit::of(root).ok()?.revision
+}
+
+/// Which of two commits, as images name them, comes from the other one; unknown where this clone does not have both, and
+/// where neither does.
+pub(crate) fn direction(root: &Path, before: &str, after: &str) -> Direction {
+    let hash = |commit: &'_ str| {
+        let hash = commit.strip_suffix("-dirty").unwrap_or(commit).to_owned();
+        // What an image says is not taken for an option of git's.
+        (hash.len() >= 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hash)
+    };
+    let (Some(before), Some(after)) = (hash(before), hash(after)) else { return Direction::Unknown };
+    let comes_from =
+        |this: &str, other: &str| ask(root, "git", &["merge-base", "--is-ancestor", other, this]).is_some();
+    match (comes_from(&after, &before), comes_from(&before, &after)) {
+        (true, false) => Direction::Forward,
+        (false, true) => Direction::Back,
+        _ => Direction::Unknown,
+    }
 }
 
 /// What an image in ECR says of its source, beside the commit that is checked out.
@@ -133,5 +151,32 @@ mod tests {
         assert!(message.contains("git does not tell which commit is in"), "{message}");
         assert!(message.contains("  | fatal: not a git repository"), "{message}");
         assert!(message.ends_with("in SOURCE_DATE_EPOCH"), "{message}");
+    }
+
+    #[test]
+    fn of_two_commits_the_later_is_the_one_that_comes_from_the_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        let git = |args: &[&str]| ask(root, "git", args).expect("git answers");
+        git(&["init", "--quiet"]);
+        let commit = |message: &str| {
+            let who = ["-c", "user.name=a", "-c", "user.email=a@b.example"];
+            git(&[&who[..], &["commit", "--quiet", "--no-gpg-sign", "--allow-empty", "--message", message]].concat());
+            git(&["rev-parse", "HEAD"])
+        };
+        let (one, two) = (commit("one"), commit("two"));
+        git(&["checkout", "--quiet", "-b", "aside", &one]);
+        let aside = commit("aside");
+        for (before, after, direction) in [
+            (&one, &two, Direction::Forward),
+            (&two, &one, Direction::Back),
+            (&two, &aside, Direction::Unknown),
+            (&one, &one, Direction::Unknown),
+            (&one, &"0".repeat(40), Direction::Unknown),
+            (&one, &"--all".to_owned(), Direction::Unknown),
+        ] {
+            assert_eq!(super::direction(root, before, after), direction, "{before} {after}");
+        }
+        assert_eq!(super::direction(root, &format!("{one}-dirty"), &two), Direction::Forward);
     }
 }

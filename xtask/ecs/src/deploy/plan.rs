@@ -170,7 +170,7 @@ pub(super) fn plan(
         let sources = sources.iter().filter(runs).cloned().collect();
         plans.push(Plan { service, live, document, pins, changes, versions, sources, action });
     }
-    versions::find(&session.ecr(), &mut plans, &known, events);
+    versions::find(&session.ecr(), &config.root, &mut plans, &known, events);
     if problems.is_empty() { Ok(plans) } else { Err(Failure::together(problems)) }
 }
 

@@ -1,12 +1,14 @@
 //! From which version to which each image goes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::{Pin, Plan, TaskDefinition};
 use crate::aws::ecr::Ecr;
 use crate::aws::ecs::short;
+use crate::commit;
 use crate::digest::Digest;
-use crate::event::{Direction, Events, VersionChange};
+use crate::event::{Direction, Events, ImageSource, VersionChange};
 use crate::failure::{Ending, Failure};
 use crate::reference::Repository;
 
@@ -16,8 +18,15 @@ enum Running {
     Digest(Repository, Digest),
 }
 
-/// Fills in the plans' `versions`. Where ECR does not tell, that is a warning, and the version unknown.
-pub(super) fn find(ecr: &Ecr, plans: &mut [Plan], known: &BTreeMap<String, TaskDefinition>, events: &Events) {
+/// Fills in the plans' `versions`. Where tags have no order, the commits that the images are of may have one. Where ECR does
+/// not tell, that is a warning, and the version unknown.
+pub(super) fn find(
+    ecr: &Ecr,
+    root: &Path,
+    plans: &mut [Plan],
+    known: &BTreeMap<String, TaskDefinition>,
+    events: &Events,
+) {
     let mut found = Vec::new();
     for (position, plan) in plans.iter().enumerate() {
         let Some(running) = known.get(&plan.live.task_definition) else { continue };
@@ -33,8 +42,8 @@ pub(super) fn find(ecr: &Ecr, plans: &mut [Plan], known: &BTreeMap<String, TaskD
     let mut answers = ecr.tags(&asked).into_iter();
     let mut told = false;
     for (position, pin, running) in found {
-        let tags = match running {
-            Running::Tag(tag) => vec![tag],
+        let tags = match &running {
+            Running::Tag(tag) => vec![tag.clone()],
             Running::Digest(repository, digest) => match answers.next().expect("an answer for each") {
                 Ok(Some(tags)) => tags,
                 Ok(None) => {
@@ -59,7 +68,16 @@ pub(super) fn find(ecr: &Ecr, plans: &mut [Plan], known: &BTreeMap<String, TaskD
                 }
             },
         };
-        let change = VersionChange::new(&pin.image, &tags, &pin.tag);
+        let mut change = VersionChange::new(&pin.image, &tags, &pin.tag);
+        if let (Direction::Unknown, Running::Digest(repository, digest)) = (change.direction, &running) {
+            let of_it = |source: &&ImageSource| source.image == pin.image;
+            let after = plans[position].sources.iter().find(of_it).and_then(|source| source.commit.clone());
+            let before = || ecr.image(repository, digest).ok()??.marks.commit;
+            if let Some((before, after)) = after.and_then(|after| Some((before()?, after))) {
+                change.direction = commit::direction(root, &before, &after);
+                change.before = change.before.or_else(|| Some(format!("commit {}", before.get(..12)?)));
+            }
+        }
         if !plans[position].versions.contains(&change) {
             plans[position].versions.push(change);
         }
