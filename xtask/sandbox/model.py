@@ -30,6 +30,7 @@ SERVICES = [
     ("logs", "2014-03-28", SOURCE / "logs.rs", SOURCE / "logs"),
     ("elbv2", "2015-12-01", SOURCE / "elasticloadbalancing.rs", SOURCE / "elasticloadbalancing"),
     ("iam", "2010-05-08", SOURCE / "iam.rs", SOURCE / "iam"),
+    ("application-autoscaling", "2016-02-06", SOURCE / "autoscaling.rs", SOURCE / "autoscaling"),
     ("secretsmanager", "2017-10-17", SOURCE / "secretsmanager.rs", SOURCE / "secretsmanager"),
 ]
 

@@ -2,6 +2,7 @@
 //!
 //! What leaves this room are plain values, and [`AwsError`]: which call, on what, what AWS answered, and the fix.
 
+pub(crate) mod autoscaling;
 pub(crate) mod calls;
 pub(crate) mod cloudformation;
 mod credentials;

@@ -14,6 +14,7 @@ mod release;
 mod render;
 mod rollback;
 mod run;
+mod scale;
 mod status;
 mod tools;
 mod verify;
@@ -75,6 +76,7 @@ pub(crate) enum Builtin {
     Exec(exec::Exec),
     Forward(exec::Forward),
     Verify(verify::Verify),
+    Scale(scale::Scale),
     Config(config::ShowConfig),
     Render(render::Render),
     Diff(diff::Diff),
@@ -101,6 +103,7 @@ impl Builtin {
             Self::Exec(command) => command.run(context),
             Self::Forward(command) => command.run(context),
             Self::Verify(command) => command.run(context),
+            Self::Scale(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Diff(command) => command.run(context),

@@ -7,3 +7,4 @@ pub(crate) mod lock;
 pub(crate) mod logs;
 pub(crate) mod promote;
 pub(crate) mod rollback;
+pub(crate) mod scale;

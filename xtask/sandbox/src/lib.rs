@@ -27,6 +27,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+mod autoscaling;
 pub mod clock;
 mod cloudformation;
 mod ecr;
@@ -233,6 +234,7 @@ pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> 
         "elasticloadbalancing" => elasticloadbalancing::TABLES.oddity(operation, answer),
         "cloudformation" => cloudformation::TABLES.oddity(operation, answer),
         "iam" => iam::TABLES.oddity(operation, answer),
+        "application-autoscaling" => autoscaling::TABLES.oddity(operation, answer),
         "secretsmanager" => secretsmanager::TABLES.oddity(operation, answer),
         other => Some(format!("nothing is known of {other}")),
     }

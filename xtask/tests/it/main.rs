@@ -31,6 +31,7 @@ mod rehearse;
 mod release;
 #[path = "../../ecs/tests/sample/mod.rs"]
 mod sample;
+mod scale;
 mod scan;
 mod shift;
 mod sources;

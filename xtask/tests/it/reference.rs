@@ -9,7 +9,10 @@ use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 /// What AWS asks for beside the calls that are made, what environments, lookups and locks lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 21] = [
+const BESIDES: [&str; 24] = [
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:RegisterScalableTarget",
     "ssm:StartSession",
     "ecs:StopTask",
     "logs:FilterLogEvents",
@@ -124,6 +127,7 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     workspace.tool("session-manager-plugin", "#!/bin/sh\necho 1.2.707.0\n");
     assert_eq!(called(&workspace, &sandbox, &["exec", "app"], 0), documented("exec"), "exec");
     assert_eq!(called(&workspace, &sandbox, &["forward", "app", "80:80"], 0), documented("forward"), "forward");
+    assert_eq!(called(&workspace, &sandbox, &["scale", "app", "3"], 0), documented("scale"), "scale");
     let (workspace, sandbox) = crate::promote::two();
     let both: BTreeSet<String> = ["promote --from", "promote --to"].into_iter().flat_map(documented).collect();
     assert_eq!(called(&workspace, &sandbox, &crate::promote::PROMOTE, 0), both, "promote");

@@ -38,6 +38,7 @@ pub(crate) enum By {
     Exec,
     Forward,
     Verify,
+    Scale,
 }
 
 impl By {
@@ -62,13 +63,14 @@ impl By {
             Exec => "exec",
             Forward => "forward",
             Verify => "verify",
+            Scale => "scale",
         }
     }
 }
 
 use By::{
     Continue, Deploy, DeployPlan, Exec, Forward, History, Lock, Logs, PromoteFrom, PromoteTo, Release, ReleasePlan,
-    Rollback, Run, Status, Unlock, Verify,
+    Rollback, Run, Scale, Status, Unlock, Verify,
 };
 
 const REPOSITORY: &str = "the repositories";
@@ -94,6 +96,7 @@ pub(crate) const EVERYONE: &[By] = &[
     Exec,
     Forward,
     Verify,
+    Scale,
 ];
 
 const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
@@ -121,12 +124,12 @@ pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, P
 pub(crate) const DESCRIBE_SERVICES: Call = call(
     "ecs:DescribeServices",
     SERVICE,
-    &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Lock, Unlock, Exec, Forward, Verify],
+    &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Lock, Unlock, Exec, Forward, Verify, Scale],
 );
 pub(crate) const DESCRIBE_TASK_DEFINITION: Call =
     call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run, Status, Logs, Verify]);
 pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy, Run]);
-pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy, Rollback]);
+pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy, Rollback, Scale]);
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
     when: "where the service does not name its rollout",
     ..call("ecs:ListServiceDeployments", SERVICE, &[Deploy, Continue, Rollback, History])
@@ -162,6 +165,14 @@ pub(crate) const TAG_RESOURCE: Call = Call {
 };
 pub(crate) const UNTAG_RESOURCE: Call =
     Call { when: "for a lock, as above", ..call("ecs:UntagResource", SERVICE, &[Deploy, Rollback, Unlock]) };
+pub(crate) const DESCRIBE_SCALABLE_TARGETS: Call =
+    call("application-autoscaling:DescribeScalableTargets", ALL, &[Scale]);
+pub(crate) const DESCRIBE_SCALING_POLICIES: Call = Call {
+    when: "to tell what may undo it, which does without where it is denied",
+    ..call("application-autoscaling:DescribeScalingPolicies", ALL, &[Scale])
+};
+pub(crate) const REGISTER_SCALABLE_TARGET: Call =
+    Call { when: "for bounds", ..call("application-autoscaling:RegisterScalableTarget", "the targets", &[Scale]) };
 pub(crate) const GET_LOG_EVENTS: Call = Call {
     when: "for a post-mortem and for what a task writes, which do without where it is denied",
     ..call("logs:GetLogEvents", "the log groups", &[Deploy, Run])
@@ -211,6 +222,9 @@ pub(crate) const CALLS: &[&Call] = &[
     &STOP_SERVICE_DEPLOYMENT,
     &TAG_RESOURCE,
     &UNTAG_RESOURCE,
+    &DESCRIBE_SCALABLE_TARGETS,
+    &DESCRIBE_SCALING_POLICIES,
+    &REGISTER_SCALABLE_TARGET,
     &GET_LOG_EVENTS,
     &FILTER_LOG_EVENTS,
     &DESCRIBE_TARGET_GROUPS,

@@ -37,6 +37,7 @@ const JSON: &[(&str, &str)] = &[
     ("ssm", "AmazonSSM"),
     ("secretsmanager", "secretsmanager"),
     ("logs", "Logs_20140328"),
+    ("application-autoscaling", "AnyScaleFrontendService"),
 ];
 
 /// Service, as its requests are signed for it, and the namespace of its answers.

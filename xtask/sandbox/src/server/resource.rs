@@ -17,8 +17,8 @@ pub(super) fn resource(home: &Home, target: &Target, input: &Value) -> String {
     let named = |name: Option<&str>, kind: &str| name.map_or("*".to_owned(), |name| arn(kind, name));
     match target.service {
         "ecr" => named(member("repositoryName"), "repository/"),
-        // Its reads have no resource.
-        "elasticloadbalancing" => "*".to_owned(),
+        // Reads of the one and whatever is done with the other have no resource.
+        "elasticloadbalancing" | "application-autoscaling" => "*".to_owned(),
         "iam" => member("PolicySourceArn").map_or_else(
             || named(member("RoleName"), "role/").replace(&format!(":{}:", home.region), "::"),
             str::to_owned,

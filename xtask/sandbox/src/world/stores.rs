@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::State;
+use crate::autoscaling::Scaling;
 use crate::cloudformation::{Output, Stacks};
 use crate::ecs::{Caller, Line};
 use crate::elasticloadbalancing::{Balancing, Checks};
@@ -33,6 +34,7 @@ struct Place {
     stacks: Stacks,
     secrets: Secrets,
     logs: Logs,
+    scaling: Scaling,
     balancing: Balancing,
 }
 
@@ -58,6 +60,7 @@ impl State {
             "ssm" => self.place(home).ssm.call(home, operation, input, now),
             "cloudformation" => self.place(home).stacks.call(operation, input),
             "secretsmanager" => self.place(home).secrets.call(home, operation, input),
+            "application-autoscaling" => self.place(home).scaling.call(home, operation, input, now),
             "logs" => {
                 self.settle();
                 self.place(home).logs.call(home, operation, input, now)

@@ -136,6 +136,7 @@ pub fn service_name(service: &str) -> &'static str {
         "ecr" => "AmazonEC2ContainerRegistry_V20150921",
         "ssm" => "AmazonSSM",
         "logs" => "Logs_20140328",
+        "application-autoscaling" => "AnyScaleFrontendService",
         "secretsmanager" => "secretsmanager",
         _ => "AmazonEC2ContainerServiceV20141113",
     }

@@ -16,6 +16,7 @@ const ROOMS: &[&str] = &[
     "ssm",
     "cloudformation",
     "secretsmanager",
+    "autoscaling",
     "s3",
     "logs",
     "ecs::timing",
