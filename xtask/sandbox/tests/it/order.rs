@@ -13,6 +13,7 @@ const ROOMS: &[&str] = &[
     "http",
     "ecr",
     "sts",
+    "iam",
     "ssm",
     "cloudformation",
     "secretsmanager",
