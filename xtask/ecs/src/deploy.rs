@@ -42,7 +42,7 @@ pub use pause::{Answer, Pause};
 pub(crate) use post_mortem::log::{From as LogPlace, from as log_place};
 pub use report::{Became, ImageReport, Report, ServiceReport};
 #[cfg(feature = "rehearse")]
-pub(crate) use task_definition::{load as load_task_definition, lookups};
+pub(crate) use task_definition::load_with_stand_ins;
 pub use tasks::{RunReport, TaskPlan, TaskReport, Tasks};
 pub use until::Until;
 pub(crate) use until::stage;

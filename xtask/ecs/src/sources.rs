@@ -47,6 +47,11 @@ pub(crate) type Open<'a> = &'a dyn Fn() -> Result<&'a Session>;
 /// Somebody who knows what lookups stand for.
 pub(crate) trait LookUps {
     fn look_up(&self, wanted: &BTreeSet<Lookup>) -> Result<Answers>;
+
+    /// Whether the answers are names that stand in, for which a number stands in where ECS wants one.
+    fn stands_in(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody is asked: names stand in.
@@ -55,6 +60,10 @@ pub(crate) struct StandIns;
 impl LookUps for StandIns {
     fn look_up(&self, wanted: &BTreeSet<Lookup>) -> Result<Answers> {
         Ok(wanted.iter().map(|lookup| (lookup.clone(), Ok(stand_in(lookup)))).collect())
+    }
+
+    fn stands_in(&self) -> bool {
+        true
     }
 }
 

@@ -217,3 +217,20 @@ fn the_sandbox_listens_on_loopback_only() {
     let run = Workspace::sample().xtask_with(&[], &["sandbox", "--listen", "0.0.0.0:0"]);
     run.ends(2).says("loopback only").looks_like("sandbox/address-that-is-not-loopback");
 }
+
+#[test]
+fn where_a_number_is_looked_up_a_number_stands_in_and_nobody_is_asked() {
+    let workspace = workspace();
+    let containers = "containers = { app = \"app\" }\n";
+    workspace.change(&[(containers, &format!("{containers}desired-count = \"${{ssm:/app/count}}\"\n"))]);
+    let mut document = crate::support::task_definition();
+    document["cpu"] = serde_json::json!("${ssm:/app/cpu}");
+    document["memory"] = serde_json::json!("${ssm:/app/memory}");
+    let container = &mut document["containerDefinitions"][0];
+    container["cpu"] = serde_json::json!("${cfn:app.Cpu}");
+    container["portMappings"][0]["containerPort"] = serde_json::json!("${ssm:/app/port}");
+    container["readonlyRootFilesystem"] = serde_json::json!("${ssm:/app/read-only}");
+    container["stopTimeout"] = serde_json::json!("${ssm:/app/grace}");
+    workspace.write("app/ecs/task-definition.json", &document.to_string());
+    workspace.xtask_with(&[], &["rehearse"]).ends(0).says("Deployed app: app:2");
+}

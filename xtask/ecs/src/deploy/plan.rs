@@ -124,7 +124,7 @@ pub(super) fn plan(
     let chosen = by_digest::named(config, services, digests)?;
     let mut problems = Vec::new();
     let answers = look_up.look_up(&lookups(services))?;
-    let documents = documents((config, &answers), services, events, &mut problems);
+    let documents = documents((config, &answers, look_up.stands_in()), services, events, &mut problems);
     let ecs = session.ecs();
     let images = images::of(config, services);
     let (found, live) = thread::scope(|scope| {
@@ -209,7 +209,7 @@ fn announce(loaded: &task_definition::Loaded, answers: &Answers, events: &Events
 
 /// The documents that are files, by service.
 fn documents(
-    (config, answers): (&Config, &Answers),
+    (config, answers, stand_in): (&Config, &Answers, bool),
     services: &[&Service],
     events: &Events,
     problems: &mut Vec<Failure>,
@@ -217,7 +217,13 @@ fn documents(
     let mut documents = BTreeMap::new();
     for service in services {
         let TaskDefinitionSource::File { file, overlay } = &service.task_definition else { continue };
-        match task_definition::load(file, overlay.as_deref(), &config.root, Some(answers)) {
+        let (overlay, root) = (overlay.as_deref(), &config.root);
+        let read = if stand_in {
+            task_definition::load_with_stand_ins(file, overlay, root)
+        } else {
+            task_definition::load(file, overlay, root, Some(answers))
+        };
+        match read {
             Ok(loaded) => {
                 announce(&loaded, answers, events);
                 for Fault { message, place, .. } in loaded.warnings {

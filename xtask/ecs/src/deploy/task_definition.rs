@@ -18,6 +18,7 @@ use crate::aws::ecs::{Document, Flaw, Oddity, OddityKind};
 use crate::config::Answers;
 use crate::failure::{Ending, Failure, Fault, Place, Result};
 use crate::lookup::Lookup;
+use crate::sources::{LookUps, StandIns};
 
 /// A document from a file, and what is odd about it without being wrong.
 #[derive(Debug)]
@@ -44,6 +45,16 @@ pub(crate) fn lookups(file: &Path, overlay: Option<&Path>) -> BTreeSet<Lookup> {
 ///
 /// Every problem is in one failure, with file, line and column where it has one.
 pub(crate) fn load(file: &Path, overlay: Option<&Path>, root: &Path, answers: Option<&Answers>) -> Result<Loaded> {
+    read(file, overlay, root, answers.map(|answers| (answers, false)))
+}
+
+/// The same where names stand in for what was looked up.
+pub(crate) fn load_with_stand_ins(file: &Path, overlay: Option<&Path>, root: &Path) -> Result<Loaded> {
+    let answers = StandIns.look_up(&lookups(file, overlay))?;
+    read(file, overlay, root, Some((&answers, true)))
+}
+
+fn read(file: &Path, overlay: Option<&Path>, root: &Path, answers: Option<(&Answers, bool)>) -> Result<Loaded> {
     let name = |file: &Path| file.strip_prefix(root).unwrap_or(file).display().to_string();
     let base = Text::read(file, name(file), "task definition")?;
     let over = overlay.map(|file| Text::read(file, name(file), "overlay")).transpose()?;
@@ -73,7 +84,7 @@ impl Text {
     }
 }
 
-fn parse(base: Text, over: Option<Text>, answers: Option<&Answers>) -> Result<Loaded> {
+fn parse(base: Text, over: Option<Text>, answers: Option<(&Answers, bool)>) -> Result<Loaded> {
     let Text { name, mut document, mut places } = base;
     let name = &name;
     if let Some(over) = over {
@@ -86,10 +97,14 @@ fn parse(base: Text, over: Option<Text>, answers: Option<&Answers>) -> Result<Lo
         }
         places.lay_over(over.places);
     }
-    let filled = answers.map_or(Ok(Vec::new()), |answers| fill::fill(&mut document, &places, answers));
+    let filled = answers.map_or(Ok(Vec::new()), |(answers, _)| fill::fill(&mut document, &places, answers));
     let filled = filled.map_err(Failure::together)?;
+    let stand_in = answers.is_some_and(|(_, stand_in)| stand_in);
+    if stand_in {
+        fill::size(&mut document, &filled);
+    }
     if let (false, Err(flaws)) = (filled.is_empty(), Document::written(document.clone())) {
-        fill::fit(&mut document, &filled, &flaws);
+        fill::fit(&mut document, &filled, &flaws, stand_in);
     }
     let mut faults: Vec<Fault> = doubts::twice(&document).into_iter().map(|problem| at(name, None, problem)).collect();
     let (document, odd) = match Document::written(document) {

@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 use xtask_sandbox::{Clock, Options, Sandbox};
 
 use crate::config::{Builder, Config, Dockerfile, Package, Service, TaskDefinitionSource};
-use crate::deploy::{load_task_definition, lookups};
+use crate::deploy::load_with_stand_ins;
 use crate::event::Events;
 use crate::failure::{Failure, Place, Result};
 use crate::interrupt::Interrupt;
 use crate::release::engine::Engine;
-use crate::sources::{LookUps, StandIns};
 
 /// A sandbox of the configuration's account and region.
 pub(super) fn options(config: &Config, clock: Clock) -> Options {
@@ -72,8 +71,7 @@ fn first_definition(service: &Service, root: &Path) -> Result<Value> {
     let older = |name: &str| format!("public.ecr.aws/docker/library/{name}:before");
     let mut document = match &service.task_definition {
         TaskDefinitionSource::File { file, overlay } => {
-            let answers = StandIns.look_up(&lookups(file, overlay.as_deref()))?;
-            load_task_definition(file, overlay.as_deref(), root, Some(&answers))?.document.value().clone()
+            load_with_stand_ins(file, overlay.as_deref(), root)?.document.value().clone()
         }
         TaskDefinitionSource::Family(family) => json!({
             "family": family,

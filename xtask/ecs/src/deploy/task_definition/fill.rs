@@ -10,6 +10,9 @@ use crate::config::{Answers, told};
 use crate::failure::{Ending, Failure, Fault, Place};
 use crate::lookup::{self, Lookup, Template};
 
+/// What stands in for a number: a port, a share of a CPU, megabytes, seconds and attempts that ECS takes, all in one.
+const STAND_IN: u64 = 10;
+
 /// A text that held lookups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Filled {
@@ -68,8 +71,8 @@ pub(super) fn fill(document: &mut Value, places: &Places, answers: &Answers) -> 
 }
 
 /// Makes what was looked up the type that ECS takes there, where it can be: parameters and variables have no types, and
-/// a state has a port as a number where `environment` wants a text.
-pub(super) fn fit(document: &mut Value, filled: &[Filled], flaws: &[Flaw]) {
+/// a state has a port as a number where `environment` wants a text. Where names stand in, so does a number or a flag.
+pub(super) fn fit(document: &mut Value, filled: &[Filled], flaws: &[Flaw], stand_in: bool) {
     for flaw in flaws {
         let Flaw::Odd(oddity) = flaw else { continue };
         let OddityKind::Type { wanted, .. } = oddity.kind else { continue };
@@ -79,12 +82,23 @@ pub(super) fn fit(document: &mut Value, filled: &[Filled], flaws: &[Flaw]) {
         let fitting = match (wanted, &*value) {
             ("a string", Value::Number(number)) => Some(Value::from(number.to_string())),
             ("a string", Value::Bool(flag)) => Some(Value::from(flag.to_string())),
+            ("a whole number" | "a number", Value::String(_)) if stand_in => Some(Value::from(STAND_IN)),
+            ("true or false", Value::String(_)) if stand_in => Some(Value::from(false)),
             ("a whole number", Value::String(text)) => text.parse::<i64>().ok().map(Value::from),
             ("a number", Value::String(text)) => text.parse().ok().and_then(Number::from_f64).map(Value::Number),
             ("true or false", Value::String(text)) => text.parse::<bool>().ok().map(Value::from),
             _ => None,
         };
         *value = fitting.unwrap_or_else(|| value.take());
+    }
+}
+
+/// Gives a task the sizes of a small one where names stand in for them: texts to ECS, and yet numbers.
+pub(super) fn size(document: &mut Value, filled: &[Filled]) {
+    for (pointer, size) in [("/cpu", "256"), ("/memory", "512")] {
+        if let (true, Some(value)) = (filled.iter().any(|it| it.pointer == pointer), document.pointer_mut(pointer)) {
+            *value = Value::from(size);
+        }
     }
 }
 
