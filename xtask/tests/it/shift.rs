@@ -126,6 +126,21 @@ fn a_rollout_is_followed_as_far_as_it_is_to_be() {
 }
 
 #[test]
+fn a_rollout_that_is_rolled_back_before_the_stage_it_is_followed_to_is_rolled_back() {
+    let hook = json!({ "hookTargetArn": "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke-test",
+        "roleArn": "arn:aws:iam::123456789012:role/invoke-hooks", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"] });
+    let configuration = json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 600, "lifecycleHooks": [hook] });
+    let (workspace, sandbox) = stage(configuration);
+    sandbox.inject(Fault {
+        call: "ecs:UpdateService".to_owned(),
+        which: Which::Nth(1),
+        effect: Effect::Trouble(Trouble::HookFails),
+    });
+    let run = workspace.xtask(&sandbox, &["deploy", "--until", "bake"]);
+    run.ends(4).says("app:1 (2 tasks) serves now").does_not_say("Leaving app at ");
+}
+
+#[test]
 fn a_stage_that_the_strategy_does_not_have_is_refused_before_anything_is_done() {
     for (until, says) in [("bake", "has no stage BAKE_TIME"), ("paused", "never waits for a decision")] {
         let (workspace, sandbox) = stage(json!({ "strategy": "ROLLING" }));
