@@ -72,6 +72,27 @@ fn what_cannot_run_any_more_is_refused_before_anything_is_done_and_the_next_olde
 }
 
 #[test]
+fn an_image_in_the_archive_is_no_way_back_until_it_is_restored() {
+    let (workspace, sandbox) = three();
+    let store = |class: &str| {
+        let image =
+            json!({ "repositoryName": "sample/app", "imageId": { "imageTag": "1.4.0" }, "targetStorageClass": class });
+        sandbox.ecr("UpdateImageStorageClass", image).unwrap();
+    };
+    store("ARCHIVE");
+    workspace
+        .xtask(&sandbox, &["rollback"])
+        .ends(2)
+        .says("cannot go back to app:2: the image of container app is archived in ECR")
+        .says("`aws ecr update-image-storage-class --repository-name sample/app --image-id imageDigest=sha256:");
+    assert_eq!(serving(&sandbox), "app:3");
+    store("STANDARD");
+    workspace.xtask(&sandbox, &["rollback"]).ends(2).says("is archived in ECR");
+    sandbox.advance(Duration::from_secs(21 * 60));
+    workspace.xtask(&sandbox, &["rollback"]).ends(0).says("Deployed app: app:2");
+}
+
+#[test]
 fn a_plan_says_where_a_failed_rollout_would_have_nothing_to_go_back_to() {
     let (workspace, sandbox) = three();
     workspace.change(&[("tag = { package = \"app\" }", "tag = \"1.4.0\"")]);

@@ -2,6 +2,7 @@
 //! Source: Amazon ECR API Reference, version 2015-09-21.
 
 mod id;
+mod kept;
 mod tagged;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use id::Id;
+pub(crate) use kept::Kept;
 pub(crate) use tagged::Tagged;
 
 use super::retry::Later;
@@ -195,12 +197,12 @@ impl Ecr {
             .collect())
     }
 
-    /// The tags of each image, in the order asked, all at once; `None` where ECR has no such image.
-    pub(crate) fn tags(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Option<Vec<String>>, AwsError>> {
+    /// Where each image is kept, and under which tags, in the order asked, all at once.
+    pub(crate) fn kept(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Kept, AwsError>> {
         net::wait(async {
             let ask = |(repository, digest): &(Repository, Digest)| {
                 let (ecr, repository, digest) = (self.clone(), repository.clone(), digest.clone());
-                tokio::spawn(async move { ecr.tags_of(&repository, &digest).await })
+                tokio::spawn(async move { ecr.kept_one(&repository, &digest).await })
             };
             let mut answers = Vec::new();
             for running in wanted.iter().map(ask).collect::<Vec<_>>() {
@@ -210,13 +212,7 @@ impl Ecr {
         })
     }
 
-    /// Whether ECR has an image, under a tag or not.
-    pub(crate) fn holds(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
-        Ok(net::wait(self.tags_of(repository, digest))?.is_some())
-    }
-
-    /// The tags of an image; `None` where ECR has no such image.
-    async fn tags_of(&self, repository: &Repository, digest: &Digest) -> Result<Option<Vec<String>>, AwsError> {
+    async fn kept_one(&self, repository: &Repository, digest: &Digest) -> Result<Kept, AwsError> {
         let asked = self
             .client
             .describe_images()
@@ -224,10 +220,8 @@ impl Ecr {
             .repository_name(repository.as_str())
             .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build());
         match asked.send().await {
-            Ok(answer) => {
-                Ok(Some(answer.image_details().iter().flat_map(|image| image.image_tags().to_vec()).collect()))
-            }
-            Err(error) if error.code() == Some("ImageNotFoundException") => Ok(None),
+            Ok(answer) => Ok(Kept::of(answer.image_details())),
+            Err(error) if error.code() == Some("ImageNotFoundException") => Ok(Kept::Gone),
             Err(error) => Err(self.failed(calls::DESCRIBE_IMAGES.action, repository, &error)),
         }
     }

@@ -75,12 +75,16 @@ impl Deploys<'_> {
             )
             .trim_end_matches(": "),
         );
-        for pin in pins.iter().filter(|pin| pin.pinned.registry == self.config.registry) {
-            if !self.session.ecr().holds(&pin.pinned.repository, &pin.pinned.digest)? {
-                return Err(unusable(format!(
-                    "the image of container {} is gone from ECR ({})",
-                    pin.container, pin.pinned
-                )));
+        let ours: Vec<&Pin> = pins.iter().filter(|pin| pin.pinned.registry == self.config.registry).collect();
+        let asked: Vec<_> = ours.iter().map(|pin| (pin.pinned.repository.clone(), pin.pinned.digest.clone())).collect();
+        for (Pin { container, pinned, .. }, kept) in ours.into_iter().zip(self.session.ecr().kept(&asked)) {
+            let kept = kept?;
+            if let Some(why) = kept.lacks() {
+                let failure = unusable(format!("the image of container {container} {why} ({pinned})"));
+                return Err(match kept.restore(&pinned.repository, &pinned.digest) {
+                    Some(restore) => failure.help(restore),
+                    None => failure,
+                });
             }
         }
         let document = Document::registered(&revision).pin(&std::collections::BTreeMap::new());

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::aws::Session;
+use crate::aws::ecr::Kept;
 use crate::aws::ecs::{ContainerImage, ListedDeployment, Status, TaskDefinition, short};
 use crate::config::{Config, Service};
 use crate::digest::Digest;
@@ -122,7 +123,7 @@ pub(super) fn running(image: &ContainerImage) -> Running {
 pub(super) fn name_tags(config: &Config, session: &Session, entries: &mut [Entry]) {
     let images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).collect();
     let asked = ours(config, images.iter().map(|image| &**image));
-    let answers = session.ecr().tags(&asked).into_iter().map(|tags| tags.ok().flatten().unwrap_or_default());
+    let answers = session.ecr().kept(&asked).into_iter().map(|kept| kept.map(Kept::tags).unwrap_or_default());
     let tags: BTreeMap<&Digest, Vec<String>> = asked.iter().map(|(_, digest)| digest).zip(answers).collect();
     for image in images {
         image.tags = pinned(&image.image).and_then(|is| tags.get(&is.digest).cloned()).unwrap_or_default();

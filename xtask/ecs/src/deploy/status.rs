@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::history::{Running, ours, pinned, running};
 use super::plan::{images, live_services};
-use crate::aws::ecr::Found;
+use crate::aws::ecr::{Found, Kept};
 use crate::aws::ecs::{ContainerImage, Ecs, Service as Live, Strategy, TaskDefinition, short};
 use crate::aws::{AwsError, Session};
 use crate::config::{Config, Image, Service, services_named};
@@ -194,7 +194,7 @@ fn name_images(config: &Config, session: &Session, released: &Released<'_>, stat
     let mut asked = ours(config, images.iter().map(|image| &image.running));
     asked.retain(|(_, digest)| is_released(digest).is_none());
     let (tags, found) = thread::scope(|scope| {
-        let tags = scope.spawn(|| session.ecr().tags(&asked));
+        let tags = scope.spawn(|| session.ecr().kept(&asked));
         let found = session.ecr().images(&asked);
         (tags.join().expect("a lookup does not panic"), found)
     });
@@ -207,7 +207,7 @@ fn name_images(config: &Config, session: &Session, released: &Released<'_>, stat
             continue;
         }
         let Some(position) = asked.iter().position(|(_, digest)| *digest == is.digest) else { continue };
-        image.running.tags = tags[position].clone().ok().flatten().unwrap_or_default();
+        image.running.tags = tags[position].clone().map(Kept::tags).unwrap_or_default();
         image.commit = found[position].clone().ok().flatten().and_then(|found| found.marks.commit);
         let of = released.values().find(|(of, _)| *of.repository() == is.repository);
         image.released = of.and_then(|(_, found)| found.as_ref().ok()).map(|_| false);

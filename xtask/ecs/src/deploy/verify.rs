@@ -235,15 +235,20 @@ impl Look<'_> {
             }
             Ok(Some(revision)) => {
                 let images: Vec<Running> = super::status::images_of(&revision).iter().map(running).collect();
-                for (repository, digest) in ours(self.around.config, images.iter()) {
-                    match self.around.session.ecr().holds(&repository, &digest) {
-                        Ok(true) => {}
-                        Ok(false) => {
-                            let text =
-                                format!("the image of {now}, which serves, is gone from ECR: {repository}@{digest}");
-                            return self.problem("way-back", text, "deploy an image that is there");
-                        }
+                let asked = ours(self.around.config, images.iter());
+                for ((repository, digest), kept) in asked.iter().zip(self.around.session.ecr().kept(&asked)) {
+                    let kept = match kept {
+                        Ok(kept) => kept,
                         Err(error) => return self.not_told("way-back", &error),
+                    };
+                    if let Some(why) = kept.lacks() {
+                        let text = format!("the image of {now}, which serves, {why}: {repository}@{digest}");
+                        let help = kept.restore(repository, digest);
+                        return self.problem(
+                            "way-back",
+                            text,
+                            help.as_deref().unwrap_or("deploy an image that is there"),
+                        );
                     }
                 }
             }

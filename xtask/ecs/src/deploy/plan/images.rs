@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Pin;
-use crate::aws::ecr::Found;
+use crate::aws::ecr::{Found, Kept};
 use crate::aws::{AwsError, Session};
 use crate::commit;
 use crate::config::{Config, Image, Service};
@@ -48,7 +48,8 @@ pub(super) fn find(
     let by_digest = |image: &Image, digest: &Digest| -> Result<Option<InEcr>, AwsError> {
         let repository = image.repository();
         let Some(found) = ecr.image(repository, digest)? else { return Ok(None) };
-        let tags = ecr.tags(&[(repository.clone(), digest.clone())]).pop().transpose()?.flatten().unwrap_or_default();
+        let kept = ecr.kept(&[(repository.clone(), digest.clone())]).pop().transpose()?;
+        let tags = kept.map(Kept::tags).unwrap_or_default();
         let latest = VersionChange::new(&image.name, &tags, image.tag().as_str()).before;
         Ok(Some(InEcr { found, tag: latest.unwrap_or_else(|| digest.to_string()), named: true }))
     };

@@ -39,23 +39,24 @@ pub(super) fn find(
             Running::Tag(_) => None,
         })
         .collect();
-    let mut answers = ecr.tags(&asked).into_iter();
+    let mut answers = ecr.kept(&asked).into_iter();
     let mut told = false;
     for (position, pin, running) in found {
         let tags = match &running {
             Running::Tag(tag) => vec![tag.clone()],
             Running::Digest(repository, digest) => match answers.next().expect("an answer for each") {
-                Ok(Some(tags)) => tags,
-                Ok(None) => {
+                Ok(kept) => {
                     let Plan { service, live, .. } = &plans[position];
-                    events.warn(format!(
-                        "service {}: if this rollout fails, ECS cannot go back: the image of container {} of {} is gone from \
-                         ECR ({repository}@{digest})",
-                        service.name,
-                        pin.container,
-                        short(&live.task_definition)
-                    ));
-                    Vec::new()
+                    if let Some(why) = kept.lacks() {
+                        events.warn(format!(
+                            "service {}: if this rollout fails, ECS cannot go back: the image of container {} of {} {why} \
+                             ({repository}@{digest})",
+                            service.name,
+                            pin.container,
+                            short(&live.task_definition)
+                        ));
+                    }
+                    kept.tags()
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut told, true) {
