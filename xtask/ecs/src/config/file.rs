@@ -39,7 +39,7 @@ fn exists(value: &Value<'_>, what: &str, path: PathBuf) -> Option<PathBuf> {
         Ok(true) => Some(path),
         Ok(false) => {
             let near = neighbour(&path).map_or_else(
-                || format!("paths are relative to the workspace's root, {}", value.reading.workspace.root.display()),
+                || "paths are relative to the workspace's root, where this Cargo.toml is".to_owned(),
                 |near| format!("did you mean `{}`?", relative(&value.reading.workspace.root, &near)),
             );
             value.error(format!("the {what} `{}` does not exist", value.text()?.escape_debug()), near);

@@ -183,7 +183,7 @@ fn a_file_that_is_named_is_there_and_inside_the_workspace() {
             ),
             (
                 r#"dockerfile = "docker/api.Dockerfile""#,
-                r#"14:14 ["docker/api.Dockerfile"] the Dockerfile `docker/api.Dockerfile` does not exist | paths are relative to the workspace's root, ROOT"#,
+                r#"14:14 ["docker/api.Dockerfile"] the Dockerfile `docker/api.Dockerfile` does not exist | paths are relative to the workspace's root, where this Cargo.toml is"#,
             ),
             (r#"dockerfile = "app""#, r#"14:14 ["app"] the Dockerfile `app` is a folder, and should be a file"#),
             (
@@ -274,7 +274,7 @@ target = 1"#,
             (
                 r#"dockerfile = "app/Dockerfile"
 contexts = { data = "dat", more = "docker-image://x" }"#,
-                r#"15:21 ["dat"] the build context `dat` does not exist | paths are relative to the workspace's root, ROOT"#,
+                r#"15:21 ["dat"] the build context `dat` does not exist | paths are relative to the workspace's root, where this Cargo.toml is"#,
             ),
             (
                 r#"dockerfile = "app/Dockerfile"

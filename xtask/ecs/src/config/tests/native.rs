@@ -60,7 +60,7 @@ base = "debian@sha256:12""#,
             (
                 r#"package = "app"
 base = "base""#,
-                r#"15:8 ["base"] the base layout `base` does not exist | paths are relative to the workspace's root, ROOT"#,
+                r#"15:8 ["base"] the base layout `base` does not exist | paths are relative to the workspace's root, where this Cargo.toml is"#,
             ),
             (
                 r#"package = "app"
@@ -79,7 +79,7 @@ fn an_asset_is_inside_the_workspace_and_has_a_place_in_the_image() {
             (
                 r#"package = "app"
 assets = [{ source = "static", path = "/srv" }]"#,
-                r#"15:22 ["static"] the asset `static` does not exist | paths are relative to the workspace's root, ROOT"#,
+                r#"15:22 ["static"] the asset `static` does not exist | paths are relative to the workspace's root, where this Cargo.toml is"#,
             ),
             (
                 r#"package = "app"
