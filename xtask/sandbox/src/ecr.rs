@@ -14,7 +14,7 @@ mod images;
 mod layers;
 pub(crate) mod manifest;
 pub(crate) mod member;
-mod mutability;
+pub(crate) mod mutability;
 pub(crate) mod names;
 mod policies;
 mod put;

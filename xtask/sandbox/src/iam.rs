@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
+use crate::ecr::mutability::fits;
 use crate::protocol::{ApiError, ApiResult};
 use crate::tables::{Tables, unknown};
 
@@ -89,16 +90,6 @@ impl Iam {
     fn role(&self, name: &str) -> Result<&Role, ApiError> {
         let missing = || ApiError::new("NoSuchEntity", format!("The role with name {name} cannot be found."));
         self.roles.get(name).ok_or_else(missing)
-    }
-}
-
-/// Whether a text is of a pattern in which `*` stands for anything.
-fn fits(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((before, after)) => text.strip_prefix(before).is_some_and(|rest| {
-            rest.char_indices().map(|(place, _)| place).chain([rest.len()]).any(|place| fits(after, &rest[place..]))
-        }),
     }
 }
 

@@ -52,7 +52,7 @@ fn put(sandbox: &Sandbox, key: &str, value: &str) {
 }
 
 /// The next rollout's tasks end at once, and the breaker takes it back.
-fn that_fails(sandbox: &Sandbox) {
+pub fn that_fails(sandbox: &Sandbox) {
     sandbox.inject(Fault {
         call: "ecs:RegisterTaskDefinition".to_owned(),
         which: Which::Every,

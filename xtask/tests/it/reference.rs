@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::support::{Workspace, layout, sandbox};
-use serde_json::json;
-use xtask_sandbox::ecs::Tasks;
-use xtask_sandbox::{Effect, Fault, Sandbox, Which};
+use xtask_sandbox::Sandbox;
 
 /// What AWS asks for beside the calls that are made, what environments, lookups and locks lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
@@ -82,14 +80,7 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     let mut asked = called(&workspace, &sandbox, &["deploy"], 0);
     let (workspace, sandbox) = (Workspace::sample(), crate::support::sandbox(vec![]));
     called(workspace.that_releases(), &sandbox, &["release"], 0);
-    sandbox.inject(Fault {
-        call: "ecs:RegisterTaskDefinition".to_owned(),
-        which: Which::Every,
-        effect: Effect::Behave(Tasks::Exits { code: 101, after_seconds: 2, container: None }),
-    });
-    let breaker = json!({ "deploymentCircuitBreaker": { "enable": true, "rollback": true } });
-    let update = json!({ "cluster": "sample", "service": "app", "deploymentConfiguration": breaker });
-    sandbox.ecs("UpdateService", update).expect("the breaker can be set");
+    crate::lock::that_fails(&sandbox);
     asked.append(&mut called(&workspace, &sandbox, &["deploy"], 4));
     let (workspace, sandbox) = crate::tasks::migrating();
     asked.append(&mut called(&workspace, &sandbox, &["deploy"], 0));

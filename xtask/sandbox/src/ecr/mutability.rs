@@ -49,7 +49,7 @@ impl Mutability {
 }
 
 /// Whether a filter, in which `*` stands for any characters or none, is the whole tag.
-fn fits(filter: &str, tag: &str) -> bool {
+pub(crate) fn fits(filter: &str, tag: &str) -> bool {
     match filter.split_once('*') {
         None => filter == tag,
         Some((before, after)) => tag.strip_prefix(before).is_some_and(|rest| {
