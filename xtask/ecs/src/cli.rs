@@ -31,7 +31,8 @@ use crate::failure::{Failure, Result};
 #[command(
     name = "xtask",
     bin_name = "cargo xtask",
-    disable_version_flag = true,
+    display_name = "xtask-ecs",
+    version,
     after_help = "Begin with `cargo xtask rehearse`: it touches no account. `cargo xtask COMMAND --help` says more of each."
 )]
 pub(crate) struct Cli {

@@ -223,7 +223,7 @@ impl Context {
     }
 
     /// Has a program take this one's place once the command has ended well.
-    pub(crate) fn hand_over(&self, to: Successor) {
+    pub fn hand_over(&self, to: Successor) {
         // A command hands over once.
         drop(self.successor.set(to));
     }

@@ -66,15 +66,25 @@ pub(crate) fn render(environments: &[Config], has_ci: bool) -> Vec<File> {
     let stage = stage_folder(config);
     let configured = Some(config.workflows.ci.run.clone()).filter(|commands| !commands.is_empty());
     let commands = configured.or_else(|| has_ci.then(|| vec!["exec cargo xtask ci".to_owned()]));
-    let text = |template, holes| Some(fill(template, &holes).replace(STAGE, &stage));
+    let finish = |text: String| run_by(config, &text.replace(STAGE, &stage));
+    let text = |template, holes| Some(finish(fill(template, &holes)));
     vec![
         checkout.file("build.yml", text(include_str!("workflows/build.yml"), holes::build(config, &checkout))),
-        checkout.file("deploy.yml", Some(deploy(environments, &checkout).replace(STAGE, &stage))),
+        checkout.file("deploy.yml", Some(finish(deploy(environments, &checkout)))),
         checkout.file(
             "ci.yml",
             commands.and_then(|run| text(include_str!("workflows/ci.yml"), holes::ci(config, &checkout, &run))),
         ),
     ]
+}
+
+/// The same with cargo told which package it is, where that is no member called `xtask` with an alias of that name.
+fn run_by(config: &Config, text: &str) -> String {
+    let Some(manifest) = &config.workflows.manifest else { return text.to_owned() };
+    let relative = manifest.strip_prefix(&config.root).unwrap_or(manifest).display().to_string();
+    let manifest = format!("--manifest-path {}", fill::scalar(&relative));
+    text.replace("--package xtask", &manifest)
+        .replace("exec cargo xtask ", &format!("exec cargo run --quiet --locked {manifest} -- "))
 }
 
 /// One job an environment, each after the one before.
@@ -94,6 +104,7 @@ pub(crate) fn write(environments: &[Config], has_ci: bool) -> Result<Vec<(&'stat
     for file in &files {
         found.push(read(file)?);
     }
+    refuse_foreign(&files, &found)?;
     let mut done = Vec::new();
     for (file, found) in files.into_iter().zip(found) {
         match (file.text, found) {
@@ -113,6 +124,22 @@ pub(crate) fn write(environments: &[Config], has_ci: bool) -> Result<Vec<(&'stat
         }
     }
     Ok(done)
+}
+
+/// What somebody else wrote is not written over.
+fn refuse_foreign(files: &[File], found: &[Option<String>]) -> Result<()> {
+    let is_foreign = |(file, found): &(&File, &Option<String>)| {
+        found.as_ref().is_some_and(|found| !found.starts_with(MARK) && file.text.is_some())
+    };
+    let foreign: Vec<&str> = files.iter().zip(found).filter(is_foreign).map(|(file, _)| file.name.as_str()).collect();
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} was not written by `cargo xtask workflows`, and is not written over", foreign.join(", "));
+    Err(Failure::usage(message).help(
+        "rename it or remove it, `cargo xtask workflows --check` shows what would be there; \
+         `workflows.ci.run` says what CI runs",
+    ))
 }
 
 /// Whether the files are what [`render`] gives. Fails with [`Ending::Usage`](crate::failure::Ending::Usage) and the differences: `-` is what a file

@@ -97,8 +97,13 @@ mod with_sandbox {
 
     fn become_rehearsal() -> Result<()> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let package = std::env::var_os("CARGO_PKG_NAME").unwrap_or_else(|| "xtask".into());
-        let mut args: Vec<OsString> = vec!["run".into(), "--package".into(), package];
+        // Cargo says which package this is. One that is a workspace of its own is none of the workspace around it.
+        let package = match std::env::var_os("CARGO_MANIFEST_PATH") {
+            Some(manifest) => ["--manifest-path".into(), manifest],
+            None => ["--package".into(), "xtask".into()],
+        };
+        let mut args: Vec<OsString> = vec!["run".into()];
+        args.extend(package);
         args.extend(["--features", "rehearse", "--"].map(OsString::from));
         args.extend(std::env::args_os().skip(1));
         let error = process::become_program(cargo, &args);

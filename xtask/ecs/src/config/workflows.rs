@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
+use super::file::file;
 use super::grammar::is_variable;
 use super::keys::{Keys, derived, optional, or, required};
 use super::model::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
@@ -16,6 +17,11 @@ pub(super) const WORKFLOWS: Keys = Keys {
     note: "What they do with it: [GITHUB.md](GITHUB.md).",
     list: &[
         or("runner", "a label, an array of labels, or a table", "\"ubuntu-24.04\"", "where jobs run"),
+        optional(
+            "manifest",
+            "a file",
+            "the Cargo.toml of the package that runs, where that is no member called `xtask`",
+        ),
         optional(
             "environment",
             "a name",
@@ -94,6 +100,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Workflows {
     let slack = [("none", SlackSecret::None), ("webhook", SlackSecret::Webhook), ("bot", SlackSecret::Bot)];
     let workflows = Workflows {
         runner: table.or("runner", runner, default.runner),
+        manifest: table.optional("manifest", |value| file(value, "manifest")),
         environment: table.optional("environment", Value::string),
         role: table.optional("role", |value| value.check(is_role)),
         toolchain: table.optional("toolchain", |value| value.check(is_toolchain)),

@@ -1,6 +1,7 @@
 #[cfg(target_os = "linux")]
 mod program;
 mod real;
+mod theirs;
 
 use std::path::PathBuf;
 use std::slice::from_ref;

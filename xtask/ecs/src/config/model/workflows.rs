@@ -1,6 +1,7 @@
 //! What the GitHub workflows can be told.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// `[workspace.metadata.xtask.workflows]`.
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub struct Workflows {
     /// Where jobs run; `ubuntu-24.04` by default.
     pub runner: Runner,
+    /// The manifest of the package that runs, where that is no member called `xtask`; none by default.
+    pub manifest: Option<PathBuf>,
     /// GitHub's environment of the deploy job, whose protection rules hold it back; none by default.
     pub environment: Option<String>,
     /// The ARN of a role that trusts GitHub's OIDC provider. Without it the secrets `AWS_ACCESS_KEY_ID` and
@@ -108,6 +111,7 @@ impl Default for Workflows {
     fn default() -> Self {
         Self {
             runner: Runner::Label("ubuntu-24.04".to_owned()),
+            manifest: None,
             environment: None,
             role: None,
             toolchain: None,

@@ -1,0 +1,78 @@
+//! A workspace with an xtask of its own on this library has that do the work: its commands, hooks and gates count.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::Value;
+use toml::de::DeTable;
+use xtask_ecs::process::{ask, become_program};
+
+/// What is done here even beside a workspace's own.
+const OURS: [&str; 1] = ["init"];
+
+/// Becomes the workspace's own xtask; `None` where there is none, or where the command is one of this program alone.
+pub fn to_the_workspace(arguments: &[OsString]) -> Option<ExitCode> {
+    if arguments.iter().skip(1).any(|word| OURS.iter().any(|ours| word == ours)) {
+        return None;
+    }
+    let here = std::env::current_dir().ok()?;
+    let own = own_xtask(&here)?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let run = ["run", "--quiet", "--manifest-path"].map(OsString::from);
+    let words = run.into_iter().chain([own.into(), "--".into()]).chain(arguments.iter().skip(1).cloned());
+    let error = become_program(cargo, &words.collect::<Vec<_>>());
+    drop(writeln!(std::io::stderr(), "error: cargo could not be started: {error}"));
+    Some(ExitCode::FAILURE)
+}
+
+/// The manifest of the workspace's program that is made with the library: a member, or a folder below the root that is a
+/// workspace of its own.
+pub fn own_xtask(here: &Path) -> Option<PathBuf> {
+    let metadata = metadata(here)?;
+    let root = PathBuf::from(metadata["workspace_root"].as_str()?);
+    let members = metadata["packages"].as_array()?.iter();
+    let members = members.filter_map(|package| package["manifest_path"].as_str().map(PathBuf::from));
+    let folders = std::fs::read_dir(&root).into_iter().flatten().flatten();
+    let beside = folders.map(|folder| folder.path().join("Cargo.toml")).filter(|manifest| manifest.is_file());
+    let mut candidates: Vec<PathBuf> = members.chain(beside).collect();
+    // Where there are several, the one of the usual name.
+    candidates.sort_by_key(|manifest| !manifest.ends_with("xtask/Cargo.toml"));
+    candidates.into_iter().find(|manifest| is_own(manifest))
+}
+
+/// What cargo knows of the workspace around a folder, without its dependencies.
+pub fn metadata(here: &Path) -> Option<Value> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let text = ask(here, &cargo, &["metadata", "--no-deps", "--format-version", "1"])?;
+    serde_json::from_str(&text).ok()
+}
+
+fn is_own(manifest: &Path) -> bool {
+    let Ok(text) = std::fs::read_to_string(manifest) else { return false };
+    let runs = manifest.with_file_name("src/main.rs").is_file();
+    runs && depends(&text)
+}
+
+/// Whether a manifest is of a program that is made with the library, and not of this one.
+fn depends(manifest: &str) -> bool {
+    let Ok(table) = DeTable::parse(manifest) else { return false };
+    let table = table.get_ref();
+    let name = table.get("package").and_then(|package| package.get_ref().get("name"));
+    let is_this = name.and_then(|name| name.get_ref().as_str()) == Some(env!("CARGO_PKG_NAME"));
+    !is_this && table.get("dependencies").is_some_and(|all| all.get_ref().get("xtask-ecs").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depends;
+
+    #[test]
+    fn a_program_made_with_the_library_is_the_workspaces_own_and_this_one_is_not() {
+        assert!(depends("[package]\nname = \"xtask\"\n[dependencies]\nxtask-ecs = \"0.1\"\n"));
+        assert!(!depends("[package]\nname = \"xtask-ecs-cli\"\n[dependencies]\nxtask-ecs = \"0.1\"\n"));
+        assert!(!depends("[package]\nname = \"xtask\"\n[dependencies]\nclap = \"4\"\n"));
+        assert!(!depends("[package\n"));
+    }
+}

@@ -1,0 +1,68 @@
+//! `init`: from somebody's workspace to the first rehearsal.
+//!
+//! Looked at is everything that is there; asked is what that does not tell; changed is nothing but by insertions.
+
+mod choice;
+mod docker;
+mod insert;
+mod plan;
+mod questions;
+mod survey;
+mod toml_text;
+mod write;
+
+use xtask_ecs::{Command, Context};
+
+use choice::{Given, Place};
+use survey::Survey;
+
+/// Begin an xtask of this workspace's own: a package, an alias, and the configuration of what it ships
+#[derive(clap::Parser)]
+#[command(
+    name = "init",
+    after_help = "\
+Files that exist are extended by insertions, and none is written over. On a terminal it asks what it cannot tell, five \
+questions at the most. `git checkout . && git clean -fd xtask` takes it back."
+)]
+pub struct Init {
+    #[command(flatten)]
+    given: Given,
+    /// Print what would change as a patch, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on where git could not take it back: in a tree with changes, or outside of git
+    #[arg(long)]
+    force: bool,
+}
+
+impl Command for Init {
+    fn run(self, context: &Context) -> anyhow::Result<()> {
+        let found = Survey::of_this_folder()?;
+        let choice = choice::choose(&found, self.given)?;
+        let plan = plan::plan(&found, &choice)?;
+        for (verb, what) in &plan.notes {
+            context.events().note(verb, what.clone());
+        }
+        if plan.changes.is_empty() {
+            context.events().note("Nothing", "to add: the package, the alias and the configuration are there");
+            return Ok(());
+        }
+        if self.dry_run {
+            let patches = plan.changes.iter().map(|change| change.patch(&found.name_of(change.path())));
+            let patch: String = patches.collect();
+            // What prints a line ends it.
+            context.print(patch.strip_suffix('\n').unwrap_or(&patch));
+            return Ok(());
+        }
+        write::refuse_what_git_cannot_take_back(&found, self.force)?;
+        write::write(&plan.changes, &found, context)?;
+        write::lock(&found, &choice, context)?;
+        for (verb, what) in plan.next {
+            context.events().note(verb, what);
+        }
+        if choice.rehearse && choice.place != Place::Module {
+            write::rehearse(&found, &choice, context);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,314 @@
+//! What is added, worked out from what is there and what was chosen: no file is touched here.
+
+use std::path::Path;
+
+use xtask_ecs::Failure;
+
+use super::choice::{Choice, Configuration, Library, Place, Shipped, compiled_in, their_xtask};
+use super::insert::{Change, Edit, Insertion};
+use super::survey::{Document, Survey};
+use super::toml_text::TomlText;
+
+/// What is done, in this order, and what is said of it.
+#[derive(Default)]
+pub struct Plan {
+    pub changes: Vec<Change>,
+    pub notes: Vec<(&'static str, String)>,
+    pub next: Vec<(&'static str, String)>,
+}
+
+pub fn plan(found: &Survey, choice: &Choice) -> Result<Plan, Failure> {
+    let mut plan = Plan::default();
+    let mut manifest = Vec::new();
+    if found.own.is_none() {
+        match choice.place {
+            Place::Member | Place::Apart => {
+                package(found, choice, &mut plan);
+                manifest.extend(membership(found, choice)?);
+                alias(found, choice, &mut plan)?;
+            }
+            Place::Module => module(found, choice, &mut plan)?,
+        }
+    }
+    if let Some(configuration) = &choice.configuration {
+        manifest.push(configured(found, choice, configuration)?);
+        notes(found, configuration, &mut plan);
+    }
+    let edit = Edit::new(found.root.join("Cargo.toml"), found.manifest.clone(), manifest);
+    if !edit.is_empty() {
+        plan.changes.push(Change::Extend(edit));
+    }
+    plan.next.push((
+        "Next",
+        format!("`{} workflows` writes the GitHub workflows; `{0} release --plan` asks AWS", command(choice)),
+    ));
+    Ok(plan)
+}
+
+fn command(choice: &Choice) -> String {
+    match choice.place {
+        Place::Module => "cargo xtask-ecs".to_owned(),
+        _ => format!("cargo {}", choice.name),
+    }
+}
+
+/// The package's manifest and its main.
+fn package(found: &Survey, choice: &Choice, plan: &mut Plan) {
+    let folder = found.root.join(&choice.name);
+    let toml = TomlText::parse(&found.manifest).ok();
+    let has = |path: &[&str]| toml.as_ref().is_some_and(|toml| toml.get(path).is_some());
+    let is_member = choice.place == Place::Member;
+    let edition = if is_member && has(&["workspace", "package", "edition"]) {
+        "edition.workspace = true"
+    } else {
+        "edition = \"2024\""
+    };
+    let own_workspace = if is_member {
+        ""
+    } else {
+        "# Apart from the workspace around it, so that no image and no check compiles it.\n[workspace]\n\n"
+    };
+    let lints = if is_member && has(&["workspace", "lints"]) { "\n[lints]\nworkspace = true\n" } else { "" };
+    let (name, library) = (&choice.name, dependency(&choice.library, &folder, found));
+    let text = format!(
+        "{own_workspace}[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n{edition}\nrust-version = \"{}\"\npublish = false\n\n\
+         [features]\n# `cargo {name} rehearse` turns it on by itself.\nrehearse = [\"xtask-ecs/rehearse\"]\n\n\
+         [dependencies]\nxtask-ecs = {library}\n{lints}",
+        env!("CARGO_PKG_RUST_VERSION")
+    );
+    plan.changes.push(Change::Create { path: folder.join("Cargo.toml"), text });
+    plan.changes.push(Change::Create { path: folder.join("src/main.rs"), text: MAIN.replace("NAME", name) });
+    if !is_member {
+        plan.changes.push(Change::Create { path: folder.join(".gitignore"), text: "/target\n".to_owned() });
+    }
+}
+
+const MAIN: &str = "\
+//! This repository's own `cargo NAME`: the standard commands, and what is added to them here.
+
+use std::process::ExitCode;
+
+use xtask_ecs::Xtask;
+
+fn main() -> ExitCode {
+    Xtask::new().run()
+}
+";
+
+fn dependency(library: &Library, folder: &Path, found: &Survey) -> String {
+    match library {
+        Library::Version(version) => format!("\"{version}\""),
+        Library::Git { address, at } => {
+            let is_tag = at.strip_prefix('v').unwrap_or(at).contains('.');
+            format!("{{ git = \"{address}\", {} = \"{at}\" }}", if is_tag { "tag" } else { "rev" })
+        }
+        Library::Folder(path) => {
+            let within = found.git.as_ref().and_then(|git| Some((git, path.strip_prefix(git).ok()?)));
+            let path = within.map_or_else(
+                || path.display().to_string(),
+                |(git, rest)| {
+                    let up = folder.strip_prefix(git).map_or(0, |below| below.components().count());
+                    "../".repeat(up) + &rest.display().to_string()
+                },
+            );
+            format!("{{ path = \"{path}\" }}")
+        }
+    }
+}
+
+/// What makes the package a member, or keeps it from being one.
+fn membership(found: &Survey, choice: &Choice) -> Result<Vec<Insertion>, Failure> {
+    let toml = parsed(&found.manifest, "Cargo.toml")?;
+    // With the configuration, where there is no such table yet.
+    if toml.get(&["workspace"]).is_none() {
+        return Ok(Vec::new());
+    }
+    let key = if choice.place == Place::Member { "members" } else { "exclude" };
+    let mut wanted = vec![(key, choice.name.as_str())];
+    // Cargo takes every folder that `*` finds for a member, one that is hidden and has no manifest included.
+    if toml.strings(&["workspace", "members"]).iter().any(|it| ["*", "**"].contains(it)) && found.cargo.1.is_none() {
+        wanted.push(("exclude", ".cargo"));
+    }
+    let mut insertions = Vec::new();
+    for (key, name) in wanted {
+        let path = ["workspace", key];
+        let covers = |pattern: &&str| *pattern == name || (key == "members" && ["*", "**"].contains(pattern));
+        if toml.strings(&path).iter().any(covers) {
+            continue;
+        }
+        let place = toml.element(&path, name).or_else(|| toml.entry("workspace", &format!("{key} = [\"{name}\"]")));
+        insertions.push(place.ok_or_else(|| {
+            Failure::usage("Cargo.toml has its `workspace` in a form that nothing can be added to")
+                .help(format!("write it as a `[workspace]` table, or add `{key} = [\"{name}\"]` by hand"))
+        })?);
+    }
+    Ok(insertions)
+}
+
+fn alias(found: &Survey, choice: &Choice, plan: &mut Plan) -> Result<(), Failure> {
+    let name = &choice.name;
+    let run = match choice.place {
+        Place::Apart => format!("run --quiet --manifest-path {name}/Cargo.toml --"),
+        _ => format!("run --package {name} --"),
+    };
+    let line = format!("{name} = \"{run}\"");
+    let (path, text) = &found.cargo;
+    let Some(text) = text else {
+        plan.changes.push(Change::Create { path: path.clone(), text: format!("[alias]\n{line}\n") });
+        return Ok(());
+    };
+    let file = found.name_of(path);
+    let toml = parsed(text, &file)?;
+    let insertion = match (toml.get(&["alias"]), toml.entry("alias", &line)) {
+        (None, _) => toml.behind("alias", &format!("[alias]\n{line}\n")),
+        (Some(_), Some(insertion)) => insertion,
+        (Some(_), None) => {
+            return Err(Failure::usage(format_args!("{file} has its `alias` in a form that nothing can be added to"))
+                .help(format!("write it as an `[alias]` table, or add `{line}` by hand")));
+        }
+    };
+    plan.changes.push(Change::Extend(Edit::new(path.clone(), text.clone(), vec![insertion])));
+    Ok(())
+}
+
+/// A file in the xtask that is there, and the dependency. What calls it is for them to write.
+fn module(found: &Survey, choice: &Choice, plan: &mut Plan) -> Result<(), Failure> {
+    let Some(folder) = their_xtask(found) else { return Ok(()) };
+    let (file, path) = (folder.join("src/ecs.rs"), folder.join("Cargo.toml"));
+    if file.exists() {
+        return Err(Failure::usage(format_args!("{} is there already", found.name_of(&file)))
+            .help("`--place member` makes a package of its own"));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| Failure::caused_by(error.into()))?;
+    let toml = parsed(&text, &found.name_of(&path))?;
+    let library = dependency(&choice.library, &folder, found);
+    let mut insertions = Vec::new();
+    let lines = [
+        ("features", "package", "rehearse = [\"xtask-ecs/rehearse\"]".to_owned()),
+        ("dependencies", "features", format!("xtask-ecs = {library}")),
+    ];
+    for (table, before, line) in lines {
+        let block = || toml.behind(before, &format!("[{table}]\n{line}\n"));
+        insertions.push(toml.entry(table, &line).unwrap_or_else(block));
+    }
+    plan.changes.push(Change::Extend(Edit::new(path, text, insertions)));
+    plan.changes.push(Change::Create { path: file, text: MODULE.to_owned() });
+    let main = found.name_of(&folder.join("src/main.rs"));
+    plan.next.push((
+        "Call",
+        format!("it from {main}: `mod ecs;`, and `ecs::run(words)` with the words behind the program's name"),
+    ));
+    Ok(())
+}
+
+const MODULE: &str = "\
+//! Shipping to Amazon ECS: `release`, `deploy` and what goes with them.
+
+use std::process::ExitCode;
+
+use xtask_ecs::Xtask;
+
+/// Runs one of its commands, such as `[\"deploy\", \"--plan\"]`.
+pub fn run(words: Vec<String>) -> ExitCode {
+    Xtask::new().run_from(std::iter::once(\"xtask\".to_owned()).chain(words))
+}
+";
+
+/// The configuration as a block of Cargo.toml.
+fn configured(found: &Survey, choice: &Choice, said: &Configuration) -> Result<Insertion, Failure> {
+    let toml = parsed(&found.manifest, "Cargo.toml")?;
+    let Configuration { account, region, cluster, images } = said;
+    let mut tables = Vec::new();
+    let is_package = toml.get(&["workspace"]).is_none();
+    if is_package {
+        let key = if choice.place == Place::Apart { "exclude" } else { "members" };
+        tables.push(format!("[workspace]\n{key} = [\"{}\"]\n", choice.name));
+    }
+    tables.push(format!(
+        "# What `{}` acts on.\n[workspace.metadata.xtask]\naccount = \"{account}\"\nregion = \"{region}\"\ncluster = \"{cluster}\"\n",
+        command(choice)
+    ));
+    tables.extend(images.iter().map(|image| image_table(found, image)));
+    if choice.place != Place::Module && (choice.place == Place::Apart || choice.name != "xtask") {
+        tables.push(format!("[workspace.metadata.xtask.workflows]\nmanifest = \"{}/Cargo.toml\"\n", choice.name));
+    }
+    tables.extend(images.iter().map(|image| service_table(found, image.name(), images.len())));
+    let block = tables.join("\n");
+    Ok(toml.behind(if is_package { "package" } else { "workspace" }, &block))
+}
+
+fn image_table(found: &Survey, image: &Shipped) -> String {
+    let (name, tag) = (image.name(), tag(found, image));
+    let built = match image {
+        Shipped::Dockerfile(dockerfile) => {
+            let context = dockerfile.context.as_ref().map_or(String::new(), |it| format!("context = \"{it}\"\n"));
+            format!("dockerfile = \"{}\"\n{context}", dockerfile.name)
+        }
+        Shipped::Package(package, None) => format!("package = \"{package}\"\n"),
+        Shipped::Package(package, Some(binary)) => format!("package = \"{package}\"\nbin = \"{binary}\"\n"),
+    };
+    let repository = repository(found, name);
+    format!("[workspace.metadata.xtask.images.{name}]\nrepository = \"{repository}\"\ntag = {tag}\n{built}")
+}
+
+fn service_table(found: &Survey, name: &str, images: usize) -> String {
+    let document = document(found, name, images);
+    let source = document.map_or_else(|| format!("{{ family = \"{name}\" }}"), |it| format!("\"{}\"", it.name));
+    let container = document.map_or(name, |it| container(it, name));
+    format!(
+        "[workspace.metadata.xtask.services.{name}]\ntask-definition = {source}\ncontainers = {{ {container} = \"{name}\" }}\n"
+    )
+}
+
+/// The repository of that name that the files speak of, with its folders.
+fn repository<'a>(found: &'a Survey, image: &'a str) -> &'a str {
+    let named = found.hints.repositories.iter().find(|it| it.rsplit('/').next() == Some(image));
+    named.map_or(image, String::as_str)
+}
+
+/// The version of the package whose program the image is.
+fn tag(found: &Survey, image: &Shipped) -> String {
+    let program = match image {
+        Shipped::Dockerfile(dockerfile) => dockerfile.facts.starts.clone(),
+        Shipped::Package(package, _) => Some(package.clone()),
+    };
+    let versioned = || found.packages.iter().filter(|package| package.has_version);
+    let of = |name: &str| versioned().find(|one| one.name == name || one.binaries.iter().any(|binary| binary == name));
+    let only = || versioned().next().filter(|_| versioned().count() == 1);
+    match program.as_deref().and_then(of).or_else(|| of(image.name())).or_else(only) {
+        Some(package) => format!("{{ package = \"{}\" }}", package.name),
+        None if found.has_workspace_version() => "{ workspace-version = true }".to_owned(),
+        None => "\"0.1.0\"".to_owned(),
+    }
+}
+
+fn document<'a>(found: &'a Survey, image: &str, images: usize) -> Option<&'a Document> {
+    let by_container = || found.documents.iter().find(|it| it.containers.iter().any(|container| container == image));
+    let by_family =
+        || found.documents.iter().find(|it| it.family == image || it.family.ends_with(&format!("-{image}")));
+    by_container()
+        .or_else(by_family)
+        .or_else(|| found.documents.first().filter(|_| images == 1 && found.documents.len() == 1))
+}
+
+fn container<'a>(document: &'a Document, image: &'a str) -> &'a str {
+    let same = document.containers.iter().find(|container| *container == image);
+    same.or(document.containers.first()).map_or(image, String::as_str)
+}
+
+fn notes(found: &Survey, said: &Configuration, plan: &mut Plan) {
+    let shipped = |name: &str| said.images.iter().any(|image| image.name() == name);
+    for one in found.dockerfiles.iter().filter(|one| !shipped(&one.image)) {
+        plan.notes.push(("Left out", format!("{}: {}", one.name, one.aside.unwrap_or("it was not chosen"))));
+    }
+    if let Some((file, line)) = compiled_in(found) {
+        plan.notes.push((
+            "Note",
+            format!("{file}:{line} compiles this workspace inside the image: a member would be compiled there with all the others, or missed where only some folders are copied"),
+        ));
+    }
+}
+
+fn parsed<'a>(text: &'a str, file: &str) -> Result<TomlText<'a>, Failure> {
+    TomlText::parse(text).map_err(|why| Failure::usage(format_args!("{file} is not TOML: {why}")))
+}

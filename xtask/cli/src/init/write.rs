@@ -1,0 +1,69 @@
+//! The changes, written where git can take them back.
+
+use std::path::Path;
+use std::time::Duration;
+
+use xtask_ecs::process::{Successor, Tool, ask};
+use xtask_ecs::{Context, Failure};
+
+use super::choice::{Choice, Place};
+use super::insert::Change;
+use super::survey::Survey;
+
+/// How long cargo may look at a registry's index.
+const INDEX: Duration = Duration::from_secs(300);
+
+pub fn refuse_what_git_cannot_take_back(found: &Survey, force: bool) -> Result<(), Failure> {
+    if force {
+        return Ok(());
+    }
+    let failure = if found.git.is_none() {
+        Failure::usage("this is in no git repository, so nothing could take the changes back")
+    } else {
+        let changed = ask(&found.root, "git", &["status", "--porcelain", "--", "."]).unwrap_or_default();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        Failure::usage("the working tree has changes that are not committed, and would be mixed with what is added")
+            .said(changed.lines().take(10))
+    };
+    Err(failure.help("commit or stash them; --force goes on, and --dry-run only shows what would be added"))
+}
+
+pub fn write(changes: &[Change], found: &Survey, context: &Context) -> Result<(), Failure> {
+    for change in changes {
+        let (path, name) = (change.path(), found.name_of(change.path()));
+        let failed =
+            |error: std::io::Error| Failure::caused_by(error.into()).during(format_args!("failed to write {name}"));
+        if let Change::Create { .. } = change {
+            std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+        }
+        std::fs::write(path, change.text()).map_err(failed)?;
+        let verb = if matches!(change, Change::Create { .. }) { "Created" } else { "Extended" };
+        context.events().note(verb, name);
+    }
+    Ok(())
+}
+
+/// Adds what is new to Cargo.lock, and moves nothing that is in it.
+pub fn lock(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Failure> {
+    let folder = if choice.place == Place::Apart { found.root.join(&choice.name) } else { found.root.clone() };
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    context.events().note("Locking", "what is new");
+    let update = Tool::new(cargo, INDEX).args(["update", "--quiet", "--workspace"]).dir(folder);
+    let ended = update.run(context.interrupt(), |_| {})?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    Err(Failure::world("cargo could not add the new packages to Cargo.lock; everything else is written")
+        .said(ended.tail)
+        .help("`cargo update --workspace` does it again; --xtask-ecs says where the library comes from"))
+}
+
+/// The workspace's own xtask, compiled with its sandbox, rehearses.
+pub fn rehearse(found: &Survey, choice: &Choice, context: &Context) {
+    let manifest = found.root.join(&choice.name).join("Cargo.toml").display().to_string();
+    context.events().note("Rehearsing", "with the new package, which is compiled first: minutes, this once");
+    let args = ["run", "--quiet", "--manifest-path", &manifest, "--features", "rehearse", "--", "rehearse"];
+    context.hand_over(Successor { program: "cargo", args: args.map(str::to_owned).into(), variables: Vec::new() });
+}

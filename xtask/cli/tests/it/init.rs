@@ -1,0 +1,191 @@
+//! `init` in workspaces as they are.
+
+use std::path::Path;
+
+use xtask_ecs::config;
+
+use crate::miniature::{Miniature, stand_in};
+
+const ALL: [&str; 5] = ["many", "lone", "theirs", "below", "image"];
+
+fn is_within(small: &[u8], large: &[u8]) -> bool {
+    let mut bytes = large.iter();
+    small.iter().all(|wanted| bytes.any(|byte| byte == wanted))
+}
+
+#[test]
+fn no_byte_that_is_there_changes_and_a_second_time_there_is_nothing_to_add() {
+    for name in ALL {
+        let miniature = Miniature::of(name);
+        let before = miniature.files();
+        miniature.init(&[]).ends(0);
+        let after = miniature.files();
+        for (file, old) in &before {
+            let new = after.get(file).unwrap_or_else(|| panic!("{name}: {file} is gone"));
+            let may_grow = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].iter().any(|it| file.ends_with(it));
+            assert!(old == new || may_grow, "{name}: {file} changed");
+            assert!(is_within(old, new), "{name}: something of {file} is gone");
+            // Lines that end as DOS has them go on to.
+            let text = String::from_utf8_lossy(new);
+            let is_dos = old.windows(2).any(|two| two == b"\r\n");
+            let mixed = text.lines().count() != text.matches("\r\n").count() + usize::from(!text.ends_with('\n'));
+            assert!(!is_dos || !mixed, "{name}: {file} has two kinds of line ends");
+        }
+        let again = miniature.init(&["--force"]);
+        again.ends(0).says("Nothing to add");
+        assert_eq!(miniature.files(), after, "{name}: the second time did something");
+        let config = config::load(&miniature.root(), &|_| None).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(config.config.account, "123456789012");
+    }
+}
+
+#[test]
+fn what_is_added_compiles_under_the_workspaces_own_lints_and_lock_file_and_the_alias_runs_it() {
+    for name in ALL {
+        let miniature = Miniature::of(name);
+        miniature.init(&[]).ends(0);
+        miniature.commit();
+        miniature.cargo(&["check", "--quiet", "--workspace", "--all-targets", "--locked"]).ends(0).is_silent();
+        let alias = if name == "theirs" { "ship" } else { "xtask" };
+        let run = miniature.cargo(&[alias, "deploy", "--plan"]);
+        run.ends(0);
+        assert_eq!(run.stdout, "the library runs: deploy --plan\n", "{name}");
+        assert_eq!(miniature.git(&["status", "--porcelain"]), "", "{name}: cargo changed something");
+    }
+}
+
+#[test]
+fn with_the_library_itself_the_lock_file_is_whole() {
+    let miniature = Miniature::of("lone");
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecs").display().to_string();
+    let given =
+        ["init", "--account", "123456789012", "--region", "eu-west-1", "--no-rehearse", "--xtask-ecs", &library];
+    miniature.xtask_ecs(&given).ends(0);
+    miniature.commit();
+    miniature.cargo(&["update", "--workspace", "--locked"]).ends(0);
+    assert!(miniature.read("Cargo.lock").contains("name = \"aws-sdk-ecs\"\n"));
+    assert_eq!(miniature.git(&["status", "--porcelain"]), "", "cargo changed something");
+}
+
+#[test]
+fn the_patch_of_a_dry_run_is_what_is_written_and_nothing_is() {
+    for name in ALL {
+        let miniature = Miniature::of(name);
+        let before = miniature.files();
+        let dry = miniature.init(&["--dry-run"]);
+        dry.ends(0);
+        assert_eq!(miniature.files(), before, "{name}: a dry run wrote something");
+        let patch = miniature.root().join("target/init.patch");
+        std::fs::create_dir_all(patch.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&patch, &dry.stdout).expect("a file");
+        let folder = if name == "below" { "--directory=backend" } else { "--directory=" };
+        miniature.git(&["apply", folder, &patch.display().to_string()]);
+        let patched = miniature.files();
+        miniature.git(&["checkout", "--quiet", "."]);
+        miniature.git(&["clean", "--quiet", "--force", "-d"]);
+        miniature.init(&[]).ends(0);
+        let mut written = miniature.files();
+        written.retain(|file, _| !file.ends_with("Cargo.lock"));
+        let patched: Vec<_> = patched.into_iter().filter(|(file, _)| !file.ends_with("Cargo.lock")).collect();
+        assert_eq!(written.into_iter().collect::<Vec<_>>(), patched, "{name}: the patch says otherwise");
+        let snapshot = dry.stdout.replace(&stand_in(), "[LIBRARY]");
+        compare(&format!("{name}.patch"), &snapshot);
+    }
+}
+
+/// The file of this name under tests/it/patches; `SNAPSHOTS=overwrite` renews it.
+fn compare(name: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/patches").join(name);
+    if std::env::var_os("SNAPSHOTS").is_some_and(|action| action == "overwrite") {
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&file, text).expect("a file");
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(written == text, "{name} is otherwise now; SNAPSHOTS=overwrite renews it\n{text}");
+}
+
+#[test]
+fn a_tree_with_changes_and_a_folder_outside_of_git_are_refused_without_force() {
+    let miniature = Miniature::of("lone");
+    std::fs::write(miniature.root().join("note.txt"), "mine").expect("a file");
+    let before = miniature.files();
+    miniature.init(&[]).ends(2).says("changes that are not committed").says("?? note.txt").says("--force goes on");
+    assert_eq!(miniature.files(), before);
+    miniature.init(&["--force"]).ends(0);
+
+    let miniature = Miniature::of("lone");
+    std::fs::remove_dir_all(miniature.root().join(".git")).expect("it was there");
+    miniature.init(&[]).ends(2).says("in no git repository");
+}
+
+#[test]
+fn what_the_repository_tells_need_not_be_said_and_what_nothing_tells_is_named() {
+    let miniature = Miniature::of("below");
+    let library = stand_in();
+    miniature
+        .xtask_ecs(&["init", "--xtask-ecs", &library, "--no-rehearse"])
+        .ends(0)
+        .says("Left out server/Dockerfile.dev");
+    let manifest = miniature.read("Cargo.toml");
+    for line in [
+        "account = \"345678901234\"",
+        "region = \"us-west-2\"",
+        "cluster = \"staging\"",
+        "repository = \"team/server\"",
+    ] {
+        assert!(manifest.contains(line), "{line}\n{manifest}");
+    }
+    let miniature = Miniature::of("lone");
+    miniature.xtask_ecs(&["init"]).ends(2).says("say them: --account and --region");
+    miniature.init(&["--image", "helo"]).ends(2).says("there could be hello");
+}
+
+#[test]
+fn an_xtask_that_is_there_is_left_alone_or_gains_a_module() {
+    let miniature = Miniature::of("theirs");
+    miniature.init(&["--name", "xtask"]).ends(2).says("there is a `xtask` here already");
+    miniature.init(&[]).ends(0).says("Created ship/src/main.rs");
+    assert!(miniature.read(".cargo/config.toml").ends_with("alias.ship = \"run --package ship --\"\n"));
+
+    let miniature = Miniature::of("theirs");
+    miniature
+        .init(&["--place", "module"])
+        .ends(0)
+        .says("Created xtask/src/ecs.rs")
+        .says("Call it from xtask/src/main.rs");
+    let manifest = miniature.read("xtask/Cargo.toml");
+    assert!(manifest.contains("[dependencies]\nxtask-ecs = { path"), "{manifest}");
+    assert!(manifest.contains("[features]\nrehearse = [\"xtask-ecs/rehearse\"]\n"), "{manifest}");
+    assert_eq!(miniature.git(&["status", "--porcelain", "--", "xtask/src/main.rs"]), "");
+    let main = miniature.read("xtask/src/main.rs");
+    let call = "Some(\"ship\") => std::process::exit(i32::from(ecs::run(vec![\"deploy\".to_owned()]) != std::process::ExitCode::SUCCESS)),";
+    let main = main.replacen("        Some(\"release\")", &format!("        {call}\n        Some(\"release\")"), 1);
+    std::fs::write(miniature.root().join("xtask/src/main.rs"), format!("mod ecs;\n\n{main}")).expect("a file");
+    assert_eq!(miniature.cargo(&["xtask", "ship"]).stdout, "the library runs: deploy\n");
+}
+
+#[test]
+fn a_workspace_that_an_image_compiles_gets_a_package_apart() {
+    let miniature = Miniature::of("image");
+    miniature.init(&[]).ends(0).says("Dockerfile:6 compiles this workspace inside the image");
+    assert!(miniature.read("Cargo.toml").contains("exclude = [\"xtask\"]"));
+    assert!(miniature.read("xtask/Cargo.toml").starts_with("# Apart"));
+    let members = miniature.cargo(&["metadata", "--no-deps", "--format-version", "1", "--locked"]);
+    assert!(!members.stdout.contains("\"name\":\"xtask\""), "{}", members.stdout);
+
+    let miniature = Miniature::of("image");
+    miniature.init(&["--place", "member"]).ends(0);
+    assert!(miniature.read("Cargo.toml").contains("members = [\"app\", \"lib\", \"xtask\"]"));
+}
+
+#[test]
+fn a_toolchain_that_is_too_old_is_told_before_anything_is_written() {
+    let miniature = Miniature::of("below");
+    std::fs::write(miniature.root().join("rust-toolchain.toml"), "[toolchain]\nchannel = \"1.80.1\"\n")
+        .expect("a file");
+    // Cargo itself would fetch that toolchain.
+    let before = miniature.files();
+    let run = miniature.init(&["--force"]);
+    run.ends(2).says("rust-toolchain.toml pins Rust 1.80.1, and xtask-ecs needs 1.95");
+    assert_eq!(miniature.files(), before);
+}

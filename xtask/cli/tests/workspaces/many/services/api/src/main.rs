@@ -1,0 +1,5 @@
+//! A service.
+
+fn main() {
+    println!("it runs");
+}
