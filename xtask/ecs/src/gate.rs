@@ -27,6 +27,18 @@ pub trait Scanner: Sync {
     ///
     /// Fails where nothing can be said of the image, which is then not released.
     fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Report>;
+
+    /// Gets what every scan needs, such as a database, while the first image is built. What fails here is tried again
+    /// by the scan, which then says so. Nothing by default.
+    fn prepare(&self, interrupt: &Interrupt) -> anyhow::Result<()> {
+        let _ = interrupt;
+        Ok(())
+    }
+
+    /// How many scans may go on at once, where the configuration, or the machine, allows `limit`. One by default.
+    fn at_once(&self, limit: usize) -> usize {
+        limit.min(1)
+    }
 }
 
 /// An image that passed the gate, for the gates that a repository adds.

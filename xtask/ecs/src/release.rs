@@ -7,11 +7,17 @@ pub(crate) mod engine;
 mod git_tag;
 mod handed;
 mod inputs;
+mod line;
 mod login;
 mod manifest;
+mod mounts;
 mod plan;
 mod push;
+mod scanner;
 mod trivy;
+mod turns;
+
+use std::fs::File;
 
 use serde::Serialize;
 
@@ -20,17 +26,17 @@ use crate::aws::ecr::Ecr;
 use crate::commit::Commit;
 use crate::config::{Config, Image, images_named};
 use crate::digest::Digest;
-use crate::event::{Event, Events, ImageAction, ImageSource, Step};
+use crate::event::{Event, Events, ImageSource, Step};
 use crate::failure::{Failure, Result};
-use crate::gate::{self, Gate, Scanner, Summary};
+use crate::gate::{self, Gate, Passed, Scanner, Summary};
 use crate::interrupt::Interrupt;
 use crate::reference::Pinned;
 use crate::stage::{Around, Ended};
-use crate::tools;
 pub use build::{Builders, Order};
+use line::{Line, Way};
 use plan::{Found, Tools};
 pub use plan::{Planned, ReleasePlan};
-use trivy::Trivy;
+pub(crate) use scanner::find_trivy;
 
 /// An image whose tag is in ECR.
 #[derive(Clone, Debug, Serialize)]
@@ -79,7 +85,8 @@ impl<'a> Releases<'a> {
         plan::plan(self, &images_named(self.config, names)?)
     }
 
-    /// Releases each image whose tag is not in ECR, in order, and writes the release manifest.
+    /// Releases each image whose tag is not in ECR, and writes the release manifest. Several are on their way at once;
+    /// tags are put in order, and after an image that fails none is.
     ///
     /// A refused, failed or interrupted release leaves no tag; a re-run finds the tags and blobs that are there.
     pub fn run(&self, plan: &ReleasePlan<'_>) -> Ended<Vec<Released>> {
@@ -89,42 +96,13 @@ impl<'a> Releases<'a> {
     }
 
     fn run_into(&self, done: &mut Vec<Released>, plan: &ReleasePlan<'_>) -> Result<()> {
-        let Self { config, session, builders, gates, events, interrupt, .. } = *self;
+        let Self { config, events, .. } = *self;
         warn_of_content_trust(events);
         if let Some(around) = self.around.filter(|_| plan.builds()) {
             around.before(&plan.images())?;
         }
-        let trivy;
-        let (ecr, commit) = (session.ecr(), Commit::of(&config.root)?);
-        let mut tools = None;
-        if let Some(found) = &plan.tools {
-            let scanner: &dyn Scanner = match &found.scanner {
-                Found::Own(own) => *own,
-                Found::Trivy(trivy) => trivy,
-                Found::ToFetch => {
-                    trivy = find_trivy(config, events, interrupt)?;
-                    &trivy
-                }
-            };
-            if !matches!(found.scanner, Found::Own(_)) {
-                let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-                if let Some(sentence) = trivy::withheld(set) {
-                    events.warn(sentence);
-                }
-            }
-            events.note("Using", found.describe(&plan.images, &scanner.name()));
-            tools = Some((found, scanner));
-        }
-        for (image, action) in &plan.images {
-            let one = match (action, tools) {
-                (ImageAction::AlreadyReleased { digest, source }, _) => already(image, digest.clone(), source),
-                (_, Some((tools, scanner))) => {
-                    let (commit, ecr) = (&commit, &ecr);
-                    Making { config, image, commit, tools, builders, scanner, gates, ecr, events, interrupt }
-                        .release()?
-                }
-                (_, None) => return Err(Failure::world("nothing was found to build with")),
-            };
+        let commit = Commit::of(&config.root)?;
+        let mut released = |image: &Image, one: Released| {
             events.emit(Event::ImageReleased {
                 image: one.image.clone(),
                 reference: image.reference.to_string(),
@@ -134,10 +112,33 @@ impl<'a> Releases<'a> {
                 from: None,
             });
             done.push(one);
-            manifest::write(config, &commit, done)?;
+            manifest::write(config, &commit, done).map(drop)
+        };
+        let coming = scanner::Coming::new(config, events);
+        match &plan.tools {
+            Some(tools) => {
+                let scanner: &dyn Scanner = match &tools.scanner {
+                    Found::Own(own) => *own,
+                    Found::Trivy(trivy) => trivy,
+                    Found::ToFetch => &coming,
+                };
+                self.tell_what_with(plan, tools, scanner);
+                line::run(self, plan, &Way { commit: &commit, tools, scanner }, released)?;
+            }
+            None => plan.already().try_for_each(|(image, one)| released(image, one))?,
         }
         warn_of_unmatched(config, done, events);
         self.around.map_or(Ok(()), |around| around.after(done))
+    }
+
+    fn tell_what_with(&self, plan: &ReleasePlan<'_>, tools: &Tools<'_>, scanner: &dyn Scanner) {
+        if !matches!(tools.scanner, Found::Own(_)) {
+            let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+            if let Some(sentence) = trivy::withheld(set) {
+                self.events.warn(sentence);
+            }
+        }
+        self.events.note("Using", tools.describe(&plan.images, &scanner.name()));
     }
 }
 
@@ -163,22 +164,33 @@ struct Making<'a> {
     gates: &'a [Gate],
     ecr: &'a Ecr,
     events: &'a Events,
+    /// Set, too, where an image before this one failed.
     interrupt: &'a Interrupt,
+    line: &'a Line,
+    /// Where it stands in the release's order.
+    place: usize,
 }
 
 impl Making<'_> {
-    fn release(&self) -> Result<Released> {
-        let Self { config, image, events, .. } = self;
-        let _lock = build::lock(config, image)?;
-        let built = events.step(Step::Build, &image.name, || build::build(self))?;
+    /// All that may be done while images before this one are on their way. The lock holds until the tag is put.
+    fn to_the_tag(&self) -> Result<(Passed, File)> {
+        let Self { config, image, events, interrupt, line, place, .. } = *self;
+        let turn = line.begin(image, place, interrupt)?;
+        let lock = build::lock(config, image)?;
+        let built = events.step(Step::Build, &image.name, || build::build(self, turn))?;
         let passed = events.step(Step::Push, &image.name, || push::scan_and_upload(self, &built))?;
+        Ok((passed, lock))
+    }
+
+    fn tag(&self, passed: &Passed) -> Result<Released> {
+        let Self { image, .. } = self;
         if self.interrupt.is_set() {
             return Err(Failure::interrupted(format_args!(
                 "interrupted before the tag of image `{}` was put; its blobs are in ECR, and a re-run does not send them again",
                 image.name
             )));
         }
-        let pinned = push::tag(self, &passed)?;
+        let pinned = push::tag(self, passed)?;
         Ok(Released {
             image: image.name.clone(),
             tag: image.tag().to_string(),
@@ -205,12 +217,6 @@ fn already(image: &Image, digest: Digest, source: &ImageSource) -> Released {
         scanner: None,
         scan: None,
     }
-}
-
-/// The pinned trivy, fetched where it is not here, or the one in PATH.
-pub(crate) fn find_trivy(config: &Config, events: &Events, interrupt: &Interrupt) -> Result<Trivy> {
-    let program = tools::trivy(config.scan.trivy.as_ref(), &config.target, events, interrupt)?;
-    Ok(Trivy::probe(&program, &config.scan, interrupt)?.with_database(&config.target))
 }
 
 fn warn_of_content_trust(events: &Events) {

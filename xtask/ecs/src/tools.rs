@@ -5,6 +5,7 @@
 
 mod database;
 mod download;
+mod slots;
 mod unpack;
 
 use std::fmt::Write;
@@ -21,6 +22,7 @@ use crate::interrupt::Interrupt;
 use crate::process::{Cmd, Tool, ToolError, cmd, shell};
 
 pub(crate) use self::database::{Database, staleness};
+pub(crate) use self::slots::Slots;
 
 /// The same, in the words of trivy's archives.
 const ARCHIVES: [(&str, &str); 4] = [("Linux", "64bit"), ("Linux", "ARM64"), ("macOS", "64bit"), ("macOS", "ARM64")];
@@ -56,6 +58,29 @@ pub(crate) fn scanner(line: Cmd<'_>, timeout: Duration) -> Tool {
         .env("TRIVY_MODULE_DIR", "no-modules")
 }
 
+/// Settings that say where the database is and how to get it; they cannot hide a finding.
+pub(crate) const SETTINGS: [&str; 10] = [
+    "TRIVY_CACHE_DIR",
+    "TRIVY_CACHE_BACKEND",
+    "TRIVY_DB_REPOSITORY",
+    "TRIVY_JAVA_DB_REPOSITORY",
+    "TRIVY_SKIP_DB_UPDATE",
+    "TRIVY_SKIP_JAVA_DB_UPDATE",
+    "TRIVY_OFFLINE_SCAN",
+    "TRIVY_INSECURE",
+    // Of the registry that the database is in.
+    "TRIVY_USERNAME",
+    "TRIVY_PASSWORD",
+];
+
+/// A trivy that also sees the settings of its user that cannot hide a finding.
+pub(crate) fn trivy(line: Cmd<'_>, timeout: Duration) -> Tool {
+    SETTINGS.iter().fold(scanner(line, timeout), |tool, name| match std::env::var(name) {
+        Ok(value) => tool.env(*name, value),
+        Err(_) => tool,
+    })
+}
+
 /// What `cargo xtask tools pin trivy VERSION` found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pinned {
@@ -70,7 +95,12 @@ pub(crate) struct Pinned {
 ///
 /// Fails with exit code 2 where there is no hash for this platform, and with 1 where the archive cannot be had or is
 /// another one.
-pub(crate) fn trivy(pin: Option<&TrivyPin>, target: &Path, events: &Events, interrupt: &Interrupt) -> Result<PathBuf> {
+pub(crate) fn trivy_program(
+    pin: Option<&TrivyPin>,
+    target: &Path,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
     if let Some(program) = trivy_at_hand(pin, target, interrupt)? {
         return Ok(program);
     }
@@ -80,7 +110,7 @@ pub(crate) fn trivy(pin: Option<&TrivyPin>, target: &Path, events: &Events, inte
 }
 
 /// The trivy to run where nothing has to be fetched for it, `None` where the pinned one is not here yet. Fetches
-/// nothing; fails as [`trivy`] does where there is no hash for this platform.
+/// nothing; fails as [`trivy_program`] does where there is no hash for this platform.
 pub(crate) fn trivy_at_hand(pin: Option<&TrivyPin>, target: &Path, interrupt: &Interrupt) -> Result<Option<PathBuf>> {
     let Some(pin) = pin else { return Ok(Some(PathBuf::from("trivy"))) };
     refuse_malicious(&pin.version)?;

@@ -18,7 +18,9 @@ pub(crate) mod mutability;
 pub(crate) mod names;
 mod policies;
 mod put;
+mod referrers;
 mod repositories;
+mod settings;
 mod tags;
 
 use mutability::Mutability;
@@ -40,6 +42,8 @@ pub(crate) struct Ecr {
     folder: PathBuf,
     repositories: BTreeMap<String, Repository>,
     uploads: HashMap<String, Upload>,
+    /// What the account has set, of its settings.
+    settings: BTreeMap<String, &'static str>,
 }
 
 /// One repository. Layers belong to it: another repository's are not seen.
@@ -78,6 +82,7 @@ impl Ecr {
             folder,
             repositories: BTreeMap::new(),
             uploads: HashMap::new(),
+            settings: BTreeMap::new(),
         }
     }
 
@@ -113,6 +118,9 @@ impl Ecr {
             "UploadLayerPart" => self.upload_layer_part(input),
             "CompleteLayerUpload" => self.complete_layer_upload(input),
             "GetDownloadUrlForLayer" => self.get_download_url_for_layer(input, now),
+            "PutAccountSetting" => self.put_account_setting(input),
+            "GetAccountSetting" => self.get_account_setting(input),
+            "ListImageReferrers" => self.list_image_referrers(input, now),
             "GetAuthorizationToken" => Ok(json!({})),
             _ => Err(ApiError::new("UnknownOperationException", format!("ECR has no operation {operation} here"))),
         }

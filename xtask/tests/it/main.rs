@@ -18,6 +18,7 @@ mod images;
 mod lock;
 mod logs;
 mod lookups;
+mod many;
 mod native;
 mod network;
 mod pages;

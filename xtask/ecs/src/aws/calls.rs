@@ -243,7 +243,10 @@ pub(crate) const CALLS: &[&Call] = &[
 #[cfg(test)]
 pub(crate) const IMPLIED: &[Call] = &[
     Call { when: "where `role` is written", ..call("sts:AssumeRole", "the role", EVERYONE) },
-    call("ecr:GetDownloadUrlForLayer", REPOSITORY, &[PromoteFrom]),
+    Call {
+        when: "of `release` for a base that is in ECR, and where the account mounts blobs",
+        ..call("ecr:GetDownloadUrlForLayer", REPOSITORY, &[Release, PromoteFrom])
+    },
     call("ecr:InitiateLayerUpload", REPOSITORY, &[Release, PromoteTo]),
     call("ecr:UploadLayerPart", REPOSITORY, &[Release, PromoteTo]),
     call("ecr:CompleteLayerUpload", REPOSITORY, &[Release, PromoteTo]),

@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use super::keys::{Keys, optional, or, required};
+use super::keys::{Keys, derived, optional, or, required};
 use super::model::{AcceptedSystem, Ignore, Scan, Severity};
 use super::table::Table;
 use super::value::Value;
@@ -26,6 +26,12 @@ pub(super) const SCAN: Keys = Keys {
             "releases of operating systems that trivy does not know, whose packages it can then match with nothing",
         ),
         or("timeout", "a duration", "\"10m\"", "how long one scan may take"),
+        derived(
+            "at-once",
+            "a number",
+            "as many as there are cores, and GiB of free memory; 4 at most",
+            "how many scans go on at once",
+        ),
         or("args", "an array", "[]", "further arguments for trivy: only where its database is and how to get it"),
         optional("trivy", "a table", "the trivy to fetch where PATH has none of that version"),
     ],
@@ -63,6 +69,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Scan {
         ignore: table.or("ignore", ignores, default.ignore),
         accept_systems: table.or("accept-systems", |value| value.list(accepted_system), default.accept_systems),
         timeout: table.or("timeout", Value::duration, default.timeout),
+        at_once: table.optional("at-once", at_once),
         args: table.or("args", |value| value.list(argument), default.args),
         trivy: table.optional("trivy", super::trivy::read),
     };
@@ -125,6 +132,15 @@ fn accepted_system(value: &Value<'_>) -> Option<AcceptedSystem> {
     let reason = table.need("reason", "say why it is good enough: `reason = \"…\"`", Value::string);
     table.finish();
     Some(AcceptedSystem { system: system?, reason: reason? })
+}
+
+fn at_once(value: &Value<'_>) -> Option<u32> {
+    let count = value.count()?;
+    if count == 0 {
+        value.error("`at-once` is 0: nothing would ever be scanned", "1 scans one image after the other");
+        return None;
+    }
+    Some(count)
 }
 
 /// Each finding once.

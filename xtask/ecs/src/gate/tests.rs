@@ -38,6 +38,7 @@ fn image(expect: Option<&[&str]>) -> Image {
 
 fn scan() -> Scan {
     Scan {
+        at_once: None,
         severity: vec![Severity::High, Severity::Critical],
         ignore_unfixed: true,
         ignore: vec![Ignore { id: "CVE-1".to_owned(), reason: "no path".to_owned(), until: "2026-12-31".to_owned() }],

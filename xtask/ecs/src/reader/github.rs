@@ -20,7 +20,7 @@ use ring::rand::SecureRandom;
 
 use self::command::Level;
 use super::record::Record;
-use crate::event::{Event, Reader, ServiceAction, Step};
+use crate::event::{Event, ImageAction, Reader, ServiceAction, Step};
 use crate::failure::{Failure, Fault};
 
 /// GitHub shows ten annotations of a kind for a step; the tenth says that there are more.
@@ -174,7 +174,7 @@ struct Commands {
     command: String,
     open: Option<(Step, String)>,
     warnings: usize,
-    /// How many services are to change.
+    /// How many services are to change, or images are to be released.
     changing: usize,
 }
 
@@ -183,10 +183,8 @@ impl Commands {
     /// begins while another runs takes its place.
     fn before(&mut self, event: &Event) -> String {
         match event {
-            // The lines of services that are deployed at once stand among each other.
-            Event::StepStarted { step: Step::Register | Step::Update | Step::Watch, .. } if self.changing > 1 => {
-                String::new()
-            }
+            // The lines of what goes on at once stand among each other.
+            Event::StepStarted { step, .. } if self.changing > 1 && goes_on_beside_others(*step) => String::new(),
             Event::StepStarted { step, subject } => {
                 let close = if self.open.is_some() { command::end_group() } else { String::new() };
                 self.open = Some((*step, subject.clone()));
@@ -207,6 +205,10 @@ impl Commands {
             }
             Event::ServicePlanned { action, .. } => {
                 self.changing += usize::from(*action != ServiceAction::NothingToDo);
+                String::new()
+            }
+            Event::ImagePlanned { action: ImageAction::Release, .. } => {
+                self.changing += 1;
                 String::new()
             }
             Event::StepFinished { step, subject, .. } => {
@@ -239,6 +241,14 @@ impl Commands {
         }
         annotations.truncate(ANNOTATIONS);
         annotations.concat()
+    }
+}
+
+/// Whether several services, or images, may be at this step at once.
+fn goes_on_beside_others(step: Step) -> bool {
+    match step {
+        Step::Build | Step::Scan | Step::Push | Step::Register | Step::Update | Step::Watch => true,
+        Step::Plan | Step::Promote | Step::Run => false,
     }
 }
 

@@ -5,6 +5,7 @@ mod known;
 mod native;
 mod own;
 
+use std::cell::Cell;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use self::known::Known;
 use self::native::Native;
 pub use self::own::Builders;
 use super::Making;
+use super::turns::Turn;
 use crate::binary;
 use crate::commit::Commit;
 use crate::config::{Builder, Config, Image, Program};
@@ -70,7 +72,8 @@ fn folder(config: &Config, image: &Image) -> PathBuf {
 }
 
 /// Builds one image into `target/xtask/images/NAME/layout`. A layout that is not complete is never under that name.
-pub(super) fn build(making: &Making<'_>) -> Result<Built> {
+/// `turn` is the one that its build begins with.
+pub(super) fn build(making: &Making<'_>, turn: Turn<'_>) -> Result<Built> {
     let Making { config, image, commit, events, interrupt, .. } = *making;
     let folder = folder(config, image);
     let (partial, complete) = (folder.join("partial"), folder.join("layout"));
@@ -78,12 +81,13 @@ pub(super) fn build(making: &Making<'_>) -> Result<Built> {
     remove(&folder)?;
     std::fs::create_dir_all(&folder).map_err(|error| disk(&folder, &error))?;
 
+    let turn = Cell::new(Some(turn));
     let known = Known::new(config.target.join("xtask/known").join(&image.name));
     let order = Order { config, image, commit, into: &partial, events, interrupt };
     match &image.builder {
         Builder::Dockerfile(dockerfile) => {
             known.lend(&partial);
-            Buildx { dockerfile, engine: making.tools.engine.as_ref() }.build(&order)?;
+            Buildx { dockerfile, making, turn: &turn }.build(&order)?;
         }
         Builder::Package(package) => Native { package, ecr: making.ecr }.build(&order)?,
         Builder::Own(own) => own::Named { own, builders: making.builders }.build(&order)?,
@@ -105,6 +109,13 @@ pub(super) fn build(making: &Making<'_>) -> Result<Built> {
             .map(|layer| Layer { digest: layer.digest.clone(), size: layer.size, media_type: layer.media_type.clone() })
             .collect(),
     });
+    // Before the next image is built, which may have the same base.
+    making.line.mounts.bring(
+        making.place,
+        image.repository(),
+        written.blobs().map(|blob| blob.digest.clone()).collect(),
+    );
+    drop(turn);
     Ok(Built { folder, layout, manifest: written })
 }
 

@@ -1,5 +1,6 @@
 //! Which docker, which buildx, which builder: asked before the first effect.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::event::Events;
@@ -16,12 +17,12 @@ const ANSWER: Duration = Duration::from_secs(30);
 const BOOT: Duration = Duration::from_secs(300);
 
 /// A builder that can write an OCI layout.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Engine {
     /// What `--builder` says; `None` leaves the choice to buildx.
     pub builder: Option<String>,
     /// Whether the builder has still to be created.
-    create: bool,
+    create: Mutex<bool>,
     /// For people, such as `buildx 0.29.1, driver docker`.
     pub description: String,
 }
@@ -71,19 +72,20 @@ impl Engine {
         let driver = driver_of(&String::from_utf8_lossy(&inspected.stdout)).unwrap_or("docker".to_owned());
         let describe = |driver: &str| format!("buildx {}.{}, driver {driver}", version.0, version.1);
         if driver != "docker" || has_containerd_store(&info?) {
-            return Ok(Self { builder: None, create: false, description: describe(&driver) });
+            return Ok(Self { builder: None, create: Mutex::new(false), description: describe(&driver) });
         }
         let own = docker(|sh| cmd!(sh, "docker buildx inspect {OWN_BUILDER}"), ANSWER, interrupt)?;
         Ok(Self {
             builder: Some(OWN_BUILDER.to_owned()),
-            create: !own.status.success(),
+            create: Mutex::new(!own.status.success()),
             description: describe("docker-container"),
         })
     }
 
-    /// Creates the docker-container builder where it is needed and not there yet.
+    /// Creates the docker-container builder where it is needed and not there yet; who comes second waits for the first.
     pub(crate) fn prepare(&self, events: &Events, interrupt: &Interrupt) -> Result<()> {
-        if !self.create {
+        let mut create = self.create.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*create {
             return Ok(());
         }
         events.note(
@@ -105,6 +107,7 @@ impl Engine {
             interrupt,
         )?;
         if made.status.success() {
+            *create = false;
             return Ok(());
         }
         Err(Failure::world("could not create a docker-container builder").said(&made.tail).help(

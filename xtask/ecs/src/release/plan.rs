@@ -4,12 +4,12 @@ use std::cell::LazyCell;
 
 use serde::Serialize;
 
-use super::Releases;
 use super::build::Builders;
 use super::engine::Engine;
 use super::git_tag;
 use super::handed;
 use super::trivy::Trivy;
+use super::{Released, Releases, already};
 use crate::commit;
 use crate::config::{Builder, Image, moving_tags, suggestion};
 use crate::event::{Event, ImageAction};
@@ -29,6 +29,14 @@ impl ReleasePlan<'_> {
     /// Whether anything is to be built.
     pub fn builds(&self) -> bool {
         self.images.iter().any(|(_, action)| *action == ImageAction::Release)
+    }
+
+    /// The images that are there already.
+    pub(super) fn already(&self) -> impl Iterator<Item = (&Image, Released)> {
+        self.images.iter().filter_map(|(image, action)| match action {
+            ImageAction::AlreadyReleased { digest, source } => Some((*image, already(image, digest.clone(), source))),
+            _ => None,
+        })
     }
 
     /// The plan as data, an element an image.

@@ -1,13 +1,14 @@
 //! The upload beside the scan, and the tag after both.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use super::Making;
 use super::build::Built;
 use super::login::DockerLogin;
 use crate::aws::ecr::{Ecr, Put};
 use crate::config::{Config, Image};
+use crate::digest::Digest;
 use crate::event::{Event, Step};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{self, Passed, Report, Scanned, Summary, Verdict};
@@ -15,17 +16,21 @@ use crate::image;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Credentials, Registry, failure};
-use crate::reference::Pinned;
+use crate::reference::{Pinned, Repository};
 use crate::time::today;
 
 /// Scans the layout while its blobs travel; a blob without a tag publishes nothing. Returns the proof that this
 /// digest passed, with every blob in the repository.
 pub(super) fn scan_and_upload(making: &Making<'_>, built: &Built) -> Result<Passed> {
-    let Making { image, events, interrupt, .. } = making;
+    let Making { image, events, interrupt, line, place, .. } = *making;
     let stop = interrupt.child();
     std::thread::scope(|scope| {
         let upload = scope.spawn(|| upload(making, built, &stop));
-        let verdict = events.step(Step::Scan, &image.name, || verdict(making, built));
+        let verdict = line
+            .scans
+            .take(place, interrupt)
+            .ok_or_else(|| stopped(image))
+            .and_then(|_turn| events.step(Step::Scan, &image.name, || verdict(making, built)));
         if verdict.is_err() {
             stop.set();
         }
@@ -34,6 +39,10 @@ pub(super) fn scan_and_upload(making: &Making<'_>, built: &Built) -> Result<Pass
         uploaded?;
         Ok(passed)
     })
+}
+
+fn stopped(image: &Image) -> Failure {
+    Failure::interrupted(format_args!("interrupted before image `{}` was scanned and sent; no tag was put", image.name))
 }
 
 fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
@@ -64,7 +73,9 @@ fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
         Verdict::Passed(passed) => {
             let (manifest, summary, folder) = (&built.manifest, passed.summary(), &*built.folder);
             let scanned = Scanned { image, manifest, report: &report, summary, folder };
+            let one_at_a_time = making.line.gates.lock().unwrap_or_else(PoisonError::into_inner);
             let refused = making.gates.iter().find_map(|gate| gate(&scanned).err());
+            drop(one_at_a_time);
             tell(summary, refused.is_none());
             refused.map_or(Ok(passed), |why| Err(refused_by_own_gate(image, why)))
         }
@@ -114,16 +125,38 @@ fn refused_by_own_gate(image: &Image, why: anyhow::Error) -> Failure {
     })
 }
 
-/// `stop` ends it before its end.
+/// Sends what the repository lacks: first what no other image of this release has, then, when those before it are there,
+/// what can be mounted from them. `stop` ends it before its end.
 fn upload(making: &Making<'_>, built: &Built, stop: &Interrupt) -> Result<()> {
-    let Making { config, image, ecr, events, .. } = making;
-    let blobs: Vec<Descriptor> = built.manifest.blobs().cloned().collect();
+    let Making { image, line, place, .. } = *making;
+    let (repository, mounts) = (image.repository(), &line.mounts);
+    let (shared, own): (Vec<Descriptor>, Vec<Descriptor>) =
+        built.manifest.blobs().cloned().partition(|blob| mounts.may_have(place, repository, &blob.digest));
+    send(making, built, &own, (&[], stop))?;
+    if shared.is_empty() {
+        return Ok(());
+    }
+    let elsewhere = mounts.wait(place, repository, stop);
+    send(making, built, &shared, (&elsewhere, stop))
+}
+
+fn send(
+    making: &Making<'_>,
+    built: &Built,
+    blobs: &[Descriptor],
+    (elsewhere, stop): (&[(Digest, Repository)], &Interrupt),
+) -> Result<()> {
+    let Making { image, ecr, events, line, place, .. } = *making;
+    let _turn = line.uploads.take(place, stop).ok_or_else(|| stopped(image))?;
     let digests: Vec<_> = blobs.iter().map(|blob| blob.digest.clone()).collect();
     let missing = ecr.missing(image.repository(), &digests)?;
-    let blobs: Vec<Descriptor> = blobs.into_iter().filter(|blob| missing.contains(&blob.digest)).collect();
-    let registry = registry(config, ecr, &config.registry, stop);
+    let blobs: Vec<Descriptor> = blobs.iter().filter(|blob| missing.contains(&blob.digest)).cloned().collect();
     let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
-    registry.repository(image.repository(), events, stop).upload(&built.layout, &blobs, &progress).map_err(failure)?;
+    let remote = line.registry.repository(image.repository(), events, stop);
+    let uploaded = remote.upload_or_mount(&built.layout, &blobs, elsewhere, &progress).map_err(failure)?;
+    if uploaded.mounted == 0 && blobs.iter().any(|blob| elsewhere.iter().any(|(digest, _)| *digest == blob.digest)) {
+        line.mounts.are_in_vain();
+    }
     Ok(())
 }
 

@@ -9,25 +9,10 @@ use crate::config::{Image, Scan, is_malicious};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Report, Scanner};
 use crate::interrupt::Interrupt;
-use crate::process::{Cmd, Ended, Tool, ToolError, cmd, shell};
+use crate::process::{Ended, ToolError, cmd, shell};
 use crate::text::quantity;
 use crate::time::{now, today};
-use crate::tools::{Database, scanner, staleness};
-
-/// Settings that say where the database is and how to get it; they cannot hide a finding.
-const ALLOWED: [&str; 10] = [
-    "TRIVY_CACHE_DIR",
-    "TRIVY_CACHE_BACKEND",
-    "TRIVY_DB_REPOSITORY",
-    "TRIVY_JAVA_DB_REPOSITORY",
-    "TRIVY_SKIP_DB_UPDATE",
-    "TRIVY_SKIP_JAVA_DB_UPDATE",
-    "TRIVY_OFFLINE_SCAN",
-    "TRIVY_INSECURE",
-    // Of the registry that the database is in.
-    "TRIVY_USERNAME",
-    "TRIVY_PASSWORD",
-];
+use crate::tools::{Database, SETTINGS, Slots, staleness, trivy};
 
 /// Settings that change what people see of a run, and nothing of what it finds.
 const COSMETIC: [&str; 8] = [
@@ -50,7 +35,7 @@ pub(super) fn withheld(set: impl Iterator<Item = String>) -> Option<String> {
         "TRIVY_IGNOREFILE" | "TRIVY_IGNORE_POLICY" => Some("ignore"),
         _ => None,
     };
-    let known = |name: &str| ALLOWED.contains(&name) || COSMETIC.contains(&name);
+    let known = |name: &str| SETTINGS.contains(&name) || COSMETIC.contains(&name);
     let mut names: Vec<String> = set.filter(|name| name.starts_with("TRIVY_") && !known(name)).collect();
     names.sort();
     let told = names.iter().map(|name| match key(name) {
@@ -88,6 +73,12 @@ pub(crate) struct Trivy {
     args: Vec<String>,
     /// `None` where trivy or its user sees to that.
     database: Option<Arc<Database>>,
+    slots: Arc<Slots>,
+}
+
+/// What people know it by.
+pub(super) fn named(version: &str) -> String {
+    format!("trivy {version}")
 }
 
 impl Trivy {
@@ -132,21 +123,30 @@ impl Trivy {
             timeout: scan.timeout,
             args: scan.args.clone(),
             database: None,
+            slots: Arc::default(),
         })
     }
 
     /// Has the scans of this run share one database under `target`, unless the user keeps one.
     #[must_use]
     pub(crate) fn with_database(mut self, target: &Path) -> Self {
-        let is_set = |name: &str| std::env::var_os(name).is_some();
-        self.database = Database::unless_kept(&self.args, is_set, target).map(Arc::new);
+        let variable = |name: &str| std::env::var(name).ok();
+        self.database = Database::unless_kept(&self.args, variable, target).map(Arc::new);
         self
     }
 }
 
 impl Scanner for Trivy {
     fn name(&self) -> String {
-        format!("trivy {}", self.version)
+        named(&self.version)
+    }
+
+    fn prepare(&self, interrupt: &Interrupt) -> anyhow::Result<()> {
+        Ok(self.database(interrupt).map(drop)?)
+    }
+
+    fn at_once(&self, limit: usize) -> usize {
+        limit
     }
 
     fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Report> {
@@ -155,11 +155,15 @@ impl Scanner for Trivy {
 }
 
 impl Trivy {
+    /// The folder of the database that this run shares; `None` where trivy or its user sees to that.
+    fn database(&self, interrupt: &Interrupt) -> Result<Option<PathBuf>> {
+        self.database.as_ref().map(|database| database.folder(&self.program, &today(), interrupt)).transpose()
+    }
+
     fn report(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> Result<Report> {
-        let database = match &self.database {
-            Some(database) => database.arguments(&self.program, &today(), interrupt)?,
-            None => Vec::new(),
-        };
+        let database = self.database(interrupt)?;
+        let slot = self.slots.take();
+        let database = slot.arguments(database.as_deref(), &self.args)?;
         // Run beside the layout, where no .trivyignore and no trivy.yaml can lie, and with a relative path: trivy
         // takes `:` in a path for the beginning of a tag.
         let sh = shell()?;
@@ -235,14 +239,6 @@ fn complaint(ended: &Ended, image: &str) -> Failure {
 
 fn last_words(tail: &[String]) -> &[String] {
     &tail[tail.len().saturating_sub(8)..]
-}
-
-/// A trivy that also sees the settings of its user that cannot hide a finding.
-fn trivy(line: Cmd<'_>, timeout: Duration) -> Tool {
-    ALLOWED.iter().fold(scanner(line, timeout), |tool, name| match std::env::var(name) {
-        Ok(value) => tool.env(*name, value),
-        Err(_) => tool,
-    })
 }
 
 /// Where this trivy keeps its database, as far as its arguments and the environment say.

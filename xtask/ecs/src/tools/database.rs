@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::scanner;
+use super::trivy;
+use crate::digest::Digest;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::partial::PartialFolder;
@@ -23,38 +24,48 @@ const STALE: u64 = 7 * 86_400;
 const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Arguments of trivy that say that the user keeps the database.
-const KEPT_BY_ARGUMENT: [&str; 5] =
-    ["--cache-dir", "--skip-db-update", "--db-repository", "--offline-scan", "--server"];
+const KEPT_BY_ARGUMENT: [&str; 4] = ["--cache-dir", "--skip-db-update", "--offline-scan", "--server"];
 /// Variables that say so.
-const KEPT_BY_VARIABLE: [&str; 4] =
-    ["TRIVY_CACHE_DIR", "TRIVY_SKIP_DB_UPDATE", "TRIVY_DB_REPOSITORY", "TRIVY_OFFLINE_SCAN"];
+const KEPT_BY_VARIABLE: [&str; 3] = ["TRIVY_CACHE_DIR", "TRIVY_SKIP_DB_UPDATE", "TRIVY_OFFLINE_SCAN"];
 
-/// The database of a run, under `TARGET/xtask/trivy-db/DAY`.
+/// The database of a run, under `TARGET/xtask/trivy-db/DAY`, or `TARGET/xtask/trivy-db/OF/DAY` of a mirror of the user's.
 #[derive(Debug)]
 pub(crate) struct Database {
     folder: PathBuf,
+    /// Where it is fetched from, as trivy takes it: with commas between.
+    mirrors: String,
     /// The scans of a run share one fetch.
-    ready: Mutex<Option<Vec<String>>>,
+    ready: Mutex<Option<PathBuf>>,
 }
 
 impl Database {
-    /// `None` where trivy's own arguments or variables say where the database is: then it is the user's to keep.
-    pub(crate) fn unless_kept(args: &[String], is_set: impl Fn(&str) -> bool, target: &Path) -> Option<Self> {
+    /// `None` where trivy's own arguments or variables say where the database is: then it is the user's to keep. One
+    /// that only says where to get it is asked instead of the public mirrors.
+    pub(crate) fn unless_kept(
+        args: &[String],
+        variable: impl Fn(&str) -> Option<String>,
+        target: &Path,
+    ) -> Option<Self> {
         let names_it = |arg: &String| KEPT_BY_ARGUMENT.iter().any(|kept| arg.starts_with(kept));
-        if args.iter().any(names_it) || KEPT_BY_VARIABLE.iter().any(|name| is_set(name)) {
+        if args.iter().any(names_it) || KEPT_BY_VARIABLE.iter().any(|name| variable(name).is_some()) {
             return None;
         }
-        Some(Self { folder: target.join("xtask/trivy-db"), ready: Mutex::default() })
+        let folder = target.join("xtask/trivy-db");
+        let ready = Mutex::default();
+        Some(match own_mirror(args).or_else(|| variable("TRIVY_DB_REPOSITORY").filter(|own| !own.is_empty())) {
+            Some(own) => Self { folder: folder.join(Digest::of(own.as_bytes()).short()), mirrors: own, ready },
+            None => Self { folder, mirrors: MIRRORS.join(","), ready },
+        })
     }
 
     /// Has `program` (a trivy) fetch the database of `today` (`YYYY-MM-DD`), unless it is there, and returns the
-    /// arguments with which scans use it without asking the network again. Those of other days are removed.
+    /// cache folder that it is in. Those of other days are removed.
     ///
     /// A fetch that fails is a failure of its own, exit code 1: an old database does not stand in for today's.
-    pub(crate) fn arguments(&self, program: &Path, today: &str, interrupt: &Interrupt) -> Result<Vec<String>> {
+    pub(crate) fn folder(&self, program: &Path, today: &str, interrupt: &Interrupt) -> Result<PathBuf> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(arguments) = ready.as_ref() {
-            return Ok(arguments.clone());
+        if let Some(folder) = ready.as_ref() {
+            return Ok(folder.clone());
         }
         let day = self.folder.join(today);
         if !is_database(&day) {
@@ -62,7 +73,7 @@ impl Database {
             std::fs::create_dir_all(&self.folder).with_context(failed)?;
             // Appears whole or not at all: an interrupted fetch leaves nothing that looks like a database.
             let beside = PartialFolder::create_in(&self.folder, ".fetching-", 0o700).with_context(failed)?;
-            fetch(program, beside.path(), interrupt)?;
+            self.fetch(program, beside.path(), interrupt)?;
             match beside.persist(&day) {
                 Ok(()) => {}
                 Err(_) if is_database(&day) => {}
@@ -70,9 +81,38 @@ impl Database {
             }
         }
         remove_others(&self.folder, today);
-        let arguments = vec!["--cache-dir".to_owned(), day.display().to_string(), "--skip-db-update".to_owned()];
-        Ok(ready.insert(arguments).clone())
+        Ok(ready.insert(day).clone())
     }
+
+    fn fetch(&self, program: &Path, cache: &Path, interrupt: &Interrupt) -> Result<()> {
+        let (sh, mirrors) = (shell()?, &self.mirrors);
+        let line = cmd!(sh, "{program} image --download-db-only --quiet --db-repository {mirrors} --cache-dir {cache}");
+        let ended = trivy(line, TIMEOUT).run(interrupt, |_| {}).map_err(|error| match error {
+            ToolError::Interrupted { .. } => {
+                Failure::interrupted("interrupted while trivy fetched its database; nothing was done")
+            }
+            error => Failure::from(error).during("trivy could not fetch its database"),
+        })?;
+        if ended.status.success() && is_database(cache) {
+            return Ok(());
+        }
+        Err(Failure::world(format_args!(
+            "trivy did not fetch its vulnerability database ({}), so nothing was scanned",
+            ended.status
+        ))
+        .said(&ended.tail)
+        .help(format!("asked were {}; a rate limit passes after a few minutes", mirrors.replace(',', ", "))))
+    }
+}
+
+/// `--db-repository MIRROR` or `--db-repository=MIRROR`, the last of them.
+fn own_mirror(args: &[String]) -> Option<String> {
+    const NAME: &str = "--db-repository";
+    let after = |(place, arg): (usize, &String)| match arg.strip_prefix(NAME)?.strip_prefix('=') {
+        Some(value) => Some(value.to_owned()),
+        None => args.get(place + 1).cloned(),
+    };
+    args.iter().enumerate().filter_map(after).next_back()
 }
 
 fn is_database(cache: &Path) -> bool {
@@ -94,26 +134,6 @@ pub(crate) fn staleness(cache: &Path, now: u64) -> Option<String> {
             day("UpdatedAt").unwrap_or("an unknown day")
         )
     })
-}
-
-fn fetch(program: &Path, cache: &Path, interrupt: &Interrupt) -> Result<()> {
-    let (sh, mirrors) = (shell()?, MIRRORS.join(","));
-    let line = cmd!(sh, "{program} image --download-db-only --quiet --db-repository {mirrors} --cache-dir {cache}");
-    let ended = scanner(line, TIMEOUT).run(interrupt, |_| {}).map_err(|error| match error {
-        ToolError::Interrupted { .. } => {
-            Failure::interrupted("interrupted while trivy fetched its database; nothing was done")
-        }
-        error => Failure::from(error).during("trivy could not fetch its database"),
-    })?;
-    if ended.status.success() && is_database(cache) {
-        return Ok(());
-    }
-    Err(Failure::world(format_args!(
-        "trivy did not fetch its vulnerability database ({}), so nothing was scanned",
-        ended.status
-    ))
-    .said(&ended.tail)
-    .help(format!("asked were {}; a rate limit passes after a few minutes", MIRRORS.join(", "))))
 }
 
 /// What cannot be removed is in nobody's way.

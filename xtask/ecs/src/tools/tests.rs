@@ -234,7 +234,7 @@ fn an_attackers_version_is_refused_whatever_the_hash() {
         let pin = TrivyPin { version: version.to_owned(), sha256, url: TRIVY_URL.to_owned() };
         let folder = tempfile::tempdir().expect("a folder");
         let (events, interrupt) = (Events::discard(), Interrupt::default());
-        let failure = trivy(Some(&pin), folder.path(), &events, &interrupt).expect_err("it is malicious");
+        let failure = trivy_program(Some(&pin), folder.path(), &events, &interrupt).expect_err("it is malicious");
         assert_eq!(failure.exit_code(), 2);
         assert!(failure.to_string().contains("published by an attacker"), "{failure}");
         assert!(fetch(folder.path(), &events, &interrupt).pin(version, TRIVY_URL).is_err());
@@ -312,16 +312,15 @@ fn the_database_is_fetched_once_a_day_from_a_list_of_mirrors_and_yesterdays_goes
     let folder = tempfile::tempdir().expect("a folder");
     let program = stand_in(folder.path(), true);
     let target = folder.path().join("target");
-    let database = || Database::unless_kept(&[], |_| false, &target).expect("nobody else keeps it");
+    let database = || Database::unless_kept(&[], |_| None, &target).expect("nobody else keeps it");
     let get = |database: &Database, today: &str| {
-        database.arguments(&program, today, &Interrupt::default()).expect("it is fetched")
+        database.folder(&program, today, &Interrupt::default()).expect("it is fetched")
     };
     let run = database();
-    let arguments = get(&run, "2026-11-22");
-    assert_eq!(arguments, get(&run, "2026-11-23"), "a run that goes on past midnight keeps its database");
-    assert_eq!(arguments, get(&database(), "2026-11-22"));
-    let cache = target.join("xtask/trivy-db/2026-11-22");
-    assert_eq!(arguments, ["--cache-dir", cache.to_str().expect("text"), "--skip-db-update"]);
+    let cache = get(&run, "2026-11-22");
+    assert_eq!(cache, get(&run, "2026-11-23"), "a run that goes on past midnight keeps its database");
+    assert_eq!(cache, get(&database(), "2026-11-22"));
+    assert_eq!(cache, target.join("xtask/trivy-db/2026-11-22"));
     assert!(cache.join("db/metadata.json").is_file());
     let calls = || std::fs::read_to_string(folder.path().join("calls")).expect("it was called");
     assert_eq!(calls().lines().count(), 1, "{}", calls());
@@ -336,8 +335,8 @@ fn the_database_is_fetched_once_a_day_from_a_list_of_mirrors_and_yesterdays_goes
 fn a_database_that_cannot_be_fetched_is_its_own_failure_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = stand_in(folder.path(), false);
-    let database = Database::unless_kept(&[], |_| false, folder.path()).expect("nobody else keeps it");
-    let failure = database.arguments(&program, "2026-11-23", &Interrupt::default()).expect_err("it fails");
+    let database = Database::unless_kept(&[], |_| None, folder.path()).expect("nobody else keeps it");
+    let failure = database.folder(&program, "2026-11-23", &Interrupt::default()).expect_err("it fails");
     assert_eq!(failure.exit_code(), 1);
     assert!(failure.to_string().contains("  | TOOMANYREQUESTS"), "{failure}");
     let left = std::fs::read_dir(folder.path().join("xtask/trivy-db")).expect("the folder").count();
@@ -363,8 +362,38 @@ fn a_database_whose_successor_is_a_week_old_is_told() {
 #[test]
 fn a_database_that_the_user_keeps_is_left_alone() {
     let folder = Path::new("/target");
-    let by_argument = |arg: &str| Database::unless_kept(&[arg.to_owned()], |_| false, folder).is_none();
-    assert!(by_argument("--skip-db-update") && by_argument("--cache-dir=/var/cache/trivy"));
-    assert!(!by_argument("--pkg-types=os"));
-    assert!(Database::unless_kept(&[], |name| name == "TRIVY_CACHE_DIR", folder).is_none());
+    let kept = |args: &[&str], set: Option<(&str, &str)>| {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let variable = |name: &str| set.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned());
+        Database::unless_kept(&args, variable, folder).is_none()
+    };
+    assert!(kept(&["--skip-db-update"], None) && kept(&["--cache-dir=/var/cache/trivy"], None));
+    assert!(!kept(&["--pkg-types=os"], None));
+    assert!(kept(&[], Some(("TRIVY_CACHE_DIR", "/var/cache/trivy"))));
+}
+
+#[test]
+fn a_mirror_of_the_users_is_asked_in_the_place_of_the_public_ones_and_has_a_folder_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = stand_in(folder.path(), true);
+    let fetch = |args: &[&str], set: Option<&str>| {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let variable = |name: &str| set.filter(|_| name == "TRIVY_DB_REPOSITORY").map(str::to_owned);
+        let database = Database::unless_kept(&args, variable, folder.path()).expect("nobody else keeps it");
+        database.folder(&program, "2026-11-23", &Interrupt::default()).expect("it is fetched")
+    };
+    let calls = || std::fs::read_to_string(folder.path().join("calls")).expect("it was called");
+    let mut folders = vec![fetch(&[], None)];
+    for (args, set, asked) in [
+        (&[][..], Some("mirror.example/trivy-db"), "--db-repository mirror.example/trivy-db --cache-dir"),
+        (&["--db-repository", "a.example/db"][..], None, "--db-repository a.example/db --cache-dir"),
+        (&["--db-repository=b.example/db"][..], Some("c.example/db"), "--db-repository b.example/db --cache-dir"),
+    ] {
+        folders.push(fetch(args, set));
+        assert!(calls().lines().last().is_some_and(|call| call.contains(asked)), "{}", calls());
+    }
+    let count = folders.len();
+    folders.sort();
+    folders.dedup();
+    assert_eq!(folders.len(), count, "two mirrors' databases are in one place");
 }

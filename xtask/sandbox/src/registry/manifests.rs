@@ -1,11 +1,11 @@
 //! Manifests, in and out, and the lists of them.
 
 use hyper::body::Incoming;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Exchange, Outcome, Refusal, Stop, empty, reply, unsupported};
 use crate::ecr::manifest::OCI_INDEX;
-use crate::ecr::{Put, Repository, Wanted};
+use crate::ecr::{Put, Wanted};
 use crate::http::{collect, full};
 
 /// Source: OCI distribution specification 1.1, section Pushing Manifests.
@@ -97,29 +97,10 @@ pub(super) fn tags(exchange: &Exchange, name: &str) -> Outcome {
 
 pub(super) fn referrers(exchange: &Exchange, name: &str, digest: &str) -> Outcome {
     let mut state = exchange.world.lock();
-    let manifests = referring(state.ecr_of(&exchange.home).repository(name)?, digest);
+    let now = state.now();
+    let manifests = state.ecr_of(&exchange.home).repository(name)?.active_referrers(digest, now);
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
     reply(200).header("content-type", OCI_INDEX).body(full(index.to_string())).map_err(|_| Stop::Cut)
-}
-
-fn referring(repository: &Repository, subject: &str) -> Vec<Value> {
-    let images = repository.images.iter().filter(|(_, image)| image.read.subject.as_deref() == Some(subject));
-    images
-        .map(|(digest, image)| {
-            let mut descriptor = json!({
-                "mediaType": image.media_type,
-                "digest": digest,
-                "size": image.manifest.len(),
-            });
-            if let Some(artifact_type) = &image.read.artifact_type {
-                descriptor["artifactType"] = json!(artifact_type);
-            }
-            if image.read.annotations.is_object() {
-                descriptor["annotations"] = image.read.annotations.clone();
-            }
-            descriptor
-        })
-        .collect()
 }
 
 /// No tag holds a colon and every digest does.

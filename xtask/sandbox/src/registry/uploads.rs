@@ -69,7 +69,19 @@ impl Drop for Lease {
 }
 
 pub(super) fn post(exchange: &mut Exchange, name: &str) -> Outcome {
-    // `mount` and `digest` are answered with an ordinary upload, as the specification allows and ECR does.
+    if let (Some(digest), Some(from)) = (exchange.parameter("mount"), exchange.parameter("from"))
+        && mount(exchange, name, &digest, &from)?
+    {
+        exchange.note["reference"] = json!(digest);
+        exchange.note["mounted"] = json!(from);
+        return empty(
+            reply(201)
+                .header("location", format!("{}/v2/{name}/blobs/{digest}", exchange.base()))
+                .header("docker-content-digest", digest)
+                .header("content-length", "0"),
+        );
+    }
+    // What cannot be mounted, and `digest`, are answered with an ordinary upload, as the specification allows.
     let id = exchange.world.lock().ecr_of(&exchange.home).begin_upload(name)?;
     exchange.note["uploadId"] = json!(id);
     empty(
@@ -79,6 +91,20 @@ pub(super) fn post(exchange: &mut Exchange, name: &str) -> Outcome {
             .header("range", "0-0")
             .header("content-length", "0"),
     )
+}
+
+/// Hands a layer from one repository to another, where the account mounts and a pull of it from there would go well.
+/// Sources: OCI distribution specification 1.1, Mounting a blob from another repository; Amazon ECR User Guide, Blob mounting.
+fn mount(exchange: &Exchange<'_>, name: &str, digest: &str, from: &str) -> Result<bool, Stop> {
+    let mut state = exchange.world.lock();
+    let now = state.now();
+    let ecr = state.ecr_of(&exchange.home);
+    if !ecr.mounts_blobs() {
+        return Ok(false);
+    }
+    let Ok(layer) = ecr.pullable(from, digest, now) else { return Ok(false) };
+    ecr.repository_mut(name)?.layers.insert(digest.to_owned(), layer);
+    Ok(true)
 }
 
 pub(super) async fn patch(exchange: Exchange<'_>, name: &str, id: &str, body: Incoming) -> Outcome {

@@ -221,11 +221,27 @@ fn a_part_whose_connection_is_lost_is_not_stored() {
 }
 
 #[test]
-fn a_mount_is_answered_with_an_upload() {
+fn a_blob_is_mounted_where_the_account_mounts_and_a_pull_of_it_would_go_well() {
     let sandbox = sandbox();
+    sandbox.ecr("CreateRepository", json!({"repositoryName": "other"})).unwrap();
     let registry = Registry::of(&sandbox);
-    let target = format!("/v2/sample/app/blobs/uploads/?mount={}&from=other", digest(b"x"));
-    assert_eq!(registry.send("POST", &target, &[], b"").unwrap().status, 202);
+    let (named, unnamed) = (digest(b"layer"), registry.upload("sample/app", b"no image names it"));
+    release(&registry, "1.0", b"layer");
+    let mount = |blob: &str, from: &str| {
+        let target = format!("/v2/other/blobs/uploads/?mount={blob}&from={from}");
+        registry.send("POST", &target, &[], b"").unwrap()
+    };
+    assert_eq!(mount(&named, "sample/app").status, 202, "accounts mount nothing by default");
+    let setting = json!({"name": "BLOB_MOUNTING", "value": "ENABLED"});
+    assert_eq!(sandbox.ecr("PutAccountSetting", setting.clone()).unwrap(), setting);
+    for (blob, from) in [(&unnamed, "sample/app"), (&named, "other"), (&named, "nowhere")] {
+        assert_eq!(mount(blob, from).status, 202, "{blob} from {from}");
+    }
+    let mounted = mount(&named, "sample/app");
+    assert_eq!((mounted.status, mounted.header("docker-content-digest")), (201, named.as_str()));
+    assert_eq!(registry.head(&format!("/v2/other/blobs/{named}")).status, 200);
+    let wrong = json!({"name": "BLOB_MOUNTING", "value": "ON"});
+    assert_eq!(sandbox.ecr("PutAccountSetting", wrong).unwrap_err().code, "InvalidParameterException");
 }
 
 #[test]
@@ -271,6 +287,27 @@ fn what_refers_to_an_image_is_listed() {
     let index = registry.get(&format!("/v2/sample/app/referrers/{}", digest(image.as_bytes()))).json();
     assert_eq!(index["manifests"][0]["artifactType"], "application/x-test");
     assert_eq!(index["manifests"].as_array().unwrap().len(), 1);
+
+    let referrers = |members: serde_json::Value| {
+        let mut input = json!({"repositoryName": "sample/app", "subjectId": {"imageDigest": digest(image.as_bytes())}});
+        input.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        sandbox.ecr("ListImageReferrers", input).unwrap()
+    };
+    let mut second = attestation.clone();
+    second["artifactType"] = json!("application/x-other");
+    registry.put_manifest("sample/app", &digest(second.to_string().as_bytes()), &second);
+    let all = referrers(json!({}));
+    assert_eq!(all["referrers"].as_array().unwrap().len(), 2);
+    assert_eq!(all["referrers"][0]["artifactStatus"], "ACTIVE");
+    let typed = referrers(json!({"filter": {"artifactTypes": ["application/x-test"]}}));
+    assert_eq!(typed["referrers"].as_array().unwrap().len(), 1);
+    assert_eq!(typed["referrers"][0]["digest"], digest(attestation.to_string().as_bytes()));
+    let page = referrers(json!({"maxResults": 1}));
+    let rest = referrers(json!({"maxResults": 1, "nextToken": page["nextToken"]}));
+    assert_ne!(page["referrers"][0]["digest"], rest["referrers"][0]["digest"]);
+    assert!(rest.get("nextToken").is_none());
+    let lost = json!({"repositoryName": "sample/app", "subjectId": {"imageDigest": digest(b"nothing")}});
+    assert_eq!(sandbox.ecr("ListImageReferrers", lost).unwrap_err().code, "ImageNotFoundException");
 }
 
 #[test]

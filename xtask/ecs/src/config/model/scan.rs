@@ -15,6 +15,8 @@ pub struct Scan {
     pub accept_systems: Vec<AcceptedSystem>,
     /// How long one scan may take; 10 minutes by default.
     pub timeout: Duration,
+    /// How many scans go on at once; `None` for as many as the machine allows.
+    pub at_once: Option<u32>,
     /// Further arguments for `trivy image`, such as `--cache-dir DIR --skip-db-update`; none that could hide a finding.
     pub args: Vec<String>,
     /// The trivy to fetch where no trivy of that version is in PATH; none by default.
@@ -68,6 +70,7 @@ impl Default for Scan {
             ignore: Vec::new(),
             accept_systems: Vec::new(),
             timeout: Duration::from_secs(600),
+            at_once: None,
             args: Vec::new(),
             trivy: None,
         }

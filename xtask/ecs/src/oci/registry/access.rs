@@ -21,12 +21,14 @@ use crate::net;
 /// The headers in use, one a repository, since bearer tokens are.
 pub(super) struct Access {
     credentials: Option<Arc<dyn Credentials>>,
+    /// The caller's own, which is the same for every repository.
+    own: Mutex<Option<String>>,
     headers: Mutex<HashMap<String, String>>,
 }
 
 impl Access {
     pub(super) fn new(credentials: Option<Arc<dyn Credentials>>) -> Self {
-        Self { credentials, headers: Mutex::default() }
+        Self { credentials, own: Mutex::default(), headers: Mutex::default() }
     }
 
     pub(super) fn authorization(&self, key: &str) -> Result<Option<String>> {
@@ -34,12 +36,21 @@ impl Access {
         if let Some(header) = headers.get(key) {
             return Ok(Some(header.clone()));
         }
-        let Some(credentials) = &self.credentials else { return Ok(None) };
-        let header = credentials.authorization(false).context("no credentials for the registry")?;
+        let header = self.own(false)?;
         if let Some(header) = &header {
             headers.insert(key.to_owned(), header.clone());
         }
         Ok(header)
+    }
+
+    /// What the caller's credentials make, asked for once and again where it is `stale`.
+    fn own(&self, stale: bool) -> Result<Option<String>> {
+        let Some(credentials) = &self.credentials else { return Ok(None) };
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.is_none() || stale {
+            *own = credentials.authorization(stale).context("no credentials for the registry")?;
+        }
+        Ok(own.clone())
     }
 
     fn headers(&self) -> MutexGuard<'_, HashMap<String, String>> {
@@ -48,6 +59,11 @@ impl Access {
 }
 
 impl Registry {
+    /// Gets the credentials before they are needed.
+    pub(crate) fn sign_in(&self) -> Result<()> {
+        self.access.own(false).map(drop)
+    }
+
     /// Replaces the credentials that an answer refused. Of several uploads that are refused at once, the first one
     /// to come here renews, and the others find it done.
     pub(super) fn renew(&self, task: &Task<'_>, answer: &Answer) -> Result<()> {
@@ -62,8 +78,7 @@ impl Registry {
         let header = if let Some(challenge) = challenge {
             self.trade(task, &challenge, credentials)?
         } else {
-            let header = credentials.map(|credentials| credentials.authorization(true)).transpose()?.flatten();
-            header.ok_or_else(|| self.wants_login(task, answer))?
+            self.access.own(true)?.ok_or_else(|| self.wants_login(task, answer))?
         };
         headers.insert(key, header);
         Ok(())

@@ -8,13 +8,18 @@ use super::answer::Answer;
 use super::retry::{Task, Trouble};
 use super::sending::Target;
 use super::{Registry, Remote, fetch};
+use crate::digest::Digest;
 use crate::oci::layout::{Descriptor, Layout};
 use crate::reference::Repository;
 
 /// A place that has blobs.
 #[derive(Clone, Copy)]
 pub(super) enum Origin<'a> {
-    Layout(&'a Layout),
+    Layout {
+        layout: &'a Layout,
+        /// Which other repository of the target's registry has a blob.
+        elsewhere: &'a [(Digest, Repository)],
+    },
     Remote {
         remote: &'a Remote<'a>,
         /// Whether the target is a repository of the same registry.
@@ -32,7 +37,7 @@ impl<'a> Origin<'a> {
     /// The bytes of a blob, for one attempt to send it, which is the task.
     pub(super) fn open(&self, task: &Task<'_>, blob: &Descriptor) -> Result<Opened<'a>, Trouble> {
         match *self {
-            Self::Layout(layout) => Ok(Opened::File(layout, layout.open_blob(blob).map_err(Trouble::Fatal)?)),
+            Self::Layout { layout, .. } => Ok(Opened::File(layout, layout.open_blob(blob).map_err(Trouble::Fatal)?)),
             Self::Remote { remote, .. } => {
                 // With its own attempts and its own credentials; it ends with the task that it is for.
                 let reading = remote.task(format!("read blob {}", blob.digest), fetch::READING);
@@ -43,11 +48,13 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// The repository that the target may mount blobs from.
-    pub(super) fn mounts(&self) -> Option<&'a Repository> {
+    /// The repository that the target may mount a blob from.
+    pub(super) fn mounts(&self, blob: &Digest) -> Option<&'a Repository> {
         match *self {
-            Self::Remote { remote, same_registry: true } => Some(remote.repository),
-            _ => None,
+            Self::Layout { elsewhere, .. } => {
+                elsewhere.iter().find(|(digest, _)| digest == blob).map(|(_, repository)| repository)
+            }
+            Self::Remote { remote, same_registry } => same_registry.then_some(remote.repository),
         }
     }
 }

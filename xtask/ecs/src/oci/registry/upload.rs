@@ -1,6 +1,6 @@
 //! Blobs to a registry, from a layout or from another registry.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +25,8 @@ const WRITING: &[&str] = &["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ec
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uploaded {
     pub blobs: usize,
+    /// How many of them the registry had in another of its repositories.
+    pub mounted: usize,
     /// Their sizes, each counted once however often it was tried.
     pub bytes: u64,
 }
@@ -38,6 +40,7 @@ struct Upload<'a> {
     /// Each blob, and what the latest attempt at it has sent. An attempt that failed may still let go of pieces, which
     /// are not counted.
     sent: Vec<(&'a Descriptor, Slot)>,
+    mounted: AtomicUsize,
     halted: AtomicBool,
     failure: Mutex<Option<anyhow::Error>>,
 }
@@ -58,7 +61,19 @@ impl Remote<'_> {
         blobs: &[Descriptor],
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Uploaded> {
-        self.take(Origin::Layout(layout), blobs, progress)
+        self.upload_or_mount(layout, blobs, &[], progress)
+    }
+
+    /// The same, where other repositories of this registry are known to have some of the blobs: those are mounted from
+    /// there where the registry does that, and sent where it does not.
+    pub fn upload_or_mount(
+        &self,
+        layout: &Layout,
+        blobs: &[Descriptor],
+        elsewhere: &[(Digest, Repository)],
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Uploaded> {
+        self.take(Origin::Layout { layout, elsewhere }, blobs, progress)
     }
 
     /// The same with blobs of another repository: mounted where that is of the same registry and mounts, else streamed
@@ -75,11 +90,12 @@ impl Remote<'_> {
 
     fn take(&self, origin: Origin<'_>, blobs: &[Descriptor], progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Uploaded> {
         let blobs = in_order(blobs);
-        let uploaded = Uploaded { blobs: blobs.len(), bytes: blobs.iter().map(|blob| blob.size).sum() };
+        let mut uploaded = Uploaded { blobs: blobs.len(), mounted: 0, bytes: blobs.iter().map(|blob| blob.size).sum() };
         let upload = Upload {
             remote: self,
             origin,
             sent: blobs.iter().map(|blob| (*blob, Mutex::default())).collect(),
+            mounted: AtomicUsize::new(0),
             halted: AtomicBool::new(false),
             failure: Mutex::default(),
         };
@@ -103,6 +119,7 @@ impl Remote<'_> {
             return Err(failure);
         }
         progress(uploaded.bytes, uploaded.bytes);
+        uploaded.mounted = upload.mounted.into_inner();
         Ok(uploaded)
     }
 }
@@ -123,7 +140,7 @@ impl Upload<'_> {
         let doing = format!("upload blob {} ({})", blob.digest, quantity::size(blob.size));
         let task = Task { halted: Some(&self.halted), ..self.remote.task(doing, WRITING) };
         let registry = self.remote.registry;
-        let mount = self.origin.mounts();
+        let mount = self.origin.mounts(&blob.digest);
         registry.persist(&task, |attempt| {
             let sent = Arc::new(AtomicU64::new(0));
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&sent);
@@ -136,6 +153,7 @@ impl Upload<'_> {
             let opened = if mount.is_none() { Some(self.origin.open(&task, blob)?) } else { None };
             let url = match registry.begin(&task, mount.map(|from| (from, &blob.digest)))? {
                 Place::Mounted => {
+                    self.mounted.fetch_add(1, Ordering::Relaxed);
                     sent.store(blob.size, Ordering::Relaxed);
                     return Ok(());
                 }
@@ -164,6 +182,10 @@ impl Registry {
         match answer.status {
             StatusCode::CREATED if mount.is_some() => return Ok(Place::Mounted),
             StatusCode::ACCEPTED => {}
+            // Who may not read there may still write here.
+            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if mount.is_some() => {
+                return self.begin(task, None);
+            }
             _ => return Err(answer.into()),
         }
         let place = answer.header("location").and_then(|location| location::resolve(&url, location));

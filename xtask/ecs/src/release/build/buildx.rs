@@ -1,13 +1,14 @@
 //! Images with `dockerfile`, by docker buildx.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::engine::Engine;
-use super::super::inputs;
+use super::super::turns::Turn;
+use super::super::{Making, inputs};
 use super::{Build, Order, compilation, interrupted, remove, told};
 use crate::binary;
 use crate::cause;
@@ -20,17 +21,20 @@ use crate::process::{Tool, ToolError, cmd, shell};
 /// Long enough for a cold build of a large workspace; a build that hangs ends at last.
 const TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
-pub(super) struct Buildx<'a> {
+pub(super) struct Buildx<'a, 'b> {
     pub dockerfile: &'a Dockerfile,
-    /// `None` where none was asked for; that is a bug.
-    pub engine: Option<&'a Engine>,
+    pub making: &'a Making<'b>,
+    /// The compiler's where it is needed, else the engine's.
+    pub turn: &'a Cell<Option<Turn<'b>>>,
 }
 
-impl Build for Buildx<'_> {
+impl Build for Buildx<'_, '_> {
     fn build(&self, order: &Order<'_>) -> Result<()> {
-        let Self { dockerfile, engine } = self;
+        let Self { dockerfile, making, turn } = self;
+        let Making { tools, line, place, .. } = **making;
         let Order { config, image, events, interrupt, .. } = order;
-        let engine = engine.ok_or_else(|| Failure::world("no docker engine was probed for this build"))?;
+        let engine =
+            tools.engine.as_ref().ok_or_else(|| Failure::world("no docker engine was probed for this build"))?;
         let file = inputs::prepare(config, image, dockerfile, events)?;
         let mut contexts = dockerfile.contexts.clone();
         if !dockerfile.binaries.is_empty() {
@@ -38,6 +42,10 @@ impl Build for Buildx<'_> {
             contexts.insert("binaries".to_owned(), folder.display().to_string());
         }
         engine.prepare(events, interrupt)?;
+        if !dockerfile.binaries.is_empty() {
+            turn.set(None);
+            turn.set(Some(line.builds.take(place, interrupt).ok_or_else(|| interrupted(&image.name))?));
+        }
 
         let bake = bake(dockerfile, &file, &contexts, order.commit, order.into);
         let sh = shell()?;

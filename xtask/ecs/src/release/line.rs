@@ -1,0 +1,171 @@
+//! Several images on their way at once.
+//!
+//! While one is scanned and sent, the next is built. What is promised holds as if they went one after the other: tags are
+//! put in the release's order, each only when all before it are there, so that an image that fails leaves those before
+//! it released, and those after it without a tag.
+
+use std::fs::File;
+use std::sync::Mutex;
+
+use super::mounts::Mounts;
+use super::plan::{ReleasePlan, Tools};
+use super::turns::{Turn, Turns};
+use super::{Making, Released, Releases, already, push, scanner};
+use crate::commit::Commit;
+use crate::config::{Builder, Image};
+use crate::event::{Events, ImageAction};
+use crate::failure::{Ending, Failure, Result};
+use crate::gate::{Passed, Scanner};
+use crate::interrupt::Interrupt;
+use crate::oci::registry::Registry;
+
+/// What the images of one release share.
+pub(super) struct Line {
+    pub registry: Registry,
+    /// Cargo has one target folder, and uses every core.
+    pub compiles: Turns,
+    /// An engine's, or a repository's own builder's.
+    pub builds: Turns,
+    pub scans: Turns,
+    /// One image at a time, which sends several blobs at once.
+    pub uploads: Turns,
+    /// The gates that a repository adds are asked one at a time.
+    pub gates: Mutex<()>,
+    pub mounts: Mounts,
+}
+
+impl Line {
+    fn new(stage: &Releases<'_>, registry: Registry, scanner: &dyn Scanner) -> Self {
+        let limit = stage.config.scan.at_once.map_or_else(scanner::at_once, |limit| limit as usize);
+        Self {
+            registry,
+            compiles: Turns::new(1),
+            builds: Turns::new(1),
+            scans: Turns::new(scanner.at_once(limit)),
+            uploads: Turns::new(1),
+            gates: Mutex::default(),
+            mounts: Mounts::default(),
+        }
+    }
+
+    /// The turn that an image's build begins with.
+    pub(super) fn begin(&self, image: &Image, place: usize, stop: &Interrupt) -> Result<Turn<'_>> {
+        let compiles = match &image.builder {
+            Builder::Package(_) => true,
+            Builder::Dockerfile(dockerfile) => !dockerfile.binaries.is_empty(),
+            Builder::Own(_) => false,
+        };
+        let turns = if compiles { &self.compiles } else { &self.builds };
+        turns.take(place, stop).ok_or_else(|| Failure::interrupted("interrupted before anything was built"))
+    }
+}
+
+/// What an image's way to its tag needs.
+pub(super) struct Way<'a> {
+    pub commit: &'a Commit,
+    pub tools: &'a Tools<'a>,
+    pub scanner: &'a dyn Scanner,
+}
+
+/// Builds, scans and sends each image on a thread of its own, and hands over each that is released, in order.
+///
+/// Fails with the first failure in the release's order.
+pub(super) fn run(
+    stage: &Releases<'_>,
+    plan: &ReleasePlan<'_>,
+    way: &Way<'_>,
+    mut released: impl FnMut(&Image, Released) -> Result<()>,
+) -> Result<()> {
+    let Releases { config, session, builders, gates, events, interrupt, .. } = *stage;
+    let Way { commit, tools, scanner } = *way;
+    let ecr = &session.ecr();
+    let line = &Line::new(stage, push::registry(config, ecr, &config.registry, interrupt), scanner);
+    let stops: Vec<Interrupt> = plan.images.iter().map(|_| interrupt.child()).collect();
+    let stop_after = |place: usize| stops[place + 1..].iter().for_each(Interrupt::set);
+    let making = |place: usize| {
+        let (image, interrupt) = (plan.images[place].0, &stops[place]);
+        Making { config, image, commit, tools, builders, scanner, gates, ecr, events, interrupt, line, place }
+    };
+    let go = |place: usize| -> Result<(Passed, File)> {
+        let came = making(place).to_the_tag();
+        if came.is_err() {
+            line.mounts.never_comes(place);
+            stop_after(place);
+        }
+        came
+    };
+    let go = &go;
+    std::thread::scope(|scope| {
+        let early = interrupt.child();
+        get_ready(scope, line, way, (events, &early));
+        let ways: Vec<_> = (0..plan.images.len())
+            .map(|place| (plan.images[place].1 == ImageAction::Release).then(|| scope.spawn(move || go(place))))
+            .collect();
+        let mut failure: Option<Failure> = None;
+        let mut left = Vec::new();
+        for (place, (way, (image, action))) in ways.into_iter().zip(&plan.images).enumerate() {
+            let panicked = |_| Err(Failure::world("an image's release panicked; this is a bug"));
+            let came = way.map(|way| way.join().unwrap_or_else(panicked));
+            if failure.is_some() {
+                left.extend(came.is_some().then_some(&image.name));
+                tell_of_another(events, image, came.and_then(Result::err));
+                continue;
+            }
+            let one = match (action, came) {
+                (ImageAction::AlreadyReleased { digest, source }, _) => Ok(already(image, digest.clone(), source)),
+                (_, Some(came)) => came.and_then(|(passed, _lock)| making(place).tag(&passed)),
+                (_, None) => Err(Failure::world("nothing was found to build with")),
+            };
+            match one.and_then(|one| released(image, one)) {
+                Ok(()) => line.mounts.is_there(place),
+                Err(first) => {
+                    stop_after(place);
+                    early.set();
+                    failure = Some(first);
+                }
+            }
+        }
+        early.set();
+        failure.map_or(Ok(()), |failure| Err(with_the_rest(failure, &left)))
+    })
+}
+
+/// Gets what every image needs before one needs it. What fails here is tried again by who needs it, and told then.
+fn get_ready<'scope, 'env>(
+    scope: &'scope std::thread::Scope<'scope, 'env>,
+    line: &'env Line,
+    way: &Way<'env>,
+    (events, stop): (&'env Events, &Interrupt),
+) {
+    let Way { tools, scanner, .. } = *way;
+    let (builder, database) = (stop.clone(), stop.clone());
+    scope.spawn(move || line.registry.sign_in().ok());
+    scope.spawn(move || tools.engine.as_ref().map(|engine| engine.prepare(events, &builder).ok()));
+    scope.spawn(move || {
+        if let Err(error) = scanner.prepare(&database)
+            && !database.is_set()
+        {
+            let why =
+                error.downcast_ref::<Failure>().map_or_else(|| format!("{error:#}"), |it| it.message().to_owned());
+            events.warn(format!("the scanner could not be made ready, which the first scan tries again: {why}"));
+        }
+    });
+}
+
+/// An image that failed by itself after one before it had failed.
+fn tell_of_another(events: &Events, image: &Image, failure: Option<Failure>) {
+    if let Some(failure) = failure.filter(|failure| failure.ending != Ending::Interrupted) {
+        events.warn(format!("image `{}` failed, too: {}", image.name, failure.message()));
+    }
+}
+
+fn with_the_rest(failure: Failure, left: &[&String]) -> Failure {
+    match left {
+        [] => failure,
+        [one] => failure.and(format_args!("image `{one}` after it got no tag")),
+        several => {
+            let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+            failure.and(format_args!("images {} after it got no tag", names.join(", ")))
+        }
+    }
+}
