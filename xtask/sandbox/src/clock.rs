@@ -84,12 +84,14 @@ pub(crate) struct Timeline {
     epoch: u64,
     started: std::time::Instant,
     skipped: u64,
+    /// What looks and a world that was to come to rest have brought on: it ages no credentials.
+    passed: u64,
 }
 
 impl Timeline {
     pub fn start(clock: Clock) -> Self {
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { clock, epoch: millis(epoch), started: std::time::Instant::now(), skipped: 0 }
+        Self { clock, epoch: millis(epoch), started: std::time::Instant::now(), skipped: 0, passed: 0 }
     }
 
     /// Simulated time.
@@ -100,7 +102,7 @@ impl Timeline {
             Clock::Scaled(factor) => elapsed * u64::from(factor),
             Clock::Manual | Clock::PerLook(_) => 0,
         };
-        Instant(self.epoch + passed + self.skipped)
+        Instant(self.epoch + passed + self.passed + self.skipped)
     }
 
     /// Real time, and what was skipped by hand: a fast rollout must not age the registry tokens of a slow upload.
@@ -112,10 +114,15 @@ impl Timeline {
         self.skipped += millis(by);
     }
 
+    /// Simulated time alone goes on.
+    pub fn pass(&mut self, by: Duration) {
+        self.passed += millis(by);
+    }
+
     /// Somebody looked.
     pub fn look(&mut self) {
         if let Clock::PerLook(step) = self.clock {
-            self.skip(step);
+            self.pass(step);
         }
     }
 }

@@ -85,7 +85,7 @@ impl Site<'_> {
             let Some(due) = due else { break };
             let mut state = self.lock();
             let left = due.0.saturating_sub(state.timeline.now().0);
-            state.timeline.skip(Duration::from_millis(left));
+            state.timeline.pass(Duration::from_millis(left));
             state.settle();
         }
         let message = format!("the first rollout of service {service} in cluster {cluster} did not complete");

@@ -82,6 +82,8 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// Whether more calls than ECS's documented limits allow are throttled; false by default.
     pub limited: bool,
+    /// How long the session of a role lasts, whatever is asked for.
+    pub sessions_last: Option<Duration>,
 }
 
 impl Default for Options {
@@ -94,6 +96,7 @@ impl Default for Options {
             clock: Clock::Real,
             faults: Vec::new(),
             limited: false,
+            sessions_last: None,
         }
     }
 }
@@ -126,7 +129,7 @@ impl Sandbox {
         let address = listener.local_addr()?;
         let folder = tempfile::Builder::new().prefix("xtask-sandbox-").tempdir()?;
         let home = Home::new(options.account, options.region);
-        let sts = Sts::new(&home.account, options.accounts);
+        let sts = Sts::new(&home.account, options.accounts, options.sessions_last);
         let timeline = Timeline::start(options.clock);
         let mut state = State::new(timeline, &home, address.to_string(), folder.path().to_owned(), sts);
         options.faults.into_iter().for_each(|fault| state.faults.inject(fault));

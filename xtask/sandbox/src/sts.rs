@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -66,13 +67,14 @@ pub(crate) struct Sts {
     /// Whose calls are those with a key that nobody knows.
     account: String,
     accounts: Vec<Account>,
+    sessions_last: Option<Duration>,
     /// By access key.
     sessions: BTreeMap<String, Session>,
 }
 
 impl Sts {
-    pub fn new(account: &str, accounts: Vec<Account>) -> Self {
-        Self { account: account.to_owned(), accounts, sessions: BTreeMap::new() }
+    pub fn new(account: &str, accounts: Vec<Account>, sessions_last: Option<Duration>) -> Self {
+        Self { account: account.to_owned(), accounts, sessions_last, sessions: BTreeMap::new() }
     }
 
     /// Whether an account of this id is among those of the sandbox.
@@ -157,7 +159,10 @@ impl Sts {
         let arn = format!("arn:aws:sts::{}:assumed-role/{}/{}", role.account, role.name, role.session);
         let principal = Principal { account: role.account.clone(), arn: arn.clone(), id: id.clone(), assumed: true };
         let secret = role::words(40);
-        let (token, expires) = (role::words(356), Instant(now.0 + role.seconds * 1000));
+        let lasts = self
+            .sessions_last
+            .map_or(role.seconds * 1000, |lasts| u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX));
+        let (token, expires) = (role::words(356), Instant(now.0.saturating_add(lasts)));
         let answer = json!({
             "Credentials": {
                 "AccessKeyId": key,
