@@ -47,6 +47,7 @@ pub(crate) use load::dns_suffix;
 pub(crate) use load::load_resolved;
 pub use load::{load, load_every};
 pub(crate) use lookups::{Answers, LookUp, stand_in, told};
+pub(crate) use model::command;
 pub use model::{
     Abandoned, AcceptedSystem, Asset, Base, Builder, By, Ci, Compression, Config, Deploy, Dockerfile, Exits, FailFast,
     Ignore, Image, Lock, Network, OnFailure, OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program,

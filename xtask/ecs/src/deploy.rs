@@ -191,7 +191,7 @@ impl<'a> Deploys<'a> {
             }
         }
         if !self.allow_older {
-            plan::refuse_older(&services)?;
+            plan::refuse_older(self.config, &services)?;
         }
         Ok(DeployPlan { services, tasks, run_tasks: self.run_tasks, back: false })
     }
@@ -228,6 +228,7 @@ impl<'a> Deploys<'a> {
             tasks: &plan.tasks,
             run_tasks: plan.run_tasks,
             run_id: &self.run_id,
+            back: plan.back,
             events,
             interrupt,
         };

@@ -49,6 +49,7 @@ mod context;
 #[cfg(test)]
 mod docs;
 mod extend;
+mod gather;
 mod gzip;
 mod image;
 mod lookup;

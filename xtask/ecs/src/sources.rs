@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::aws::{SdkConfig, Session};
 use crate::config::{Answers, Config, stand_in};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather as _;
 use crate::lookup::{self, FACTS, Lookup, SOURCES};
 use crate::process::question;
 
@@ -59,7 +60,7 @@ pub(crate) struct StandIns;
 
 impl LookUps for StandIns {
     fn look_up(&self, wanted: &BTreeSet<Lookup>) -> Result<Answers> {
-        Ok(wanted.iter().map(|lookup| (lookup.clone(), Ok(stand_in(lookup)))).collect())
+        Ok(wanted.iter().map(|lookup| (lookup.clone(), Ok(stand_in(lookup)))).gather())
     }
 
     fn stands_in(&self) -> bool {
@@ -103,7 +104,7 @@ impl Sources {
                 answered.insert(lookup.clone(), self.near(config, session, lookup));
             }
         }
-        Ok(wanted.iter().filter_map(|lookup| Some((lookup.clone(), answered.get(lookup)?.clone()))).collect())
+        Ok(wanted.iter().filter_map(|lookup| Some((lookup.clone(), answered.get(lookup)?.clone()))).gather())
     }
 
     /// What is answered on this machine, or by the repository itself.

@@ -105,3 +105,19 @@ fn what_follows_a_rollout_that_goes_on_names_the_digest_again() {
         .ends(0)
         .says(&format!("`cargo xtask deploy app --digest app={digest}`"));
 }
+
+#[test]
+fn what_goes_on_after_a_decision_is_followed_by_the_same_digest() {
+    let (workspace, sandbox) = three();
+    let pauses = json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1, "lifecycleHooks": [
+        { "targetType": "PAUSE", "lifecycleStages": ["PRE_PRODUCTION_TRAFFIC_SHIFT"] } ] });
+    let update = json!({ "cluster": "sample", "service": "app", "deploymentConfiguration": pauses });
+    sandbox.ecs("UpdateService", update).unwrap();
+    let older = tagged(&sandbox, "sample/app", "1.4.0").unwrap();
+    let named = ["deploy", "--allow-older", "--until", "paused", "--digest", &older];
+    workspace.xtask(&sandbox, &named).ends(10).says("`cargo xtask continue app` lets it go on");
+    let follows = format!("`cargo xtask deploy app --digest app={older}` follows it to its end");
+    workspace.xtask(&sandbox, &["continue", "app"]).ends(0).says(&follows);
+    workspace.xtask(&sandbox, &["deploy", "app", "--allow-older", "--digest", &older]).ends(0);
+    assert_eq!(running(&sandbox), older);
+}

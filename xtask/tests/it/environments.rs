@@ -119,7 +119,10 @@ const PRODUCTION: &str = "222222222222";
 fn two_accounts() -> Sandbox {
     let production = Account { id: PRODUCTION.to_owned(), access_key: "AKIDPRODUCTION".to_owned(), roles: Vec::new() };
     let clock = Clock::PerLook(Duration::from_secs(2));
-    let sandbox = Sandbox::start(Options { clock, accounts: vec![production], ..Options::default() }).unwrap();
+    furnished(Sandbox::start(Options { clock, accounts: vec![production], ..Options::default() }).unwrap())
+}
+
+fn furnished(sandbox: Sandbox) -> Sandbox {
     for account in [STAGING, PRODUCTION] {
         let mut first = task_definition();
         first["containerDefinitions"][0]["image"] = json!("public.ecr.aws/docker/library/app:before");
@@ -204,6 +207,41 @@ fn the_role_of_an_environment_is_assumed_in_a_session_that_says_who_does_what() 
     with_key(&workspace, &sandbox, "AKIATEST", &["-e", "staging", "deploy", "--plan"])
         .ends(2)
         .says("this role is of 333333333333, and the environment `production` is 222222222222");
+}
+
+#[test]
+fn a_session_that_ends_during_a_rollout_is_renewed() {
+    let production = Account { id: PRODUCTION.to_owned(), access_key: "AKIDPRODUCTION".to_owned(), roles: Vec::new() };
+    // In real time, and less than a deploy takes that looks as often as this.
+    let sessions_last = Some(Duration::from_secs(1));
+    let clock = Clock::PerLook(Duration::from_millis(400));
+    let options = Options { clock, accounts: vec![production], sessions_last, ..Options::default() };
+    let sandbox = furnished(Sandbox::start(options).unwrap());
+    let role = "role = \"arn:aws:iam::222222222222:role/deploy\"\n";
+    let workspace = Workspace::of(&(crate::sample::manifest(&[]) + ACCOUNTS + role));
+    workspace.that_releases();
+    let production = |command| with_key(&workspace, &sandbox, "AKIATEST", &["-e", "production", command]);
+    production("release").ends(0);
+    production("release").ends(0);
+    let before = sandbox.calls().len();
+    production("deploy").ends(0);
+    let made: Vec<_> = sandbox.calls().into_iter().skip(before).map(|call| call.operation).collect();
+    let renewed = made.iter().filter(|call| *call == "sts:AssumeRole").count();
+    assert!(renewed > 2, "{made:?}");
+    assert_eq!(revision(&sandbox, PRODUCTION), "app:2");
+}
+
+#[test]
+fn a_command_to_run_next_is_one_of_the_same_environment() {
+    let sandbox = two_accounts();
+    let workspace = Workspace::of(&(crate::sample::manifest(&[]) + ACCOUNTS));
+    workspace.that_releases();
+    let staging =
+        |arguments: &[&str]| with_key(&workspace, &sandbox, "AKIATEST", &[&["-e", "staging"], arguments].concat());
+    staging(&["rollback"]).ends(2).says("`cargo xtask -e staging history app` shows more of each");
+    staging(&["release"]).ends(0);
+    staging(&["status", "--check"]).ends(5).says("`cargo xtask -e staging deploy app` brings it there");
+    staging(&["scale", "app", "2..4"]).ends(2).says("`cargo xtask -e staging scale app N` sets the desired count");
 }
 
 /// What GitHub hands to a job, as far as STS reads it here: `{"alg":"none"}`, issuer, subject and audience, no signature.

@@ -231,6 +231,20 @@ fn a_paused_rollout_of_a_locked_service_does_not_go_on_and_may_be_taken_back() {
 }
 
 #[test]
+fn what_is_locked_by_hand_is_not_scaled_and_no_task_is_run_with_its_network() {
+    let (workspace, sandbox) = crate::tasks::migrating();
+    put(&sandbox, "xtask:lock:bob", &format!("hand since 2026-01-01T00:00:00Z until {FAR} by bob: wait"));
+    for arguments in [&["scale", "app", "4"][..], &["run", "migrate"]] {
+        workspace.xtask(&sandbox, arguments).ends(6).says("service app is locked by bob").says("nothing was done");
+    }
+    assert_eq!((calls(&sandbox, "ecs:UpdateService"), calls(&sandbox, "ecs:RunTask")), (0, 0));
+    // A deploy that goes on is no reason not to add a task.
+    workspace.xtask(&sandbox, &["unlock", "app"]).ends(0);
+    put(&sandbox, "xtask:lock:bob:7", &format!("deploy since 2026-01-01T00:00:00Z until {FAR} by bob"));
+    workspace.xtask(&sandbox, &["scale", "app", "4"]).ends(0);
+}
+
+#[test]
 fn a_rollout_that_was_left_stays_locked_and_is_unlocked_by_whoever_follows_it_to_its_end() {
     let (workspace, sandbox) = crate::shift::paused();
     let locked = crate::sample::manifest(&[]).replacen(

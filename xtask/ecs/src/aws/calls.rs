@@ -110,7 +110,7 @@ pub(crate) const GET_CALLER_IDENTITY: Call = Call {
 pub(crate) const BATCH_GET_IMAGE: Call = call(
     "ecr:BatchGetImage",
     REPOSITORY,
-    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Run, Status, Verify],
+    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Run, Status, Verify],
 );
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
@@ -141,7 +141,7 @@ pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = Call {
     ..call("ecs:ContinueServiceDeployment", ALL, &[Deploy, Continue, Rollback])
 };
 pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call =
-    call("ecs:DescribeServiceRevisions", ALL, &[Deploy, Rollback, History, Status]);
+    call("ecs:DescribeServiceRevisions", ALL, &[Deploy, Continue, Rollback, History, Status]);
 pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy, Rollback, Run, Exec, Forward]);
 pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy, Rollback, Run, Exec, Forward]);
 pub(crate) const RUN_TASK: Call = Call {

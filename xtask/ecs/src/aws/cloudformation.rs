@@ -6,6 +6,8 @@ use super::signed::{Api, Signed};
 use super::xml::Element;
 use super::{AwsError, SdkConfig, calls};
 
+use crate::gather::Gather as _;
+
 const CLOUDFORMATION: Api = Api { id: "CloudFormation", target: "2010-05-15" };
 
 /// The outputs of a stack; `None` for a stack that is not there.
@@ -26,5 +28,5 @@ fn read(answer: &Element) -> BTreeMap<String, String> {
     let result = answer.child("DescribeStacksResult");
     let outputs =
         result.into_iter().flat_map(|result| result.members("Stacks")).flat_map(|stack| stack.members("Outputs"));
-    outputs.map(|output| (output.text_of("OutputKey").to_owned(), output.text_of("OutputValue").to_owned())).collect()
+    outputs.map(|output| (output.text_of("OutputKey").to_owned(), output.text_of("OutputValue").to_owned())).gather()
 }

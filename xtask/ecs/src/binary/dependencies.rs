@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::metadata::{Metadata, Package};
 
+use crate::gather::Gather as _;
+
 /// The ELF section that holds the list: zlib over JSON.
 pub(super) const SECTION: &str = ".dep-v0";
 
@@ -42,9 +44,9 @@ pub(super) fn section(metadata: &Metadata, root: &str, compiled: &Compiled) -> V
         metadata.packages.iter().filter(|package| compiled.contains_key(&package.id)).collect();
     packages.sort_by_key(|package| (&package.name, &package.version, source(package)));
     let index: BTreeMap<&str, usize> =
-        packages.iter().enumerate().map(|(index, package)| (package.id.as_str(), index)).collect();
+        packages.iter().enumerate().map(|(index, package)| (package.id.as_str(), index)).gather();
     let nodes: BTreeMap<&str, _> =
-        metadata.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| (node.id.as_str(), node)).collect();
+        metadata.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| (node.id.as_str(), node)).gather();
 
     let entries = packages.iter().map(|package| {
         let dependencies: BTreeSet<usize> = nodes
@@ -53,7 +55,7 @@ pub(super) fn section(metadata: &Metadata, root: &str, compiled: &Compiled) -> V
             .flat_map(|node| &node.deps)
             .filter(|dependency| dependency.dep_kinds.iter().any(|kind| kind.kind.as_deref() != Some("dev")))
             .filter_map(|dependency| index.get(dependency.pkg.as_str()).copied())
-            .collect();
+            .gather();
         Entry {
             name: &package.name,
             version: &package.version,

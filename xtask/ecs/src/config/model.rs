@@ -54,10 +54,15 @@ pub struct Config {
 impl Config {
     /// A command line for people, of this environment: `cargo xtask -e production deploy app` for `deploy app`.
     pub(crate) fn command(&self, words: &str) -> String {
-        match &self.environment {
-            Some(environment) => format!("cargo xtask -e {environment} {words}"),
-            None => format!("cargo xtask {words}"),
-        }
+        command(self.environment.as_deref(), words)
+    }
+}
+
+/// A command line for people, of this environment.
+pub(crate) fn command(environment: Option<&str>, words: &str) -> String {
+    match environment {
+        Some(environment) => format!("cargo xtask -e {environment} {words}"),
+        None => format!("cargo xtask {words}"),
     }
 }
 

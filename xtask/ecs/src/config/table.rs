@@ -22,6 +22,7 @@ use super::keys::Keys;
 use super::origin::{Effective, Origin, Setting};
 use super::reading::Reading;
 use super::value::Value;
+use crate::gather::Gather as _;
 use crate::text::nearest;
 
 /// A TOML table whose keys are being read.
@@ -162,7 +163,7 @@ impl<'a> Table<'a> {
         let text = |value: &Spanned<DeValue<'a>>| {
             Some(value.get_ref().as_table()?.get(member)?.get_ref().as_str()?.to_owned())
         };
-        table.into_iter().flatten().map(|(name, value)| (name.get_ref().to_string(), text(value))).collect()
+        table.into_iter().flatten().map(|(name, value)| (name.get_ref().to_string(), text(value))).gather()
     }
 
     pub(super) fn value_span(&self, key: &str) -> Option<Range<usize>> {
@@ -263,8 +264,10 @@ impl<'a> Value<'a> {
     /// A table whose values `read` understands, by key; `read` is given key and value.
     pub(super) fn map<T>(&self, read: impl Fn(&str, &Value<'a>) -> Option<T>) -> Option<BTreeMap<String, T>> {
         let values = self.entries()?;
-        let read: Vec<Option<_>> = values.into_iter().map(|(key, value)| Some((read(&key, &value)?, key))).collect();
-        read.into_iter().map(|pair| pair.map(|(value, key)| (key, value))).collect()
+        let written = values.len();
+        let read: BTreeMap<_, _> =
+            values.into_iter().filter_map(|(key, value)| read(&key, &value).map(|read| (key, read))).gather();
+        (read.len() == written).then_some(read)
     }
 
     pub(super) fn string_map(&self) -> Option<BTreeMap<String, String>> {

@@ -8,7 +8,7 @@ use super::plan::{Action, Pin, Plan};
 use super::tasks::Ready;
 use super::{DeployPlan, Deploys};
 use crate::aws::ecs::{Document, Service as Live, TaskDefinition, short};
-use crate::config::{Service, services_named};
+use crate::config::{Config, Service, services_named};
 use crate::failure::{Failure, Result};
 
 impl Deploys<'_> {
@@ -41,7 +41,7 @@ impl Deploys<'_> {
             name_tags(self.config, self.session, &mut entries);
         }
         let found = chosen(&entries, &live.task_definition, to);
-        let Some((entry, older)) = found else { return Err(nothing(service, &entries, &live, to)) };
+        let Some((entry, older)) = found else { return Err(nothing(self.config, (service, &live), &entries, to)) };
         let mut entry = entry.clone();
         name_tags(self.config, self.session, from_mut(&mut entry));
         let unusable = |why: String| {
@@ -49,8 +49,9 @@ impl Deploys<'_> {
                 Failure::usage(format_args!("service {} cannot go back to {}: {why}", service.name, entry.revision));
             match older {
                 Some(older) => failure.help(format!(
-                    "the next older one is {0}: `cargo xtask rollback {1} --to {0}`",
-                    older.revision, service.name
+                    "the next older one is {}: `{}`",
+                    older.revision,
+                    self.config.command(&format!("rollback {} --to {}", service.name, older.revision))
                 )),
                 None => failure.help("no older one is known; deploy a version that is there"),
             }
@@ -122,7 +123,7 @@ fn is(entry: &Entry, name: &str) -> bool {
     entry.revision == name || number || entry.images.iter().any(image)
 }
 
-fn nothing(service: &Service, entries: &[Entry], live: &Live, to: Option<&str>) -> Failure {
+fn nothing(config: &Config, (service, live): (&Service, &Live), entries: &[Entry], to: Option<&str>) -> Failure {
     let name = &service.name;
     let now = short(&live.task_definition);
     let failure = match to {
@@ -137,7 +138,7 @@ fn nothing(service: &Service, entries: &[Entry], live: &Live, to: Option<&str>) 
     if known.is_empty() {
         return failure.help("ECS remembers no deployment of it, and keeps them for 90 days");
     }
-    failure.said(known).help(format!("`cargo xtask history {name}` shows more of each"))
+    failure.said(known).help(format!("`{}` shows more of each", config.command(&format!("history {name}"))))
 }
 
 /// The bytes that the revision's containers ran, to be proved again.

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use crate::config::{Config, Service, images_named};
 use crate::digest::Digest;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather as _;
 
 /// `sha256:…` of the only image that is deployed, or `IMAGE=sha256:…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl fmt::Display for ByDigest {
 /// Fails (exit 2) where an image is unknown, named twice or run by none of the services, or left open and not the only one.
 pub(super) fn named(config: &Config, services: &[&Service], digests: &[ByDigest]) -> Result<BTreeMap<String, Digest>> {
     let mut named = BTreeMap::new();
-    let run: BTreeSet<&String> = services.iter().flat_map(|service| service.containers.values()).collect();
+    let run: BTreeSet<&String> = services.iter().flat_map(|service| service.containers.values()).gather();
     let all = run.iter().map(|image| format!("`{image}`")).collect::<Vec<_>>().join(", ");
     for ByDigest { image, digest } in digests {
         let image = match image {

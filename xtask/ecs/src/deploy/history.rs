@@ -10,6 +10,7 @@ use crate::aws::ecs::{ContainerImage, ListedDeployment, Status, TaskDefinition, 
 use crate::config::{Config, Service};
 use crate::digest::Digest;
 use crate::failure::Result;
+use crate::gather::Gather as _;
 use crate::reference::{Pinned, Repository};
 use crate::time;
 
@@ -55,11 +56,11 @@ impl Entry {
 /// The service's deployments, the newest first. What ECS or ECR does not tell any more is left empty.
 pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> Result<Vec<Entry>> {
     let mut entries = remembered(session, service)?;
-    let names: BTreeSet<String> = entries.iter().map(|entry| entry.task_definition.clone()).collect();
+    let names: BTreeSet<String> = entries.iter().map(|entry| entry.task_definition.clone()).gather();
     let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
     let known = names.iter().zip(session.ecs().task_definitions(&names));
     let known: BTreeMap<&str, TaskDefinition> =
-        known.filter_map(|(name, found)| Some((name.as_str(), found.ok().flatten()?))).collect();
+        known.filter_map(|(name, found)| Some((name.as_str(), found.ok().flatten()?))).gather();
     for entry in &mut entries {
         let found = known.get(entry.task_definition.as_str());
         entry.who = found.map(|found| name(&found.registered_by)).unwrap_or_default();
@@ -72,9 +73,9 @@ pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> 
 pub(super) fn remembered(session: &Session, service: &Service) -> Result<Vec<Entry>> {
     let ecs = session.ecs();
     let listed = ecs.service_deployments(&service.cluster, &service.service, 0)?;
-    let targets: BTreeSet<String> = listed.iter().map(|one| one.target.clone()).collect();
+    let targets: BTreeSet<String> = listed.iter().map(|one| one.target.clone()).gather();
     let revisions = ecs.service_revisions(&targets.into_iter().collect::<Vec<_>>())?;
-    let revisions: BTreeMap<&str, _> = revisions.iter().map(|revision| (revision.arn.as_str(), revision)).collect();
+    let revisions: BTreeMap<&str, _> = revisions.iter().map(|revision| (revision.arn.as_str(), revision)).gather();
     let entries = listed.iter().map(|one| {
         let revision = revisions.get(one.target.as_str());
         let task_definition = revision.map(|revision| revision.task_definition.clone()).unwrap_or_default();
@@ -124,7 +125,7 @@ pub(super) fn name_tags(config: &Config, session: &Session, entries: &mut [Entry
     let images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).collect();
     let asked = ours(config, images.iter().map(|image| &**image));
     let answers = session.ecr().kept(&asked).into_iter().map(|kept| kept.map(Kept::tags).unwrap_or_default());
-    let tags: BTreeMap<&Digest, Vec<String>> = asked.iter().map(|(_, digest)| digest).zip(answers).collect();
+    let tags: BTreeMap<&Digest, Vec<String>> = asked.iter().map(|(_, digest)| digest).zip(answers).gather();
     for image in images {
         image.tags = pinned(&image.image).and_then(|is| tags.get(&is.digest).cloned()).unwrap_or_default();
     }
@@ -135,7 +136,7 @@ pub(super) fn ours<'a>(config: &Config, images: impl Iterator<Item = &'a Running
     let known: BTreeSet<&Repository> = config.images.values().map(crate::config::Image::repository).collect();
     let pinned = images.filter_map(|image| pinned(&image.image));
     let is_ours = |image: &Pinned| image.registry == config.registry && known.contains(&image.repository);
-    let unique: BTreeSet<_> = pinned.filter(is_ours).map(|image| (image.repository, image.digest)).collect();
+    let unique: BTreeSet<_> = pinned.filter(is_ours).map(|image| (image.repository, image.digest)).gather();
     unique.into_iter().collect()
 }
 

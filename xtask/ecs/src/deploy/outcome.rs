@@ -112,8 +112,6 @@ impl Conclusion {
                      {hook}{deadline}; {serving}"
                 );
                 Failure::new(Ending::Paused, message)
-                    .help(format!("`cargo xtask continue {service}` lets it go on"))
-                    .help(format!("`cargo xtask continue {service} --roll-back` takes it back"))
             }
             Self::RolledBack { reason } => Failure::new(
                 Ending::RolledBack,

@@ -18,6 +18,7 @@ use crate::commit;
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource};
 use crate::event::{DesiredCount, Event, Events, ImageSource, Lock, ServiceAction, VersionChange};
 use crate::failure::{Failure, Fault, Result};
+use crate::gather::Gather as _;
 use crate::lookup::Lookup;
 use crate::reference::Pinned;
 use crate::sources::LookUps;
@@ -147,7 +148,7 @@ pub(super) fn plan(
             (TaskDefinitionSource::Family(family), _) => known.get(family).map(Document::registered),
         };
         let (Some(document), Some(pins)) = (document, images::pins(config, service, &released)) else { continue };
-        let by_container = pins.iter().map(|pin| (pin.container.clone(), pin.pinned.clone())).collect();
+        let by_container = pins.iter().map(|pin| (pin.container.clone(), pin.pinned.clone())).gather();
         let document = match document.pin(&by_container) {
             Ok(document) => document,
             Err(problem) => {
@@ -192,7 +193,7 @@ fn lookups(services: &[&Service]) -> BTreeSet<Lookup> {
         TaskDefinitionSource::File { file, overlay } => Some(task_definition::lookups(file, overlay.as_deref())),
         TaskDefinitionSource::Family(_) => None,
     });
-    files.flatten().collect()
+    files.flatten().gather()
 }
 
 /// Tells what was looked up, and for which line. What is in a variable may be what its owner shows nobody.

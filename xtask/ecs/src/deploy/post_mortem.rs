@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::aws::ecs::{Container, ServiceDeployment, Task};
 use crate::cause::{Blamed, Case, Decisive, Fault, Finding, Log, Look, Pinned, blame, declared, explain_event};
+use crate::config::command;
 use crate::event::{Cause, ContainerExit, PostMortem};
 
 /// What is known at the end of a rollout that did not go well.
@@ -15,6 +16,7 @@ pub(super) struct Evidence<'a> {
     pub cluster: &'a str,
     pub service: &'a str,
     pub region: &'a str,
+    pub environment: Option<&'a str>,
     /// The stopped tasks of this rollout.
     pub tasks: &'a [Task],
     /// The service deployment, as the last look saw it.
@@ -260,7 +262,10 @@ fn next(evidence: &Evidence<'_>, blamed: &Blamed) -> String {
     };
     match (blamed.finding.look, &blamed.container, &blamed.image) {
         (Look::Log, Some(container), _) => log_command(evidence, container).unwrap_or_else(tasks),
-        (Look::Release, _, Some(image)) => format!("cargo xtask release {image} && cargo xtask deploy"),
+        (Look::Release, _, Some(image)) => {
+            let command = |words: &str| command(evidence.environment, words);
+            format!("{} && {}", command(&format!("release {image}")), command("deploy"))
+        }
         (Look::Log | Look::Release | Look::Tasks, ..) => tasks(),
         (Look::Service, ..) => events(&cluster, &service, region),
     }

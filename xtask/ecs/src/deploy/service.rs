@@ -31,6 +31,8 @@ pub(super) struct Shared<'a> {
     pub run_tasks: bool,
     /// What tells this run from others: a re-run of a CI job has the same.
     pub run_id: &'a str,
+    /// Whether this is a rollback.
+    pub back: bool,
     pub events: &'a Events,
     pub interrupt: &'a Interrupt,
 }
@@ -115,8 +117,7 @@ impl<'a> Stage<'a> {
     /// One after another, as far as they end well.
     fn run_tasks(&mut self, names: &[String]) -> Result<()> {
         let Shared { looks, sources, registered, config, run_id, events, interrupt, .. } = self.shared;
-        let region = &config.region;
-        let means = Means { ecs: looks.ecs, sources, registered, region, run: run_id, events, interrupt };
+        let means = Means { ecs: looks.ecs, sources, registered, config, run: run_id, events, interrupt };
         for name in names {
             let Some(job) = self.shared.tasks.job(name, self.plan, self.report.revision.as_deref()) else { continue };
             let ended = tasks::run(&means, &job);
@@ -281,6 +282,11 @@ impl<'a> Stage<'a> {
             )),
             (Some(failure), Action::Follow { .. }) if failure.ending == Ending::RollbackFailed => Err(failure
                 .help("ECS does not try it again by itself: change something, or set `force-new-deployment = true`")),
+            (Some(failure), _) if failure.ending == Ending::Paused => {
+                let command = |words: &str| self.shared.config.command(&format!("continue {name}{words}"));
+                let failure = failure.help(format!("`{}` lets it go on", command("")));
+                Err(failure.help(format!("`{}` takes it back", command(" --roll-back"))))
+            }
             (Some(failure), _) => Err(failure),
             (None, _) => Ok(()),
         }
@@ -293,6 +299,7 @@ impl<'a> Stage<'a> {
             cluster: &self.plan.service.cluster,
             service: &self.plan.service.service,
             region: &self.shared.config.region,
+            environment: self.shared.config.environment.as_deref(),
             tasks: &end.stopped,
             rollout: end.seen.rollout.as_ref(),
             serving: serving_revisions(&end.seen.service),
@@ -356,8 +363,12 @@ impl<'a> Stage<'a> {
         self.shared.events.step(step, self.name(), work)
     }
 
-    /// The command that deploys the same bytes again, and so follows a rollout of them.
+    /// The command that deploys the same bytes again, and so follows a rollout of them. Nothing that goes back is deployed
+    /// again, and another rollback would stop it: that is looked at.
     fn again(&self) -> String {
+        if self.shared.back {
+            return self.shared.config.command(&format!("status {} --watch", self.name()));
+        }
         let named = |source: &ImageSource| Some(format!(" --digest {}={}", source.image, source.digest.as_ref()?));
         let named: String = self.plan.sources.iter().filter_map(named).collect();
         self.shared.config.command(&format!("deploy {}{named}", self.name()))

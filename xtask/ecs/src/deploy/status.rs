@@ -13,6 +13,7 @@ use crate::aws::{AwsError, Session};
 use crate::config::{Config, Image, Service, services_named};
 use crate::digest::Digest;
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather as _;
 use crate::stage::Ended;
 use crate::time;
 
@@ -89,7 +90,7 @@ pub(crate) fn status(
         (found.join().expect("a lookup does not panic"), live_services(&ecs, &services))
     });
     let released: Released<'_> =
-        wanted.into_iter().zip(found).map(|(image, found)| (image.name.as_str(), (image, found))).collect();
+        wanted.into_iter().zip(found).map(|(image, found)| (image.name.as_str(), (image, found))).gather();
     let (mut present, mut problems) = (Vec::new(), Vec::new());
     for (cluster, answer, members) in live {
         match answer {
@@ -108,7 +109,7 @@ pub(crate) fn status(
     name_images(config, session, &released, &mut status);
     if check {
         let unlike =
-            present.iter().zip(&status).filter_map(|((service, _), status)| unlike(service, status, &released));
+            present.iter().zip(&status).filter_map(|((service, _), status)| unlike(config, service, status, &released));
         problems.extend(missing(config, &released).chain(unlike));
     }
     let result = if problems.is_empty() { Ok(()) } else { Err(Failure::together(problems)) };
@@ -117,12 +118,12 @@ pub(crate) fn status(
 
 fn look(ecs: &Ecs, services: &[(&Service, Live)]) -> Result<Vec<ServiceStatus>> {
     let arns: BTreeSet<String> =
-        services.iter().flat_map(|(_, live)| &live.current_revisions).map(|it| it.arn.clone()).collect();
+        services.iter().flat_map(|(_, live)| &live.current_revisions).map(|it| it.arn.clone()).gather();
     let revisions = ecs.service_revisions(&arns.into_iter().collect::<Vec<_>>())?;
     // Older services do not name theirs: what their deployments are of is asked for one by one.
     let unnamed = services.iter().filter(|(_, live)| live.current_revisions.is_empty());
     let names: BTreeSet<String> =
-        unnamed.flat_map(|(_, live)| &live.deployments).map(|it| it.task_definition.clone()).collect();
+        unnamed.flat_map(|(_, live)| &live.deployments).map(|it| it.task_definition.clone()).gather();
     let names: Vec<String> = names.into_iter().collect();
     let documents: Vec<TaskDefinition> =
         ecs.task_definitions(&names).into_iter().filter_map(|found| found.ok().flatten()).collect();
@@ -227,7 +228,7 @@ fn missing<'a>(config: &Config, released: &'a Released<'_>) -> impl Iterator<Ite
 }
 
 /// What is wrong with a service that does not run what was released.
-fn unlike(service: &Service, status: &ServiceStatus, released: &Released<'_>) -> Option<Failure> {
+fn unlike(config: &Config, service: &Service, status: &ServiceStatus, released: &Released<'_>) -> Option<Failure> {
     let mut said = Vec::new();
     for (container, image) in &service.containers {
         let Some((image, Ok(Some(found)))) = released.get(image.as_str()) else { continue };
@@ -259,7 +260,7 @@ fn unlike(service: &Service, status: &ServiceStatus, released: &Released<'_>) ->
     let help = if status.is_under_way() {
         "a rollout is under way; `--watch --check` waits for it".to_owned()
     } else {
-        format!("`cargo xtask deploy {name}` brings it there")
+        format!("`{}` brings it there", config.command(&format!("deploy {name}")))
     };
     let failure = Failure::new(Ending::RollbackFailed, format_args!("service {name} is not on what was released"));
     Some(failure.said(said).help(help))

@@ -17,6 +17,7 @@ use places::Places;
 use crate::aws::ecs::{Document, Flaw, Oddity, OddityKind};
 use crate::config::Answers;
 use crate::failure::{Ending, Failure, Fault, Place, Result};
+use crate::gather::Gather as _;
 use crate::lookup::Lookup;
 use crate::sources::{LookUps, StandIns};
 
@@ -37,7 +38,7 @@ pub(crate) struct Loaded {
 pub(crate) fn lookups(file: &Path, overlay: Option<&Path>) -> BTreeSet<Lookup> {
     let files = [Some(file), overlay].into_iter().flatten();
     let texts = files.filter_map(|file| Text::read(file, String::new(), "").ok());
-    texts.flat_map(|text| fill::lookups(&text.document)).collect()
+    texts.flat_map(|text| fill::lookups(&text.document)).gather()
 }
 
 /// Reads a task definition file and what an environment lays over it, with these values for its lookups; without any,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Deploys;
+use super::lock::{self, Way, in_the_way};
 use super::plan::{self, Plan};
 use super::post_mortem::sources::{OfAws, Sources};
 use super::service::Registered;
@@ -21,6 +22,7 @@ use crate::aws::ecs::{Ecs, short};
 use crate::config::{Config, Rollout, Service, Task, task_named};
 use crate::event::{Event, Events, Step, TaskOutcome};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather as _;
 use crate::interrupt::Interrupt;
 use crate::stage::Ended;
 
@@ -32,8 +34,7 @@ pub(super) struct Means<'a> {
     pub ecs: &'a Ecs,
     pub sources: &'a Arc<dyn Sources>,
     pub registered: &'a Registered,
-    /// The region of logs that name none.
-    pub region: &'a str,
+    pub config: &'a Config,
     /// What tells this run from others: a re-run of a CI job has the same.
     pub run: &'a str,
     pub events: &'a Events,
@@ -115,14 +116,20 @@ impl<'a> Tasks<'a> {
     }
 
     pub(crate) fn run_planned(&self, TaskPlan { task, plan }: &TaskPlan) -> Ended<TaskReport> {
-        let Deploys { config, session, events, interrupt, .. } = self.deploys;
+        let Deploys { config, session, events, interrupt, holder, .. } = &self.deploys;
+        if let Some(failure) = lock::refusal(config, &plan.service.name, &in_the_way(&plan.live, holder, Way::Back)) {
+            return Ended {
+                done: TaskReport { task: task.name.clone(), ..TaskReport::default() },
+                result: Err(failure),
+            };
+        }
         let sources: Arc<dyn Sources> = Arc::new(OfAws(session.sdk().clone()));
         let (ecs, registered) = (session.ecs(), Registered::default());
         let means = Means {
             ecs: &ecs,
             sources: &sources,
             registered: &registered,
-            region: &config.region,
+            config,
             run: &self.deploys.run_id,
             events,
             interrupt,
@@ -194,9 +201,9 @@ impl Ready {
     /// As services to be planned beside those that name them.
     pub(super) fn to_plan(config: &Config, services: &[&Service]) -> (Self, Vec<Service>) {
         let names = services.iter().flat_map(|service| service.before_deploy.iter().chain(&service.after_deploy));
-        let names: BTreeSet<&String> = names.collect();
+        let names: BTreeSet<&String> = names.gather();
         let tasks: BTreeMap<String, Task> =
-            names.into_iter().filter_map(|name| Some((name.clone(), config.tasks.get(name)?.clone()))).collect();
+            names.into_iter().filter_map(|name| Some((name.clone(), config.tasks.get(name)?.clone()))).gather();
         let own = tasks.values().filter(|task| task.own.is_some()).map(|task| planned_as(config, task)).collect();
         (Self { tasks, plans: BTreeMap::new() }, own)
     }

@@ -20,6 +20,7 @@ use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition, short};
 use crate::aws::{AwsError, Identity, Kind, Session};
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, services_named};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather as _;
 use crate::sources::LookUps;
 
 /// What assumes a task's roles.
@@ -61,7 +62,7 @@ pub(crate) fn verify(
         TaskDefinitionSource::File { file, overlay } => Some(task_definition::lookups(file, overlay.as_deref())),
         TaskDefinitionSource::Family(_) => None,
     });
-    let answers = look_up.look_up(&wanted.flatten().collect())?;
+    let answers = look_up.look_up(&wanted.flatten().gather())?;
     let images = images::of(config, &services);
     let ids: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
     let released: Vec<_> = images.iter().copied().zip(session.ecr().find(&ids)).collect();

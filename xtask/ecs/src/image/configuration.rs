@@ -9,6 +9,7 @@ use super::Request;
 use super::base::BaseImage;
 use super::furnish;
 use super::layer::Written;
+use crate::gather::Gather as _;
 use crate::time::timestamp;
 
 /// The configuration's JSON; the same input gives the same bytes. What the base says and nobody changes stays.
@@ -97,7 +98,7 @@ fn labels(request: &Request<'_>, created: &str) -> BTreeMap<String, String> {
     let mut labels: BTreeMap<String, String> = known
         .into_iter()
         .filter_map(|(name, value)| Some((format!("org.opencontainers.image.{name}"), value?.to_owned())))
-        .collect();
+        .gather();
     labels.extend(request.package.labels.clone());
     labels
 }

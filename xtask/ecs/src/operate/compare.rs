@@ -8,6 +8,7 @@ use crate::config::{Service, Setting, TaskDefinitionSource, services_named, toml
 use crate::context::{Context, environment};
 use crate::deploy::render::{differences, render};
 use crate::failure::Result;
+use crate::gather::Gather as _;
 
 /// A value that is not the same in both; absent where one of them has no such thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +46,7 @@ pub(crate) fn compare(context: &Context, against: &str, names: &[String]) -> Res
 
 fn settings(theirs: &[Setting], ours: &[Setting]) -> Vec<Difference> {
     let by_name = |all: &[Setting]| -> BTreeMap<(String, String), String> {
-        all.iter().map(|it| ((it.table.clone(), it.key.clone()), toml_value(&it.value))).collect()
+        all.iter().map(|it| ((it.table.clone(), it.key.clone()), toml_value(&it.value))).gather()
     };
     let (before, after) = (by_name(theirs), by_name(ours));
     let mut names: Vec<_> = ours.iter().chain(theirs).map(|it| (it.table.clone(), it.key.clone())).collect();

@@ -35,13 +35,30 @@ pub(crate) fn decide(context: &Context, service: &str, which: &Which, back: bool
         let (verb, what) = if back { ("Refused", "is rolled back") } else { ("Continued", "goes on") };
         context.events().note(verb, format!("{} at {}: the rollout {what}", hook.id, rollout.stage));
     }
-    let name = &service.name;
-    let command = config.command(&format!("deploy {name}"));
+    let digests = digests(context, service, &rollout).unwrap_or_default();
+    let command = config.command(&format!("deploy {}{digests}", service.name));
     context.events().note("Next", format!("`{command}` follows it to its end"));
     Ok(())
 }
 
 /// The rollout that the service is on.
+/// ` --digest …` for each image of which this rollout brings other bytes than those under the tag of the configuration: a deploy
+/// without it would put those in their place.
+fn digests(context: &Context, service: &Service, rollout: &ServiceDeployment) -> Result<String> {
+    let (config, session) = (context.config()?, context.session()?);
+    let revisions = session.ecs().service_revisions(std::slice::from_ref(&rollout.target))?;
+    let mut words = String::new();
+    for running in revisions.iter().flat_map(|revision| &revision.images) {
+        let image = service.containers.get(&running.container).and_then(|image| config.images.get(image));
+        let (Some(image), Some((_, digest))) = (image, running.image.split_once('@')) else { continue };
+        let tagged = session.ecr().find(&[(image.repository(), image.tag())]).pop().transpose()?.flatten();
+        if tagged.is_some_and(|found| found.digest.as_str() != digest) {
+            words.extend([" --digest ", &image.name, "=", digest]);
+        }
+    }
+    Ok(words)
+}
+
 fn rollout(ecs: &Ecs, service: &Service, live: &Live) -> Result<ServiceDeployment> {
     let none = || Failure::world(format_args!("service {} has no rollout that goes on", service.name));
     let arn = current(ecs, service, live)?.ok_or_else(none)?;

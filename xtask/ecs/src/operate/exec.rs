@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::aws::AwsError;
 use crate::aws::ecs::{Container, Ecs, Task};
 use crate::aws::sessions::{self, Place, Session};
-use crate::config::{Service, services_named, suggestion};
+use crate::config::{Config, Service, services_named, suggestion};
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::process::{self, Successor};
@@ -101,21 +101,22 @@ fn plugin() -> Result<()> {
 
 /// The container that is meant, in a task that runs and takes commands.
 fn find<'a>(context: &'a Context, at: &Where) -> Result<(&'a Service, Task, Container)> {
-    let service = services_named(context.config()?, std::slice::from_ref(&at.service))?[0];
+    let config = context.config()?;
+    let service = services_named(config, std::slice::from_ref(&at.service))?[0];
     let ecs = context.session()?.ecs();
     let live = ecs.service(&service.cluster, &service.service)?;
-    let task = newest(tasks(&ecs, service, at)?, service, live.executes)?;
+    let task = newest(tasks(config, &ecs, service, at)?, service, live.executes)?;
     let container = container(&task, service, at.container.as_deref())?.clone();
     Ok((service, task, container))
 }
 
 /// The tasks that run and are meant.
-fn tasks(ecs: &Ecs, service: &Service, at: &Where) -> Result<Vec<Task>> {
+fn tasks(config: &Config, ecs: &Ecs, service: &Service, at: &Where) -> Result<Vec<Task>> {
     let mut tasks = ecs.tasks(&service.cluster, &ecs.list_tasks(&service.cluster, &service.service, false)?)?;
     tasks.retain(|task| task.status == "RUNNING");
     if tasks.is_empty() {
         return Err(Failure::world(format_args!("service {} has no task that runs", service.name))
-            .help("`cargo xtask status` shows how it stands"));
+            .help(format!("`{}` shows how it stands", config.command("status"))));
     }
     let Some(begins) = &at.task else { return Ok(tasks) };
     let ids: Vec<String> = tasks.iter().map(|task| task.id().to_owned()).collect();

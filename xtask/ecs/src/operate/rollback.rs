@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::aws::ecs::{Ecs, Service as Live, ServiceDeployment, Status, short};
-use crate::config::{Service, services_named};
+use crate::config::{Config, Service, services_named};
 use crate::context::Context;
 use crate::deploy::{DeployPlan, Report};
 use crate::failure::{Ending, Failure, Result};
@@ -31,11 +31,11 @@ pub(crate) fn plan(context: &Context, names: &[String], to: Option<&str>) -> Res
             return Err(Failure::usage(format_args!(
                 "a rollout of service {name} is under way, and a rollback of it goes where it came from, not to `{to}`"
             ))
-            .help(format!("`cargo xtask rollback {name}` stops it; once it has ended, `--to` goes further")));
+            .help(format!("`{}` stops it; once it has ended, `--to` goes further", again(config, name))));
         }
         if services.len() > 1 {
             return Err(Failure::usage(format_args!("a rollout of service {name} is under way"))
-                .help(format!("`cargo xtask rollback {name}` stops that one; the others rest")));
+                .help(format!("`{}` stops that one; the others rest", again(config, name))));
         }
         let where_it_is = format!("the rollout of {name} to {} {stage}", short(&live.task_definition));
         context.events().note("Stop", where_it_is.trim_end());
@@ -63,7 +63,7 @@ fn under_way(ecs: &Ecs, live: &Live) -> Result<Option<ServiceDeployment>> {
 
 /// Stops a rollout, or refuses at the hook where it waits.
 fn stop(context: &Context, service: &Service, rollout: &ServiceDeployment) -> Result<()> {
-    let ecs = context.session()?.ecs();
+    let (config, ecs) = (context.config()?, context.session()?.ecs());
     let going_back = matches!(rollout.status, Status::RollbackRequested | Status::RollbackInProgress);
     match rollout.pause() {
         _ if going_back => context.events().note("Joining", "the rollback that is under way"),
@@ -81,25 +81,29 @@ fn stop(context: &Context, service: &Service, rollout: &ServiceDeployment) -> Re
             told = now.status.clone();
         }
         if now.status.is_final() {
-            return ended(name, &now, &ecs.service(&service.cluster, &service.service)?);
+            return ended(config, name, &now, &ecs.service(&service.cluster, &service.service)?);
         }
         if started.elapsed() > service.rollout.deadline {
             return Err(Failure::new(
                 Ending::TimedOut,
                 format_args!("the rollback of service {name} is still {}", now.status.name()),
             )
-            .help("it goes on in ECS; `cargo xtask rollback` follows it again"));
+            .help(format!("it goes on in ECS; `{}` follows it again", again(config, name))));
         }
         if context.interrupt().wait(service.rollout.poll.max(Duration::from_millis(10))) {
             return Err(Failure::interrupted(format_args!(
                 "interrupted: the rollback of service {name} goes on in ECS"
             ))
-            .help("`cargo xtask rollback` follows it again"));
+            .help(format!("`{}` follows it again", again(config, name))));
         }
     }
 }
 
-fn ended(name: &str, rollout: &ServiceDeployment, live: &Live) -> Result<()> {
+fn again(config: &Config, service: &str) -> String {
+    config.command(&format!("rollback {service}"))
+}
+
+fn ended(config: &Config, name: &str, rollout: &ServiceDeployment, live: &Live) -> Result<()> {
     let serves = short(&live.task_definition);
     match rollout.status {
         Status::RollbackSuccessful => Ok(()),
@@ -107,7 +111,7 @@ fn ended(name: &str, rollout: &ServiceDeployment, live: &Live) -> Result<()> {
             Ending::Superseded,
             format_args!("the rollout of service {name} had ended well before it could be stopped: {serves} serves"),
         )
-        .help(format!("`cargo xtask rollback {name}` goes back to the revision before"))),
+        .help(format!("`{}` goes back to the revision before", again(config, name)))),
         Status::Stopped => Err(Failure::new(
             Ending::Superseded,
             format_args!("the rollout of service {name} was stopped by another deployment: {serves} is being deployed"),

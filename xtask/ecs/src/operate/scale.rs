@@ -6,6 +6,7 @@ use crate::aws::autoscaling::{self, Target};
 use crate::aws::{Kind, SdkConfig};
 use crate::config::{Service, services_named};
 use crate::context::Context;
+use crate::deploy::lock::{self, Way, in_the_way};
 use crate::failure::{Failure, Result};
 
 /// What is wanted.
@@ -19,21 +20,26 @@ pub(crate) enum To {
 ///
 /// Fails (exit 2) where a count is outside the bounds of Auto Scaling, and where there are bounds and nothing that they bind.
 pub(crate) fn scale(context: &Context, name: &str, to: To) -> Result<Value> {
-    let service = services_named(context.config()?, &[name.to_owned()])?[0];
+    let config = context.config()?;
+    let service = services_named(config, &[name.to_owned()])?[0];
     let session = context.session()?;
-    let (sdk, live) = (session.sdk(), session.ecs().service(&service.cluster, &service.service)?);
+    let (sdk, live) = (session.sdk(), lock::live(&session.ecs(), &[service])?.remove(0));
+    if let Some(refusal) = lock::refusal(config, name, &in_the_way(&live, &context.holder(), Way::Back)) {
+        return Err(refusal);
+    }
+    let moves = config.command(&format!("scale {name} MIN..MAX"));
     let before = live.desired;
     let target = target(context, sdk, service, to)?;
     match (to, target) {
         (To::Count(count), target) => {
-            let undone = target.as_ref().map(|target| in_bounds(service, target, count)).transpose()?;
+            let undone = target.as_ref().map(|target| in_bounds(service, target, count, &moves)).transpose()?;
             if count != before {
                 autoscaling::set_desired(sdk, &service.cluster, &service.service, count)?;
             }
             let change = if count == before { format!("{count} already") } else { format!("{before} -> {count}") };
             context.events().note("Scaled", format!("{name}: {change}"));
             if let Some(target) = undone.filter(|target| !target.suspended) {
-                told(context, sdk, service, target);
+                told(context, (sdk, service), target, &moves);
             }
             if let Some(written) = service.desired_count.filter(|written| *written != count) {
                 let warning = format!("the next deploy sets service {name} back to {written}, which `desired-count` says");
@@ -44,7 +50,7 @@ pub(crate) fn scale(context: &Context, name: &str, to: To) -> Result<Value> {
         (To::Bounds(..), None) => Err(Failure::usage(format_args!(
             "nothing scales service {name} by itself, so it has no bounds: Application Auto Scaling has no target for it"
         ))
-        .help(format!("`cargo xtask scale {name} N` sets the desired count"))),
+        .help(format!("`{}` sets the desired count", config.command(&format!("scale {name} N"))))),
         (To::Bounds(min, max), Some(target)) => {
             if (target.min, target.max) != (min, max) {
                 autoscaling::set_bounds(sdk, (&service.cluster, &service.service), (min, max))?;
@@ -73,7 +79,7 @@ fn target(context: &Context, sdk: &SdkConfig, service: &Service, to: To) -> Resu
     }
 }
 
-fn in_bounds<'a>(service: &Service, target: &'a Target, count: u32) -> Result<&'a Target> {
+fn in_bounds<'a>(service: &Service, target: &'a Target, count: u32, moves: &str) -> Result<&'a Target> {
     let (name, Target { min, max, .. }) = (&service.name, target);
     if (*min..=*max).contains(&count) {
         return Ok(target);
@@ -81,10 +87,10 @@ fn in_bounds<'a>(service: &Service, target: &'a Target, count: u32) -> Result<&'
     Err(Failure::usage(format_args!(
         "{count} tasks are outside the bounds of service {name}, {min}..{max}: Auto Scaling would undo it at once"
     ))
-    .help(format!("`cargo xtask scale {name} MIN..MAX` moves the bounds")))
+    .help(format!("`{moves}` moves the bounds")))
 }
 
-fn told(context: &Context, sdk: &SdkConfig, service: &Service, target: &Target) {
+fn told(context: &Context, (sdk, service): (&SdkConfig, &Service), target: &Target, moves: &str) {
     let (name, Target { min, max, .. }) = (&service.name, target);
     // Who moves it is a name more; that something does is known.
     let by = match autoscaling::policies(sdk, &service.cluster, &service.service) {
@@ -92,7 +98,6 @@ fn told(context: &Context, sdk: &SdkConfig, service: &Service, target: &Target) 
         _ => String::new(),
     };
     context.events().warn(format!(
-        "Auto Scaling may move service {name} again{by}, between {min} and {max} tasks: `cargo xtask scale {name} MIN..MAX` moves \
-         the bounds"
+        "Auto Scaling may move service {name} again{by}, between {min} and {max} tasks: `{moves}` moves the bounds"
     ));
 }

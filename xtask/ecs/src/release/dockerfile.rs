@@ -11,6 +11,8 @@ use address::{download, familiar, is_all, is_pinned};
 use grammar::{Document, Instruction};
 use variables::Variables;
 
+use crate::gather::Gather as _;
+
 /// Something that can change while the Dockerfile stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moving {
@@ -157,7 +159,7 @@ struct Stages(Vec<Stage>);
 
 impl Stages {
     fn read(instructions: Vec<Instruction>, escape: char, given: &Given<'_>) -> Self {
-        let contexts: BTreeSet<String> = given.contexts.iter().map(|name| familiar(name)).collect();
+        let contexts: BTreeSet<String> = given.contexts.iter().map(|name| familiar(name)).gather();
         let mut global = Variables { args: predefined(given), env: BTreeMap::new() };
         let mut stages = Self(Vec::new());
         // A stage whose name is that of a context is not built: the context takes its place.

@@ -10,6 +10,7 @@ use crate::aws::ssm::{Kept, Parameter};
 use crate::aws::{AwsError, Kind, SdkConfig, cloudformation, ssm};
 use crate::config::{Answers, Config, State};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather as _;
 use crate::lookup::{Lookup, SECRET, tfstate};
 use crate::text::nearest;
 
@@ -28,7 +29,7 @@ impl Wanted<'_> {
     /// `sdk` is there where [`Self::needs_aws`].
     pub(super) fn ask(&self, config: &Config, sdk: Option<&SdkConfig>) -> Answers {
         thread::scope(|scope| {
-            let names: BTreeSet<&str> = self.cfn.iter().filter_map(|lookup| Some(output(lookup).ok()?.0)).collect();
+            let names: BTreeSet<&str> = self.cfn.iter().filter_map(|lookup| Some(output(lookup).ok()?.0)).gather();
             let stacks: Vec<_> = sdk
                 .into_iter()
                 .flat_map(|sdk| names.iter().map(move |stack| (sdk, *stack)))
@@ -38,11 +39,11 @@ impl Wanted<'_> {
             let parameters = sdk.map(|sdk| parameters(config, sdk, &self.ssm)).unwrap_or_default();
             let ended = "no call panics";
             let stacks: Stacks<'_> =
-                stacks.into_iter().map(|(stack, asked)| (stack, asked.join().expect(ended))).collect();
+                stacks.into_iter().map(|(stack, asked)| (stack, asked.join().expect(ended))).gather();
             let state = state.map(|asked| asked.join().expect(ended));
             let outputs = self.cfn.iter().map(|lookup| ((*lookup).clone(), output_of(&stacks, lookup)));
             let found = self.tfstate.iter().map(|lookup| ((*lookup).clone(), found(state.as_ref(), lookup)));
-            parameters.into_iter().chain(outputs).chain(found).collect()
+            parameters.into_iter().chain(outputs).chain(found).gather()
         })
     }
 }
@@ -58,7 +59,7 @@ fn parameters(config: &Config, sdk: &SdkConfig, wanted: &[&Lookup]) -> Answers {
         // One name that is refused has all of its call refused.
         Err(AwsError { kind: Kind::Answered | Kind::Denied, .. }) if names.len() > 1 => None,
         Err(error) => {
-            return wanted.into_iter().map(|lookup| (lookup.clone(), Err(error.clone().into()))).collect();
+            return wanted.into_iter().map(|lookup| (lookup.clone(), Err(error.clone().into()))).gather();
         }
     };
     let answer = |lookup: &Lookup| match &found {
@@ -67,7 +68,7 @@ fn parameters(config: &Config, sdk: &SdkConfig, wanted: &[&Lookup]) -> Answers {
     };
     let refused =
         secrets.into_iter().map(|lookup| (lookup.clone(), Err(secret(lookup, "a secret of Secrets Manager"))));
-    refused.chain(wanted.into_iter().map(|lookup| (lookup.clone(), answer(lookup)))).collect()
+    refused.chain(wanted.into_iter().map(|lookup| (lookup.clone(), answer(lookup)))).gather()
 }
 
 fn parameter(config: &Config, lookup: &Lookup, found: &BTreeMap<String, Parameter>) -> Result<Value> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[&str] = &[
     // ground
     "digest",
+    "gather",
     "gzip",
     "partial",
     "reference",
@@ -46,6 +47,28 @@ const ROOMS: &[&str] = &[
     "docs",
     "lib",
 ];
+
+/// What these rooms tell people to run next is said by `Config::command`, which names the environment: a hint without it would be
+/// followed in another account.
+#[test]
+fn a_command_to_run_next_names_its_environment() {
+    let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    let rooms = ["deploy", "operate", "release", "promote"].map(|room| source.join(room));
+    let of_environments: Vec<PathBuf> =
+        files(source).into_iter().filter(|file| rooms.iter().any(|room| file.starts_with(room))).collect();
+    assert!(of_environments.len() > 50, "only {} files were found", of_environments.len());
+    let mut written_out = Vec::new();
+    for file in of_environments {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let hints = code.filter(|line| line.contains("`cargo xtask ") && !line.contains("cargo xtask -e {"));
+        // Both ends of a promotion are named by its own flags.
+        let hints = hints.filter(|line| !line.contains("cargo xtask promote --from {from} --to {to}"));
+        let is_test = file.iter().any(|part| part.to_string_lossy().starts_with("tests"));
+        written_out.extend(hints.filter(|_| !is_test).map(|line| format!("{}: {}", file.display(), line.trim())));
+    }
+    assert!(written_out.is_empty(), "{}", written_out.join("\n"));
+}
 
 #[test]
 fn every_room_names_only_rooms_below_it() {

@@ -285,7 +285,8 @@ impl<'a> Locks<'a> {
             report.outcome,
             Became::Interrupted | Became::NotAttempted | Became::Ended(Outcome::Reached | Outcome::Paused)
         );
-        let unlock = config.command(&format!("unlock {name}"));
+        let (unlock, rollback) =
+            (config.command(&format!("unlock {name}")), config.command(&format!("rollback {name}")));
         if left && !report.deployment.is_empty() {
             return format!("service {name} stays locked while that goes on; `{unlock}` lets others deploy");
         }
@@ -299,7 +300,7 @@ impl<'a> Locks<'a> {
             ));
         }
         format!(
-            "service {name} stays locked until {}, so that nothing covers this up: `cargo xtask rollback` may go on, \
+            "service {name} stays locked until {}, so that nothing covers this up: `{rollback}` may go on, \
              and `{unlock}` lets others deploy",
             lock.until
         )

@@ -10,6 +10,7 @@ use crate::config::{Config, Image, Service};
 use crate::digest::Digest;
 use crate::event::{ImageSource, VersionChange};
 use crate::failure::Failure;
+use crate::gather::Gather as _;
 
 /// An image that is in ECR.
 pub(super) struct InEcr {
@@ -31,7 +32,7 @@ impl InEcr {
 /// The images that the services run, each once.
 pub(in crate::deploy) fn of<'a>(config: &'a Config, services: &[&Service]) -> Vec<&'a Image> {
     let names = services.iter().flat_map(|service| service.containers.values());
-    let unique: BTreeMap<_, _> = names.filter_map(|name| config.images.get_key_value(name)).collect();
+    let unique: BTreeMap<_, _> = names.filter_map(|name| config.images.get_key_value(name)).gather();
     unique.into_values().collect()
 }
 

@@ -7,6 +7,7 @@ use super::{Pin, Plan, TaskDefinition};
 use crate::aws::ecr::Ecr;
 use crate::aws::ecs::short;
 use crate::commit;
+use crate::config::Config;
 use crate::digest::Digest;
 use crate::event::{Direction, Events, ImageSource, VersionChange};
 use crate::failure::{Ending, Failure};
@@ -100,7 +101,7 @@ fn running_of(pin: &Pin, running: &TaskDefinition) -> Option<Running> {
 }
 
 /// Refuses to put an older version in the place of a newer one.
-pub(crate) fn refuse_older(plans: &[Plan]) -> Result<(), Failure> {
+pub(crate) fn refuse_older(config: &Config, plans: &[Plan]) -> Result<(), Failure> {
     let back = |plan: &Plan| {
         let changes = plan.versions.iter().filter(|change| change.direction == Direction::Back);
         let sentences: Vec<String> = changes.map(VersionChange::sentence).collect();
@@ -112,5 +113,6 @@ pub(crate) fn refuse_older(plans: &[Plan]) -> Result<(), Failure> {
     }
     let message =
         format!("an older version would take the place of a newer one: {}; nothing was done", back.join("; "));
-    Err(Failure::new(Ending::Superseded, message).help("if that is meant, `cargo xtask deploy --allow-older`"))
+    Err(Failure::new(Ending::Superseded, message)
+        .help(format!("if that is meant, `{}`", config.command("deploy --allow-older"))))
 }

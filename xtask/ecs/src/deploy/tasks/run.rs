@@ -18,6 +18,7 @@ use crate::cause::Pinned;
 use crate::config::{Abandoned, Task};
 use crate::event::{Event, Step, TaskOutcome};
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather as _;
 use crate::stage::Ended;
 use crate::time::{Backoff, chance};
 
@@ -122,7 +123,7 @@ fn follow(means: &Means<'_>, job: &Job<'_>, report: &mut TaskReport) -> Result<(
     let masks = Masks::of(Some(&document));
     let names = (job.name(), container.as_str());
     let mut outputs: Vec<Output<'_>> =
-        arns.iter().map(|arn| Output::of(names, arn, &document, &masks, means.region)).collect();
+        arns.iter().map(|arn| Output::of(names, arn, &document, &masks, &means.config.region)).collect();
     for (arn, output) in arns.iter().zip(&outputs) {
         means.events.emit(Event::TaskStarted {
             task: job.name().to_owned(),
@@ -271,7 +272,7 @@ impl Watch<'_> {
                 let timeout = crate::text::quantity::duration(self.job.task.timeout.as_secs_f64());
                 return Err(self.abandon(Ending::TimedOut, &format!("still {} after {timeout}", states.join(", "))));
             }
-            let now: BTreeMap<_, _> = tasks.iter().map(|task| (task.arn.clone(), task.status.clone())).collect();
+            let now: BTreeMap<_, _> = tasks.iter().map(|task| (task.arn.clone(), task.status.clone())).gather();
             pace.unchanged = if now == told { pace.unchanged + 1 } else { 0 };
             if now != told {
                 let (task, status) = (self.job.name().to_owned(), now.values().cloned().collect());
@@ -295,7 +296,8 @@ impl Watch<'_> {
         let Job { task, .. } = self.job;
         if task.on_interrupt == Abandoned::Leave {
             let failure = self.failure(ending, why, "it goes on in ECS");
-            return failure.help(format!("`cargo xtask run {}` joins it while it runs", task.name));
+            let again = self.means.config.command(&format!("run {}", task.name));
+            return failure.help(format!("`{again}` joins it while it runs"));
         }
         let reason = format!("cargo xtask: {why}");
         let stopped: Vec<String> = self

@@ -9,6 +9,8 @@ use super::address::{Key, Place};
 use super::sensitive::Marks;
 use super::{Instance, Resource, State};
 
+use crate::gather::Gather as _;
+
 pub(super) fn read(state: &Value) -> State {
     let mut read = State::default();
     for module in state["modules"].as_array().into_iter().flatten() {
@@ -59,8 +61,8 @@ pub(super) fn unfolded(flat: &Value) -> Value {
         .into_iter()
         .flatten()
         .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
-        .collect();
-    let names: BTreeSet<&str> = texts.keys().filter_map(|name| name.split('.').next()).collect();
+        .gather();
+    let names: BTreeSet<&str> = texts.keys().filter_map(|name| name.split('.').next()).gather();
     Value::Object(names.into_iter().map(|name| (name.to_owned(), unfold(&texts, name))).collect())
 }
 
@@ -77,7 +79,7 @@ fn unfold(texts: &BTreeMap<&str, &str>, name: &str) -> Value {
             members.map(|key| (key.to_owned(), Value::from(texts[format!("{prefix}{key}").as_str()]))).collect(),
         );
     }
-    let next: BTreeSet<&str> = inside().filter_map(|key| key.split('.').next()).filter(|key| *key != "#").collect();
+    let next: BTreeSet<&str> = inside().filter_map(|key| key.split('.').next()).filter(|key| *key != "#").gather();
     let under = |key: &str| unfold(texts, &format!("{prefix}{key}"));
     if texts.contains_key(format!("{name}.#").as_str()) {
         // The elements of a list are numbered, those of a set carry their hash.

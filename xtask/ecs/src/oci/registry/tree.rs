@@ -8,6 +8,7 @@ use hyper::{Method, StatusCode};
 use super::exchange::Ask;
 use super::{Remote, fetch, side_by_side};
 use crate::digest::Digest;
+use crate::gather::Gather as _;
 use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, Index, Manifest, media_type};
 
 /// A manifest or an index, byte for byte as its registry has it.
@@ -77,7 +78,7 @@ impl Remote<'_> {
     /// What is attached to any of these documents (signatures, lists of contents, provenance), and to that in turn.
     pub fn attached(&self, to: &Tree) -> Result<Tree> {
         let mut all = Tree::default();
-        let mut seen: BTreeSet<Digest> = to.documents.iter().map(|document| document.digest.clone()).collect();
+        let mut seen: BTreeSet<Digest> = to.documents.iter().map(|document| document.digest.clone()).gather();
         let mut subjects: Vec<Digest> = seen.iter().cloned().collect();
         while !subjects.is_empty() {
             let lists = side_by_side(&subjects, |subject| self.referrers(subject))?;

@@ -10,6 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Hasher};
+use crate::gather::Gather as _;
 use crate::oci::layout::{Layout, Manifest};
 
 /// `target/xtask/known/IMAGE/HEX`: hard links to the layers of the last build.
@@ -40,7 +41,7 @@ impl Known {
 
     /// Keeps the layers of what was built, and takes back from its layout those that were lent in vain.
     pub(super) fn keep(&self, layout: &Layout, manifest: &Manifest) {
-        let wanted: BTreeSet<&Digest> = manifest.layers.iter().map(|layer| &layer.digest).collect();
+        let wanted: BTreeSet<&Digest> = manifest.layers.iter().map(|layer| &layer.digest).gather();
         for layer in self.layers().iter().filter(|layer| !wanted.contains(layer)) {
             fs::remove_file(layout.blob(layer)).ok();
             fs::remove_file(self.folder.join(layer.hex())).ok();
