@@ -129,6 +129,7 @@ impl Conclusion {
             Self::Superseded { by } => {
                 let other = match (short(&by.revision), by.who.as_str()) {
                     _ if by.revision == arn => "another deployment of the same revision".to_owned(),
+                    ("", _) => "another deployment".to_owned(),
                     (other, "") => format!("a deployment of {other}"),
                     (other, who) => format!("a deployment of {other}, registered by {who}"),
                 };

@@ -271,7 +271,7 @@ impl Watch<'_> {
         let starts = !self.pace.all_running && self.target.rollout.fail_fast == config::FailFast::Decisive;
         let due = changed || last || starts || self.pace.unchanged.is_multiple_of(TASKS_EVERY);
         if !self.target.only_scaled && due {
-            self.tell_stopped(observe, seen);
+            self.tell_stopped(observe, seen, last);
         }
     }
 
@@ -302,7 +302,7 @@ impl Watch<'_> {
     }
 
     /// The tasks of this rollout, and of its rollback.
-    fn tell_stopped<O: Observe>(&mut self, observe: &mut O, seen: &Observation) {
+    fn tell_stopped<O: Observe>(&mut self, observe: &mut O, seen: &Observation, last: bool) {
         if self.told.tasks_denied {
             return;
         }
@@ -314,7 +314,7 @@ impl Watch<'_> {
                 return;
             }
         };
-        for task in tasks {
+        for task in tasks.into_iter().filter(|task| last || task.tells_its_end()) {
             self.told.tasks.insert(task.arn.clone());
             let of_rollback = goes_back(seen) && seen.service.primary().is_some_and(|it| it.id == task.started_by);
             if task.started_by != self.target.deployment && !of_rollback {

@@ -286,6 +286,12 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// Whether it says how it ended. One that is listed as stopped may be described as it was before, and tells more later.
+    pub(crate) fn tells_its_end(&self) -> bool {
+        let says = !self.stop_code.is_empty() || !self.stopped_reason.is_empty();
+        self.status == "STOPPED" || says || self.containers.iter().any(|it| it.exit_code.is_some())
+    }
+
     /// The last part of the ARN, which is what people and the AWS CLI call the task.
     pub(crate) fn id(&self) -> &str {
         self.arn.rsplit('/').next().unwrap_or_default()

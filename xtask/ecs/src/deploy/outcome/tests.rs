@@ -320,6 +320,17 @@ fn a_superseded_rollout_says_by_which_revision_and_whose() {
 }
 
 #[test]
+fn a_rollout_that_something_unknown_superseded_says_so_without_a_gap() {
+    let failure = Conclusion::Superseded { by: Newer::default() }
+        .failure("app", OURS, "app:4 serves", Duration::from_secs(900))
+        .expect("it is a failure");
+    assert_eq!(
+        failure.to_string(),
+        "the rollout of app:4 on service app was superseded by another deployment; app:4 serves"
+    );
+}
+
+#[test]
 fn while_traffic_is_shifted_it_is_said_who_has_it() {
     let shifted = |weight| {
         let revisions = vec![RevisionProgress { production_weight: Some(weight), ..RevisionProgress::default() }];

@@ -187,7 +187,12 @@ impl<'a> Sight<'a> {
             newest.filter(|newest| is_newer(&newest.arn, newest.created_at)).map(|newest| newest.target)
         };
         let Some(target) = target else { return Ok(None) };
-        let revision = self.task_definition(observe, &target)?;
+        let mut revision = self.task_definition(observe, &target)?;
+        if revision.is_empty() {
+            // What was made a moment ago may not be told of yet.
+            let primary = service.primary().filter(|primary| primary.id != self.target.deployment);
+            revision = primary.map(|primary| primary.task_definition.clone()).unwrap_or_default();
+        }
         if revision == self.target.revision {
             return Ok(Some(Newer { revision, who: String::new() }));
         }

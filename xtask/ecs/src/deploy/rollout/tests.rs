@@ -1,5 +1,6 @@
 mod current;
 mod fail_fast;
+mod late;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
@@ -107,12 +108,11 @@ impl Observe for Story {
     fn revisions(&mut self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError> {
         self.ask("ecs:DescribeServiceRevisions")?;
         let known = BTreeMap::from([("revision/3", BEFORE), ("revision/4", OURS), ("revision/5", OTHER)]);
-        let of = |arn: &String| ServiceRevision {
-            arn: arn.clone(),
-            task_definition: known[arn.as_str()].into(),
-            ..ServiceRevision::default()
+        let of = |arn: &String| {
+            let task_definition = known.get(arn.as_str()).copied()?.into();
+            Some(ServiceRevision { arn: arn.clone(), task_definition, ..ServiceRevision::default() })
         };
-        Ok(arns.iter().map(of).collect())
+        Ok(arns.iter().filter_map(of).collect())
     }
 
     fn tasks(&mut self, _: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
