@@ -12,6 +12,8 @@ pub(crate) mod elb;
 mod error;
 pub(crate) mod iam;
 mod identity;
+#[cfg(feature = "rehearse")]
+mod inside;
 pub(crate) mod logs;
 mod pace;
 mod retry;
@@ -45,6 +47,8 @@ use aws_types::service_config::ServiceConfigKey;
 use credentials::{Lack, lack};
 pub(crate) use error::{AwsError, Kind};
 pub(crate) use identity::{Identity, session_name};
+#[cfg(feature = "rehearse")]
+pub(crate) use inside::Exchange;
 
 use crate::config::Config;
 use crate::failure::{Ending, Failure, Result};
@@ -120,6 +124,12 @@ impl Session {
             loader(config, client).retry_config(retries).credentials_provider(keys).endpoint_url(&endpoint.url);
         let sdk = net::wait(loader.load());
         Self::of(sdk, config)
+    }
+
+    /// Is answered without a network, by this, and waits on the clock that is turned by hand.
+    #[cfg(feature = "rehearse")]
+    pub(crate) fn inside(config: &Config, endpoint: &Endpoint, exchange: Exchange) -> Self {
+        Self::of(inside::sdk(config, endpoint, exchange), config)
     }
 
     fn of(sdk: SdkConfig, config: &Config) -> Self {

@@ -85,6 +85,10 @@ pub(crate) enum Builtin {
     Tools(tools::Tools),
     Rehearse(rehearse::Rehearse),
     Sandbox(rehearse::ServeSandbox),
+    /// Of this repository itself: xtask/src/simulate.rs compiles it and becomes it.
+    #[cfg(feature = "rehearse")]
+    #[command(hide = true)]
+    Simulate(rehearse::Simulate),
 }
 
 impl Builtin {
@@ -112,6 +116,8 @@ impl Builtin {
             Self::Tools(command) => command.run(context),
             Self::Rehearse(command) => command.run(context),
             Self::Sandbox(command) => command.run(context),
+            #[cfg(feature = "rehearse")]
+            Self::Simulate(command) => command.run(context),
         }
     }
 }

@@ -49,7 +49,8 @@ impl Commit {
 
 /// The commit that is checked out, where git tells; what it does not tell is no reason to refuse.
 pub(crate) fn here(root: &Path) -> Option<String> {
-    Commit::of(root).ok()?.revision
+    // Where there is no repository, git need not be started to say so.
+    repository(root).join(".git").exists().then(|| Commit::of(root).ok()?.revision)?
 }
 
 /// Which of two commits, as images name them, comes from the other one; unknown where this clone does not have both, and

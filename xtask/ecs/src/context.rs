@@ -81,6 +81,12 @@ impl Context {
         Self { events, interrupt, loaded, resolved, own, session_name, who, session, successor }
     }
 
+    /// The same with this session, whatever the environment says.
+    #[cfg(feature = "rehearse")]
+    pub(crate) fn with_session(self, session: Session) -> Self {
+        Self { session: OnceLock::from(session), ..self }
+    }
+
     /// The workspace's configuration. Fails (exit 2) with every mistake in it.
     pub fn config(&self) -> Result<&Config> {
         Ok(&self.loaded()?.config)

@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches};
@@ -25,6 +24,7 @@ use crate::reader::slack::{self, Slack};
 use crate::reader::terminal::Terminal;
 use crate::release::{Order, Planned, Released};
 use crate::sources::Asking;
+use crate::time;
 
 type Run = Box<dyn FnOnce(&clap::ArgMatches, &Context) -> anyhow::Result<()>>;
 type Wrapper = Box<dyn Fn(&Context, &str, &mut dyn FnMut() -> anyhow::Result<()>) -> anyhow::Result<()>>;
@@ -213,7 +213,7 @@ impl Xtask {
         let who = slack::who(environment);
         let context = Context::new(stream.events(), interrupt, loaded, own, (&name, &who));
 
-        let started = Instant::now();
+        let started = time::instant();
         context.events().emit(Event::CommandStarted { command: name.clone(), environment: chosen });
         // What panics here may be this repository's own: the readers are told of this end as of any other.
         let dispatched = catch_unwind(AssertUnwindSafe(|| self.wrapped(&name, &matches, &context)));
@@ -224,7 +224,7 @@ impl Xtask {
         });
         let failure = result.err();
         let exit_code = failure.as_ref().map_or(0, Failure::exit_code);
-        let seconds = started.elapsed().as_secs_f64();
+        let seconds = time::since(started).as_secs_f64();
         context.events().emit(Event::CommandFinished { command: name, failure, seconds });
         let successor = context.into_successor().filter(|_| exit_code == 0);
         stream.finish();

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::time;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// How often a child that waits looks at its parent.
@@ -58,11 +59,16 @@ impl Interrupt {
 
     /// Waits this long, or until the interrupt; true when interrupted.
     pub fn wait(&self, duration: Duration) -> bool {
-        let deadline = Instant::now() + duration;
+        let deadline = time::instant() + duration;
         while !self.is_set() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(time::instant());
             if left.is_zero() {
                 break;
+            }
+            #[cfg(feature = "rehearse")]
+            if let Some(clock) = time::turned::clock() {
+                clock.doze(left);
+                continue;
             }
             // A parent's interrupt does not wake its children: they look again now and then.
             let nap = if self.0.parent.is_some() { left.min(LOOK) } else { left };

@@ -60,6 +60,8 @@ mod promote;
 mod reader;
 #[cfg(feature = "rehearse")]
 mod rehearse;
+#[cfg(feature = "rehearse")]
+mod simulate;
 mod sources;
 mod stage;
 mod text;

@@ -2,11 +2,46 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+#[cfg(feature = "rehearse")]
+pub(crate) mod turned;
+
+/// Now, by the clock that every wait and every deadline of a deploy goes by: the real one, unless it is turned by hand.
+pub(crate) fn instant() -> Instant {
+    #[cfg(feature = "rehearse")]
+    if let Some(clock) = turned::clock() {
+        return clock.instant();
+    }
+    Instant::now()
+}
+
+/// How long ago that was.
+pub(crate) fn since(moment: Instant) -> Duration {
+    instant().saturating_duration_since(moment)
+}
+
+/// The time since the Unix epoch.
+pub(crate) fn since_epoch() -> Duration {
+    #[cfg(feature = "rehearse")]
+    if let Some(clock) = turned::clock() {
+        return clock.since_epoch();
+    }
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
 
 /// Seconds since the Unix epoch.
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    since_epoch().as_secs()
+}
+
+/// Waits so long in the midst of asynchronous work.
+pub(crate) async fn sleep(duration: Duration) {
+    #[cfg(feature = "rehearse")]
+    if let Some(clock) = turned::clock() {
+        return clock.nap(duration).await;
+    }
+    tokio::time::sleep(duration).await;
 }
 
 /// The day, `YYYY-MM-DD`, UTC.
@@ -30,6 +65,10 @@ pub(crate) fn timestamp(seconds: u64) -> String {
 
 /// A number from 0 to 1, another each time.
 pub(crate) fn chance() -> f64 {
+    #[cfg(feature = "rehearse")]
+    if let Some(clock) = turned::clock() {
+        return clock.chance();
+    }
     let bits = RandomState::new().build_hasher().finish() >> 32;
     f64::from(u32::try_from(bits).unwrap_or_default()) / f64::from(u32::MAX)
 }

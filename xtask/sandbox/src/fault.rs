@@ -47,6 +47,10 @@ pub enum Effect {
     Cut { after_bytes: u64 },
     /// Nothing is said for so long, in real time.
     Stall { millis: u64 },
+    /// The call does what it does, and the connection is cut before the answer.
+    Lose,
+    /// A call that only looks is answered as things were so many seconds ago: ECS's answers are consistent only in the end.
+    Lag { seconds: u64 },
     /// The clock of the API is so many seconds ahead of the caller's, and refuses what was signed more than five minutes
     /// before or after.
     Skew { seconds: i64 },
@@ -98,6 +102,11 @@ impl Faults {
         self.0.push((fault, 0));
     }
 
+    /// Whether any of them asks for the past.
+    pub fn look_back(&self) -> bool {
+        self.0.iter().any(|(fault, _)| matches!(fault.effect, Effect::Lag { .. }))
+    }
+
     /// Counts this call, and says what befalls it.
     pub fn strike(&mut self, call: &str) -> Struck {
         let mut struck = Struck::default();
@@ -130,6 +139,8 @@ pub(crate) struct Struck {
     pub error: Option<Refusal>,
     pub cut: Option<u64>,
     pub stall: Option<u64>,
+    pub lose: bool,
+    pub lag: Option<u64>,
     pub corrupt: bool,
     pub stale_range: bool,
     pub skew: Option<i64>,
@@ -165,6 +176,8 @@ impl Struck {
             }
             Effect::Cut { after_bytes } => self.cut = Some(after_bytes),
             Effect::Stall { millis } => self.stall = Some(millis),
+            Effect::Lose => self.lose = true,
+            Effect::Lag { seconds } => self.lag = Some(seconds),
             Effect::Corrupt => self.corrupt = true,
             Effect::StaleRange => self.stale_range = true,
             Effect::Skew { seconds } => self.skew = Some(seconds),

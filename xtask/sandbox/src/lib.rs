@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -127,6 +128,33 @@ impl Sandbox {
         let listener = TcpListener::bind(options.listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
+        let mut sandbox = Self::made(options, address)?;
+
+        // A layer is written by the thread that reads it: more threads than uploads at a time keep the rest answering.
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(8).enable_io().enable_time().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&sandbox.world);
+        let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                tokio::spawn(server::serve(listener, served));
+                // An error means that the sender is gone, which is the same.
+                drop(stopped.await);
+            });
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        })?;
+        (sandbox.stop, sandbox.thread) = (Some(stop), Some(thread));
+        Ok(sandbox)
+    }
+
+    /// One that nobody can reach: its APIs are asked by [`Sandbox::exchange`] alone. The address is only a name.
+    pub fn unserved(options: Options) -> io::Result<Self> {
+        let address = options.listen;
+        Self::made(options, address)
+    }
+
+    fn made(options: Options, address: SocketAddr) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("xtask-sandbox-").tempdir()?;
         let home = Home::new(options.account, options.region);
         let sts = Sts::new(&home.account, options.accounts, options.sessions_last);
@@ -137,22 +165,13 @@ impl Sandbox {
             state.limits = Limits::of_ecs(std::time::Instant::now());
         }
         let world = Arc::new(World::new(state, folder));
+        Ok(Self { world, address, home, stop: None, thread: None })
+    }
 
-        // A layer is written by the thread that reads it: more threads than uploads at a time keep the rest answering.
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(8).enable_io().enable_time().build()?;
-        let (stop, stopped) = oneshot::channel();
-        let served = Arc::clone(&world);
-        let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
-            runtime.block_on(async move {
-                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                tokio::spawn(server::serve(listener, served));
-                // An error means that the sender is gone, which is the same.
-                drop(stopped.await);
-            });
-            runtime.shutdown_timeout(Duration::from_secs(1));
-        })?;
-        Ok(Self { world, address, home, stop: Some(stop), thread: Some(thread) })
+    /// One exchange with an API, without the network: how long its answer takes, and what it is; None where the
+    /// connection was cut. The registry is not asked this way.
+    pub fn exchange(&self, request: hyper::Request<Bytes>) -> (Duration, Option<hyper::Response<Bytes>>) {
+        server::exchange(&self.world, request)
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -196,6 +215,23 @@ impl Sandbox {
     /// One more fault, from now on.
     pub fn inject(&self, fault: Fault) {
         self.world.lock().faults.inject(fault);
+    }
+
+    /// From now on the tasks of what is registered later behave like this, in the first account and region.
+    pub fn behave_newer(&self, tasks: ecs::Tasks) {
+        self.world.lock().ecs_of(&self.home).behave_newer(tasks);
+    }
+
+    /// From now on this befalls every service deployment that begins there, and nothing else.
+    pub fn troubles(&self, troubles: Vec<ecs::Trouble>) {
+        self.world.lock().ecs_of(&self.home).troubles = troubles;
+    }
+
+    /// Nothing that was injected befalls a call any more, and nothing that was said a rollout.
+    pub fn calm(&self) {
+        let mut state = self.world.lock();
+        state.faults = fault::Faults::default();
+        state.ecs_of(&self.home).troubles.clear();
     }
 
     /// Every call over the network so far, in the order in which they were answered.

@@ -2,17 +2,20 @@
 
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use hyper::Request;
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::http::Answer;
+use crate::http::{Answer, Body};
 use crate::world::World;
 
 mod admission;
@@ -85,6 +88,22 @@ async fn refuse_tls(mut stream: TcpStream) {
         io::Result::Ok(())
     };
     drop(tokio::time::timeout(Duration::from_secs(2), farewell).await);
+}
+
+/// One exchange with an API, without the network.
+pub(crate) fn exchange(world: &World, request: Request<Bytes>) -> (Duration, Option<Response<Bytes>>) {
+    let (takes, answer) = api::without_network(world, request);
+    (takes, answer.ok().and_then(whole))
+}
+
+/// An answer whose body is there already.
+fn whole(answer: Response<Body>) -> Option<Response<Bytes>> {
+    let (head, body) = answer.into_parts();
+    let collected = std::pin::pin!(body.collect());
+    match collected.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(body)) => Some(Response::from_parts(head, body.to_bytes())),
+        _ => None,
+    }
 }
 
 async fn answer(world: &Arc<World>, request: Request<Incoming>) -> Answer {

@@ -20,8 +20,10 @@ use crate::protocol::ApiResult;
 use crate::sts::Sts;
 
 mod effects;
+mod past;
 mod stores;
 
+use past::Past;
 use stores::Stores;
 
 /// How long a registry token lasts. Source: Amazon ECR User Guide, private registry authentication.
@@ -64,6 +66,7 @@ pub(crate) struct State {
     pub sts: Sts,
     stores: Stores,
     pub faults: Faults,
+    past: Past,
     pub limits: Limits,
     pub calls: Vec<Call>,
     tokens: HashMap<String, Token>,
@@ -133,6 +136,7 @@ impl State {
             sts,
             stores: Stores::default(),
             faults: Faults::default(),
+            past: Past::default(),
             limits: Limits::default(),
             calls: Vec::new(),
             tokens: HashMap::new(),
@@ -182,10 +186,33 @@ impl State {
         let now = self.settle();
         let (registries, lost, platforms) = (&self.registries, &self.lost, self.platforms);
         let ecs = self.services.get_mut(home).expect("it was just opened");
+        let writes = self.faults.look_back() && !ecs::looks(operation);
+        if writes {
+            self.past.begin(home, now, ecs);
+        }
         let pull = Pull { home, registries, lost, platforms, now };
         let answer = ecs.call(ecs::Call { operation, input, caller, now }, &pull);
         self.settle();
+        if writes {
+            self.past.keep(home, now, &self.services[home]);
+        }
         answer
+    }
+
+    /// The same of a call that only looks, as things were so long ago.
+    pub fn ecs_before(
+        &mut self,
+        home: &Home,
+        (operation, input): (&str, Value),
+        caller: &Caller,
+        lag: Duration,
+    ) -> ApiResult {
+        let now = self.settle();
+        let then = Instant(now.0.saturating_sub(u64::try_from(lag.as_millis()).unwrap_or_default()));
+        let Some(mut ecs) = self.past.at(home, then) else { return self.ecs(home, operation, input, caller) };
+        let pull = Pull { home, registries: &self.registries, lost: &self.lost, platforms: self.platforms, now: then };
+        ecs.advance(then, &pull);
+        ecs.call(ecs::Call { operation, input, caller, now: then }, &pull)
     }
 
     /// One call of the ECR API.

@@ -35,6 +35,8 @@ mod sample;
 mod scale;
 mod scan;
 mod shift;
+#[cfg(feature = "rehearse")]
+mod simulate;
 mod sources;
 mod status;
 mod support;

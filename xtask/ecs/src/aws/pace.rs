@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::calls::{self, Call};
+use crate::time;
 
 /// What of a limit's rate is ours, and what of its burst, which is there again a moment later.
 const SHARE: f64 = 0.9;
@@ -73,7 +74,7 @@ pub(super) struct Pace(Mutex<[Bucket; LIMITS.len()]>);
 
 impl Pace {
     pub(super) fn new() -> Self {
-        let now = Instant::now();
+        let now = time::instant();
         Self(Mutex::new(LIMITS.each_ref().map(|limit| Bucket::of(limit, now))))
     }
 
@@ -81,9 +82,9 @@ impl Pace {
     pub(super) async fn turn(&self, action: &str) {
         let place = LIMITS.iter().position(|limit| limit.actions.iter().any(|call| call.action == action));
         let Some(place) = place else { return };
-        let wait = self.0.lock().unwrap_or_else(PoisonError::into_inner)[place].take(Instant::now());
+        let wait = self.0.lock().unwrap_or_else(PoisonError::into_inner)[place].take(time::instant());
         if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
+            time::sleep(wait).await;
         }
     }
 }

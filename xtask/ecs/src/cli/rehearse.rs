@@ -2,9 +2,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+#[cfg(feature = "rehearse")]
+use clap::Parser;
 
 use crate::context::Context;
 use crate::failure::Result;
+#[cfg(feature = "rehearse")]
+use crate::simulate::Worlds;
 
 /// Release and deploy into an embedded ECR and ECS; no AWS account is touched
 #[derive(Args)]
@@ -38,6 +42,21 @@ pub(crate) struct ServeSandbox {
     pub calls: Option<PathBuf>,
 }
 
+/// Play worlds that seeds make, with the real commands in virtual time
+#[cfg(feature = "rehearse")]
+#[derive(Args)]
+pub(crate) struct Simulate {
+    /// The seed of the first world; by itself, that world is told of in full
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// How many worlds, of this seed and those after it
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub seeds: u64,
+    /// In so many processes at once
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub jobs: u64,
+}
+
 fn account(text: &str) -> std::result::Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((account, key))
@@ -52,6 +71,18 @@ fn account(text: &str) -> std::result::Result<(String, String), &'static str> {
 impl Rehearse {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         with_sandbox::rehearse(&self, context)
+    }
+}
+
+#[cfg(feature = "rehearse")]
+impl Simulate {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let run = |words: &[String], context: &Context| {
+            let cli = super::Cli::try_parse_from(words).map_err(crate::failure::Failure::usage)?;
+            cli.command.run(context)
+        };
+        let worlds = Worlds { first: self.seed, count: self.seeds, jobs: self.jobs };
+        crate::simulate::run(&worlds, run, context)
     }
 }
 

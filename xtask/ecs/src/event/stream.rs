@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Event, Reader, Step};
+use crate::time;
 
 /// How long readers may take to finish after the last event, all together.
 const FINISH: Duration = Duration::from_secs(10);
@@ -50,9 +51,9 @@ impl Events {
     pub fn step<T>(&self, step: Step, subject: &str, work: impl FnOnce() -> T) -> T {
         let subject = subject.to_owned();
         self.emit(Event::StepStarted { step, subject: subject.clone() });
-        let started = Instant::now();
+        let started = time::instant();
         let result = work();
-        self.emit(Event::StepFinished { step, subject, seconds: started.elapsed().as_secs_f64() });
+        self.emit(Event::StepFinished { step, subject, seconds: time::since(started).as_secs_f64() });
         result
     }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask rollback`: a rollout under way is stopped, or the last good revision takes the place of what serves.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::aws::ecs::{Ecs, Service as Live, ServiceDeployment, Status, short};
 use crate::config::{Config, Service, services_named};
@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::deploy::{DeployPlan, Report};
 use crate::failure::{Ending, Failure, Result};
 use crate::stage::Ended;
+use crate::time;
 
 /// What a rollback does.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ fn stop(context: &Context, service: &Service, rollout: &ServiceDeployment) -> Re
         Some(hook) => ecs.continue_service_deployment(&rollout.arn, &hook.id, false)?,
         None => ecs.roll_back(&rollout.arn)?,
     }
-    let (started, name) = (Instant::now(), &service.name);
+    let (started, name) = (time::instant(), &service.name);
     let mut told = Status::Pending;
     loop {
         let now = ecs
@@ -83,7 +84,7 @@ fn stop(context: &Context, service: &Service, rollout: &ServiceDeployment) -> Re
         if now.status.is_final() {
             return ended(config, name, &now, &ecs.service(&service.cluster, &service.service)?);
         }
-        if started.elapsed() > service.rollout.deadline {
+        if time::since(started) > service.rollout.deadline {
             return Err(Failure::new(
                 Ending::TimedOut,
                 format_args!("the rollback of service {name} is still {}", now.status.name()),

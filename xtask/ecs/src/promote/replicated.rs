@@ -1,6 +1,6 @@
 //! One image that a rule of the source's registry replicates: waited for, and verified.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Promotions, Sent, Wanted, copy, plan};
 use crate::failure::{Ending, Failure, Result};
@@ -18,15 +18,15 @@ pub(super) fn wait(stage: &Promotions<'_>, wanted: &Wanted<'_>) -> Result<Sent> 
     let Wanted { image, from: source, digest, .. } = wanted;
     let deadline = to.config.promotion.deadline;
     events.note("Waiting", format!("{} to be replicated to {}", image.name, image.reference));
-    let (begun, mut pause) = (Instant::now(), PAUSES.0);
+    let (begun, mut pause) = (time::instant(), PAUSES.0);
     loop {
         match to.ecr.find(&[(image.repository(), image.tag())]).pop().transpose()?.flatten() {
             Some(found) if found.digest == *digest => break,
             Some(found) => return Err(plan::taken(stage, wanted, Some(&found.digest))),
-            None if begun.elapsed() >= deadline => return Err(late(stage, wanted)),
+            None if time::since(begun) >= deadline => return Err(late(stage, wanted)),
             None => {}
         }
-        let left = deadline.saturating_sub(begun.elapsed());
+        let left = deadline.saturating_sub(time::since(begun));
         if interrupt.wait(pause.mul_f64(0.5 + time::chance() / 2.0).min(left)) {
             return Err(Failure::interrupted(format_args!(
                 "interrupted while image {} was to be replicated, which goes on in ECR",

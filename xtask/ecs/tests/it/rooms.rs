@@ -41,6 +41,7 @@ const ROOMS: &[&str] = &[
     "context",
     "operate",
     "rehearse",
+    "simulate",
     // top
     "cli",
     "extend",

@@ -27,6 +27,11 @@ mod update;
 pub(crate) use member::{READ_ONLY, oddity};
 pub(crate) use targets::{Condition, Registered};
 
+/// Whether an operation changes nothing.
+pub(crate) fn looks(operation: &str) -> bool {
+    operation.starts_with("Describe") || operation.starts_with("List")
+}
+
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {

@@ -14,6 +14,8 @@ use super::admission::{Visitor, admit, skewed};
 use super::protocol::{Protocol, Target};
 use super::rest;
 use super::signature::Signature;
+use crate::ecs::{Caller, looks};
+use crate::fault::Struck;
 use crate::http::{Answer, Cut, collect, drain, read_some};
 use crate::protocol::{ApiError, ApiResult};
 use crate::world::{State, World};
@@ -43,23 +45,48 @@ async fn exchange<B>(world: &Arc<World>, head: Parts, target: Target, body: B) -
 where
     B: hyper::body::Body<Data = Bytes> + Unpin,
 {
-    let (protocol, name) = (target.protocol, target.name());
-    let key = Signature::of(&head.headers).map(|signature| signature.access_key.to_owned()).unwrap_or_default();
+    let name = target.name();
     let struck = world.strike(&name);
     if let Some(millis) = struck.stall {
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
     if let Some(bytes) = struck.cut {
         read_some(body, bytes).await;
-        world.log_by(&key, &name, Value::Null, 0);
+        world.log_by(&key(&head), &name, Value::Null, 0);
         return Err(Cut);
     }
     let body = collect(body, LARGEST_INPUT).await?;
-    let input = match body.as_deref() {
-        Some(bytes) => protocol.read(&head, bytes),
+    at_once(world, &head, &target, body.as_ref(), struck)
+}
+
+/// The same without a network: how long the answer takes, and what it is.
+pub(crate) fn without_network(world: &World, request: Request<Bytes>) -> (Duration, Answer) {
+    let (head, body) = request.into_parts();
+    let target = match Target::in_head(&head).or_else(|| rest::target(&head)) {
+        Some(target) => target,
+        None => Target::in_form(&head, &body),
+    };
+    let struck = world.strike(&target.name());
+    let stall = Duration::from_millis(struck.stall.unwrap_or_default());
+    if struck.cut.is_some() {
+        world.log_by(&key(&head), &target.name(), Value::Null, 0);
+        return (stall, Err(Cut));
+    }
+    (stall, at_once(world, &head, &target, Some(&body), struck))
+}
+
+fn key(head: &Parts) -> String {
+    Signature::of(&head.headers).map(|signature| signature.access_key.to_owned()).unwrap_or_default()
+}
+
+/// Everything of an exchange but the network.
+fn at_once(world: &World, head: &Parts, target: &Target, body: Option<&Bytes>, struck: Struck) -> Answer {
+    let (protocol, name, key) = (target.protocol, target.name(), key(head));
+    let input = match body {
+        Some(bytes) => protocol.read(head, bytes),
         None => Err("the request is too large".to_owned()),
     };
-    let skew = struck.skew.and_then(|seconds| skewed(world, &head, &target, seconds));
+    let skew = struck.skew.and_then(|seconds| skewed(world, head, target, seconds));
     if let Some((error, date)) = skew {
         world.log_by(&key, &name, input.unwrap_or_default(), error.status);
         let mut refusal = protocol.refuse(target.service, &error.into())?;
@@ -79,28 +106,36 @@ where
         Err(error) => (Value::Null, Err(ApiError::new("SerializationException", error))),
         Ok(input) => {
             let mut state = world.lock();
-            let body = body.as_deref().unwrap_or_default();
-            let result = admit(&state, &head, body, &target, &input).and_then(|visitor| {
+            let body = body.map(|body| &body[..]).unwrap_or_default();
+            let result = admit(&state, head, body, target, &input).and_then(|visitor| {
                 let doomed = state.before(&visitor.home, &struck.before, &input);
-                let output = dispatch(&mut state, &target, &input, &visitor)?;
+                let output = dispatch(&mut state, target, &input, (&visitor, struck.lag))?;
                 state.after(&visitor.home, &struck.after, doomed, &input);
                 Ok(output)
             });
             (input, result)
         }
     };
+    if struck.lose {
+        world.log_by(&key, &name, input, 0);
+        return Err(Cut);
+    }
     let response = match result {
-        Ok(output) => protocol.answer(&target, &output)?,
+        Ok(output) => protocol.answer(target, &output)?,
         Err(error) => protocol.refuse(target.service, &error.into())?,
     };
     world.log_by(&key, &name, input, response.status().as_u16());
     Ok(response)
 }
 
-fn dispatch(state: &mut State, target: &Target, input: &Value, visitor: &Visitor) -> ApiResult {
+fn dispatch(state: &mut State, target: &Target, input: &Value, (visitor, lag): (&Visitor, Option<u64>)) -> ApiResult {
     let operation = target.operation.as_str();
-    if target.service == "ecs" && (operation.starts_with("Describe") || operation.starts_with("List")) {
+    if target.service == "ecs" && looks(operation) {
         state.timeline.look();
+        let caller = visitor.principal.as_ref().map(|principal| Caller { arn: principal.arn.clone() });
+        if let (Some(seconds), Some(caller)) = (lag, caller) {
+            return state.ecs_before(&visitor.home, (operation, input.clone()), &caller, Duration::from_secs(seconds));
+        }
     }
     state.call(&visitor.home, (target.service, operation), input.clone(), visitor.principal.as_ref())
 }

@@ -109,7 +109,7 @@ impl<'a> Locks<'a> {
     /// Lets a deploy begin: refuses it, or has it wait, while others have locked what it is to change, and locks that
     /// where the configuration says so.
     pub(in super::super) fn admit<'p>(&self, given: &'p DeployPlan) -> Result<Admitted<'p>> {
-        let begun = Instant::now();
+        let begun = time::instant();
         let mut again: Option<DeployPlan> = None;
         loop {
             let plan = again.as_ref().unwrap_or(given);
@@ -232,7 +232,7 @@ impl<'a> Locks<'a> {
             let found = live(&ecs, &services)?;
             let found: Vec<&Live> = found.iter().collect();
             let Some(mut refused) = self.blocked(plan, &found) else { return Ok(()) };
-            if begun.elapsed() > config.lock.expires {
+            if time::since(begun) > config.lock.expires {
                 refused.ending = Ending::TimedOut;
                 return Err(refused);
             }

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::aws::AwsError;
+use crate::interrupt::Interrupt;
 
 /// How often the first waits for others who still come.
 const MOMENTS: u32 = 6;
@@ -81,7 +82,7 @@ impl<V: Clone> Line<V> {
             }
             before = now;
             drop(waiting);
-            std::thread::sleep(moment);
+            Interrupt::default().wait(moment);
             waiting = self.lock();
         }
         waiting

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::deploy::cadence;
 use crate::interrupt::Interrupt;
+use crate::time;
 
 /// One of the rollouts that are followed. Where nothing has changed, it takes what it knows for true a little longer the more
 /// others there are.
@@ -41,7 +42,7 @@ impl<'a> Live<'a> {
         interrupt: &'a Interrupt,
     ) -> Self {
         looks.count(true);
-        let (started, rollout, known, calm, listed) = (Instant::now(), None, None, false, None);
+        let (started, rollout, known, calm, listed) = (time::instant(), None, None, false, None);
         Self { looks, cluster, service, poll, interrupt, started, rollout, known, calm, listed, returns: false }
     }
 
@@ -60,10 +61,10 @@ impl<'a> Live<'a> {
     /// Stopped tasks of this service alone, in a cluster with very many.
     fn own_stopped(&mut self, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
         let patience = cadence::patience(self.poll, self.looks.followed()) * 4;
-        if self.calm && self.listed.is_some_and(|at| at.elapsed() < patience) {
+        if self.calm && self.listed.is_some_and(|at| time::since(at) < patience) {
             return Ok(Vec::new());
         }
-        self.listed = Some(Instant::now());
+        self.listed = Some(time::instant());
         self.listed_tasks(true, known)
     }
 
@@ -79,11 +80,11 @@ impl Observe for Live<'_> {
         let patience = cadence::patience(self.poll, self.looks.followed());
         if let Some((at, known)) = &self.known
             && self.calm
-            && at.elapsed() < patience
+            && time::since(*at) < patience
         {
             return Ok(known.clone());
         }
-        let at = Instant::now();
+        let at = time::instant();
         let found = self.looks.service(self.cluster, self.service, self.moment())?;
         self.known = Some((at, found.clone()));
         Ok(found)
@@ -111,7 +112,7 @@ impl Observe for Live<'_> {
         if !stopped || followed < 2 {
             return self.listed_tasks(stopped, known);
         }
-        let now = Instant::now();
+        let now = time::instant();
         let patience = if self.calm { cadence::patience(self.poll, followed) } else { Duration::ZERO };
         match self.looks.stopped(self.cluster, now.checked_sub(patience).unwrap_or(now))? {
             Some(tasks) => Ok(tasks.into_iter().filter(|task| !known.contains(&task.arn)).collect()),
@@ -141,7 +142,7 @@ impl Observe for Live<'_> {
     }
 
     fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        time::since(self.started)
     }
 
     fn pause(&mut self, pause: Duration, deaf: bool) -> Woken {

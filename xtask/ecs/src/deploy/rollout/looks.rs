@@ -10,6 +10,7 @@ use super::{Answer, AwsError, Pause, Service, ServiceDeployment, ServiceRevision
 use crate::aws::ecr::Ecr;
 use crate::aws::ecs::Ecs;
 use crate::deploy::cadence;
+use crate::time;
 
 /// In so many hundreds of tasks of a cluster, those of one service are looked for; in more, each service asks for its own.
 const HUNDREDS: usize = 5;
@@ -38,7 +39,7 @@ type Check = dyn Fn(&Pause) -> Answer + Send + Sync;
 struct Stopped {
     /// When they were listed last.
     at: Option<Instant>,
-    /// By ARN; a stopped task changes no more.
+    /// By ARN; a task that has said how it ended changes no more.
     tasks: BTreeMap<String, Task>,
     too_many: bool,
 }
@@ -48,7 +49,7 @@ impl<'a> Looks<'a> {
         Self {
             ecs,
             ecr,
-            started: Instant::now(),
+            started: time::instant(),
             followed: AtomicUsize::new(0),
             services: Line::new(10),
             rollouts: Line::new(20),
@@ -93,7 +94,7 @@ impl<'a> Looks<'a> {
 
     /// Where all of them look in step, the pause until the step after this one.
     pub(super) fn in_step(&self, pause: Duration, poll: Duration) -> Duration {
-        cadence::in_step(pause, poll, self.followed(), self.started.elapsed())
+        cadence::in_step(pause, poll, self.followed(), time::since(self.started))
     }
 
     pub(super) fn service(&self, cluster: &str, name: &str, moment: Duration) -> Result<Service, AwsError> {
@@ -124,9 +125,10 @@ impl<'a> Looks<'a> {
         let mut clusters = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         let known = clusters.entry(cluster.to_owned()).or_default();
         if !known.too_many && known.at.is_none_or(|at| at < since) {
-            let at = Instant::now();
+            let at = time::instant();
             let listed = self.ecs.list_stopped_tasks(cluster, HUNDREDS)?;
             known.too_many = listed.is_none();
+            known.tasks.retain(|_, task| task.tells_its_end());
             let new: Vec<_> = listed.into_iter().flatten().filter(|arn| !known.tasks.contains_key(arn)).collect();
             let described = self.ecs.tasks(cluster, &new)?;
             known.tasks.extend(described.into_iter().map(|task| (task.arn.clone(), task)));

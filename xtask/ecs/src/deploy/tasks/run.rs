@@ -20,7 +20,7 @@ use crate::event::{Event, Step, TaskOutcome};
 use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather as _;
 use crate::stage::Ended;
-use crate::time::{Backoff, chance};
+use crate::time::{self, Backoff, chance};
 
 /// How long ECS may take to show a task that it has just started: its answers are eventually consistent.
 const UNSEEN: Duration = Duration::from_secs(60);
@@ -72,9 +72,9 @@ impl<'a> Job<'a> {
 /// Runs it to its end.
 pub(in crate::deploy) fn run(means: &Means<'_>, job: &Job<'_>) -> Ended<TaskReport> {
     let mut report = TaskReport::planned(job.task, job.revision.clone(), job.document);
-    let began = Instant::now();
+    let began = time::instant();
     let result = means.events.step(Step::Run, job.name(), || follow(means, job, &mut report));
-    report.seconds = began.elapsed().as_secs_f64();
+    report.seconds = time::since(began).as_secs_f64();
     if let Err(failure) = &result {
         report.failure = Some(failure.to_string());
         report.outcome = TaskOutcome::of(failure);
@@ -136,7 +136,7 @@ fn follow(means: &Means<'_>, job: &Job<'_>, report: &mut TaskReport) -> Result<(
     if let Some(why) = outputs.first().and_then(Output::elsewhere) {
         means.events.note("Silent", format!("the log of container {container} is not shown: {why}"));
     }
-    let watch = Watch { means, job, arns: &arns, began: Instant::now() };
+    let watch = Watch { means, job, arns: &arns, began: time::instant() };
     let tasks = watch.to_the_end(&mut outputs)?;
     conclude(&watch, &tasks, &outputs, report)
 }
@@ -264,10 +264,10 @@ impl Watch<'_> {
                 }
                 return Ok(tasks);
             }
-            if tasks.len() < self.arns.len() && self.began.elapsed() > UNSEEN {
+            if tasks.len() < self.arns.len() && time::since(self.began) > UNSEEN {
                 return Err(self.failure(Ending::World, "ECS does not know it any more", "how it ended is not known"));
             }
-            if self.began.elapsed() > self.job.task.timeout {
+            if time::since(self.began) > self.job.task.timeout {
                 let states: Vec<&str> = tasks.iter().map(|task| task.status.as_str()).collect();
                 let timeout = crate::text::quantity::duration(self.job.task.timeout.as_secs_f64());
                 return Err(self.abandon(Ending::TimedOut, &format!("still {} after {timeout}", states.join(", "))));

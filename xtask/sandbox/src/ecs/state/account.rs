@@ -14,7 +14,7 @@ use super::task::{Phase, Task};
 use crate::ecs::json::short;
 
 /// Clusters, task definitions, services and their rollouts, of one account in one region.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ecs {
     pub(crate) account: String,
     pub(crate) region: String,
@@ -153,7 +153,7 @@ impl Ecs {
 }
 
 /// What a client token stood for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Remembered {
     pub(crate) input: Value,
     pub(crate) numbers: Vec<u64>,

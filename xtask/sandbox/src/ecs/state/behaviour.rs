@@ -65,7 +65,7 @@ pub(crate) enum NextRun {
 }
 
 /// A behaviour, and what it applies to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Rule {
     Matching(Behaviour),
     /// Revisions registered after this was said: those newer than the newest of each family then.

@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) const INSTANCES: u64 = 2;
 
 /// A cluster: a name to put services and tasks under.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cluster {
     pub(crate) name: String,
     /// Members of CreateCluster that come back as they went in.

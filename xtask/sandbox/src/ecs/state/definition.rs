@@ -6,7 +6,7 @@ use crate::clock::Instant;
 use crate::ecs::json::{list, text};
 
 /// One revision of a task definition.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Definition {
     pub(crate) family: String,
     pub(crate) revision: u64,

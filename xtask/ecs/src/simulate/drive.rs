@@ -1,0 +1,56 @@
+//! Virtual time: the clock is turned to the next thing that is due as soon as nobody does anything any more.
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::threads::Threads;
+use crate::time::turned::Turned;
+
+/// What time brings while a command runs.
+pub(super) struct Due<'a> {
+    /// When, since the clock was stopped.
+    pub at: Duration,
+    pub what: Box<dyn FnOnce() + 'a>,
+}
+
+/// Why a command did not come to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stuck {
+    /// It waits for nothing that could come.
+    Forever,
+    TooLong,
+}
+
+/// Turns the clock until the thread has ended, at most as far as `until`. `passes` is told how far it is turned each time,
+/// before whoever waits for that moment wakes.
+pub(super) fn turn<T>(
+    clock: &Turned,
+    thread: &JoinHandle<T>,
+    mut dues: Vec<Due<'_>>,
+    until: Duration,
+    passes: &dyn Fn(Duration),
+) -> Result<(), Stuck> {
+    let mut threads = Threads::default();
+    dues.sort_by_key(|due| std::cmp::Reverse(due.at));
+    loop {
+        threads.settle(&|| thread.is_finished());
+        if thread.is_finished() {
+            return Ok(());
+        }
+        let due = dues.last().map(|due| due.at);
+        let next = clock.next().into_iter().chain(due).min().ok_or(Stuck::Forever)?;
+        if next > until {
+            return Err(Stuck::TooLong);
+        }
+        let now = clock.passed();
+        passes(next.saturating_sub(now));
+        match dues.pop_if(|due| due.at <= next) {
+            Some(due) => {
+                clock.turn_to(next);
+                (due.what)();
+                clock.wake_all();
+            }
+            None => clock.turn(next),
+        }
+    }
+}

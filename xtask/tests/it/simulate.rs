@@ -1,0 +1,24 @@
+//! `cargo xtask simulate`, the whole binary: worlds that seeds make, and seeds that found something once.
+
+use crate::support::Workspace;
+
+fn plays(seed: &str, count: &str) {
+    Workspace::sample().xtask_with(&[], &["simulate", "--seed", seed, "--seeds", count]).ends(0).says("Simulated");
+}
+
+#[test]
+fn in_worlds_that_seeds_make_commands_say_what_is_true_and_do_what_is_right() {
+    plays("1", "12");
+}
+
+#[test]
+fn a_seed_makes_the_same_world_each_time_and_all_of_it_is_told() {
+    let told = || {
+        let run = Workspace::sample().xtask_with(&[], &["simulate", "--seed", "5"]);
+        run.ends(0);
+        run.stdout.lines().filter(|line| line.starts_with("  ecs:")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (once, twice) = (told(), told());
+    assert!(once.len() > 20, "{once:#?}");
+    assert_eq!(once.len(), twice.len());
+}
