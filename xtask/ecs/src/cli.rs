@@ -6,6 +6,7 @@ mod deploy;
 mod diff;
 mod exec;
 mod history;
+mod iam;
 mod lock;
 mod logs;
 mod promote;
@@ -82,6 +83,7 @@ pub(crate) enum Builtin {
     Render(render::Render),
     Diff(diff::Diff),
     Workflows(workflows::WriteWorkflows),
+    Iam(iam::Iam),
     Tools(tools::Tools),
     Rehearse(rehearse::Rehearse),
     Sandbox(rehearse::ServeSandbox),
@@ -113,6 +115,7 @@ impl Builtin {
             Self::Render(command) => command.run(context),
             Self::Diff(command) => command.run(context),
             Self::Workflows(command) => command.run(context),
+            Self::Iam(command) => command.run(context),
             Self::Tools(command) => command.run(context),
             Self::Rehearse(command) => command.run(context),
             Self::Sandbox(command) => command.run(context),

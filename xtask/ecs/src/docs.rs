@@ -156,7 +156,7 @@ fn actions() -> String {
     for Call { action, on, by, when } in CALLS.iter().copied().chain(IMPLIED) {
         let names: Vec<String> = by.iter().map(|by| format!("`{}`", by.name())).collect();
         let names = if *by == EVERYONE { "every command".to_owned() } else { names.join(", ") };
-        writeln!(text, "| `{action}` | {on} | {names} | {when} |").expect("text");
+        writeln!(text, "| `{action}` | {} | {names} | {when} |", on.words()).expect("text");
     }
     text
 }

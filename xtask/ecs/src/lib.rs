@@ -56,6 +56,7 @@ mod lookup;
 mod net;
 mod operate;
 mod partial;
+mod policy;
 mod promote;
 mod reader;
 #[cfg(feature = "rehearse")]

@@ -106,13 +106,15 @@ pub(crate) struct Serving<'a> {
     pub seed: Option<&'a Path>,
     /// Whether what goes beyond ECS's documented limits is throttled.
     pub limits: bool,
+    /// All that whoever calls may do.
+    pub policy: Option<&'a Path>,
     /// Where each call is written at the end.
     pub calls: Option<&'a Path>,
 }
 
 /// Serves a sandbox, furnished for the workspace's configuration, until the interrupt.
 pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
-    let Serving { listen, speed, accounts, seed, limits, calls } = *serving;
+    let Serving { listen, speed, accounts, seed, limits, policy, calls } = *serving;
     if !listen.ip().is_loopback() {
         return Err(Failure::usage(format_args!(
             "the sandbox takes anyone's word for who they are, so it listens on loopback only, and {} is not",
@@ -131,6 +133,7 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
     })?;
     stage::furnish(&sandbox, config)?;
     seed.map_or(Ok(()), |file| stage::seed(&sandbox, file))?;
+    policy.map_or(Ok(()), |file| stage::restrict(&sandbox, file))?;
     for (name, value) in sandbox.environment() {
         context.print(format_args!("export {name}={value}"));
     }

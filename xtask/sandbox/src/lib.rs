@@ -42,6 +42,7 @@ mod iam;
 mod limits;
 mod logs;
 mod model;
+mod policy;
 pub mod protocol;
 mod registry;
 mod s3;
@@ -232,6 +233,14 @@ impl Sandbox {
         let mut state = self.world.lock();
         state.faults = fault::Faults::default();
         state.ecs_of(&self.home).troubles.clear();
+    }
+
+    /// From now on everybody may do what this policy of IAM's allows, and nothing else.
+    ///
+    /// The error says what of it is not understood here.
+    pub fn restrict(&self, policy: &Value) -> Result<(), String> {
+        self.world.lock().policy = Some(policy::Policy::read(policy)?);
+        Ok(())
     }
 
     /// Every call over the network so far, in the order in which they were answered.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::home::Home;
 use crate::http::{Answer, Body, Cut, drain, full, read_some};
+use crate::policy::Need;
 use crate::protocol::ApiError;
 use crate::world::{TokenState, World};
 
@@ -154,6 +155,11 @@ pub(crate) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> An
         let challenge = (refused.status == 401).then(|| challenge(&world.lock().host));
         return refused.response(challenge);
     }
+    if let Some(refused) = refuse_unallowed(world, &home, &head.method, &route) {
+        drain(body).await?;
+        world.log(&name, note, refused.status);
+        return refused.response(None);
+    }
     world.lock().settle();
     let exchange = Exchange {
         world,
@@ -247,6 +253,32 @@ fn home(world: &World, token: Option<&str>, route: &Route) -> Home {
     }
     let state = world.lock();
     token.and_then(|token| state.token_home(token)).unwrap_or(&state.home).clone()
+}
+
+/// What the policy of those who call does not allow: the registry asks for the actions of the API that do the same.
+fn refuse_unallowed(world: &World, home: &Home, method: &Method, route: &Route) -> Option<Refusal> {
+    let (action, name) = match (method.as_str(), route) {
+        ("POST", Route::Uploads { name }) => ("InitiateLayerUpload", name),
+        ("PATCH", Route::Upload { name, .. }) => ("UploadLayerPart", name),
+        ("PUT", Route::Upload { name, .. }) => ("CompleteLayerUpload", name),
+        ("HEAD", Route::Blob { name, .. }) => ("BatchCheckLayerAvailability", name),
+        ("GET", Route::Blob { name, .. }) => ("GetDownloadUrlForLayer", name),
+        ("PUT", Route::Manifest { name, .. }) => ("PutImage", name),
+        ("GET" | "HEAD", Route::Manifest { name, .. } | Route::Referrers { name, .. }) => ("BatchGetImage", name),
+        _ => return None,
+    };
+    let (action, resource) =
+        (format!("ecr:{action}"), format!("arn:aws:ecr:{}:{}:repository/{name}", home.region, home.account));
+    let need = Need { action: action.clone(), resource: resource.clone(), context: None };
+    if world.lock().policy.as_ref().is_none_or(|policy| policy.allows(&need)) {
+        return None;
+    }
+    let message = format!(
+        "User: arn:aws:iam::{}:user/sandbox is not authorized to perform: {action} on resource: {resource} because no \
+         identity-based policy allows the {action} action",
+        home.account
+    );
+    Some(Refusal::new(403, "DENIED", message))
 }
 
 /// The registry is for those who bring a token; a download URL speaks for itself.

@@ -20,6 +20,7 @@ use crate::world::World;
 
 mod admission;
 mod api;
+mod permission;
 mod protocol;
 mod resource;
 mod rest;

@@ -16,6 +16,7 @@ use crate::ecs::{self, Caller, Ecs, Images};
 use crate::fault::{Faults, Struck};
 use crate::home::Home;
 use crate::limits::Limits;
+use crate::policy::Policy;
 use crate::protocol::ApiResult;
 use crate::sts::Sts;
 
@@ -68,6 +69,8 @@ pub(crate) struct State {
     pub faults: Faults,
     past: Past,
     pub limits: Limits,
+    /// What everybody who calls may do; everything where there is none.
+    pub policy: Option<Policy>,
     pub calls: Vec<Call>,
     tokens: HashMap<String, Token>,
     /// Images of other registries that are gone.
@@ -138,6 +141,7 @@ impl State {
             faults: Faults::default(),
             past: Past::default(),
             limits: Limits::default(),
+            policy: None,
             calls: Vec::new(),
             tokens: HashMap::new(),
             lost: HashSet::new(),

@@ -24,6 +24,7 @@ mod network;
 mod pages;
 mod people;
 mod plan;
+mod policy;
 mod promote;
 mod reference;
 mod registries;

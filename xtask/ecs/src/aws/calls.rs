@@ -5,15 +5,85 @@
 
 /// One action.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the reference reads the rest"))]
 pub(crate) struct Call {
     /// `SERVICE:Operation`, as policies write it.
     pub action: &'static str,
-    /// What a policy grants it on.
-    pub on: &'static str,
+    pub on: On,
     pub by: &'static [By],
     /// When, where it is not always.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference reads it"))]
     pub when: &'static str,
+}
+
+/// What a policy grants an action on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    /// The action knows no resources.
+    Anything,
+    /// Everything of the clusters.
+    Clusters,
+    Repositories,
+    Services,
+    /// The services, and their rollouts.
+    Rollouts,
+    /// The services, and their revisions.
+    Revisions,
+    TaskDefinitions,
+    Tasks,
+    /// The clusters and their tasks.
+    Shells,
+    /// The tasks and the document that forwards.
+    Forwarding,
+    /// What a lock or a document tags.
+    Tagged,
+    /// The services that locks are on.
+    Locked,
+    Targets,
+    LogStreams,
+    LogGroups,
+    Secrets,
+    /// The roles of the tasks.
+    Roles,
+    /// The execution roles, and whoever asks.
+    Simulated,
+    Parameters,
+    Stacks,
+    /// Terraform's state.
+    State,
+    /// The role that is assumed.
+    Role,
+    /// AWS allows it to everyone.
+    Nothing,
+}
+
+impl On {
+    /// As the reference says it.
+    #[cfg(test)]
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Anything | Self::Nothing => "`*`",
+            Self::Clusters => "`*`, of the clusters",
+            Self::Repositories => "the repositories",
+            Self::Services | Self::Locked => "the services",
+            Self::Rollouts => "the services and their deployments",
+            Self::Revisions => "the services and their revisions",
+            Self::TaskDefinitions => "the task definitions",
+            Self::Tasks => "the tasks",
+            Self::Shells => "the clusters and their tasks",
+            Self::Forwarding => "the tasks and the document that forwards",
+            Self::Tagged => "the services, the task definitions and the tasks",
+            Self::Targets => "the scalable targets",
+            Self::LogStreams => "the log groups' streams",
+            Self::LogGroups => "the log groups",
+            Self::Secrets => "the secrets",
+            Self::Roles => "the task role and the execution role",
+            Self::Simulated => "the execution role and this identity",
+            Self::Parameters => "the parameters",
+            Self::Stacks => "the stacks",
+            Self::State => "the state",
+            Self::Role => "the role",
+        }
+    }
 }
 
 /// A command, as far as what it may do differs.
@@ -39,11 +109,12 @@ pub(crate) enum By {
     Forward,
     Verify,
     Scale,
+    /// A comparison of a role with the policy that is needed.
+    Check,
 }
 
 impl By {
     /// The command as it is typed.
-    #[cfg(test)]
     pub(crate) fn name(self) -> &'static str {
         match self {
             ReleasePlan => "release --plan",
@@ -64,18 +135,16 @@ impl By {
             Forward => "forward",
             Verify => "verify",
             Scale => "scale",
+            Check => "iam --check",
         }
     }
 }
 
 use By::{
-    Continue, Deploy, DeployPlan, Exec, Forward, History, Lock, Logs, PromoteFrom, PromoteTo, Release, ReleasePlan,
-    Rollback, Run, Scale, Status, Unlock, Verify,
+    Check, Continue, Deploy, DeployPlan, Exec, Forward, History, Lock, Logs, PromoteFrom, PromoteTo, Release,
+    ReleasePlan, Rollback, Run, Scale, Status, Unlock, Verify,
 };
 
-const REPOSITORY: &str = "the repositories";
-const SERVICE: &str = "the services";
-const ALL: &str = "`*`";
 const POST_MORTEM: &str = "for a post-mortem, which does without where it is denied";
 
 pub(crate) const EVERYONE: &[By] = &[
@@ -97,107 +166,110 @@ pub(crate) const EVERYONE: &[By] = &[
     Forward,
     Verify,
     Scale,
+    Check,
 ];
 
-const fn call(action: &'static str, on: &'static str, by: &'static [By]) -> Call {
+const fn call(action: &'static str, on: On, by: &'static [By]) -> Call {
     Call { action, on, by, when: "" }
 }
 
 pub(crate) const GET_CALLER_IDENTITY: Call = Call {
     when: "where environments are declared; AWS allows it to everyone",
-    ..call("sts:GetCallerIdentity", ALL, EVERYONE)
+    ..call("sts:GetCallerIdentity", On::Nothing, EVERYONE)
 };
 pub(crate) const BATCH_GET_IMAGE: Call = call(
     "ecr:BatchGetImage",
-    REPOSITORY,
+    On::Repositories,
     &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Run, Status, Verify],
 );
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
-    ..call("ecr:DescribeImages", REPOSITORY, &[DeployPlan, Deploy, Rollback, History, Run, Status, Verify])
+    ..call("ecr:DescribeImages", On::Repositories, &[DeployPlan, Deploy, Rollback, History, Run, Status, Verify])
 };
 pub(crate) const GET_AUTHORIZATION_TOKEN: Call =
-    call("ecr:GetAuthorizationToken", ALL, &[Release, PromoteFrom, PromoteTo]);
+    call("ecr:GetAuthorizationToken", On::Anything, &[Release, PromoteFrom, PromoteTo]);
 pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call =
-    call("ecr:BatchCheckLayerAvailability", REPOSITORY, &[Release, PromoteTo]);
-pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", REPOSITORY, &[Release, PromoteTo]);
+    call("ecr:BatchCheckLayerAvailability", On::Repositories, &[Release, PromoteTo]);
+pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", On::Repositories, &[Release, PromoteTo]);
 pub(crate) const DESCRIBE_SERVICES: Call = call(
     "ecs:DescribeServices",
-    SERVICE,
+    On::Services,
     &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Lock, Unlock, Exec, Forward, Verify, Scale],
 );
-pub(crate) const DESCRIBE_TASK_DEFINITION: Call =
-    call("ecs:DescribeTaskDefinition", ALL, &[DeployPlan, Deploy, Rollback, History, Run, Status, Logs, Verify]);
-pub(crate) const REGISTER_TASK_DEFINITION: Call = call("ecs:RegisterTaskDefinition", ALL, &[Deploy, Run]);
-pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", SERVICE, &[Deploy, Rollback, Scale]);
+pub(crate) const DESCRIBE_TASK_DEFINITION: Call = call(
+    "ecs:DescribeTaskDefinition",
+    On::Anything,
+    &[DeployPlan, Deploy, Rollback, History, Run, Status, Logs, Verify],
+);
+pub(crate) const REGISTER_TASK_DEFINITION: Call =
+    call("ecs:RegisterTaskDefinition", On::TaskDefinitions, &[Deploy, Run]);
+pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", On::Services, &[Deploy, Rollback, Scale]);
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
     when: "where the service does not name its rollout",
-    ..call("ecs:ListServiceDeployments", SERVICE, &[Deploy, Continue, Rollback, History])
+    ..call("ecs:ListServiceDeployments", On::Services, &[Deploy, Continue, Rollback, History])
 };
 pub(crate) const DESCRIBE_SERVICE_DEPLOYMENTS: Call =
-    call("ecs:DescribeServiceDeployments", ALL, &[Deploy, Continue, Rollback, Status]);
+    call("ecs:DescribeServiceDeployments", On::Rollouts, &[Deploy, Continue, Rollback, Status]);
 pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = Call {
     when: "of `deploy` only where checks are made at pauses",
-    ..call("ecs:ContinueServiceDeployment", ALL, &[Deploy, Continue, Rollback])
+    ..call("ecs:ContinueServiceDeployment", On::Rollouts, &[Deploy, Continue, Rollback])
 };
 pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call =
-    call("ecs:DescribeServiceRevisions", ALL, &[Deploy, Continue, Rollback, History, Status]);
-pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", ALL, &[Deploy, Rollback, Run, Exec, Forward]);
-pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", ALL, &[Deploy, Rollback, Run, Exec, Forward]);
+    call("ecs:DescribeServiceRevisions", On::Revisions, &[Deploy, Continue, Rollback, History, Status]);
+pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", On::Clusters, &[Deploy, Rollback, Run, Exec, Forward]);
+pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", On::Tasks, &[Deploy, Rollback, Run, Exec, Forward]);
 pub(crate) const RUN_TASK: Call = Call {
     when: "for `deploy`, where a service has tasks before or after it",
-    ..call("ecs:RunTask", "the task definitions", &[Deploy, Run])
+    ..call("ecs:RunTask", On::TaskDefinitions, &[Deploy, Run])
 };
 pub(crate) const STOP_TASK: Call = Call {
     when: "for a task whose watched container ended and others did not; with `tasks.NAME.on-interrupt = \"stop\"`, on Ctrl-C and when its time is over",
-    ..call("ecs:StopTask", "the tasks", &[Deploy, Run])
+    ..call("ecs:StopTask", On::Tasks, &[Deploy, Run])
 };
-pub(crate) const EXECUTE_COMMAND: Call = call("ecs:ExecuteCommand", "the tasks", &[Exec]);
-pub(crate) const START_SESSION: Call = call("ssm:StartSession", "the tasks and the document that forwards", &[Forward]);
+pub(crate) const EXECUTE_COMMAND: Call = call("ecs:ExecuteCommand", On::Shells, &[Exec]);
+pub(crate) const START_SESSION: Call = call("ssm:StartSession", On::Forwarding, &[Forward]);
 pub(crate) const STOP_SERVICE_DEPLOYMENT: Call = Call {
     when: "for a rollout that cannot succeed, unless `rollout.fail-fast = \"off\"`; with `rollout.on-interrupt = \"rollback\"`, on Ctrl-C",
-    ..call("ecs:StopServiceDeployment", ALL, &[Deploy, Rollback])
+    ..call("ecs:StopServiceDeployment", On::Rollouts, &[Deploy, Rollback])
 };
 
 pub(crate) const TAG_RESOURCE: Call = Call {
     when: "for a lock: of a deploy or a rollback where `lock` is written; and for a document that has tags",
-    ..call("ecs:TagResource", ALL, &[Deploy, Rollback, Run, Lock])
+    ..call("ecs:TagResource", On::Tagged, &[Deploy, Rollback, Run, Lock])
 };
 pub(crate) const UNTAG_RESOURCE: Call =
-    Call { when: "for a lock, as above", ..call("ecs:UntagResource", SERVICE, &[Deploy, Rollback, Unlock]) };
+    Call { when: "for a lock, as above", ..call("ecs:UntagResource", On::Locked, &[Deploy, Rollback, Unlock]) };
 pub(crate) const DESCRIBE_SCALABLE_TARGETS: Call =
-    call("application-autoscaling:DescribeScalableTargets", ALL, &[Scale]);
+    call("application-autoscaling:DescribeScalableTargets", On::Anything, &[Scale]);
 pub(crate) const DESCRIBE_SCALING_POLICIES: Call = Call {
     when: "to tell what may undo it, which does without where it is denied",
-    ..call("application-autoscaling:DescribeScalingPolicies", ALL, &[Scale])
+    ..call("application-autoscaling:DescribeScalingPolicies", On::Anything, &[Scale])
 };
 pub(crate) const REGISTER_SCALABLE_TARGET: Call =
-    Call { when: "for bounds", ..call("application-autoscaling:RegisterScalableTarget", "the targets", &[Scale]) };
+    Call { when: "for bounds", ..call("application-autoscaling:RegisterScalableTarget", On::Targets, &[Scale]) };
 pub(crate) const GET_LOG_EVENTS: Call = Call {
     when: "for a post-mortem and for what a task writes, which do without where it is denied",
-    ..call("logs:GetLogEvents", "the log groups", &[Deploy, Run])
+    ..call("logs:GetLogEvents", On::LogStreams, &[Deploy, Run])
 };
-pub(crate) const FILTER_LOG_EVENTS: Call = call("logs:FilterLogEvents", "the log groups", &[Logs]);
+pub(crate) const FILTER_LOG_EVENTS: Call = call("logs:FilterLogEvents", On::LogGroups, &[Logs]);
 pub(crate) const DESCRIBE_TARGET_GROUPS: Call =
-    Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetGroups", ALL, &[Deploy, Verify]) };
+    Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetGroups", On::Anything, &[Deploy, Verify]) };
 pub(crate) const DESCRIBE_TARGET_HEALTH: Call =
-    Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetHealth", ALL, &[Deploy]) };
-pub(crate) const DESCRIBE_LOG_GROUPS: Call = call("logs:DescribeLogGroups", ALL, &[Verify]);
+    Call { when: POST_MORTEM, ..call("elasticloadbalancing:DescribeTargetHealth", On::Anything, &[Deploy]) };
+pub(crate) const DESCRIBE_LOG_GROUPS: Call = call("logs:DescribeLogGroups", On::Anything, &[Verify]);
 pub(crate) const DESCRIBE_SECRET: Call =
-    Call { when: "where a task is given a secret", ..call("secretsmanager:DescribeSecret", "the secrets", &[Verify]) };
-pub(crate) const GET_ROLE: Call = call("iam:GetRole", "the task role and the execution role", &[Verify]);
-pub(crate) const SIMULATE_PRINCIPAL_POLICY: Call =
-    call("iam:SimulatePrincipalPolicy", "the execution role and this identity", &[Verify]);
-pub(crate) const GET_LIFECYCLE_POLICY: Call = call("ecr:GetLifecyclePolicy", REPOSITORY, &[Verify]);
+    Call { when: "where a task is given a secret", ..call("secretsmanager:DescribeSecret", On::Secrets, &[Verify]) };
+pub(crate) const GET_ROLE: Call = call("iam:GetRole", On::Roles, &[Verify, Check]);
+pub(crate) const SIMULATE_PRINCIPAL_POLICY: Call = call("iam:SimulatePrincipalPolicy", On::Simulated, &[Verify, Check]);
+pub(crate) const GET_LIFECYCLE_POLICY: Call = call("ecr:GetLifecyclePolicy", On::Repositories, &[Verify]);
 pub(crate) const GET_PARAMETERS: Call =
-    Call { when: "where `${ssm:…}` is looked up", ..call("ssm:GetParameters", "the parameters", EVERYONE) };
+    Call { when: "where `${ssm:…}` is looked up", ..call("ssm:GetParameters", On::Parameters, EVERYONE) };
 pub(crate) const DESCRIBE_STACKS: Call =
-    Call { when: "where `${cfn:…}` is looked up", ..call("cloudformation:DescribeStacks", "the stacks", EVERYONE) };
+    Call { when: "where `${cfn:…}` is looked up", ..call("cloudformation:DescribeStacks", On::Stacks, EVERYONE) };
 pub(crate) const GET_OBJECT: Call =
-    Call { when: "where `${tfstate:…}` is looked up in S3", ..call("s3:GetObject", "the state", EVERYONE) };
+    Call { when: "where `${tfstate:…}` is looked up in S3", ..call("s3:GetObject", On::State, EVERYONE) };
 
 /// What is called, through the SDK's clients or without (`signed.rs`).
-#[cfg(test)]
 pub(crate) const CALLS: &[&Call] = &[
     &GET_CALLER_IDENTITY,
     &CONTINUE_SERVICE_DEPLOYMENT,
@@ -240,17 +312,16 @@ pub(crate) const CALLS: &[&Call] = &[
 ];
 
 /// What AWS asks for besides, of those who upload a blob to the registry, download one or make one of these calls.
-#[cfg(test)]
 pub(crate) const IMPLIED: &[Call] = &[
-    Call { when: "where `role` is written", ..call("sts:AssumeRole", "the role", EVERYONE) },
+    Call { when: "where `role` is written", ..call("sts:AssumeRole", On::Role, EVERYONE) },
     Call {
         when: "of `release` for a base that is in ECR, and where the account mounts blobs",
-        ..call("ecr:GetDownloadUrlForLayer", REPOSITORY, &[Release, PromoteFrom])
+        ..call("ecr:GetDownloadUrlForLayer", On::Repositories, &[Release, PromoteFrom])
     },
-    call("ecr:InitiateLayerUpload", REPOSITORY, &[Release, PromoteTo]),
-    call("ecr:UploadLayerPart", REPOSITORY, &[Release, PromoteTo]),
-    call("ecr:CompleteLayerUpload", REPOSITORY, &[Release, PromoteTo]),
-    call("iam:PassRole", "the task role and the execution role", &[Deploy, Rollback, Run]),
+    call("ecr:InitiateLayerUpload", On::Repositories, &[Release, PromoteTo]),
+    call("ecr:UploadLayerPart", On::Repositories, &[Release, PromoteTo]),
+    call("ecr:CompleteLayerUpload", On::Repositories, &[Release, PromoteTo]),
+    call("iam:PassRole", On::Roles, &[Deploy, Run]),
 ];
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::signed::{Api, Signed};
 use super::xml::Element;
 use super::{AwsError, SdkConfig, calls};
+use crate::config::Partition;
 
 const IAM: Api = Api { id: "IAM", target: "2010-05-08" };
 
@@ -74,11 +75,7 @@ pub(crate) fn denied(
 /// IAM answers in one region of each partition. Source: AWS General Reference, "IAM endpoints and quotas".
 fn signed(sdk: &SdkConfig) -> Signed {
     let here = Signed::new(sdk);
-    let home = match here.region() {
-        region if region.starts_with("cn-") => "cn-north-1",
-        region if region.starts_with("us-gov-") => "us-gov-west-1",
-        _ => "us-east-1",
-    };
+    let home = Partition::of(here.region()).iam_region;
     here.in_region(home.to_owned())
 }
 

@@ -29,7 +29,7 @@ use super::calls::Call;
 use super::retry::Later;
 use super::xml::{self, Element};
 use super::{AwsError, SdkConfig};
-use crate::config::dns_suffix;
+use crate::config::Partition;
 use crate::net;
 
 /// An API; what else it is called by is the first half of its actions.
@@ -139,7 +139,7 @@ impl Signed {
         given.or_else(|| self.sdk.endpoint_url().map(str::to_owned)).unwrap_or_else(|| {
             let region = self.region.as_ref();
             let fips = if self.sdk.use_fips() == Some(true) { "-fips" } else { "" };
-            format!("https://{service}{fips}.{region}.{}", dns_suffix(region))
+            format!("https://{service}{fips}.{region}.{}", Partition::of(region).dns_suffix)
         })
     }
 

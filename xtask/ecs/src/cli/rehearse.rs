@@ -37,6 +37,9 @@ pub(crate) struct ServeSandbox {
     /// Throttle what goes beyond ECS's documented limits
     #[arg(long)]
     pub limits: bool,
+    /// A policy of IAM's: whoever calls may do what it allows, and nothing else
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// Where each call is to be written at the end: `SECONDS ACCESS_KEY OPERATION STATUS`, a line each
     #[arg(long, value_name = "FILE")]
     pub calls: Option<PathBuf>,
@@ -102,9 +105,9 @@ mod with_sandbox {
     }
 
     pub(super) fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
-        let ServeSandbox { listen, speed, accounts, seed, limits, calls } = command;
-        let (seed, calls) = (seed.as_deref(), calls.as_deref());
-        let serving = Serving { listen: *listen, speed: *speed, accounts, seed, limits: *limits, calls };
+        let ServeSandbox { listen, speed, accounts, seed, limits, policy, calls } = command;
+        let (seed, policy, calls) = (seed.as_deref(), policy.as_deref(), calls.as_deref());
+        let serving = Serving { listen: *listen, speed: *speed, accounts, seed, limits: *limits, policy, calls };
         crate::rehearse::serve(&serving, context)
     }
 }

@@ -13,6 +13,7 @@ use super::keys::{Keys, derived, optional, or};
 use super::lookups::{self, LookUp};
 use super::model::{Config, Deploy, Image, Lock, Promotion, Scan, SlackConfig, Workflows};
 use super::origin::{Effective, Loaded, Origin, Origins};
+use super::partition::Partition;
 use super::reading::Reading;
 use super::table::Table;
 use super::value::Value;
@@ -333,20 +334,9 @@ fn registry(table: &mut Table<'_>, account: Option<&str>, region: Option<&str>) 
         return in_file;
     }
     let (account, region) = (account?, region?);
-    let registry = format!("{account}.dkr.ecr.{region}.{}", dns_suffix(region));
+    let registry = format!("{account}.dkr.ecr.{region}.{}", Partition::of(region).dns_suffix);
     table.note("registry", &registry, Origin::Default);
     Some(registry)
-}
-
-/// Source: the partitions in the endpoint rules of aws-sdk-ecr.
-pub(crate) fn dns_suffix(region: &str) -> &'static str {
-    match region.split_once('-').map_or("", |(first, _)| first) {
-        "cn" => "amazonaws.com.cn",
-        "eusc" => "amazonaws.eu",
-        _ if region.starts_with("us-iso-") => "c2s.ic.gov",
-        _ if region.starts_with("us-isob-") => "sc2s.sgov.gov",
-        _ => "amazonaws.com",
-    }
 }
 
 fn is_registry(text: &str) -> Result<String, &'static str> {

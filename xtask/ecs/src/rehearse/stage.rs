@@ -56,14 +56,25 @@ pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
 
 /// Puts what a file says that it holds.
 pub(super) fn seed(sandbox: &Sandbox, file: &Path) -> Result<()> {
+    let (name, document) = json_of(file, "seed")?;
+    sandbox.seed(&document).map_err(|error| Failure::usage(format_args!("the seed {name}: {error}")))
+}
+
+/// Lets whoever calls do what a file of a policy allows, and nothing else.
+pub(super) fn restrict(sandbox: &Sandbox, file: &Path) -> Result<()> {
+    let (name, document) = json_of(file, "policy")?;
+    sandbox.restrict(&document).map_err(|error| Failure::usage(format_args!("the policy {name}: {error}")))
+}
+
+fn json_of(file: &Path, what: &str) -> Result<(String, Value)> {
     let name = file.display().to_string();
-    let text =
-        std::fs::read(file).map_err(|error| Failure::usage(format_args!("could not read the seed {name}: {error}")))?;
+    let text = std::fs::read(file)
+        .map_err(|error| Failure::usage(format_args!("could not read the {what} {name}: {error}")))?;
     let document = serde_json::from_slice(&text).map_err(|error| {
         let place = Place { file: name.clone(), line: error.line(), column: error.column() };
-        Failure::at(place, format!("the seed is no JSON: {error}"))
+        Failure::at(place, format!("the {what} is no JSON: {error}"))
     })?;
-    sandbox.seed(&document).map_err(|error| Failure::usage(format_args!("the seed {name}: {error}")))
+    Ok((name, document))
 }
 
 /// The service's own document on an older image; a made-up one where IaC owns it.

@@ -37,6 +37,7 @@ const ROOMS: &[&str] = &[
     "release",
     "promote",
     "deploy",
+    "policy",
     "workflows",
     "context",
     "operate",

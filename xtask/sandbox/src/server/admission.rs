@@ -4,11 +4,13 @@ use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
+use super::permission::needs;
 use super::protocol::{Protocol, Target};
 use super::resource::resource;
 use super::signature::{ACCESS_KEY, SECRET_KEY, Signature};
 use crate::clock::Instant;
 use crate::home::Home;
+use crate::policy::Need;
 use crate::protocol::ApiError;
 use crate::sts::Principal;
 use crate::world::{State, World};
@@ -109,8 +111,22 @@ impl Refused {
     }
 }
 
+/// What this call needs and nobody allows.
+pub(super) fn permit(state: &mut State, visitor: &Visitor, target: &Target, input: &Value) -> Result<(), ApiError> {
+    let (Some(principal), true) = (&visitor.principal, state.policy.is_some()) else { return Ok(()) };
+    let needs = needs(state, &visitor.home, target, input);
+    let missing = needs.into_iter().find(|need| state.policy.as_ref().is_some_and(|policy| !policy.allows(need)));
+    match missing {
+        Some(Need { action, resource, .. }) => Err(denied_action(target, &principal.arn, &action, &resource)),
+        None => Ok(()),
+    }
+}
+
 fn denied(target: &Target, arn: &str, resource: &str) -> ApiError {
-    let action = target.name();
+    denied_action(target, arn, &target.name(), resource)
+}
+
+fn denied_action(target: &Target, arn: &str, action: &str, resource: &str) -> ApiError {
     let message = format!(
         "User: {arn} is not authorized to perform: {action} on resource: {resource} because no identity-based policy \
          allows the {action} action"

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
-use super::admission::{Visitor, admit, skewed};
+use super::admission::{Visitor, admit, permit, skewed};
 use super::protocol::{Protocol, Target};
 use super::rest;
 use super::signature::Signature;
@@ -108,6 +108,7 @@ fn at_once(world: &World, head: &Parts, target: &Target, body: Option<&Bytes>, s
             let mut state = world.lock();
             let body = body.map(|body| &body[..]).unwrap_or_default();
             let result = admit(&state, head, body, target, &input).and_then(|visitor| {
+                permit(&mut state, &visitor, target, &input)?;
                 let doomed = state.before(&visitor.home, &struck.before, &input);
                 let output = dispatch(&mut state, target, &input, (&visitor, struck.lag))?;
                 state.after(&visitor.home, &struck.after, doomed, &input);

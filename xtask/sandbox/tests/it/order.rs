@@ -29,6 +29,7 @@ const ROOMS: &[&str] = &[
     "elasticloadbalancing",
     "fault",
     "limits",
+    "policy",
     "world",
     "registry",
     "server",

@@ -8,7 +8,7 @@ use super::references::{Reference, Stored, references};
 use super::{Look, TASKS};
 use crate::aws::ecs::Service as Live;
 use crate::aws::{AwsError, Identity, SdkConfig, elb, iam, logs, s3, secrets, ssm};
-use crate::config::Config;
+use crate::config::{Config, Partition};
 
 impl Look<'_> {
     pub(super) fn roles(&mut self, document: &Value) {
@@ -117,13 +117,7 @@ impl Look<'_> {
 
     fn parameter_arn(&self, name: &str) -> String {
         let Config { account, region, .. } = self.around.config;
-        let partition = if region.starts_with("cn-") {
-            "aws-cn"
-        } else if region.starts_with("us-gov-") {
-            "aws-us-gov"
-        } else {
-            "aws"
-        };
+        let partition = Partition::of(region).name;
         format!("arn:{partition}:ssm:{region}:{account}:parameter/{}", name.trim_start_matches('/'))
     }
 

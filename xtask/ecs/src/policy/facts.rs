@@ -1,0 +1,296 @@
+//! What a configuration says of what it acts on, as ARNs.
+//!
+//! Source: Service Authorization Reference, the resource types of Amazon ECR, Amazon ECS, Amazon CloudWatch Logs and so on.
+
+use serde_json::Value;
+
+use crate::aws::calls::{By, Call, On};
+use crate::config::{Base, Builder, FailFast, Loaded, OnInterrupt, Origin, Partition, State, TaskDefinitionSource};
+use crate::deploy::render;
+use crate::failure::Result;
+use crate::lookup::{self, Lookup};
+use crate::reference::Home;
+use crate::sources::LookUps;
+
+/// Everything that a policy is about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    partition: &'static str,
+    account: String,
+    region: String,
+    repositories: Vec<String>,
+    /// Of images that others are built on.
+    bases: Vec<String>,
+    /// Names of clusters, each once.
+    clusters: Vec<String>,
+    /// Cluster and service.
+    services: Vec<(String, String)>,
+    families: Vec<String>,
+    roles: Vec<String>,
+    execution_roles: Vec<String>,
+    log_groups: Vec<String>,
+    secrets: Vec<String>,
+    lookups: Vec<Lookup>,
+    /// The object that Terraform's state is.
+    state: Option<String>,
+    /// The roles that these commands run as.
+    own_roles: Vec<String>,
+    habits: Vec<Habit>,
+    /// Families whose documents are not here, so that their roles and log groups are not known.
+    pub unknown: Vec<String>,
+}
+
+/// What only some configurations lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// A deploy locks its services.
+    Locks,
+    /// A service has tasks before or after it.
+    RunsTasks,
+    /// A rollout that cannot succeed, or is interrupted, is stopped.
+    StopsRollouts,
+    /// The repository's own checks decide at pauses.
+    DecidesAtPauses,
+    /// A task definition has tags.
+    Tags,
+}
+
+impl Facts {
+    /// Reads the configuration and its documents; AWS is asked for lookups alone.
+    pub(crate) fn of(loaded: &Loaded, look_up: &dyn LookUps) -> Result<Self> {
+        let config = &loaded.config;
+        let mut facts = Self {
+            partition: Partition::of(&config.region).name,
+            account: config.account.clone(),
+            region: config.region.clone(),
+            own_roles: config.role.iter().chain(&config.workflows.role).cloned().collect(),
+            lookups: loaded.origins.settings.iter().flat_map(|setting| lookups_of(&setting.origin)).collect(),
+            ..Self::default()
+        };
+        facts.learn(Habit::Locks, config.lock.deploys);
+        if let Some(State::Object { bucket, key }) = &config.lookups.tfstate {
+            facts.state = Some(format!("arn:{}:s3:::{bucket}/{key}", facts.partition));
+        }
+        for image in config.images.values() {
+            facts.repositories.push(facts.repository(&image.reference.registry, image.repository().as_str()));
+            if let Builder::Package(package) = &image.builder
+                && let Some(Base::Reference(reference)) = &package.base
+                && let Some((host, rest)) = reference.split_once('/')
+                && Home::of(host).is_some()
+            {
+                let name = rest.split(['@', ':']).next().unwrap_or(rest);
+                facts.bases.push(facts.repository(host, name));
+            }
+        }
+        let mut sources: Vec<&TaskDefinitionSource> = Vec::new();
+        for service in config.services.values() {
+            let cluster = name_of(&service.cluster);
+            facts.services.push((cluster.clone(), service.service.clone()));
+            facts.clusters.push(cluster);
+            facts.learn(Habit::RunsTasks, !service.before_deploy.is_empty() || !service.after_deploy.is_empty());
+            let rollout = &service.rollout;
+            let stops = rollout.fail_fast != FailFast::Off || rollout.on_interrupt == OnInterrupt::Rollback;
+            facts.learn(Habit::StopsRollouts, stops);
+            sources.push(&service.task_definition);
+        }
+        for task in config.tasks.values() {
+            facts.clusters.push(name_of(&task.cluster));
+            sources.extend(task.own.as_ref().map(|own| &own.source));
+        }
+        for source in sources {
+            facts.lookups.extend(render::lookups(source));
+            match render::document(config, source, look_up)? {
+                Some(document) => facts.read(&document),
+                None => facts.family_of_somebody_else(source),
+            }
+        }
+        facts.each_once();
+        Ok(facts)
+    }
+
+    pub(crate) fn learn(&mut self, habit: Habit, has: bool) {
+        if has && !self.has(habit) {
+            self.habits.push(habit);
+        }
+    }
+
+    pub(super) fn has(&self, habit: Habit) -> bool {
+        self.habits.contains(&habit)
+    }
+
+    fn each_once(&mut self) {
+        let lists = [
+            &mut self.repositories,
+            &mut self.bases,
+            &mut self.clusters,
+            &mut self.families,
+            &mut self.roles,
+            &mut self.execution_roles,
+            &mut self.log_groups,
+            &mut self.secrets,
+            &mut self.unknown,
+        ];
+        for list in lists {
+            list.sort();
+            list.dedup();
+        }
+    }
+
+    /// What a document's registration and its tasks lead to.
+    fn read(&mut self, document: &Value) {
+        self.families.extend(document["family"].as_str().map(str::to_owned));
+        self.learn(Habit::Tags, document["tags"].as_array().is_some_and(|tags| !tags.is_empty()));
+        let role = |member: &str| document[member].as_str().filter(|arn| !arn.is_empty()).map(str::to_owned);
+        self.roles.extend(role("taskRoleArn"));
+        self.execution_roles.extend(role("executionRoleArn"));
+        for container in document["containerDefinitions"].as_array().into_iter().flatten() {
+            let log = &container["logConfiguration"];
+            if let (Some("awslogs"), Some(group)) =
+                (log["logDriver"].as_str(), log["options"]["awslogs-group"].as_str())
+            {
+                let region = log["options"]["awslogs-region"].as_str().unwrap_or(&self.region);
+                let arn = format!("arn:{}:logs:{region}:{}:log-group:{group}", self.partition, self.account);
+                self.log_groups.push(arn);
+            }
+            let listed = |list: &'static str| container[list].as_array().into_iter().flatten();
+            for secret in listed("secrets").filter_map(|secret| secret["valueFrom"].as_str()) {
+                let parts: Vec<&str> = secret.split(':').collect();
+                if parts.get(2) == Some(&"secretsmanager") {
+                    self.secrets.push(parts[..parts.len().min(7)].join(":"));
+                }
+            }
+        }
+    }
+
+    /// What is not in this workspace could be anything of the account.
+    fn family_of_somebody_else(&mut self, source: &TaskDefinitionSource) {
+        let TaskDefinitionSource::Family(family) = source else { return };
+        self.families.push(family.clone());
+        self.unknown.push(family.clone());
+        let (any_role, partition) = (self.role_arn("*"), self.partition);
+        self.roles.push(any_role.clone());
+        self.execution_roles.push(any_role);
+        self.log_groups.push(format!("arn:{partition}:logs:{}:{}:log-group:*", self.region, self.account));
+        self.secrets.push(format!("arn:{partition}:secretsmanager:{}:{}:secret:*", self.region, self.account));
+    }
+
+    /// The ARNs that an action of a command is about.
+    pub(super) fn resources(&self, call: &Call, by: By) -> Vec<String> {
+        let of_services = |kind: &str, behind: &str| -> Vec<String> {
+            let one = |(cluster, service): &(String, String)| self.ecs(&format!("{kind}/{cluster}/{service}{behind}"));
+            self.services.iter().map(one).collect()
+        };
+        let services = || of_services("service", "");
+        let tasks = || self.clusters.iter().map(|cluster| self.ecs(&format!("task/{cluster}/*"))).collect::<Vec<_>>();
+        let definitions = || self.families.iter().map(|family| self.ecs(&format!("task-definition/{family}:*")));
+        match call.on {
+            On::Nothing | On::Role => Vec::new(),
+            On::Anything | On::Clusters => vec!["*".to_owned()],
+            On::Repositories => self.of_repositories(call, by),
+            On::Services | On::Locked => services(),
+            On::Rollouts => [services(), of_services("service-deployment", "/*")].concat(),
+            On::Revisions => [services(), of_services("service-revision", "/*")].concat(),
+            On::TaskDefinitions => definitions().collect(),
+            On::Tasks => tasks(),
+            On::Shells => [self.cluster_arns(), tasks()].concat(),
+            On::Forwarding => {
+                let document = "document/AWS-StartPortForwardingSession";
+                let documents = format!("arn:{}:ssm:{}::{document}", self.partition, self.region);
+                [tasks(), vec![documents.clone(), documents + "ToRemoteHost"]].concat()
+            }
+            On::Tagged => {
+                let locks = by == By::Lock || (self.has(Habit::Locks) && by != By::Run);
+                let tagged = self.has(Habit::Tags) && [By::Deploy, By::Run].contains(&by);
+                let services = if locks { services() } else { Vec::new() };
+                let definitions = definitions().filter(|_| tagged);
+                services.into_iter().chain(definitions).chain(tasks().into_iter().filter(|_| tagged)).collect()
+            }
+            On::Targets => {
+                let scaling = format!("arn:{}:application-autoscaling:{}", self.partition, self.region);
+                vec![format!("{scaling}:{}:scalable-target/*", self.account)]
+            }
+            On::LogStreams => self.log_groups.iter().map(|group| format!("{group}:log-stream:*")).collect(),
+            On::LogGroups => self.log_groups.iter().flat_map(|group| [group.clone(), format!("{group}:*")]).collect(),
+            On::Secrets => self.secrets.clone(),
+            On::Roles if by == By::Check => vec![self.role_arn("*")],
+            On::Roles if by == By::Verify => [&self.roles[..], &self.execution_roles, &self.own_roles].concat(),
+            On::Roles => [&self.roles[..], &self.execution_roles].concat(),
+            On::Simulated => self.simulated(by),
+            On::Parameters => self.looked_up("ssm", |name| {
+                let name = name.trim_start_matches('/');
+                format!("arn:{}:ssm:{}:{}:parameter/{name}", self.partition, self.region, self.account)
+            }),
+            On::Stacks => self.looked_up("cfn", |name| {
+                let stack = name.rsplit_once('.').map_or(name, |(stack, _)| stack);
+                format!("arn:{}:cloudformation:{}:{}:stack/{stack}/*", self.partition, self.region, self.account)
+            }),
+            On::State => {
+                let is_asked = self.lookups.iter().any(|lookup| lookup.source == "tfstate");
+                self.state.iter().filter(|_| is_asked).cloned().collect()
+            }
+        }
+    }
+
+    fn of_repositories(&self, call: &Call, by: By) -> Vec<String> {
+        let bases = match (call.action, by) {
+            ("ecr:GetDownloadUrlForLayer" | "ecr:BatchGetImage", By::Release) => &self.bases[..],
+            _ => &[],
+        };
+        // Nothing is downloaded for a release but bases, and what one repository mounts from another.
+        let is_alone = self.repositories.len() == 1 && (call.action, by) == ("ecr:GetDownloadUrlForLayer", By::Release);
+        let own = if is_alone { &[] } else { &self.repositories[..] };
+        [own, bases].concat()
+    }
+
+    /// Whose policies are asked for: those of the tasks' roles, and whoever asks.
+    fn simulated(&self, by: By) -> Vec<String> {
+        let own =
+            if self.own_roles.is_empty() { vec![self.role_arn("*"), self.user("*")] } else { self.own_roles.clone() };
+        if by == By::Check {
+            vec![self.role_arn("*"), self.user("*")]
+        } else {
+            [&self.execution_roles[..], &own].concat()
+        }
+    }
+
+    fn looked_up(&self, source: &str, arn: impl Fn(&str) -> String) -> Vec<String> {
+        let names = self.lookups.iter().filter(|lookup| lookup.source == source).map(|lookup| lookup.name.as_str());
+        names.map(|name| if name.starts_with("arn:") { name.to_owned() } else { arn(name) }).collect()
+    }
+
+    pub(super) fn cluster_arns(&self) -> Vec<String> {
+        self.clusters.iter().map(|cluster| self.ecs(&format!("cluster/{cluster}"))).collect()
+    }
+
+    fn ecs(&self, what: &str) -> String {
+        format!("arn:{}:ecs:{}:{}:{what}", self.partition, self.region, self.account)
+    }
+
+    fn role_arn(&self, name: &str) -> String {
+        format!("arn:{}:iam::{}:role/{name}", self.partition, self.account)
+    }
+
+    fn user(&self, name: &str) -> String {
+        format!("arn:{}:iam::{}:user/{name}", self.partition, self.account)
+    }
+
+    /// A registry of another account or region says so by its host.
+    fn repository(&self, registry: &str, name: &str) -> String {
+        let home = Home::of(registry);
+        let (account, region) =
+            home.as_ref().map_or((&self.account, &self.region), |home| (&home.account, &home.region));
+        format!("arn:{}:ecr:{region}:{account}:repository/{name}", self.partition)
+    }
+}
+
+/// A cluster is written as its name or as its ARN.
+fn name_of(cluster: &str) -> String {
+    cluster.rsplit('/').next().unwrap_or(cluster).to_owned()
+}
+
+/// The lookups that a value of the configuration is made of.
+fn lookups_of(origin: &Origin) -> Vec<Lookup> {
+    let Origin::Lookup { written, .. } = origin else { return Vec::new() };
+    let Ok(Some(template)) = lookup::parse(written) else { return Vec::new() };
+    template.lookups().map(|(_, lookup)| lookup.clone()).collect()
+}
