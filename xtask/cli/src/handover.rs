@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use xtask_ecs::process::{ask, become_program};
 
 /// What is done here even beside a workspace's own.
-const OURS: [&str; 1] = ["init"];
+const OURS: [&str; 2] = ["init", "adopt"];
 
 /// Becomes the workspace's own xtask; `None` where there is none, or where the command is one of this program alone.
 pub fn to_the_workspace(arguments: &[OsString]) -> Option<ExitCode> {

@@ -9,12 +9,16 @@ mod plan;
 mod questions;
 mod survey;
 mod toml_text;
-mod write;
+pub mod write;
 
 use xtask_ecs::{Command, Context};
 
 use choice::{Given, Place};
-use survey::Survey;
+pub use choice::{Shipped, candidates};
+pub use insert::Change;
+pub use plan::tag;
+pub use survey::Survey;
+pub use toml_text::TomlText;
 
 /// Begin an xtask of this workspace's own: a package, an alias, and the configuration of what it ships
 #[derive(clap::Parser)]

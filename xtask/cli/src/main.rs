@@ -1,5 +1,6 @@
 //! `cargo xtask-ecs`: the standard commands in any workspace, without an xtask of its own, and `init`, which begins one.
 
+mod adopt;
 mod handover;
 mod init;
 
@@ -12,7 +13,7 @@ fn main() -> ExitCode {
     let arguments = words(std::env::args_os());
     match handover::to_the_workspace(&arguments) {
         Some(code) => code,
-        None => Xtask::new().command::<init::Init>().run_from(arguments),
+        None => Xtask::new().command::<init::Init>().command::<adopt::Adopt>().run_from(arguments),
     }
 }
 

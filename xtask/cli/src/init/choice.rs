@@ -216,7 +216,7 @@ fn images(found: &Survey, given: &Given, questions: &mut Questions<'_>) -> Resul
 
 /// What could be shipped, and whether it looks like a service: the Dockerfiles, and where none starts anything the
 /// packages' programs.
-fn candidates(found: &Survey) -> Vec<(Shipped, bool)> {
+pub fn candidates(found: &Survey) -> Vec<(Shipped, bool)> {
     let mut all: Vec<(Shipped, bool)> =
         found.dockerfiles.iter().map(|one| (Shipped::Dockerfile(one.clone()), one.aside.is_none())).collect();
     let has_service = all.iter().any(|(_, is_service)| *is_service);

@@ -86,6 +86,11 @@ impl Edit {
 }
 
 impl Change {
+    /// One insertion into a file.
+    pub fn added(path: PathBuf, old: &str, insertion: Insertion) -> Self {
+        Self::Extend(Edit::new(path, old.to_owned(), vec![insertion]))
+    }
+
     pub fn path(&self) -> &Path {
         match self {
             Self::Create { path, .. } => path,

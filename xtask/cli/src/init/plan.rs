@@ -267,7 +267,7 @@ fn repository<'a>(found: &'a Survey, image: &'a str) -> &'a str {
 }
 
 /// The version of the package whose program the image is.
-fn tag(found: &Survey, image: &Shipped) -> String {
+pub fn tag(found: &Survey, image: &Shipped) -> String {
     let program = match image {
         Shipped::Dockerfile(dockerfile) => dockerfile.facts.starts.clone(),
         Shipped::Package(package, _) => Some(package.clone()),

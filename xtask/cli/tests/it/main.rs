@@ -1,5 +1,6 @@
 //! The whole program in other people's workspaces, which tests/workspaces has in miniature.
 
+mod adopt;
 mod handover;
 mod init;
 mod miniature;

@@ -1,0 +1,81 @@
+//! YAML, and JSON with it, as plain values that remember their lines.
+
+use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use serde_json::{Map, Value};
+
+/// A document.
+#[derive(Debug)]
+pub struct Document {
+    pub value: Value,
+    /// Paths such as `plugins[0].name`, each with the line of its value.
+    lines: Vec<(String, usize)>,
+}
+
+impl Document {
+    /// The first document of a text; the error says the line.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let documents = MarkedYaml::load_from_str(text).map_err(|error| error.to_string())?;
+        let mut lines = Vec::new();
+        let value = documents.first().map_or(Value::Null, |node| plain(node, "", &mut lines));
+        Ok(Self { value, lines })
+    }
+
+    pub fn line(&self, path: &str) -> usize {
+        self.lines.iter().find(|(known, _)| known == path).map_or(1, |(_, line)| *line)
+    }
+
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.value[key].as_str()
+    }
+}
+
+fn plain(node: &MarkedYaml<'_>, path: &str, lines: &mut Vec<(String, usize)>) -> Value {
+    lines.push((path.to_owned(), node.span.start.line()));
+    match &node.data {
+        YamlData::Value(scalar) => of_scalar(scalar),
+        YamlData::Representation(text, ..) => Value::from(text.as_ref()),
+        YamlData::Sequence(items) => {
+            let item = |(at, item)| plain(item, &format!("{path}[{at}]"), lines);
+            Value::Array(items.iter().enumerate().map(item).collect())
+        }
+        YamlData::Mapping(members) => {
+            let mut object = Map::new();
+            for (key, member) in members {
+                let key = match plain(key, "", &mut Vec::new()) {
+                    Value::String(key) => key,
+                    other => other.to_string(),
+                };
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                object.insert(key, plain(member, &path, lines));
+            }
+            Value::Object(object)
+        }
+        YamlData::Tagged(_, inner) => plain(inner, path, lines),
+        _ => Value::Null,
+    }
+}
+
+fn of_scalar(scalar: &Scalar<'_>) -> Value {
+    match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Boolean(value) => Value::from(*value),
+        Scalar::Integer(number) => Value::from(*number),
+        Scalar::FloatingPoint(number) => Value::from(number.into_inner()),
+        Scalar::String(text) => Value::from(text.as_ref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Document;
+
+    #[test]
+    fn values_remember_their_lines() {
+        let document =
+            Document::read("# a\nregion: eu-west-1\nplugins:\n  - name: tfstate\n    config:\n      url: s3://b/k\n")
+                .expect("YAML");
+        assert_eq!(document.text("region"), Some("eu-west-1"));
+        assert_eq!((document.line("region"), document.line("plugins[0].config.url")), (2, 6));
+        assert!(Document::read("a: [").is_err());
+    }
+}
