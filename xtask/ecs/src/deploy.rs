@@ -20,6 +20,7 @@ mod report;
 mod rollout;
 mod running;
 mod service;
+pub(crate) mod service_definition;
 pub(crate) mod status;
 mod task_definition;
 mod tasks;
@@ -89,6 +90,7 @@ pub struct Deploys<'a> {
     around: Option<&'a dyn Around<DeployPlan, Report>>,
     checks: Option<&'a dyn Checks>,
     allow_older: bool,
+    creates: bool,
     digests: Vec<ByDigest>,
     holder: Holder,
     until: Until,
@@ -107,6 +109,7 @@ impl<'a> Deploys<'a> {
             around: None,
             checks: None,
             allow_older: false,
+            creates: false,
             digests: Vec::new(),
             holder: Holder::new("", None),
             until: Until::Done,
@@ -164,6 +167,12 @@ impl<'a> Deploys<'a> {
         Self { run_tasks, ..self }
     }
 
+    /// Creates services that are not there, of their `service-definition`.
+    #[must_use]
+    pub fn create(self, creates: bool) -> Self {
+        Self { creates, ..self }
+    }
+
     /// Follows the rollouts as far as this.
     #[must_use]
     pub fn until(self, until: Until) -> Self {
@@ -180,7 +189,7 @@ impl<'a> Deploys<'a> {
         let (tasks, own) = Ready::to_plan(config, &chosen);
         let all: Vec<&Service> = chosen.into_iter().chain(&own).collect();
         let (tasks, services) = events.step(Step::Plan, "", || {
-            tasks.planned(plan::plan(config, session, look_up, (&all, &self.digests), events)?)
+            tasks.planned(plan::plan(config, session, look_up, (&all, &self.digests, self.creates), events)?)
         })?;
         reachable(&services, self.until)?;
         for plan in &services {
@@ -284,11 +293,11 @@ fn announce(plan: &Plan, run_tasks: bool, events: &Events) {
             "service {service} runs {revision}, which was deregistered: an equal revision takes its place"
         ));
     }
-    for change in &plan.changes {
+    for change in plan.settings.changes.iter().chain(&plan.changes) {
         let (before, after) = change.shown();
         events.emit(Event::TaskDefinitionChange { service: service.clone(), path: change.path.clone(), before, after });
     }
-    if !matches!(plan.action, Action::NothingToDo { .. }) {
+    if !matches!(plan.action, Action::NothingToDo { .. }) && plan.creates.is_none() {
         for warning in foresight::warnings(&plan.service, &plan.live) {
             events.warn(warning);
         }

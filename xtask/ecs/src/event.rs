@@ -280,12 +280,16 @@ pub enum ImageAction {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceAction {
+    /// Create the service with the first revision: there is nothing that it could go back to.
+    Create,
     /// Register a revision and update the service to it.
     Deploy,
     /// A revision that is equal is registered: update the service to it, which starts a rollout.
     Update,
     /// The service is on its way to an equal revision: follow that rollout.
     Follow,
+    /// The live revision is equal; only settings of the service change that start no rollout.
+    Settings,
     /// The live revision is equal; only the number of tasks changes, which starts no rollout.
     Scale,
     NothingToDo,

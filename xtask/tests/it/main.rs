@@ -35,6 +35,7 @@ mod release;
 mod sample;
 mod scale;
 mod scan;
+mod service_definition;
 mod shift;
 #[cfg(feature = "rehearse")]
 mod simulate;

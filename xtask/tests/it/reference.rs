@@ -84,6 +84,10 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     asked.append(&mut called(&workspace, &sandbox, &["deploy"], 4));
     let (workspace, sandbox) = crate::tasks::migrating();
     asked.append(&mut called(&workspace, &sandbox, &["deploy"], 0));
+    {
+        let (workspace, sandbox) = crate::service_definition::absent();
+        asked.append(&mut called(&workspace, &sandbox, &["deploy", "--create"], 0));
+    }
     assert_eq!(asked, documented("deploy"), "deploy");
     workspace.write("Cargo.toml", &crate::tasks::of_tag("1.5.0"));
     layout::write(&workspace.root().join("built"), &[b"another layer"]);

@@ -204,6 +204,8 @@ pub(crate) const DESCRIBE_TASK_DEFINITION: Call = call(
 pub(crate) const REGISTER_TASK_DEFINITION: Call =
     call("ecs:RegisterTaskDefinition", On::TaskDefinitions, &[Deploy, Run]);
 pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", On::Services, &[Deploy, Rollback, Scale]);
+pub(crate) const CREATE_SERVICE: Call =
+    Call { when: "with `--create`", ..call("ecs:CreateService", On::Services, &[Deploy]) };
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
     when: "where the service does not name its rollout",
     ..call("ecs:ListServiceDeployments", On::Services, &[Deploy, Continue, Rollback, History])
@@ -282,6 +284,7 @@ pub(crate) const CALLS: &[&Call] = &[
     &DESCRIBE_TASK_DEFINITION,
     &REGISTER_TASK_DEFINITION,
     &UPDATE_SERVICE,
+    &CREATE_SERVICE,
     &LIST_SERVICE_DEPLOYMENTS,
     &DESCRIBE_SERVICE_DEPLOYMENTS,
     &DESCRIBE_SERVICE_REVISIONS,

@@ -5,6 +5,7 @@ mod convert;
 mod document;
 mod members;
 mod run;
+mod service_document;
 mod types;
 mod wire;
 
@@ -22,11 +23,14 @@ use aws_sdk_ecs::types::{
     CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, ServiceField, StopServiceDeploymentStopType,
     TaskDefinitionField,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use serde_json::{Map, Value, json};
 
 pub(crate) use document::{Document, Flaw, PinnedDocument, each_holder, strip_read_only};
 use members::oddities;
 pub(crate) use members::{Oddity, OddityKind};
 pub(crate) use run::Unplaced;
+pub(crate) use service_document::{ServiceDocument, is_for_good, rolls_out};
 pub(crate) use types::{
     Behind, Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service,
     ServiceDeployment, ServiceMessage, ServiceRevision, Status, Strategy, Task, TaskDefinition, short,
@@ -64,6 +68,25 @@ pub(crate) struct Update {
     pub task_definition: String,
     pub desired_count: Option<u32>,
     pub force_new_deployment: bool,
+    /// Further members, as UpdateService takes them.
+    pub members: Map<String, Value>,
+}
+
+impl Update {
+    /// As UpdateService takes it.
+    fn input(&self) -> String {
+        let mut input = Value::Object(self.members.clone());
+        input["cluster"] = json!(self.cluster);
+        input["service"] = json!(self.service);
+        input["taskDefinition"] = json!(self.task_definition);
+        if let Some(count) = self.desired_count {
+            input["desiredCount"] = json!(count);
+        }
+        if self.force_new_deployment {
+            input["forceNewDeployment"] = json!(true);
+        }
+        input.to_string()
+    }
 }
 
 impl Ecs {
@@ -190,8 +213,14 @@ impl Ecs {
             .task_definition(&update.task_definition)
             .set_desired_count(update.desired_count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
             .set_force_new_deployment(update.force_new_deployment.then_some(true));
+        let (input, further) = (update.input(), !update.members.is_empty());
+        let replace = move |request: &mut HttpRequest| {
+            if further {
+                wire::replace_body(request, &input);
+            }
+        };
         let answer = self
-            .send(&calls::UPDATE_SERVICE, move || asked.send())
+            .send(&calls::UPDATE_SERVICE, move || asked.customize().mutate_request(replace).send())
             .map_err(|error| AwsError::new(CALL, &subject, &error))?;
         answer
             .service()

@@ -12,6 +12,7 @@ use crate::failure::Result;
 Exit codes: 0 deployed, or nothing to do · 1 the world failed · 2 usage or configuration · 4 failed and rolled back · \
 5 failed and not on its last good revision · 6 superseded · 7 timed out · 8 the image is not in ECR · 9 a task failed · \
 10 waits for a decision · 130 interrupted")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is given or not")]
 pub(crate) struct Deploy {
     /// Services to deploy, by their name in the configuration; all of them by default
     #[arg(value_name = "SERVICE")]
@@ -25,6 +26,9 @@ pub(crate) struct Deploy {
     /// Bytes to deploy in the place of those under the tag; `IMAGE=sha256:…` where there are several images
     #[arg(long, value_name = "DIGEST")]
     digest: Vec<ByDigest>,
+    /// Create services that are not there, of their `service-definition`
+    #[arg(long)]
+    create: bool,
     /// Run the tasks before and after a rollout where nothing is rolled out, too
     #[arg(long)]
     run_tasks: bool,
@@ -40,7 +44,7 @@ impl Deploy {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
         config::services_named(context.config()?, &self.services)?;
-        let deploys = context.deploys()?.allow_older(self.allow_older).until(self.until);
+        let deploys = context.deploys()?.allow_older(self.allow_older).until(self.until).create(self.create);
         let stage = deploys.digests(self.digest.clone()).run_tasks(self.run_tasks);
         let plan = stage.plan(&self.services)?;
         if self.plan {

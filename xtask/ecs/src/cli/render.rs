@@ -3,15 +3,16 @@ use clap::Args;
 use super::to_json;
 use crate::config::services_named;
 use crate::context::Context;
-use crate::deploy::render::render;
+use crate::deploy::render::{render, render_service};
 use crate::event::Event;
 use crate::failure::{Failure, Fault, Result};
 use crate::text::pad;
 
-/// Print a service's task definition as it would be registered
+/// Print a service's documents as they would be sent
 #[derive(Args)]
 #[command(after_help = "\
-stdout gets the JSON document, with images by their tags: `deploy --plan` says which digests they are. AWS is asked for lookups alone.")]
+stdout gets the task definition as JSON, with images by their tags: `deploy --plan` says which digests they are; after it the \
+service definition, where the service has one. AWS is asked for lookups alone.")]
 pub(crate) struct Render {
     /// The service, by its name in the configuration; the only one by default
     service: Option<String>,
@@ -36,6 +37,9 @@ impl Render {
         }
         if !self.origins {
             context.print(to_json(&rendered.document)?);
+            if let Some(service) = render_service(&loaded.config, service, context)? {
+                context.print(to_json(&service)?);
+            }
             return Ok(());
         }
         let lines: Vec<_> = rendered

@@ -13,7 +13,8 @@ use std::time::Duration;
 pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{AcceptedSystem, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
 pub use services::{
-    Deploy, Exits, FailFast, Lock, OnFailure, OnInterrupt, Rollout, Service, TaskDefinitionSource, WhenLocked,
+    Definition, Deploy, Exits, FailFast, Lock, OnFailure, OnInterrupt, Rollout, Service, TaskDefinitionSource,
+    WhenLocked,
 };
 pub use tasks::{Abandoned, Network, OwnDefinition, Task};
 pub use workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};

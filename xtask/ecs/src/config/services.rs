@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::diagnostic::suggestion;
 use super::file;
 use super::keys::{Keys, derived, optional, or, required};
-use super::model::{Exits, FailFast, OnInterrupt, Rollout, Service, TaskDefinitionSource};
+use super::model::{Definition, Exits, FailFast, OnInterrupt, Rollout, Service, TaskDefinitionSource};
 use super::order;
 use super::origin::{Effective, Origin};
 use super::table::Table;
@@ -29,6 +29,12 @@ pub(super) const SERVICE: Keys = Keys {
         ),
         required("containers", "an image by container", "which container runs which image"),
         optional("desired-count", "a whole number", "how many tasks; sent only where it is written"),
+        optional(
+            "service-definition",
+            "a JSON file",
+            "the service's own settings, as CreateService and UpdateService take them; what is not written there is left as it is",
+        ),
+        optional("service-overlay", "a JSON file", "what is laid over that file, as `overlay` is"),
         or("force-new-deployment", "true or false", "false", "a rollout even where nothing changed"),
         or(
             "after",
@@ -111,6 +117,9 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
         let containers =
             table.required("containers", "containers = { app = \"app\" }", |value| containers(value, &images));
         let desired_count = table.optional("desired-count", Value::count);
+        let definition = table.optional("service-definition", |value| file::file(value, "service definition"));
+        let service_overlay = table.optional("service-overlay", |value| service_overlay(value, definition.as_ref()));
+        let definition = definition.map(|file| Definition { file, overlay: service_overlay });
         let force_new_deployment = table.or("force-new-deployment", Value::boolean, false);
         let after = |value: &Value<'a>| {
             orders.insert(name.clone(), value.clone());
@@ -136,6 +145,7 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
                 containers,
                 desired_count,
                 force_new_deployment,
+                definition,
                 after,
                 before_deploy,
                 after_deploy,
@@ -180,6 +190,14 @@ fn overlay(value: &Value<'_>, source: Option<&TaskDefinitionSource>) -> Option<P
         let message =
             format!("there is no file that this could be laid over: the task definition is the family `{family}`");
         value.error(message, "name a JSON file in `task-definition`, or leave `overlay` out");
+        return None;
+    }
+    file::file(value, "overlay")
+}
+
+fn service_overlay(value: &Value<'_>, definition: Option<&PathBuf>) -> Option<PathBuf> {
+    if definition.is_none() {
+        value.error("there is no file that this could be laid over", "name a JSON file in `service-definition`, too");
         return None;
     }
     file::file(value, "overlay")

@@ -5,6 +5,7 @@ use std::slice::{from_mut, from_ref};
 use super::history::{Entry, name_tags, pinned, remembered};
 use super::lock;
 use super::plan::{Action, Pin, Plan};
+use super::service_definition::Settings;
 use super::tasks::Ready;
 use super::{DeployPlan, Deploys};
 use crate::aws::ecs::{Document, Service as Live, TaskDefinition, short};
@@ -93,10 +94,21 @@ impl Deploys<'_> {
         let action = Action::Update { revision: entry.task_definition.clone() };
         // What scales stays as it is, only what is other than now is a reason for a rollout, and tasks are about going forward.
         let (before_deploy, after_deploy) = (Vec::new(), Vec::new());
-        let still = Service { desired_count: None, force_new_deployment: false, ..service.clone() };
+        let still = Service { desired_count: None, force_new_deployment: false, definition: None, ..service.clone() };
         let service = Service { before_deploy, after_deploy, ..still };
         let (changes, versions, sources) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Plan { service, live, document, pins, changes, versions, sources, action })
+        Ok(Plan {
+            service,
+            live,
+            document,
+            pins,
+            changes,
+            versions,
+            sources,
+            action,
+            settings: Settings::default(),
+            creates: None,
+        })
     }
 }
 

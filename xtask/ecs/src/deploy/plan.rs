@@ -1,6 +1,7 @@
 //! What a deploy will do, found out for every service before anything is done. All problems come together.
 
 pub(super) mod images;
+mod settings;
 pub(super) mod support;
 mod versions;
 
@@ -11,8 +12,9 @@ use super::by_digest::{self, ByDigest};
 use super::diff::{Change, changes};
 use super::lock;
 use super::normal::Normal;
+use super::service_definition::{self, Settings};
 use super::task_definition::{self, doubts};
-use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, TaskDefinition};
+use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, ServiceDocument, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::commit;
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource};
@@ -41,15 +43,23 @@ pub(super) struct Plan {
     /// What the images say of where they come from.
     pub sources: Vec<ImageSource>,
     pub action: Action,
+    /// What changes of the service beside that.
+    pub settings: Settings,
+    /// What the service is created of, where it is not there yet.
+    pub creates: Option<ServiceDocument>,
 }
 
 impl Plan {
     /// What ECS will be asked for, and so what that starts.
     pub(super) fn service_action(&self) -> ServiceAction {
         match &self.action {
+            _ if self.creates.is_some() => ServiceAction::Create,
             Action::Register => ServiceAction::Deploy,
             Action::Update { revision } if *revision != self.live.task_definition => ServiceAction::Update,
-            Action::Update { .. } if self.service.force_new_deployment => ServiceAction::Update,
+            Action::Update { .. } if self.service.force_new_deployment || self.settings.rolls_out => {
+                ServiceAction::Update
+            }
+            Action::Update { .. } if !self.settings.changes.is_empty() => ServiceAction::Settings,
             Action::Update { .. } => ServiceAction::Scale,
             Action::Follow { .. } => ServiceAction::Follow,
             Action::NothingToDo { .. } => ServiceAction::NothingToDo,
@@ -69,13 +79,17 @@ impl Plan {
     /// The tasks that are run before the update: a rollout that is followed has had them, and what starts none needs none,
     /// unless they are asked for.
     pub(super) fn tasks_before(&self, asked: bool) -> &[String] {
-        let rolls_out = matches!(self.service_action(), ServiceAction::Deploy | ServiceAction::Update);
+        let rolls_out =
+            matches!(self.service_action(), ServiceAction::Create | ServiceAction::Deploy | ServiceAction::Update);
         if rolls_out || asked { &self.service.before_deploy } else { &[] }
     }
 
     /// Those that are run after the rollout.
     pub(super) fn tasks_after(&self, asked: bool) -> &[String] {
-        let none = matches!(self.service_action(), ServiceAction::Scale | ServiceAction::NothingToDo);
+        let none = matches!(
+            self.service_action(),
+            ServiceAction::Settings | ServiceAction::Scale | ServiceAction::NothingToDo
+        );
         if none && !asked { &[] } else { &self.service.after_deploy }
     }
 
@@ -119,7 +133,7 @@ pub(super) fn plan(
     config: &Config,
     session: &Session,
     look_up: &dyn LookUps,
-    (services, digests): (&[&Service], &[ByDigest]),
+    (services, digests, creates): (&[&Service], &[ByDigest], bool),
     events: &Events,
 ) -> Result<Vec<Plan>> {
     let chosen = by_digest::named(config, services, digests)?;
@@ -133,7 +147,7 @@ pub(super) fn plan(
         let live = live_services(&ecs, services);
         (found.join().expect("a lookup does not panic"), live)
     });
-    let live = sort_out(live, &mut problems);
+    let live = sort_out(live, creates, &mut problems);
     let released = images::sort_out(config, &images, found, &chosen, &mut problems);
     let here = commit::here(&config.root);
     let source = |image: &&Image| Some(released.get(&image.name)?.source(image, here.as_deref()));
@@ -165,11 +179,20 @@ pub(super) fn plan(
         problems.extend(wrong);
         doubt(config, service, document.value(), events);
         let (running, newest) = (known.get(&live.task_definition), known.get(document.family()));
-        let (action, changes) = decide(service, live, &document, running, newest);
-        let (service, live, versions) = ((*service).clone(), live.clone(), Vec::new());
+        let (mut service, mut live, versions) = ((*service).clone(), live.clone(), Vec::new());
+        let written = settings::written(config, &mut service, &answers, look_up.stands_in(), events);
+        let found = written.and_then(|document| settings::find(session, &mut service, &mut live, document));
+        let (settings, creates) = match found {
+            Ok(found) => found,
+            Err(failure) => {
+                problems.push(failure);
+                continue;
+            }
+        };
+        let (action, changes) = decide((&service, &settings), &live, &document, running, newest);
         let runs = |source: &&ImageSource| pins.iter().any(|pin| pin.image == source.image);
         let sources = sources.iter().filter(runs).cloned().collect();
-        plans.push(Plan { service, live, document, pins, changes, versions, sources, action });
+        plans.push(Plan { service, live, document, pins, changes, versions, sources, action, settings, creates });
     }
     versions::find(&session.ecr(), &config.root, &mut plans, &known, events);
     if problems.is_empty() { Ok(plans) } else { Err(Failure::together(problems)) }
@@ -193,7 +216,8 @@ fn lookups(services: &[&Service]) -> BTreeSet<Lookup> {
         TaskDefinitionSource::File { file, overlay } => Some(task_definition::lookups(file, overlay.as_deref())),
         TaskDefinitionSource::Family(_) => None,
     });
-    files.flatten().gather()
+    let definitions = services.iter().filter_map(|service| service.definition.as_ref());
+    files.flatten().chain(definitions.flat_map(service_definition::lookups)).gather()
 }
 
 /// Tells what was looked up, and for which line. What is in a variable may be what its owner shows nobody.
@@ -263,13 +287,17 @@ pub(super) fn live_services<'a>(ecs: &Ecs, services: &[&'a Service]) -> LiveServ
 }
 
 /// The services that can be deployed to, by their names in the configuration.
-fn sort_out(answers: LiveServices<'_>, problems: &mut Vec<Failure>) -> BTreeMap<String, Live> {
+fn sort_out(answers: LiveServices<'_>, creates: bool, problems: &mut Vec<Failure>) -> BTreeMap<String, Live> {
     let mut live = BTreeMap::new();
     for (cluster, answer, members) in answers {
         match answer {
             Err(error) => problems.push(error.into()),
             Ok(found) => {
                 for (service, found) in members.into_iter().zip(found) {
+                    if creates && service.definition.is_some() && settings::is_absent(found.as_ref()) {
+                        live.insert(service.name.clone(), settings::absent());
+                        continue;
+                    }
                     match support::usable(service, cluster, found) {
                         Ok(found) => drop(live.insert(service.name.clone(), found)),
                         Err(problem) => problems.push(problem),
@@ -320,7 +348,7 @@ fn task_definitions(
 
 /// What to do about a service: `running` is the revision it is set to, `newest` the family's newest active one.
 fn decide(
-    service: &Service,
+    (service, settings): (&Service, &Settings),
     live: &Live,
     document: &PinnedDocument,
     running: Option<&TaskDefinition>,
@@ -332,7 +360,8 @@ fn decide(
     let scales = service.desired_count.is_some_and(|count| count != live.desired);
     // ECS updates no service to a revision that was deregistered, were it the one that it runs.
     let gone = running.is_none_or(|running| running.document["status"].as_str().is_some_and(|it| it != "ACTIVE"));
-    let updates = scales || service.force_new_deployment;
+    let changes_settings = !settings.changes.is_empty();
+    let updates = scales || changes_settings || service.force_new_deployment;
     if !changed.is_empty() || running.is_none() || gone && updates {
         // A revision registered by an earlier run that did not get further, or was rolled back, is used again.
         let equal = newest.filter(|newest| from(newest).is_empty());
@@ -344,7 +373,7 @@ fn decide(
     let steady = live.primary().is_none_or(|primary| primary.running == primary.desired);
     let complete = state == "COMPLETED" || state.is_empty() && steady && live.deployments.len() <= 1;
     let ended = complete || state == "FAILED";
-    let action = if scales || service.force_new_deployment && ended {
+    let action = if scales || changes_settings || service.force_new_deployment && ended {
         Action::Update { revision }
     } else if complete {
         Action::NothingToDo { revision }

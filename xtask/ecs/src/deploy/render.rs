@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::diff::{Change, changes};
 use super::normal::{Normal, label, text_of};
-use super::task_definition;
 use super::task_definition::places::Places;
+use super::{service_definition, task_definition};
 use crate::config::{Config, Loaded, Service, TaskDefinitionSource};
 use crate::failure::{Failure, Fault, Result};
 use crate::lookup::Lookup;
@@ -57,6 +57,13 @@ pub(crate) fn render(loaded: &Loaded, service: &Service, look_up: Option<&dyn Lo
         }
     }
     Ok(Rendered { document, members, warnings })
+}
+
+/// A service's own document, where it has one.
+pub(crate) fn render_service(config: &Config, service: &Service, look_up: &dyn LookUps) -> Result<Option<Value>> {
+    let Some(definition) = &service.definition else { return Ok(None) };
+    let answers = look_up.look_up(&service_definition::lookups(definition))?;
+    Ok(Some(service_definition::read(config, definition, Some(&answers), false)?.document.value()))
 }
 
 /// What changes from one rendered document to another.

@@ -167,15 +167,22 @@ impl<'a> Stage<'a> {
         self.shared.events.emit(Event::RevisionRegistered { service, revision, new });
     }
 
-    /// The one UpdateService.
+    /// The one UpdateService, or CreateService.
     fn update(&self, revision: &str) -> Result<Target> {
-        let Plan { service, live, .. } = self.plan;
-        let after = self.shared.looks.ecs.update_service(&Update {
+        let Plan { service, live, settings, creates, .. } = self.plan;
+        let ecs = self.shared.looks.ecs;
+        if let Some(document) = creates {
+            let named = (service.cluster.as_str(), service.service.as_str());
+            ecs.create_service(named, document, (revision, service.desired_count))?;
+            return self.target(&ecs.service(named.0, named.1)?, revision, revision);
+        }
+        let after = ecs.update_service(&Update {
             cluster: service.cluster.clone(),
             service: service.service.clone(),
             task_definition: revision.to_owned(),
             desired_count: service.desired_count,
             force_new_deployment: service.force_new_deployment,
+            members: settings.members.clone(),
         })?;
         let primary = |service: &Service| service.primary().map(|primary| primary.id.clone());
         let rested = live.primary().is_none_or(|primary| primary.rollout_state != "IN_PROGRESS");
@@ -380,9 +387,15 @@ impl<'a> Stage<'a> {
 
     /// Takes the service back to what it was before this deploy, because another one failed.
     pub(super) fn go_back(&mut self, why: &str) -> Result<()> {
-        let Plan { service, live, .. } = self.plan;
+        let Plan { service, live, settings, creates, .. } = self.plan;
         let before = live.task_definition.clone();
         let name = self.name().to_owned();
+        if creates.is_some() {
+            self.shared
+                .events
+                .note("Staying", format!("{name}, which this deploy created: there is nothing to go back to"));
+            return Ok(());
+        }
         self.shared.events.note("Returning", format!("{name} to {}, for {why}", short(&before)));
         let target = self.step(Step::Update, || {
             let after = self.shared.looks.ecs.update_service(&Update {
@@ -391,8 +404,9 @@ impl<'a> Stage<'a> {
                 task_definition: before.clone(),
                 desired_count: service.desired_count.map(|_| live.desired),
                 force_new_deployment: false,
+                members: settings.before.clone(),
             })?;
-            let only_scaled = matches!(self.plan.service_action(), ServiceAction::Scale);
+            let only_scaled = matches!(self.plan.service_action(), ServiceAction::Scale | ServiceAction::Settings);
             let target = self.target(&after, &before, self.report.revision.as_deref().unwrap_or(&before))?;
             let rollout = Rollout { fail_fast: FailFast::Off, ..target.rollout };
             Ok(Target { only_scaled, until: Until::Done, rollout, ..target })

@@ -1,9 +1,9 @@
 //! The task definition's file: read, and everything wrong with it at its place.
 
 pub(super) mod doubts;
-mod fill;
+pub(super) mod fill;
 mod json;
-mod overlay;
+pub(super) mod overlay;
 pub(super) mod places;
 
 use std::collections::BTreeSet;
@@ -63,14 +63,14 @@ fn read(file: &Path, overlay: Option<&Path>, root: &Path, answers: Option<(&Answ
 }
 
 /// A file's text, what it holds, and where.
-struct Text {
-    name: String,
-    document: Value,
-    places: Places,
+pub(super) struct Text {
+    pub name: String,
+    pub document: Value,
+    pub places: Places,
 }
 
 impl Text {
-    fn read(file: &Path, name: String, what: &str) -> Result<Self> {
+    pub(super) fn read(file: &Path, name: String, what: &str) -> Result<Self> {
         let bytes = std::fs::read(file)
             .map_err(|error| Failure::usage(format_args!("could not read the {what} {name}: {error}")))?;
         let text = json::text(bytes).map_err(|flaw| unreadable(flaw, &name))?;
@@ -126,17 +126,21 @@ fn parse(base: Text, over: Option<Text>, answers: Option<(&Answers, bool)>) -> R
     Ok(Loaded { document, warnings: odd.iter().map(warning).collect(), places, filled })
 }
 
-fn fault(places: &Places, name: &str, flaw: Flaw) -> Fault {
+pub(super) fn fault(places: &Places, name: &str, flaw: Flaw) -> Fault {
     match flaw {
         Flaw::NoObject => {
             let start = Place { file: name.to_owned(), line: 1, column: 1 };
-            at(name, Some(start), "a task definition is a JSON object".to_owned())
+            at(name, Some(start), "a definition is a JSON object".to_owned())
         }
         Flaw::NoFamily => at(name, None, "the task definition has no `family`".to_owned()),
         Flaw::NoContainers => {
             let message = "the task definition has no `containerDefinitions` with a `name` each";
             at(name, None, message.to_owned())
         }
+        Flaw::Ours(member) => Fault {
+            help: vec!["leave it out: the configuration says it, or what is deployed".to_owned()],
+            ..at(name, places.get(&member), format!("`{member}` is no setting of the service's own"))
+        },
         Flaw::Odd(Oddity { path, kind, .. }) => {
             let at = |message| at(name, places.get(&path), message);
             match kind {
@@ -160,12 +164,12 @@ fn unreadable(flaw: json::Flaw, name: &str) -> Failure {
     invalid(vec![at(name, Some(Place { file: name.to_owned(), line, column }), flaw.message)], name)
 }
 
-fn invalid(faults: Vec<Fault>, name: &str) -> Failure {
+pub(super) fn invalid(faults: Vec<Fault>, name: &str) -> Failure {
     Failure::of_faults(Ending::Usage, faults, |count| format!("{name} has {count} faults"))
 }
 
 /// A fault at line and column, or where in the file is not known.
-fn at(name: &str, place: Option<Place>, message: String) -> Fault {
+pub(super) fn at(name: &str, place: Option<Place>, message: String) -> Fault {
     let message = if place.is_some() { message } else { format!("{name}: {message}") };
     Fault { message, place, ..Fault::default() }
 }

@@ -85,7 +85,7 @@ impl<'a> Tasks<'a> {
         let task = task_named(config, name)?;
         let service = planned_as(config, task);
         let mut plans = events.step(Step::Plan, "", || {
-            let plans = plan::plan(config, session, look_up, (&[&service], &[]), events)?;
+            let plans = plan::plan(config, session, look_up, (&[&service], &[], false), events)?;
             let problems: Vec<Failure> = plans.iter().filter_map(|plan| problem(task, plan)).collect();
             if problems.is_empty() { Ok(plans) } else { Err(Failure::together(problems)) }
         })?;
@@ -143,7 +143,7 @@ impl<'a> Tasks<'a> {
 fn planned_as(config: &Config, task: &Task) -> Service {
     let lends = task.service.as_ref().and_then(|service| config.services.get(service));
     match (&task.own, lends) {
-        (None, Some(lends)) => lends.clone(),
+        (None, Some(lends)) => Service { definition: None, ..lends.clone() },
         (own, lends) => Service {
             name: format!("tasks.{}", task.name),
             cluster: task.cluster.clone(),
@@ -155,6 +155,7 @@ fn planned_as(config: &Config, task: &Task) -> Service {
             containers: own.as_ref().map(|own| own.containers.clone()).unwrap_or_default(),
             desired_count: None,
             force_new_deployment: false,
+            definition: None,
             after: Vec::new(),
             before_deploy: Vec::new(),
             after_deploy: Vec::new(),

@@ -94,6 +94,8 @@ pub(crate) enum Flaw {
     NoFamily,
     /// No `containerDefinitions` with a `name` each.
     NoContainers,
+    /// A member of a service's document that this tool says itself.
+    Ours(String),
     Odd(Oddity),
 }
 

@@ -37,11 +37,15 @@ pub(crate) enum OddityKind {
 
 /// Everything odd about a document that is to be registered, in its order.
 pub(super) fn oddities(document: &Value) -> Vec<Oddity> {
-    let mut found = Vec::new();
-    let mut reader = Reader { value: document, path: String::new(), member: String::new(), found: &mut found };
     // The walk records what is wrong and goes on; only a missing family or container list ends it with an error,
     // and those are checked where the document is read.
-    drop(RegisterTaskDefinitionInput::deserialize(&mut reader));
+    oddities_of(document, |reader| drop(RegisterTaskDefinitionInput::deserialize(reader)))
+}
+
+/// The same for whatever input reads the document.
+pub(super) fn oddities_of(document: &Value, read: impl FnOnce(&mut dyn ShapeDeserializer)) -> Vec<Oddity> {
+    let mut found = Vec::new();
+    read(&mut Reader { value: document, path: String::new(), member: String::new(), found: &mut found });
     found
 }
 

@@ -19,6 +19,8 @@ pub struct Service {
     pub desired_count: Option<u32>,
     /// Force a new deployment even where nothing changed; false by default.
     pub force_new_deployment: bool,
+    /// The service's own settings, where the workspace has them.
+    pub definition: Option<Definition>,
     /// The services, keys of `services`, that must have been deployed well before this one begins; none by default.
     pub after: Vec<String>,
     /// Tasks, keys of `tasks`, that are run one after another before the update; none by default.
@@ -83,12 +85,20 @@ impl Service {
             containers: BTreeMap::new(),
             desired_count: None,
             force_new_deployment: false,
+            definition: None,
             after: Vec::new(),
             before_deploy: Vec::new(),
             after_deploy: Vec::new(),
             rollout: Rollout::default(),
         }
     }
+}
+
+/// A service as a document: a JSON file of the workspace, and one that is laid over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    pub file: PathBuf,
+    pub overlay: Option<PathBuf>,
 }
 
 /// Who owns the task definition.

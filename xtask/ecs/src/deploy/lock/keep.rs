@@ -94,6 +94,10 @@ fn rests_as(now: &Live, before: &Live) -> bool {
 /// Those of a plan that do something to their service, and do not merely look, with their places.
 fn acting(plan: &DeployPlan) -> impl Iterator<Item = (usize, &Plan)> {
     let acts = |one: &Plan| {
+        // A service that is not there yet has no tags.
+        if one.creates.is_some() {
+            return false;
+        }
         let looks = matches!(one.action, Action::NothingToDo { .. } | Action::Follow { .. });
         let tasks = one.tasks_before(plan.run_tasks).len() + one.tasks_after(plan.run_tasks).len();
         !looks || tasks > 0 && !matches!(one.action, Action::Follow { .. })

@@ -4,10 +4,12 @@ use super::{Live, Service};
 use crate::failure::{Failure, Result};
 
 pub(in crate::deploy) fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live> {
+    let defined = service.definition.is_some();
+    let create = if defined { "`deploy --create` creates it of its `service-definition`" } else { "create it" };
     let Service { name, service, .. } = service;
     let Some(found) = found else {
         return Err(Failure::world(format_args!("service {service} is not in cluster {cluster}")).help(format!(
-            "create it, or correct `service` and `cluster` under [workspace.metadata.xtask.services.{name}]"
+            "{create}, or correct `service` and `cluster` under [workspace.metadata.xtask.services.{name}]"
         )));
     };
     if found.status != "ACTIVE" {
@@ -15,7 +17,7 @@ pub(in crate::deploy) fn usable(service: &Service, cluster: &str, found: Option<
             "service {service} in cluster {cluster} is {}, so ECS takes no deployment of it",
             found.status
         ))
-        .help("create it again"));
+        .help(if defined { create } else { "create it again" }));
     }
     match unsupported(&found) {
         Some((why, help)) => {

@@ -33,7 +33,7 @@ fn wanted(image: &str) -> PinnedDocument {
 
 fn action(service: &Service, live: &Live, image: &str) -> Action {
     let (running, newest) = (revision(LIVE, "app@1"), revision(NEWEST, "app@2"));
-    decide(service, live, &wanted(image), Some(&running), Some(&newest)).0
+    decide((service, &Settings::default()), live, &wanted(image), Some(&running), Some(&newest)).0
 }
 
 #[test]
@@ -76,7 +76,8 @@ fn what_is_done_follows_from_what_runs() {
 
 #[test]
 fn a_service_whose_revision_is_gone_gets_a_new_one() {
-    let (action, changes) = decide(&Service::of_family("app"), &live("COMPLETED"), &wanted("app@1"), None, None);
+    let (action, changes) =
+        decide((&Service::of_family("app"), &Settings::default()), &live("COMPLETED"), &wanted("app@1"), None, None);
     assert_eq!(action, Action::Register);
     assert!(changes.iter().any(|change| change.path == "family" && change.before.is_none()));
 }
@@ -109,13 +110,16 @@ fn a_service_that_cannot_be_deployed_to_is_said_why() {
 fn a_running_revision_that_was_deregistered_is_registered_again_where_the_service_is_updated() {
     let mut running = revision(LIVE, "app@1");
     running.document["status"] = json!("INACTIVE");
-    let action = |service: &Service| decide(service, &live("COMPLETED"), &wanted("app@1"), Some(&running), None).0;
+    let action = |service: &Service| {
+        decide((service, &Settings::default()), &live("COMPLETED"), &wanted("app@1"), Some(&running), None).0
+    };
     assert_eq!(action(&Service::of_family("app")), Action::NothingToDo { revision: LIVE.into() });
     assert_eq!(action(&Service { desired_count: Some(3), ..Service::of_family("app") }), Action::Register);
     assert_eq!(action(&Service { force_new_deployment: true, ..Service::of_family("app") }), Action::Register);
     // An equal one that is active is enough.
     let newest = revision(NEWEST, "app@1");
     let force = Service { force_new_deployment: true, ..Service::of_family("app") };
-    let (action, _) = decide(&force, &live("COMPLETED"), &wanted("app@1"), Some(&running), Some(&newest));
+    let (action, _) =
+        decide((&force, &Settings::default()), &live("COMPLETED"), &wanted("app@1"), Some(&running), Some(&newest));
     assert_eq!(action, Action::Update { revision: NEWEST.into() });
 }

@@ -108,6 +108,8 @@ fn plan() -> Plan {
         versions: Vec::new(),
         sources: Vec::new(),
         action: Action::Register,
+        settings: crate::deploy::service_definition::Settings::default(),
+        creates: None,
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Filled {
 }
 
 /// All lookups of a document; what is no lookup although it should be is told by [`fill`].
-pub(super) fn lookups(document: &Value) -> BTreeSet<Lookup> {
+pub(in crate::deploy) fn lookups(document: &Value) -> BTreeSet<Lookup> {
     let mut found = BTreeSet::new();
     let mut document = document.clone();
     walk(&mut document, &mut Way::default(), &mut |_, text| {
@@ -36,7 +36,11 @@ pub(super) fn lookups(document: &Value) -> BTreeSet<Lookup> {
 }
 
 /// Puts the values in their place. Each problem comes with its own ending: the document's fault, or the world's.
-pub(super) fn fill(document: &mut Value, places: &Places, answers: &Answers) -> Result<Vec<Filled>, Vec<Failure>> {
+pub(in crate::deploy) fn fill(
+    document: &mut Value,
+    places: &Places,
+    answers: &Answers,
+) -> Result<Vec<Filled>, Vec<Failure>> {
     let (mut filled, mut problems) = (Vec::new(), Vec::new());
     walk(document, &mut Way::default(), &mut |way, value| {
         let place = places.find(&way.indices);
@@ -72,7 +76,7 @@ pub(super) fn fill(document: &mut Value, places: &Places, answers: &Answers) -> 
 
 /// Makes what was looked up the type that ECS takes there, where it can be: parameters and variables have no types, and
 /// a state has a port as a number where `environment` wants a text. Where names stand in, so does a number or a flag.
-pub(super) fn fit(document: &mut Value, filled: &[Filled], flaws: &[Flaw], stand_in: bool) {
+pub(in crate::deploy) fn fit(document: &mut Value, filled: &[Filled], flaws: &[Flaw], stand_in: bool) {
     for flaw in flaws {
         let Flaw::Odd(oddity) = flaw else { continue };
         let OddityKind::Type { wanted, .. } = oddity.kind else { continue };

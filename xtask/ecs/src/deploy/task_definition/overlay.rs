@@ -21,7 +21,7 @@ fn merged_by(list: &str) -> Option<&'static str> {
 pub(super) type Wrong = (String, String);
 
 /// Lays `over` over the document; everything that cannot be laid over it is told.
-pub(super) fn lay_over(document: &mut Value, over: &Value) -> Result<(), Vec<Wrong>> {
+pub(in crate::deploy) fn lay_over(document: &mut Value, over: &Value) -> Result<(), Vec<Wrong>> {
     let mut wrong = Vec::new();
     match over {
         Value::Object(members) => object(document, members, "", &mut wrong),

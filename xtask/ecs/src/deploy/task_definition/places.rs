@@ -25,7 +25,7 @@ impl Places {
         Self(vec![(file.to_owned(), Node { at: (1, 1), labels: Vec::new(), inside: scanner.inside("", document) })])
     }
 
-    pub(super) fn lay_over(&mut self, over: Self) {
+    pub(in crate::deploy) fn lay_over(&mut self, over: Self) {
         self.0.extend(over.0);
     }
 

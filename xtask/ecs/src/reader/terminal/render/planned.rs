@@ -30,9 +30,11 @@ pub(super) fn show(event: &Event) -> Vec<Line> {
 
 fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
     let what = match action {
+        ServiceAction::Create => "create the service, with nothing to go back to",
         ServiceAction::Deploy => "register a revision and roll it out",
         ServiceAction::Update => "roll out the revision that is registered",
         ServiceAction::Follow => "follow the rollout that is under way",
+        ServiceAction::Settings => "change settings, which starts no rollout",
         ServiceAction::Scale => "change the number of tasks, which starts no rollout",
         ServiceAction::NothingToDo => {
             return Line::status("Fresh", &format!("{service} in {cluster}: nothing to do"));

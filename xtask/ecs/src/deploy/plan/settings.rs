@@ -1,0 +1,66 @@
+//! What a deploy does about services' own documents.
+
+use super::super::service_definition::{self, Settings, Written, settings};
+use super::{Live, Service};
+use crate::aws::Session;
+use crate::aws::ecs::ServiceDocument;
+use crate::config::{Answers, Config};
+use crate::event::{Event, Events};
+use crate::failure::{Failure, Fault, Result};
+
+/// Reads the document of a service that has one, and takes the number of tasks from it.
+///
+/// Fails where that number is written in the configuration, too.
+pub(super) fn written(
+    config: &Config,
+    service: &mut Service,
+    answers: &Answers,
+    stand_in: bool,
+    events: &Events,
+) -> Result<Option<ServiceDocument>> {
+    let Some(definition) = &service.definition else { return Ok(None) };
+    let Written { document, warnings } = service_definition::read(config, definition, Some(answers), stand_in)?;
+    for Fault { message, place, .. } in warnings {
+        events.emit(Event::Warning { message, place });
+    }
+    match (service.desired_count, document.desired_count()) {
+        (Some(_), Some(_)) => {
+            let message = format!("service {}: how many tasks it has is written twice", service.name);
+            return Err(Failure::usage(message)
+                .help("write `desiredCount` in the service definition, or `desired-count` in the configuration"));
+        }
+        (None, count) => service.desired_count = count,
+        (Some(_), None) => {}
+    }
+    Ok(Some(document))
+}
+
+/// Whether there is no such service, or none that lives.
+pub(super) fn is_absent(found: Option<&Live>) -> bool {
+    found.is_none_or(|found| found.status == "INACTIVE")
+}
+
+/// A service before it is created.
+pub(super) fn absent() -> Live {
+    Live { status: ABSENT.to_owned(), controller: "ECS".to_owned(), ..Live::default() }
+}
+
+const ABSENT: &str = "ABSENT";
+
+/// What is to be done about a service with this document: nothing, changes, or all of it.
+pub(super) fn find(
+    session: &Session,
+    service: &mut Service,
+    live: &mut Live,
+    document: Option<ServiceDocument>,
+) -> Result<(Settings, Option<ServiceDocument>)> {
+    let Some(document) = document else { return Ok((Settings::default(), None)) };
+    if live.status != ABSENT {
+        let described = session.ecs().described_service(&service.cluster, &service.service)?;
+        return Ok((settings(service, &document, &described)?, None));
+    }
+    // What ECS wants of a service that it creates, and the least that is worth creating.
+    service.desired_count = service.desired_count.or(Some(1));
+    live.launch = document.launch();
+    Ok((Settings::default(), Some(document)))
+}
