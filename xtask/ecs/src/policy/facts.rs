@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::aws::calls::{By, Call, On};
 use crate::config::{Base, Builder, FailFast, Loaded, OnInterrupt, Origin, Partition, State, TaskDefinitionSource};
-use crate::deploy::render;
+use crate::deploy::{render, service_definition};
 use crate::failure::Result;
 use crate::lookup::{self, Lookup};
 use crate::reference::Home;
@@ -45,6 +45,8 @@ pub(crate) struct Facts {
 pub(crate) enum Habit {
     /// A deploy locks its services.
     Locks,
+    /// A service may be created of its document.
+    Creates,
     /// A service has tasks before or after it.
     RunsTasks,
     /// A rollout that cannot succeed, or is interrupted, is stopped.
@@ -88,6 +90,8 @@ impl Facts {
             facts.services.push((cluster.clone(), service.service.clone()));
             facts.clusters.push(cluster);
             facts.learn(Habit::RunsTasks, !service.before_deploy.is_empty() || !service.after_deploy.is_empty());
+            facts.learn(Habit::Creates, service.definition.is_some());
+            facts.lookups.extend(service.definition.iter().flat_map(service_definition::lookups));
             let rollout = &service.rollout;
             let stops = rollout.fail_fast != FailFast::Off || rollout.on_interrupt == OnInterrupt::Rollback;
             facts.learn(Habit::StopsRollouts, stops);
