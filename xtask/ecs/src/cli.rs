@@ -4,6 +4,7 @@ mod config;
 mod decide;
 mod deploy;
 mod diff;
+mod docs;
 mod exec;
 mod history;
 mod iam;
@@ -84,6 +85,7 @@ pub(crate) enum Builtin {
     Diff(diff::Diff),
     Workflows(workflows::WriteWorkflows),
     Iam(iam::Iam),
+    Docs(docs::Docs),
     Tools(tools::Tools),
     Rehearse(rehearse::Rehearse),
     Sandbox(rehearse::ServeSandbox),
@@ -116,6 +118,7 @@ impl Builtin {
             Self::Diff(command) => command.run(context),
             Self::Workflows(command) => command.run(context),
             Self::Iam(command) => command.run(context),
+            Self::Docs(command) => command.run(context),
             Self::Tools(command) => command.run(context),
             Self::Rehearse(command) => command.run(context),
             Self::Sandbox(command) => command.run(context),
