@@ -80,6 +80,7 @@ fn resources_of(call: &Call, by: By, facts: &Facts) -> Vec<String> {
         "ecs:RunTask" | "ecs:StopTask" => !deploys || facts.has(Habit::RunsTasks),
         "ecs:ContinueServiceDeployment" => !deploys || facts.has(Habit::DecidesAtPauses),
         "ecs:StopServiceDeployment" => !deploys || facts.has(Habit::StopsRollouts),
+        "application-autoscaling:DescribeScalableTargets" => by == By::Scale || facts.has(Habit::Counts),
         "ecs:CreateService" => facts.has(Habit::Creates),
         "ecs:UntagResource" => by == By::Unlock || facts.has(Habit::Locks),
         _ => true,

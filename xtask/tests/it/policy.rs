@@ -22,7 +22,9 @@ const fn scenario(world: World, arguments: &'static [&'static str], code: i32) -
 
 /// What a command does without and says nothing of, for it then only tells less; and what only an interrupt, a rollout that
 /// cannot succeed, bounds, or a service that names no rollout leads to.
-const UNSEEN: [(&str, &str); 16] = [
+const UNSEEN: [(&str, &str); 18] = [
+    ("deploy", "application-autoscaling:DescribeScalableTargets"),
+    ("deploy --plan", "application-autoscaling:DescribeScalableTargets"),
     ("continue", "ecr:BatchGetImage"),
     ("continue", "ecs:DescribeServiceRevisions"),
     ("continue", "ecs:ListServiceDeployments"),

@@ -111,3 +111,26 @@ fn without_the_right_to_see_it_a_count_is_set_with_a_warning_and_the_next_deploy
         .ends(1)
         .says("allow the action `application-autoscaling:DescribeScalableTargets`");
 }
+
+#[test]
+fn a_deploy_adds_the_tasks_that_are_written_where_auto_scaling_decides_and_stops_none() {
+    let desired_is = |count: u32| format!("desired-count = {count}\n");
+    let family = "task-definition = \"app/ecs/task-definition.json\"\n";
+    let (workspace, sandbox) = scaled(1, 10);
+    workspace.change(&[(family, &format!("{family}{}", desired_is(1)))]).that_releases();
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let run = workspace.xtask(&sandbox, &["deploy"]);
+    run.ends(0).says("Auto Scaling has service app at 2 tasks, between 1 and 10").does_not_say("desired count 2 → 1");
+    assert_eq!(desired(&sandbox), 2);
+    workspace.xtask(&sandbox, &["deploy"]).ends(0).says("nothing to do");
+    workspace.change(&[(family, &format!("{family}{}", desired_is(4)))]);
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(0)
+        .says("desired count 2 → 4")
+        .says("Auto Scaling may move service app again");
+    assert_eq!(desired(&sandbox), 4);
+    workspace.change(&[(family, &format!("{family}{}", desired_is(11)))]);
+    workspace.xtask(&sandbox, &["deploy"]).ends(2).says("outside the bounds of Auto Scaling, 1..10");
+    assert_eq!(desired(&sandbox), 4);
+}

@@ -241,8 +241,10 @@ pub(crate) const TAG_RESOURCE: Call = Call {
 };
 pub(crate) const UNTAG_RESOURCE: Call =
     Call { when: "for a lock, as above", ..call("ecs:UntagResource", On::Locked, &[Deploy, Rollback, Unlock]) };
-pub(crate) const DESCRIBE_SCALABLE_TARGETS: Call =
-    call("application-autoscaling:DescribeScalableTargets", On::Anything, &[Scale]);
+pub(crate) const DESCRIBE_SCALABLE_TARGETS: Call = Call {
+    when: "for `deploy`, where a number of tasks is written and another one is there; which does without where it is denied",
+    ..call("application-autoscaling:DescribeScalableTargets", On::Anything, &[DeployPlan, Deploy, Scale])
+};
 pub(crate) const DESCRIBE_SCALING_POLICIES: Call = Call {
     when: "to tell what may undo it, which does without where it is denied",
     ..call("application-autoscaling:DescribeScalingPolicies", On::Anything, &[Scale])

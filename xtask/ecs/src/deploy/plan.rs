@@ -182,6 +182,8 @@ pub(super) fn plan(
         let (mut service, mut live, versions) = ((*service).clone(), live.clone(), Vec::new());
         let written = settings::written(config, &mut service, &answers, look_up.stands_in(), events);
         let found = written.and_then(|document| settings::find(session, &mut service, &mut live, document));
+        let found = found
+            .and_then(|found| settings::leave_to_auto_scaling(session, &mut service, &live, events).map(|()| found));
         let (settings, creates) = match found {
             Ok(found) => found,
             Err(failure) => {

@@ -143,7 +143,7 @@ impl<'a> Tasks<'a> {
 fn planned_as(config: &Config, task: &Task) -> Service {
     let lends = task.service.as_ref().and_then(|service| config.services.get(service));
     match (&task.own, lends) {
-        (None, Some(lends)) => Service { definition: None, ..lends.clone() },
+        (None, Some(lends)) => Service { definition: None, desired_count: None, ..lends.clone() },
         (own, lends) => Service {
             name: format!("tasks.{}", task.name),
             cluster: task.cluster.clone(),

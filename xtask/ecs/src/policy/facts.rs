@@ -45,6 +45,8 @@ pub(crate) struct Facts {
 pub(crate) enum Habit {
     /// A deploy locks its services.
     Locks,
+    /// How many tasks a service has is written.
+    Counts,
     /// A service may be created of its document.
     Creates,
     /// A service has tasks before or after it.
@@ -91,6 +93,7 @@ impl Facts {
             facts.clusters.push(cluster);
             facts.learn(Habit::RunsTasks, !service.before_deploy.is_empty() || !service.after_deploy.is_empty());
             facts.learn(Habit::Creates, service.definition.is_some());
+            facts.learn(Habit::Counts, service.definition.is_some() || service.desired_count.is_some());
             facts.lookups.extend(service.definition.iter().flat_map(service_definition::lookups));
             let rollout = &service.rollout;
             let stops = rollout.fail_fast != FailFast::Off || rollout.on_interrupt == OnInterrupt::Rollback;

@@ -2,8 +2,9 @@
 
 use super::super::service_definition::{self, Settings, Written, settings};
 use super::{Live, Service};
-use crate::aws::Session;
+use crate::aws::autoscaling::{self, Target};
 use crate::aws::ecs::ServiceDocument;
+use crate::aws::{Kind, Session};
 use crate::config::{Answers, Config};
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Fault, Result};
@@ -63,4 +64,45 @@ pub(super) fn find(
     service.desired_count = service.desired_count.or(Some(1));
     live.launch = document.launch();
     Ok((Settings::default(), Some(document)))
+}
+
+/// Where Auto Scaling decides how many tasks there are, a number that is written adds tasks and stops none.
+///
+/// Fails (exit 2) where the number is outside the bounds.
+pub(super) fn leave_to_auto_scaling(
+    session: &Session,
+    service: &mut Service,
+    live: &Live,
+    events: &Events,
+) -> Result<()> {
+    let Some(count) = service.desired_count.filter(|count| *count != live.desired && live.status != ABSENT) else {
+        return Ok(());
+    };
+    let target = match autoscaling::target(session.sdk(), &service.cluster, &service.service) {
+        // What is to be scaled without being asked is warned of all the same.
+        Err(error) if error.kind == Kind::Denied => None,
+        found => found?,
+    };
+    let Some(Target { min, max, .. }) = target.filter(|target| !target.suspended) else { return Ok(()) };
+    let (name, now) = (&service.name, live.desired);
+    if !(min..=max).contains(&count) {
+        let message = format!(
+            "service {name} is to have {count} tasks, which is outside the bounds of Auto Scaling, {min}..{max}: it would be undone"
+        );
+        return Err(Failure::usage(message).help("leave the number out, or move the bounds with `scale`"));
+    }
+    let kept = count < now;
+    events.warn(if kept {
+        format!(
+            "Auto Scaling has service {name} at {now} tasks, between {min} and {max}: the {count} that are written would stop {} \
+             of them, and are left out",
+            now - count
+        )
+    } else {
+        format!("Auto Scaling may move service {name} again from the {count} tasks that are written, between {min} and {max}")
+    });
+    if kept {
+        service.desired_count = None;
+    }
+    Ok(())
 }
