@@ -3,6 +3,7 @@
 
 mod dependencies;
 mod examples;
+mod platforms;
 mod rooms;
 #[path = "../sample/mod.rs"]
 mod sample;
