@@ -5,6 +5,7 @@ mod decide;
 mod deploy;
 mod diff;
 mod docs;
+mod evidence;
 mod exec;
 mod history;
 mod iam;
@@ -14,6 +15,7 @@ mod promote;
 mod rehearse;
 mod release;
 mod render;
+mod rescan;
 mod rollback;
 mod run;
 mod scale;
@@ -67,6 +69,9 @@ pub(crate) enum Format {
 pub(crate) enum Builtin {
     Release(release::Release),
     Promote(promote::Promote),
+    Rescan(rescan::Rescan),
+    Evidence(evidence::Evidence),
+    Sbom(evidence::Sbom),
     Deploy(deploy::Deploy),
     Continue(decide::Continue),
     Rollback(rollback::Rollback),
@@ -100,6 +105,9 @@ impl Builtin {
         match self {
             Self::Release(command) => command.run(context),
             Self::Promote(command) => command.run(context),
+            Self::Rescan(command) => command.run(context),
+            Self::Evidence(command) => command.run(context),
+            Self::Sbom(command) => command.run(context),
             Self::Deploy(command) => command.run(context),
             Self::Continue(command) => command.run(context),
             Self::Rollback(command) => command.run(context),

@@ -5,6 +5,7 @@ mod by_digest;
 mod cadence;
 mod diff;
 mod foresight;
+mod gate;
 mod group;
 pub(crate) mod history;
 mod hopeless;
@@ -202,6 +203,7 @@ impl<'a> Deploys<'a> {
         if !self.allow_older {
             plan::refuse_older(self.config, &services)?;
         }
+        gate::hold(config, session, &services, events)?;
         Ok(DeployPlan { services, tasks, run_tasks: self.run_tasks, back: false })
     }
 

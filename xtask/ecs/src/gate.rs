@@ -35,6 +35,13 @@ pub trait Scanner: Sync {
         Ok(())
     }
 
+    /// A CycloneDX document of what the image holds that was scanned in this folder just now; `None`, which is the
+    /// default, of a scanner that makes none.
+    fn sbom(&self, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Option<Vec<u8>>> {
+        let _ = (folder, interrupt);
+        Ok(None)
+    }
+
     /// How many scans may go on at once, where the configuration, or the machine, allows `limit`. One by default.
     fn at_once(&self, limit: usize) -> usize {
         limit.min(1)

@@ -48,6 +48,7 @@ mod cli;
 mod context;
 #[cfg(test)]
 mod docs;
+mod evidence;
 mod extend;
 mod gather;
 mod gzip;

@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod decide;
+pub(crate) mod evidence;
 pub(crate) mod exec;
 pub(crate) mod lock;
 pub(crate) mod logs;

@@ -1,5 +1,6 @@
 //! The release stage: plan, build, scan beside upload, tag.
 
+mod attach;
 mod build;
 mod context;
 mod dockerfile;
@@ -9,10 +10,12 @@ mod handed;
 mod inputs;
 mod line;
 mod login;
+mod look;
 mod manifest;
 mod mounts;
 mod plan;
 mod push;
+mod rescan;
 mod scanner;
 mod trivy;
 mod turns;
@@ -178,7 +181,8 @@ impl Making<'_> {
         let turn = line.begin(image, place, interrupt)?;
         let lock = build::lock(config, image)?;
         let built = events.step(Step::Build, &image.name, || build::build(self, turn))?;
-        let passed = events.step(Step::Push, &image.name, || push::scan_and_upload(self, &built))?;
+        let (passed, record) = events.step(Step::Push, &image.name, || push::scan_and_upload(self, &built))?;
+        attach::attach(self, &built, &record)?;
         Ok((passed, lock))
     }
 

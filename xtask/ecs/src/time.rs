@@ -63,6 +63,25 @@ pub(crate) fn timestamp(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// How many days from one day (`YYYY-MM-DD`) to another; `None` where one of them is none.
+pub(crate) fn days_between(from: &str, to: &str) -> Option<i64> {
+    Some(day_number(to)? - day_number(from)?)
+}
+
+/// Days since the Unix epoch. The calendar arithmetic is Howard Hinnant's `days_from_civil`.
+fn day_number(day: &str) -> Option<i64> {
+    let number = |part: Option<&str>| part.filter(|part| part.bytes().all(|b| b.is_ascii_digit()))?.parse::<i64>().ok();
+    let mut parts = day.split('-');
+    let (year, month, day) = (number(parts.next())?, number(parts.next())?, number(parts.next())?);
+    if parts.next().is_some() || !(1..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let year = year - i64::from(month <= 2);
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468)
+}
+
 /// A number from 0 to 1, another each time.
 pub(crate) fn chance() -> f64 {
     #[cfg(feature = "rehearse")]
@@ -115,6 +134,16 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_counted_over_months_and_leap_years() {
+        assert_eq!(days_between("1970-01-01", "2026-11-27"), Some(20_784));
+        assert_eq!(days_between("2024-02-28", "2024-03-01"), Some(2));
+        assert_eq!(days_between("2026-03-01", "2026-02-28"), Some(-1));
+        for wrong in ["", "2026-13-01", "2026-1", "2026-01-01-01", "+2026-01-01", "today"] {
+            assert_eq!(days_between(wrong, "2026-01-01"), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn times_are_written_as_date_does() {

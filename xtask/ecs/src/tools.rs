@@ -21,7 +21,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Cmd, Tool, ToolError, cmd, shell};
 
-pub(crate) use self::database::{Database, staleness};
+pub(crate) use self::database::{Database, staleness, updated};
 pub(crate) use self::slots::Slots;
 
 /// The same, in the words of trivy's archives.

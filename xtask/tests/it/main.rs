@@ -11,6 +11,7 @@ mod config;
 mod console;
 mod deploy;
 mod environments;
+mod evidence;
 mod exec;
 mod fail_fast;
 mod help;

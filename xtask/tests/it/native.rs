@@ -27,13 +27,13 @@ fn a_base_in_ecr_is_fetched_with_its_token_and_not_sent_again() {
     release(&workspace("1", ""), &sandbox).ends(0);
     let base = tagged(&sandbox, "sample/app", "1").expect("the tag is in ECR");
     let sent = calls(&sandbox, "registry:PUT blob");
-    assert_eq!(sent, 3, "files, binary, configuration");
+    assert_eq!(sent, 5, "files, binary, configuration; the verdict and its empty configuration");
 
     let keys = format!("base = \"{}/sample/app@{base}\"", sandbox.registry());
     let run = release(&workspace("2", &keys), &sandbox);
     run.ends(0).says("Fetching base");
     assert_eq!(calls(&sandbox, "registry:GET blob"), 3);
-    assert_eq!(calls(&sandbox, "registry:PUT blob") - sent, 2, "binary and configuration alone are new");
+    assert_eq!(calls(&sandbox, "registry:PUT blob") - sent, 3, "binary, configuration and the verdict alone are new");
 }
 
 #[test]

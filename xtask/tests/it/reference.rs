@@ -7,7 +7,8 @@ use xtask_sandbox::Sandbox;
 
 /// What AWS asks for beside the calls that are made, what environments, lookups and locks lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 24] = [
+const BESIDES: [&str; 25] = [
+    "ecr:ListImageReferrers",
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:RegisterScalableTarget",
@@ -123,6 +124,16 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     assert_eq!(called(&workspace, &sandbox, &["exec", "app"], 0), documented("exec"), "exec");
     assert_eq!(called(&workspace, &sandbox, &["forward", "app", "80:80"], 0), documented("forward"), "forward");
     assert_eq!(called(&workspace, &sandbox, &["scale", "app", "3"], 0), documented("scale"), "scale");
+    let (workspace, sandbox) = crate::evidence::all();
+    let mut asked = called(&workspace, &sandbox, &["rescan"], 0);
+    // By the registry, which asks for the same.
+    asked.extend(["ecr:BatchCheckLayerAvailability", "ecr:PutImage"].map(str::to_owned));
+    assert_eq!(asked, documented("rescan"), "rescan");
+    assert_eq!(called(&workspace, &sandbox, &["evidence", "app"], 0), documented("evidence"), "evidence");
+    let mut asked = called(&workspace, &sandbox, &["sbom", "app"], 0);
+    // One that is too large for its manifest is fetched.
+    asked.insert("ecr:GetAuthorizationToken".to_owned());
+    assert_eq!(asked, documented("sbom"), "sbom");
     let (workspace, sandbox) = crate::promote::two();
     let both: BTreeSet<String> = ["promote --from", "promote --to"].into_iter().flat_map(documented).collect();
     assert_eq!(called(&workspace, &sandbox, &crate::promote::PROMOTE, 0), both, "promote");

@@ -111,6 +111,9 @@ pub(crate) enum By {
     Scale,
     /// A comparison of a role with the policy that is needed.
     Check,
+    Rescan,
+    Sbom,
+    Attached,
 }
 
 impl By {
@@ -136,13 +139,16 @@ impl By {
             Verify => "verify",
             Scale => "scale",
             Check => "iam --check",
+            Rescan => "rescan",
+            Sbom => "sbom",
+            Attached => "evidence",
         }
     }
 }
 
 use By::{
-    Check, Continue, Deploy, DeployPlan, Exec, Forward, History, Lock, Logs, PromoteFrom, PromoteTo, Release,
-    ReleasePlan, Rollback, Run, Scale, Status, Unlock, Verify,
+    Attached, Check, Continue, Deploy, DeployPlan, Exec, Forward, History, Lock, Logs, PromoteFrom, PromoteTo, Release,
+    ReleasePlan, Rescan, Rollback, Run, Sbom, Scale, Status, Unlock, Verify,
 };
 
 const POST_MORTEM: &str = "for a post-mortem, which does without where it is denied";
@@ -167,6 +173,9 @@ pub(crate) const EVERYONE: &[By] = &[
     Verify,
     Scale,
     Check,
+    Rescan,
+    Sbom,
+    Attached,
 ];
 
 const fn call(action: &'static str, on: On, by: &'static [By]) -> Call {
@@ -180,17 +189,36 @@ pub(crate) const GET_CALLER_IDENTITY: Call = Call {
 pub(crate) const BATCH_GET_IMAGE: Call = call(
     "ecr:BatchGetImage",
     On::Repositories,
-    &[ReleasePlan, Release, PromoteFrom, PromoteTo, DeployPlan, Deploy, Continue, Run, Status, Verify],
+    &[
+        ReleasePlan,
+        Release,
+        PromoteFrom,
+        PromoteTo,
+        DeployPlan,
+        Deploy,
+        Continue,
+        Run,
+        Status,
+        Verify,
+        Rescan,
+        Sbom,
+        Attached,
+    ],
 );
+/// Whoever may make the call before may make this one; its name is for errors.
+pub(crate) const LIST_IMAGE_REFERRERS: Call = Call {
+    when: "of `deploy` with `deploy.gate`; there is no action of this name, and AWS asks for ecr:BatchGetImage",
+    ..call("ecr:ListImageReferrers", On::Nothing, &[DeployPlan, Deploy, Sbom, Attached])
+};
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
     ..call("ecr:DescribeImages", On::Repositories, &[DeployPlan, Deploy, Rollback, History, Run, Status, Verify])
 };
 pub(crate) const GET_AUTHORIZATION_TOKEN: Call =
-    call("ecr:GetAuthorizationToken", On::Anything, &[Release, PromoteFrom, PromoteTo]);
+    call("ecr:GetAuthorizationToken", On::Anything, &[Release, PromoteFrom, PromoteTo, Rescan, Sbom]);
 pub(crate) const BATCH_CHECK_LAYER_AVAILABILITY: Call =
-    call("ecr:BatchCheckLayerAvailability", On::Repositories, &[Release, PromoteTo]);
-pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", On::Repositories, &[Release, PromoteTo]);
+    call("ecr:BatchCheckLayerAvailability", On::Repositories, &[Release, PromoteTo, Rescan]);
+pub(crate) const PUT_IMAGE: Call = call("ecr:PutImage", On::Repositories, &[Release, PromoteTo, Rescan]);
 pub(crate) const DESCRIBE_SERVICES: Call = call(
     "ecs:DescribeServices",
     On::Services,
@@ -279,6 +307,7 @@ pub(crate) const CALLS: &[&Call] = &[
     &CONTINUE_SERVICE_DEPLOYMENT,
     &GET_AUTHORIZATION_TOKEN,
     &BATCH_GET_IMAGE,
+    &LIST_IMAGE_REFERRERS,
     &DESCRIBE_IMAGES,
     &BATCH_CHECK_LAYER_AVAILABILITY,
     &PUT_IMAGE,
@@ -321,11 +350,11 @@ pub(crate) const IMPLIED: &[Call] = &[
     Call { when: "where `role` is written", ..call("sts:AssumeRole", On::Role, EVERYONE) },
     Call {
         when: "of `release` for a base that is in ECR, and where the account mounts blobs",
-        ..call("ecr:GetDownloadUrlForLayer", On::Repositories, &[Release, PromoteFrom])
+        ..call("ecr:GetDownloadUrlForLayer", On::Repositories, &[Release, PromoteFrom, Rescan, Sbom])
     },
-    call("ecr:InitiateLayerUpload", On::Repositories, &[Release, PromoteTo]),
-    call("ecr:UploadLayerPart", On::Repositories, &[Release, PromoteTo]),
-    call("ecr:CompleteLayerUpload", On::Repositories, &[Release, PromoteTo]),
+    call("ecr:InitiateLayerUpload", On::Repositories, &[Release, PromoteTo, Rescan]),
+    call("ecr:UploadLayerPart", On::Repositories, &[Release, PromoteTo, Rescan]),
+    call("ecr:CompleteLayerUpload", On::Repositories, &[Release, PromoteTo, Rescan]),
     call("iam:PassRole", On::Roles, &[Deploy, Run]),
 ];
 

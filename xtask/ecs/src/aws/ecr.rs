@@ -3,6 +3,7 @@
 
 mod id;
 mod kept;
+mod referrers;
 mod tagged;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(crate) use kept::Kept;
 pub(crate) use tagged::Tagged;
 
 use super::retry::Later;
+use super::signed::Signed;
 use super::{AwsError, calls};
 use crate::digest::Digest;
 use crate::gate::Passed;
@@ -50,6 +52,7 @@ const MANIFEST_TYPES: [&str; 4] = [
 #[derive(Clone)]
 pub(crate) struct Ecr {
     client: Client,
+    signed: Signed,
     home: Home,
     /// What stands before a repository's name: nothing for the registry of the session's own account and region.
     place: String,
@@ -79,6 +82,7 @@ impl Ecr {
         let region = Region::new(home.region.clone());
         Self {
             client: Client::from_conf(Builder::from(sdk).region(region).retry_classifier(Later).build()),
+            signed: Signed::new(sdk).in_region(home.region.clone()),
             place: if home == *own { String::new() } else { format!("{host}/") },
             home,
         }

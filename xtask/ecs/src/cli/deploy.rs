@@ -9,7 +9,7 @@ use crate::failure::Result;
 /// Register what changed, update the services, and watch how that ends
 #[derive(Args)]
 #[command(after_help = "\
-Exit codes: 0 deployed, or nothing to do · 1 the world failed · 2 usage or configuration · 4 failed and rolled back · \
+Exit codes: 0 deployed, or nothing to do · 1 the world failed · 2 usage or configuration · 3 the gate refused · 4 failed and rolled back · \
 5 failed and not on its last good revision · 6 superseded · 7 timed out · 8 the image is not in ECR · 9 a task failed · \
 10 waits for a decision · 130 interrupted")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that is given or not")]

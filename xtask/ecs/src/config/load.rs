@@ -11,7 +11,7 @@ use super::environments::{Declared, VARIABLE, laid_over};
 use super::faults::Faults;
 use super::keys::{Keys, derived, optional, or};
 use super::lookups::{self, LookUp};
-use super::model::{Config, Deploy, Image, Lock, Promotion, Scan, SlackConfig, Workflows};
+use super::model::{Config, Deploy, Evidence, Image, Lock, Promotion, Scan, SlackConfig, Workflows};
 use super::origin::{Effective, Loaded, Origin, Origins};
 use super::partition::Partition;
 use super::reading::Reading;
@@ -38,6 +38,12 @@ pub(super) const TOP: Keys = Keys {
         optional("role", "a role's ARN", "the role that is assumed, in a session that says who does what"),
         or("images", "tables by name", "{}", "what is built and released"),
         or("scan", "a table", "{}", "the scan gate"),
+        or(
+            "evidence",
+            "an array of `verdict`, `sbom`, `provenance`",
+            "[\"verdict\"]",
+            "what is attached to a released image in its registry",
+        ),
         or("services", "tables by name", "{}", "what is deployed"),
         or("tasks", "tables by name", "{}", "what is run once to its end, such as a migration"),
         or("deploy", "a table", "{}", "how several services are deployed"),
@@ -158,6 +164,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
     drop((table.take("environments"), table.take("default-environment")));
     let images = images::read(&mut table, registry.as_deref());
     let scan = scan::read(&mut table);
+    let evidence = table.or("evidence", scan::evidence, vec![Evidence::Verdict]);
     let services = services::read(&mut table, cluster.as_ref());
     let tasks = tasks::read(&mut table, cluster.as_ref(), &services);
     let deploy = order::deploy(&mut table);
@@ -178,6 +185,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
         registry: registry?,
         images,
         scan,
+        evidence,
         services,
         tasks,
         deploy,
@@ -207,6 +215,7 @@ fn facts_of(table: &mut Table<'_>, start: &Path, environment: Option<&str>) -> O
         region,
         images: BTreeMap::new(),
         scan: Scan::default(),
+        evidence: Vec::new(),
         services: BTreeMap::new(),
         tasks: BTreeMap::new(),
         deploy: Deploy::default(),

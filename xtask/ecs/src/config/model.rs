@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
-pub use scan::{AcceptedSystem, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
+pub use scan::{AcceptedSystem, Evidence, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
 pub use services::{
-    Definition, Deploy, Exits, FailFast, Lock, OnFailure, OnInterrupt, Rollout, Service, TaskDefinitionSource,
-    WhenLocked,
+    Definition, Deploy, DeployGate, Exits, FailFast, Lock, OnFailure, OnInterrupt, Rollout, Service,
+    TaskDefinitionSource, WhenLocked,
 };
 pub use tasks::{Abandoned, Network, OwnDefinition, Task};
 pub use workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
@@ -42,6 +42,8 @@ pub struct Config {
     pub registry: String,
     pub images: BTreeMap<String, Image>,
     pub scan: Scan,
+    /// What is attached to an image that is released.
+    pub evidence: Vec<Evidence>,
     pub services: BTreeMap<String, Service>,
     pub tasks: BTreeMap<String, Task>,
     pub deploy: Deploy,

@@ -3,21 +3,29 @@
 use std::collections::BTreeMap;
 
 use super::diagnostic::suggestion;
-use super::keys::{Keys, or};
-use super::model::{Deploy, OnFailure, Service};
+use super::keys::{Keys, optional, or};
+use super::model::{Deploy, DeployGate, OnFailure, Service};
 use super::table::Table;
 use super::value::Value;
 
 pub(super) const DEPLOY: Keys = Keys {
     table: "deploy",
     note: "Services are rolled out at once, except for those that come `after` others.",
-    list: &[or(
-        "on-failure",
-        "`stop`, `continue` or `roll-back-all`",
-        "\"stop\"",
-        "what becomes of the others where one service does not end well: what has not begun is not begun; only what comes \
-         after it is not begun; or everything that this deploy changed goes back, too",
-    )],
+    list: &[
+        or(
+            "on-failure",
+            "`stop`, `continue` or `roll-back-all`",
+            "\"stop\"",
+            "what becomes of the others where one service does not end well: what has not begun is not begun; only what comes \
+             after it is not begun; or everything that this deploy changed goes back, too",
+        ),
+        optional(
+            "gate",
+            "`verdict`",
+            "what an image must have attached before it is deployed: a verdict that lets it pass",
+        ),
+        or("verdict-days", "a number", "30", "how many days old a verdict may be"),
+    ],
 };
 
 pub(super) fn deploy(table: &mut Table<'_>) -> Deploy {
@@ -28,7 +36,12 @@ pub(super) fn deploy(table: &mut Table<'_>) -> Deploy {
     };
     let choices =
         [("stop", OnFailure::Stop), ("continue", OnFailure::Continue), ("roll-back-all", OnFailure::RollBackAll)];
-    let deploy = Deploy { on_failure: table.or("on-failure", |value| value.one_of(&choices), OnFailure::default()) };
+    let default = Deploy::default();
+    let deploy = Deploy {
+        on_failure: table.or("on-failure", |value| value.one_of(&choices), default.on_failure),
+        gate: table.optional("gate", |value| value.one_of(&[("verdict", DeployGate::Verdict)])),
+        verdict_days: table.or("verdict-days", Value::count, default.verdict_days),
+    };
     table.finish();
     deploy
 }

@@ -10,8 +10,8 @@ use serde_json::{Value as Json, json};
 
 use super::duration;
 use super::model::{
-    Abandoned, AcceptedSystem, Asset, Base, By, Compression, Config, Exits, FailFast, Ignore, OnFailure, OnInterrupt,
-    Program, Severity, WhenLocked,
+    Abandoned, AcceptedSystem, Asset, Base, By, Compression, Config, DeployGate, Evidence, Exits, FailFast, Ignore,
+    OnFailure, OnInterrupt, Program, Severity, WhenLocked,
 };
 use super::path::relative;
 use crate::failure::Place;
@@ -299,6 +299,20 @@ impl Effective for OnFailure {
             Self::Continue => "continue",
             Self::RollBackAll => "roll-back-all",
         })
+    }
+}
+
+impl Effective for DeployGate {
+    fn effective(&self, _: &Path) -> Json {
+        json!(match self {
+            Self::Verdict => "verdict",
+        })
+    }
+}
+
+impl Effective for Evidence {
+    fn effective(&self, _: &Path) -> Json {
+        json!(self.name())
     }
 }
 

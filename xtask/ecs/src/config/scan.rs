@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::keys::{Keys, derived, optional, or, required};
-use super::model::{AcceptedSystem, Ignore, Scan, Severity};
+use super::model::{AcceptedSystem, Evidence, Ignore, Scan, Severity};
 use super::table::Table;
 use super::value::Value;
 
@@ -123,6 +123,13 @@ fn severities(value: &Value<'_>) -> Option<Vec<Severity>> {
         return None;
     }
     Some(severities)
+}
+
+/// What is attached to a released image, each once.
+pub(super) fn evidence(value: &Value<'_>) -> Option<Vec<Evidence>> {
+    let kinds = [Evidence::Verdict, Evidence::Sbom, Evidence::Provenance].map(|kind| (kind.name(), kind));
+    let chosen = value.list(|item| item.one_of(&kinds))?;
+    Some(kinds.into_iter().map(|(_, kind)| kind).filter(|kind| chosen.contains(kind)).collect())
 }
 
 /// `{ system = "debian 99", reason = "…" }`

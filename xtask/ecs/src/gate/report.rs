@@ -19,6 +19,8 @@ pub struct Report {
     pub system_is_unknown: bool,
     /// The Rust programs whose crates are among the packages.
     pub programs: Vec<Program>,
+    /// The moment that the scanner's database is of, as it says itself; empty where nothing says so.
+    pub database: String,
     /// What makes the report worth less than it looks.
     pub warnings: Vec<String>,
 }

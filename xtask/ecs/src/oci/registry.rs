@@ -7,6 +7,7 @@
 
 mod access;
 mod answer;
+mod attach;
 mod body;
 mod exchange;
 mod feed;
@@ -28,6 +29,7 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 
 pub use answer::{RegistryError, failure};
+pub use attach::Attachment;
 pub use tree::{Document, Tree};
 pub use upload::Uploaded;
 
@@ -149,30 +151,39 @@ impl Remote<'_> {
 
     /// Puts a manifest by its digest, without a tag: it publishes nothing by a name.
     pub fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        self.put(&manifest.digest, &manifest.media_type, &manifest.bytes)
+        self.put_by_digest(&manifest.digest, &manifest.media_type, &manifest.bytes).map(drop)
     }
 
-    /// The same for a manifest or an index as another registry has it.
-    pub fn put_document(&self, document: &Document) -> Result<()> {
-        self.put(&document.digest, &document.media_type, &document.bytes)
+    /// The same for a manifest or an index as another registry has it; true where the registry lists it among what refers to
+    /// its subject.
+    pub fn put_document(&self, document: &Document) -> Result<bool> {
+        self.put_by_digest(&document.digest, &document.media_type, &document.bytes)
     }
 
-    fn put(&self, digest: &Digest, media_type: &str, bytes: &[u8]) -> Result<()> {
+    fn put_by_digest(&self, digest: &Digest, media_type: &str, bytes: &[u8]) -> Result<bool> {
+        let (stored, listed) = self.put_at(digest.as_str(), media_type, bytes)?;
+        match stored {
+            Some(stored) if stored != digest.as_str() => {
+                Err(anyhow!("the registry stored the manifest {digest} as {stored}"))
+            }
+            _ => Ok(listed),
+        }
+    }
+
+    /// Puts a document under a digest, or under the tag of a list of referrers, and under no other. Answers the digest that
+    /// it has there, where that is told, and whether its subject was taken note of.
+    fn put_at(&self, reference: &str, media_type: &str, bytes: &[u8]) -> Result<(Option<String>, bool)> {
         let bytes = Bytes::copy_from_slice(bytes);
-        let task = self.task(format!("put manifest {digest}"), &["ecr:PutImage"]);
+        let task = self.task(format!("put manifest {reference}"), &["ecr:PutImage"]);
         self.registry.persist(&task, |_| {
-            let mut ask = Ask::new(Method::PUT, self.registry.url(self.repository, &format!("manifests/{digest}")));
+            let mut ask = Ask::new(Method::PUT, self.registry.url(self.repository, &format!("manifests/{reference}")));
             ask.content = Some((media_type.to_owned(), bytes.clone()));
             let answer = self.registry.ask(&task, &ask)?;
             if answer.status != StatusCode::CREATED && answer.status != StatusCode::OK {
                 return Err(answer.into());
             }
-            match answer.header("docker-content-digest") {
-                Some(stored) if stored != digest.as_str() => {
-                    Err(Trouble::Fatal(anyhow!("the registry stored the manifest {digest} as {stored}")))
-                }
-                _ => Ok(()),
-            }
+            let stored = answer.header("docker-content-digest").map(str::to_owned);
+            Ok((stored, answer.header("oci-subject").is_some()))
         })
     }
 

@@ -21,7 +21,7 @@ pub(super) fn copy(stage: &Promotions<'_>, wanted: &Wanted<'_>) -> Result<Sent> 
     let mut sent = send_blobs(stage, wanted, &[&tree, &evidence], (&there, &here))?;
     sent.evidence = evidence.documents.len();
     here.put_all(&tree.documents).map_err(failure)?;
-    here.put_all(&evidence.documents).map_err(failure)?;
+    here.put_attached(&evidence.documents).map_err(failure)?;
     verify(&here, digest, &tree)?;
     if interrupt.is_set() {
         return Err(Failure::interrupted(format_args!(

@@ -1,27 +1,26 @@
 //! The upload beside the scan, and the tag after both.
 
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use super::Making;
 use super::build::Built;
 use super::login::DockerLogin;
+use super::look::{self, Look, Seen};
 use crate::aws::ecr::{Ecr, Put};
 use crate::config::{Config, Image};
 use crate::digest::Digest;
 use crate::event::{Event, Step};
+use crate::evidence::Record;
 use crate::failure::{Ending, Failure, Result};
-use crate::gate::{self, Passed, Report, Scanned, Summary, Verdict};
-use crate::image;
+use crate::gate::{Passed, Scanned, Verdict};
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Credentials, Registry, failure};
 use crate::reference::{Pinned, Repository};
-use crate::time::today;
 
 /// Scans the layout while its blobs travel; a blob without a tag publishes nothing. Returns the proof that this
-/// digest passed, with every blob in the repository.
-pub(super) fn scan_and_upload(making: &Making<'_>, built: &Built) -> Result<Passed> {
+/// digest passed, and what to write down of it, with every blob in the repository.
+pub(super) fn scan_and_upload(making: &Making<'_>, built: &Built) -> Result<(Passed, Record)> {
     let Making { image, events, interrupt, line, place, .. } = *making;
     let stop = interrupt.child();
     std::thread::scope(|scope| {
@@ -45,30 +44,10 @@ fn stopped(image: &Image) -> Failure {
     Failure::interrupted(format_args!("interrupted before image `{}` was scanned and sent; no tag was put", image.name))
 }
 
-fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
-    let Making { config, image, scanner, events, interrupt, .. } = making;
-    let mut report = scanner.scan(image, &built.folder, interrupt)?;
-    look_again(&mut report, built, interrupt);
-    for warning in &report.warnings {
-        events.warn(format!("image `{}`: {warning}", image.name));
-    }
-    for doubt in gate::doubts(&report, image, &config.scan) {
-        events.warn(format!("image `{}`: {doubt}", image.name));
-    }
-    let verdict = gate::judge(built.manifest.clone(), &report, image, &config.scan, &today())?;
-    let tell = |summary: &Summary, passed: bool| {
-        events.emit(Event::ImageScanned {
-            image: image.name.clone(),
-            digest: built.manifest.digest.clone(),
-            scanner: scanner.name(),
-            passed,
-            findings: summary.findings.clone(),
-            ignored: summary.ignored.len(),
-        });
-        for expired in &summary.expired {
-            events.warn(format!("an accepted finding is past its day and counts again: {expired}"));
-        }
-    };
+fn verdict(making: &Making<'_>, built: &Built) -> Result<(Passed, Record)> {
+    let Making { config, image, scanner, events, interrupt, .. } = *making;
+    let look = Look { config, image, scanner, events, interrupt };
+    let Seen { report, verdict } = look.at(built)?;
     match verdict {
         Verdict::Passed(passed) => {
             let (manifest, summary, folder) = (&built.manifest, passed.summary(), &*built.folder);
@@ -76,44 +55,16 @@ fn verdict(making: &Making<'_>, built: &Built) -> Result<Passed> {
             let one_at_a_time = making.line.gates.lock().unwrap_or_else(PoisonError::into_inner);
             let refused = making.gates.iter().find_map(|gate| gate(&scanned).err());
             drop(one_at_a_time);
-            tell(summary, refused.is_none());
-            refused.map_or(Ok(passed), |why| Err(refused_by_own_gate(image, why)))
+            look.tell(built, summary, refused.is_none());
+            if let Some(why) = refused {
+                return Err(refused_by_own_gate(image, why));
+            }
+            let record = look.record((&manifest.digest, true), &report, summary);
+            Ok((passed, record))
         }
         Verdict::Refused(summary) => {
-            tell(&summary, false);
-            let refused = Failure::new(Ending::Refused, format_args!(
-                "image `{}` is refused by the scan gate: {} {} of the severities that refuse; no tag was put",
-                image.name,
-                summary.findings.len(),
-                if summary.findings.len() == 1 { "finding" } else { "findings" },
-            ))
-            .said(gate::table(&summary.findings))
-            .help(
-                "update what is listed, or accept an id for a while under [workspace.metadata.xtask.scan] `ignore`, with a \
-                 reason and a day",
-            );
-            Err(match gate::only_lists(&summary.findings) {
-                Some(fix) => refused.help(fix),
-                None => refused,
-            })
-        }
-    }
-}
-
-/// A scanner may report a program of a layer below that a layer above has replaced: that is no sight of what runs.
-fn look_again(report: &mut Report, built: &Built, interrupt: &Interrupt) {
-    for program in report.programs.clone() {
-        if program.diff_id.is_empty() {
-            continue;
-        }
-        let place = (Path::new(&program.path), program.diff_id.as_str());
-        match image::holds(&built.layout, &built.manifest, place, interrupt) {
-            Ok(true) => {}
-            Ok(false) => report.unsee(&program),
-            Err(error) => report.warnings.push(format!(
-                "whether {} is the file that the finished image has there is not known: {error:#}",
-                program.path
-            )),
+            look.tell(built, &summary, false);
+            Err(look::refused(image, &summary).and("no tag was put"))
         }
     }
 }

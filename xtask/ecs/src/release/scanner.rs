@@ -47,6 +47,10 @@ impl Scanner for Coming<'_> {
         limit
     }
 
+    fn sbom(&self, folder: &std::path::Path, interrupt: &Interrupt) -> anyhow::Result<Option<Vec<u8>>> {
+        self.trivy(interrupt)?.sbom(folder, interrupt)
+    }
+
     fn scan(&self, image: &Image, folder: &std::path::Path, interrupt: &Interrupt) -> anyhow::Result<Report> {
         self.trivy(interrupt)?.scan(image, folder, interrupt)
     }

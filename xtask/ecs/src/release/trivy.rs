@@ -12,7 +12,7 @@ use crate::interrupt::Interrupt;
 use crate::process::{Ended, ToolError, cmd, shell};
 use crate::text::quantity;
 use crate::time::{now, today};
-use crate::tools::{Database, SETTINGS, Slots, staleness, trivy};
+use crate::tools::{Database, SETTINGS, Slots, staleness, trivy, updated};
 
 /// Settings that change what people see of a run, and nothing of what it finds.
 const COSMETIC: [&str; 8] = [
@@ -51,6 +51,9 @@ pub(super) fn withheld(set: impl Iterator<Item = String>) -> Option<String> {
         )
     })
 }
+
+/// The report of a scan, beside the layout.
+const REPORT: &str = "report.json";
 
 /// How much longer than trivy's own deadline it is waited for.
 const GRACE: Duration = Duration::from_secs(15);
@@ -149,6 +152,10 @@ impl Scanner for Trivy {
         limit
     }
 
+    fn sbom(&self, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(Some(self.convert(folder, interrupt)?))
+    }
+
     fn scan(&self, image: &Image, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Report> {
         Ok(self.report(image, folder, interrupt)?)
     }
@@ -194,8 +201,24 @@ impl Trivy {
         }
         let arguments: Vec<String> = database.iter().chain(args).cloned().collect();
         let cache = cache_folder(&arguments).map(|cache| folder.join(cache));
+        report.database = cache.as_deref().and_then(updated).unwrap_or_default();
         report.warnings.extend(cache.and_then(|cache| staleness(&cache, now())));
+        std::fs::write(folder.join(REPORT), &ended.stdout)
+            .map_err(|error| Failure::world(format_args!("could not keep trivy's report: {error}")))?;
         Ok(report)
+    }
+
+    /// The list of contents out of the report that was kept: the packages of one scan, and not of a second one.
+    fn convert(&self, folder: &Path, interrupt: &Interrupt) -> Result<Vec<u8>> {
+        let (sh, program) = (shell()?, &self.program);
+        let line = cmd!(sh, "{program} convert --format cyclonedx {REPORT}");
+        let ended = trivy(line, self.timeout).dir(folder).run(interrupt, |_| {})?;
+        if ended.status.success() && !ended.stdout.iter().all(u8::is_ascii_whitespace) {
+            return Ok(ended.stdout);
+        }
+        Err(Failure::world(format_args!("trivy made no list of contents of its report ({})", ended.status))
+            .said(last_words(&ended.tail))
+            .help("take a newer trivy, or leave `sbom` out of `evidence`"))
     }
 }
 

@@ -120,6 +120,13 @@ fn is_database(cache: &Path) -> bool {
         && std::fs::metadata(cache.join("db/trivy.db")).is_ok_and(|data| data.len() > 0)
 }
 
+/// The moment that the database in this cache folder is of, as it says itself.
+pub(crate) fn updated(cache: &Path) -> Option<String> {
+    let metadata = std::fs::read(cache.join("db/metadata.json")).ok()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata).ok()?;
+    Some(metadata["UpdatedAt"].as_str()?.to_owned())
+}
+
 /// A sentence about the database in this cache folder, where a newer one has been out for a week at this time (seconds
 /// since the Unix epoch). Nothing of one that does not say.
 pub(crate) fn staleness(cache: &Path, now: u64) -> Option<String> {

@@ -29,6 +29,7 @@ const ROOMS: &[&str] = &[
     // middle
     "commit",
     "sources",
+    "evidence",
     "binary",
     "image",
     "tools",

@@ -24,6 +24,14 @@ pub(super) fn needs(state: &mut State, home: &Home, target: &Target, input: &Val
         // Who may assume a role, its trust says.
         "sts" => Vec::new(),
         "ecs" => of_ecs(state, home, target, input),
+        // There is no action of this name. Source: Amazon ECR API Reference, ListImageReferrers.
+        "ecr" if target.operation == "ListImageReferrers" => {
+            vec![Need {
+                action: "ecr:BatchGetImage".to_owned(),
+                resource: resource(home, target, input),
+                context: None,
+            }]
+        }
         "ssm" if target.operation == "StartSession" => {
             let session = input["Target"].as_str().unwrap_or_default().trim_start_matches("ecs:");
             let mut parts = session.split('_');

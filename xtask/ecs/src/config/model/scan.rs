@@ -32,6 +32,28 @@ pub enum Severity {
     Critical,
 }
 
+/// What is attached to an image in its registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// What the scan gate said of it.
+    Verdict,
+    /// What it holds.
+    Sbom,
+    /// How it was made.
+    Provenance,
+}
+
+impl Evidence {
+    /// As the configuration and people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Verdict => "verdict",
+            Self::Sbom => "sbom",
+            Self::Provenance => "provenance",
+        }
+    }
+}
+
 /// `ignore = [{ id = "CVE-…", reason = "…", until = "2027-01-31" }]`: a finding accepted until a day.
 #[derive(Clone, Debug)]
 pub struct Ignore {

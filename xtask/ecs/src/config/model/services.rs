@@ -31,9 +31,26 @@ pub struct Service {
 }
 
 /// `[workspace.metadata.xtask.deploy]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deploy {
     pub on_failure: OnFailure,
+    /// What an image must have attached; nothing by default.
+    pub gate: Option<DeployGate>,
+    /// How many days a verdict counts; 30 by default.
+    pub verdict_days: u32,
+}
+
+/// What is asked of an image before it is deployed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeployGate {
+    /// A verdict that lets it pass.
+    Verdict,
+}
+
+impl Default for Deploy {
+    fn default() -> Self {
+        Self { on_failure: OnFailure::default(), gate: None, verdict_days: 30 }
+    }
 }
 
 /// `lock = true`, or `lock = { expires = "1h", when-locked = "refuse" }`.

@@ -49,6 +49,7 @@ account  = "123456789012"                                      # Cargo.toml:9
 region   = "cn-north-1"                                        # AWS_REGION
 registry = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"  # default
 cluster  = "sample"                                            # Cargo.toml:8
+evidence = ["verdict"]                                         # default
 lock     = false                                               # default
 
 [workspace.metadata.xtask.images.app]
@@ -95,7 +96,8 @@ exits        = 3           # default
 log-lines    = 20          # default
 
 [workspace.metadata.xtask.deploy]
-on-failure = "stop"  # default
+on-failure   = "stop"  # default
+verdict-days = 30      # default
 
 [workspace.metadata.xtask.promotion]
 by       = "copy"  # default

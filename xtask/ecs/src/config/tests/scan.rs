@@ -174,3 +174,24 @@ args = "--quiet"
         ],
     );
 }
+
+#[test]
+fn evidence_and_the_gate_before_a_deploy_have_their_words() {
+    check(
+        "region = \"ap-northeast-1\"",
+        &[
+            (
+                "region = \"ap-northeast-1\"\nevidence = [\"verdct\"]",
+                "10:13 [\"verdct\"] `verdct` is not a valid `evidence[0]` | did you mean `verdict`?",
+            ),
+            (
+                "region = \"ap-northeast-1\"\ndeploy.gate = \"sbom\"",
+                "10:15 [\"sbom\"] `sbom` is not a valid `gate` | the choices are `verdict`",
+            ),
+            (
+                "region = \"ap-northeast-1\"\nscan.at-once = 0",
+                "10:16 [0] `at-once` is 0: nothing would ever be scanned | 1 scans one image after the other",
+            ),
+        ],
+    );
+}

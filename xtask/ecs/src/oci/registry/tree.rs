@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use super::exchange::Ask;
 use super::{Remote, fetch, side_by_side};
@@ -36,6 +37,23 @@ struct Named {
 impl Document {
     fn is_index(&self) -> bool {
         [media_type::INDEX, media_type::DOCKER_INDEX].contains(&self.media_type.as_str())
+    }
+
+    fn subject(&self) -> Option<Digest> {
+        let document: Value = serde_json::from_slice(&self.bytes).ok()?;
+        document["subject"]["digest"].as_str()?.parse().ok()
+    }
+
+    /// As the index of its subject's referrers names it.
+    fn entry(&self) -> Value {
+        let document: Value = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        let kind = document["artifactType"].as_str().or(document["config"]["mediaType"].as_str()).unwrap_or_default();
+        let mut entry = json!({ "mediaType": self.media_type, "digest": self.digest, "size": self.bytes.len() });
+        entry["artifactType"] = json!(kind);
+        if document["annotations"].is_object() {
+            entry["annotations"] = document["annotations"].clone();
+        }
+        entry
     }
 
     fn named(&self) -> Result<Named> {
@@ -97,7 +115,25 @@ impl Remote<'_> {
         let (indexes, images): (Vec<&Document>, Vec<&Document>) =
             documents.iter().partition(|document| document.is_index());
         side_by_side(&images, |image| self.put_document(image))?;
-        indexes.into_iter().try_for_each(|index| self.put_document(index))
+        indexes.into_iter().try_for_each(|index| self.put_document(index).map(drop))
+    }
+
+    /// The same of what is attached to others: in a registry that lists no referrers, their lists are kept up to date.
+    pub fn put_attached(&self, documents: &[Document]) -> Result<()> {
+        for document in documents {
+            if !self.put_document(document)?
+                && let Some(subject) = document.subject()
+            {
+                self.list_by_tag(&subject, &document.entry())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the registry lists what refers to a digest by itself.
+    pub(super) fn lists_referrers(&self, subject: &Digest) -> Result<bool> {
+        let url = self.registry.url(self.repository, &format!("referrers/{subject}"));
+        Ok(self.list(subject, &url)?.is_some())
     }
 
     /// A manifest or an index by its digest, which its bytes have.

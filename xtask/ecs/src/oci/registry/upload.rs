@@ -19,7 +19,7 @@ use crate::reference::Repository;
 use crate::text::quantity;
 
 /// What an upload needs.
-const WRITING: &[&str] = &["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"];
+pub(super) const WRITING: &[&str] = &["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"];
 
 /// What was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Registry {
     /// Asks for a place to send a blob to, or, with a repository that has it, for the blob itself: a registry that
     /// mounts none, or not this one, answers with a place.
     /// Source: OCI distribution specification 1.1, section Mounting a blob from another repository.
-    fn begin(&self, task: &Task<'_>, mount: Option<(&Repository, &Digest)>) -> Result<Place, Trouble> {
+    pub(super) fn begin(&self, task: &Task<'_>, mount: Option<(&Repository, &Digest)>) -> Result<Place, Trouble> {
         let mut url = self.url(task.repository, "blobs/uploads/");
         if let Some((from, digest)) = mount {
             url = location::with_parameter(&url, "mount", digest.as_str());
@@ -196,7 +196,7 @@ impl Registry {
 }
 
 /// What came of asking for a place.
-enum Place {
+pub(super) enum Place {
     At(String),
     /// The registry had the blob, and it is here now.
     Mounted,

@@ -73,3 +73,30 @@ fn a_source_that_breaks_off_is_begun_again_and_one_that_lies_never_arrives() {
     assert!(format!("{error:#}").contains(&format!("expected digest {layer}")), "{error:#}");
     assert!(!target.state().blobs.contains_key(&layer), "the last piece stays here");
 }
+
+#[test]
+fn evidence_is_listed_by_a_tag_where_the_registry_lists_none() {
+    use crate::oci::registry::{Attachment, Document};
+    let server = Server::start();
+    let (events, interrupt, registry, name) =
+        (Events::discard(), Interrupt::default(), registry(&server), repository());
+    let remote = registry.repository(&name, &events, &interrupt);
+    let subject = Digest::of(b"image");
+    let attach = |content: &[u8]| {
+        let blob = Descriptor { media_type: "x".into(), digest: Digest::of(content), size: content.len() as u64 };
+        let manifest = serde_json::json!({ "schemaVersion": 2, "config": blob, "layers": [blob],
+            "subject": { "mediaType": "m", "digest": subject, "size": 5 } });
+        let bytes = manifest.to_string().into_bytes();
+        let kind = "application/vnd.oci.image.manifest.v1+json".to_owned();
+        let document = Document { digest: Digest::of(&bytes), media_type: kind, bytes };
+        let entry = serde_json::json!({ "mediaType": document.media_type, "digest": document.digest, "size": document.bytes.len() });
+        let blobs = vec![(blob, content.to_vec())];
+        remote.attach(&Attachment { document: document.clone(), blobs, subject: subject.clone(), entry }).unwrap();
+        document.digest
+    };
+    // As of distribution 3.1: no such path, and no word of the subject.
+    server.fault(9, |head| head.is("GET", "/referrers/"), Fault::Answer(404, "", String::new()));
+    let (first, second) = (attach(b"one"), attach(b"two"));
+    assert_eq!(attach(b"one"), first, "what is there already is not listed twice");
+    assert_eq!(remote.referrers(&subject).unwrap(), [first, second]);
+}

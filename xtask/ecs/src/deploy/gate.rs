@@ -1,0 +1,58 @@
+//! What an image must have attached before it is deployed.
+
+use super::plan::{Action, Plan};
+use crate::aws::Session;
+use crate::config::{Config, DeployGate, Evidence};
+use crate::event::Events;
+use crate::evidence::{Attached, IN_TOTO, Policy, Record, stands};
+use crate::failure::{Ending, Failure, Result};
+use crate::reference::Pinned;
+use crate::time::today;
+
+/// Refuses (exit 3) every image that is to be rolled out without a verdict that lets it pass. One that cannot be looked
+/// for lets nothing pass either.
+pub(super) fn hold(config: &Config, session: &Session, plans: &[Plan], events: &Events) -> Result<()> {
+    let Some(DeployGate::Verdict) = config.deploy.gate else { return Ok(()) };
+    let mut images: Vec<(&str, &Pinned)> = plans
+        .iter()
+        .filter(|plan| !matches!(plan.action, Action::NothingToDo { .. }))
+        .flat_map(|plan| plan.pins.iter().map(|pin| (pin.image.as_str(), &pin.pinned)))
+        .collect();
+    images.sort_by_key(|(image, pinned)| (*image, pinned.to_string()));
+    images.dedup();
+    let today = today();
+    let policy = Policy { scan: &config.scan, days: config.deploy.verdict_days, today: &today };
+    let mut problems = Vec::new();
+    for (image, pinned) in images {
+        match verdicts(session, pinned) {
+            Err(failure) => problems.push(failure),
+            Ok(records) => match stands(&records, &pinned.digest, &policy) {
+                Ok(record) => events.note(
+                    "Gate",
+                    format!("{image} {} passed on {} by {}", pinned.digest.short(), record.day, record.scanner),
+                ),
+                Err(why) => problems.push(refused(config, image, pinned, &why)),
+            },
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::together(problems)) }
+}
+
+fn verdicts(session: &Session, pinned: &Pinned) -> Result<Vec<Record>> {
+    let attached = session.ecr().attached(&pinned.repository, &pinned.digest, Some(IN_TOTO))?;
+    let record = |(_, manifest): &(_, String)| {
+        let attached = Attached::read(manifest.as_bytes())?;
+        // A statement about this image that is attached to another one says nothing of either.
+        let fits = attached.kind == Some(Evidence::Verdict) && attached.subject.as_ref() == Some(&pinned.digest);
+        Record::read(&attached.bytes.filter(|_| fits)?)
+    };
+    Ok(attached.iter().filter_map(record).collect())
+}
+
+fn refused(config: &Config, image: &str, pinned: &Pinned, why: &str) -> Failure {
+    let message = format!("image `{image}` ({}) is not deployed: it {why}", pinned.digest.short());
+    Failure::new(Ending::Refused, message).help(format!(
+        "`{} {image}` scans what is under its tag with today's database and attaches the verdict",
+        config.command("rescan")
+    ))
+}

@@ -1,0 +1,141 @@
+//! A released digest, scanned again with today's database.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::build::Built;
+use super::look::{self, Look, Seen};
+use super::{Releases, find_trivy, push};
+use crate::config::{Config, Evidence, Image, images_named};
+use crate::digest::Digest;
+use crate::event::Step;
+use crate::evidence::Made;
+use crate::failure::{Failure, Result};
+use crate::gate::{Scanner, Verdict};
+use crate::oci::layout::{Descriptor, LayoutWriter, media_type};
+use crate::oci::registry::{Remote, failure};
+use crate::reference::Pinned;
+use crate::stage::Ended;
+
+/// What a second look at a released image said.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Rescanned {
+    pub image: String,
+    pub tag: String,
+    pub digest: Digest,
+    pub reference: Pinned,
+    pub passed: bool,
+    pub scanner: String,
+    /// The ids of the findings that refuse.
+    pub findings: Vec<String>,
+}
+
+impl Releases<'_> {
+    /// Scans the released digest of each image again, all of them for no name, and attaches the verdict, whatever it is.
+    ///
+    /// Fails (exit 3) where one is refused, and (exit 8) where one is not released.
+    pub(crate) fn rescan(&self, names: &[String]) -> Ended<Vec<Rescanned>> {
+        let mut done = Vec::new();
+        let result = self.rescan_into(&mut done, names);
+        Ended { done, result }
+    }
+
+    fn rescan_into(&self, done: &mut Vec<Rescanned>, names: &[String]) -> Result<()> {
+        let Self { config, session, events, interrupt, .. } = *self;
+        let images = images_named(config, names)?;
+        let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
+        let (mut problems, mut released) = (Vec::new(), Vec::new());
+        for (&image, found) in images.iter().zip(session.ecr().find(&wanted)) {
+            match found {
+                Ok(Some(found)) => released.push((image, found.digest)),
+                Ok(None) => problems.push(
+                    Failure::conflict(format_args!(
+                        "image {} is not in ECR: {} was not found",
+                        image.name, image.reference
+                    ))
+                    .help(format!(
+                        "release it first: `{} {}`",
+                        config.command("release"),
+                        image.name
+                    )),
+                ),
+                Err(error) => problems.push(error.into()),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Failure::together(problems));
+        }
+        let trivy;
+        let scanner: &dyn Scanner = if let Some(own) = self.scanner {
+            own
+        } else {
+            trivy = find_trivy(config, events, interrupt)?;
+            &trivy
+        };
+        let mut refused = Vec::new();
+        for (image, digest) in released {
+            let (one, failure) = self.look_again(image, &digest, scanner)?;
+            done.push(one);
+            refused.extend(failure);
+        }
+        if refused.is_empty() { Ok(()) } else { Err(Failure::together(refused)) }
+    }
+
+    fn look_again(
+        &self,
+        image: &Image,
+        digest: &Digest,
+        scanner: &dyn Scanner,
+    ) -> Result<(Rescanned, Option<Failure>)> {
+        let Self { config, session, events, interrupt, .. } = *self;
+        let registry = push::registry(config, &session.ecr(), &config.registry, interrupt);
+        let remote = registry.repository(image.repository(), events, interrupt);
+        let subject = remote.fetch(digest).map_err(failure)?;
+        let built = fetch(config, image, digest, &remote)?;
+        let look = Look { config, image, scanner, events, interrupt };
+        let Seen { report, verdict } = events.step(Step::Scan, &image.name, || look.at(&built))?;
+        let (passed, summary) = match &verdict {
+            Verdict::Passed(passed) => (true, passed.summary()),
+            Verdict::Refused(summary) => (false, summary),
+        };
+        look.tell(&built, summary, passed);
+        let record = look.record((digest, passed), &report, summary);
+        let of =
+            Descriptor { media_type: subject.media_type, digest: digest.clone(), size: subject.bytes.len() as u64 };
+        let made = Made { kind: Evidence::Verdict, bytes: record.statement() };
+        remote.attach(&made.attachment(&of)).map_err(failure)?;
+        events.note("Attached", format!("{} to {} {}", made.kind.name(), image.name, digest.short()));
+        let one = Rescanned {
+            image: image.name.clone(),
+            tag: image.tag().to_string(),
+            digest: digest.clone(),
+            reference: image.reference.pin(digest.clone()),
+            passed,
+            scanner: scanner.name(),
+            findings: record.findings,
+        };
+        Ok((one, (!passed).then(|| look::refused(image, summary).and("its verdict is attached, and its tag stays"))))
+    }
+}
+
+/// Fetches the image that was built for the configuration's platform, every blob of it checked.
+fn fetch(config: &Config, image: &Image, digest: &Digest, remote: &Remote<'_>) -> Result<Built> {
+    let folder = config.target.join("xtask/rescan").join(&image.name);
+    let blobs: PathBuf = config.target.join("xtask/cache/blobs");
+    let manifest = remote.manifest(digest, image.platform()).map_err(failure)?;
+    if manifest.media_type != media_type::MANIFEST {
+        return Err(Failure::world(format_args!(
+            "image {} is of another kind than a release makes: {}",
+            image.name, manifest.media_type
+        )));
+    }
+    let writer = LayoutWriter::create(&folder.join("layout"))?;
+    for blob in manifest.blobs() {
+        let file = blobs.join(blob.digest.hex());
+        remote.blob(blob, &file).map_err(failure)?;
+        writer.link_blob(&file, blob)?;
+    }
+    let (layout, manifest) = writer.finish(manifest.bytes, image.platform())?;
+    Ok(Built { folder, layout, manifest })
+}

@@ -1,0 +1,164 @@
+//! What a release attaches, what reads it, and the gate before a deploy.
+
+use serde_json::{Value, json};
+use xtask_sandbox::{Effect, Fault, Sandbox, Which};
+
+use crate::support::{Workspace, calls, layout, sandbox, tagged};
+
+/// What refers to an image in the sandbox's ECR.
+fn referrers(sandbox: &Sandbox, digest: &str) -> Vec<Value> {
+    let asked = json!({ "repositoryName": "sample/app", "subjectId": { "imageDigest": digest } });
+    let answer = sandbox.ecr("ListImageReferrers", asked).unwrap();
+    answer["referrers"].as_array().unwrap().clone()
+}
+
+/// The sample with this in its `[workspace.metadata.xtask]`, and what builds and scans.
+fn with(setting: &str) -> (Workspace, Sandbox) {
+    let workspace = Workspace::sample();
+    set(&workspace, setting);
+    workspace.that_releases();
+    (workspace, sandbox(vec![]))
+}
+
+/// Has this in the place of what was set before.
+fn set(workspace: &Workspace, setting: &str) {
+    workspace.change(&[("region = \"ap-northeast-1\"\n", &format!("region = \"ap-northeast-1\"\n{setting}\n"))]);
+}
+
+const GATE: &str = "deploy.gate = \"verdict\"";
+
+/// The sample, released with all that there is to attach.
+pub fn all() -> (Workspace, Sandbox) {
+    let (workspace, sandbox) = with("evidence = [\"provenance\", \"sbom\", \"verdict\"]");
+    let convert = r#"case " $* " in
+*" convert "*)
+    [ -e report.json ] || exit 1
+    echo '{"bomFormat": "CycloneDX", "metadata": {"component": {"bom-ref": "'$$'"}}, "components": [{"bom-ref": "x'$$'", "name": "app"}]}'
+    exit
+    ;;
+*" --version "*)"#;
+    let script = include_str!("support/trivy.sh").replacen("case \" $* \" in\n*\" --version \"*)", convert, 1);
+    workspace.tool("trivy", &script);
+    workspace.xtask(&sandbox, &["release"]).ends(0).says("Attached verdict, sbom, provenance to app");
+    (workspace, sandbox)
+}
+
+/// A trivy that finds this in every image.
+fn finding(workspace: &Workspace, id: &str) {
+    let found = format!(
+        r#""Vulnerabilities": [{{"VulnerabilityID": "{id}", "PkgName": "openssl", "InstalledVersion": "1.0", "FixedVersion": "1.1", "Severity": "HIGH"}}], "Packages""#
+    );
+    workspace.tool("trivy", &include_str!("support/trivy.sh").replacen("\"Packages\"", &found, 1));
+}
+
+#[test]
+fn a_verdict_is_attached_before_the_tag_and_by_a_re_run_not_twice() {
+    let (workspace, sandbox) = with("");
+    let effect = Effect::Error { status: 400, code: "Odd".into(), message: "odd".into(), retry_after: None };
+    sandbox.inject(Fault { call: "ecr:PutImage".into(), which: Which::Nth(1), effect });
+    workspace.xtask(&sandbox, &["release"]).ends(1).says("Attached verdict to app");
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let digest = tagged(&sandbox, "sample/app", "1.4.0").unwrap();
+    let attached = referrers(&sandbox, &digest);
+    assert_eq!(attached.len(), 1, "{attached:?}");
+    assert_eq!(attached[0]["artifactType"], "application/vnd.in-toto+json");
+    let operations: Vec<String> = sandbox.calls().into_iter().map(|call| call.operation).collect();
+    let place = |operation: &str| operations.iter().rposition(|known| known == operation).unwrap();
+    assert!(place("registry:PUT manifest") < place("ecr:PutImage"), "{operations:?}");
+
+    let told = workspace.xtask(&sandbox, &["evidence", "app"]);
+    told.ends(0);
+    assert!(told.stdout.starts_with("verdict     sha256:"), "{}", told.stdout);
+    assert!(told.stdout.contains("by trivy 0.76.0: passed"), "{}", told.stdout);
+    workspace.xtask(&sandbox, &["sbom", "app"]).ends(1).says("has no list of contents attached");
+}
+
+#[test]
+fn what_evidence_names_is_attached_and_printed() {
+    let (workspace, sandbox) = all();
+    let run = workspace.xtask(&sandbox, &["evidence", "app", "--format", "json"]);
+    let told: Value = serde_json::from_str(&run.ends(0).stdout).unwrap();
+    let digest = tagged(&sandbox, "sample/app", "1.4.0").unwrap();
+    assert_eq!(told["digest"], digest.as_str());
+    let kinds: Vec<&Value> = told["evidence"].as_array().unwrap().iter().map(|piece| &piece["kind"]).collect();
+    assert_eq!(kinds, ["verdict", "sbom", "provenance"]);
+    let subject = &told["evidence"][2]["content"]["subject"][0]["digest"]["sha256"];
+    assert_eq!(format!("sha256:{}", subject.as_str().unwrap()), digest);
+    let made_by = &told["evidence"][2]["content"]["predicate"]["buildDefinition"]["externalParameters"];
+    assert_eq!(made_by["image"], "app");
+
+    let printed = workspace.xtask(&sandbox, &["sbom", "app"]);
+    let document: Value = serde_json::from_str(&printed.ends(0).stdout).unwrap();
+    assert_eq!(document["components"][0]["name"], "app");
+    assert_eq!(document["metadata"]["component"]["bom-ref"], digest.as_str());
+}
+
+#[test]
+fn without_a_verdict_nothing_is_deployed_and_a_second_look_makes_one() {
+    let (workspace, sandbox) = with(&format!("evidence = []\n{GATE}"));
+    workspace.xtask(&sandbox, &["release"]).ends(0).does_not_say("Attached");
+    let refused = workspace.xtask(&sandbox, &["deploy"]);
+    refused
+        .ends(3)
+        .says("it has no verdict attached")
+        .says("`cargo xtask rescan app`")
+        .looks_like("evidence/no-verdict");
+    assert_eq!(calls(&sandbox, "ecs:RegisterTaskDefinition") + calls(&sandbox, "ecs:UpdateService"), 0);
+
+    let run = workspace.xtask(&sandbox, &["rescan", "app"]);
+    run.ends(0).looks_like("evidence/rescan");
+    workspace.xtask(&sandbox, &["deploy"]).ends(0).says("passed on");
+}
+
+#[test]
+fn a_finding_that_became_known_later_keeps_the_image_from_being_deployed() {
+    let (workspace, sandbox) = with(GATE);
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    workspace.xtask(&sandbox, &["deploy", "--plan"]).ends(0);
+    finding(&workspace, "CVE-2026-7");
+    let run = workspace.xtask(&sandbox, &["rescan"]);
+    run.ends(3).says("CVE-2026-7").says("its verdict is attached, and its tag stays");
+    assert!(run.stdout.starts_with("app refused "), "{}", run.stdout);
+    let refused = workspace.xtask(&sandbox, &["deploy"]);
+    refused.ends(3).says("is not deployed: it was refused on").says("for CVE-2026-7");
+    // The image runs on where nothing is to be rolled out, and a policy that accepts the finding asks for a new look.
+    let accepted = "{ id = \"CVE-2026-7\", reason = \"r\", until = \"2999-01-01\" }";
+    set(&workspace, &format!("{GATE}\nscan.ignore = [{accepted}]"));
+    workspace.xtask(&sandbox, &["deploy"]).ends(3);
+}
+
+#[test]
+fn a_verdict_by_a_weaker_policy_is_none_and_one_that_cannot_be_looked_for_lets_nothing_pass() {
+    let (workspace, sandbox) = with(GATE);
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    set(&workspace, &format!("{GATE}\nscan.severity = [\"MEDIUM\", \"HIGH\", \"CRITICAL\"]"));
+    workspace.xtask(&sandbox, &["deploy"]).ends(3).says("by a policy that lets MEDIUM pass");
+    workspace.xtask(&sandbox, &["rescan"]).ends(0);
+    workspace.xtask(&sandbox, &["deploy", "--plan"]).ends(0);
+    let effect =
+        Effect::Error { status: 400, code: "AccessDeniedException".into(), message: "no".into(), retry_after: None };
+    sandbox.inject(Fault { call: "ecr:ListImageReferrers".into(), which: Which::Every, effect });
+    workspace.xtask(&sandbox, &["deploy"]).ends(1).says("ecr:BatchGetImage");
+    assert_eq!(calls(&sandbox, "ecs:UpdateService"), 0);
+}
+
+#[test]
+fn an_image_that_is_not_released_has_nothing_to_look_at() {
+    let (workspace, sandbox) = with("");
+    for command in [["rescan", "app"], ["evidence", "app"], ["sbom", "app"]] {
+        workspace.xtask(&sandbox, &command).ends(8).says("release it first: `cargo xtask release app`");
+    }
+    workspace.xtask(&sandbox, &["evidence", "ap"]).ends(2).says("`app`");
+}
+
+#[test]
+fn what_is_attached_is_of_the_bytes_that_are_tagged() {
+    let (workspace, sandbox) = with(GATE);
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let first = tagged(&sandbox, "sample/app", "1.4.0").unwrap();
+    workspace.change(&[("{ package = \"app\" }", "\"1.5.0\"")]);
+    layout::write(&workspace.root().join("built"), &[b"another layer"]);
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let second = tagged(&sandbox, "sample/app", "1.5.0").unwrap();
+    assert_ne!(referrers(&sandbox, &first)[0]["digest"], referrers(&sandbox, &second)[0]["digest"]);
+}
