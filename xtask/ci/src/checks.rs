@@ -55,7 +55,8 @@ impl Checks<'_> {
         say("Checking", "workflows against the configuration");
         self.cargo("run --quiet --package xtask -- workflows --check").run()?;
         say("Checking", "lints");
-        self.cargo("clippy --workspace --all-targets -- -D warnings").run()?;
+        // Without the package that always has the sandbox: everyday commands do without it.
+        self.cargo("clippy --workspace --exclude xtask-ecs-cli --all-targets -- -D warnings").run()?;
         self.cargo("clippy --workspace --all-targets --features xtask/rehearse,xtask-ecs/zstd -- -D warnings").run()?;
         say("Checking", "documentation");
         self.cargo("doc --workspace --no-deps --features xtask/rehearse,xtask-ecs/zstd")

@@ -39,6 +39,7 @@ pub use build::{Builders, Order};
 use line::{Line, Way};
 use plan::{Found, Tools};
 pub use plan::{Planned, ReleasePlan};
+#[cfg(feature = "rehearse")]
 pub(crate) use scanner::find_trivy;
 
 /// An image whose tag is in ECR.
