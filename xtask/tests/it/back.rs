@@ -141,3 +141,25 @@ fn history_says_when_what_by_whom_and_how_it_ended() {
         "{newest}"
     );
 }
+
+#[test]
+fn a_rollback_that_was_cut_short_is_joined_and_not_taken_back() {
+    let (workspace, sandbox) = three();
+    let update = |revision: &str| {
+        let update = json!({ "cluster": "sample", "service": "app", "taskDefinition": revision });
+        sandbox.ecs("UpdateService", update).unwrap();
+        calls(&sandbox, "ecs:UpdateService")
+    };
+    // What a rollback had begun that was killed then.
+    let updates = update("app:2");
+    workspace.xtask(&sandbox, &["rollback", "app"]).ends(0).says("Deployed app: app:2");
+    assert_eq!((serving(&sandbox).as_str(), calls(&sandbox, "ecs:UpdateService")), ("app:2", updates));
+    assert_eq!(calls(&sandbox, "ecs:StopServiceDeployment"), 0);
+    // A deploy of what was there before is no way back, and is stopped.
+    update("app:3");
+    workspace.xtask(&sandbox, &["rollback", "app"]).ends(0).says("ROLLBACK_SUCCESSFUL");
+    assert_eq!(serving(&sandbox), "app:2");
+    // With the revision named, the same.
+    update("app:1");
+    workspace.xtask(&sandbox, &["rollback", "--to", "app:1"]).ends(0).says("Deployed app: app:1");
+}

@@ -36,12 +36,26 @@ impl Deploys<'_> {
         Ok(DeployPlan { services, tasks: Ready::default(), run_tasks: false, back: true })
     }
 
-    fn back(&self, service: &Service, live: Live, to: Option<&str>) -> Result<Plan> {
+    /// Whether the rollout that is under way is such a way back already, as one that was begun and not followed to its end.
+    pub(crate) fn goes_back(&self, service: &Service, live: &Live, to: Option<&str>) -> Result<bool> {
+        let Some(from) = under_way_from(live) else { return Ok(false) };
+        let entries = self.entries(service, to)?;
+        Ok(chosen(&entries, from, to).is_some_and(|(entry, _)| entry.task_definition == live.task_definition))
+    }
+
+    fn entries(&self, service: &Service, to: Option<&str>) -> Result<Vec<Entry>> {
         let mut entries = remembered(self.session, service)?;
         if to.is_some_and(|to| !entries.iter().any(|entry| is(entry, to))) {
             name_tags(self.config, self.session, &mut entries);
         }
-        let found = chosen(&entries, &live.task_definition, to);
+        Ok(entries)
+    }
+
+    fn back(&self, service: &Service, live: Live, to: Option<&str>) -> Result<Plan> {
+        let entries = self.entries(service, to)?;
+        let joined = under_way_from(&live).and_then(|from| chosen(&entries, from, to));
+        let joined = joined.filter(|(entry, _)| entry.task_definition == live.task_definition);
+        let found = joined.or_else(|| chosen(&entries, &live.task_definition, to));
         let Some((entry, older)) = found else { return Err(nothing(self.config, (service, &live), &entries, to)) };
         let mut entry = entry.clone();
         name_tags(self.config, self.session, from_mut(&mut entry));
@@ -91,7 +105,8 @@ impl Deploys<'_> {
         }
         let document = Document::registered(&revision).pin(&std::collections::BTreeMap::new());
         let document = document.map_err(Failure::usage)?;
-        let action = Action::Update { revision: entry.task_definition.clone() };
+        let revision = entry.task_definition.clone();
+        let action = if joined.is_some() { Action::Follow { revision } } else { Action::Update { revision } };
         // What scales stays as it is, only what is other than now is a reason for a rollout, and tasks are about going forward.
         let (before_deploy, after_deploy) = (Vec::new(), Vec::new());
         let still = Service { desired_count: None, force_new_deployment: false, definition: None, ..service.clone() };
@@ -110,6 +125,18 @@ impl Deploys<'_> {
             creates: None,
         })
     }
+}
+
+/// The revision that a rollout under way takes the place of, where that is a later one of the same family: to one that was
+/// there before goes a deploy, too, but not to an earlier one.
+fn under_way_from(live: &Live) -> Option<&str> {
+    live.primary().filter(|primary| primary.rollout_state == "IN_PROGRESS")?;
+    let from = live.deployments.iter().find(|deployment| deployment.status != "PRIMARY")?;
+    let parts = |arn: &'_ str| {
+        arn.rsplit_once(':').and_then(|(family, number)| Some((family.to_owned(), number.parse::<u64>().ok()?)))
+    };
+    let ((family, now), (other, before)) = (parts(&live.task_definition)?, parts(&from.task_definition)?);
+    (family == other && now < before).then_some(&from.task_definition)
 }
 
 /// The entry to go back to, and the next older one that could take its place.

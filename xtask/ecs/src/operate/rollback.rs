@@ -27,6 +27,10 @@ pub(crate) fn plan(context: &Context, names: &[String], to: Option<&str>) -> Res
     for service in &services {
         let live = ecs.service(&service.cluster, &service.service)?;
         let Some(rollout) = under_way(&ecs, &live)? else { continue };
+        // One that goes back already is joined: to stop it would lead to where the rollback came from.
+        if context.deploys()?.goes_back(service, &live, to)? {
+            continue;
+        }
         let (name, stage) = (&service.name, if rollout.stage.is_empty() { "" } else { &rollout.stage });
         if let Some(to) = to {
             return Err(Failure::usage(format_args!(
