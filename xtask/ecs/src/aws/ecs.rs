@@ -344,18 +344,41 @@ impl Ecs {
         let action =
             if go_on { DeploymentLifecycleHookAction::Continue } else { DeploymentLifecycleHookAction::Rollback };
         let asked = self.client.continue_service_deployment().service_deployment_arn(arn).hook_id(hook).action(action);
-        self.send(&calls::CONTINUE_SERVICE_DEPLOYMENT, move || asked.send())
+        let answered = self
+            .send(&calls::CONTINUE_SERVICE_DEPLOYMENT, move || asked.send())
             .map(drop)
-            .map_err(|error| AwsError::new(calls::CONTINUE_SERVICE_DEPLOYMENT.action, arn, &error))
+            .map_err(|error| AwsError::new(calls::CONTINUE_SERVICE_DEPLOYMENT.action, arn, &error));
+        let waits = |rollout: &ServiceDeployment| {
+            rollout.hooks.iter().any(|it| it.id == hook && it.status == "AWAITING_ACTION")
+        };
+        self.unless_done(answered, arn, |rollout| !waits(rollout) && rollout.goes_back() != go_on)
+    }
+
+    /// What was refused because it is so already is done: an answer that was lost has the SDK ask a second time.
+    fn unless_done(
+        &self,
+        answered: Result<(), AwsError>,
+        arn: &str,
+        done: impl Fn(&ServiceDeployment) -> bool,
+    ) -> Result<(), AwsError> {
+        match answered {
+            Err(error) if error.kind == super::Kind::Answered => {
+                let now = self.service_deployment(arn).ok().flatten();
+                if now.is_some_and(|rollout| done(&rollout)) { Ok(()) } else { Err(error) }
+            }
+            answered => answered,
+        }
     }
 
     /// Stops a service deployment and lets ECS roll the service back, even where no rollback is configured.
     pub(crate) fn roll_back(&self, arn: &str) -> Result<(), AwsError> {
         let asked = self.client.stop_service_deployment().service_deployment_arn(arn);
         let asked = asked.stop_type(StopServiceDeploymentStopType::Rollback);
-        self.send(&calls::STOP_SERVICE_DEPLOYMENT, move || asked.send())
+        let answered = self
+            .send(&calls::STOP_SERVICE_DEPLOYMENT, move || asked.send())
             .map(drop)
-            .map_err(|error| AwsError::new(calls::STOP_SERVICE_DEPLOYMENT.action, arn, &error))
+            .map_err(|error| AwsError::new(calls::STOP_SERVICE_DEPLOYMENT.action, arn, &error));
+        self.unless_done(answered, arn, ServiceDeployment::goes_back)
     }
 }
 

@@ -37,19 +37,13 @@ impl AwsError {
         match error {
             SdkError::ServiceError(context) => {
                 let status = Some(context.raw().status().as_u16());
-                let code = context.err().code().unwrap_or("an error without a code");
+                let code = context.err().code().unwrap_or(NO_CODE);
                 Self::of(call, subject, status, code, context.err().message().unwrap_or_default())
             }
             // What answers in no form that an API has is something before AWS, such as a proxy.
             SdkError::ResponseError(context) => {
                 let status = Some(context.raw().status().as_u16());
-                Self::of(
-                    call,
-                    subject,
-                    status,
-                    "an answer that is not AWS's",
-                    &error.source().map_or_else(String::new, chain),
-                )
+                Self::foreign(call, subject, status, &error.source().map_or_else(String::new, chain))
             }
             other => Self::without_answer(call, subject, other.source().unwrap_or(other)),
         }
@@ -66,8 +60,15 @@ impl AwsError {
     }
 
     /// An answer that AWS gave inside a successful response, such as an entry of `failures[]`.
-    pub(super) fn answered(call: &'static str, subject: impl fmt::Display, code: &str, message: &str) -> Self {
+    pub(crate) fn answered(call: &'static str, subject: impl fmt::Display, code: &str, message: &str) -> Self {
         Self::of(call, subject.to_string(), None, code, message)
+    }
+
+    /// What came is no answer of AWS's, or not all of one: nobody was reached, whatever the status says.
+    pub(super) fn foreign(call: &'static str, subject: String, status: Option<u16>, message: &str) -> Self {
+        let error = Self::of(call, subject, status, FOREIGN, message);
+        let kind = if error.kind == Kind::Answered { Kind::Unreachable } else { error.kind };
+        Self { kind, ..error }
     }
 
     fn of(call: &'static str, subject: String, status: Option<u16>, code: &str, message: &str) -> Self {
@@ -83,9 +84,19 @@ impl AwsError {
     }
 }
 
+/// The code of an answer in no form that the API has, such as a proxy's.
+const FOREIGN: &str = "an answer that is not AWS's";
+
+/// That of a refusal that names none.
+const NO_CODE: &str = "an error without a code";
+
 /// What to do about codes that are about what was asked for.
 fn known(code: &str) -> &'static str {
     match code {
+        FOREIGN | NO_CODE => {
+            "something answers in AWS's place, or breaks its answers off: look at the proxy, at AWS_ENDPOINT_URL, and whether \
+             this network wants a login first"
+        }
         "ClusterNotFoundException" => "check `cluster` and `region` in the configuration",
         _ => "",
     }
@@ -157,6 +168,15 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_is_no_answer_of_awss_says_what_may_stand_between_and_is_asked_for_again() {
+        let error = AwsError::foreign("ecs:DescribeServices", "service app".to_owned(), Some(200), "expected object");
+        assert_eq!(error.kind, Kind::Unreachable);
+        assert!(error.to_string().contains("look at the proxy"), "{error}");
+        let trouble = AwsError::foreign("ecs:DescribeServices", "service app".to_owned(), Some(503), "no JSON");
+        assert_eq!(trouble.kind, Kind::Unavailable);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_runtime::service_clock_skew::ServiceClockSkewInterceptor;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
@@ -72,7 +73,7 @@ impl Signed {
         let request = Request { method: "POST", path: "/".to_owned(), headers, body: input.to_string() };
         let answer = self.send(api, call, request).map_err(|error| AwsError::new(call.action, subject, &error))?;
         serde_json::from_slice(&answer)
-            .map_err(|error| AwsError::answered(call.action, subject, FOREIGN, &error.to_string()))
+            .map_err(|error| AwsError::foreign(call.action, subject.to_owned(), None, &error.to_string()))
     }
 
     /// A call in AWS Query: a form in, XML out. Source: Smithy, "AWS query protocol".
@@ -90,7 +91,7 @@ impl Signed {
         let request = Request { method: "POST", path: "/".to_owned(), headers, body: form.join("&") };
         let answer = self.send(api, call, request).map_err(|error| AwsError::new(call.action, subject, &error))?;
         let answer = std::str::from_utf8(&answer).ok().and_then(xml::parse);
-        answer.ok_or_else(|| AwsError::answered(call.action, subject, FOREIGN, "no XML"))
+        answer.ok_or_else(|| AwsError::foreign(call.action, subject.to_owned(), None, "no XML"))
     }
 
     /// A GET of a path that is encoded already.
@@ -118,6 +119,8 @@ impl Signed {
             .retry_classifier(TransientErrorClassifier::<Refused>::new())
             .retry_classifier(AwsErrorCodeClassifier::<Refused>::new())
             .retry_classifier(Later)
+            // A clock that is off is corrected by the date of the answer, as in the SDK's clients.
+            .interceptor(ServiceClockSkewInterceptor::new())
             .standard_retry(&self.sdk.retry_config().cloned().unwrap_or_else(RetryConfig::standard))
             .timeout_config(self.sdk.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled))
             .serializer(|request: Request| request.into_http())
@@ -201,9 +204,6 @@ pub(super) fn encoded(text: &str, also: &str) -> String {
 
 /// What kept a call from its answer.
 pub(super) type Refusal = Box<SdkError<Refused, HttpResponse>>;
-
-/// The code of an answer in no form that the API has, such as a proxy's.
-const FOREIGN: &str = "an answer that is not AWS's";
 
 /// AWS said no.
 #[derive(Debug)]

@@ -338,9 +338,7 @@ impl Watch<'_> {
 
 /// ECS is going back to the revision before, has gone, or has failed to.
 fn goes_back(seen: &Observation) -> bool {
-    use Status::{RollbackFailed, RollbackInProgress, RollbackRequested, RollbackSuccessful};
-    let back = [RollbackRequested, RollbackInProgress, RollbackSuccessful, RollbackFailed];
-    seen.rollout.as_ref().is_some_and(|rollout| back.contains(&rollout.status))
+    seen.rollout.as_ref().is_some_and(ServiceDeployment::goes_back)
 }
 
 /// Our entry's numbers; once ECS goes back, those of what it goes back to.

@@ -233,6 +233,12 @@ impl ServiceDeployment {
     pub fn pause(&self) -> Option<&Hook> {
         self.hooks.iter().find(|hook| hook.status == "AWAITING_ACTION")
     }
+
+    /// ECS is going back to the revision before, has gone, or has failed to.
+    pub(crate) fn goes_back(&self) -> bool {
+        use Status::{RollbackFailed, RollbackInProgress, RollbackRequested, RollbackSuccessful};
+        [RollbackRequested, RollbackInProgress, RollbackSuccessful, RollbackFailed].contains(&self.status)
+    }
 }
 
 /// Why and where to a service deployment was rolled back.
