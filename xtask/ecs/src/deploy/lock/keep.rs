@@ -255,8 +255,11 @@ impl<'a> Locks<'a> {
             let well = matches!(report.outcome, Became::Ended(Outcome::Deployed | Outcome::NothingToDo));
             let (well, begun) = (well && report.failure.is_none(), begun(report));
             if !admitted.locked.contains(&place) {
-                if well && matches!(one.action, Action::Follow { .. }) {
-                    self.take_over(one);
+                match one.action {
+                    Action::Follow { .. } if well => self.take_over(one),
+                    // An attempt of this very run that ended too soon to unlock it.
+                    Action::NothingToDo { .. } if well && self.has_own(one) => self.unlock(plan, &[place]),
+                    _ => {}
                 }
             } else if well || !begun {
                 self.unlock(plan, &[place]);
@@ -269,6 +272,11 @@ impl<'a> Locks<'a> {
             }
         }
         result
+    }
+
+    fn has_own(&self, plan: &Plan) -> bool {
+        let key = self.holder.key(LockKind::Deploy);
+        locks(&plan.live).iter().any(|kept| kept.key == key && kept.lock.kind == LockKind::Deploy)
     }
 
     /// What the run that began a rollout has locked for it is over with it.

@@ -1,6 +1,7 @@
 //! Questions that come at about the same time, asked together.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,10 +66,19 @@ impl<V: Clone> Line<V> {
             waiting.gathers = false;
             self.changed.notify_all();
             drop(waiting);
-            let answers = answer(&batch, call(&batch[0].1.group, &names(&batch)));
+            let called = catch_unwind(AssertUnwindSafe(|| call(&batch[0].1.group, &names(&batch))));
+            let (called, panicked) = match called {
+                Ok(called) => (called, None),
+                // The others would wait for ever.
+                Err(panic) => (Err(unanswered(&batch)), Some(panic)),
+            };
             waiting = self.lock();
-            waiting.answers.extend(answers);
+            waiting.answers.extend(answer(&batch, called));
             self.changed.notify_all();
+            if let Some(panic) = panicked {
+                drop(waiting);
+                resume_unwind(panic);
+            }
         }
     }
 
@@ -106,6 +116,11 @@ impl<V> Waiting<V> {
             })
             .collect()
     }
+}
+
+fn unanswered(batch: &[(u64, Asked)]) -> AwsError {
+    let message = "whoever asked for all of them at once panicked, which is a bug";
+    AwsError::answered("a look at the rollouts", names(batch).join(", "), "panic", message)
 }
 
 fn names(batch: &[(u64, Asked)]) -> Vec<String> {
@@ -168,6 +183,23 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[test]
+    fn one_who_panics_while_asking_for_all_leaves_nobody_waiting() {
+        let (line, start) = (Line::<()>::new(10), Barrier::new(8));
+        let ended: Vec<bool> = std::thread::scope(|scope| {
+            let ask = |place| {
+                let (line, start) = (&line, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    line.ask(asked("one", place), Duration::from_millis(200), |_, _| panic!("a bug")).is_err()
+                })
+            };
+            let threads: Vec<_> = (0..8).map(ask).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or(true)).collect()
+        });
+        assert_eq!(ended, [true; 8]);
     }
 
     #[test]
