@@ -1,12 +1,16 @@
 //! The real commands in worlds that one number makes, in virtual time, held against what the sandbox knows to be true.
 
 mod converged;
+mod crashes;
 mod dice;
 mod drive;
+mod faults;
+mod line;
 mod oracle;
 mod play;
 mod played;
 mod stage;
+mod story;
 mod threads;
 mod truth;
 mod world;
@@ -59,11 +63,44 @@ pub(crate) fn run(worlds: &Worlds, command: Command, context: &Context) -> Resul
         .help("`cargo xtask simulate --seed NUMBER` plays one again and tells all of it"))
 }
 
-/// How many of the worlds are bad, each told of on stdout.
-fn alone((first, count): (u64, u64), command: Command, context: &Context) -> Result<u64> {
-    let clock = turned::stop_time();
+/// Kills the commands before and after each of their effects. Fails where run again one does not come to the same.
+pub(crate) fn crashes(command: Command, context: &Context) -> Result<()> {
+    let began = Instant::now();
+    let (findings, count) = crashes::play(alone_in_time()?, command)?;
+    judged(&findings, &format!("{count} crashes in {:.1} s", began.elapsed().as_secs_f64()), context)
+}
+
+/// Puts everything that can be wrong with a call into each call; the table of how commands then end is printed. Fails where
+/// one ends as it should not.
+pub(crate) fn faults(command: Command, context: &Context) -> Result<()> {
+    let began = Instant::now();
+    let (findings, table) = faults::play(alone_in_time()?, command)?;
+    context.print(table.trim_end());
+    judged(&findings, &format!("each call with each fault in {:.1} s", began.elapsed().as_secs_f64()), context)
+}
+
+fn judged(findings: &[String], what: &str, context: &Context) -> Result<()> {
+    context.events().note("Simulated", what);
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::world(format_args!("{} findings", findings.len()))
+        .said(findings.iter().map(|it| it.replace('\n', "; "))))
+}
+
+/// The clock of a process that does nothing else any more.
+fn alone_in_time() -> Result<&'static turned::Turned> {
+    if !threads::are_told_of() {
+        return Err(Failure::world("a simulation looks into /proc for what its threads do, and there is none here"));
+    }
     // A process that is killed ends by a panic here, which is nothing to be told of.
     std::panic::set_hook(Box::new(|_| {}));
+    Ok(turned::stop_time())
+}
+
+/// How many of the worlds are bad, each told of on stdout.
+fn alone((first, count): (u64, u64), command: Command, context: &Context) -> Result<u64> {
+    let clock = alone_in_time()?;
     let mut bad = 0;
     for seed in first..first.saturating_add(count) {
         if context.interrupt().is_set() {

@@ -269,6 +269,11 @@ impl Sandbox {
     }
 }
 
+/// The call that a request makes, as [`Call::operation`] has it.
+pub fn operation_of(request: &hyper::Request<Bytes>) -> String {
+    server::operation_of(request)
+}
+
 /// What an answer of a service, such as `ecs`, has that AWS's own model of it has not, in words; None where it fits.
 /// Tests of what answers in AWS's place can hold it against this.
 pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> {

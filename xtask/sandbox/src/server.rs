@@ -97,6 +97,8 @@ pub(crate) fn exchange(world: &World, request: Request<Bytes>) -> (Duration, Opt
     (takes, answer.ok().and_then(whole))
 }
 
+pub(crate) use api::operation_of;
+
 /// An answer whose body is there already.
 fn whole(answer: Response<Body>) -> Option<Response<Bytes>> {
     let (head, body) = answer.into_parts();

@@ -22,3 +22,14 @@ fn a_seed_makes_the_same_world_each_time_and_all_of_it_is_told() {
     assert!(once.len() > 20, "{once:#?}");
     assert_eq!(once.len(), twice.len());
 }
+
+#[test]
+fn killed_before_and_after_each_effect_and_run_again_commands_come_to_what_one_run_gives() {
+    let run = Workspace::sample().xtask_with(&[("GITHUB_RUN_ID", "1")], &["simulate", "--crashes"]);
+    run.ends(0).says("crashes");
+}
+
+#[test]
+fn two_services_of_a_deploy_that_is_killed_leave_nobody_waiting() {
+    plays("75", "1");
+}

@@ -55,6 +55,12 @@ pub(crate) struct Simulate {
     /// How many worlds, of this seed and those after it
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub seeds: u64,
+    /// Kill the commands before and after each of their effects instead
+    #[arg(long, conflicts_with_all = ["seeds", "faults"])]
+    pub crashes: bool,
+    /// Put everything that can be wrong with a call into each of them instead, and print how commands end
+    #[arg(long, conflicts_with = "seeds")]
+    pub faults: bool,
     /// In so many processes at once
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub jobs: u64,
@@ -84,6 +90,12 @@ impl Simulate {
             let cli = super::Cli::try_parse_from(words).map_err(crate::failure::Failure::usage)?;
             cli.command.run(context)
         };
+        if self.crashes {
+            return crate::simulate::crashes(run, context);
+        }
+        if self.faults {
+            return crate::simulate::faults(run, context);
+        }
         let worlds = Worlds { first: self.seed, count: self.seeds, jobs: self.jobs };
         crate::simulate::run(&worlds, run, context)
     }

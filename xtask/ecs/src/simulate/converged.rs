@@ -14,7 +14,8 @@ pub(super) fn converged(world: &World, stage: &Stage, played: &Played) -> Vec<St
         (_, _, Some(panic)) => say(format!("it panicked: {panic}")),
         (Some(Err(failure)), ..) => {
             // A deadline that is shorter than any rollout of this kind is no fault.
-            let short = failure.ending == Ending::TimedOut;
+            let short = failure.ending == Ending::TimedOut
+                || failure.ending == Ending::TaskFailed && world.migrate == Some("exit 3");
             let pauses = world.services.iter().any(|service| !service.deployment["lifecycleHooks"].is_null());
             if !short && !pauses {
                 say(format!("exit {}: {failure}", failure.exit_code()));

@@ -154,13 +154,14 @@ impl Judge<'_> {
                 self.say(format!("exit 1 without a cause: {text}"));
             }
             2 if verb == "deploy" && self.run.arguments.len() == 1 => self.say(format!("exit 2: {text}")),
+            9 if self.world.migrate == Some("exit 3") || self.world.migrate.is_some() && disturbed => {}
             3 | 9 => self.say(format!("exit {code}: {text}")),
             8 if !self.happened(|it| matches!(it, Happening::Deletes { .. })) => self.say(format!("exit 8: {text}")),
             10 if !self.run.arguments.contains(&"paused".to_owned()) => self.say(format!("exit 10: {text}")),
             130 if !self.played.interrupted => self.say(format!("exit 130 and nobody interrupted it: {text}")),
             _ => {}
         }
-        if self.played.interrupted && ![0, 130, 4, 5, 6, 7, 1, 8, 2, 10].contains(&code) {
+        if self.played.interrupted && ![0, 130, 4, 5, 6, 7, 1, 8, 2, 10, 9].contains(&code) {
             self.say(format!("interrupted, and exit {code}"));
         }
     }

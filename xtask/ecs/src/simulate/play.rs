@@ -1,20 +1,19 @@
 //! One world, played from its first command to its last.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use xtask_sandbox::{Call, Sandbox};
+use xtask_sandbox::Call;
 
 use super::converged::converged;
 use super::drive::{self, Due, Stuck};
+use super::line::{Hurt, Killed, Line};
 use super::oracle;
 use super::played::Played;
-use super::stage::{CLUSTER, OTHER, Stage};
-use super::truth::{Running, Truth, serving};
-use super::world::{Happening, Run, World};
+use super::stage::{OTHER, Stage};
+use super::truth::Truth;
+use super::world::{Run, World};
 use crate::aws::{Endpoint, Exchange, Session};
 use crate::context::{Context, Own};
 use crate::event::{Event, Events};
@@ -42,7 +41,7 @@ pub(super) fn play(clock: &'static Turned, command: Command, seed: u64, tell: &d
             stage.behave(tasks);
         }
         stage.sandbox.troubles(run.trouble.clone().into_iter().collect());
-        let played = once(clock, command, (&world, &stage), (run, seed))?;
+        let played = once(clock, command, (&world, &stage), (run, seed), None)?;
         tell(&played.told());
         findings.extend(oracle::judge(&world, run, &stage, &played));
         if run.rests {
@@ -57,7 +56,7 @@ pub(super) fn play(clock: &'static Turned, command: Command, seed: u64, tell: &d
     stage.behave(&xtask_sandbox::ecs::Tasks::Healthy);
     stage.release(&world, "9.0")?;
     let last = Run::last();
-    let played = once(clock, command, (&world, &stage), (&last, seed))?;
+    let played = once(clock, command, (&world, &stage), (&last, seed), None)?;
     tell(&played.told());
     findings.extend(converged(&world, &stage, &played));
     Ok(findings)
@@ -69,22 +68,12 @@ fn skewed(moment: Duration, seconds: i64) -> Duration {
     if seconds < 0 { moment.saturating_sub(by) } else { moment + by }
 }
 
-/// The process that was killed does nothing any more.
-struct Killed;
-
-/// What a process says to AWS, and how AWS sees it.
-struct Line {
-    sandbox: Arc<Sandbox>,
-    killed: AtomicBool,
-    /// What the only service of a world ran at each look at it.
-    seen: Mutex<Vec<Running>>,
-}
-
-fn once(
+pub(super) fn once(
     clock: &'static Turned,
     command: Command,
     (world, stage): (&World, &Stage),
     (run, seed): (&Run, u64),
+    hurt: Option<Hurt>,
 ) -> Result<Played> {
     let calendar = Duration::from_millis(stage.sandbox.now().0);
     clock.begin(skewed(calendar, world.skew), seed);
@@ -92,23 +81,11 @@ fn once(
     let loaded = stage.configuration()?;
     let calls_before = stage.sandbox.calls().len();
     let other_before = Truth::of(&stage.sandbox, OTHER);
-    let line =
-        Arc::new(Line { sandbox: Arc::clone(&stage.sandbox), killed: AtomicBool::new(false), seen: Mutex::default() });
     let names: Vec<String> = world.services.iter().map(|service| service.name.clone()).collect();
+    let line = Arc::new(Line::new(&stage.sandbox, &names, hurt));
     let exchange: Exchange = {
-        let (line, names) = (Arc::clone(&line), names.clone());
-        Arc::new(move |request| {
-            if line.killed.load(Ordering::SeqCst) {
-                panic_any(Killed);
-            }
-            let looks = names.len() == 1
-                && request.headers().get("x-amz-target").is_some_and(|it| it.as_bytes().ends_with(b"DescribeServices"));
-            if looks {
-                let now = serving(&line.sandbox, &names[0]);
-                line.seen.lock().unwrap_or_else(PoisonError::into_inner).push(now);
-            }
-            line.sandbox.exchange(request)
-        })
+        let line = Arc::clone(&line);
+        Arc::new(move |request| line.exchange(request))
     };
     let environment: std::collections::BTreeMap<_, _> = stage.sandbox.environment().into_iter().collect();
     let endpoint = Endpoint {
@@ -134,7 +111,7 @@ fn once(
         let names = &names;
         Due {
             at: began + Duration::from_millis(*millis),
-            what: Box::new(move || happen(happening, &line, &interrupt, names)),
+            what: Box::new(move || line.happen(happening, &interrupt, names)),
         }
     });
     let passes = |by| stage.sandbox.advance(by);
@@ -144,14 +121,13 @@ fn once(
         end = process.join().ok();
     }
     let heard: Vec<Event> = heard.try_iter().collect();
-    let killed = line.killed.load(Ordering::SeqCst);
+    let killed = line.is_cut();
     let (result, panicked) = match end {
         Some(Ok(result)) => (Some(result), None),
         Some(Err(panic)) if panic.is::<Killed>() || killed => (None, None),
         Some(Err(panic)) => (None, Some(said(&*panic))),
         None => (None, None),
     };
-    let looks = std::mem::take(&mut *line.seen.lock().unwrap_or_else(PoisonError::into_inner));
     let calls: Vec<Call> = stage.sandbox.calls().split_off(calls_before);
     Ok(Played {
         result,
@@ -166,7 +142,7 @@ fn once(
         took: clock.passed().saturating_sub(began),
         after: truths(world, stage),
         other: (other_before, Truth::of(&stage.sandbox, OTHER)),
-        seen: looks,
+        seen: line.seen(),
         calls,
         now: stage.sandbox.now().seconds(),
     })
@@ -179,73 +155,4 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
 
 fn truths(world: &World, stage: &Stage) -> Vec<Truth> {
     world.services.iter().map(|service| Truth::of(&stage.sandbox, &service.name)).collect()
-}
-
-fn happen(what: &Happening, line: &Line, interrupt: &Interrupt, names: &[String]) {
-    let sandbox = &line.sandbox;
-    // What cannot be done any more is not done.
-    let ask = |operation: &str, input: Value| sandbox.ecs(operation, input).unwrap_or_default();
-    let update = |service: &str, members: Value| {
-        let mut input = json!({ "cluster": CLUSTER, "service": service });
-        for (name, value) in members.as_object().into_iter().flatten() {
-            input[name] = value.clone();
-        }
-        ask("UpdateService", input);
-    };
-    let rollout = |service: usize| {
-        let found = ask("DescribeServices", json!({ "cluster": CLUSTER, "services": [names[service]] }));
-        let arn = found["services"][0]["currentServiceDeployment"].clone();
-        let described = ask("DescribeServiceDeployments", json!({ "serviceDeploymentArns": [arn] }));
-        described["serviceDeployments"][0].clone()
-    };
-    let definition = |service: &str| {
-        let found = ask("DescribeServices", json!({ "cluster": CLUSTER, "services": [service] }));
-        let arn = found["services"][0]["taskDefinition"].clone();
-        ask("DescribeTaskDefinition", json!({ "taskDefinition": arn }))["taskDefinition"].clone()
-    };
-    match what {
-        Happening::Interrupt => interrupt.set(),
-        Happening::Kill => line.killed.store(true, Ordering::SeqCst),
-        Happening::Deploys { service, own: false } => update(&names[*service], json!({ "forceNewDeployment": true })),
-        Happening::Deploys { service, own: true } => {
-            let found = definition(&names[*service]);
-            let members = ["family", "networkMode", "requiresCompatibilities", "cpu", "memory", "executionRoleArn"];
-            let mut input = json!({ "containerDefinitions": found["containerDefinitions"] });
-            for member in members {
-                if !found[member].is_null() {
-                    input[member] = found[member].clone();
-                }
-            }
-            input["containerDefinitions"][0]["environment"] = json!([{ "name": "WHO", "value": "somebody else" }]);
-            let registered = ask("RegisterTaskDefinition", input);
-            update(
-                &names[*service],
-                json!({ "taskDefinition": registered["taskDefinition"]["taskDefinitionArn"], "forceNewDeployment": true }),
-            );
-        }
-        Happening::Scales { service, to } => update(&names[*service], json!({ "desiredCount": to })),
-        Happening::Deletes { tag } => {
-            let input = json!({ "repositoryName": "sample/app", "imageIds": [{ "imageTag": tag }] });
-            drop(sandbox.ecr("BatchDeleteImage", input));
-        }
-        Happening::Stops { service, back } => {
-            let stop = if *back { "ROLLBACK" } else { "ABORT" };
-            let arn = rollout(*service)["serviceDeploymentArn"].clone();
-            ask("StopServiceDeployment", json!({ "serviceDeploymentArn": arn, "stopType": stop }));
-        }
-        Happening::Answers { service, go_on } => {
-            let found = rollout(*service);
-            let action = if *go_on { "CONTINUE" } else { "ROLLBACK" };
-            for hook in found["lifecycleHookDetails"].as_array().into_iter().flatten() {
-                let input = json!({ "serviceDeploymentArn": found["serviceDeploymentArn"], "hookId": hook["hookId"],
-                    "action": action });
-                ask("ContinueServiceDeployment", input);
-            }
-        }
-        Happening::Deregisters { service } => {
-            let arn = definition(&names[*service])["taskDefinitionArn"].clone();
-            ask("DeregisterTaskDefinition", json!({ "taskDefinition": arn }));
-        }
-        Happening::Elsewhere => update(OTHER, json!({ "forceNewDeployment": true })),
-    }
 }

@@ -90,6 +90,30 @@ impl Stage {
         self.write_configuration(world)
     }
 
+    /// Has Auto Scaling set how many tasks `app` has.
+    pub(super) fn scale(&self) -> Result<()> {
+        let input = json!({ "ServiceNamespace": "ecs", "ResourceId": format!("service/{CLUSTER}/app"),
+            "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": 1, "MaxCapacity": 6 });
+        let site = self.sandbox.site("123456789012", "ap-northeast-1");
+        must(site.call("application-autoscaling", "RegisterScalableTarget", input)).map(drop)
+    }
+
+    /// How many revisions of `app` there are, one-off tasks that were started, and locks.
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
+        let ask = |operation: &str, input: Value| self.sandbox.ecs(operation, input).unwrap_or_default();
+        let count = |found: &Value, member: &str| found[member].as_array().map_or(0, Vec::len);
+        let revisions = ask("ListTaskDefinitions", json!({ "familyPrefix": "app", "maxResults": 100 }));
+        let found = ask("DescribeServices", json!({ "cluster": CLUSTER, "services": ["app"], "include": ["TAGS"] }));
+        (count(&revisions, "taskDefinitionArns"), self.started(), count(&found["services"][0], "tags"))
+    }
+
+    /// One-off tasks that were started.
+    fn started(&self) -> usize {
+        let ran = self.sandbox.calls().into_iter().filter(|call| call.operation == "ecs:RunTask");
+        let tokens = ran.filter_map(|call| call.input["clientToken"].as_str().map(str::to_owned));
+        tokens.collect::<std::collections::BTreeSet<_>>().len()
+    }
+
     /// The bytes that are to run.
     pub(super) fn digest(&self) -> String {
         Digest::of(manifest(&self.tag).as_bytes()).to_string()
@@ -131,9 +155,19 @@ impl Stage {
                  fail-fast = \"{fail_fast}\" }}\n",
                 service.after, service.force
             );
+            if world.migrate.is_some() && *name == world.services[0].name {
+                toml.push_str("before-deploy = [\"migrate\"]\n");
+            }
             if let Some(count) = service.desired_count {
                 let _ = writeln!(toml, "desired-count = {count}");
             }
+        }
+        if let Some(line) = world.migrate {
+            let _ = write!(
+                toml,
+                "[workspace.metadata.xtask.tasks.migrate]\nservice = \"{}\"\ncommand = [\"sh\", \"-c\", \"{line}\"]\n",
+                world.services[0].name
+            );
         }
         self.put("Cargo.toml", &toml)
     }

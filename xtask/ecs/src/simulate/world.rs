@@ -14,6 +14,8 @@ pub(super) struct World {
     pub skew: i64,
     pub on_failure: &'static str,
     pub locks: bool,
+    /// What the first service runs before each rollout, as a shell's line.
+    pub migrate: Option<&'static str>,
     pub runs: Vec<Run>,
     /// What is wrong with calls, counted over the whole seed.
     pub faults: Vec<Fault>,
@@ -113,7 +115,13 @@ impl World {
         let runs = runs(dice, services.len());
         let on_failure = dice.one(&["stop", "continue", "roll-back-all"]);
         let locks = dice.percent(20);
-        Self { services, skew, on_failure, locks, runs, faults, hard, lag }
+        let migrate = dice.percent(20).then(|| dice.one(&["exit 0", "exit 0", "sleep 100 && exit 0", "exit 3"]));
+        let mut runs = runs;
+        if migrate.is_some() && dice.percent(50) {
+            let arguments = vec!["run".to_owned(), "migrate".to_owned()];
+            runs.push(Run { arguments, tag: None, tasks: None, ..run(dice, services.len()) });
+        }
+        Self { services, skew, on_failure, locks, migrate, runs, faults, hard, lag }
     }
 }
 

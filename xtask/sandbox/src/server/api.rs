@@ -59,13 +59,20 @@ where
     at_once(world, &head, &target, body.as_ref(), struck)
 }
 
+/// Such as `ecs:UpdateService`.
+pub(crate) fn operation_of(request: &Request<Bytes>) -> String {
+    let (head, body) = request.clone().into_parts();
+    target(&head, &body).name()
+}
+
+fn target(head: &Parts, body: &[u8]) -> Target {
+    Target::in_head(head).or_else(|| rest::target(head)).unwrap_or_else(|| Target::in_form(head, body))
+}
+
 /// The same without a network: how long the answer takes, and what it is.
 pub(crate) fn without_network(world: &World, request: Request<Bytes>) -> (Duration, Answer) {
     let (head, body) = request.into_parts();
-    let target = match Target::in_head(&head).or_else(|| rest::target(&head)) {
-        Some(target) => target,
-        None => Target::in_form(&head, &body),
-    };
+    let target = target(&head, &body);
     let struck = world.strike(&target.name());
     let stall = Duration::from_millis(struck.stall.unwrap_or_default());
     if struck.cut.is_some() {
