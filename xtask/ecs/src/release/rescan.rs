@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::build::Built;
 use super::look::{self, Look, Seen};
-use super::{Releases, find_trivy, push};
+use super::scanner::find_trivy;
+use super::{Releases, push};
 use crate::config::{Config, Evidence, Image, images_named};
 use crate::digest::Digest;
 use crate::event::Step;
