@@ -93,6 +93,9 @@ impl Releases<'_> {
         let registry = push::registry(config, &session.ecr(), &config.registry, interrupt);
         let remote = registry.repository(image.repository(), events, interrupt);
         let subject = remote.fetch(digest).map_err(failure)?;
+        if subject.is_index() {
+            return Err(of_several_platforms(image));
+        }
         let built = fetch(config, image, digest, &remote)?;
         let look = Look { config, image, scanner, events, interrupt };
         let Seen { report, verdict } = events.step(Step::Scan, &image.name, || look.at(&built))?;
@@ -118,6 +121,15 @@ impl Releases<'_> {
         };
         Ok((one, (!passed).then(|| look::refused(image, summary).and("its verdict is attached, and its tag stays"))))
     }
+}
+
+/// A platform that was not scanned is no pass, and only one would be.
+fn of_several_platforms(image: &Image) -> Failure {
+    Failure::world(format_args!(
+        "image {} is an index of several platforms under {}, and a scan sees one: no verdict was attached",
+        image.name, image.reference
+    ))
+    .help("release it from here, for the one platform that the configuration has")
 }
 
 /// Fetches the image that was built for the configuration's platform, every blob of it checked.

@@ -35,7 +35,7 @@ struct Named {
 }
 
 impl Document {
-    fn is_index(&self) -> bool {
+    pub(crate) fn is_index(&self) -> bool {
         [media_type::INDEX, media_type::DOCKER_INDEX].contains(&self.media_type.as_str())
     }
 
