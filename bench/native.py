@@ -114,8 +114,7 @@ def conventional() -> pathlib.Path:
     for member in ("xtask", "bench"):
         shutil.rmtree(folder / member, ignore_errors=True)
     manifest = (folder / "Cargo.toml").read_text()
-    members = 'members = ["app", "xtask", "xtask/ci", "xtask/ecs", "xtask/sandbox"]'
-    assert members in manifest, "the members in Cargo.toml are others now"
+    members = next(line for line in manifest.splitlines() if line.startswith("members = "))
     (folder / "Cargo.toml").write_text(manifest.replace(members, 'members = ["app"]'))
     vendor = subprocess.run(["cargo", "vendor"], cwd=folder, check=True, capture_output=True, text=True)
     (folder / ".cargo" / "config.toml").write_text(vendor.stdout)

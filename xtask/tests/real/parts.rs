@@ -68,7 +68,8 @@ impl Workspace {
             assert!(text.contains(old), "Cargo.toml has no `{old}` any more");
             text.replace(old, new)
         };
-        let manifest = replace(manifest, r#"["app", "xtask", "xtask/ci", "xtask/ecs", "xtask/sandbox"]"#, r#"["app"]"#);
+        let members = manifest.lines().find(|line| line.starts_with("members = ")).expect("it has members").to_owned();
+        let manifest = replace(manifest, &members, r#"members = ["app"]"#);
         let manifest = replace(manifest, "dockerfile = \"app/Dockerfile\"\nbinaries = [\"app\"]", image);
         let workspace = Self::of(&without_pin(&manifest));
         let mut copy = Command::new("cp");
