@@ -227,7 +227,8 @@ def main() -> None:
             report(case, results)
 
 
-def report(case: str, results: dict[str, list]) -> None:
+def report(case: str, results: dict[str, list]) -> dict[str, float]:
+    """Prints how long each took, and returns the medians in seconds."""
     rounds = len(next(iter(results.values())))
     print(f"\n{case} ({rounds} rounds; CPU without the engine's)")
     print(f"{'':6} {'median s':>9} {'least':>6} {'most':>6} {'CPU s':>6}")
@@ -238,7 +239,7 @@ def report(case: str, results: dict[str, list]) -> None:
         cpu = statistics.median(run[1] for run in runs)
         print(f"{name:6} {medians[name]:9.2f} {min(times):6.2f} {max(times):6.2f} {cpu:6.2f}")
     if "ours" not in medians:
-        return
+        return medians
     steps = [steps_of_ours(run[2]) for run in results["ours"]]
     print("ours, step by step (the scan runs beside the push): ", end="")
     print(", ".join(f"{step} {statistics.median(one[step] for one in steps):.2f}" for step in steps[0]))
@@ -246,6 +247,7 @@ def report(case: str, results: dict[str, list]) -> None:
         if name != "ours":
             print(f"ours / {name}: {medians['ours'] / medians[name]:.2f}")
     sys.stdout.flush()
+    return medians
 
 
 if __name__ == "__main__":

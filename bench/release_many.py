@@ -22,14 +22,13 @@ import os
 import pathlib
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tarfile
 import threading
 import time
 
-from pipeline import docker_configuration, steps_of_ours, timed, trivy_database, write_base
+from pipeline import docker_configuration, report, steps_of_ours, timed, trivy_database, write_base
 from sandbox import ROOT, XTASK, Sandbox
 
 WORK = ROOT / "target" / "bench" / "release-many"
@@ -248,13 +247,7 @@ def main() -> None:
             for name in names[turn:] + names[:turn]:
                 results[name].append(run(name, f"{number}-{name}"))
 
-    print(f"\n{len(images)} images ({arguments.rounds} rounds; CPU without the engine's)")
-    print(f"{'':7} {'median s':>9} {'least':>6} {'most':>6} {'CPU s':>6}")
-    medians = {}
-    for name, runs in results.items():
-        times = [run[0] for run in runs]
-        medians[name] = statistics.median(times)
-        print(f"{name:7} {medians[name]:9.2f} {min(times):6.2f} {max(times):6.2f} {statistics.median(run[1] for run in runs):6.2f}")
+    medians = report(f"{len(images)} images", results)
     print(f"now / before: {medians['now'] / medians['before']:.2f}")
     if len(images) == 1:
         for name, runs in results.items():

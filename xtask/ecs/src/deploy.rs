@@ -23,7 +23,7 @@ mod running;
 mod service;
 pub(crate) mod service_definition;
 pub(crate) mod status;
-mod task_definition;
+pub(crate) mod task_definition;
 mod tasks;
 mod until;
 pub(crate) mod verify;

@@ -3,11 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::signed::{Api, Signed};
+use super::signed::{Api, ECS, Signed};
 use super::{AwsError, SdkConfig, calls};
 
 const SCALING: Api = Api { id: "Application Auto Scaling", target: "AnyScaleFrontendService" };
-const ECS: Api = Api { id: "ECS", target: "AmazonEC2ContainerServiceV20141113" };
 
 /// What is registered for a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

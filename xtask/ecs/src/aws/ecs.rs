@@ -23,7 +23,6 @@ use aws_sdk_ecs::types::{
     CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, ServiceField, StopServiceDeploymentStopType,
     TaskDefinitionField,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde_json::{Map, Value, json};
 
 pub(crate) use document::{Document, Flaw, PinnedDocument, each_holder, strip_read_only};
@@ -205,23 +204,10 @@ impl Ecs {
     pub(crate) fn update_service(&self, update: &Update) -> Result<Service, AwsError> {
         const CALL: &str = calls::UPDATE_SERVICE.action;
         let subject = format!("service {} in cluster {}", update.service, update.cluster);
-        let asked = self
-            .client
-            .update_service()
-            .cluster(&update.cluster)
-            .service(&update.service)
-            .task_definition(&update.task_definition)
-            .set_desired_count(update.desired_count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
-            .set_force_new_deployment(update.force_new_deployment.then_some(true));
-        let (input, further) = (update.input(), !update.members.is_empty());
-        let replace = move |request: &mut HttpRequest| {
-            if further {
-                wire::replace_body(request, &input);
-            }
-        };
-        let answer = self
-            .send(&calls::UPDATE_SERVICE, move || asked.customize().mutate_request(replace).send())
-            .map_err(|error| AwsError::new(CALL, &subject, &error))?;
+        let asked = self.client.update_service().cluster(&update.cluster).service(&update.service);
+        let body = update.input();
+        let sent = move || asked.customize().mutate_request(move |request| wire::replace_body(request, &body)).send();
+        let answer = self.send(&calls::UPDATE_SERVICE, sent).map_err(|error| AwsError::new(CALL, &subject, &error))?;
         answer
             .service()
             .map(convert::service)

@@ -4,10 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::signed::{Api, Signed};
+use super::signed::{Api, ECS, Signed};
 use super::{AwsError, SdkConfig, calls};
 
-const ECS: Api = Api { id: "ECS", target: "AmazonEC2ContainerServiceV20141113" };
 const SSM: Api = Api { id: "SSM", target: "AmazonSSM" };
 
 /// A session that was started, and what the plugin asks for.

@@ -41,6 +41,9 @@ pub(super) struct Api {
     pub target: &'static str,
 }
 
+/// For what a call of the SDK's own crate is not worth, or cannot say.
+pub(super) const ECS: Api = Api { id: "ECS", target: "AmazonEC2ContainerServiceV20141113" };
+
 /// Who signs, and for which region. Methods block.
 #[derive(Clone)]
 pub(super) struct Signed {

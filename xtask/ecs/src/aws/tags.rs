@@ -7,11 +7,9 @@ use serde_json::{Value, json};
 
 use super::calls::{self, Call};
 use super::pace::Pace;
-use super::signed::{Api, Signed};
+use super::signed::{ECS, Signed};
 use super::{AwsError, SdkConfig};
 use crate::net;
-
-const ECS: Api = Api { id: "ECS", target: "AmazonEC2ContainerServiceV20141113" };
 
 /// The tags of the session's account and region. Methods block.
 pub(crate) struct Tags {

@@ -214,12 +214,9 @@ fn doubt(config: &Config, service: &Service, document: &serde_json::Value, event
 }
 
 fn lookups(services: &[&Service]) -> BTreeSet<Lookup> {
-    let files = services.iter().filter_map(|service| match &service.task_definition {
-        TaskDefinitionSource::File { file, overlay } => Some(task_definition::lookups(file, overlay.as_deref())),
-        TaskDefinitionSource::Family(_) => None,
-    });
+    let files = services.iter().flat_map(|service| task_definition::lookups_of(&service.task_definition));
     let definitions = services.iter().filter_map(|service| service.definition.as_ref());
-    files.flatten().chain(definitions.flat_map(service_definition::lookups)).gather()
+    files.chain(definitions.flat_map(service_definition::lookups)).gather()
 }
 
 /// Tells what was looked up, and for which line. What is in a variable may be what its owner shows nobody.

@@ -9,7 +9,6 @@ use super::task_definition::places::Places;
 use super::{service_definition, task_definition};
 use crate::config::{Config, Loaded, Service, TaskDefinitionSource};
 use crate::failure::{Failure, Fault, Result};
-use crate::lookup::Lookup;
 use crate::sources::LookUps;
 
 /// The document, and its members one by one.
@@ -74,19 +73,9 @@ pub(crate) fn differences(before: &Rendered, after: &Rendered) -> Vec<Change> {
 /// The document that a configuration has a file of; `None` where the family is somebody else's.
 pub(crate) fn document(config: &Config, source: &TaskDefinitionSource, look_up: &dyn LookUps) -> Result<Option<Value>> {
     let TaskDefinitionSource::File { file, overlay } = source else { return Ok(None) };
-    let answers = look_up.look_up(&task_definition::lookups(file, overlay.as_deref()))?;
+    let answers = look_up.look_up(&task_definition::lookups_of(source))?;
     let loaded = task_definition::load(file, overlay.as_deref(), &config.root, Some(&answers))?;
     Ok(Some(loaded.document.value().clone()))
-}
-
-/// The lookups that a configuration's files have.
-pub(crate) fn lookups(source: &TaskDefinitionSource) -> Vec<Lookup> {
-    match source {
-        TaskDefinitionSource::File { file, overlay } => {
-            task_definition::lookups(file, overlay.as_deref()).into_iter().collect()
-        }
-        TaskDefinitionSource::Family(_) => Vec::new(),
-    }
 }
 
 fn written(config: &Config, service: &Service, look_up: Option<&dyn LookUps>) -> Result<task_definition::Loaded> {

@@ -6,11 +6,10 @@ use serde_json::{Map, Value};
 
 use super::diff::Change;
 use super::normal::text_of;
-use super::task_definition::{Text, at, fault, fill, invalid, overlay};
+use super::task_definition::{self, Text, at, fault, fill, invalid, overlay};
 use crate::aws::ecs::{Oddity, ServiceDocument, is_for_good, rolls_out};
 use crate::config::{Answers, Config, Definition, Service};
 use crate::failure::{Failure, Fault, Result};
-use crate::gather::Gather as _;
 use crate::lookup::Lookup;
 
 /// A document, and the members of it that ECS may know and this tool does not.
@@ -34,9 +33,7 @@ pub(super) struct Settings {
 
 /// The lookups of a service's document; none of a file that cannot be read, which [`read`] tells of.
 pub(crate) fn lookups(definition: &Definition) -> BTreeSet<Lookup> {
-    let files = [Some(&definition.file), definition.overlay.as_ref()].into_iter().flatten();
-    let texts = files.filter_map(|file| Text::read(file, String::new(), "").ok());
-    texts.flat_map(|text| fill::lookups(&text.document)).gather()
+    task_definition::lookups(&definition.file, definition.overlay.as_deref())
 }
 
 /// Reads the document with these values for its lookups, or with what stands in for them; without any they stay as they are

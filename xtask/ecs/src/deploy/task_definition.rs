@@ -15,7 +15,7 @@ use fill::Filled;
 use places::Places;
 
 use crate::aws::ecs::{Document, Flaw, Oddity, OddityKind};
-use crate::config::Answers;
+use crate::config::{Answers, TaskDefinitionSource};
 use crate::failure::{Ending, Failure, Fault, Place, Result};
 use crate::gather::Gather as _;
 use crate::lookup::Lookup;
@@ -33,7 +33,15 @@ pub(crate) struct Loaded {
     pub filled: Vec<Filled>,
 }
 
-/// The lookups of a task definition file and of what an environment lays over it; none of a file that cannot be read,
+/// The lookups of a task definition that is a file; a family of somebody else's has none.
+pub(crate) fn lookups_of(source: &TaskDefinitionSource) -> BTreeSet<Lookup> {
+    match source {
+        TaskDefinitionSource::File { file, overlay } => lookups(file, overlay.as_deref()),
+        TaskDefinitionSource::Family(_) => BTreeSet::new(),
+    }
+}
+
+/// The lookups of a document's file and of what an environment lays over it; none of a file that cannot be read,
 /// which [`load`] tells of.
 pub(crate) fn lookups(file: &Path, overlay: Option<&Path>) -> BTreeSet<Lookup> {
     let files = [Some(file), overlay].into_iter().flatten();

@@ -58,11 +58,8 @@ pub(crate) fn verify(
     names: &[String],
 ) -> Result<Vec<Finding>> {
     let services = services_named(config, names)?;
-    let wanted = services.iter().filter_map(|service| match &service.task_definition {
-        TaskDefinitionSource::File { file, overlay } => Some(task_definition::lookups(file, overlay.as_deref())),
-        TaskDefinitionSource::Family(_) => None,
-    });
-    let answers = look_up.look_up(&wanted.flatten().gather())?;
+    let wanted = services.iter().flat_map(|service| task_definition::lookups_of(&service.task_definition));
+    let answers = look_up.look_up(&wanted.gather())?;
     let images = images::of(config, &services);
     let ids: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
     let released: Vec<_> = images.iter().copied().zip(session.ecr().find(&ids)).collect();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::aws::calls::{By, Call, On};
 use crate::config::{Base, Builder, FailFast, Loaded, OnInterrupt, Origin, Partition, State, TaskDefinitionSource};
-use crate::deploy::{render, service_definition};
+use crate::deploy::{render, service_definition, task_definition};
 use crate::failure::Result;
 use crate::lookup::{self, Lookup};
 use crate::reference::Home;
@@ -105,7 +105,7 @@ impl Facts {
             sources.extend(task.own.as_ref().map(|own| &own.source));
         }
         for source in sources {
-            facts.lookups.extend(render::lookups(source));
+            facts.lookups.extend(task_definition::lookups_of(source));
             match render::document(config, source, look_up)? {
                 Some(document) => facts.read(&document),
                 None => facts.family_of_somebody_else(source),

@@ -7,11 +7,9 @@ use serde_json::{Value, json};
 
 use super::{AwsError, Ecs, Task, calls};
 use crate::aws::calls::Call;
-use crate::aws::signed::{Api, Signed};
+use crate::aws::signed::{ECS, Signed};
 use crate::net;
 use aws_sdk_ecs::types::DesiredStatus;
-
-const ECS: Api = Api { id: "ECS", target: "AmazonEC2ContainerServiceV20141113" };
 
 /// What RunTask made of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,11 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::members::oddities_of;
 use super::{Ecs, Flaw, Oddity, OddityKind};
-use crate::aws::signed::{Api, Signed};
+use crate::aws::signed::{ECS, Signed};
 use crate::aws::{AwsError, calls};
 use crate::net;
-
-const ECS: Api = Api { id: "ECS", target: "AmazonEC2ContainerServiceV20141113" };
 
 /// What this tool says itself, from the configuration and from what it registers.
 const OURS: [&str; 6] = ["cluster", "service", "serviceName", "taskDefinition", "clientToken", "forceNewDeployment"];
