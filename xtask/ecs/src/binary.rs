@@ -6,6 +6,7 @@ mod access;
 mod configuration;
 mod dependencies;
 mod elf;
+mod linker;
 mod metadata;
 mod toolchain;
 
@@ -28,7 +29,7 @@ use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::partial::PartialFile;
-use crate::process::{Ended, Tool};
+use crate::process::{self, Ended, Tool};
 
 /// A cold build of a large workspace on a small runner; longer than that, something hangs.
 const CARGO_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -72,6 +73,20 @@ pub(crate) struct Binary {
     pub interpreter: Option<String>,
 }
 
+/// Whether a program can be compiled for this platform here, found out without compiling.
+///
+/// Fails (exit 2) where a target or its linker is missing, with what to install.
+pub(crate) fn check_platform(root: &Path, platform: &str, target: Option<&str>) -> Result<()> {
+    let toolchain = Toolchain::probe(root)?;
+    let configuration = Configuration::of(root);
+    let target = toolchain.target(platform, target, &configuration)?;
+    linker_of(&target, &toolchain.host, &configuration).map(drop)
+}
+
+fn linker_of(target: &str, host: &str, configuration: &Configuration) -> Result<Option<String>> {
+    linker::of(target, host, configuration, &|name| std::env::var(name).ok(), &process::is_in_path)
+}
+
 /// Compiles it. A second call with nothing changed costs what `cargo build` needs to see that.
 ///
 /// # Errors
@@ -81,6 +96,7 @@ pub(crate) fn build(request: &Request, events: &Events, interrupt: &Interrupt) -
     let toolchain = Toolchain::probe(&request.root)?;
     let configuration = Configuration::of(&request.root);
     let target = toolchain.target(&request.platform, request.target.as_deref(), &configuration)?;
+    let linker = linker_of(&target, &toolchain.host, &configuration)?;
     let access = Access::of(&configuration);
     let outline = Metadata::outline(request, &access, interrupt)?;
     let member = outline.member(&request.program.package)?;
@@ -104,7 +120,9 @@ pub(crate) fn build(request: &Request, events: &Events, interrupt: &Interrupt) -
         .env("CARGO_BUILD_BUILD_DIR", request.target_dir.to_string_lossy())
         .env("CARGO_INCREMENTAL", "0")
         .env("SOURCE_DATE_EPOCH", request.source_date_epoch.to_string());
-    let tool = flags.environment().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value));
+    let linker = linker.map(|linker| (linker::setting(&target), linker));
+    let set = flags.environment().into_iter().chain(linker);
+    let tool = set.fold(tool, |tool, (name, value)| tool.env(name, value));
     let (metadata, ended) = std::thread::scope(|scope| {
         // Which crates there are does not depend on the build, and takes as long as a small one.
         let metadata = scope.spawn(|| Metadata::resolved(request, &access, &targets, &features, interrupt));

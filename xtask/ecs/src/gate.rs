@@ -13,7 +13,9 @@ use crate::digest::Digest;
 use crate::event::Finding;
 use crate::failure::{Ending, Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::oci::layout::Manifest;
+use crate::oci::layout::{Index, Manifest, media_type};
+use crate::oci::registry::Document;
+use crate::platform::Platform;
 use crate::text::{pad, width};
 
 pub(crate) use doubts::{doubts, unmatched};
@@ -70,7 +72,7 @@ pub(crate) enum Verdict {
     Refused(Summary),
 }
 
-/// Proof that the image with this manifest was scanned and passed.
+/// Proof that the image with this manifest was scanned and passed, or each image of this index.
 ///
 /// ECR's PutImage, the only way to a tag, takes one; and only the gate makes
 /// one. (A promotion puts a tag, too: the one that the same bytes have in the
@@ -78,15 +80,15 @@ pub(crate) enum Verdict {
 ///
 /// ```
 /// fn tell(passed: &xtask_ecs::gate::Passed) -> String {
-///     passed.manifest().digest.to_string()
+///     passed.document().digest.to_string()
 /// }
 /// ```
 ///
 /// Code that makes one does not, neither by hand nor from a report of its own:
 ///
 /// ```compile_fail,E0451
-/// fn forge(manifest: xtask_ecs::oci::layout::Manifest) -> xtask_ecs::gate::Passed {
-///     xtask_ecs::gate::Passed { manifest, summary: Default::default() }
+/// fn forge(document: xtask_ecs::oci::registry::Document) -> xtask_ecs::gate::Passed {
+///     xtask_ecs::gate::Passed { document, summary: Default::default() }
 /// }
 /// ```
 ///
@@ -95,14 +97,25 @@ pub(crate) enum Verdict {
 /// ```
 #[derive(Debug)]
 pub struct Passed {
-    manifest: Manifest,
+    document: Document,
     summary: Summary,
 }
 
 impl Passed {
-    /// The manifest that passed: exactly these bytes may be tagged.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+    /// The manifest that passed, or the index: exactly these bytes may be tagged.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The index of images that passed, and of no others.
+    pub(crate) fn index(images: &[(Platform, Self)], commit: Option<&str>) -> Self {
+        let mut summary = Summary::default();
+        let mut entries = Vec::new();
+        for (platform, passed) in images {
+            entries.push((passed.document.descriptor(), platform.clone()));
+            summary.add(&passed.summary);
+        }
+        Self { document: Document::new(media_type::INDEX, Index::write(&entries, commit)), summary }
     }
 
     pub fn summary(&self) -> &Summary {
@@ -124,6 +137,21 @@ pub struct Summary {
     /// The ids under `ignore` that some finding has, whether it would refuse or not.
     #[serde(skip)]
     pub matched: Vec<String>,
+}
+
+impl Summary {
+    /// What is said of two platforms of one image.
+    fn add(&mut self, other: &Self) {
+        self.packages += other.packages;
+        self.findings.extend(other.findings.iter().cloned());
+        for (all, more) in [
+            (&mut self.ignored, &other.ignored),
+            (&mut self.expired, &other.expired),
+            (&mut self.matched, &other.matched),
+        ] {
+            all.extend(more.iter().filter(|one| !all.contains(one)).cloned().collect::<Vec<_>>());
+        }
+    }
 }
 
 /// Holds the report against the configuration. `today` is `YYYY-MM-DD`, UTC.
@@ -158,7 +186,8 @@ pub(crate) fn judge(manifest: Manifest, report: &Report, image: &Image, scan: &S
             .then_with(|| (&a.target, &a.package, &a.id).cmp(&(&b.target, &b.package, &b.id)))
     });
     Ok(if summary.findings.is_empty() {
-        Verdict::Passed(Passed { manifest, summary })
+        let Manifest { media_type, bytes, .. } = manifest;
+        Verdict::Passed(Passed { document: Document::new(&media_type, bytes), summary })
     } else {
         Verdict::Refused(summary)
     })

@@ -57,6 +57,7 @@ mod lookup;
 mod net;
 mod operate;
 mod partial;
+mod platform;
 mod policy;
 mod promote;
 mod reader;

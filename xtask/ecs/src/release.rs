@@ -30,6 +30,7 @@ use crate::commit::Commit;
 use crate::config::{Config, Image, images_named};
 use crate::digest::Digest;
 use crate::event::{Event, Events, ImageSource, Step};
+use crate::evidence::Record;
 use crate::failure::{Failure, Result};
 use crate::gate::{self, Gate, Passed, Scanner, Summary};
 use crate::interrupt::Interrupt;
@@ -55,14 +56,25 @@ pub struct Released {
     /// The commit that it was built of, with `-dirty` where files differed from it; absent where nothing says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// `OS/ARCHITECTURE`; absent where nothing was built.
+    /// `OS/ARCHITECTURE`; absent where nothing was built, or for several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
+    /// What was built for each of several platforms; `digest` is then that of their index.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<ForPlatform>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scanner: Option<String>,
     /// Absent where nothing was scanned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scan: Option<Summary>,
+}
+
+/// One image of an index.
+#[derive(Clone, Debug, Serialize)]
+pub struct ForPlatform {
+    /// `OS/ARCHITECTURE[/VARIANT]`.
+    pub platform: String,
+    pub digest: Digest,
 }
 
 /// The release stage of one configuration.
@@ -157,7 +169,15 @@ fn warn_of_unmatched(config: &Config, released: &[Released], events: &Events) {
     }
 }
 
-/// One image on its way.
+/// An image for one platform, all of it in its repository and without a tag. Another release waits until it is dropped.
+struct Ready {
+    platform: String,
+    passed: Passed,
+    record: Record,
+    _lock: File,
+}
+
+/// One image on its way, for one platform.
 struct Making<'a> {
     config: &'a Config,
     image: &'a Image,
@@ -177,17 +197,18 @@ struct Making<'a> {
 
 impl Making<'_> {
     /// All that may be done while images before this one are on their way. The lock holds until the tag is put.
-    fn to_the_tag(&self) -> Result<(Passed, File)> {
+    fn to_the_tag(&self) -> Result<Ready> {
         let Self { config, image, events, interrupt, line, place, .. } = *self;
         let turn = line.begin(image, place, interrupt)?;
         let lock = build::lock(config, image)?;
         let built = events.step(Step::Build, &image.name, || build::build(self, turn))?;
         let (passed, record) = events.step(Step::Push, &image.name, || push::scan_and_upload(self, &built))?;
         attach::attach(self, &built, &record)?;
-        Ok((passed, lock))
+        Ok(Ready { platform: image.platform().to_owned(), passed, record, _lock: lock })
     }
 
-    fn tag(&self, passed: &Passed) -> Result<Released> {
+    /// Puts the tag on what is ready: on the one image, or on the index of one for each platform.
+    fn tag(&self, ready: Vec<Ready>) -> Result<Released> {
         let Self { image, .. } = self;
         if self.interrupt.is_set() {
             return Err(Failure::interrupted(format_args!(
@@ -195,6 +216,11 @@ impl Making<'_> {
                 image.name
             )));
         }
+        let mut platforms = Vec::new();
+        for Ready { platform, passed, .. } in ready.iter().filter(|_| ready.len() > 1) {
+            platforms.push(ForPlatform { platform: platform.clone(), digest: passed.document().digest.clone() });
+        }
+        let passed = &push::index(self, ready)?;
         let pinned = push::tag(self, passed)?;
         Ok(Released {
             image: image.name.clone(),
@@ -203,7 +229,8 @@ impl Making<'_> {
             reference: pinned,
             new: true,
             commit: self.commit.revision.clone(),
-            platform: Some(image.platform().to_owned()),
+            platform: platforms.is_empty().then(|| image.platform().to_owned()),
+            platforms,
             scanner: Some(self.scanner.name()),
             scan: Some(passed.summary().clone()),
         })
@@ -219,6 +246,7 @@ fn already(image: &Image, digest: Digest, source: &ImageSource) -> Released {
         new: false,
         commit: source.commit.clone(),
         platform: None,
+        platforms: Vec::new(),
         scanner: None,
         scan: None,
     }

@@ -25,6 +25,7 @@ mod network;
 mod pages;
 mod people;
 mod plan;
+mod platforms;
 mod policy;
 mod promote;
 mod reference;

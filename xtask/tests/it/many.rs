@@ -38,7 +38,7 @@ fn images_and(names: &[&str], more: &str) -> (Workspace, Sandbox) {
 }
 
 /// A docker that writes the layout of the image that it is asked for, after this.
-fn docker(workspace: &Workspace, before: &str) {
+pub fn docker(workspace: &Workspace, before: &str) {
     let built = workspace.root().join("built/$name");
     let bake = "\"buildx bake\") bake=$(cat); dest=$(echo \"$bake\" | sed -n 's/.*dest=\\([^\",\\\\]*\\).*/\\1/p')\n";
     let name = "name=$(basename \"$(dirname \"$dest\")\")\n";
@@ -50,7 +50,7 @@ fn docker(workspace: &Workspace, before: &str) {
 }
 
 /// A trivy that does this before it reports on the image `$name`.
-fn trivy(workspace: &Workspace, before: &str) {
+pub fn trivy(workspace: &Workspace, before: &str) {
     let name = "name=$(basename \"$PWD\")";
     let script = include_str!("support/trivy.sh");
     workspace.tool("trivy", &script.replacen("while [", &format!("{name}\n{before}\nwhile ["), 1));

@@ -329,8 +329,8 @@ impl Ecr {
     /// Puts the tag on the manifest that passed the scan gate, whose blobs are in the repository. ECR refuses bytes
     /// whose digest differs.
     pub(crate) fn put_image(&self, repository: &Repository, tag: &Tag, passed: &Passed) -> Result<Put, AwsError> {
-        let manifest = passed.manifest();
-        self.put(repository, tag, (&manifest.digest, &manifest.media_type, &manifest.bytes))
+        let document = passed.document();
+        self.put(repository, tag, (&document.digest, &document.media_type, &document.bytes))
     }
 
     /// Puts the tag that another registry has on the same bytes here.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::Request;
 use super::configuration::{Configuration, cargo_home, words};
+use super::{Request, linker};
 use crate::cause;
 use crate::config::repository;
 use crate::failure::{Failure, Result};
@@ -223,7 +223,7 @@ pub(super) fn build_failure(request: &Request, target: &str, tail: &[String]) ->
          the musl target with `rustup target add`"
             .to_owned()
     } else if cause::printed(tail, &["linker … not found", "file in wrong format", "… is incompatible with …"]) {
-        let variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
+        let variable = linker::setting(target);
         format!(
             "a linker for `{target}` is needed: install one, and name it in {variable} or as `linker` under \
              [target.{target}] in .cargo/config.toml"

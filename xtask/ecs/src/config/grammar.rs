@@ -4,6 +4,7 @@ use super::diagnostic::suggestion;
 use super::model::Program;
 use super::table::Table;
 use super::value::Value;
+use crate::platform::Platform;
 
 const PLATFORM: &str = "linux/amd64";
 
@@ -48,26 +49,26 @@ pub(super) fn is_variable(text: &str) -> Result<String, &'static str> {
     fits.then(|| text.to_owned()).ok_or("an environment variable's name is letters, digits and `_`")
 }
 
-/// The one platform of an image.
-pub(super) fn platform(table: &mut Table<'_>, check: impl Fn(&str) -> Result<String, &'static str>) -> Option<String> {
-    let default = vec![PLATFORM.to_owned()];
-    let platforms = table.or(
-        "platforms",
-        |value| {
-            let platforms = value.list(|item| item.check(&check))?;
-            match platforms.len() {
-                1 => return Some(platforms),
-                0 => value.error("`platforms` is empty", format!("write `[\"{PLATFORM}\"]`")),
-                _ => value.error(
-                    "an image of several platforms is not supported yet",
-                    "keep one platform; another image can have the other",
-                ),
+/// The platforms of an image, at least one, and none of them twice.
+pub(super) fn platforms(table: &mut Table<'_>) -> Vec<String> {
+    let read = |value: &Value<'_>| {
+        let platforms = value.list(|item| item.check(is_platform))?;
+        if platforms.is_empty() {
+            value.error("`platforms` is empty", format!("write `[\"{PLATFORM}\"]`"));
+            return None;
+        }
+        let mut known: Vec<(Platform, &String)> = Vec::new();
+        for text in &platforms {
+            let Ok(platform) = text.parse::<Platform>() else { continue };
+            if let Some((_, before)) = known.iter().find(|(known, _)| *known == platform) {
+                value.error(format!("`{before}` and `{text}` are one platform"), "keep one of them");
+                return None;
             }
-            None
-        },
-        default,
-    );
-    platforms.into_iter().next()
+            known.push((platform, text));
+        }
+        Some(platforms)
+    };
+    table.or("platforms", read, vec![PLATFORM.to_owned()])
 }
 
 /// Source: OCI image specification 1.1, image index, `platform`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::grammar::{features, is_platform, is_variable, package_name, platform};
+use super::grammar::{features, is_variable, package_name, platforms};
 use super::keys::{Keys, derived, optional, or, required};
 use super::model::{Builder, Dockerfile, Image, OwnBuilder, Program};
 use super::native::{PACKAGE, PROGRAM};
@@ -27,6 +27,12 @@ pub(super) const IMAGE: Keys = Keys {
     list: &[
         required("repository", "a name of ECR's", "the repository in the registry"),
         required("tag", "a tag, or a table", "what is released, and looked for before anything is built"),
+        or(
+            "platforms",
+            "an array of platforms",
+            "[\"linux/amd64\"]",
+            "what the image is for: `linux/amd64`, `linux/arm64`; several become an index, each scanned by itself",
+        ),
         derived(
             "expect",
             "an array of trivy's result types",
@@ -51,7 +57,7 @@ pub(super) const DOCKERFILE: Keys = Keys {
     list: &[
         required("dockerfile", "a file", "the Dockerfile"),
         or("context", "a folder", "\".\"", "the build context"),
-        or("platforms", "an array of one platform", "[\"linux/amd64\"]", "what the image is for"),
+        optional("builder", "a name", "the buildx builder that builds it, such as one with nodes of several platforms"),
         or("args", "text by name", "{}", "build arguments"),
         derived("target", "a name", "the last one", "the stage that is built"),
         or("contexts", "a folder or an address by name", "{}", "further build contexts"),
@@ -78,7 +84,6 @@ pub(super) const OWN: Keys = Keys {
     note: "Built by what this repository's xtask adds with `Xtask::builder`.",
     list: &[
         required("builder", "a name", "what the xtask calls the builder"),
-        or("platforms", "an array of one platform", "[\"linux/amd64\"]", "what the image is for"),
         or("args", "text by name", "{}", "what the builder makes of them"),
     ],
 };
@@ -91,7 +96,8 @@ pub(super) fn read(table: &mut Table<'_>, registry: Option<&str>) -> BTreeMap<St
         let span = table.value_span("repository");
         let repository = table.required("repository", "repository = \"sample/app\"", Value::parse::<Repository>);
         let tag = tag(&mut table);
-        let builder = builder(&mut table);
+        let platforms = platforms(&mut table);
+        let builder = builder(&mut table, &platforms);
         let expect = table.optional("expect", Value::strings);
         if let (Some(repository), Some(tag), Some(span)) = (&repository, &tag, span) {
             refuse_duplicate(&table, &name, (repository, tag, span), &mut taken);
@@ -99,7 +105,7 @@ pub(super) fn read(table: &mut Table<'_>, registry: Option<&str>) -> BTreeMap<St
         table.finish();
         if let (Some(registry), Some(repository), Some(tag), Some(builder)) = (registry, repository, tag, builder) {
             let reference = Reference { registry: registry.to_owned(), repository, tag };
-            images.insert(name.clone(), Image { name, reference, builder, expect });
+            images.insert(name.clone(), Image { name, reference, platforms, builder, expect });
         }
     }
     images
@@ -200,12 +206,11 @@ fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
     }
 }
 
-fn builder(table: &mut Table<'_>) -> Option<Builder> {
+fn builder(table: &mut Table<'_>, platforms: &[String]) -> Option<Builder> {
     let forms: Vec<&str> = ["dockerfile", "package", "builder"].into_iter().filter(|key| table.has(key)).collect();
-    let own = table.optional("builder", Value::string);
     match *forms {
-        ["dockerfile"] => {
-            let builder = dockerfile(table).map(Builder::Dockerfile);
+        ["dockerfile"] | ["dockerfile", "builder"] => {
+            let builder = dockerfile(table, platforms).map(Builder::Dockerfile);
             table.refuse(
                 &but(&PACKAGE, &[&DOCKERFILE, &PROGRAM]),
                 "belongs to images with `package`; this one has `dockerfile`",
@@ -217,7 +222,7 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
             builder
         }
         ["package"] => {
-            let builder = native::read(table).map(Builder::Package);
+            let builder = native::read(table, platforms).map(Builder::Package);
             table.refuse(
                 &but(&DOCKERFILE, &[&PACKAGE, &PROGRAM]),
                 "belongs to images with `dockerfile`; this one has `package`",
@@ -225,7 +230,8 @@ fn builder(table: &mut Table<'_>) -> Option<Builder> {
             builder
         }
         ["builder"] => {
-            let builder = own.and_then(|name| by_own(table, name)).map(Builder::Own);
+            let own = table.optional("builder", Value::string);
+            let builder = own.and_then(|name| by_own(table, name, platforms)).map(Builder::Own);
             for (form, key) in [(&DOCKERFILE, "dockerfile"), (&PACKAGE, "package")] {
                 let why = format!("belongs to images with `{key}`; this one has `builder`");
                 table.refuse(&but(form, &[&OWN, &PROGRAM]), &why);
@@ -259,17 +265,17 @@ fn but(form: &Keys, others: &[&Keys]) -> Vec<&'static str> {
 }
 
 /// Whether there is such a builder, the xtask knows.
-fn by_own(table: &mut Table<'_>, builder: String) -> Option<OwnBuilder> {
-    let platform = platform(table, is_platform);
+fn by_own(table: &mut Table<'_>, builder: String, platforms: &[String]) -> Option<OwnBuilder> {
+    let platform = platforms.first().cloned();
     let args = table.or("args", Value::string_map, BTreeMap::new());
     Some(OwnBuilder { builder, platform: platform?, args })
 }
 
-fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
+fn dockerfile(table: &mut Table<'_>, platforms: &[String]) -> Option<Dockerfile> {
     let root = table.reading.workspace.root.clone();
     let path = table.optional("dockerfile", |value| file::file(value, "Dockerfile"));
     let context = table.or("context", |value| file::folder(value, "build context"), root);
-    let platform = platform(table, is_platform);
+    let builder = table.optional("builder", |value| value.check(is_builder));
     let args = table.or("args", Value::string_map, BTreeMap::new());
     let target = table.optional("target", Value::string);
     let contexts =
@@ -286,7 +292,8 @@ fn dockerfile(table: &mut Table<'_>) -> Option<Dockerfile> {
     Some(Dockerfile {
         file: path?,
         context,
-        platform: platform?,
+        platform: platforms.first()?.clone(),
+        builder,
         args,
         target,
         contexts,
@@ -311,6 +318,13 @@ fn binary(value: &Value<'_>) -> Option<Program> {
     table.finish();
     let bin = bin.map_or(Some(None), |bin| bin.map(Some));
     Some(Program { package: package?, bin: bin?, features: features?, default_features: default_features? })
+}
+
+/// Source: docker/buildx, store/util.go, `namePattern`.
+fn is_builder(text: &str) -> Result<String, &'static str> {
+    let fits = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    fits.then(|| text.to_owned()).ok_or("a builder's name is what `docker buildx ls` calls it")
 }
 
 /// `ID[=SOCKET|KEY[,KEY…]]`. Source: docker buildx build, `--ssh`.

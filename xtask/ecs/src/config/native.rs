@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::file;
-use super::grammar::{is_platform, is_variable, platform, program};
+use super::grammar::{is_variable, program};
 use super::keys::{Keys, derived, optional, or, required};
 use super::model::{Asset, Base, Compression, Package, Program};
 use super::table::Table;
@@ -14,12 +14,6 @@ pub(super) const PACKAGE: Keys = Keys {
     table: "images.NAME, with package",
     note: "Built by the native builder, without docker.",
     list: &[
-        or(
-            "platforms",
-            "an array of one platform",
-            "[\"linux/amd64\"]",
-            "what the image is for: `linux/amd64` or `linux/arm64`",
-        ),
         derived(
             "target",
             "a Rust target",
@@ -71,12 +65,18 @@ pub(super) const ASSET: Keys = Keys {
     ],
 };
 
-pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
+/// Of an image for these platforms.
+pub(super) fn read(table: &mut Table<'_>, platforms: &[String]) -> Option<Package> {
     let program = program(table);
-    let platform = platform(table, |text| match text.matches('/').count() {
-        1 => is_platform(text),
-        _ => Err("the native builder takes `linux/amd64` or `linux/arm64`, without a variant"),
-    });
+    let first = platforms.first()?;
+    if let Some(other) = platforms.iter().find(|text| text.matches('/').count() != 1) {
+        let hint = "the native builder takes `linux/amd64` and `linux/arm64`, without a variant";
+        table.error_at("platforms", format!("`{other}` is not a platform of a package"), hint);
+    }
+    if platforms.len() > 1 && table.has("target") {
+        let hint = "drop it: of cargo's `build.target`, which may be a list, each platform takes the one that fits";
+        table.error_at("target", "`target` is for one platform, and this image has several", hint);
+    }
     let default = Package::new(Program::new(""), "");
     let read = Package {
         target: table.optional("target", |value| value.check(is_triple)),
@@ -93,7 +93,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Package> {
         program: default.program,
         platform: default.platform,
     };
-    Some(Package { program: program?, platform: platform?, ..read })
+    Some(Package { program: program?, platform: first.clone(), ..read })
 }
 
 const COMPRESSIONS: [(&str, Compression); 2] = [("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];

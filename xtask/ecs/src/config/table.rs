@@ -207,6 +207,12 @@ impl<'a> Table<'a> {
         self.reading.report(self.reading.source.fault(self.span.clone(), message, hint));
     }
 
+    /// The same of the value under a key, which is there.
+    pub(super) fn error_at(&self, key: &str, message: impl Into<String>, hint: impl AsRef<str>) {
+        let span = self.value_span(key).unwrap_or(self.span.clone());
+        self.reading.report(self.reading.source.fault(span, message, hint));
+    }
+
     /// Reports keys that belong to another form of this table, `why` saying which.
     pub(super) fn refuse(&mut self, keys: &[&'static str], why: &str) {
         for key in keys {

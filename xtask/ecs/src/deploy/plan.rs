@@ -171,8 +171,8 @@ pub(super) fn plan(
             }
         };
         let wrong = pins.iter().filter_map(|pin| {
-            let platform = config.images.get(&pin.image)?.platform();
-            let why = doubts::wrong_platform(document.value(), platform)?;
+            let platforms = released.get(&pin.image)?.platforms(config.images.get(&pin.image)?);
+            let why = doubts::wrong_platform(document.value(), &platforms)?;
             let (image, container) = (&pin.image, &pin.container);
             Some(Failure::usage(format_args!("service {name}: image `{image}` of container `{container}` {why}")))
         });

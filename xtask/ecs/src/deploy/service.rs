@@ -332,7 +332,9 @@ impl<'a> Stage<'a> {
     }
 
     fn pinned(&self, pin: &Pin) -> Pinned {
-        let platform = self.shared.config.images.get(&pin.image).map(|image| image.platform().to_owned());
+        // Of several, ECS takes the one that fits.
+        let image = self.shared.config.images.get(&pin.image).filter(|image| image.platforms.len() == 1);
+        let platform = image.map(|image| image.platform().to_owned());
         Pinned {
             container: pin.container.clone(),
             image: pin.image.clone(),

@@ -173,13 +173,15 @@ impl Look<'_> {
         let names: BTreeSet<&String> = self.service.containers.values().collect();
         for (image, found) in self.around.released.iter().filter(|(image, _)| names.contains(&image.name)) {
             match found {
-                Ok(Some(found)) => self.ok("image", format!("{} is in ECR, {}", image.reference, found.digest)),
+                Ok(Some(found)) => {
+                    self.ok("image", format!("{} is in ECR, {}", image.reference, found.digest));
+                    if let Some(why) = doubts::wrong_platform(document, &images::platforms(image, found)) {
+                        let help = "make `platforms` and `runtimePlatform` the same";
+                        self.problem("image", format!("image `{}` {why}", image.name), help);
+                    }
+                }
                 Ok(None) => self.failed("image", &images::missing(self.around.config, image, None)),
                 Err(error) => self.not_told("image", error),
-            }
-            if let Some(why) = doubts::wrong_platform(document, image.platform()) {
-                let help = "make `platform` and `runtimePlatform` the same";
-                self.problem("image", format!("image `{}` {why}", image.name), help);
             }
             let rules = match self.around.session.ecr().lifecycle_policy(image.repository()) {
                 Ok(rules) => rules,

@@ -18,7 +18,7 @@ pub(crate) fn provenance(
     let mut parameters = Map::new();
     parameters.insert("image".to_owned(), json!(image.name));
     parameters.insert("reference".to_owned(), json!(image.reference.to_string()));
-    parameters.insert("platform".to_owned(), json!(image.platform()));
+    parameters.insert("platform".to_owned(), json!(image.platforms.join(",")));
     let mut materials = Vec::new();
     if let Some(revision) = &commit.revision {
         let mut source = json!({ "digest": { "gitCommit": revision.trim_end_matches("-dirty") } });

@@ -61,6 +61,27 @@ impl Record {
         }
     }
 
+    /// What is said of an index by what is said of its images: it passed where each of them did.
+    pub(crate) fn of_index(digest: &Digest, images: &[Self]) -> Option<Self> {
+        let (first, others) = images.split_first()?;
+        let mut all = Self { digest: digest.clone(), ..first.clone() };
+        for one in others {
+            all.passed &= one.passed;
+            all.database = std::mem::take(&mut all.database).min(one.database.clone());
+            if one.unknown_system != all.unknown_system {
+                let both = [&*all.unknown_system, &*one.unknown_system].join(" ");
+                both.trim().clone_into(&mut all.unknown_system);
+            }
+            all.accepted.extend(one.accepted.iter().cloned());
+            all.findings.extend(one.findings.iter().cloned());
+        }
+        all.accepted.sort();
+        all.accepted.dedup();
+        all.findings.sort();
+        all.findings.dedup();
+        Some(all)
+    }
+
     /// An in-toto statement. Source: in-toto Attestation Framework, Statement v1.
     pub(crate) fn statement(&self) -> Vec<u8> {
         let accepted: Vec<Value> =

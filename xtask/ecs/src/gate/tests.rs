@@ -23,6 +23,7 @@ fn image(expect: Option<&[&str]>) -> Image {
         file: "Dockerfile".into(),
         context: ".".into(),
         platform: "linux/amd64".to_owned(),
+        builder: None,
         args: BTreeMap::new(),
         target: None,
         contexts: BTreeMap::new(),
@@ -33,7 +34,7 @@ fn image(expect: Option<&[&str]>) -> Image {
         binaries: Vec::new(),
     });
     let expect = expect.map(|kinds| kinds.iter().map(|&kind| kind.to_owned()).collect());
-    Image { name: "app".to_owned(), reference, builder, expect }
+    Image { name: "app".to_owned(), reference, platforms: Vec::new(), builder, expect }
 }
 
 fn scan() -> Scan {

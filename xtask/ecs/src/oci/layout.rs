@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-pub use index::{Entry, Index, Platform};
+pub use index::{Entry, Index};
 pub use manifest::Manifest;
 pub use marks::Marks;
 pub use verify::CorruptBlob;
@@ -30,6 +30,7 @@ pub(in crate::oci) use verify::{other_digest, unreadable};
 pub use writer::{BlobWriter, LayoutWriter};
 
 use crate::digest::Digest;
+pub use crate::platform::Platform;
 
 /// The media types that occur here. Docker's are the older names of the same things.
 pub mod media_type {

@@ -108,7 +108,7 @@ pub(super) fn without_engine(mut config: Config, events: &Events, interrupt: &In
     let packs_binary = |dockerfile: &Dockerfile| dockerfile.binaries.len() == 1;
     let candidates =
         config.images.values().any(|image| matches!(&image.builder, Builder::Dockerfile(one) if packs_binary(one)));
-    if !candidates || Engine::probe(interrupt).is_ok() {
+    if !candidates || Engine::probe(&[], interrupt).is_ok() {
         return config;
     }
     for image in config.images.values_mut() {

@@ -5,21 +5,47 @@ use super::build::Built;
 use crate::config::Evidence;
 use crate::evidence::{self, Made, Record};
 use crate::failure::{Failure, Result};
-use crate::oci::registry::failure;
+use crate::oci::layout::Descriptor;
+use crate::oci::registry::{Document, failure};
 
 /// Makes and attaches what the configuration wants.
 pub(super) fn attach(making: &Making<'_>, built: &Built, record: &Record) -> Result<()> {
-    let Making { config, image, line, events, interrupt, .. } = making;
+    let mut all = Vec::new();
+    for kind in &making.config.evidence {
+        if let Some(bytes) = make(making, built, record, *kind)? {
+            all.push(Made { kind: *kind, bytes });
+        }
+    }
+    put(making, &built.manifest.descriptor(), &all)
+}
+
+/// Attaches to an index what is said of all its images; what each of them holds and how it was made is attached to each.
+pub(super) fn to_index(making: &Making<'_>, index: &Document, records: &[Record]) -> Result<()> {
+    let Making { config, image, commit, .. } = making;
+    let mut all = Vec::new();
+    for kind in &config.evidence {
+        let bytes = match kind {
+            Evidence::Verdict => Record::of_index(&index.digest, records).map(|record| record.statement()),
+            Evidence::Provenance => {
+                Some(evidence::provenance(&index.digest, image, commit, &|name| std::env::var(name).ok()))
+            }
+            Evidence::Sbom => None,
+        };
+        all.extend(bytes.map(|bytes| Made { kind: *kind, bytes }));
+    }
+    put(making, &index.descriptor(), &all)
+}
+
+fn put(making: &Making<'_>, subject: &Descriptor, all: &[Made]) -> Result<()> {
+    let Making { image, line, events, interrupt, .. } = making;
     let remote = line.registry.repository(image.repository(), events, interrupt);
     let mut names = Vec::new();
-    for kind in &config.evidence {
-        let Some(bytes) = make(making, built, record, *kind)? else { continue };
-        let attachment = Made { kind: *kind, bytes }.attachment(&built.manifest.descriptor());
-        remote.attach(&attachment).map_err(failure)?;
-        names.push(kind.name());
+    for made in all {
+        remote.attach(&made.attachment(subject)).map_err(failure)?;
+        names.push(made.kind.name());
     }
     if !names.is_empty() {
-        events.note("Attached", format!("{} to {} {}", names.join(", "), image.name, built.manifest.digest.short()));
+        events.note("Attached", format!("{} to {} {}", names.join(", "), image.name, subject.digest.short()));
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ pub(super) fn lock(config: &Config, image: &Image) -> Result<File> {
 }
 
 fn folder(config: &Config, image: &Image) -> PathBuf {
-    config.target.join("xtask/images").join(&image.name)
+    config.target.join("xtask/images").join(image.folder())
 }
 
 /// Builds one image into `target/xtask/images/NAME/layout`. A layout that is not complete is never under that name.
@@ -82,7 +82,7 @@ pub(super) fn build(making: &Making<'_>, turn: Turn<'_>) -> Result<Built> {
     std::fs::create_dir_all(&folder).map_err(|error| disk(&folder, &error))?;
 
     let turn = Cell::new(Some(turn));
-    let known = Known::new(config.target.join("xtask/known").join(&image.name));
+    let known = Known::new(config.target.join("xtask/known").join(image.folder()));
     let order = Order { config, image, commit, into: &partial, events, interrupt };
     match &image.builder {
         Builder::Dockerfile(dockerfile) => {
@@ -93,7 +93,7 @@ pub(super) fn build(making: &Making<'_>, turn: Turn<'_>) -> Result<Built> {
         Builder::Own(own) => own::Named { own, builders: making.builders }.build(&order)?,
     }
     let layout = Layout::open(&partial)?;
-    let written = layout.mark(&layout.manifest(image.platform())?, commit.revision.as_deref())?;
+    let written = layout.mark(&layout.manifest(image.platform())?, commit.revision.as_deref(), image.platform())?;
     layout.name(&written, image.platform(), &image.reference)?;
     std::fs::rename(&partial, &complete).map_err(|error| disk(&complete, &error))?;
     let layout = Layout::open(&complete)?;
@@ -130,7 +130,7 @@ fn compilation(order: &Order<'_>) -> binary::Request {
         target: None,
         profile: "release".to_owned(),
         target_dir: config.target.join("xtask/build"),
-        out_dir: config.target.join("xtask/binaries").join(&image.name),
+        out_dir: config.target.join("xtask/binaries").join(image.folder()),
         source_date_epoch: commit.time,
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::config::{Builder, Image};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
@@ -28,8 +29,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Asks docker and buildx what they can do; changes nothing.
-    pub(crate) fn probe(interrupt: &Interrupt) -> Result<Self> {
+    /// Asks docker and buildx what they can do; changes nothing. `images` are those to be built from a Dockerfile.
+    pub(crate) fn probe(images: &[&Image], interrupt: &Interrupt) -> Result<Self> {
         // Each of these starts for a tenth of a second, mostly on one core.
         let (store, version) = ("{{json .DriverStatus}}", "{{.Server.Version}}");
         let (server, buildx, inspected, info) = std::thread::scope(|scope| {
@@ -69,9 +70,24 @@ impl Engine {
         }
 
         let inspected = inspected?;
+        let containerd = has_containerd_store(&info?);
+        let mut problems = Vec::new();
+        let mut takes_any = false;
+        for image in images {
+            let Builder::Dockerfile(dockerfile) = &image.builder else { continue };
+            let Some(name) = &dockerfile.builder else {
+                takes_any = true;
+                continue;
+            };
+            let named = docker(|sh| cmd!(sh, "docker buildx inspect {name}"), ANSWER, interrupt)?;
+            problems.extend(unfit((&image.name, name), &named, containerd));
+        }
+        if !problems.is_empty() {
+            return Err(Failure::together(problems));
+        }
         let driver = driver_of(&String::from_utf8_lossy(&inspected.stdout)).unwrap_or("docker".to_owned());
         let describe = |driver: &str| format!("buildx {}.{}, driver {driver}", version.0, version.1);
-        if driver != "docker" || has_containerd_store(&info?) {
+        if driver != "docker" || containerd || !takes_any {
             return Ok(Self { builder: None, create: Mutex::new(false), description: describe(&driver) });
         }
         let own = docker(|sh| cmd!(sh, "docker buildx inspect {OWN_BUILDER}"), ANSWER, interrupt)?;
@@ -115,6 +131,24 @@ impl Engine {
              builder: https://docs.docker.com/engine/storage/containerd/",
         ))
     }
+}
+
+/// Why an image cannot be built by the builder that its configuration names.
+fn unfit((image, name): (&str, &str), inspected: &Ended, containerd: bool) -> Option<Failure> {
+    if !inspected.status.success() {
+        let message = format!("image `{image}` is built by the buildx builder `{name}`, which is not there");
+        return Some(Failure::usage(message).said(&inspected.tail).help(format!(
+            "create it, such as with `docker buildx create --name {name} --driver kubernetes` or `--driver remote \
+             tcp://HOST:PORT`, or correct `builder`"
+        )));
+    }
+    let driver = driver_of(&String::from_utf8_lossy(&inspected.stdout)).unwrap_or("docker".to_owned());
+    (driver == "docker" && !containerd).then(|| {
+        let message = format!(
+            "image `{image}` is built by `{name}`, the engine's own builder, and this engine cannot write an image layout"
+        );
+        Failure::usage(message).help("leave `builder` out, and one that can is created; or name another one")
+    })
 }
 
 /// What the builder would need that is not handed to it: a login is for no argument, and the registries that an authority

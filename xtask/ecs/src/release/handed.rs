@@ -53,6 +53,7 @@ mod tests {
             file: "/w/Dockerfile".into(),
             context: "/w".into(),
             platform: "linux/amd64".to_owned(),
+            builder: None,
             args: BTreeMap::new(),
             target: None,
             contexts: BTreeMap::new(),
@@ -67,7 +68,8 @@ mod tests {
             repository: "sample/app".parse().expect("a name"),
             tag: "1.0.0".parse().expect("a tag"),
         };
-        let image = Image { name: "app".to_owned(), reference, builder: Builder::Dockerfile(dockerfile), expect: None };
+        let builder = Builder::Dockerfile(dockerfile);
+        let image = Image { name: "app".to_owned(), reference, platforms: Vec::new(), builder, expect: None };
         let variable = |name: &str| match name {
             "FULL" => Some("x".into()),
             "EMPTY" => Some(OsString::new()),

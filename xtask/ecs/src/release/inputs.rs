@@ -42,7 +42,7 @@ pub(super) fn prepare(config: &Config, image: &Image, dockerfile: &Dockerfile, e
         warn(message, None);
     }
 
-    let folder = config.target.join("xtask/dockerfiles").join(&image.name);
+    let folder = config.target.join("xtask/dockerfiles").join(image.folder());
     rules.write(&dockerfile.file, &folder).map_err(|error| {
         Failure::world(format_args!("could not copy {} into {}: {error}", dockerfile.file.display(), folder.display()))
     })

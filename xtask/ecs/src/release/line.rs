@@ -4,18 +4,17 @@
 //! put in the release's order, each only when all before it are there, so that an image that fails leaves those before
 //! it released, and those after it without a tag.
 
-use std::fs::File;
 use std::sync::Mutex;
 
 use super::mounts::Mounts;
 use super::plan::{ReleasePlan, Tools};
 use super::turns::{Turn, Turns};
-use super::{Making, Released, Releases, already, push, scanner};
+use super::{Making, Ready, Released, Releases, already, push, scanner};
 use crate::commit::Commit;
 use crate::config::{Builder, Image};
 use crate::event::{Events, ImageAction};
 use crate::failure::{Ending, Failure, Result};
-use crate::gate::{Passed, Scanner};
+use crate::gate::Scanner;
 use crate::interrupt::Interrupt;
 use crate::oci::registry::Registry;
 
@@ -80,17 +79,22 @@ pub(super) fn run(
     let Way { commit, tools, scanner } = *way;
     let ecr = &session.ecr();
     let line = &Line::new(stage, push::registry(config, ecr, &config.registry, interrupt), scanner);
-    let stops: Vec<Interrupt> = plan.images.iter().map(|_| interrupt.child()).collect();
-    let stop_after = |place: usize| stops[place + 1..].iter().for_each(Interrupt::set);
-    let making = |place: usize| {
-        let (image, interrupt) = (plan.images[place].0, &stops[place]);
+    let mut parts: Vec<(usize, Image)> = Vec::new();
+    for (whole, (image, _)) in plan.images.iter().enumerate().filter(|(_, (_, it))| *it == ImageAction::Release) {
+        parts.extend(image.parts().into_iter().map(|part| (whole, part)));
+    }
+    let parts = &parts;
+    let stops: Vec<Interrupt> = parts.iter().map(|_| interrupt.child()).collect();
+    let stop_from = |place: usize| stops[place..].iter().for_each(Interrupt::set);
+    let making = |place: usize, image| {
+        let interrupt = &stops[place];
         Making { config, image, commit, tools, builders, scanner, gates, ecr, events, interrupt, line, place }
     };
-    let go = |place: usize| -> Result<(Passed, File)> {
-        let came = making(place).to_the_tag();
+    let go = |place: usize| -> Result<Ready> {
+        let came = making(place, &parts[place].1).to_the_tag();
         if came.is_err() {
             line.mounts.never_comes(place);
-            stop_after(place);
+            stop_from(place + 1);
         }
         came
     };
@@ -98,30 +102,38 @@ pub(super) fn run(
     std::thread::scope(|scope| {
         let early = interrupt.child();
         get_ready(scope, line, way, (events, &early));
-        let ways: Vec<_> = (0..plan.images.len())
-            .map(|place| (plan.images[place].1 == ImageAction::Release).then(|| scope.spawn(move || go(place))))
-            .collect();
+        let ways: Vec<_> = (0..parts.len()).map(|place| scope.spawn(move || go(place))).collect();
+        let mut ways = ways.into_iter();
         let mut failure: Option<Failure> = None;
         let mut left = Vec::new();
-        for (place, (way, (image, action))) in ways.into_iter().zip(&plan.images).enumerate() {
-            let panicked = |_| Err(Failure::world("an image's release panicked; this is a bug"));
-            let came = way.map(|way| way.join().unwrap_or_else(panicked));
+        let mut next = 0;
+        for (whole, (image, action)) in plan.images.iter().enumerate() {
+            let (first, mut ready, mut failed) = (next, Vec::new(), None);
+            while let Some((_, part)) = parts.get(next).filter(|(of, _)| *of == whole)
+                && let Some(way) = ways.next()
+            {
+                next += 1;
+                match way.join().unwrap_or_else(|_| Err(Failure::world("an image's release panicked; this is a bug"))) {
+                    Ok(one) => ready.push(one),
+                    Err(why) if failure.is_none() && failed.is_none() => failed = Some(why),
+                    Err(why) => tell_of_another(events, part, &why),
+                }
+            }
             if failure.is_some() {
-                left.extend(came.is_some().then_some(&image.name));
-                tell_of_another(events, image, came.and_then(Result::err));
+                left.extend((next > first).then_some(&image.name));
                 continue;
             }
-            let one = match (action, came) {
+            let one = match (action, failed) {
                 (ImageAction::AlreadyReleased { digest, source }, _) => Ok(already(image, digest.clone(), source)),
-                (_, Some(came)) => came.and_then(|(passed, _lock)| making(place).tag(&passed)),
-                (_, None) => Err(Failure::world("nothing was found to build with")),
+                (_, Some(failed)) => Err(failed),
+                (_, None) => making(first, image).tag(ready),
             };
             match one.and_then(|one| released(image, one)) {
-                Ok(()) => line.mounts.is_there(place),
-                Err(first) => {
-                    stop_after(place);
+                Ok(()) => (first..next).for_each(|place| line.mounts.is_there(place)),
+                Err(why) => {
+                    stop_from(next);
                     early.set();
-                    failure = Some(first);
+                    failure = Some(why);
                 }
             }
         }
@@ -153,8 +165,8 @@ fn get_ready<'scope, 'env>(
 }
 
 /// An image that failed by itself after one before it had failed.
-fn tell_of_another(events: &Events, image: &Image, failure: Option<Failure>) {
-    if let Some(failure) = failure.filter(|failure| failure.ending != Ending::Interrupted) {
+fn tell_of_another(events: &Events, image: &Image, failure: &Failure) {
+    if failure.ending != Ending::Interrupted {
         events.warn(format!("image `{}` failed, too: {}", image.name, failure.message()));
     }
 }

@@ -10,8 +10,9 @@ use super::git_tag;
 use super::handed;
 use super::trivy::Trivy;
 use super::{Released, Releases, already};
+use crate::binary;
 use crate::commit;
-use crate::config::{Builder, Image, moving_tags, suggestion};
+use crate::config::{Builder, Config, Image, moving_tags, suggestion};
 use crate::event::{Event, ImageAction};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::Scanner;
@@ -119,11 +120,12 @@ pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<Rel
     let to_build: Vec<&Image> = images.iter().copied().filter(|image| !released(image)).collect();
     problems.extend(to_build.iter().filter_map(|image| unknown_builder(image, stage.builders)));
     problems.extend(to_build.iter().flat_map(|image| handed::missing(image, &|name| std::env::var_os(name))));
+    problems.extend(to_build.iter().flat_map(|image| uncompilable(config, image)));
     let mut tools = None;
     if !to_build.is_empty() {
         let with_dockerfile = to_build.iter().any(|image| matches!(image.builder, Builder::Dockerfile(_)));
         let (engine, scanner) = std::thread::scope(|scope| {
-            let engine = with_dockerfile.then(|| scope.spawn(|| Engine::probe(interrupt)));
+            let engine = with_dockerfile.then(|| scope.spawn(|| Engine::probe(&to_build, interrupt)));
             let scanner = find_scanner(stage);
             let panicked = |_| Err(Failure::world("asking docker panicked; this is a bug"));
             (engine.map(|engine| engine.join().unwrap_or_else(panicked)).transpose(), scanner)
@@ -165,6 +167,22 @@ fn unknown_builder(image: &Image, builders: &Builders) -> Option<Failure> {
         "add it with `Xtask::builder`, or correct `builder` under [workspace.metadata.xtask.images.{}]: {hint}",
         image.name
     )))
+}
+
+/// Platforms that an image's programs cannot be compiled for here.
+fn uncompilable(config: &Config, image: &Image) -> Vec<Failure> {
+    let target = match &image.builder {
+        Builder::Package(package) => package.target.as_deref(),
+        Builder::Dockerfile(dockerfile) if !dockerfile.binaries.is_empty() => None,
+        _ => return Vec::new(),
+    };
+    let mut failures = Vec::new();
+    for platform in &image.platforms {
+        if let Err(failure) = binary::check_platform(&config.root, platform, target) {
+            failures.push(failure.during(format_args!("image `{}` for {platform}", image.name)));
+        }
+    }
+    failures
 }
 
 /// Looks for the scanner, and fetches none.

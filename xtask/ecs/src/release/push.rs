@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::Making;
 use super::build::Built;
 use super::login::DockerLogin;
 use super::look::{self, Look, Seen};
+use super::{Making, Ready, attach};
 use crate::aws::ecr::{Ecr, Put};
 use crate::config::{Config, Image};
 use crate::digest::Digest;
@@ -118,10 +118,33 @@ pub(super) fn registry(config: &Config, ecr: &Ecr, host: &str, interrupt: &Inter
     Registry::new(host, Some(credentials))
 }
 
+/// What the tag is put on: the one image, or the index of those of several platforms, which are in the repository then,
+/// its verdict attached.
+pub(super) fn index(making: &Making<'_>, ready: Vec<Ready>) -> Result<Passed> {
+    let Making { image, commit, line, events, interrupt, .. } = *making;
+    let (mut images, mut records) = (Vec::new(), Vec::new());
+    for Ready { platform, passed, record, .. } in ready {
+        images.push((platform.parse()?, passed));
+        records.push(record);
+    }
+    if let [_] = *images
+        && let Some((_, passed)) = images.pop()
+    {
+        return Ok(passed);
+    }
+    let remote = line.registry.repository(image.repository(), events, interrupt);
+    for (_, passed) in &images {
+        remote.put_document(passed.document()).map_err(failure)?;
+    }
+    let passed = Passed::index(&images, commit.revision.as_deref());
+    attach::to_index(making, passed.document(), &records)?;
+    Ok(passed)
+}
+
 /// Puts the tag on what passed, and only on that.
 pub(super) fn tag(making: &Making<'_>, passed: &Passed) -> Result<Pinned> {
     let Making { image, ecr, .. } = making;
-    let manifest = passed.manifest();
+    let document = passed.document();
     let conflict = |holder: Option<String>| {
         Failure::conflict(format_args!(
             "the tag {} was put by somebody else while this release ran, with other content; nothing was overwritten",
@@ -129,12 +152,12 @@ pub(super) fn tag(making: &Making<'_>, passed: &Passed) -> Result<Pinned> {
         ))
         .said([
             format!("in ECR: {}", holder.unwrap_or_else(|| "a digest that could not be read".to_owned())),
-            format!("built here: {}", manifest.digest),
+            format!("built here: {}", document.digest),
         ])
         .help("give this image another tag")
     };
     match ecr.put_image(image.repository(), image.tag(), passed)? {
-        Put::New | Put::AlreadyThere => Ok(image.reference.pin(manifest.digest.clone())),
+        Put::New | Put::AlreadyThere => Ok(image.reference.pin(document.digest.clone())),
         Put::TakenBy(holder) => Err(conflict(holder.map(|digest| digest.to_string()))),
     }
 }

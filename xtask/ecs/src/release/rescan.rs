@@ -11,11 +11,11 @@ use super::{Releases, push};
 use crate::config::{Config, Evidence, Image, images_named};
 use crate::digest::Digest;
 use crate::event::Step;
-use crate::evidence::Made;
+use crate::evidence::{Made, Record};
 use crate::failure::{Failure, Result};
 use crate::gate::{Scanner, Verdict};
-use crate::oci::layout::{Descriptor, LayoutWriter, media_type};
-use crate::oci::registry::{Remote, failure};
+use crate::oci::layout::{Descriptor, Index, LayoutWriter, media_type};
+use crate::oci::registry::{Document, Remote, failure};
 use crate::reference::Pinned;
 use crate::stage::Ended;
 
@@ -93,10 +93,42 @@ impl Releases<'_> {
         let registry = push::registry(config, &session.ecr(), &config.registry, interrupt);
         let remote = registry.repository(image.repository(), events, interrupt);
         let subject = remote.fetch(digest).map_err(failure)?;
+        let mut looks = Vec::new();
+        let mut record = if subject.is_index() {
+            for part in parts(image, &subject)? {
+                looks.push(self.look_at(&part, digest, (scanner, &remote))?);
+            }
+            let records: Vec<Record> = looks.iter().map(|(record, _)| record.clone()).collect();
+            Record::of_index(digest, &records).ok_or_else(|| no_image(image))?
+        } else {
+            looks.push(self.look_at(image, digest, (scanner, &remote))?);
+            looks[0].0.clone()
+        };
         if subject.is_index() {
-            return Err(of_several_platforms(image));
+            self.attach(&record, &subject.descriptor(), (image, &remote))?;
         }
-        let built = fetch(config, image, digest, &remote)?;
+        let one = Rescanned {
+            image: image.name.clone(),
+            tag: image.tag().to_string(),
+            digest: digest.clone(),
+            reference: image.reference.pin(digest.clone()),
+            passed: record.passed,
+            scanner: scanner.name(),
+            findings: std::mem::take(&mut record.findings),
+        };
+        let refused: Vec<Failure> = looks.into_iter().filter_map(|(_, refused)| refused).collect();
+        Ok((one, (!refused.is_empty()).then(|| Failure::together(refused))))
+    }
+
+    /// Scans one image, and attaches the verdict to it.
+    fn look_at(
+        &self,
+        image: &Image,
+        digest: &Digest,
+        (scanner, remote): (&dyn Scanner, &Remote<'_>),
+    ) -> Result<(Record, Option<Failure>)> {
+        let Self { config, events, interrupt, .. } = *self;
+        let built = fetch(config, image, digest, remote)?;
         let look = Look { config, image, scanner, events, interrupt };
         let Seen { report, verdict } = events.step(Step::Scan, &image.name, || look.at(&built))?;
         let (passed, summary) = match &verdict {
@@ -104,37 +136,44 @@ impl Releases<'_> {
             Verdict::Refused(summary) => (false, summary),
         };
         look.tell(&built, summary, passed);
-        let record = look.record((digest, passed), &report, summary);
-        let of =
-            Descriptor { media_type: subject.media_type, digest: digest.clone(), size: subject.bytes.len() as u64 };
+        let record = look.record((&built.manifest.digest, passed), &report, summary);
+        self.attach(&record, &built.manifest.descriptor(), (image, remote))?;
+        let refused = || look::refused(image, summary).and("its verdict is attached, and its tag stays");
+        Ok((record, (!passed).then(refused)))
+    }
+
+    fn attach(&self, record: &Record, to: &Descriptor, (image, remote): (&Image, &Remote<'_>)) -> Result<()> {
         let made = Made { kind: Evidence::Verdict, bytes: record.statement() };
-        remote.attach(&made.attachment(&of)).map_err(failure)?;
-        events.note("Attached", format!("{} to {} {}", made.kind.name(), image.name, digest.short()));
-        let one = Rescanned {
-            image: image.name.clone(),
-            tag: image.tag().to_string(),
-            digest: digest.clone(),
-            reference: image.reference.pin(digest.clone()),
-            passed,
-            scanner: scanner.name(),
-            findings: record.findings,
-        };
-        Ok((one, (!passed).then(|| look::refused(image, summary).and("its verdict is attached, and its tag stays"))))
+        remote.attach(&made.attachment(to)).map_err(failure)?;
+        self.events.note("Attached", format!("{} to {} {}", made.kind.name(), image.name, to.digest.short()));
+        Ok(())
     }
 }
 
-/// A platform that was not scanned is no pass, and only one would be.
-fn of_several_platforms(image: &Image) -> Failure {
-    Failure::world(format_args!(
-        "image {} is an index of several platforms under {}, and a scan sees one: no verdict was attached",
-        image.name, image.reference
-    ))
-    .help("release it from here, for the one platform that the configuration has")
+/// The images of an index, whatever the configuration builds today: a platform that was not scanned is no pass.
+fn parts(image: &Image, index: &Document) -> Result<Vec<Image>> {
+    let index = Index::parse(&index.bytes)?;
+    let mut parts = Vec::new();
+    for entry in index.entries() {
+        let Some(platform) = entry.platform.as_ref().filter(|_| entry.is_image()) else {
+            let what = &entry.descriptor.digest;
+            return Err(Failure::world(format_args!(
+                "the index of image {} names {what}, and not what it runs on, so it cannot be scanned: no verdict was attached",
+                image.name
+            )));
+        };
+        parts.push(image.part(&platform.to_string()));
+    }
+    Ok(parts)
+}
+
+fn no_image(image: &Image) -> Failure {
+    Failure::world(format_args!("the index of image {} names no image: no verdict was attached", image.name))
 }
 
 /// Fetches the image that was built for the configuration's platform, every blob of it checked.
 fn fetch(config: &Config, image: &Image, digest: &Digest, remote: &Remote<'_>) -> Result<Built> {
-    let folder = config.target.join("xtask/rescan").join(&image.name);
+    let folder = config.target.join("xtask/rescan").join(image.folder());
     let blobs: PathBuf = config.target.join("xtask/cache/blobs");
     let manifest = remote.manifest(digest, image.platform()).map_err(failure)?;
     if manifest.media_type != media_type::MANIFEST {

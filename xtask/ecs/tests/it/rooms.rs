@@ -10,6 +10,7 @@ const ROOMS: &[&str] = &[
     "gather",
     "gzip",
     "partial",
+    "platform",
     "reference",
     "text",
     "time",

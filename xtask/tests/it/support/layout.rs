@@ -7,10 +7,15 @@ use serde_json::{Value, json};
 
 /// Writes a layout for linux/amd64 whose layers are these bytes; returns the manifest's digest.
 pub fn write(root: &Path, layers: &[&[u8]]) -> String {
+    write_for(root, "amd64", layers)
+}
+
+/// The same for another architecture of Linux.
+pub fn write_for(root: &Path, architecture: &str, layers: &[&[u8]]) -> String {
     let layer = |bytes: &&[u8]| blob(root, "application/vnd.oci.image.layer.v1.tar+gzip", bytes);
     let layers: Vec<Value> = layers.iter().map(layer).collect();
-    let mut manifest = image(root, &layers, &json!([]));
-    manifest["platform"] = json!({ "architecture": "amd64", "os": "linux" });
+    let mut manifest = image(root, architecture, &layers, &json!([]));
+    manifest["platform"] = json!({ "architecture": architecture, "os": "linux" });
     let index = json!({ "schemaVersion": 2, "manifests": [manifest] });
     fs::write(root.join("index.json"), index.to_string()).expect("the index can be written");
     fs::write(root.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("the marker can be written");
@@ -20,14 +25,14 @@ pub fn write(root: &Path, layers: &[&[u8]]) -> String {
 /// Writes the blobs of an image that can be a base, whose one layer holds nothing; returns the manifest's digest.
 pub fn write_base(root: &Path) -> String {
     let layer = blob(root, "application/vnd.oci.image.layer.v1.tar", &[0; 1024]);
-    let manifest = image(root, std::slice::from_ref(&layer), &json!([layer["digest"]]));
+    let manifest = image(root, "amd64", std::slice::from_ref(&layer), &json!([layer["digest"]]));
     manifest["digest"].as_str().expect("a digest is text").to_owned()
 }
 
 /// Writes an image's configuration and manifest; returns the manifest's descriptor.
-fn image(root: &Path, layers: &[Value], diff_ids: &Value) -> Value {
+fn image(root: &Path, architecture: &str, layers: &[Value], diff_ids: &Value) -> Value {
     let rootfs = json!({ "type": "layers", "diff_ids": diff_ids });
-    let config = json!({ "architecture": "amd64", "os": "linux", "rootfs": rootfs });
+    let config = json!({ "architecture": architecture, "os": "linux", "rootfs": rootfs });
     let config = blob(root, "application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
     let media_type = "application/vnd.oci.image.manifest.v1+json";
     let manifest = json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers });

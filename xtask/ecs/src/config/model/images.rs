@@ -1,7 +1,7 @@
 //! What an image is made of.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::reference::{Reference, Repository, Tag};
 
@@ -11,6 +11,8 @@ pub struct Image {
     /// The key under `images`.
     pub name: String,
     pub reference: Reference,
+    /// `OS/ARCHITECTURE[/VARIANT]`, each once, in the order written; what is built for several becomes an index.
+    pub platforms: Vec<String>,
     pub builder: Builder,
     /// Result types (trivy's `Type`, such as `debian` or `rustbinary`) that the scan report must hold;
     /// see [`Image::expected`]. From `expect`.
@@ -41,7 +43,38 @@ impl Image {
         }
     }
 
-    /// `OS/ARCHITECTURE[/VARIANT]`.
+    /// The images that it is made of: itself, or where it has several platforms one for each, named `NAME (PLATFORM)`.
+    pub fn parts(&self) -> Vec<Self> {
+        if self.platforms.len() < 2 {
+            return vec![self.clone()];
+        }
+        self.platforms.iter().map(|platform| self.part(platform)).collect()
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn part(&self, platform: &str) -> Self {
+        let mut part = self.clone();
+        part.name = format!("{} ({platform})", self.name);
+        part.platforms = vec![platform.to_owned()];
+        let built_for = match &mut part.builder {
+            Builder::Dockerfile(dockerfile) => &mut dockerfile.platform,
+            Builder::Package(package) => &mut package.platform,
+            Builder::Own(own) => &mut own.platform,
+        };
+        platform.clone_into(built_for);
+        part
+    }
+
+    /// Where what is made of it lies, below a folder for all images.
+    pub fn folder(&self) -> PathBuf {
+        match self.name.split_once(" (") {
+            Some((name, _)) => Path::new(name).join(self.platform().replace('/', "-")),
+            None => self.name.clone().into(),
+        }
+    }
+
+    /// What it is built for, `OS/ARCHITECTURE[/VARIANT]`: the only platform, or the first of several.
     pub fn platform(&self) -> &str {
         match &self.builder {
             Builder::Dockerfile(dockerfile) => &dockerfile.platform,
@@ -64,7 +97,7 @@ pub enum Builder {
 pub struct OwnBuilder {
     /// What the xtask calls it.
     pub builder: String,
-    /// `OS/ARCHITECTURE[/VARIANT]`; `linux/amd64` by default. From `platforms`, which for now takes exactly one.
+    /// `OS/ARCHITECTURE[/VARIANT]`; `linux/amd64` by default. From `platforms`.
     pub platform: String,
     pub args: BTreeMap<String, String>,
 }
@@ -75,8 +108,10 @@ pub struct Dockerfile {
     pub file: PathBuf,
     /// The build context folder; the workspace's root by default.
     pub context: PathBuf,
-    /// `OS/ARCHITECTURE[/VARIANT]`; `linux/amd64` by default. From `platforms`, which for now takes exactly one.
+    /// `OS/ARCHITECTURE[/VARIANT]`; `linux/amd64` by default. From `platforms`.
     pub platform: String,
+    /// The buildx builder that builds it; `None` leaves the choice to buildx, or makes one where none can. From `builder`.
+    pub builder: Option<String>,
     pub args: BTreeMap<String, String>,
     /// The stage to build; the last by default.
     pub target: Option<String>,

@@ -55,9 +55,9 @@ lock     = false                                               # default
 [workspace.metadata.xtask.images.app]
 repository = "sample/app"      # Cargo.toml:12
 tag        = "1.4.0"           # Cargo.toml:5, through Cargo.toml:13
+platforms  = ["linux/amd64"]   # default
 dockerfile = "app/Dockerfile"  # Cargo.toml:14
 context    = "."               # default
-platforms  = ["linux/amd64"]   # default
 args       = {}                # default
 contexts   = {}                # default
 secrets    = {}                # default

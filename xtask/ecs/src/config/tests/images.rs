@@ -216,14 +216,14 @@ context = "..""#,
 }
 
 #[test]
-fn an_image_has_one_platform_for_now() {
+fn an_image_has_at_least_one_platform_and_none_twice() {
     check(
         r#"dockerfile = "app/Dockerfile""#,
         &[
             (
                 r#"dockerfile = "app/Dockerfile"
-platforms = ["linux/amd64", "linux/arm64"]"#,
-                r#"15:13 [["linux/amd64", "linux/arm64"]] an image of several platforms is not supported yet | keep one platform; another image can have the other"#,
+platforms = ["linux/arm64", "linux/amd64", "linux/arm64/v8"]"#,
+                r#"15:13 [["linux/arm64", "linux/amd64", "linux/arm64/v8"]] `linux/arm64` and `linux/arm64/v8` are one platform | keep one of them"#,
             ),
             (
                 r#"dockerfile = "app/Dockerfile"

@@ -31,7 +31,13 @@ bin = """#,
             (
                 r#"package = "app"
 platforms = ["linux/arm64/v8"]"#,
-                r#"15:14 ["linux/arm64/v8"] `linux/arm64/v8` is not a valid `platforms[0]` | the native builder takes `linux/amd64` or `linux/arm64`, without a variant"#,
+                r#"15:13 [["linux/arm64/v8"]] `linux/arm64/v8` is not a platform of a package | the native builder takes `linux/amd64` and `linux/arm64`, without a variant"#,
+            ),
+            (
+                r#"package = "app"
+platforms = ["linux/amd64", "linux/arm64"]
+target = "x86_64-unknown-linux-musl""#,
+                r#"16:10 ["x86_64-unknown-linux-musl"] `target` is for one platform, and this image has several | drop it: of cargo's `build.target`, which may be a list, each platform takes the one that fits"#,
             ),
         ],
     );

@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::event::{ImageSource, VersionChange};
 use crate::failure::Failure;
 use crate::gather::Gather as _;
+use crate::platform::Platform;
 
 /// An image that is in ECR.
 pub(super) struct InEcr {
@@ -22,11 +23,23 @@ pub(super) struct InEcr {
 }
 
 impl InEcr {
+    pub(super) fn platforms(&self, image: &Image) -> Vec<Platform> {
+        platforms(image, &self.found)
+    }
+
     /// Where it comes from, by its own word.
     pub(super) fn source(&self, image: &Image, here: Option<&str>) -> ImageSource {
         let digest = self.named.then(|| self.found.digest.clone());
         ImageSource { tag: self.tag.clone(), digest, ..commit::source(image, &self.found.marks, here) }
     }
+}
+
+/// What an image in ECR runs on, by its own word, else by the configuration's.
+pub(in crate::deploy) fn platforms(image: &Image, found: &Found) -> Vec<Platform> {
+    if !found.marks.platforms.is_empty() {
+        return found.marks.platforms.clone();
+    }
+    image.platforms.iter().filter_map(|platform| platform.parse().ok()).collect()
 }
 
 /// The images that the services run, each once.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::config::Image;
 use crate::deploy::normal::label;
+use crate::platform::Platform;
 use crate::reference::Home;
 
 /// Names that stand twice where one of them would win, or where ECS refuses both.
@@ -66,31 +67,35 @@ fn is_of(reference: &str, image: &Image) -> bool {
     same && (rest.is_empty() || rest.starts_with([':', '@']))
 }
 
-/// Why these bytes cannot run on what the document asks for. Source: Amazon ECS API Reference, RuntimePlatform; without
-/// one Fargate takes Linux on X86_64.
-pub(crate) fn wrong_platform(document: &Value, platform: &str) -> Option<String> {
-    let (mut parts, asked) = (platform.split('/'), &document["runtimePlatform"]);
+/// Why none of an image's platforms can run on what the document asks for. Source: Amazon ECS API Reference,
+/// RuntimePlatform; without one Fargate takes Linux on X86_64.
+pub(crate) fn wrong_platform(document: &Value, platforms: &[Platform]) -> Option<String> {
+    let mut first = None;
+    for platform in platforms {
+        let why = unfit(document, platform)?;
+        first = first.or(Some(why));
+    }
+    let built_for: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+    Some(format!("is built for {}, and the task definition asks {}", built_for.join(" and "), first?))
+}
+
+fn unfit(document: &Value, platform: &Platform) -> Option<String> {
+    let asked = &document["runtimePlatform"];
     let fargate =
         document["requiresCompatibilities"].as_array().is_some_and(|all| all.iter().any(|it| it == "FARGATE"));
     let wants = asked["cpuArchitecture"].as_str().or(fargate.then_some("X86_64"));
     let system = asked["operatingSystemFamily"].as_str().or(fargate.then_some("LINUX"));
-    let os = parts.next().unwrap_or_default();
-    if system.is_some_and(|system| !system.to_ascii_lowercase().starts_with(os)) {
-        return Some(format!(
-            "is built for {platform}, and the task definition asks for {} (`runtimePlatform.operatingSystemFamily`)",
-            system.unwrap_or_default()
-        ));
+    if system.is_some_and(|system| !system.to_ascii_lowercase().starts_with(&platform.os)) {
+        return Some(format!("for {} (`runtimePlatform.operatingSystemFamily`)", system.unwrap_or_default()));
     }
-    let is = match parts.next() {
-        Some("amd64") => "X86_64",
-        Some("arm64") => "ARM64",
+    let is = match platform.architecture.as_str() {
+        "amd64" => "X86_64",
+        "arm64" => "ARM64",
         _ => return None,
     };
     let wants = wants.filter(|wants| *wants != is)?;
     let which = if asked["cpuArchitecture"].is_string() { "" } else { "by default, " };
-    Some(format!(
-        "is built for {platform}, and the task definition asks {which}for {wants} (`runtimePlatform.cpuArchitecture`)"
-    ))
+    Some(format!("{which}for {wants} (`runtimePlatform.cpuArchitecture`)"))
 }
 
 /// Where a template was not filled in: the path, and the first placeholder there.
@@ -197,10 +202,16 @@ mod tests {
 
     #[test]
     fn an_image_for_another_platform_than_the_tasks_is_known_before_it_runs() {
-        let of = |asked: Value, platform| wrong_platform(&asked, platform);
+        let of = |asked: Value, platforms: &str| {
+            let platforms: Vec<Platform> = platforms.split(' ').map(|it| it.parse().expect("a platform")).collect();
+            wrong_platform(&asked, &platforms)
+        };
         let arm = json!({ "runtimePlatform": { "cpuArchitecture": "ARM64" } });
         assert!(of(arm.clone(), "linux/amd64").is_some_and(|it| it.contains("asks for ARM64")));
-        assert_eq!(of(arm, "linux/arm64/v8"), None);
+        assert_eq!(of(arm.clone(), "linux/arm64/v8"), None);
+        assert_eq!(of(arm.clone(), "linux/amd64 linux/arm64"), None, "of an index the one that fits is taken");
+        let none = of(arm, "linux/amd64 linux/386");
+        assert_eq!(none, None, "what ECS runs of the other is not known");
         let fargate = json!({ "requiresCompatibilities": ["FARGATE"] });
         assert!(of(fargate.clone(), "linux/arm64").is_some_and(|it| it.contains("asks by default, for X86_64")));
         assert_eq!(of(fargate, "linux/amd64"), None);

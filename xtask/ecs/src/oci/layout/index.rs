@@ -1,13 +1,13 @@
 //! The index of a layout, or of an image for several platforms.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::{Descriptor, media_type};
+use super::{Descriptor, marks, media_type};
+use crate::platform::Platform;
 
 /// An image index or Docker manifest list.
 #[derive(Debug, Deserialize)]
@@ -57,6 +57,14 @@ impl Entry {
 }
 
 impl Index {
+    /// The index of an image of several platforms, in this order, marked as a release's; the same of the same.
+    pub fn write(images: &[(Descriptor, Platform)], commit: Option<&str>) -> Vec<u8> {
+        let manifests: Vec<Value> = images.iter().map(|(image, platform)| entry(image, platform)).collect();
+        let mut index = json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": manifests });
+        marks::write(&mut index, commit);
+        index.to_string().into_bytes()
+    }
+
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         Ok(serde_json::from_slice(bytes)?)
     }
@@ -91,56 +99,16 @@ impl Index {
     }
 }
 
-/// What an image runs on: `linux/amd64`, `linux/arm64`, `linux/arm/v7`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Platform {
-    pub os: String,
-    pub architecture: String,
-    #[serde(default)]
-    pub variant: String,
-}
-
-impl Platform {
-    /// What a configuration says that its image runs on.
-    pub fn of_config(config: &serde_json::Value) -> Result<Self> {
-        let member = |name: &str| config.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let platform = Self { os: member("os"), architecture: member("architecture"), variant: member("variant") };
-        ensure!(
-            !platform.os.is_empty() && !platform.architecture.is_empty(),
-            "the image's configuration does not say which platform it is for"
-        );
-        Ok(platform.normal())
+/// What an index says of an image.
+pub(super) fn entry(image: &Descriptor, platform: &Platform) -> Value {
+    let mut entry = json!({
+        "mediaType": image.media_type,
+        "digest": image.digest,
+        "size": image.size,
+        "platform": { "architecture": platform.architecture, "os": platform.os },
+    });
+    if !platform.variant.is_empty() {
+        entry["platform"]["variant"] = json!(platform.variant);
     }
-
-    /// Builders write the default variant or leave it out as they please.
-    /// Source: containerd's platforms package, normalizeArch.
-    fn normal(mut self) -> Self {
-        match (self.architecture.as_str(), self.variant.as_str()) {
-            ("arm64", "v8") | ("amd64", "v1") => self.variant.clear(),
-            ("arm", "") => "v7".clone_into(&mut self.variant),
-            _ => {}
-        }
-        self
-    }
-}
-
-impl FromStr for Platform {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let mut parts = text.split('/').map(str::to_owned);
-        match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(os), Some(architecture), variant, None) if !os.is_empty() && !architecture.is_empty() => {
-                Ok(Self { os, architecture, variant: variant.unwrap_or_default() }.normal())
-            }
-            _ => bail!("`{text}` is not a platform; write it as `linux/amd64` or `linux/arm/v7`"),
-        }
-    }
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
-    }
+    entry
 }

@@ -6,6 +6,7 @@ use std::io;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::index::entry;
 use super::writer::failed;
 use super::{Layout, Manifest, Platform, media_type};
 use crate::digest::Digest;
@@ -44,14 +45,6 @@ impl Layout {
 
 /// An index of one image.
 pub(super) fn index(manifest: &Manifest, platform: &Platform) -> Value {
-    let mut entry = json!({
-        "mediaType": manifest.media_type,
-        "digest": manifest.digest,
-        "size": manifest.bytes.len(),
-        "platform": { "architecture": platform.architecture, "os": platform.os },
-    });
-    if !platform.variant.is_empty() {
-        entry["platform"]["variant"] = json!(platform.variant);
-    }
+    let entry = entry(&manifest.descriptor(), platform);
     json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": [entry] })
 }

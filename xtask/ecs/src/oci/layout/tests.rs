@@ -92,7 +92,7 @@ fn the_same_input_gives_the_same_bytes_elsewhere() {
 fn a_marked_image_says_who_made_it_of_which_commit_and_has_one_digest_a_commit() {
     let marked = |commit: Option<&str>| {
         let (folder, layout, manifest) = written(b"layer");
-        let marked = layout.mark(&manifest, commit).unwrap();
+        let marked = layout.mark(&manifest, commit, "linux/amd64").unwrap();
         (folder, layout, manifest, marked)
     };
     let (_folder, layout, before, one) = marked(Some("c0ffee"));
@@ -107,16 +107,17 @@ fn a_marked_image_says_who_made_it_of_which_commit_and_has_one_digest_a_commit()
     assert!(!layout.blob(&before.digest).exists(), "nothing is left of the manifest before");
     assert_eq!((&one.config, &one.layers), (&before.config, &before.layers));
 
+    let amd64 = || vec!["linux/amd64".parse().unwrap()];
     let text = |manifest: &Manifest| String::from_utf8(manifest.bytes.clone()).unwrap();
-    assert_eq!(Marks::of(&text(&one)), Marks { released: true, commit: Some("c0ffee".to_owned()) });
+    assert_eq!(Marks::of(&text(&one)), Marks { released: true, commit: Some("c0ffee".to_owned()), platforms: amd64() });
     assert_eq!(Marks::of(&text(&before)), Marks::default());
     assert_eq!(Marks::of("no JSON"), Marks::default());
     assert_eq!(marked(Some("c0ffee")).3.digest, one.digest);
     assert_ne!(marked(Some("decaf")).3.digest, one.digest);
     let (.., without) = marked(None);
-    assert_eq!(Marks::of(&text(&without)), Marks { released: true, commit: None });
+    assert_eq!(Marks::of(&text(&without)), Marks { released: true, commit: None, platforms: amd64() });
     // Marking again changes nothing, and takes nothing away.
-    let again = layout.mark(&one, Some("c0ffee")).unwrap();
+    let again = layout.mark(&one, Some("c0ffee"), "linux/amd64").unwrap();
     assert_eq!(again, one);
     assert!(layout.blob(&one.digest).exists());
 }

@@ -35,6 +35,14 @@ struct Named {
 }
 
 impl Document {
+    pub fn new(media_type: &str, bytes: Vec<u8>) -> Self {
+        Self { digest: Digest::of(&bytes), media_type: media_type.to_owned(), bytes }
+    }
+
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor { media_type: self.media_type.clone(), digest: self.digest.clone(), size: self.bytes.len() as u64 }
+    }
+
     pub(crate) fn is_index(&self) -> bool {
         [media_type::INDEX, media_type::DOCKER_INDEX].contains(&self.media_type.as_str())
     }

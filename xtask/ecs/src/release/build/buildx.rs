@@ -41,7 +41,9 @@ impl Build for Buildx<'_, '_> {
             let folder = compile(order, dockerfile)?;
             contexts.insert("binaries".to_owned(), folder.display().to_string());
         }
-        engine.prepare(events, interrupt)?;
+        if dockerfile.builder.is_none() {
+            engine.prepare(events, interrupt)?;
+        }
         if !dockerfile.binaries.is_empty() {
             turn.set(None);
             turn.set(Some(line.builds.take(place, interrupt).ok_or_else(|| interrupted(&image.name))?));
@@ -49,7 +51,12 @@ impl Build for Buildx<'_, '_> {
 
         let bake = bake(dockerfile, &file, &contexts, order.commit, order.into);
         let sh = shell()?;
-        let builder = engine.builder.iter().flat_map(|builder| ["--builder", builder]);
+        let builder = dockerfile
+            .builder
+            .as_ref()
+            .or(engine.builder.as_ref())
+            .into_iter()
+            .flat_map(|builder| ["--builder", builder]);
         // The file on stdin is ours, and so is all that it names.
         let line = cmd!(sh, "docker buildx bake --file - --progress plain --allow fs=* {builder...} image");
         let mut tool = Tool::of(line, TIMEOUT)
@@ -75,6 +82,10 @@ impl Build for Buildx<'_, '_> {
         let fix = if cause::printed(&ended.tail, &["no space left on device", "no space left on device (os error …"])
         {
             "the disk is full: free some space (`docker buildx prune`, `cargo clean`), nothing else is to be cleaned up"
+        } else if cause::printed(&ended.tail, &["exec format error", "… exec format error", "… exec format error …"])
+        {
+            "a program of another platform was to run: emulate that platform (`docker run --privileged --rm \
+             tonistiigi/binfmt --install all`), or name a buildx builder that has a node of it, with `builder`"
         } else {
             "the failing step's last lines are above; the layout was not written"
         };
@@ -168,6 +179,7 @@ mod tests {
             file: "/w/app/Dockerfile".into(),
             context: "/w".into(),
             platform: "linux/amd64".to_owned(),
+            builder: None,
             args: BTreeMap::from([
                 ("PROFILE".to_owned(), "release".to_owned()),
                 ("WHERE".to_owned(), "${HOME} %{x} $PATH".to_owned()),
