@@ -10,7 +10,6 @@ mod linker;
 mod metadata;
 mod toolchain;
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -30,6 +29,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::partial::PartialFile;
 use crate::process::{self, Ended, Tool};
+use crate::sorted::SortedMap;
 
 /// A cold build of a large workspace on a small runner; longer than that, something hangs.
 const CARGO_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -213,7 +213,7 @@ impl Artifacts {
     /// Source: The Cargo Book, external tools, artifact messages. Files for the target are in a folder of its
     /// name, files for the building machine are not.
     fn read(messages: &[u8], request: &Request, target: &str, package: &str, name: &str) -> Self {
-        let mut artifacts = Self { executable: None, compiled: BTreeMap::new() };
+        let mut artifacts = Self { executable: None, compiled: SortedMap::new() };
         let for_target = |file: &PathBuf| {
             let inside = file.strip_prefix(&request.target_dir).unwrap_or(file);
             inside.components().any(|component| component.as_os_str() == target)
@@ -225,7 +225,7 @@ impl Artifacts {
             if message.package_id == package && made.name == name && made.kind.iter().any(|kind| kind == "bin") {
                 artifacts.executable = message.executable;
             }
-            *artifacts.compiled.entry(message.package_id).or_default() |= message.filenames.iter().any(for_target);
+            *artifacts.compiled.or_default(message.package_id) |= message.filenames.iter().any(for_target);
         }
         artifacts
     }

@@ -1,6 +1,5 @@
 //! What a command is given, whether it is built in or a repository's own.
 
-use std::collections::BTreeSet;
 use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
 
@@ -13,11 +12,13 @@ use crate::deploy::{Answer, Checks, DeployPlan, Deploys, Pause, Report, Tasks};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::gate::{Gate, Scanner};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::lookup::Lookup;
 use crate::net;
 use crate::process::Successor;
 use crate::release::{Builders, Planned, Released, Releases};
+use crate::sorted::SortedSet;
 use crate::sources::{LookUps, Sources};
 use crate::stage::Around;
 
@@ -259,7 +260,7 @@ impl Context {
 }
 
 impl LookUps for Context {
-    fn look_up(&self, wanted: &BTreeSet<Lookup>) -> Result<Answers> {
+    fn look_up(&self, wanted: &SortedSet<Lookup>) -> Result<Answers> {
         if wanted.is_empty() {
             return Ok(Answers::new());
         }
@@ -279,7 +280,7 @@ impl Around<[Planned], [Released]> for Context {
 
 impl Checks for Context {
     fn stages(&self) -> Vec<&'static str> {
-        self.own.at_pause.iter().map(|(stage, _)| *stage).collect()
+        self.own.at_pause.iter().map(|(stage, _)| *stage).gather()
     }
 
     /// All of them have to agree. One that could not be made says no: nothing moves that nobody looked at.

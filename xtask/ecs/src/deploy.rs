@@ -54,6 +54,7 @@ use crate::aws::ecs::short;
 use crate::config::{Config, Service, services_named};
 use crate::event::{DesiredCount, Event, Events, Step};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::sources::{LookUps, StandIns};
 use crate::stage::{Around, Ended};
@@ -78,7 +79,7 @@ impl DeployPlan {
 
     /// The plan as data; the outcome of each service is `planned`.
     pub fn report(&self) -> Report {
-        Report { services: self.services.iter().map(ServiceReport::of_plan).collect() }
+        Report { services: self.services.iter().map(ServiceReport::of_plan).gather() }
     }
 }
 
@@ -188,7 +189,7 @@ impl<'a> Deploys<'a> {
         let Self { config, session, events, look_up, .. } = *self;
         let chosen = services_named(config, names)?;
         let (tasks, own) = Ready::to_plan(config, &chosen);
-        let all: Vec<&Service> = chosen.into_iter().chain(&own).collect();
+        let all: Vec<&Service> = chosen.into_iter().chain(&own).gather();
         let (tasks, services) = events.step(Step::Plan, "", || {
             tasks.planned(plan::plan(config, session, look_up, (&all, &self.digests, self.creates), events)?)
         })?;
@@ -257,13 +258,13 @@ fn run_id() -> String {
 fn not_attempted(plan: &DeployPlan) -> Report {
     let services = plan.services.iter().map(ServiceReport::of_plan);
     let services = services.map(|report| ServiceReport { outcome: Became::NotAttempted, ..report });
-    Report { services: services.collect() }
+    Report { services: services.gather() }
 }
 
 /// Refuses services whose rollouts never come as far as they are to be followed.
 fn reachable(plans: &[Plan], until: Until) -> Result<()> {
     let never = |plan: &Plan| until.never(&plan.service.name, &plan.live.settings);
-    let problems: Vec<Failure> = plans.iter().filter_map(never).collect();
+    let problems: Vec<Failure> = plans.iter().filter_map(never).gather();
     if problems.is_empty() { Ok(()) } else { Err(Failure::together(problems)) }
 }
 

@@ -9,6 +9,7 @@ use crate::aws::calls::{CALLS, Call, EVERYONE, IMPLIED};
 use crate::config::keys::{Absent, Keys, TABLES};
 use crate::config::{self, Origin};
 use crate::failure::Ending;
+use crate::gather::Gather;
 use crate::workflows::diff::diff;
 use source::{Source, kebab};
 
@@ -140,7 +141,7 @@ fn exit_codes() -> String {
         let code = ending.number.expect("each ending has its code");
         writeln!(text, "| {code} | {} |", ending.meaning).expect("text");
     }
-    let worst: Vec<String> = Ending::WORST_FIRST.iter().map(|ending| ending.exit_code().to_string()).collect();
+    let worst: Vec<String> = Ending::WORST_FIRST.iter().map(|ending| ending.exit_code().to_string()).gather();
     writeln!(
         text,
         "\nWhere several services end differently, the code is the first of these that one has: {}.",
@@ -154,7 +155,7 @@ fn exit_codes() -> String {
 fn actions() -> String {
     let mut text = String::from("## IAM actions\n\n| action | on | needed by | |\n|---|---|---|---|\n");
     for Call { action, on, by, when } in CALLS.iter().copied().chain(IMPLIED) {
-        let names: Vec<String> = by.iter().map(|by| format!("`{}`", by.name())).collect();
+        let names: Vec<String> = by.iter().map(|by| format!("`{}`", by.name())).gather();
         let names = if *by == EVERYONE { "every command".to_owned() } else { names.join(", ") };
         writeln!(text, "| `{action}` | {} | {names} | {when} |", on.words()).expect("text");
     }

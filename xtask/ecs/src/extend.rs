@@ -17,6 +17,7 @@ use crate::deploy::{self, Answer, DeployPlan, Pause, Report};
 use crate::event::{Event, Reader, Stream};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Scanned, Scanner};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::reader::github::GitHub;
 use crate::reader::json::JsonLines;
@@ -179,7 +180,7 @@ impl Xtask {
 
     /// The same with another command line. Its first word is the program's name.
     pub fn run_from(self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> ExitCode {
-        let arguments = arguments.into_iter().map(Into::into).collect();
+        let arguments = arguments.into_iter().map(Into::into).gather();
         self.run_with(arguments, &|name| std::env::var(name).ok())
     }
 
@@ -208,7 +209,7 @@ impl Xtask {
         let stream = Stream::start(self.readers(&matches, log, loaded.as_ref().ok(), environment));
         let interrupt = Interrupt::listen().unwrap_or_default();
         let mut own = std::mem::take(&mut self.own);
-        own.commands = self.commands.iter().map(|added| added.name().to_owned()).collect();
+        own.commands = self.commands.iter().map(|added| added.name().to_owned()).gather();
         let chosen = loaded.as_ref().ok().and_then(|loaded| loaded.config.environment.clone());
         let who = slack::who(environment);
         let context = Context::new(stream.events(), interrupt, loaded, own, (&name, &who));
@@ -298,7 +299,7 @@ impl Xtask {
 /// What GitHub is to mask before the first line is printed.
 fn secrets(environment: Environment) -> Vec<String> {
     let keys = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].into_iter().filter_map(environment);
-    keys.chain(slack::secrets(environment)).collect()
+    keys.chain(slack::secrets(environment)).gather()
 }
 
 fn around(

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::gather::Gather;
+use crate::sorted::Arrange;
+
 /// Why a command did not end with 0.
 ///
 /// The parts hold no line break: what comes in several lines is several of them. Texts are lowercase fragments;
@@ -131,7 +134,7 @@ impl Failure {
         let text = message.to_string();
         let mut lines = text.lines().map(str::to_owned);
         let message = lines.next().unwrap_or_default();
-        Self { ending, message, said: lines.collect(), faults: Vec::new(), help: Vec::new(), source: None }
+        Self { ending, message, said: lines.gather(), faults: Vec::new(), help: Vec::new(), source: None }
     }
 
     /// [`Ending::World`], exit code 1.
@@ -185,7 +188,7 @@ impl Failure {
     /// every repository. The ending is that of a mistake in the configuration, if one is among them, else the world's,
     /// else what all of them have.
     pub fn together(mut problems: Vec<Self>) -> Self {
-        problems.sort_by_key(|failure| match failure.ending {
+        problems.arrange_by_key(|failure| match failure.ending {
             Ending::Usage => 0,
             Ending::World => 1,
             _ => 2,
@@ -213,7 +216,7 @@ impl Failure {
         }
         let rank = |failure: &Self| Ending::WORST_FIRST.iter().position(|ending| *ending == failure.ending);
         let worst = failures.iter().min_by_key(|failure| rank(failure))?.ending;
-        let faults = failures.iter().flat_map(Self::as_faults).collect();
+        let faults = failures.iter().flat_map(Self::as_faults).gather();
         Some(Self::of_faults(worst, faults, |_| format!("{} of {all} services did not end well", failures.len())))
     }
 
@@ -232,7 +235,7 @@ impl Failure {
     /// With what a tool or AWS said, word for word.
     #[must_use]
     pub fn said(mut self, lines: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        self.said.extend(lines.into_iter().flat_map(|line| split(line.as_ref()).collect::<Vec<_>>()));
+        self.said.extend(lines.into_iter().flat_map(|line| split(line.as_ref()).gather::<Vec<_>>()));
         self
     }
 
@@ -278,8 +281,8 @@ impl Failure {
     /// What would help, of the whole or else of its faults, each said once.
     pub fn hints(&self) -> Vec<&str> {
         let of_faults = self.faults.iter().flat_map(|fault| &fault.help);
-        let all: Vec<&str> = self.help.iter().chain(of_faults).map(String::as_str).collect();
-        all.iter().enumerate().filter(|(index, hint)| !all[..*index].contains(hint)).map(|(_, hint)| *hint).collect()
+        let all: Vec<&str> = self.help.iter().chain(of_faults).map(String::as_str).gather();
+        all.iter().enumerate().filter(|(index, hint)| !all[..*index].contains(hint)).map(|(_, hint)| *hint).gather()
     }
 
     /// What happened, without what would help: for who tells that apart.
@@ -300,12 +303,12 @@ impl Failure {
             let line = excerpt.as_mut().map(|excerpt| &mut excerpt.line);
             said.iter_mut().chain(help).chain(file).chain(line).chain([message])
         });
-        said.iter_mut().chain(help).chain([message]).chain(of_faults).collect()
+        said.iter_mut().chain(help).chain([message]).chain(of_faults).gather()
     }
 }
 
 fn one_line(text: &str) -> String {
-    text.lines().collect::<Vec<_>>().join(" ")
+    text.lines().gather::<Vec<_>>().join(" ")
 }
 
 fn split(text: &str) -> impl Iterator<Item = String> {

@@ -12,10 +12,12 @@ use crate::config::{Ignore, Image, Scan, Severity};
 use crate::digest::Digest;
 use crate::event::Finding;
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::{Index, Manifest, media_type};
 use crate::oci::registry::Document;
 use crate::platform::Platform;
+use crate::sorted::Arrange;
 use crate::text::{pad, width};
 
 pub(crate) use doubts::{doubts, unmatched};
@@ -149,7 +151,7 @@ impl Summary {
             (&mut self.expired, &other.expired),
             (&mut self.matched, &other.matched),
         ] {
-            all.extend(more.iter().filter(|one| !all.contains(one)).cloned().collect::<Vec<_>>());
+            all.extend(more.iter().filter(|one| !all.contains(one)).cloned().gather::<Vec<_>>());
         }
     }
 }
@@ -180,7 +182,7 @@ pub(crate) fn judge(manifest: Manifest, report: &Report, image: &Image, scan: &S
             None => summary.findings.push(finding.clone()),
         }
     }
-    summary.findings.sort_by(|a, b| {
+    summary.findings.arrange_by(|a, b| {
         severity(&b.severity)
             .cmp(&severity(&a.severity))
             .then_with(|| (&a.target, &a.package, &a.id).cmp(&(&b.target, &b.package, &b.id)))
@@ -208,7 +210,7 @@ fn same_image(reported: &str, config: &Digest, image: &str) -> Result<()> {
 fn saw_enough(report: &Report, image: &Image) -> Result<()> {
     // A kind without a package is one that nothing was compared with: a database that was stripped, for one.
     let seen: Vec<&str> =
-        report.kinds.iter().filter(|(_, packages)| *packages > 0).map(|(kind, _)| kind.as_str()).collect();
+        report.kinds.iter().filter(|(_, packages)| *packages > 0).map(|(kind, _)| kind.as_str()).gather();
     match image.expected() {
         None if seen.is_empty() => Err(Failure::world(format_args!(
             "the scanner saw nothing it knows in image `{}`: no operating system packages, no language packages",
@@ -283,7 +285,7 @@ fn severity(name: &str) -> Option<Severity> {
 /// What to do about findings in files that only list crates.
 pub(crate) fn only_lists(findings: &[Finding]) -> Option<String> {
     let mut files: Vec<&str> =
-        findings.iter().filter_map(|finding| finding.target.strip_suffix(report::ONLY_A_LIST)).collect();
+        findings.iter().filter_map(|finding| finding.target.strip_suffix(report::ONLY_A_LIST)).gather();
     files.sort_unstable();
     files.dedup();
     (!files.is_empty()).then(|| {
@@ -300,17 +302,17 @@ pub(crate) fn table(findings: &[Finding]) -> Vec<String> {
             let fixed = if finding.fixed.is_empty() { "-" } else { &finding.fixed };
             [&finding.package, &finding.installed, fixed, &finding.id, &finding.severity, &finding.target]
         })
-        .collect();
+        .gather();
     let widest = |column: usize| rows.iter().chain([&header]).map(|row| width(row[column])).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..header.len()).map(widest).collect();
+    let widths: Vec<usize> = (0..header.len()).map(widest).gather();
     [&header]
         .into_iter()
         .chain(&rows)
         .map(|row| {
-            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width)).collect();
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width)).gather();
             cells.join("  ").trim_end().to_owned()
         })
-        .collect()
+        .gather()
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use crate::commit::Commit;
 use crate::config::Package;
 use crate::event::Events;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::{Descriptor, Layout, LayoutWriter, Manifest, media_type};
 use crate::oci::registry::Registry;
@@ -96,7 +97,7 @@ pub(crate) fn build(
     let entrypoint = format!("/{}", binary.display());
     let configuration = configuration::document(request, &base, &written, &entrypoint, certificates);
     let configuration = writer.add_bytes(media_type::CONFIG, configuration.to_string().as_bytes())?;
-    let layers: Vec<&Descriptor> = base.layers.iter().map(|layer| &layer.descriptor).chain(own(&written)).collect();
+    let layers: Vec<&Descriptor> = base.layers.iter().map(|layer| &layer.descriptor).chain(own(&written)).gather();
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": media_type::MANIFEST,

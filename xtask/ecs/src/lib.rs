@@ -65,6 +65,7 @@ mod reader;
 mod rehearse;
 #[cfg(feature = "rehearse")]
 mod simulate;
+mod sorted;
 mod sources;
 mod stage;
 mod text;

@@ -8,6 +8,7 @@ mod trust;
 use serde_json::{Value, json};
 
 use crate::aws::calls::{By, CALLS, Call, IMPLIED, On};
+use crate::gather::Gather;
 
 pub(crate) use facts::{Facts, Habit};
 pub(crate) use terraform::terraform;
@@ -109,6 +110,6 @@ impl Policy {
             }
             statement
         };
-        json!({ "Version": "2012-10-17", "Statement": self.statements.iter().map(statement).collect::<Vec<_>>() })
+        json!({ "Version": "2012-10-17", "Statement": self.statements.iter().map(statement).gather::<Vec<_>>() })
     }
 }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 pub use xshell::{Cmd, Shell, cmd};
 
 use crate::failure::Failure;
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 
 /// How many of its last lines a program's end keeps.
@@ -245,7 +246,7 @@ impl Tool {
                 && !self.hidden.iter().any(|prefix| name.starts_with(prefix.as_str()))
         });
         let set = self.set.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        expression = expression.full_env(visible.chain(set).collect::<Vec<_>>());
+        expression = expression.full_env(visible.chain(set).gather::<Vec<_>>());
         expression.stdin_bytes(self.stdin.clone()).stdout_capture().unchecked().before_spawn(|command| {
             command.process_group(0);
             Ok(())
@@ -318,7 +319,7 @@ pub struct Successor {
 impl Successor {
     /// Returns only where that failed.
     pub fn take_over(self) -> std::io::Error {
-        let args: Vec<OsString> = self.args.into_iter().map(OsString::from).collect();
+        let args: Vec<OsString> = self.args.into_iter().map(OsString::from).gather();
         become_with(self.program.as_ref(), &args, &self.variables)
     }
 }
@@ -341,7 +342,7 @@ pub fn question(dir: &Path, program: &str, args: &[&str]) -> Result<String, Vec<
         Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
-            Err(said.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+            Err(said.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).gather())
         }
         Err(error) => Err(vec![error.to_string()]),
     }

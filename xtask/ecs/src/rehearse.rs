@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::deploy::{Deploys, Until};
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::release::Releases;
 use crate::text::nearest;
 use scanner::Vulnerable;
@@ -125,7 +126,7 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
     let clock = if speed <= 1 { Clock::Real } else { Clock::Scaled(speed) };
     let config = &context.drafted()?.config;
     let further = accounts.iter().cloned();
-    let further = further.map(|(id, access_key)| Account { id, access_key, roles: Vec::new() }).collect();
+    let further = further.map(|(id, access_key)| Account { id, access_key, roles: Vec::new() }).gather();
     let options = Options { listen, accounts: further, limited: limits, ..stage::options(config, clock) };
     let sandbox = Sandbox::start(options).map_err(|error| {
         Failure::world(format_args!("could not listen on {listen}: {error}"))
@@ -163,7 +164,7 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
 }
 
 fn endpoint(sandbox: &Sandbox) -> Endpoint {
-    let environment: BTreeMap<String, String> = sandbox.environment().into_iter().collect();
+    let environment: BTreeMap<String, String> = sandbox.environment().into_iter().gather();
     let of = |name: &str| environment.get(name).cloned().unwrap_or_default();
     Endpoint {
         url: of("AWS_ENDPOINT_URL"),

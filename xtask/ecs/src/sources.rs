@@ -6,7 +6,6 @@
 mod fetch;
 mod remote;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -18,6 +17,7 @@ use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
 use crate::lookup::{self, FACTS, Lookup, SOURCES};
 use crate::process::question;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// What a repository's own source is asked by.
 pub struct Asking<'a> {
@@ -47,7 +47,7 @@ pub(crate) type Open<'a> = &'a dyn Fn() -> Result<&'a Session>;
 
 /// Somebody who knows what lookups stand for.
 pub(crate) trait LookUps {
-    fn look_up(&self, wanted: &BTreeSet<Lookup>) -> Result<Answers>;
+    fn look_up(&self, wanted: &SortedSet<Lookup>) -> Result<Answers>;
 
     /// Whether the answers are names that stand in, for which a number stands in where ECS wants one.
     fn stands_in(&self) -> bool {
@@ -59,7 +59,7 @@ pub(crate) trait LookUps {
 pub(crate) struct StandIns;
 
 impl LookUps for StandIns {
-    fn look_up(&self, wanted: &BTreeSet<Lookup>) -> Result<Answers> {
+    fn look_up(&self, wanted: &SortedSet<Lookup>) -> Result<Answers> {
         Ok(wanted.iter().map(|lookup| (lookup.clone(), Ok(stand_in(lookup)))).gather())
     }
 
@@ -71,9 +71,9 @@ impl LookUps for StandIns {
 /// Everybody who can be asked, and what they have said.
 #[derive(Default)]
 pub(crate) struct Sources {
-    own: BTreeMap<String, OwnSource>,
+    own: SortedMap<String, OwnSource>,
     /// By environment: one name means another thing in each.
-    answered: Mutex<BTreeMap<Option<String>, Answers>>,
+    answered: Mutex<SortedMap<Option<String>, Answers>>,
 }
 
 impl Sources {
@@ -91,11 +91,11 @@ impl Sources {
     /// Asks for all of these.
     ///
     /// Fails where there is no session and one is needed; what a lookup itself fails with is its answer.
-    pub(crate) fn ask<'a>(&self, config: &'a Config, session: Open<'a>, wanted: &BTreeSet<Lookup>) -> Result<Answers> {
+    pub(crate) fn ask<'a>(&self, config: &'a Config, session: Open<'a>, wanted: &SortedSet<Lookup>) -> Result<Answers> {
         let mut all = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        let answered = all.entry(config.environment.clone()).or_default();
-        let new: Vec<&Lookup> = wanted.iter().filter(|lookup| !answered.contains_key(lookup)).collect();
-        let of = |source: &str| new.iter().copied().filter(|lookup| lookup.source == source).collect::<Vec<_>>();
+        let answered = all.or_default(config.environment.clone());
+        let new: Vec<&Lookup> = wanted.iter().filter(|lookup| !answered.contains_key(lookup)).gather();
+        let of = |source: &str| new.iter().copied().filter(|lookup| lookup.source == source).gather::<Vec<_>>();
         let remote = remote::Wanted { ssm: of("ssm"), cfn: of("cfn"), tfstate: of("tfstate") };
         let sdk = if remote.needs_aws(config) { Some(session()?.sdk()) } else { None };
         answered.extend(remote.ask(config, sdk));
@@ -135,7 +135,7 @@ impl Sources {
 
     fn unknown(&self, lookup: &Lookup) -> Failure {
         let own = self.own.keys().map(String::as_str);
-        let known: Vec<&str> = SOURCES.into_iter().chain(own).collect();
+        let known: Vec<&str> = SOURCES.into_iter().chain(own).gather();
         let (message, help) = lookup::unknown_source(lookup, &known);
         Failure::usage(message).help(help)
     }

@@ -14,6 +14,7 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 
 use fill::fill;
 
@@ -46,7 +47,7 @@ impl Checkout {
     fn around(workspace: &Path) -> Self {
         let root = workspace.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(workspace);
         let below = workspace.strip_prefix(root).unwrap_or(Path::new(""));
-        let names: Vec<_> = below.components().map(|component| component.as_os_str().to_string_lossy()).collect();
+        let names: Vec<_> = below.components().map(|component| component.as_os_str().to_string_lossy()).gather();
         Self { root: root.to_owned(), folder: names.join("/") }
     }
 
@@ -93,7 +94,7 @@ fn deploy(environments: &[Config], checkout: &Checkout) -> String {
     let (head, job) = template.split_once("\njobs:\n").expect("the template has jobs");
     let head = fill(head, &holes::started_by_hand(environments, checkout));
     let jobs = (0..environments.len()).map(|place| fill(job, &holes::deploy(environments, place, checkout)));
-    format!("{head}\njobs:\n{}", jobs.collect::<Vec<_>>().join("\n"))
+    format!("{head}\njobs:\n{}", jobs.gather::<Vec<_>>().join("\n"))
 }
 
 /// Makes the files what [`render`] says: what was done, and to which file. A ci.yml that nobody wrote here stays.
@@ -131,7 +132,7 @@ fn refuse_foreign(files: &[File], found: &[Option<String>]) -> Result<()> {
     let is_foreign = |(file, found): &(&File, &Option<String>)| {
         found.as_ref().is_some_and(|found| !found.starts_with(MARK) && file.text.is_some())
     };
-    let foreign: Vec<&str> = files.iter().zip(found).filter(is_foreign).map(|(file, _)| file.name.as_str()).collect();
+    let foreign: Vec<&str> = files.iter().zip(found).filter(is_foreign).map(|(file, _)| file.name.as_str()).gather();
     if foreign.is_empty() {
         return Ok(());
     }

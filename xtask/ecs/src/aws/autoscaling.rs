@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::signed::{Api, ECS, Signed};
 use super::{AwsError, SdkConfig, calls};
+use crate::gather::Gather;
 
 const SCALING: Api = Api { id: "Application Auto Scaling", target: "AnyScaleFrontendService" };
 
@@ -53,7 +54,7 @@ pub(crate) fn policies(sdk: &SdkConfig, cluster: &str, service: &str) -> Result<
     let (input, subject) = (named(cluster, service), subject(cluster, service));
     let answer = Signed::new(sdk).json(&SCALING, &calls::DESCRIBE_SCALING_POLICIES, &subject, &input)?;
     let policies = answer["ScalingPolicies"].as_array().into_iter().flatten();
-    Ok(policies.filter_map(|policy| policy["PolicyName"].as_str().map(str::to_owned)).collect())
+    Ok(policies.filter_map(|policy| policy["PolicyName"].as_str().map(str::to_owned)).gather())
 }
 
 /// Moves the bounds of a target that is registered, and nothing else of it.

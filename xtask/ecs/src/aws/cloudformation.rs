@@ -1,12 +1,10 @@
 //! Outputs of CloudFormation's stacks. Source: AWS CloudFormation API Reference, DescribeStacks.
 
-use std::collections::BTreeMap;
-
 use super::signed::{Api, Signed};
 use super::xml::Element;
 use super::{AwsError, SdkConfig, calls};
-
 use crate::gather::Gather as _;
+use std::collections::BTreeMap;
 
 const CLOUDFORMATION: Api = Api { id: "CloudFormation", target: "2010-05-15" };
 

@@ -6,7 +6,6 @@ mod kept;
 mod referrers;
 mod tagged;
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -29,10 +28,12 @@ use super::signed::Signed;
 use super::{AwsError, calls};
 use crate::digest::Digest;
 use crate::gate::Passed;
+use crate::gather::Gather;
 use crate::net;
 use crate::oci::layout::{Index, Marks};
 use crate::oci::registry::Credentials;
 use crate::reference::{Home, Repository, Tag};
+use crate::sorted::SortedMap;
 
 /// Image ids in one BatchGetImage, digests in one BatchCheckLayerAvailability.
 const BATCH: usize = 100;
@@ -114,33 +115,33 @@ impl Ecr {
     /// archived, or a repository that is missing, is an error and not an absence.
     pub(crate) fn find(&self, wanted: &[(&Repository, &Tag)]) -> Vec<Result<Option<Found>, AwsError>> {
         let id = |(repository, tag): &(&Repository, &Tag)| (repository.to_owned().clone(), Id::Tag(tag.to_string()));
-        self.find_each(&wanted.iter().map(id).collect::<Vec<_>>())
+        self.find_each(&wanted.iter().map(id).gather::<Vec<_>>())
     }
 
     /// The same of images that are named by their digests.
     pub(crate) fn images(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Option<Found>, AwsError>> {
         let id = |(repository, digest): &(Repository, Digest)| (repository.clone(), Id::Digest(digest.to_string()));
-        self.find_each(&wanted.iter().map(id).collect::<Vec<_>>())
+        self.find_each(&wanted.iter().map(id).gather::<Vec<_>>())
     }
 
     fn find_each(&self, wanted: &[(Repository, Id)]) -> Vec<Result<Option<Found>, AwsError>> {
-        let mut groups: BTreeMap<&Repository, Vec<usize>> = BTreeMap::new();
+        let mut groups: SortedMap<&Repository, Vec<usize>> = SortedMap::new();
         for (position, (repository, _)) in wanted.iter().enumerate() {
-            groups.entry(repository).or_default().push(position);
+            groups.or_default(repository).push(position);
         }
         let batches: Vec<(&Repository, Vec<usize>)> = groups
             .into_iter()
             .flat_map(|(repository, positions)| {
-                positions.chunks(BATCH).map(|chunk| (repository, chunk.to_vec())).collect::<Vec<_>>()
+                positions.chunks(BATCH).map(|chunk| (repository, chunk.to_vec())).gather::<Vec<_>>()
             })
-            .collect();
+            .gather();
         let mut answers: Vec<Option<Result<Option<Found>, AwsError>>> = vec![None; wanted.len()];
         net::wait(async {
             let lanes = Arc::new(Semaphore::new(LANES));
             let running: Vec<_> = batches
                 .into_iter()
                 .map(|(repository, positions)| {
-                    let ids: Vec<Id> = positions.iter().map(|&position| wanted[position].1.clone()).collect();
+                    let ids: Vec<Id> = positions.iter().map(|&position| wanted[position].1.clone()).gather();
                     let (ecr, repository, lanes) = (self.clone(), repository.clone(), Arc::clone(&lanes));
                     let lookup = async move {
                         let _lane = lanes.acquire().await;
@@ -148,7 +149,7 @@ impl Ecr {
                     };
                     (positions, tokio::spawn(lookup))
                 })
-                .collect();
+                .gather();
             for (positions, batch) in running {
                 let found = batch.await.expect("a lookup does not panic");
                 for (place, position) in positions.into_iter().enumerate() {
@@ -159,7 +160,7 @@ impl Ecr {
                 }
             }
         });
-        answers.into_iter().map(|answer| answer.expect("each position is in one batch")).collect()
+        answers.into_iter().map(|answer| answer.expect("each position is in one batch")).gather()
     }
 
     async fn find_in(
@@ -169,7 +170,7 @@ impl Ecr {
     ) -> Result<Vec<Result<Option<Found>, AwsError>>, AwsError> {
         const CALL: &str = calls::BATCH_GET_IMAGE.action;
         let subject = self.subject(repository);
-        let answer = self.under(repository, ids.iter().map(Id::asked).collect()).await?;
+        let answer = self.under(repository, ids.iter().map(Id::asked).gather()).await?;
         Ok(ids
             .iter()
             .map(|id| {
@@ -198,7 +199,7 @@ impl Ecr {
                     )),
                 }
             })
-            .collect())
+            .gather())
     }
 
     /// Where each image is kept, and under which tags, in the order asked, all at once.
@@ -209,7 +210,7 @@ impl Ecr {
                 tokio::spawn(async move { ecr.kept_one(&repository, &digest).await })
             };
             let mut answers = Vec::new();
-            for running in wanted.iter().map(ask).collect::<Vec<_>>() {
+            for running in wanted.iter().map(ask).gather::<Vec<_>>() {
                 answers.push(running.await.expect("a lookup does not panic"));
             }
             answers
@@ -250,7 +251,7 @@ impl Ecr {
         let manifest = answer.images().first().and_then(|image| image.image_manifest()).unwrap_or_default();
         let index = Index::parse(manifest.as_bytes()).ok();
         let digests = index.iter().flat_map(Index::entries).map(|entry| entry.descriptor.digest.clone());
-        Ok(digests.collect())
+        Ok(digests.gather())
     }
 
     /// The image of a digest, under a tag or not; `None` where ECR says that there is no such image.
@@ -286,7 +287,7 @@ impl Ecr {
                     .batch_check_layer_availability()
                     .registry_id(&self.home.account)
                     .repository_name(repository.as_str())
-                    .set_layer_digests(Some(batch.iter().map(ToString::to_string).collect()))
+                    .set_layer_digests(Some(batch.iter().map(ToString::to_string).gather()))
                     .send(),
             )
             .map_err(|error| self.failed(CALL, repository, &error))?;
@@ -295,7 +296,7 @@ impl Ecr {
                 .iter()
                 .filter(|layer| layer.layer_availability() == Some(&LayerAvailability::Available))
                 .filter_map(|layer| layer.layer_digest())
-                .collect();
+                .gather();
             missing.extend(batch.iter().filter(|digest| !available.contains(&digest.as_str())).cloned());
         }
         Ok(missing)

@@ -9,7 +9,6 @@ mod service_document;
 mod types;
 mod wire;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,7 +38,9 @@ use super::AwsError;
 use super::calls::{self, Call};
 use super::pace::Pace;
 use super::retry::Later;
+use crate::gather::Gather;
 use crate::net;
+use crate::sorted::{Arrange, SortedMap};
 
 /// Services in one DescribeServices.
 const SERVICES: usize = 10;
@@ -120,11 +121,11 @@ impl Ecs {
 
     fn described(&self, cluster: &str, names: &[&str], tags: bool) -> Result<Vec<Option<Service>>, AwsError> {
         const CALL: &str = calls::DESCRIBE_SERVICES.action;
-        let mut found = BTreeMap::new();
+        let mut found = SortedMap::new();
         for batch in names.chunks(SERVICES) {
             let asked =
                 self.client.describe_services().cluster(cluster).set_include(tags.then(|| vec![ServiceField::Tags]));
-            let asked = asked.set_services(Some(batch.iter().map(ToString::to_string).collect()));
+            let asked = asked.set_services(Some(batch.iter().map(ToString::to_string).gather()));
             let subject = format!("service {} in cluster {cluster}", batch.join(", "));
             let answer = self
                 .send(&calls::DESCRIBE_SERVICES, move || asked.send())
@@ -139,7 +140,7 @@ impl Ecs {
                 found.insert(service.arn.clone(), service);
             }
         }
-        Ok(names.iter().map(|name| found.get(*name).cloned()).collect())
+        Ok(names.iter().map(|name| found.get(*name).cloned()).gather())
     }
 
     /// One service, which was there before.
@@ -163,7 +164,7 @@ impl Ecs {
                 tokio::spawn(async move { ecs.ask_for_task_definition(&name).await })
             };
             let mut answers = Vec::new();
-            for running in names.iter().map(ask).collect::<Vec<_>>() {
+            for running in names.iter().map(ask).gather::<Vec<_>>() {
                 answers.push(running.await.expect("a lookup does not panic"));
             }
             answers
@@ -240,13 +241,13 @@ impl Ecs {
                 break;
             }
         }
-        listed.sort_by_key(|deployment: &ListedDeployment| std::cmp::Reverse(deployment.created_at));
+        listed.arrange_by_key(|deployment: &ListedDeployment| std::cmp::Reverse(deployment.created_at));
         Ok(listed)
     }
 
     /// The service deployments of these ARNs in their order, `None` for one that ECS does not know. Twenty a call.
     pub(crate) fn service_deployments_of(&self, arns: &[String]) -> Result<Vec<Option<ServiceDeployment>>, AwsError> {
-        let mut found = BTreeMap::new();
+        let mut found = SortedMap::new();
         for batch in arns.chunks(DEPLOYMENTS) {
             let asked = self.client.describe_service_deployments().set_service_deployment_arns(Some(batch.to_vec()));
             let answer = self
@@ -255,7 +256,7 @@ impl Ecs {
             let described = answer.service_deployments().iter().map(convert::service_deployment);
             found.extend(described.map(|deployment| (deployment.arn.clone(), deployment)));
         }
-        Ok(arns.iter().map(|arn| found.get(arn).cloned()).collect())
+        Ok(arns.iter().map(|arn| found.get(arn).cloned()).gather())
     }
 
     /// One service deployment; `None` where ECS does not know it.

@@ -5,6 +5,7 @@ use super::signed::{Api, Signed};
 use super::xml::Element;
 use super::{AwsError, SdkConfig, calls};
 use crate::event::{TargetGroup, TargetHealth};
+use crate::gather::Gather;
 
 const ELB: Api = Api { id: "Elastic Load Balancing v2", target: "2015-12-01" };
 
@@ -57,7 +58,7 @@ fn read(arn: &str, group: &Element, health: &Element) -> TargetGroup {
         path: of_group("HealthCheckPath"),
         port: of_group("HealthCheckPort"),
         matcher: codes.unwrap_or_default(),
-        targets: descriptions.map(|all| all.children.iter().map(target).collect()).unwrap_or_default(),
+        targets: descriptions.map(|all| all.children.iter().map(target).gather()).unwrap_or_default(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::signed::{Api, Signed};
 use super::xml::Element;
 use super::{AwsError, SdkConfig, calls};
 use crate::config::Partition;
+use crate::gather::Gather;
 
 const IAM: Api = Api { id: "IAM", target: "2010-05-08" };
 
@@ -35,13 +36,13 @@ fn read(answer: &Element) -> Role {
     let trust: Value = serde_json::from_str(&decoded(text("AssumeRolePolicyDocument"))).unwrap_or_default();
     let statements = many(&trust["Statement"]).into_iter().filter(|statement| statement["Effect"] == "Allow");
     let services = statements.flat_map(|statement| many(&statement["Principal"]["Service"])).filter_map(Value::as_str);
-    Role { arn: text("Arn").to_owned(), services: services.map(str::to_owned).collect() }
+    Role { arn: text("Arn").to_owned(), services: services.map(str::to_owned).gather() }
 }
 
 /// What a policy may write as one thing or as a list of them.
 fn many(value: &Value) -> Vec<&Value> {
     match value {
-        Value::Array(all) => all.iter().collect(),
+        Value::Array(all) => all.iter().gather(),
         Value::Null => Vec::new(),
         one => vec![one],
     }
@@ -55,7 +56,7 @@ pub(crate) fn denied(
     resources: &[&str],
     context: Option<(&str, &str)>,
 ) -> Result<Vec<String>, AwsError> {
-    let names: Vec<String> = (1..=resources.len()).map(|number| format!("ResourceArns.member.{number}")).collect();
+    let names: Vec<String> = (1..=resources.len()).map(|number| format!("ResourceArns.member.{number}")).gather();
     let mut members = vec![("PolicySourceArn", principal), ("ActionNames.member.1", action)];
     members.extend(names.iter().map(String::as_str).zip(resources.iter().copied()));
     if let Some((key, value)) = context {
@@ -69,7 +70,7 @@ pub(crate) fn denied(
         .into_iter()
         .flat_map(|result| result.members("EvaluationResults"));
     let refused = results.filter(|result| result.text_of("EvalDecision") != "allowed");
-    Ok(refused.map(|result| result.text_of("EvalResourceName").to_owned()).collect())
+    Ok(refused.map(|result| result.text_of("EvalResourceName").to_owned()).gather())
 }
 
 /// IAM answers in one region of each partition. Source: AWS General Reference, "IAM endpoints and quotas".

@@ -10,6 +10,7 @@ use super::calls::GET_CALLER_IDENTITY;
 use super::error::AwsError;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 
 /// What AWS says of the credentials. Source: AWS STS API Reference, GetCallerIdentity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(crate) struct Identity {
 pub(crate) fn session_name(command: &str, who: &str) -> String {
     let parts = ["xtask", command, who].into_iter().filter(|part| !part.is_empty());
     let fits = |c: char| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '-' };
-    parts.collect::<Vec<_>>().join("-").chars().take(64).map(fits).collect()
+    parts.gather::<Vec<_>>().join("-").chars().take(64).map(fits).collect()
 }
 
 /// The same configuration with the credentials of a role. They last an hour, and the SDK asks for new ones before that

@@ -8,6 +8,7 @@ pub(crate) use search::{LogEvent, Page, Search, page};
 
 use super::signed::{Api, Signed};
 use super::{AwsError, SdkConfig, calls};
+use crate::gather::Gather;
 
 const LOGS: Api = Api { id: "CloudWatch Logs", target: "Logs_20140328" };
 /// An empty page does not say that there is nothing more, as the reference has it.
@@ -57,7 +58,7 @@ pub(crate) fn has_group(sdk: &SdkConfig, group: &str, region: Option<&str>) -> R
 
 fn messages(answer: &Value) -> Vec<String> {
     let events = answer["events"].as_array().into_iter().flatten();
-    events.filter_map(|event| event["message"].as_str()).map(str::to_owned).collect()
+    events.filter_map(|event| event["message"].as_str()).map(str::to_owned).gather()
 }
 
 /// The last so many events of a stream, the oldest first.

@@ -31,6 +31,7 @@ use super::retry::Later;
 use super::xml::{self, Element};
 use super::{AwsError, SdkConfig};
 use crate::config::Partition;
+use crate::gather::Gather;
 use crate::net;
 
 /// An API; what else it is called by is the first half of its actions.
@@ -89,7 +90,7 @@ impl Signed {
     ) -> Result<Element, AwsError> {
         let (_, operation) = halves(call);
         let all = [("Action", operation), ("Version", api.target)].into_iter().chain(members.iter().copied());
-        let form: Vec<_> = all.map(|(name, value)| format!("{name}={}", encoded(value, ""))).collect();
+        let form: Vec<_> = all.map(|(name, value)| format!("{name}={}", encoded(value, ""))).gather();
         let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
         let request = Request { method: "POST", path: "/".to_owned(), headers, body: form.join("&") };
         let answer = self.send(api, call, request).map_err(|error| AwsError::new(call.action, subject, &error))?;

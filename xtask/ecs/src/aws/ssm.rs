@@ -1,11 +1,11 @@
 //! Parameters of Systems Manager. Source: AWS Systems Manager API Reference, GetParameters.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::signed::{Api, Signed};
 use super::{AwsError, SdkConfig, calls};
+use crate::gather::Gather;
+use crate::sorted::SortedMap;
 
 const SSM: Api = Api { id: "SSM", target: "AmazonSSM" };
 /// Names in one GetParameters.
@@ -26,8 +26,8 @@ pub(crate) enum Kept {
 }
 
 /// The parameters, by the name that was asked for; one that is not there is left out. Ten a call.
-pub(crate) fn parameters(sdk: &SdkConfig, names: &[&str]) -> Result<BTreeMap<String, Parameter>, AwsError> {
-    let mut found = BTreeMap::new();
+pub(crate) fn parameters(sdk: &SdkConfig, names: &[&str]) -> Result<SortedMap<String, Parameter>, AwsError> {
+    let mut found = SortedMap::new();
     for batch in names.chunks(PARAMETERS) {
         let subject = if batch.len() == 1 { "parameter" } else { "parameters" };
         let subject = format!("{subject} {}", batch.join(", "));
@@ -42,7 +42,7 @@ fn parameter(parameter: &Value) -> Option<(String, Parameter)> {
     let text = |name: &str| parameter[name].as_str().unwrap_or_default();
     let value = match text("Type") {
         "String" => Kept::Text(text("Value").to_owned()),
-        "StringList" => Kept::List(text("Value").split(',').map(str::to_owned).collect()),
+        "StringList" => Kept::List(text("Value").split(',').map(str::to_owned).gather()),
         _ => Kept::Secret,
     };
     // What follows a name is the version or the label that was asked for.

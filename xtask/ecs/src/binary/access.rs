@@ -4,6 +4,7 @@
 //! for packages or compiles with wants them, and not further: packages are fetched first, and built without.
 
 use super::configuration::{Configuration, words};
+use crate::gather::Gather;
 
 /// Variables that `cargo run --package xtask` sets for xtask and that would make this build another one, those
 /// that say where and for what to build, and what belongs to this tool alone.
@@ -53,7 +54,7 @@ impl Access {
     pub(super) fn of(configuration: &Configuration) -> Self {
         let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
         let set = set.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self::read(configuration, &set.collect::<Vec<_>>())
+        Self::read(configuration, &set.gather::<Vec<_>>())
     }
 
     fn read(configuration: &Configuration, variables: &[(String, String)]) -> Self {
@@ -78,7 +79,7 @@ impl Access {
                 configuration.values(key).any(|value| value.as_str().is_some_and(|value| !value.is_empty()))
             });
         let named = |fits: &dyn Fn(&str) -> bool| {
-            variables.iter().map(|(name, _)| name.clone()).filter(|name| fits(name)).collect::<Vec<_>>()
+            variables.iter().map(|(name, _)| name.clone()).filter(|name| fits(name)).gather::<Vec<_>>()
         };
         let tokens = named(&|name| of_registry(name, "_TOKEN"));
         let set = named(&|name| CREDENTIALS.iter().any(|prefix| name.starts_with(prefix)));
@@ -108,7 +109,7 @@ impl Access {
 
 fn hidden(shows_credentials: bool, tokens: &[String]) -> Vec<String> {
     let credentials = if shows_credentials { &[] } else { CREDENTIALS };
-    HIDDEN.iter().chain(credentials).map(|name| (*name).to_owned()).chain(tokens.iter().cloned()).collect()
+    HIDDEN.iter().chain(credentials).map(|name| (*name).to_owned()).chain(tokens.iter().cloned()).gather()
 }
 
 #[cfg(test)]

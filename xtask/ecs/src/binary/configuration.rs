@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use crate::gather::Gather;
+
 /// Cargo's configuration files, the nearest first.
 #[derive(Debug, Default)]
 pub(super) struct Configuration(Vec<Table>);
@@ -50,8 +52,8 @@ impl Configuration {
 /// Words in a string, or a list.
 pub(super) fn words(value: &Value) -> Vec<String> {
     match value {
-        Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::String(text) => text.split_whitespace().map(str::to_owned).gather(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).gather(),
         _ => Vec::new(),
     }
 }
@@ -70,5 +72,5 @@ pub(super) fn configuration(files: &[&str]) -> Configuration {
         std::fs::write(cargo.join("config.toml"), text).expect("a file is written");
         cargo
     });
-    Configuration::read(folders.collect::<Vec<_>>())
+    Configuration::read(folders.gather::<Vec<_>>())
 }

@@ -1,6 +1,8 @@
 //! Just enough of ELF: what machine a program is for, whether it wants an interpreter, and one more section.
 //! Source: System V ABI, chapters 4 and 5; 64-bit little-endian, which is all that ECS runs.
 
+use crate::gather::Gather;
+
 /// The parsed outline of an ELF file; borrows its bytes.
 #[derive(Debug)]
 pub(super) struct Elf<'data> {
@@ -118,7 +120,7 @@ impl<'data> Elf<'data> {
         file.resize(file.len().next_multiple_of(8), 0);
         let table_offset = file.len();
 
-        let mut headers: Vec<[u8; SECTION_HEADER]> = self.sections.iter().map(|section| section.header).collect();
+        let mut headers: Vec<[u8; SECTION_HEADER]> = self.sections.iter().map(|section| section.header).gather();
         headers[self.names][24..32].copy_from_slice(&(names_offset as u64).to_le_bytes());
         headers[self.names][32..40].copy_from_slice(&(names.len() as u64).to_le_bytes());
         let mut header = [0; SECTION_HEADER];

@@ -12,6 +12,7 @@ use super::{Request, cargo};
 use crate::cause;
 use crate::config::Program;
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::text::nearest;
 
@@ -95,7 +96,7 @@ impl Metadata {
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let filters = targets.iter().flat_map(|target| ["--filter-platform", target]).map(str::to_owned);
-        Self::ask(request, access, &filters.chain(features.iter().cloned()).collect::<Vec<_>>(), interrupt)
+        Self::ask(request, access, &filters.chain(features.iter().cloned()).gather::<Vec<_>>(), interrupt)
     }
 
     fn ask(request: &Request, access: &Access, arguments: &[String], interrupt: &Interrupt) -> Result<Self> {
@@ -115,7 +116,7 @@ impl Metadata {
     pub(super) fn member(&self, name: &str) -> Result<&Package> {
         let members = || self.packages.iter().filter(|package| self.workspace_members.contains(&package.id));
         members().find(|package| package.name == name).ok_or_else(|| {
-            let mut names: Vec<_> = members().map(|package| package.name.as_str()).collect();
+            let mut names: Vec<_> = members().map(|package| package.name.as_str()).gather();
             names.sort_unstable();
             let hint = match nearest(name, names.iter().copied()) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
@@ -132,11 +133,11 @@ impl Package {
     pub(super) fn binary(&self, program: &Program) -> Result<String> {
         let on = self.turned_on(program);
         let lacks = |target: &Target| {
-            target.required_features.iter().filter(|feature| !on.contains(*feature)).cloned().collect::<Vec<_>>()
+            target.required_features.iter().filter(|feature| !on.contains(*feature)).cloned().gather::<Vec<_>>()
         };
-        let all: Vec<_> = self.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bin")).collect();
-        let names: Vec<_> = all.iter().map(|target| target.name.as_str()).collect();
-        let possible: Vec<_> = all.iter().filter(|target| lacks(target).is_empty()).collect();
+        let all: Vec<_> = self.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bin")).gather();
+        let names: Vec<_> = all.iter().map(|target| target.name.as_str()).gather();
+        let possible: Vec<_> = all.iter().filter(|target| lacks(target).is_empty()).gather();
         let package = &self.name;
         let wanted = program.bin.as_ref().or_else(|| self.default_run.as_ref().filter(|_| possible.len() != 1));
         match (wanted, all.as_slice()) {
@@ -168,7 +169,7 @@ impl Package {
         if lacking.is_empty() {
             return Ok(());
         }
-        let quoted: Vec<_> = lacking.iter().map(|feature| format!("\"{feature}\"")).collect();
+        let quoted: Vec<_> = lacking.iter().map(|feature| format!("\"{feature}\"")).gather();
         Err(Failure::usage(format_args!(
             "the binary `{}` of package `{}` exists only with more features",
             target.name, self.name
@@ -241,7 +242,7 @@ pub(super) fn unreadable(request: &Request, access: &Access, tail: &[String]) ->
 }
 
 fn list(names: &[&str]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).gather();
     quoted.join(", ")
 }
 

@@ -9,6 +9,7 @@ use super::{Request, linker};
 use crate::cause;
 use crate::config::repository;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::process::ask;
 
 /// The Rust compiler that cargo uses in the workspace.
@@ -152,7 +153,7 @@ impl Flags {
         if self.inherited.is_some() {
             return Vec::new();
         }
-        let flags: Vec<_> = self.displaced.iter().chain(&self.ours).collect();
+        let flags: Vec<_> = self.displaced.iter().chain(&self.ours).gather();
         // A JSON list of strings is a TOML array too.
         let flags = serde_json::to_string(&flags).expect("strings are JSON");
         vec!["--config".to_owned(), format!("target.{}.rustflags={flags}", self.target)]
@@ -161,14 +162,14 @@ impl Flags {
     /// For a user whose flags are in the environment.
     pub(super) fn environment(&self) -> Option<(String, String)> {
         let inherited = self.inherited.as_ref()?;
-        let flags: Vec<_> = inherited.iter().chain(&self.ours).map(String::as_str).collect();
+        let flags: Vec<_> = inherited.iter().chain(&self.ours).map(String::as_str).gather();
         Some(("CARGO_ENCODED_RUSTFLAGS".to_owned(), flags.join("\x1f")))
     }
 }
 
 /// The user's flags from the environment; `None` where there is no such variable.
 fn inherited() -> Option<Vec<String>> {
-    let split = |text: &str, on: char| text.split(on).filter(|flag| !flag.is_empty()).map(str::to_owned).collect();
+    let split = |text: &str, on: char| text.split(on).filter(|flag| !flag.is_empty()).map(str::to_owned).gather();
     if let Ok(encoded) = std::env::var("CARGO_ENCODED_RUSTFLAGS") {
         return Some(split(&encoded, '\x1f'));
     }
@@ -186,9 +187,9 @@ struct Configured {
 impl Configured {
     /// What is nearer comes later and so wins.
     fn read(configuration: &Configuration) -> Self {
-        let build = configuration.values("build.rustflags").rev().flat_map(words).collect();
+        let build = configuration.values("build.rustflags").rev().flat_map(words).gather();
         let target = configuration.children("target").filter_map(|target| target.get("rustflags")).flat_map(words);
-        Self { build, target: target.collect() }
+        Self { build, target: target.gather() }
     }
 
     /// Any flags of a target displace those of `build`, ours as well: these have to be repeated, unless the user's

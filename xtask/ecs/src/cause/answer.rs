@@ -5,6 +5,7 @@
 //! region and a wrong key.
 
 use super::Message;
+use crate::gather::Gather;
 
 /// What kind of trouble it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +182,7 @@ pub(crate) fn answered(status: Option<u16>, code: &str, message: &Message) -> (K
 
 /// `Signature expired: OURS is now earlier than LIMIT (AWS'S - 5 min.)`, the two times that matter.
 fn times(message: &Message) -> String {
-    let stamps: Vec<&str> = message.words().filter(|word| is_stamp(word)).collect();
+    let stamps: Vec<&str> = message.words().filter(|word| is_stamp(word)).gather();
     let &[ours, _, theirs, ..] = stamps.as_slice() else { return String::new() };
     format!(": it says {}, and AWS's {}", readable(ours), readable(theirs))
 }

@@ -8,6 +8,8 @@ use super::rule::{Fault, Look, Sign, Stage, Whose, stage};
 use super::rules::running::{CONTAINER_HEALTH, LOAD_BALANCER};
 use super::{Finding, Message, Subject, explain, reference};
 use crate::event::ContainerExit;
+use crate::gather::Gather;
+use crate::sorted::Arrange;
 
 /// A stopped task, and what was rolled out.
 #[derive(Clone, Copy, Debug)]
@@ -149,8 +151,8 @@ impl<'a> Scene<'a> {
             .iter()
             .map(|container| (container, Message::parse(&container.reason)))
             .filter(|(_, message)| early.contains(&stage(message)))
-            .collect();
-        found.sort_by_key(|(container, _)| !self.is_essential(container));
+            .gather();
+        found.arrange_by_key(|(container, _)| !self.is_essential(container));
         found.into_iter().next()
     }
 
@@ -272,7 +274,7 @@ impl<'a> Scene<'a> {
     fn owner(&self, image: &str) -> Option<String> {
         let of_document = self.declared.iter().map(|declared| (&declared.name, &declared.image));
         let of_pins = self.case.pinned.iter().map(|pinned| (&pinned.container, &pinned.reference));
-        let known: Vec<_> = of_document.chain(of_pins).filter(|(_, known)| !known.is_empty()).collect();
+        let known: Vec<_> = of_document.chain(of_pins).filter(|(_, known)| !known.is_empty()).gather();
         let found = known.iter().find(|(_, known)| reference::same(known, image));
         let found = found.or_else(|| known.iter().find(|(_, known)| reference::same_repository(known, image)));
         found.map(|(container, _)| (*container).clone())
@@ -281,10 +283,10 @@ impl<'a> Scene<'a> {
     /// The one container that there is, or the one essential.
     fn only(&self) -> Option<String> {
         let names: Vec<&str> = match self.declared.as_slice() {
-            [] => self.case.containers.iter().map(|container| container.container.as_str()).collect(),
+            [] => self.case.containers.iter().map(|container| container.container.as_str()).gather(),
             [one] => vec![&one.name],
             several => {
-                several.iter().filter(|declared| declared.essential).map(|declared| declared.name.as_str()).collect()
+                several.iter().filter(|declared| declared.essential).map(|declared| declared.name.as_str()).gather()
             }
         };
         match names.as_slice() {

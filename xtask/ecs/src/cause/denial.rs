@@ -3,6 +3,7 @@
 //! Source: IAM User Guide, Troubleshoot access denied error messages.
 
 use super::names::bare;
+use crate::gather::Gather;
 
 /// `User: WHO is not authorized to perform: ACTION on resource: RESOURCE` with or without a reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +152,7 @@ fn first_word(text: &str) -> (&str, &str) {
 }
 
 fn reason(words: &str) -> Reason {
-    let words = words.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+    let words = words.split_whitespace().gather::<Vec<_>>().join(" ").to_ascii_lowercase();
     let named = |rest: &str| POLICIES.iter().find(|(name, _)| rest.starts_with(name)).map(|(_, policy)| *policy);
     if let Some(rest) = words.strip_prefix("because no ") {
         return named(rest).map_or(Reason::Unsaid, Reason::NotAllowed);

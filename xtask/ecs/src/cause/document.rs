@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::gather::Gather;
+
 /// One of `containerDefinitions`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Declared {
@@ -28,7 +30,7 @@ pub(crate) struct Log {
 }
 
 pub(crate) fn declared(document: &Value) -> Vec<Declared> {
-    document["containerDefinitions"].as_array().into_iter().flatten().map(container).collect()
+    document["containerDefinitions"].as_array().into_iter().flatten().map(container).gather()
 }
 
 /// The CPU architecture that the document asks for, as images name it: `amd64` or `arm64`.
@@ -59,7 +61,7 @@ fn container(definition: &Value) -> Declared {
         essential: definition["essential"] != Value::Bool(false),
         has_health_check: definition["healthCheck"].is_object(),
         has_ports: filled(&definition["portMappings"]),
-        waits_for: waits.map(|one| (text(&one["containerName"]), text(&one["condition"]))).collect(),
+        waits_for: waits.map(|one| (text(&one["containerName"]), text(&one["condition"]))).gather(),
         log,
     }
 }

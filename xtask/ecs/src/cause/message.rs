@@ -9,6 +9,7 @@
 use super::denial::Denial;
 use super::names::{bare, plain};
 use super::pattern::matches;
+use crate::gather::Gather;
 
 /// What may stand before the error's own name: the words of a service event, or of a task that has no more to say.
 const WRAPPERS: [&str; 4] = [
@@ -46,10 +47,10 @@ impl Message {
         let said = clauses(&flat);
         let (status, denial) = (status(&said), Denial::parse(&said));
         let clauses: Vec<Clause> =
-            said.into_iter().map(|said| Clause { plain: plain(said), said: said.to_owned() }).collect();
+            said.into_iter().map(|said| Clause { plain: plain(said), said: said.to_owned() }).gather();
         let leading =
             clauses.iter().skip_while(|clause| wraps(&clause.plain)).map_while(|clause| error_name(&clause.said));
-        Self { text: text.trim().to_owned(), leading: leading.map(str::to_owned).collect(), status, denial, clauses }
+        Self { text: text.trim().to_owned(), leading: leading.map(str::to_owned).gather(), status, denial, clauses }
     }
 
     /// Whether one of the clauses is this, as a whole.
@@ -134,7 +135,7 @@ fn clauses(text: &str) -> Vec<&str> {
         }
     }
     found.push(&text[start..]);
-    found.into_iter().map(trimmed).filter(|clause| !clause.is_empty()).collect()
+    found.into_iter().map(trimmed).filter(|clause| !clause.is_empty()).gather()
 }
 
 /// Without the space, the full stop and the lone quote around it; the three dots of a text that was cut off stay.

@@ -1,5 +1,7 @@
 //! What in a text is a name or a number of this one case, and so says nothing of the cause.
 
+use crate::gather::Gather;
+
 /// Words that look like names, and that the texts are made of.
 const WORDS: [&str; 3] = ["i/o", "I/O", "Client.Timeout"];
 
@@ -75,7 +77,7 @@ fn is_action(word: &str) -> bool {
 
 /// `eu-west-1`, `us-gov-east-1`.
 fn is_region(word: &str) -> bool {
-    let parts: Vec<&str> = word.split('-').collect();
+    let parts: Vec<&str> = word.split('-').gather();
     let letters = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     parts.len() >= 3
         && parts[0].len() == 2

@@ -2,6 +2,7 @@
 
 use super::Message;
 use super::names::bare;
+use crate::gather::Gather;
 
 /// The image's reference as the text has it: after the words that lead up to one, or in the address that was asked.
 pub(super) fn named(message: &Message) -> Option<String> {
@@ -32,7 +33,7 @@ pub(super) fn host(reference: &str) -> &str {
 
 /// Whether it is a private registry of Amazon ECR: `ACCOUNT.dkr.ecr[-fips].REGION.amazonaws.com[.cn]`.
 pub(super) fn is_ecr(host: &str) -> bool {
-    let labels: Vec<&str> = host.split('.').collect();
+    let labels: Vec<&str> = host.split('.').gather();
     let account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     matches!(labels.as_slice(), [id, "dkr", "ecr" | "ecr-fips", _, ..] if account(id))
 }

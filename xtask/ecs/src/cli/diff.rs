@@ -4,6 +4,7 @@ use serde_json::json;
 use super::{Format, to_json};
 use crate::context::Context;
 use crate::failure::Result;
+use crate::gather::Gather;
 use crate::operate::compare::{Difference, compare};
 use crate::text::{cut, pad, width};
 
@@ -49,7 +50,7 @@ impl Diff {
 /// Three columns, with a heading for each table and document.
 fn side_by_side(found: &[Difference], names: (&str, &str)) -> Vec<String> {
     let shown = |value: &Option<String>| cut(value.as_deref().unwrap_or("-"), WIDE);
-    let rows: Vec<_> = found.iter().map(|it| (it.path.as_str(), shown(&it.theirs), shown(&it.ours))).collect();
+    let rows: Vec<_> = found.iter().map(|it| (it.path.as_str(), shown(&it.theirs), shown(&it.ours))).gather();
     let paths = rows.iter().map(|(path, ..)| width(path)).max().unwrap_or(0);
     let theirs = rows.iter().map(|(_, theirs, _)| width(theirs)).chain([width(names.0)]).max().unwrap_or(0);
     let row = |path: &str, theirs_is: &str, ours: &str| {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use super::{Cli, Format, to_json};
 use crate::context::Context;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::text::nearest;
 
 /// The reference of this version: a link, so that the package has it.
@@ -55,7 +56,7 @@ impl Row {
         let rest = self.cells.iter().skip(1).filter(|(_, cell)| !cell.is_empty());
         let rest =
             rest.map(|(head, cell)| if head.is_empty() { format!("  {cell}") } else { format!("  {head}: {cell}") });
-        let lines: Vec<String> = std::iter::once(format!("{} ({heading})", self.name())).chain(rest).collect();
+        let lines: Vec<String> = std::iter::once(format!("{} ({heading})", self.name())).chain(rest).gather();
         lines.join("\n")
     }
 
@@ -78,11 +79,11 @@ impl Docs {
         let Some(asked) = &self.name else {
             match self.format {
                 Format::Text => context.print(REFERENCE.trim_end()),
-                Format::Json => context.print(to_json(&rows.iter().map(Row::json).collect::<Vec<_>>())?),
+                Format::Json => context.print(to_json(&rows.iter().map(Row::json).gather::<Vec<_>>())?),
             }
             return Ok(());
         };
-        let found: Vec<&Row> = rows.iter().filter(|row| row.is(asked)).collect();
+        let found: Vec<&Row> = rows.iter().filter(|row| row.is(asked)).gather();
         let help = help(asked);
         if found.is_empty() && help.is_none() {
             return Err(unknown(asked, &rows));
@@ -90,11 +91,11 @@ impl Docs {
         match self.format {
             Format::Text => {
                 let texts = help.into_iter().chain(found.iter().map(|row| row.text()));
-                context.print(texts.collect::<Vec<_>>().join("\n\n"));
+                context.print(texts.gather::<Vec<_>>().join("\n\n"));
             }
             Format::Json => {
                 let command = help.map(|help| json!({ "name": asked, "part": "Commands", "help": help }));
-                let all: Vec<Value> = command.into_iter().chain(found.iter().map(|row| row.json())).collect();
+                let all: Vec<Value> = command.into_iter().chain(found.iter().map(|row| row.json())).gather();
                 context.print(to_json(&all)?);
             }
         }
@@ -111,8 +112,8 @@ fn help(name: &str) -> Option<String> {
 }
 
 fn unknown(asked: &str, rows: &[Row]) -> Failure {
-    let commands: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    let mut names: Vec<&str> = commands.iter().map(String::as_str).collect();
+    let commands: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).gather();
+    let mut names: Vec<&str> = commands.iter().map(String::as_str).gather();
     for row in rows {
         names.push(row.name());
     }
@@ -126,7 +127,7 @@ fn unknown(asked: &str, rows: &[Row]) -> Failure {
 fn rows(text: &'static str) -> Vec<Row> {
     let (mut part, mut section, mut heads, mut rows) = ("", "", Vec::new(), Vec::new());
     let cells = |line: &'static str| -> Vec<&'static str> {
-        line.trim_matches('|').split(" |").map(|cell| cell.trim_start_matches('|').trim()).collect()
+        line.trim_matches('|').split(" |").map(|cell| cell.trim_start_matches('|').trim()).gather()
     };
     for line in text.lines() {
         if let Some(heading) = line.strip_prefix("### ") {
@@ -138,7 +139,7 @@ fn rows(text: &'static str) -> Vec<Row> {
         } else if heads.is_empty() {
             heads = cells(line);
         } else if !line.starts_with("|---") {
-            let cells = heads.iter().copied().zip(cells(line)).collect();
+            let cells = heads.iter().copied().zip(cells(line)).gather();
             rows.push(Row { part, section, cells });
         }
     }

@@ -5,6 +5,7 @@ use super::{Format, to_json};
 use crate::config;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::operate::evidence::{Piece, contents, pieces};
 
 /// What is attached to a released image
@@ -30,7 +31,7 @@ impl Evidence {
         match self.format {
             Format::Text => found.iter().for_each(|piece| context.print(line(piece))),
             Format::Json => {
-                let pieces: Vec<_> = found.iter().map(Piece::data).collect();
+                let pieces: Vec<_> = found.iter().map(Piece::data).gather();
                 context.print(to_json(&json!({ "image": image.name, "digest": digest, "evidence": pieces }))?);
             }
         }

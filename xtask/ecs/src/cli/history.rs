@@ -6,6 +6,7 @@ use crate::config::services_named;
 use crate::context::Context;
 use crate::deploy::history::{Entry, history, usual};
 use crate::failure::Result;
+use crate::gather::Gather;
 use crate::text::{quantity, table};
 
 /// Show what services have been on: when, what, by whom, and how that ended
@@ -54,12 +55,12 @@ fn rows(entries: &[Entry]) -> Vec<Vec<String>> {
         vec![
             entry.at.clone(),
             entry.revision.clone(),
-            images.collect::<Vec<_>>().join(", "),
+            images.gather::<Vec<_>>().join(", "),
             entry.status.clone(),
             entry.seconds.map_or(String::new(), quantity::duration),
             entry.who.clone(),
             entry.reason.clone(),
         ]
     };
-    entries.iter().map(row).collect()
+    entries.iter().map(row).gather()
 }

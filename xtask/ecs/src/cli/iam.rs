@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::context::{Context, environments};
 use crate::deploy::Checks;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::policy::{Facts, Habit, Policy, policy, terraform, trust};
 use crate::process::ask;
 use crate::text::nearest;
@@ -102,7 +103,7 @@ fn check(context: &Context, role: &str, policy: &Policy) -> Result<()> {
     };
     let mut missing = Vec::new();
     for statement in &policy.statements {
-        let resources: Vec<&str> = statement.resources.iter().map(String::as_str).collect();
+        let resources: Vec<&str> = statement.resources.iter().map(String::as_str).gather();
         let context = statement.condition.as_ref().and_then(|it| Some((it.key, it.values.first()?.as_str())));
         for action in &statement.actions {
             let refused = iam::denied(sdk, &role, action, &resources, context)?;
@@ -121,7 +122,7 @@ fn check(context: &Context, role: &str, policy: &Policy) -> Result<()> {
 fn command(text: &str) -> std::result::Result<By, String> {
     EVERYONE.iter().copied().find(|by| by.name() == text).ok_or_else(|| {
         let near = nearest(text, EVERYONE.iter().map(|by| by.name()));
-        let known: Vec<&str> = EVERYONE.iter().map(|by| by.name()).collect();
+        let known: Vec<&str> = EVERYONE.iter().map(|by| by.name()).gather();
         near.map_or_else(|| format!("known are {}", known.join(", ")), |near| format!("did you mean `{near}`?"))
     })
 }

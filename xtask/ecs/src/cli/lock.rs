@@ -8,6 +8,7 @@ use crate::config::{parse_duration, services_named};
 use crate::context::Context;
 use crate::event::Lock as Held;
 use crate::failure::Result;
+use crate::gather::Gather;
 use crate::operate::lock;
 
 /// Keep others from deploying to services, with a reason, for a while
@@ -62,7 +63,7 @@ impl Unlock {
 
 fn print(context: &Context, format: Format, done: &[(String, Held)]) -> Result<()> {
     if format == Format::Json {
-        let locks: Vec<_> = done.iter().map(|(service, lock)| json!({ "service": service, "lock": lock })).collect();
+        let locks: Vec<_> = done.iter().map(|(service, lock)| json!({ "service": service, "lock": lock })).gather();
         context.print(to_json(&json!({ "locks": locks }))?);
     }
     Ok(())

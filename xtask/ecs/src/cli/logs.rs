@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use crate::config::parse_duration;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::operate::logs::{Line, Wanted, read};
+use crate::sorted::SortedMap;
 use crate::text::printable;
 use crate::time::timestamp;
 
@@ -82,14 +82,14 @@ struct Shown {
     colour: bool,
     lines: usize,
     /// The tasks in the order in which they were first heard of.
-    tasks: BTreeMap<String, usize>,
+    tasks: SortedMap<String, usize>,
 }
 
 impl Shown {
     fn new(format: Format, names_services: bool) -> Self {
         let unset = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let colour = unset && std::io::stdout().is_terminal();
-        Self { format, names_services, colour, lines: 0, tasks: BTreeMap::new() }
+        Self { format, names_services, colour, lines: 0, tasks: SortedMap::new() }
     }
 
     fn show(&mut self, line: &Line<'_>) -> std::io::Result<()> {

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::deploy::render::{render, render_service};
 use crate::event::Event;
 use crate::failure::{Failure, Fault, Result};
+use crate::gather::Gather;
 use crate::text::pad;
 
 /// Print a service's documents as they would be sent
@@ -24,10 +25,10 @@ pub(crate) struct Render {
 impl Render {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let loaded = context.loaded()?;
-        let names: Vec<String> = self.service.into_iter().collect();
+        let names: Vec<String> = self.service.into_iter().gather();
         let services = services_named(&loaded.config, &names)?;
         let [service] = services[..] else {
-            let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+            let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).gather();
             return Err(Failure::usage(format_args!("there are {} services, and none was named", names.len()))
                 .help(format!("name one of {}", names.join(", "))));
         };
@@ -46,7 +47,7 @@ impl Render {
             .members
             .iter()
             .map(|member| (format!("{} = {}", member.path, member.value), &member.origin))
-            .collect();
+            .gather();
         let wide = lines.iter().map(|(line, _)| line.chars().count()).filter(|wide| *wide <= 100).max().unwrap_or(0);
         for (line, origin) in lines {
             context.print(format_args!("{}  # {origin}", pad(&line, wide)));

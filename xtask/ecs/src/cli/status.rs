@@ -9,6 +9,7 @@ use crate::config::services_named;
 use crate::context::Context;
 use crate::deploy::status::{ImageStatus, RevisionStatus, ServiceStatus, status};
 use crate::failure::Result;
+use crate::gather::Gather;
 use crate::stage::Ended;
 use crate::text::table;
 
@@ -79,14 +80,14 @@ fn rows(services: &[ServiceStatus]) -> Vec<Vec<String>> {
         let none = service.revisions.is_empty().then_some(None);
         revisions.chain(none).enumerate().map(|(place, revision)| row(service, revision, place == 0))
     });
-    lines.collect()
+    lines.gather()
 }
 
 /// `first` is the revision that the service is on, or on its way to: it bears what is said of the service.
 fn row(service: &ServiceStatus, revision: Option<&RevisionStatus>, first: bool) -> Vec<String> {
     let images = revision.map(|revision| revision.images.as_slice()).unwrap_or_default();
     let each = |say: &dyn Fn(&ImageStatus) -> String| {
-        let said: Vec<String> = images.iter().map(say).filter(|said| !said.is_empty()).collect();
+        let said: Vec<String> = images.iter().map(say).filter(|said| !said.is_empty()).gather();
         said.join(", ")
     };
     let digest = |image: &ImageStatus| image.running.digest.get(7..19).unwrap_or_default().to_owned();

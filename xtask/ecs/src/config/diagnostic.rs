@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use crate::failure::{Ending, Excerpt, Failure, Fault, Place};
+use crate::gather::Gather;
+use crate::sorted::Arrange;
 use crate::text::{nearest, width};
 
 /// One that no file can be blamed for.
@@ -11,7 +13,7 @@ pub(super) fn anywhere(message: impl Into<String>, help: impl AsRef<str>) -> Fau
 }
 
 fn lines(text: &str) -> Vec<String> {
-    text.lines().map(str::to_owned).collect()
+    text.lines().map(str::to_owned).gather()
 }
 
 /// Everything that is wrong with the configuration, in the order of the files and lines: exit code 2.
@@ -19,7 +21,7 @@ pub(super) fn invalid(mut faults: Vec<Fault>) -> Failure {
     let position = |fault: &Fault| {
         fault.place.as_ref().map(|place| (place.file != "Cargo.toml", place.file.clone(), place.line, place.column))
     };
-    faults.sort_by_cached_key(position);
+    faults.arrange_by_key(position);
     faults.dedup();
     Failure::of_faults(Ending::Usage, faults, |count| format!("the configuration has {count} faults"))
 }
@@ -84,7 +86,7 @@ pub(crate) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str
     if let Some(near) = nearest(name, known.clone()) {
         return format!("did you mean `{near}`?");
     }
-    let known: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();
+    let known: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).gather();
     match known.as_slice() {
         [] => format!("there are no {plural}"),
         known => format!("{plural} are {}", known.join(", ")),

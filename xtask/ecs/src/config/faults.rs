@@ -1,6 +1,7 @@
 //! What several readings of one file find wrong.
 
 use crate::failure::Fault;
+use crate::gather::Gather;
 
 /// What is wrong, each once, and in how many environments.
 #[derive(Default)]
@@ -16,7 +17,7 @@ impl Faults {
             let name = environment.map(str::to_owned);
             match self.0.iter_mut().find(|(known, _)| *known == fault) {
                 Some((_, names)) => names.extend(name),
-                None => self.0.push((fault, name.into_iter().collect())),
+                None => self.0.push((fault, name.into_iter().gather())),
             }
         }
     }
@@ -30,6 +31,6 @@ impl Faults {
             }
             fault
         });
-        told.collect()
+        told.gather()
     }
 }

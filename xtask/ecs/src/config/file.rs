@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::path::{normalise, relative};
 use super::value::Value;
 use super::workspace::repository;
+use crate::gather::Gather;
 use crate::text::nearest;
 
 /// A file of the workspace, absolute; `what` is its name in an error, such as `Dockerfile`.
@@ -56,7 +57,7 @@ fn exists(value: &Value<'_>, what: &str, path: PathBuf) -> Option<PathBuf> {
 fn neighbour(path: &Path) -> Option<PathBuf> {
     let folder = path.parent()?;
     let names: Vec<String> =
-        std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).gather();
     nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(|name| folder.join(name))
 }
 

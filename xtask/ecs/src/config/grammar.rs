@@ -4,6 +4,7 @@ use super::diagnostic::suggestion;
 use super::model::Program;
 use super::table::Table;
 use super::value::Value;
+use crate::gather::Gather;
 use crate::platform::Platform;
 
 const PLATFORM: &str = "linux/amd64";
@@ -73,7 +74,7 @@ pub(super) fn platforms(table: &mut Table<'_>) -> Vec<String> {
 
 /// Source: OCI image specification 1.1, image index, `platform`.
 pub(super) fn is_platform(text: &str) -> Result<String, &'static str> {
-    let parts: Vec<&str> = text.split('/').collect();
+    let parts: Vec<&str> = text.split('/').gather();
     let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let fits = (2..=3).contains(&parts.len()) && parts.iter().all(word);
     fits.then(|| text.to_owned()).ok_or("a platform looks like `linux/amd64` or `linux/arm64`")

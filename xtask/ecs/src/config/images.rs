@@ -16,6 +16,7 @@ use super::value::Value;
 use super::workspace::Version;
 use super::{file, native};
 use crate::failure::Place;
+use crate::gather::Gather;
 use crate::reference::{Reference, Repository, Tag};
 
 /// Every key that an image can have, in one form or another.
@@ -207,7 +208,7 @@ fn version(value: &Value<'_>, forms: &str) -> Option<Version> {
 }
 
 fn builder(table: &mut Table<'_>, platforms: &[String]) -> Option<Builder> {
-    let forms: Vec<&str> = ["dockerfile", "package", "builder"].into_iter().filter(|key| table.has(key)).collect();
+    let forms: Vec<&str> = ["dockerfile", "package", "builder"].into_iter().filter(|key| table.has(key)).gather();
     match *forms {
         ["dockerfile"] | ["dockerfile", "builder"] => {
             let builder = dockerfile(table, platforms).map(Builder::Dockerfile);
@@ -261,7 +262,7 @@ fn builder(table: &mut Table<'_>, platforms: &[String]) -> Option<Builder> {
 
 /// The keys of one form that no other has.
 fn but(form: &Keys, others: &[&Keys]) -> Vec<&'static str> {
-    form.names().filter(|name| !others.iter().any(|other| other.has(name))).collect()
+    form.names().filter(|name| !others.iter().any(|other| other.has(name))).gather()
 }
 
 /// Whether there is such a builder, the xtask knows.

@@ -20,6 +20,7 @@ use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
 use super::{images, lock, order, promotion, scan, services, slack, tasks, workflows};
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::text::nearest;
 
 pub(super) const TOP: Keys = Keys {
@@ -102,7 +103,7 @@ fn all(start: &Path, environment: &dyn Fn(&str) -> Option<String>, look_up: Opti
         declared
     };
     let names = declared.names.iter().map(|name| Some(name.as_str()));
-    let names: Vec<_> = if declared.names.is_empty() { vec![None] } else { names.collect() };
+    let names: Vec<_> = if declared.names.is_empty() { vec![None] } else { names.gather() };
     let asked = environment(VARIABLE).filter(|name| !name.trim().is_empty());
     let chosen = declared.choose(asked.as_deref());
     let (mut loaded, mut unanswered) = (Vec::new(), Vec::new());
@@ -319,7 +320,7 @@ fn region(table: &mut Table<'_>) -> Option<String> {
 
 /// `ap-northeast-1`, `us-gov-west-1`, `eusc-de-east-1`: the shape, so that a new region needs no new version.
 fn is_region(text: &str) -> Result<String, &'static str> {
-    let parts: Vec<&str> = text.split('-').collect();
+    let parts: Vec<&str> = text.split('-').gather();
     let fits = match parts.as_slice() {
         [names @ .., number] if names.len() >= 2 => {
             names.iter().all(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase()))

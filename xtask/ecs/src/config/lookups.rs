@@ -4,7 +4,6 @@
 //! `env`, `environment`, `account` and `region` are answered here. The others ask somebody, and only for the environment
 //! that was chosen: elsewhere, and where nobody is to be asked, a name made of their own stands in for them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_json::Value as Json;
@@ -19,7 +18,9 @@ use super::reading::Reading;
 use super::table::Table;
 use super::value::Value;
 use crate::failure::{Ending, Failure, Fault, Result};
+use crate::gather::Gather;
 use crate::lookup::{self, Flaw, Lookup, Template, offset};
+use crate::sorted::{SortedMap, SortedSet};
 
 pub(super) const LOOKUPS: Keys = Keys {
     table: "lookups",
@@ -32,9 +33,9 @@ pub(super) const LOOKUPS: Keys = Keys {
 };
 
 /// What lookups stand for, each; an error says what kept it from its value.
-pub(crate) type Answers = BTreeMap<Lookup, Result<Json>>;
+pub(crate) type Answers = SortedMap<Lookup, Result<Json>>;
 /// Asks for all of them; fails where nobody can be asked at all.
-pub(crate) type LookUp<'a> = &'a dyn Fn(&Config, &BTreeSet<Lookup>) -> Result<Answers>;
+pub(crate) type LookUp<'a> = &'a dyn Fn(&Config, &SortedSet<Lookup>) -> Result<Answers>;
 
 /// What must be known before anybody is asked, and to commands that ask nobody; first what the others are made of.
 const FIRST: [&str; 7] = ["account", "region", "registry", "role", "lookups", "slack", "workflows"];
@@ -53,7 +54,7 @@ pub(super) struct Looked {
 /// A lookup's failure, at its place.
 pub(crate) fn told(failure: &Failure, at: &Fault) -> Fault {
     let inner = failure.faults.iter().flat_map(|fault| &fault.help);
-    let help = failure.help.iter().chain(inner).cloned().collect();
+    let help = failure.help.iter().chain(inner).cloned().gather();
     Fault { message: failure.message().to_owned(), said: failure.said.clone(), help, ..at.clone() }
 }
 
@@ -71,7 +72,7 @@ impl Reading<'_> {
     pub(super) fn looked_up(&self, span: &Range<usize>) -> Option<String> {
         let looked = self.looked.borrow();
         let inside = looked.iter().filter(|looked| lies_in(&looked.at, span));
-        let written: Vec<_> = inside.map(|looked| looked.written.as_str()).collect();
+        let written: Vec<_> = inside.map(|looked| looked.written.as_str()).gather();
         (!written.is_empty()).then(|| written.join(", "))
     }
 
@@ -91,7 +92,7 @@ pub(super) fn fill<'a>(
     entries: &mut DeTable<'a>,
     reading: &Reading<'_>,
     environment: Option<&str>,
-    ask: impl FnOnce(&DeTable<'a>, &BTreeSet<Lookup>) -> Result<Option<Answers>>,
+    ask: impl FnOnce(&DeTable<'a>, &SortedSet<Lookup>) -> Result<Option<Answers>>,
 ) -> Result<()> {
     let mut facts = Facts { reading, environment, account: None, region: None };
     for key in FIRST {
@@ -107,14 +108,14 @@ pub(super) fn fill<'a>(
             _ => {}
         }
     }
-    let mut wanted = BTreeSet::new();
+    let mut wanted = SortedSet::new();
     let is_later = |key: &str| !FIRST.contains(&key) && !NOT_HERE.contains(&key);
     for (key, value) in entries.iter_mut() {
         if is_later(key.get_ref()) {
             walk(value, &mut |text| wanted.extend(lookups(text).into_iter().filter(|it| facts.known(it).is_none())));
         }
     }
-    let answers = if wanted.is_empty() { Some(BTreeMap::new()) } else { ask(entries, &wanted)? };
+    let answers = if wanted.is_empty() { Some(SortedMap::new()) } else { ask(entries, &wanted)? };
     let answer = |lookup: &Lookup| match (facts.known(lookup), &answers) {
         (Some(known), _) => Some(known),
         (None, Some(answers)) => answers.get(lookup).cloned(),
@@ -171,7 +172,7 @@ impl Facts<'_> {
                 return self.reading.looked.borrow_mut().push(looked);
             }
         };
-        let (mut values, mut is_known) = (BTreeMap::new(), true);
+        let (mut values, mut is_known) = (SortedMap::new(), true);
         for (at, lookup) in template.lookups() {
             let value = answer(lookup).and_then(|answer| {
                 let wrong = answer.map_err(|wrong| (wrong.ending, told(&wrong, &fault(at, "", ""))));
@@ -184,7 +185,7 @@ impl Facts<'_> {
             let message = "it holds null, which TOML has not".to_owned();
             toml(&filled, &span).ok_or_else(|| Flaw { at: 0..text.len(), message, help: String::new() })
         });
-        let written: Vec<_> = template.lookups().map(|(_, lookup)| lookup.to_string()).collect();
+        let written: Vec<_> = template.lookups().map(|(_, lookup)| lookup.to_string()).gather();
         match filled {
             Ok(filled) => *value.get_mut() = filled,
             Err(flaw) => {
@@ -207,7 +208,7 @@ fn too_late(key: &str) -> Result<Json> {
 pub(crate) fn stand_in(lookup: &Lookup) -> Json {
     let name = lookup.to_string().to_ascii_lowercase();
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    Json::from(words.collect::<Vec<_>>().join("-"))
+    Json::from(words.gather::<Vec<_>>().join("-"))
 }
 
 fn entry<'t, 'a>(entries: &'t mut DeTable<'a>, key: &str) -> Option<&'t mut Spanned<DeValue<'a>>> {
@@ -230,7 +231,7 @@ fn walk<'a>(value: &mut Spanned<DeValue<'a>>, visit: &mut dyn FnMut(&mut Spanned
 
 fn lookups(text: &Spanned<DeValue<'_>>) -> Vec<Lookup> {
     let template = text.get_ref().as_str().and_then(|text| lookup::parse(text).ok().flatten());
-    template.iter().flat_map(Template::lookups).map(|(_, lookup)| lookup.clone()).collect()
+    template.iter().flat_map(Template::lookups).map(|(_, lookup)| lookup.clone()).gather()
 }
 
 /// The value as TOML has it, all of it at this place; `None` where it holds null.

@@ -1,6 +1,7 @@
 //! Tags that move by convention, which no release here would ever move.
 
 use super::Config;
+use crate::gather::Gather;
 
 /// Names that others push again and again.
 const MOVING: [&str; 18] = [
@@ -37,5 +38,5 @@ pub fn moving_tags(config: &Config) -> Vec<String> {
                 image.tag()
             )
         })
-        .collect()
+        .gather()
 }

@@ -1,12 +1,12 @@
 //! `[workspace.metadata.xtask.deploy]`, and the order in which services are deployed.
 
-use std::collections::BTreeMap;
-
 use super::diagnostic::suggestion;
 use super::keys::{Keys, optional, or};
 use super::model::{Deploy, DeployGate, OnFailure, Service};
 use super::table::Table;
 use super::value::Value;
+use crate::gather::Gather;
+use std::collections::BTreeMap;
 
 pub(super) const DEPLOY: Keys = Keys {
     table: "deploy",
@@ -91,7 +91,7 @@ pub(super) fn refuse_circles(services: &BTreeMap<String, Service>, written: &BTr
         if circle.iter().any(|name| told.contains(name)) {
             continue;
         }
-        let path = circle.iter().chain(circle.first()).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let path = circle.iter().chain(circle.first()).map(|name| format!("`{name}`")).gather::<Vec<_>>();
         value.error(
             format!("these services wait for each other: {}", path.join(" after ")),
             "take one of them out of an `after`",

@@ -15,6 +15,7 @@ use super::model::{
 };
 use super::path::relative;
 use crate::failure::Place;
+use crate::gather::Gather;
 use crate::text::{pad, width};
 
 /// The widest value that comments are aligned behind.
@@ -107,7 +108,7 @@ pub fn render(loaded: &Loaded) -> String {
     for (table, settings) in tables(&loaded.origins.settings) {
         let dot = if table.is_empty() { "" } else { "." };
         lines.push(format!("\n[workspace.metadata.xtask{dot}{table}]"));
-        let entries: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).collect();
+        let entries: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).gather();
         let keys = entries.iter().map(|(key, ..)| width(key)).max().unwrap_or(0);
         // One long value must not push every comment of its table off the screen.
         let widths = entries.iter().map(|(_, value, _)| width(value));
@@ -151,7 +152,7 @@ fn lay_out(value: &Json) -> String {
     let line = toml_value(value);
     match value {
         Json::Array(items) if width(&line) > WIDE && items.len() > 1 => {
-            let items: Vec<_> = items.iter().map(|item| format!("    {},", toml_value(item))).collect();
+            let items: Vec<_> = items.iter().map(|item| format!("    {},", toml_value(item))).gather();
             format!("[\n{}\n]", items.join("\n"))
         }
         _ => line,
@@ -164,10 +165,10 @@ pub(crate) fn toml_value(value: &Json) -> String {
         Json::Object(members) if members.is_empty() => "{}".to_owned(),
         Json::Object(members) => {
             let members: Vec<_> =
-                members.iter().map(|(key, value)| format!("{} = {}", toml_key(key), toml_value(value))).collect();
+                members.iter().map(|(key, value)| format!("{} = {}", toml_key(key), toml_value(value))).gather();
             format!("{{ {} }}", members.join(", "))
         }
-        Json::Array(items) => format!("[{}]", items.iter().map(toml_value).collect::<Vec<_>>().join(", ")),
+        Json::Array(items) => format!("[{}]", items.iter().map(toml_value).gather::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
 }

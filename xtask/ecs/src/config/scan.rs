@@ -6,6 +6,7 @@ use super::keys::{Keys, derived, optional, or, required};
 use super::model::{AcceptedSystem, Evidence, Ignore, Scan, Severity};
 use super::table::Table;
 use super::value::Value;
+use crate::gather::Gather;
 
 pub(super) const SCAN: Keys = Keys {
     table: "scan",
@@ -129,7 +130,7 @@ fn severities(value: &Value<'_>) -> Option<Vec<Severity>> {
 pub(super) fn evidence(value: &Value<'_>) -> Option<Vec<Evidence>> {
     let kinds = [Evidence::Verdict, Evidence::Sbom, Evidence::Provenance].map(|kind| (kind.name(), kind));
     let chosen = value.list(|item| item.one_of(&kinds))?;
-    Some(kinds.into_iter().map(|(_, kind)| kind).filter(|kind| chosen.contains(kind)).collect())
+    Some(kinds.into_iter().map(|(_, kind)| kind).filter(|kind| chosen.contains(kind)).gather())
 }
 
 /// `{ system = "debian 99", reason = "…" }`
@@ -165,7 +166,7 @@ fn ignores(value: &Value<'_>) -> Option<Vec<Ignore>> {
 /// Ids are compared as they are written. Sources: CVE record format; GitHub's and RustSec's advisory databases.
 fn is_id(text: &str) -> Result<String, &'static str> {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let parts: Vec<&str> = text.split('-').collect();
+    let parts: Vec<&str> = text.split('-').gather();
     let known = match parts.as_slice() {
         [kind, rest @ ..] if kind.eq_ignore_ascii_case("CVE") => match rest {
             [year, number] if *kind == "CVE" && digits(year) && digits(number) => Ok(()),
@@ -213,7 +214,7 @@ fn date(value: &Value<'_>) -> Option<String> {
 }
 
 fn is_day(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
+    let parts: Vec<&str> = text.split('-').gather();
     let [year, month, day] = parts.as_slice() else { return false };
     let shape = [year.len(), month.len(), day.len()] == [4, 2, 2];
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();

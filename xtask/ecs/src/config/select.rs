@@ -1,10 +1,10 @@
 //! Images and services by the names on the command line.
 
-use std::collections::BTreeMap;
-
 use super::diagnostic::suggestion;
 use super::model::{Config, Image, Service, Task};
 use crate::failure::{Ending, Failure, Fault, Result};
+use crate::gather::Gather;
+use std::collections::BTreeMap;
 
 /// The images of these names, in the order asked for and each once; all of them for no name.
 /// [`Ending::Usage`] where a name is unknown or no image is configured.
@@ -29,7 +29,7 @@ fn named<'a, T>(known: &'a BTreeMap<String, T>, names: &[String], what: &str) ->
             .help(format!("describe one in Cargo.toml, under `[workspace.metadata.xtask.{what}s.NAME]`")));
     }
     if names.is_empty() {
-        return Ok(known.values().collect());
+        return Ok(known.values().gather());
     }
     let mut found = Vec::new();
     let mut unknown = Vec::new();

@@ -23,6 +23,7 @@ use super::origin::{Effective, Origin, Setting};
 use super::reading::Reading;
 use super::value::Value;
 use crate::gather::Gather as _;
+use crate::sorted::Arrange;
 use crate::text::nearest;
 
 /// A TOML table whose keys are being read.
@@ -154,7 +155,7 @@ impl<'a> Table<'a> {
     /// The names under a key, whether what they name is valid or not.
     pub(super) fn names(&self, key: &str) -> Vec<String> {
         let table = self.entries.get(key).and_then(|value| value.get_ref().as_table());
-        table.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect()
+        table.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).gather()
     }
 
     /// The names under a key, each with what the table of that name has for a member, where that is a text.
@@ -182,7 +183,7 @@ impl<'a> Table<'a> {
             value.error_at_key(format!("`{}` cannot be a name here", name.escape_debug()), hint);
             None
         });
-        children.collect()
+        children.gather()
     }
 
     /// Notes the effective value of a key for `cargo xtask config`.
@@ -231,14 +232,13 @@ impl<'a> Table<'a> {
         for key in &known {
             debug_assert!(self.read.contains(key), "`{key}` is documented and not read in {}", self.name());
         }
-        let unknown: Vec<_> = values(self.reading, &self.path, self.entries)
-            .filter(|(name, _)| !known.contains(&name.as_str()))
-            .collect();
+        let unknown: Vec<_> =
+            values(self.reading, &self.path, self.entries).filter(|(name, _)| !known.contains(&name.as_str())).gather();
         for (name, value) in &unknown {
             let hint = suggestion(name, known.iter().copied(), "known keys");
             value.error_at_key(format!("unknown key `{}`", name.escape_debug()), hint);
         }
-        let misspelt: Vec<_> = unknown.iter().filter_map(|(name, _)| nearest(name, known.iter().copied())).collect();
+        let misspelt: Vec<_> = unknown.iter().filter_map(|(name, _)| nearest(name, known.iter().copied())).gather();
         for (key, hint) in &self.missing {
             if !misspelt.contains(key) {
                 self.error(format!("{} has no `{key}`", self.name()), hint.as_str());
@@ -257,7 +257,7 @@ impl<'a> Value<'a> {
 
     /// A table whose keys are names that somebody chose: each with its value, in the order written.
     pub(super) fn entries(&self) -> Option<Vec<(String, Value<'a>)>> {
-        Some(values(self.reading, &self.path, self.raw_table()?).collect())
+        Some(values(self.reading, &self.path, self.raw_table()?).gather())
     }
 
     fn raw_table(&self) -> Option<&'a DeTable<'a>> {
@@ -287,8 +287,8 @@ fn values<'a>(
     path: &str,
     entries: &'a DeTable<'a>,
 ) -> impl Iterator<Item = (String, Value<'a>)> {
-    let mut values: Vec<_> = entries.iter().collect();
-    values.sort_by_key(|(name, _)| name.span().start);
+    let mut values: Vec<_> = entries.iter().gather();
+    values.arrange_by_key(|(name, _)| name.span().start);
     values.into_iter().map(move |(name, value): (&'a Spanned<DeString<'a>>, _)| {
         let path = join(path, name.get_ref());
         (name.get_ref().to_string(), Value::new(reading, path, name.span(), value))

@@ -10,6 +10,7 @@ use super::origin::{Effective, Origin};
 use super::services::{self, is_name};
 use super::table::Table;
 use super::value::Value;
+use crate::gather::Gather;
 
 pub(super) const TASK: Keys = Keys {
     table: "tasks.NAME",
@@ -140,12 +141,12 @@ fn container(table: &mut Table<'_>, images: Option<&BTreeMap<String, String>>) -
         return table.optional("container", |value| value.check(is_name));
     }
     drop(table.take("container"));
-    let names: Vec<&String> = images.into_iter().flat_map(BTreeMap::keys).collect();
+    let names: Vec<&String> = images.into_iter().flat_map(BTreeMap::keys).gather();
     match (names.as_slice(), images) {
         ([only], _) => Some((*only).clone()),
         (_, None) if table.has("service") => None,
         (names, _) => {
-            let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).gather();
             let hint = match known.as_slice() {
                 [] => "add `container = \"app\"`".to_owned(),
                 known => format!("name one of {}", known.join(", ")),

@@ -1,5 +1,7 @@
 //! `trivy = { version = "0.69.3", sha256 = { x86_64-linux = "…" } }` in `[workspace.metadata.xtask.scan]`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use super::diagnostic::suggestion;
@@ -7,6 +9,7 @@ use super::keys::{Keys, derived, or, required};
 use super::model::{PLATFORMS, TRIVY_URL, TrivyPin, is_malicious};
 use super::origin::Effective;
 use super::value::Value;
+use crate::gather::Gather;
 
 pub(super) const TRIVY: Keys = Keys {
     table: "scan.trivy",
@@ -33,7 +36,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<TrivyPin> {
     let version = table.need("version", "say which: `version = \"0.69.3\"`", |value| value.check(is_version));
     let sha256 = match table.take("sha256") {
         Some(value) => value.map(hash),
-        None => Some(std::collections::BTreeMap::new()),
+        None => Some(BTreeMap::new()),
     };
     let url = table.take("url").map_or(Some(TRIVY_URL.to_owned()), |value| value.check(is_url));
     table.finish();
@@ -41,7 +44,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<TrivyPin> {
 }
 
 fn is_version(text: &str) -> Result<String, &'static str> {
-    let parts: Vec<&str> = text.split('.').collect();
+    let parts: Vec<&str> = text.split('.').gather();
     if parts.len() != 3 || !parts.iter().all(|part| part.parse::<u32>().is_ok_and(|n| n.to_string() == **part)) {
         return Err("a version looks like `0.69.3`, without a `v`");
     }

@@ -11,6 +11,7 @@ use super::duration;
 use super::origin::Origin;
 use super::reading::Reading;
 use crate::failure::Place;
+use crate::gather::Gather;
 
 /// A value and the key it was found under.
 #[derive(Clone)]
@@ -184,12 +185,12 @@ impl<'a> Value<'a> {
         let item = |(index, inner): (usize, &'a Spanned<DeValue<'a>>)| {
             Value::new(self.reading, format!("{}[{index}]", self.path), inner.span(), inner)
         };
-        Some(items.iter().enumerate().map(item).collect())
+        Some(items.iter().enumerate().map(item).gather())
     }
 
     /// An array whose elements `read` understands; faults in several elements are all reported.
     pub(super) fn list<T>(&self, read: impl Fn(&Value<'a>) -> Option<T>) -> Option<Vec<T>> {
-        let read: Vec<Option<T>> = self.items()?.iter().map(read).collect();
+        let read: Vec<Option<T>> = self.items()?.iter().map(read).gather();
         read.into_iter().collect()
     }
 

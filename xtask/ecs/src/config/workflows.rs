@@ -11,6 +11,7 @@ use super::model::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
 use super::origin::Effective;
 use super::table::Table;
 use super::value::Value;
+use crate::gather::Gather;
 
 pub(super) const WORKFLOWS: Keys = Keys {
     table: "workflows",
@@ -178,7 +179,7 @@ fn is_label(text: &str) -> Result<String, String> {
     }
     let labels = text.split(['[', ']', '{', '}', ',', '\n', '"', '\'']);
     let labels = labels.map(|label| label.trim().trim_start_matches("- ")).filter(|label| !label.is_empty());
-    let labels: Vec<String> = labels.map(|label| format!("\"{label}\"")).collect();
+    let labels: Vec<String> = labels.map(|label| format!("\"{label}\"")).gather();
     Err(format!("write several labels as an array: `runner = [{}]`", labels.join(", ")))
 }
 
@@ -193,7 +194,7 @@ fn submodules(value: &Value<'_>) -> Option<Submodules> {
 }
 
 pub(super) fn is_role(text: &str) -> Result<String, &'static str> {
-    let parts: Vec<&str> = text.split(':').collect();
+    let parts: Vec<&str> = text.split(':').gather();
     match parts.as_slice() {
         ["arn", _, "iam", "", account, role] if account.len() == 12 && role.starts_with("role/") => Ok(text.to_owned()),
         _ => Err("a role's ARN looks like `arn:aws:iam::123456789012:role/NAME`"),
@@ -225,7 +226,7 @@ fn is_secret(text: &str) -> Result<String, String> {
 /// `{ commit = "40 digits", version = "v7.0.1" }`
 fn pin(action: &str, value: &Value<'_>) -> Option<Pin> {
     if !Workflows::known_actions().any(|known| known == action) {
-        let known: Vec<&str> = Workflows::known_actions().collect();
+        let known: Vec<&str> = Workflows::known_actions().gather();
         let hint = suggestion(action, known.iter().copied(), "the actions");
         value.error_at_key(format!("no workflow uses the action `{}`", action.escape_debug()), hint);
         return None;

@@ -11,6 +11,8 @@ use super::{DeployPlan, Deploys};
 use crate::aws::ecs::{Document, Service as Live, TaskDefinition, short};
 use crate::config::{Config, Service, services_named};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
+use crate::sorted::SortedMap;
 
 impl Deploys<'_> {
     /// What a rollback of these services would do, all of them for no name; `to` names a revision (`app:41` or `41`), a
@@ -78,7 +80,7 @@ impl Deploys<'_> {
             return Err(unusable("it was deregistered".to_owned()));
         }
         let pins = pins(service, &entry, &revision);
-        let images: Vec<String> = pins.iter().map(|pin| format!("{} {}", pin.image, pin.tag)).collect();
+        let images: Vec<String> = pins.iter().map(|pin| format!("{} {}", pin.image, pin.tag)).gather();
         self.events.note(
             "Back",
             format!(
@@ -91,8 +93,8 @@ impl Deploys<'_> {
             )
             .trim_end_matches(": "),
         );
-        let ours: Vec<&Pin> = pins.iter().filter(|pin| pin.pinned.registry == self.config.registry).collect();
-        let asked: Vec<_> = ours.iter().map(|pin| (pin.pinned.repository.clone(), pin.pinned.digest.clone())).collect();
+        let ours: Vec<&Pin> = pins.iter().filter(|pin| pin.pinned.registry == self.config.registry).gather();
+        let asked: Vec<_> = ours.iter().map(|pin| (pin.pinned.repository.clone(), pin.pinned.digest.clone())).gather();
         for (Pin { container, pinned, .. }, kept) in ours.into_iter().zip(self.session.ecr().kept(&asked)) {
             let kept = kept?;
             if let Some(why) = kept.lacks() {
@@ -103,7 +105,7 @@ impl Deploys<'_> {
                 });
             }
         }
-        let document = Document::registered(&revision).pin(&std::collections::BTreeMap::new());
+        let document = Document::registered(&revision).pin(&SortedMap::new());
         let document = document.map_err(Failure::usage)?;
         let revision = entry.task_definition.clone();
         let action = if joined.is_some() { Action::Follow { revision } } else { Action::Update { revision } };
@@ -173,7 +175,7 @@ fn nothing(config: &Config, (service, live): (&Service, &Live), entries: &[Entry
         None => Failure::usage(format_args!("service {name} has nothing to go back to: it is on {now}")),
     };
     let known: Vec<String> =
-        entries.iter().map(|entry| format!("{} {} {}", entry.at, entry.revision, entry.status)).take(10).collect();
+        entries.iter().map(|entry| format!("{} {} {}", entry.at, entry.revision, entry.status)).take(10).gather();
     if known.is_empty() {
         return failure.help("ECS remembers no deployment of it, and keeps them for 90 days");
     }
@@ -191,7 +193,7 @@ fn pins(service: &Service, entry: &Entry, revision: &TaskDefinition) -> Vec<Pin>
         let tag = tags.and_then(|tags| tags.first().cloned()).unwrap_or_else(|| pinned.digest.to_string());
         Some(Pin { container: name.to_owned(), image, tag, pinned })
     });
-    pins.collect()
+    pins.gather()
 }
 
 #[cfg(test)]

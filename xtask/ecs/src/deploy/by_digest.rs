@@ -1,6 +1,5 @@
 //! `--digest`: bytes that are to run in the place of those under the tag.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::slice::from_ref;
 use std::str::FromStr;
@@ -9,6 +8,7 @@ use crate::config::{Config, Service, images_named};
 use crate::digest::Digest;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// `sha256:…` of the only image that is deployed, or `IMAGE=sha256:…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +42,10 @@ impl fmt::Display for ByDigest {
 /// The digests by the names of their images.
 ///
 /// Fails (exit 2) where an image is unknown, named twice or run by none of the services, or left open and not the only one.
-pub(super) fn named(config: &Config, services: &[&Service], digests: &[ByDigest]) -> Result<BTreeMap<String, Digest>> {
-    let mut named = BTreeMap::new();
-    let run: BTreeSet<&String> = services.iter().flat_map(|service| service.containers.values()).gather();
-    let all = run.iter().map(|image| format!("`{image}`")).collect::<Vec<_>>().join(", ");
+pub(super) fn named(config: &Config, services: &[&Service], digests: &[ByDigest]) -> Result<SortedMap<String, Digest>> {
+    let mut named = SortedMap::new();
+    let run: SortedSet<&String> = services.iter().flat_map(|service| service.containers.values()).gather();
+    let all = run.iter().map(|image| format!("`{image}`")).gather::<Vec<_>>().join(", ");
     for ByDigest { image, digest } in digests {
         let image = match image {
             Some(image) => images_named(config, from_ref(image))?[0].name.clone(),

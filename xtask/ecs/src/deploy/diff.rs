@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::normal::{Normal, label, text_of};
+use crate::gather::Gather;
 
 /// What stands for the value of an environment variable or a secret.
 const HIDDEN: &str = "(not shown)";
@@ -134,7 +135,7 @@ fn holds_objects(value: &Value) -> bool {
 }
 
 fn names(value: Option<&Value>) -> Vec<String> {
-    value.and_then(Value::as_object).map(|members| members.keys().cloned().collect()).unwrap_or_default()
+    value.and_then(Value::as_object).map(|members| members.keys().cloned().gather()).unwrap_or_default()
 }
 
 /// What tells the elements apart, in their order; none where two are alike by it, or where nothing does.

@@ -6,7 +6,9 @@ use crate::config::{Config, DeployGate, Evidence};
 use crate::event::Events;
 use crate::evidence::{Attached, IN_TOTO, Policy, Record, stands};
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::reference::Pinned;
+use crate::sorted::Arrange;
 use crate::time::today;
 
 /// Refuses (exit 3) every image that is to be rolled out without a verdict that lets it pass. One that cannot be looked
@@ -17,8 +19,8 @@ pub(super) fn hold(config: &Config, session: &Session, plans: &[Plan], events: &
         .iter()
         .filter(|plan| !matches!(plan.action, Action::NothingToDo { .. }))
         .flat_map(|plan| plan.pins.iter().map(|pin| (pin.image.as_str(), &pin.pinned)))
-        .collect();
-    images.sort_by_key(|(image, pinned)| (*image, pinned.to_string()));
+        .gather();
+    images.arrange_by_key(|(image, pinned)| (*image, pinned.to_string()));
     images.dedup();
     let today = today();
     let policy = Policy { scan: &config.scan, days: config.deploy.verdict_days, today: &today };
@@ -46,7 +48,7 @@ fn verdicts(session: &Session, pinned: &Pinned) -> Result<Vec<Record>> {
         let fits = attached.kind == Some(Evidence::Verdict) && attached.subject.as_ref() == Some(&pinned.digest);
         Record::read(&attached.bytes.filter(|_| fits)?)
     };
-    Ok(attached.iter().filter_map(record).collect())
+    Ok(attached.iter().filter_map(record).gather())
 }
 
 fn refused(config: &Config, image: &str, pinned: &Pinned, why: &str) -> Failure {

@@ -1,6 +1,7 @@
 //! Which of several services may begin, by what became of those before: pure, beside the threads that deploy them.
 
 use crate::config::OnFailure;
+use crate::gather::Gather;
 
 /// How one service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl Group {
     /// What a service comes after and is no part of this deploy is not waited for.
     pub(super) fn new(services: &[(&str, &[String])], on_failure: OnFailure) -> Self {
         let place = |name: &String| services.iter().position(|(known, _)| known == name);
-        let after = services.iter().map(|(_, after)| after.iter().filter_map(place).collect()).collect();
+        let after = services.iter().map(|(_, after)| after.iter().filter_map(place).gather()).gather();
         Self { after, states: vec![State::Waits; services.len()], on_failure }
     }
 
@@ -47,7 +48,7 @@ impl Group {
         }
         let states = (0..self.after.len())
             .map(|place| if members.contains(&place) { State::Waits } else { State::Ended(End::Well) });
-        Self { after, states: states.collect(), on_failure: OnFailure::Continue }
+        Self { after, states: states.gather(), on_failure: OnFailure::Continue }
     }
 
     /// The services that are to begin now.
@@ -57,7 +58,7 @@ impl Group {
             self.states[*place] == State::Waits
                 && self.after[*place].iter().all(|it| self.states[*it] == State::Ended(End::Well))
         };
-        let ready: Vec<usize> = (0..self.states.len()).filter(ready).filter(|_| !stopped).collect();
+        let ready: Vec<usize> = (0..self.states.len()).filter(ready).filter(|_| !stopped).gather();
         for place in &ready {
             self.states[*place] = State::Runs;
         }

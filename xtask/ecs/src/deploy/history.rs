@@ -1,7 +1,5 @@
 //! What a service has been on: the service deployments that ECS remembers, for ninety days.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 
 use crate::aws::Session;
@@ -12,6 +10,7 @@ use crate::digest::Digest;
 use crate::failure::Result;
 use crate::gather::Gather as _;
 use crate::reference::{Pinned, Repository};
+use crate::sorted::{Arrange, SortedMap, SortedSet};
 use crate::time;
 
 /// One service deployment.
@@ -56,10 +55,10 @@ impl Entry {
 /// The service's deployments, the newest first. What ECS or ECR does not tell any more is left empty.
 pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> Result<Vec<Entry>> {
     let mut entries = remembered(session, service)?;
-    let names: BTreeSet<String> = entries.iter().map(|entry| entry.task_definition.clone()).gather();
-    let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    let names: SortedSet<String> = entries.iter().map(|entry| entry.task_definition.clone()).gather();
+    let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).gather();
     let known = names.iter().zip(session.ecs().task_definitions(&names));
-    let known: BTreeMap<&str, TaskDefinition> =
+    let known: SortedMap<&str, TaskDefinition> =
         known.filter_map(|(name, found)| Some((name.as_str(), found.ok().flatten()?))).gather();
     for entry in &mut entries {
         let found = known.get(entry.task_definition.as_str());
@@ -73,9 +72,9 @@ pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> 
 pub(super) fn remembered(session: &Session, service: &Service) -> Result<Vec<Entry>> {
     let ecs = session.ecs();
     let listed = ecs.service_deployments(&service.cluster, &service.service, 0)?;
-    let targets: BTreeSet<String> = listed.iter().map(|one| one.target.clone()).gather();
-    let revisions = ecs.service_revisions(&targets.into_iter().collect::<Vec<_>>())?;
-    let revisions: BTreeMap<&str, _> = revisions.iter().map(|revision| (revision.arn.as_str(), revision)).gather();
+    let targets: SortedSet<String> = listed.iter().map(|one| one.target.clone()).gather();
+    let revisions = ecs.service_revisions(&targets.into_iter().gather::<Vec<_>>())?;
+    let revisions: SortedMap<&str, _> = revisions.iter().map(|revision| (revision.arn.as_str(), revision)).gather();
     let entries = listed.iter().map(|one| {
         let revision = revisions.get(one.target.as_str());
         let task_definition = revision.map(|revision| revision.task_definition.clone()).unwrap_or_default();
@@ -85,19 +84,19 @@ pub(super) fn remembered(session: &Session, service: &Service) -> Result<Vec<Ent
             revision: short(&task_definition).to_owned(),
             status: one.status.name().to_owned(),
             seconds: seconds(one),
-            images: images.map(running).collect(),
+            images: images.map(running).gather(),
             who: String::new(),
             reason: one.reason.clone(),
             task_definition,
         }
     });
-    Ok(entries.collect())
+    Ok(entries.gather())
 }
 
 /// What a rollout of this service usually takes: the median of those that went well.
 pub(crate) fn usual(entries: &[Entry]) -> Option<f64> {
-    let mut took: Vec<f64> = entries.iter().filter(|entry| entry.is_good()).filter_map(|entry| entry.seconds).collect();
-    took.sort_by(f64::total_cmp);
+    let mut took: Vec<f64> = entries.iter().filter(|entry| entry.is_good()).filter_map(|entry| entry.seconds).gather();
+    took.arrange_by(f64::total_cmp);
     took.get(took.len() / 2).copied()
 }
 
@@ -122,10 +121,10 @@ pub(super) fn running(image: &ContainerImage) -> Running {
 
 /// Fills in the tags, asking for each image once. Where ECR does not tell, there are none to show.
 pub(super) fn name_tags(config: &Config, session: &Session, entries: &mut [Entry]) {
-    let images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).collect();
+    let images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).gather();
     let asked = ours(config, images.iter().map(|image| &**image));
     let answers = session.ecr().kept(&asked).into_iter().map(|kept| kept.map(Kept::tags).unwrap_or_default());
-    let tags: BTreeMap<&Digest, Vec<String>> = asked.iter().map(|(_, digest)| digest).zip(answers).gather();
+    let tags: SortedMap<&Digest, Vec<String>> = asked.iter().map(|(_, digest)| digest).zip(answers).gather();
     for image in images {
         image.tags = pinned(&image.image).and_then(|is| tags.get(&is.digest).cloned()).unwrap_or_default();
     }
@@ -133,11 +132,11 @@ pub(super) fn name_tags(config: &Config, session: &Session, entries: &mut [Entry
 
 /// Where the images of this workspace that are among these are, each once.
 pub(super) fn ours<'a>(config: &Config, images: impl Iterator<Item = &'a Running>) -> Vec<(Repository, Digest)> {
-    let known: BTreeSet<&Repository> = config.images.values().map(crate::config::Image::repository).collect();
+    let known: SortedSet<&Repository> = config.images.values().map(crate::config::Image::repository).gather();
     let pinned = images.filter_map(|image| pinned(&image.image));
     let is_ours = |image: &Pinned| image.registry == config.registry && known.contains(&image.repository);
-    let unique: BTreeSet<_> = pinned.filter(is_ours).map(|image| (image.repository, image.digest)).gather();
-    unique.into_iter().collect()
+    let unique: SortedSet<_> = pinned.filter(is_ours).map(|image| (image.repository, image.digest)).gather();
+    unique.into_iter().gather()
 }
 
 /// The last part of an ARN: `xtask-deploy-alice` of a session, `alice` of a user.

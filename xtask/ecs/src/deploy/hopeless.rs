@@ -1,6 +1,5 @@
 //! Whether a rollout can still succeed, from what its tasks and ECS have said so far.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,6 +7,8 @@ use serde_json::Value;
 use super::post_mortem::exit;
 use crate::aws::ecs::Task;
 use crate::cause::{Blamed, Case, Decisive, Pinned, blame, ended_by_itself, explain_event};
+use crate::gather::Gather;
+use crate::sorted::SortedMap;
 
 /// Longer than a program takes that gives up at its start.
 const LONG: Duration = Duration::from_secs(5 * 60);
@@ -41,7 +42,7 @@ fn decided(blamed: &Blamed) -> Option<String> {
 }
 
 fn blame_of(task: &Task, signs: &Signs<'_>) -> Blamed {
-    let containers: Vec<_> = task.containers.iter().map(exit).collect();
+    let containers: Vec<_> = task.containers.iter().map(exit).gather();
     blame(&Case {
         stop_code: &task.stop_code,
         reason: &task.stopped_reason,
@@ -55,13 +56,13 @@ fn blame_of(task: &Task, signs: &Signs<'_>) -> Blamed {
 /// A first start may wait for another service, so one such end says nothing.
 fn same_end(signs: &Signs<'_>) -> Option<String> {
     let enough = signs.exits?;
-    let mut ends: BTreeMap<(String, i32), u32> = BTreeMap::new();
+    let mut ends: SortedMap<(String, i32), u32> = SortedMap::new();
     for task in signs.tasks.iter().filter(|task| !was_healthy(task)) {
         let Blamed { finding, container: Some(name), .. } = blame_of(task, signs) else { continue };
         let container = task.containers.iter().find(|container| container.name == name);
         let code = container.and_then(|container| container.exit_code).filter(|code| ended_by_itself(*code));
         let Some(code) = code.filter(|_| finding.name == "exit") else { continue };
-        let count = ends.entry((name, code)).or_default();
+        let count = ends.or_default((name, code));
         *count += 1;
         if *count >= enough {
             let tasks = if enough == 1 { "task".to_owned() } else { format!("{enough} tasks") };

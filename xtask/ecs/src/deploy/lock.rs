@@ -14,6 +14,7 @@ use crate::aws::ecs::Service;
 use crate::config::Config;
 use crate::event::{Lock, LockKind};
 use crate::failure::{Ending, Failure};
+use crate::gather::Gather;
 use crate::time;
 
 /// What the key of every lock's tag begins with.
@@ -72,7 +73,7 @@ pub(crate) struct Kept {
 /// The locks on a service whose tags are known, those that have ended, too.
 pub(crate) fn locks(service: &Service) -> Vec<Kept> {
     let tags = service.tags.iter().filter(|(key, _)| key.starts_with(KEY.trim_end_matches(':')));
-    tags.map(|(key, value)| Kept { key: key.clone(), lock: read(value) }).collect()
+    tags.map(|(key, value)| Kept { key: key.clone(), lock: read(value) }).gather()
 }
 
 impl Kept {
@@ -96,12 +97,12 @@ pub(crate) fn in_the_way(service: &Service, holder: &Holder, way: Way) -> Vec<Ke
         let meant = way == Way::Forward || kept.lock.kind == LockKind::Hand;
         meant && !holder.has(kept) && !kept.has_ended(time::now())
     };
-    locks(service).into_iter().filter(counts).collect()
+    locks(service).into_iter().filter(counts).gather()
 }
 
 /// Why a service that somebody else has locked is left alone; `None` where nobody has.
 pub(crate) fn refusal(config: &Config, service: &str, locks: &[Kept]) -> Option<Failure> {
-    let sentences: Vec<String> = locks.iter().map(|kept| kept.lock.sentence()).collect();
+    let sentences: Vec<String> = locks.iter().map(|kept| kept.lock.sentence()).gather();
     let unlock = config.command(&format!("unlock {service}"));
     let sentences = (!sentences.is_empty()).then(|| sentences.join("; "))?;
     let failure = Failure::new(Ending::Superseded, format_args!("service {service} is {sentences}; nothing was done"));

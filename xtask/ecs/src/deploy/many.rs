@@ -12,20 +12,22 @@ use super::service::{Shared, Stage};
 use crate::config::OnFailure;
 use crate::event::{Outcome, ServiceAction};
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
+use crate::sorted::Arrange;
 use crate::stage::Ended;
 
 /// Deploys all of them and says how that ended.
 pub(super) fn deploy(shared: &Shared<'_>, checks: Option<&dyn Checks>, plans: &[Plan]) -> Ended<Report> {
     let services: Vec<(&str, &[String])> =
-        plans.iter().map(|plan| (plan.service.name.as_str(), &plan.service.after[..])).collect();
+        plans.iter().map(|plan| (plan.service.name.as_str(), &plan.service.after[..])).gather();
     let on_failure = shared.config.deploy.on_failure;
     let mut group = Group::new(&services, on_failure);
-    let mut many = Many { shared, checks, plans, reports: plans.iter().map(waiting).collect(), failures: Vec::new() };
+    let mut many = Many { shared, checks, plans, reports: plans.iter().map(waiting).gather(), failures: Vec::new() };
     many.run(&mut group, &|stage| stage.deploy());
     if let (OnFailure::RollBackAll, Some(why)) = (on_failure, shared.looks.recalled())
         && !shared.interrupt.is_set()
     {
-        let members: Vec<usize> = (0..plans.len()).filter(|place| many.goes_back(*place)).collect();
+        let members: Vec<usize> = (0..plans.len()).filter(|place| many.goes_back(*place)).gather();
         many.run(&mut group.back(&members), &|stage| stage.go_back(why));
     }
     let Many { reports: services, failures, .. } = many;
@@ -133,7 +135,7 @@ fn end(report: &ServiceReport, result: &Result<()>) -> End {
 /// One result of all: the failure of the worst, with what became of the others.
 fn ended(shared: &Shared<'_>, services: &[ServiceReport], failures: Vec<Failure>) -> Result<()> {
     let names = |which: &dyn Fn(&ServiceReport) -> bool| {
-        let names: Vec<&str> = services.iter().filter(|it| which(it)).map(|it| it.service.as_str()).collect();
+        let names: Vec<&str> = services.iter().filter(|it| which(it)).map(|it| it.service.as_str()).gather();
         names.join(", ")
     };
     let acts = |it: &ServiceReport| it.action != ServiceAction::NothingToDo;
@@ -158,6 +160,6 @@ fn counts(services: &[ServiceReport]) -> String {
             None => counts.push((word, 1)),
         }
     }
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counts.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+    counts.arrange_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.iter().map(|(word, count)| format!("{count} {word}")).gather::<Vec<_>>().join(", ")
 }

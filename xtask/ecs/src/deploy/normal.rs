@@ -8,6 +8,8 @@ mod defaults;
 use serde_json::Value;
 
 use crate::aws::ecs::strip_read_only;
+use crate::gather::Gather;
+use crate::sorted::Arrange;
 
 /// What tells the elements of a list apart for people; none where nothing but their place does.
 pub(super) fn label(list: &str, element: &Value) -> Option<String> {
@@ -95,10 +97,9 @@ fn tidy(name: &str, value: &mut Value) {
                 tidy("", element);
             }
             if let Some(keys) = identity(name) {
-                elements
-                    .sort_by_cached_key(|element| keys.iter().map(|key| text_of(&element[key])).collect::<Vec<_>>());
+                elements.arrange_by_key(|element| keys.iter().map(|key| text_of(&element[key])).gather::<Vec<_>>());
             } else if SETS.contains(&name) {
-                elements.sort_by_cached_key(text_of);
+                elements.arrange_by_key(text_of);
                 elements.dedup();
             }
         }

@@ -7,6 +7,7 @@ use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, short};
 use crate::cause::Message;
 use crate::event::Outcome;
 use crate::failure::{Ending, Failure};
+use crate::gather::Gather;
 
 const NO_REASON: &str = "ECS gives no reason";
 
@@ -310,7 +311,7 @@ pub(super) fn traffic(seen: &Observation) -> Option<String> {
 pub(super) fn serving(service: &Service) -> String {
     let running: Vec<_> = running(service)
         .map(|(revision, tasks)| format!("{revision} ({tasks} {})", if tasks == 1 { "task" } else { "tasks" }))
-        .collect();
+        .gather();
     match running.as_slice() {
         [] => format!("no task of service {} runs now", service.name),
         [one] => format!("{one} serves now"),
@@ -320,7 +321,7 @@ pub(super) fn serving(service: &Service) -> String {
 
 /// The revisions that run now: `app:3`, `app:3, app:4`, or `nothing`.
 pub(super) fn serving_revisions(service: &Service) -> String {
-    let running: Vec<_> = running(service).map(|(revision, _)| revision).collect();
+    let running: Vec<_> = running(service).map(|(revision, _)| revision).gather();
     if running.is_empty() { "nothing".to_owned() } else { running.join(", ") }
 }
 

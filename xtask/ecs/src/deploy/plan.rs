@@ -5,7 +5,6 @@ mod settings;
 pub(super) mod support;
 mod versions;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use super::by_digest::{self, ByDigest};
@@ -23,6 +22,7 @@ use crate::failure::{Failure, Fault, Result};
 use crate::gather::Gather as _;
 use crate::lookup::Lookup;
 use crate::reference::Pinned;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::sources::LookUps;
 use crate::time;
 pub(super) use versions::refuse_older;
@@ -96,7 +96,7 @@ impl Plan {
     /// The locks on the service that have not ended.
     pub(super) fn locks(&self) -> Vec<Lock> {
         let now = time::now();
-        lock::locks(&self.live).into_iter().filter(|kept| !kept.has_ended(now)).map(|kept| kept.lock).collect()
+        lock::locks(&self.live).into_iter().filter(|kept| !kept.has_ended(now)).map(|kept| kept.lock).gather()
     }
 
     pub(super) fn desired_count(&self) -> DesiredCount {
@@ -151,7 +151,7 @@ pub(super) fn plan(
     let released = images::sort_out(config, &images, found, &chosen, &mut problems);
     let here = commit::here(&config.root);
     let source = |image: &&Image| Some(released.get(&image.name)?.source(image, here.as_deref()));
-    let sources: Vec<ImageSource> = images.iter().filter_map(source).collect();
+    let sources: Vec<ImageSource> = images.iter().filter_map(source).gather();
     let known = task_definitions(&ecs, services, &documents, &live, &mut problems);
     let mut plans = Vec::new();
     for service in services {
@@ -193,7 +193,7 @@ pub(super) fn plan(
         };
         let (action, changes) = decide((&service, &settings), &live, &document, running, newest);
         let runs = |source: &&ImageSource| pins.iter().any(|pin| pin.image == source.image);
-        let sources = sources.iter().filter(runs).cloned().collect();
+        let sources = sources.iter().filter(runs).cloned().gather();
         plans.push(Plan { service, live, document, pins, changes, versions, sources, action, settings, creates });
     }
     versions::find(&session.ecr(), &config.root, &mut plans, &known, events);
@@ -213,7 +213,7 @@ fn doubt(config: &Config, service: &Service, document: &serde_json::Value, event
     }
 }
 
-fn lookups(services: &[&Service]) -> BTreeSet<Lookup> {
+fn lookups(services: &[&Service]) -> SortedSet<Lookup> {
     let files = services.iter().flat_map(|service| task_definition::lookups_of(&service.task_definition));
     let definitions = services.iter().filter_map(|service| service.definition.as_ref());
     files.chain(definitions.flat_map(service_definition::lookups)).gather()
@@ -237,8 +237,8 @@ fn documents(
     services: &[&Service],
     events: &Events,
     problems: &mut Vec<Failure>,
-) -> BTreeMap<String, Document> {
-    let mut documents = BTreeMap::new();
+) -> SortedMap<String, Document> {
+    let mut documents = SortedMap::new();
     for service in services {
         let TaskDefinitionSource::File { file, overlay } = &service.task_definition else { continue };
         let (overlay, root) = (overlay.as_deref(), &config.root);
@@ -265,29 +265,29 @@ pub(super) type LiveServices<'a> = Vec<(&'a str, Result<Vec<Option<Live>>, AwsEr
 
 /// The services as they are, one question a cluster.
 pub(super) fn live_services<'a>(ecs: &Ecs, services: &[&'a Service]) -> LiveServices<'a> {
-    let mut clusters: BTreeMap<&str, Vec<&Service>> = BTreeMap::new();
+    let mut clusters: SortedMap<&str, Vec<&Service>> = SortedMap::new();
     for service in services {
-        clusters.entry(&service.cluster).or_default().push(service);
+        clusters.or_default(&service.cluster).push(service);
     }
     let ask = |(cluster, members): (&'a str, Vec<&'a Service>)| {
         // A task that is of no service has none that lives, and what is of one shares it.
-        let mut names: Vec<&str> = members.iter().map(|service| service.service.as_str()).collect();
+        let mut names: Vec<&str> = members.iter().map(|service| service.service.as_str()).gather();
         names.retain(|name| !name.is_empty());
         names.sort_unstable();
         names.dedup();
         let answer = ecs.tagged_services(cluster, &names).map(|found| {
-            let found: BTreeMap<&str, Option<Live>> = names.iter().copied().zip(found).collect();
+            let found: SortedMap<&str, Option<Live>> = names.iter().copied().zip(found).gather();
             let none = || Some(Live { status: "ACTIVE".into(), controller: "ECS".into(), ..Live::default() });
-            members.iter().map(|service| found.get(service.service.as_str()).cloned().unwrap_or_else(none)).collect()
+            members.iter().map(|service| found.get(service.service.as_str()).cloned().unwrap_or_else(none)).gather()
         });
         (cluster, answer, members)
     };
-    clusters.into_iter().map(ask).collect()
+    clusters.into_iter().map(ask).gather()
 }
 
 /// The services that can be deployed to, by their names in the configuration.
-fn sort_out(answers: LiveServices<'_>, creates: bool, problems: &mut Vec<Failure>) -> BTreeMap<String, Live> {
-    let mut live = BTreeMap::new();
+fn sort_out(answers: LiveServices<'_>, creates: bool, problems: &mut Vec<Failure>) -> SortedMap<String, Live> {
+    let mut live = SortedMap::new();
     for (cluster, answer, members) in answers {
         match answer {
             Err(error) => problems.push(error.into()),
@@ -312,11 +312,11 @@ fn sort_out(answers: LiveServices<'_>, creates: bool, problems: &mut Vec<Failure
 fn task_definitions(
     ecs: &Ecs,
     services: &[&Service],
-    documents: &BTreeMap<String, Document>,
-    live: &BTreeMap<String, Live>,
+    documents: &SortedMap<String, Document>,
+    live: &SortedMap<String, Live>,
     problems: &mut Vec<Failure>,
-) -> BTreeMap<String, TaskDefinition> {
-    let mut names: Vec<String> = live.values().map(|live| live.task_definition.clone()).collect();
+) -> SortedMap<String, TaskDefinition> {
+    let mut names: Vec<String> = live.values().map(|live| live.task_definition.clone()).gather();
     names.extend(documents.values().map(|document| document.family().to_owned()));
     let families: Vec<&String> = services
         .iter()
@@ -324,12 +324,12 @@ fn task_definitions(
             TaskDefinitionSource::Family(family) => Some(family),
             TaskDefinitionSource::File { .. } => None,
         })
-        .collect();
+        .gather();
     names.extend(families.iter().copied().cloned());
     names.retain(|name| !name.is_empty());
     names.sort();
     names.dedup();
-    let mut known = BTreeMap::new();
+    let mut known = SortedMap::new();
     for (name, answer) in names.iter().zip(ecs.task_definitions(&names)) {
         match answer {
             Ok(Some(found)) => drop(known.insert(name.clone(), found)),

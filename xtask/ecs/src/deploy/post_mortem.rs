@@ -9,6 +9,8 @@ use crate::aws::ecs::{Container, ServiceDeployment, Task};
 use crate::cause::{Blamed, Case, Decisive, Fault, Finding, Log, Look, Pinned, blame, declared, explain_event};
 use crate::config::command;
 use crate::event::{Cause, ContainerExit, PostMortem};
+use crate::gather::Gather;
+use crate::sorted::Arrange;
 
 /// What is known at the end of a rollout that did not go well.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +66,7 @@ pub(super) fn post_mortem(evidence: &Evidence<'_>) -> PostMortem {
 fn causes(tasks: &[Task]) -> Vec<Cause> {
     let mut groups: Vec<Cause> = Vec::new();
     for task in tasks {
-        let mut containers: Vec<ContainerExit> = task.containers.iter().map(exit).collect();
+        let mut containers: Vec<ContainerExit> = task.containers.iter().map(exit).gather();
         containers.sort();
         let reason = without_names(&task.stopped_reason);
         let same = |group: &&mut Cause| {
@@ -75,7 +77,7 @@ fn causes(tasks: &[Task]) -> Vec<Cause> {
             None => groups.push(Cause { tasks: 1, stop_code: task.stop_code.clone(), reason, containers }),
         }
     }
-    groups.sort_by_key(|group| (is_consequence(group), std::cmp::Reverse(group.tasks)));
+    groups.arrange_by_key(|group| (is_consequence(group), std::cmp::Reverse(group.tasks)));
     groups
 }
 
@@ -89,7 +91,7 @@ fn is_aside(reason: &str) -> bool {
 }
 
 fn blame_of(task: &Task, evidence: &Evidence<'_>) -> Blamed {
-    let containers: Vec<ContainerExit> = task.containers.iter().map(exit).collect();
+    let containers: Vec<ContainerExit> = task.containers.iter().map(exit).gather();
     blame(&Case {
         stop_code: &task.stop_code,
         reason: &task.stopped_reason,
@@ -161,7 +163,7 @@ fn watcher(evidence: &Evidence<'_>) -> Option<Watcher> {
     let rollout = evidence.rollout?;
     let region = evidence.region;
     if !rollout.alarms.is_empty() {
-        let words: Vec<String> = rollout.alarms.iter().map(|name| shell_word(name)).collect();
+        let words: Vec<String> = rollout.alarms.iter().map(|name| shell_word(name)).gather();
         return Some(Watcher {
             sentence: format!("ECS rolled back on an alarm: {}", rollout.alarms.join(", ")),
             fix: "see whether what it measures got worse with this revision".to_owned(),

@@ -9,6 +9,7 @@ use super::task_definition::places::Places;
 use super::{service_definition, task_definition};
 use crate::config::{Config, Loaded, Service, TaskDefinitionSource};
 use crate::failure::{Failure, Fault, Result};
+use crate::gather::Gather;
 use crate::sources::LookUps;
 
 /// The document, and its members one by one.
@@ -111,7 +112,7 @@ impl Way {
     }
 
     fn to(&self, path: String, step: &str) -> Self {
-        Self { path, steps: self.steps.iter().cloned().chain([step.to_owned()]).collect() }
+        Self { path, steps: self.steps.iter().cloned().chain([step.to_owned()]).gather() }
     }
 }
 

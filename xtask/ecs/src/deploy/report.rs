@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::tasks::TaskReport;
 use crate::digest::Digest;
 use crate::event::{DesiredCount, ImageSource, Lock, Outcome, PostMortem, ServiceAction, VersionChange};
+use crate::gather::Gather;
 
 /// What became of each service, in the order of their names.
 #[derive(Debug, Default, Serialize)]
@@ -101,7 +102,7 @@ impl ServiceReport {
                     pinned: pin.pinned.to_string(),
                     digest: pin.pinned.digest.clone(),
                 })
-                .collect(),
+                .gather(),
             deployment: String::new(),
             seconds: 0.0,
             desired_count: plan.desired_count(),

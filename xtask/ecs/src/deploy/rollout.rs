@@ -8,7 +8,6 @@ mod live;
 mod looks;
 mod sight;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -30,7 +29,9 @@ use crate::cause::Pinned as OurImage;
 use crate::config::{self, OnInterrupt, Rollout};
 use crate::digest::Digest;
 use crate::event::{Event, Events, Progress};
+use crate::gather::Gather;
 use crate::reference::Pinned;
+use crate::sorted::SortedSet;
 use crate::text::quantity;
 use crate::time::chance;
 
@@ -49,7 +50,7 @@ pub(super) trait Observe {
     fn service_deployment(&mut self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError>;
     fn revisions(&mut self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError>;
     /// The service's tasks that run, or those that stopped, without the ones known already.
-    fn tasks(&mut self, stopped: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError>;
+    fn tasks(&mut self, stopped: bool, known: &SortedSet<String>) -> Result<Vec<Task>, AwsError>;
     /// The images that an index in ECR names; none where the digest is that of one image.
     fn children(&mut self, pinned: &Pinned) -> Result<Vec<Digest>, AwsError>;
     /// Who registered a revision.
@@ -224,9 +225,9 @@ fn ask_for_rollback<O: Observe>(observe: &mut O, sight: &Sight<'_>, events: &Eve
 #[derive(Default)]
 struct Told {
     progress: Option<Progress>,
-    messages: BTreeSet<String>,
+    messages: SortedSet<String>,
     texts: Vec<String>,
-    tasks: BTreeSet<String>,
+    tasks: SortedSet<String>,
     tasks_denied: bool,
     flapping: bool,
     /// When something was told last, counted from UpdateService.
@@ -325,14 +326,14 @@ impl Watch<'_> {
                 task: task.id().to_owned(),
                 stop_code: task.stop_code.clone(),
                 reason: task.stopped_reason.clone(),
-                exit_codes: task.containers.iter().map(exit).collect(),
+                exit_codes: task.containers.iter().map(exit).gather(),
             });
             self.stopped.push(task);
         }
     }
 
     fn end(self, ended: Ended, seen: Observation) -> End {
-        End { ended, seen, stopped: self.stopped, messages: self.told.texts.into_iter().rev().collect() }
+        End { ended, seen, stopped: self.stopped, messages: self.told.texts.into_iter().rev().gather() }
     }
 }
 

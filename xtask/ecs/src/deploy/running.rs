@@ -1,7 +1,5 @@
 //! The last step of the promise: what runs is what was released, by digest.
 
-use std::collections::BTreeSet;
-
 use super::outcome::Observation;
 use super::plan::{Pin, Plan};
 use super::rollout::Observe;
@@ -10,6 +8,8 @@ use crate::aws::ecs::{ContainerImage, short};
 use crate::digest::Digest;
 use crate::event::Events;
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
+use crate::sorted::SortedSet;
 
 /// Asks ECS which digest each container of the finished rollout runs: its service revision first, its running tasks
 /// where that does not say. Another digest than the released one, or than that of an image which the released index names, is
@@ -56,9 +56,9 @@ fn of_revision<O: Observe>(observe: &mut O, seen: &Observation) -> Result<Vec<Co
 }
 
 fn of_tasks<O: Observe>(observe: &mut O, seen: &Observation) -> Result<Vec<ContainerImage>, AwsError> {
-    let tasks = observe.tasks(false, &BTreeSet::new())?;
+    let tasks = observe.tasks(false, &SortedSet::new())?;
     let ours = tasks.into_iter().filter(|task| task.started_by == seen.deployment);
-    Ok(ours.flat_map(|task| task.containers).map(|container| container.image).collect())
+    Ok(ours.flat_map(|task| task.containers).map(|container| container.image).gather())
 }
 
 /// What ECS resolved the container's image to, or the digest that the image itself names.

@@ -1,6 +1,5 @@
 //! One service on its way: revision, update, rollout, end.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +16,9 @@ use crate::cause::Pinned;
 use crate::config::{Config, FailFast, Rollout};
 use crate::event::{Event, Events, ImageSource, Outcome, ServiceAction, Step};
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
+use crate::sorted::SortedMap;
 
 /// What all services of one deploy have in common.
 pub(super) struct Shared<'a> {
@@ -40,7 +41,7 @@ pub(super) struct Shared<'a> {
 /// Documents that this deploy has registered, and the ARNs of their revisions, by family: services may share one, and ECS
 /// takes one new revision of a family at a time.
 #[derive(Default)]
-pub(super) struct Registered(Mutex<BTreeMap<String, Arc<Family>>>);
+pub(super) struct Registered(Mutex<SortedMap<String, Arc<Family>>>);
 
 type Family = Mutex<Vec<(PinnedDocument, String)>>;
 
@@ -52,7 +53,7 @@ impl Registered {
         register: impl FnOnce() -> Result<String>,
     ) -> Result<(String, bool)> {
         let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = Arc::clone(families.entry(document.family().to_owned()).or_default());
+        let family = Arc::clone(families.or_default(document.family().to_owned()));
         drop(families);
         let mut known = family.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, revision)) = known.iter().find(|(known, _)| known == document) {
@@ -227,7 +228,7 @@ impl<'a> Stage<'a> {
             rollout: self.plan.service.rollout.clone(),
             until: self.shared.until,
             document: self.plan.document.value().clone(),
-            pinned: self.plan.pins.iter().map(|pin| self.pinned(pin)).collect(),
+            pinned: self.plan.pins.iter().map(|pin| self.pinned(pin)).gather(),
         })
     }
 
@@ -346,8 +347,7 @@ impl<'a> Stage<'a> {
     fn tell_end(&mut self, conclusion: &Conclusion, revision: &str, seconds: f64) {
         let outcome = conclusion.outcome();
         self.report.outcome = Became::Ended(outcome);
-        let digests =
-            self.plan.pins.iter().filter(|_| outcome.is_good()).map(|pin| pin.pinned.digest.clone()).collect();
+        let digests = self.plan.pins.iter().filter(|_| outcome.is_good()).map(|pin| pin.pinned.digest.clone()).gather();
         self.shared.events.emit(Event::RolloutEnded {
             service: self.name().to_owned(),
             outcome,

@@ -1,7 +1,5 @@
 //! The service's own document: read like a task definition's, and beside the service as it is.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 
 use super::diff::Change;
@@ -10,7 +8,9 @@ use super::task_definition::{self, Text, at, fault, fill, invalid, overlay};
 use crate::aws::ecs::{Oddity, ServiceDocument, is_for_good, rolls_out};
 use crate::config::{Answers, Config, Definition, Service};
 use crate::failure::{Failure, Fault, Result};
+use crate::gather::Gather;
 use crate::lookup::Lookup;
+use crate::sorted::SortedSet;
 
 /// A document, and the members of it that ECS may know and this tool does not.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Settings {
 }
 
 /// The lookups of a service's document; none of a file that cannot be read, which [`read`] tells of.
-pub(crate) fn lookups(definition: &Definition) -> BTreeSet<Lookup> {
+pub(crate) fn lookups(definition: &Definition) -> SortedSet<Lookup> {
     task_definition::lookups(&definition.file, definition.overlay.as_deref())
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn read(
     if let Some(over) = over {
         let wrong = overlay::lay_over(&mut document, &over.document).err().unwrap_or_default();
         if !wrong.is_empty() {
-            let faults = wrong.into_iter().map(|(path, what)| at(&over.name, over.places.get(&path), what)).collect();
+            let faults = wrong.into_iter().map(|(path, what)| at(&over.name, over.places.get(&path), what)).gather();
             return Err(invalid(faults, &over.name));
         }
         places.lay_over(over.places);
@@ -62,12 +62,12 @@ pub(crate) fn read(
         fill::fit(&mut document, &filled, &flaws, stand_in);
     }
     let (document, odd) = ServiceDocument::written(document)
-        .map_err(|flaws| invalid(flaws.into_iter().map(|flaw| fault(&places, &name, flaw)).collect(), &name))?;
+        .map_err(|flaws| invalid(flaws.into_iter().map(|flaw| fault(&places, &name, flaw)).gather(), &name))?;
     let warning = |Oddity { path, .. }: &Oddity| {
         let message = format!("this tool does not know the member `{path}`; it is sent to ECS as it is written");
         at(&name, places.get(path), message)
     };
-    Ok(Written { document, warnings: odd.iter().map(warning).collect() })
+    Ok(Written { document, warnings: odd.iter().map(warning).gather() })
 }
 
 /// What a document changes of a service that exists: the members that somebody wrote, and nothing else.
@@ -127,7 +127,7 @@ fn alike(wanted: &Value, has: Option<&Value>) -> bool {
             members.iter().all(|(name, value)| alike(value, theirs.get(name).filter(|it| !it.is_null())))
         }
         (Value::Array(wanted), Some(Value::Array(has))) => {
-            let mut left: Vec<&Value> = has.iter().collect();
+            let mut left: Vec<&Value> = has.iter().gather();
             let taken = wanted
                 .iter()
                 .all(|one| left.iter().position(|it| alike(one, Some(it))).map(|at| left.swap_remove(at)).is_some());

@@ -1,6 +1,5 @@
 //! What services run now, found out for all of them in one look.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use serde::Serialize;
@@ -14,6 +13,7 @@ use crate::config::{Config, Image, Service, services_named};
 use crate::digest::Digest;
 use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather as _;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::stage::Ended;
 use crate::time;
 
@@ -70,7 +70,7 @@ impl ServiceStatus {
 }
 
 /// The images of the configuration as ECR has them, by their name.
-type Released<'a> = BTreeMap<&'a str, (&'a Image, Result<Option<Found>, AwsError>)>;
+type Released<'a> = SortedMap<&'a str, (&'a Image, Result<Option<Found>, AwsError>)>;
 
 /// Looks at these services, all of them for no name. A service that is not there is a failure beside the others' status.
 ///
@@ -85,7 +85,7 @@ pub(crate) fn status(
     let services = services_named(config, names)?;
     let (ecs, wanted) = (session.ecs(), images::of(config, &services));
     let (found, live) = thread::scope(|scope| {
-        let ids: Vec<_> = wanted.iter().map(|image| (image.repository(), image.tag())).collect();
+        let ids: Vec<_> = wanted.iter().map(|image| (image.repository(), image.tag())).gather();
         let found = scope.spawn(move || session.ecr().find(&ids));
         (found.join().expect("a lookup does not panic"), live_services(&ecs, &services))
     });
@@ -117,21 +117,21 @@ pub(crate) fn status(
 }
 
 fn look(ecs: &Ecs, services: &[(&Service, Live)]) -> Result<Vec<ServiceStatus>> {
-    let arns: BTreeSet<String> =
+    let arns: SortedSet<String> =
         services.iter().flat_map(|(_, live)| &live.current_revisions).map(|it| it.arn.clone()).gather();
-    let revisions = ecs.service_revisions(&arns.into_iter().collect::<Vec<_>>())?;
+    let revisions = ecs.service_revisions(&arns.into_iter().gather::<Vec<_>>())?;
     // Older services do not name theirs: what their deployments are of is asked for one by one.
     let unnamed = services.iter().filter(|(_, live)| live.current_revisions.is_empty());
-    let names: BTreeSet<String> =
+    let names: SortedSet<String> =
         unnamed.flat_map(|(_, live)| &live.deployments).map(|it| it.task_definition.clone()).gather();
-    let names: Vec<String> = names.into_iter().collect();
+    let names: Vec<String> = names.into_iter().gather();
     let documents: Vec<TaskDefinition> =
-        ecs.task_definitions(&names).into_iter().filter_map(|found| found.ok().flatten()).collect();
+        ecs.task_definitions(&names).into_iter().filter_map(|found| found.ok().flatten()).gather();
     let shifting = services.iter().filter(|(_, live)| {
         matches!(live.settings.strategy, Strategy::Shifting { .. })
             && live.primary().is_some_and(|primary| primary.rollout_state == "IN_PROGRESS")
     });
-    let rollouts: Vec<String> = shifting.filter_map(|(_, live)| live.current_deployment.clone()).collect();
+    let rollouts: Vec<String> = shifting.filter_map(|(_, live)| live.current_deployment.clone()).gather();
     let rollouts = ecs.service_deployments_of(&rollouts)?;
 
     let status = services.iter().map(|(service, live)| {
@@ -155,10 +155,10 @@ fn look(ecs: &Ecs, services: &[(&Service, Live)]) -> Result<Vec<ServiceStatus>> 
             stage: rollout.map(|rollout| rollout.stage.clone()).unwrap_or_default(),
             waits_for: rollout.and_then(|rollout| Some(rollout.pause()?.id.clone())),
             desired: live.desired,
-            revisions: told.chain(unnamed).collect(),
+            revisions: told.chain(unnamed).gather(),
         }
     });
-    Ok(status.collect())
+    Ok(status.gather())
 }
 
 fn of_revision(task_definition: &str, (running_now, pending): (u32, u32), images: &[ContainerImage]) -> RevisionStatus {
@@ -167,7 +167,7 @@ fn of_revision(task_definition: &str, (running_now, pending): (u32, u32), images
         revision: short(task_definition).to_owned(),
         running: running_now,
         pending,
-        images: images.iter().map(image).collect(),
+        images: images.iter().map(image).gather(),
     }
 }
 
@@ -179,16 +179,13 @@ pub(super) fn images_of(document: &TaskDefinition) -> Vec<ContainerImage> {
         image: text(&it["image"]),
         digest: None,
     };
-    containers.into_iter().flatten().map(image).collect()
+    containers.into_iter().flatten().map(image).gather()
 }
 
 /// Says of every image of this workspace which version and commit it is. Only what was not released just now is asked for.
 fn name_images(config: &Config, session: &Session, released: &Released<'_>, status: &mut [ServiceStatus]) {
-    let mut images: Vec<&mut ImageStatus> = status
-        .iter_mut()
-        .flat_map(|service| &mut service.revisions)
-        .flat_map(|revision| &mut revision.images)
-        .collect();
+    let mut images: Vec<&mut ImageStatus> =
+        status.iter_mut().flat_map(|service| &mut service.revisions).flat_map(|revision| &mut revision.images).gather();
     let is_released = |digest: &Digest| {
         released.values().find(|(_, found)| matches!(found, Ok(Some(found)) if found.digest == *digest))
     };
@@ -223,7 +220,7 @@ fn missing<'a>(config: &Config, released: &'a Released<'_>) -> impl Iterator<Ite
             Ok(None) => Some(images::missing(config, image, None)),
             Err(error) => Some(error.clone().into()),
         })
-        .collect();
+        .gather();
     failures.into_iter()
 }
 

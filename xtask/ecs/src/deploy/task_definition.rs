@@ -6,7 +6,6 @@ mod json;
 pub(super) mod overlay;
 pub(super) mod places;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -19,6 +18,7 @@ use crate::config::{Answers, TaskDefinitionSource};
 use crate::failure::{Ending, Failure, Fault, Place, Result};
 use crate::gather::Gather as _;
 use crate::lookup::Lookup;
+use crate::sorted::SortedSet;
 use crate::sources::{LookUps, StandIns};
 
 /// A document from a file, and what is odd about it without being wrong.
@@ -34,16 +34,16 @@ pub(crate) struct Loaded {
 }
 
 /// The lookups of a task definition that is a file; a family of somebody else's has none.
-pub(crate) fn lookups_of(source: &TaskDefinitionSource) -> BTreeSet<Lookup> {
+pub(crate) fn lookups_of(source: &TaskDefinitionSource) -> SortedSet<Lookup> {
     match source {
         TaskDefinitionSource::File { file, overlay } => lookups(file, overlay.as_deref()),
-        TaskDefinitionSource::Family(_) => BTreeSet::new(),
+        TaskDefinitionSource::Family(_) => SortedSet::new(),
     }
 }
 
 /// The lookups of a document's file and of what an environment lays over it; none of a file that cannot be read,
 /// which [`load`] tells of.
-pub(crate) fn lookups(file: &Path, overlay: Option<&Path>) -> BTreeSet<Lookup> {
+pub(crate) fn lookups(file: &Path, overlay: Option<&Path>) -> SortedSet<Lookup> {
     let files = [Some(file), overlay].into_iter().flatten();
     let texts = files.filter_map(|file| Text::read(file, String::new(), "").ok());
     texts.flat_map(|text| fill::lookups(&text.document)).gather()
@@ -100,7 +100,7 @@ fn parse(base: Text, over: Option<Text>, answers: Option<(&Answers, bool)>) -> R
         let wrong = overlay::lay_over(&mut document, &over.document).err().unwrap_or_default();
         let wrong = wrong.into_iter().map(|(path, what)| at(&over.name, over.places.get(&path), what));
         let misspelt = Document::misspelt_in(&over.document).into_iter().map(Flaw::Odd);
-        let faults: Vec<_> = wrong.chain(misspelt.map(|flaw| fault(&over.places, &over.name, flaw))).collect();
+        let faults: Vec<_> = wrong.chain(misspelt.map(|flaw| fault(&over.places, &over.name, flaw))).gather();
         if !faults.is_empty() {
             return Err(invalid(faults, &over.name));
         }
@@ -115,7 +115,7 @@ fn parse(base: Text, over: Option<Text>, answers: Option<(&Answers, bool)>) -> R
     if let (false, Err(flaws)) = (filled.is_empty(), Document::written(document.clone())) {
         fill::fit(&mut document, &filled, &flaws, stand_in);
     }
-    let mut faults: Vec<Fault> = doubts::twice(&document).into_iter().map(|problem| at(name, None, problem)).collect();
+    let mut faults: Vec<Fault> = doubts::twice(&document).into_iter().map(|problem| at(name, None, problem)).gather();
     let (document, odd) = match Document::written(document) {
         Ok(written) if faults.is_empty() => written,
         written => {
@@ -131,7 +131,7 @@ fn parse(base: Text, over: Option<Text>, answers: Option<(&Answers, bool)>) -> R
         };
         at(name, places.get(path), message)
     };
-    Ok(Loaded { document, warnings: odd.iter().map(warning).collect(), places, filled })
+    Ok(Loaded { document, warnings: odd.iter().map(warning).gather(), places, filled })
 }
 
 pub(super) fn fault(places: &Places, name: &str, flaw: Flaw) -> Fault {

@@ -8,7 +8,6 @@ mod report;
 mod run;
 mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -24,6 +23,7 @@ use crate::event::{Event, Events, Step, TaskOutcome};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
 use crate::interrupt::Interrupt;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::stage::Ended;
 
 pub use report::{RunReport, TaskReport};
@@ -70,7 +70,7 @@ impl<'a> Tasks<'a> {
     /// With arguments after those of its command; those of the container where it has no command.
     #[must_use]
     pub fn arguments(self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { arguments: arguments.into_iter().map(Into::into).collect(), ..self }
+        Self { arguments: arguments.into_iter().map(Into::into).gather(), ..self }
     }
 
     /// Starts the task whatever is known of one before it: none is joined, and `once-per-digest` does not hold it back.
@@ -86,7 +86,7 @@ impl<'a> Tasks<'a> {
         let service = planned_as(config, task);
         let mut plans = events.step(Step::Plan, "", || {
             let plans = plan::plan(config, session, look_up, (&[&service], &[], false), events)?;
-            let problems: Vec<Failure> = plans.iter().filter_map(|plan| problem(task, plan)).collect();
+            let problems: Vec<Failure> = plans.iter().filter_map(|plan| problem(task, plan)).gather();
             if problems.is_empty() { Ok(plans) } else { Err(Failure::together(problems)) }
         })?;
         let plan = plans.pop().ok_or_else(|| Failure::world(format_args!("task {name} has no plan")))?;
@@ -167,10 +167,10 @@ fn planned_as(config: &Config, task: &Task) -> Service {
 /// Why a task cannot run what was planned.
 fn problem(task: &Task, plan: &Plan) -> Option<Failure> {
     let document = plan.document.value();
-    let names: Vec<&str> = containers(document).filter_map(|it| it["name"].as_str()).collect();
+    let names: Vec<&str> = containers(document).filter_map(|it| it["name"].as_str()).gather();
     let (name, container) = (&task.name, &task.container);
     if !names.contains(&container.as_str()) {
-        let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).gather();
         let known = known.join(", ");
         return Some(Failure::usage(format_args!(
             "task {name}: the container `{container}` is not in the task definition; it has {known}"
@@ -193,20 +193,20 @@ fn containers(document: &Value) -> impl Iterator<Item = &Value> {
 /// The tasks that services run before or after their rollouts.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    tasks: BTreeMap<String, Task>,
+    tasks: SortedMap<String, Task>,
     /// Of those that have a task definition of their own.
-    plans: BTreeMap<String, Plan>,
+    plans: SortedMap<String, Plan>,
 }
 
 impl Ready {
     /// As services to be planned beside those that name them.
     pub(super) fn to_plan(config: &Config, services: &[&Service]) -> (Self, Vec<Service>) {
         let names = services.iter().flat_map(|service| service.before_deploy.iter().chain(&service.after_deploy));
-        let names: BTreeSet<&String> = names.gather();
-        let tasks: BTreeMap<String, Task> =
+        let names: SortedSet<&String> = names.gather();
+        let tasks: SortedMap<String, Task> =
             names.into_iter().filter_map(|name| Some((name.clone(), config.tasks.get(name)?.clone()))).gather();
-        let own = tasks.values().filter(|task| task.own.is_some()).map(|task| planned_as(config, task)).collect();
-        (Self { tasks, plans: BTreeMap::new() }, own)
+        let own = tasks.values().filter(|task| task.own.is_some()).map(|task| planned_as(config, task)).gather();
+        (Self { tasks, plans: SortedMap::new() }, own)
     }
 
     /// With what was planned of them; the services' own plans are left. Fails with everything that is wrong with them.

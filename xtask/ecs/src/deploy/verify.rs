@@ -5,7 +5,6 @@ mod lifecycle;
 mod references;
 mod size;
 
-use std::collections::BTreeSet;
 use std::thread;
 
 use serde::Serialize;
@@ -21,6 +20,7 @@ use crate::aws::{AwsError, Identity, Kind, Session};
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, services_named};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
+use crate::sorted::SortedSet;
 use crate::sources::LookUps;
 
 /// What assumes a task's roles.
@@ -61,8 +61,8 @@ pub(crate) fn verify(
     let wanted = services.iter().flat_map(|service| task_definition::lookups_of(&service.task_definition));
     let answers = look_up.look_up(&wanted.gather())?;
     let images = images::of(config, &services);
-    let ids: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
-    let released: Vec<_> = images.iter().copied().zip(session.ecr().find(&ids)).collect();
+    let ids: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).gather();
+    let released: Vec<_> = images.iter().copied().zip(session.ecr().find(&ids)).gather();
     let who = session.who();
     let around = Around { config, session, answers: &answers, released: &released, who: &who };
     let live = live_services(&session.ecs(), &services);
@@ -70,7 +70,7 @@ pub(crate) fn verify(
         let mut looks = Vec::new();
         for (cluster, answer, members) in live {
             let each = match answer {
-                Ok(found) => found.into_iter().map(Ok).collect(),
+                Ok(found) => found.into_iter().map(Ok).gather(),
                 Err(error) => vec![Err(error); members.len()],
             };
             for (service, found) in members.into_iter().zip(each) {
@@ -78,7 +78,7 @@ pub(crate) fn verify(
                 looks.push(scope.spawn(move || Look { around, service, found: Vec::new() }.all(cluster, found)));
             }
         }
-        looks.into_iter().flat_map(|look| look.join().expect("a look does not panic")).collect()
+        looks.into_iter().flat_map(|look| look.join().expect("a look does not panic")).gather()
     });
     Ok(found)
 }
@@ -170,7 +170,7 @@ impl Look<'_> {
     }
 
     fn images(&mut self, document: &Value) {
-        let names: BTreeSet<&String> = self.service.containers.values().collect();
+        let names: SortedSet<&String> = self.service.containers.values().gather();
         for (image, found) in self.around.released.iter().filter(|(image, _)| names.contains(&image.name)) {
             match found {
                 Ok(Some(found)) => {
@@ -234,7 +234,7 @@ impl Look<'_> {
                 return self.problem("way-back", text, "deploy once more while it runs: a new revision is registered");
             }
             Ok(Some(revision)) => {
-                let images: Vec<Running> = super::status::images_of(&revision).iter().map(running).collect();
+                let images: Vec<Running> = super::status::images_of(&revision).iter().map(running).gather();
                 let asked = ours(self.around.config, images.iter());
                 for ((repository, digest), kept) in asked.iter().zip(self.around.session.ecr().kept(&asked)) {
                     let kept = match kept {

@@ -4,6 +4,8 @@ use syn::{
     Attribute, Expr, Field, Fields, GenericArgument, Ident, Item, Lit, Meta, PathArguments, Type, Variant, Visibility,
 };
 
+use crate::gather::Gather;
+
 /// A source file.
 pub(super) struct Source {
     items: Vec<Item>,
@@ -27,9 +29,7 @@ impl Source {
 
     pub(super) fn variants(&self, of: &str) -> Vec<Named> {
         let found = self.items.iter().find_map(|item| match item {
-            Item::Enum(found) if found.ident == of => {
-                Some(found.variants.iter().map(|one| self.variant(one)).collect())
-            }
+            Item::Enum(found) if found.ident == of => Some(found.variants.iter().map(|one| self.variant(one)).gather()),
             _ => None,
         });
         found.unwrap_or_else(|| panic!("there is no enum {of}"))
@@ -39,7 +39,7 @@ impl Source {
     pub(super) fn types(&self, but: &str) -> Vec<(Named, String)> {
         let named = |item: &Item| match item {
             Item::Enum(found) if found.ident != but => {
-                let words: Vec<String> = found.variants.iter().map(|one| word(&self.variant(one))).collect();
+                let words: Vec<String> = found.variants.iter().map(|one| word(&self.variant(one))).gather();
                 Some((self.named(&found.ident, &found.attrs, &Fields::Unit), format!("one of {}", words.join(", "))))
             }
             Item::Struct(found) if matches!(found.vis, Visibility::Public(_)) && is_serialised(&found.attrs) => {
@@ -49,7 +49,7 @@ impl Source {
             }
             _ => None,
         };
-        self.items.iter().filter_map(named).collect()
+        self.items.iter().filter_map(named).gather()
     }
 
     fn variant(&self, variant: &Variant) -> Named {
@@ -58,7 +58,7 @@ impl Source {
     }
 
     fn named(&self, ident: &Ident, attributes: &[Attribute], fields: &Fields) -> Named {
-        let members = fields.iter().flat_map(|field| self.members(field)).collect();
+        let members = fields.iter().flat_map(|field| self.members(field)).gather();
         Named { ident: ident.to_string(), meaning: meaning(attributes), members, number: None }
     }
 
@@ -69,7 +69,7 @@ impl Source {
                 Item::Struct(found) if found.ident == of => Some(&found.fields),
                 _ => None,
             });
-            return fields.expect("it is in this file").iter().flat_map(|field| self.members(field)).collect();
+            return fields.expect("it is in this file").iter().flat_map(|field| self.members(field)).gather();
         }
         let name = field.ident.as_ref().map_or(String::new(), |ident| format!("`{}` ", kebab(&ident.to_string())));
         vec![format!("{name}({})", shape(&field.ty))]
@@ -121,7 +121,7 @@ pub(super) fn kebab(ident: &str) -> String {
 fn shape(of: &Type) -> String {
     let path = match of {
         Type::Path(path) => path.path.segments.last().expect("a type has a name"),
-        Type::Tuple(tuple) => return format!("[{}]", tuple.elems.iter().map(shape).collect::<Vec<_>>().join(", ")),
+        Type::Tuple(tuple) => return format!("[{}]", tuple.elems.iter().map(shape).gather::<Vec<_>>().join(", ")),
         _ => panic!("an event holds a type that this cannot read"),
     };
     let inner = || match &path.arguments {
@@ -148,7 +148,7 @@ fn meaning(attributes: &[Attribute]) -> String {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => Some(literal(&pair.value).trim().to_owned()),
         _ => None,
     };
-    attributes.iter().filter_map(line).collect::<Vec<_>>().join(" ")
+    attributes.iter().filter_map(line).gather::<Vec<_>>().join(" ")
 }
 
 fn literal(expression: &Expr) -> String {

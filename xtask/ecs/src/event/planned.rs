@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{DesiredCount, Direction, ImageSource, VersionChange};
+use crate::gather::Gather;
 use crate::text::version;
 
 impl VersionChange {
@@ -37,7 +38,7 @@ impl ImageSource {
     /// For people, where there is something to know: that its digest was named and not its tag, that no release is known to
     /// have made the image, or that it is of another commit than the one that is checked out.
     pub fn sentence(&self) -> Option<String> {
-        let sentences = [self.named(), self.origin()].into_iter().flatten().collect::<Vec<_>>();
+        let sentences = [self.named(), self.origin()].into_iter().flatten().gather::<Vec<_>>();
         (!sentences.is_empty()).then(|| sentences.join("; "))
     }
 
@@ -72,7 +73,7 @@ pub fn remarks(desired: DesiredCount, versions: &[VersionChange], sources: &[Ima
     let back = versions.iter().filter(|change| change.direction == Direction::Back).map(VersionChange::sentence);
     let DesiredCount { before, after } = desired;
     let scaled = (before != after).then(|| format!("desired count {before} → {after}"));
-    back.chain(scaled).chain(sources.iter().filter_map(ImageSource::sentence)).collect()
+    back.chain(scaled).chain(sources.iter().filter_map(ImageSource::sentence)).gather()
 }
 
 #[cfg(test)]

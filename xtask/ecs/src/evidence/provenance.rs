@@ -6,6 +6,7 @@ use super::PROVENANCE;
 use crate::commit::Commit;
 use crate::config::{Base, Builder, Image};
 use crate::digest::Digest;
+use crate::gather::Gather;
 
 /// A statement of what was built of what, by whom; `variable` answers for environment variables. No secret is in it: of
 /// build secrets the configuration has names, and so has this.
@@ -53,7 +54,7 @@ pub(crate) fn provenance(
 fn of_builder(builder: &Builder, materials: &mut Vec<Value>) -> (&'static str, Value) {
     match builder {
         Builder::Dockerfile(dockerfile) => {
-            let secrets: Vec<&String> = dockerfile.secrets.keys().collect();
+            let secrets: Vec<&String> = dockerfile.secrets.keys().gather();
             let own = json!({ "args": dockerfile.args, "target": dockerfile.target, "secrets": secrets });
             ("dockerfile", own)
         }

@@ -7,6 +7,7 @@ use crate::config::Scan;
 use crate::digest::Digest;
 use crate::event::Finding;
 use crate::gate::{Report, Summary};
+use crate::gather::Gather;
 
 /// What a scan said of a digest, and by which rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +40,11 @@ impl Record {
         scan: &Scan,
         today: &str,
     ) -> Self {
-        let mut severity: Vec<String> = scan.severity.iter().map(|severity| severity.as_str().to_owned()).collect();
+        let mut severity: Vec<String> = scan.severity.iter().map(|severity| severity.as_str().to_owned()).gather();
         severity.sort();
         // Both are YYYY-MM-DD, which sorts as text.
         let accepted = scan.ignore.iter().filter(|it| summary.matched.contains(&it.id) && it.until.as_str() >= today);
-        let mut findings: Vec<String> = summary.findings.iter().map(|Finding { id, .. }| id.clone()).collect();
+        let mut findings: Vec<String> = summary.findings.iter().map(|Finding { id, .. }| id.clone()).gather();
         findings.sort();
         findings.dedup();
         let unknown_system = if report.system_is_unknown { report.system.clone() } else { String::new() };
@@ -55,7 +56,7 @@ impl Record {
             database: report.database.clone(),
             severity,
             ignore_unfixed: scan.ignore_unfixed,
-            accepted: accepted.map(|ignore| (ignore.id.clone(), ignore.until.clone())).collect(),
+            accepted: accepted.map(|ignore| (ignore.id.clone(), ignore.until.clone())).gather(),
             unknown_system,
             findings,
         }
@@ -84,8 +85,7 @@ impl Record {
 
     /// An in-toto statement. Source: in-toto Attestation Framework, Statement v1.
     pub(crate) fn statement(&self) -> Vec<u8> {
-        let accepted: Vec<Value> =
-            self.accepted.iter().map(|(id, until)| json!({ "id": id, "until": until })).collect();
+        let accepted: Vec<Value> = self.accepted.iter().map(|(id, until)| json!({ "id": id, "until": until })).gather();
         let statement = json!({
             "_type": "https://in-toto.io/Statement/v1",
             "subject": [{ "digest": { "sha256": self.digest.hex() } }],

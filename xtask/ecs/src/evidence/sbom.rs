@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
+use crate::gather::Gather;
+use crate::sorted::{Arrange, SortedMap};
 use crate::time::timestamp;
 
 /// The document that trivy made of the image with this digest, with names that follow from what they name, in order, and the
@@ -28,17 +30,17 @@ pub(crate) fn sbom(document: &[u8], image: &Digest, seconds: u64) -> Result<Vec<
     for dependency in list(&mut document["dependencies"]) {
         name(&mut dependency["ref"]);
         list(&mut dependency["dependsOn"]).iter_mut().for_each(name);
-        list(&mut dependency["dependsOn"]).sort_by(|one, other| one.as_str().cmp(&other.as_str()));
+        order(&mut dependency["dependsOn"], Value::as_str);
     }
     for vulnerability in list(&mut document["vulnerabilities"]) {
         for affected in list(&mut vulnerability["affects"]) {
             name(&mut affected["ref"]);
         }
-        list(&mut vulnerability["affects"]).sort_by_key(|affected| text(&affected["ref"]));
+        order(&mut vulnerability["affects"], |affected| affected["ref"].as_str());
     }
-    list(&mut document["components"]).sort_by_key(|component| text(&component["bom-ref"]));
-    list(&mut document["dependencies"]).sort_by_key(|dependency| text(&dependency["ref"]));
-    list(&mut document["vulnerabilities"]).sort_by_key(|found| text(&found["id"]));
+    order(&mut document["components"], |component| component["bom-ref"].as_str());
+    order(&mut document["dependencies"], |dependency| dependency["ref"].as_str());
+    order(&mut document["vulnerabilities"], |found| found["id"].as_str());
     document["serialNumber"] = json!(format!("urn:uuid:{}", uuid(image)));
     document["metadata"]["timestamp"] = json!(timestamp(seconds));
     Ok(document.to_string().into_bytes())
@@ -51,7 +53,7 @@ fn names(document: &Value, image: &Digest) -> BTreeMap<String, String> {
     if let Some(root) = document["metadata"]["component"]["bom-ref"].as_str() {
         names.insert(root.to_owned(), image.to_string());
     }
-    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
+    let mut taken: SortedMap<String, usize> = SortedMap::new();
     let mut described: Vec<(String, &str)> = components()
         .filter_map(|component| {
             let old = component["bom-ref"].as_str()?;
@@ -60,11 +62,11 @@ fn names(document: &Value, image: &Digest) -> BTreeMap<String, String> {
             let address = component["purl"].as_str().map(str::to_owned);
             Some((address.unwrap_or_else(|| Digest::of(rest.to_string().as_bytes()).to_string()), old))
         })
-        .collect();
+        .gather();
     // What is the same in all but its name keeps an order among its like: that of the document, which then says nothing.
-    described.sort_by(|one, other| one.0.cmp(&other.0));
+    described.arrange_by(|one, other| one.0.cmp(&other.0));
     for (new, old) in described {
-        let count = taken.entry(new.clone()).or_default();
+        let count = taken.or_default(new.clone());
         *count += 1;
         let new = if *count == 1 { new } else { format!("{new}#{count}") };
         names.insert(old.to_owned(), new);
@@ -80,8 +82,9 @@ fn list(value: &mut Value) -> &mut Vec<Value> {
     value.as_array_mut().expect("it is one now")
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+/// Puts a list into the order of a text of each element. There may be tens of thousands.
+fn order(value: &mut Value, text: fn(&Value) -> Option<&str>) {
+    list(value).sort_by(|one, other| text(one).cmp(&text(other)));
 }
 
 /// A UUID of version 8, which is for what its maker decides. Source: RFC 9562, 5.8.
@@ -93,6 +96,10 @@ fn uuid(digest: &Digest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(value: &Value) -> String {
+        value.as_str().unwrap_or_default().to_owned()
+    }
 
     /// As two runs of trivy make it of one image: other names by chance, another order.
     fn run(names: [&str; 3], turned: bool) -> Vec<u8> {

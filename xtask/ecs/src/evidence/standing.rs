@@ -3,6 +3,7 @@
 use super::Record;
 use crate::config::Scan;
 use crate::digest::Digest;
+use crate::gather::Gather;
 use crate::time::days_between;
 
 /// What a verdict is held against.
@@ -17,11 +18,11 @@ pub(crate) struct Policy<'a> {
 /// The verdict that lets this digest pass: of those that speak of it one of the newest, if no other of the newest refuses. The
 /// error is why there is none, as the end of a sentence about the image.
 pub(crate) fn stands<'a>(records: &'a [Record], digest: &Digest, policy: &Policy<'_>) -> Result<&'a Record, String> {
-    let of_it: Vec<&Record> = records.iter().filter(|record| record.digest == *digest).collect();
+    let of_it: Vec<&Record> = records.iter().filter(|record| record.digest == *digest).gather();
     let age = |record: &Record| (record.day.clone(), record.database.clone());
     let newest = of_it.iter().map(|record| age(record)).max();
     // Looked at twice with one database, by two policies perhaps.
-    let newest: Vec<&Record> = of_it.into_iter().filter(|record| Some(age(record)) == newest).collect();
+    let newest: Vec<&Record> = of_it.into_iter().filter(|record| Some(age(record)) == newest).gather();
     let Some(last) = newest.last() else { return Err("has no verdict attached".to_owned()) };
     if let Some(refused) = newest.iter().find(|record| !record.passed) {
         return Err(objection(refused, policy).unwrap_or_default());

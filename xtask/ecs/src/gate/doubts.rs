@@ -2,6 +2,7 @@
 
 use super::{Report, Summary, is, severity};
 use crate::config::{Builder, Image, Scan, Severity};
+use crate::gather::Gather;
 
 /// Why the scanner may not see a Rust program that is there. Source: trivy, pkg/fanal/analyzer/language/rust/binary and
 /// pkg/fanal/handler/sysfile, tried with 0.76.
@@ -11,7 +12,7 @@ pub(super) const WHEN_A_PROGRAM_IS_SEEN: &str = "a Rust program is seen only whe
 
 /// Sentences about one image's report that end nothing.
 pub(crate) fn doubts(report: &Report, image: &Image, scan: &Scan) -> Vec<String> {
-    unseen_program(report, image).into_iter().chain(unrated(report, scan)).collect()
+    unseen_program(report, image).into_iter().chain(unrated(report, scan)).gather()
 }
 
 /// In a cargo workspace an image without any Rust list is scanned for everything but the program.
@@ -37,7 +38,7 @@ fn unrated(report: &Report, scan: &Scan) -> Option<String> {
     let mut ids: Vec<String> = unrated
         .filter(|finding| counts(&finding.fixed) && !accepted(finding))
         .map(|finding| format!("{} ({} {})", finding.id, finding.package, finding.installed))
-        .collect();
+        .gather();
     ids.sort();
     ids.dedup();
     (!ids.is_empty()).then(|| {
@@ -51,5 +52,5 @@ fn unrated(report: &Report, scan: &Scan) -> Option<String> {
 /// The ids under `ignore` that no finding has, of scans of all images.
 pub(crate) fn unmatched<'a>(scan: &Scan, scanned: &(impl Iterator<Item = &'a Summary> + Clone)) -> Vec<String> {
     let matched = |id: &String| scanned.clone().any(|summary| summary.matched.contains(id));
-    scan.ignore.iter().map(|ignore| ignore.id.clone()).filter(|id| !matched(id)).collect()
+    scan.ignore.iter().map(|ignore| ignore.id.clone()).filter(|id| !matched(id)).gather()
 }

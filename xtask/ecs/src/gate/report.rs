@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use crate::event::Finding;
+use crate::gather::Gather;
 
 /// What a scanner says of one image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Report {
         if !parts.any(|part| part == "WARN") {
             return;
         }
-        let said = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        let said = parts.filter(|part| !part.is_empty()).gather::<Vec<_>>().join(" ");
         self.system_is_unknown |= said.contains("OS version is not on the EOL list");
         let warning = format!("trivy warns: {said}");
         if !self.warnings.contains(&warning) {

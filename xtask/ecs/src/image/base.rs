@@ -18,6 +18,7 @@ use crate::config::Base;
 use crate::digest::Digest;
 use crate::event::Events;
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::{Descriptor, Index, Layout, Manifest, Platform, media_type};
 use crate::oci::registry;
@@ -67,7 +68,7 @@ impl BaseImage {
             .layers
             .iter()
             .map(|layer| BaseLayer { descriptor: oci(layer), file: blobs.join(layer.digest.hex()) })
-            .collect();
+            .gather();
         let files = Files::of(&layers, &config, &request.cache, interrupt)?;
         Ok(Self { config, layers, files })
     }
@@ -166,7 +167,7 @@ impl Fetch<'_> {
             (kind, bytes) = self.document(&chosen)?;
         }
         let manifest = Manifest::parse(bytes, &kind).context("it is not an image")?;
-        let missing: Vec<&Descriptor> = manifest.blobs().filter(|blob| !self.blob(&blob.digest).exists()).collect();
+        let missing: Vec<&Descriptor> = manifest.blobs().filter(|blob| !self.blob(&blob.digest).exists()).gather();
         if !missing.is_empty() {
             let bytes: u64 = missing.iter().map(|blob| blob.size).sum();
             let mebibytes = bytes.div_ceil(1024 * 1024);

@@ -41,7 +41,7 @@ pub(super) fn document(
     let mut history = list("/history");
     // History and layers belong together one by one; a base that tells nothing gets a line a layer.
     if history.is_empty() {
-        history = diff_ids.iter().map(|_| json!({ "created": created, "created_by": "base" })).collect();
+        history = diff_ids.iter().map(|_| json!({ "created": created, "created_by": "base" })).gather();
     }
     for (layer, what) in written {
         diff_ids.push(json!(layer.diff_id));
@@ -66,7 +66,7 @@ fn entrypoint_of(program: &str, args: &[String]) -> Value {
 
 /// The base's variables in their order, then ours by name; ours win.
 fn environment(base: Option<&Value>, own: &BTreeMap<String, String>, certificates: bool) -> Value {
-    let base: Vec<&str> = base.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let base: Vec<&str> = base.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).gather();
     let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
     let mut own = own.clone();
     let mut default = |wanted: &str, value: String| {

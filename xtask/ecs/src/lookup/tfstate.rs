@@ -11,6 +11,7 @@ mod sensitive;
 use serde_json::{Map, Value};
 
 use super::SECRET;
+use crate::gather::Gather;
 use crate::text::nearest;
 use address::{Address, Key, Place, Step};
 use sensitive::Marks;
@@ -96,10 +97,10 @@ fn current(mut state: Value) -> State {
         };
         let module = address::module(resource["module"].as_str().unwrap_or_default())?;
         let (kind, name) = (resource["type"].as_str()?.to_owned(), resource["name"].as_str()?.to_owned());
-        let instances = taken(&mut resource["instances"]).into_iter().filter_map(instance).collect();
+        let instances = taken(&mut resource["instances"]).into_iter().filter_map(instance).gather();
         Some(Resource { place: Place { module, is_data, kind, name }, instances })
     });
-    let resources = resources.collect();
+    let resources = resources.gather();
     let outputs = state["outputs"].as_object_mut().map(std::mem::take).unwrap_or_default();
     State { outputs, resources }
 }
@@ -161,19 +162,18 @@ impl State {
 
     fn resource(&self, place: &Place, key: Option<&Key>, path: &[Step]) -> Result<Value, Missing> {
         let Some(resource) = self.resources.iter().find(|resource| resource.place == *place) else {
-            let known: Vec<_> = self.resources.iter().map(|resource| resource.place.to_string()).collect();
+            let known: Vec<_> = self.resources.iter().map(|resource| resource.place.to_string()).gather();
             let near = meant(&place.to_string(), known.iter());
             return missing(format!("the state has no {place}"), near);
         };
         if key.is_none() && path.first() == Some(&Step::Each) {
             let each = resource.instances.iter().map(|instance| instance.find(place, &path[1..]));
-            return Ok(Value::Array(each.collect::<Result<_, _>>()?));
+            return Ok(Value::Array(each.try_gather::<_, _, _>()?));
         }
         if let Some(instance) = resource.instances.iter().find(|instance| instance.key.as_ref() == key) {
             return instance.find(place, path);
         }
-        let there: Vec<_> =
-            resource.instances.iter().filter_map(|it| Some(format!("`{}`", it.key.as_ref()?))).collect();
+        let there: Vec<_> = resource.instances.iter().filter_map(|it| Some(format!("`{}`", it.key.as_ref()?))).gather();
         match (key, there.is_empty()) {
             (_, true) if resource.instances.is_empty() => missing(format!("{place} has no instance in the state"), ""),
             (None, _) => missing(

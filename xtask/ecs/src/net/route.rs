@@ -21,6 +21,8 @@ use rustls::pki_types::pem::PemObject;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::gather::Gather;
+
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The proxy for what goes over TLS, and the hosts that it is not for.
@@ -97,7 +99,7 @@ fn bundle_of(environment: Environment<'_>) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls::pki_types::pem::Error> {
-    CertificateDer::pem_slice_iter(pem).collect()
+    CertificateDer::pem_slice_iter(pem).try_gather()
 }
 
 /// Whom to trust: the machine's roots and those of the bundle.

@@ -39,6 +39,7 @@ use self::retry::{Task, Trouble};
 use super::layout::{Descriptor, Manifest};
 use crate::digest::Digest;
 use crate::event::Events;
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::reference::Repository;
 use crate::time::Backoff;
@@ -146,7 +147,7 @@ impl Remote<'_> {
     /// without a batch question.
     pub fn missing(&self, blobs: &[Descriptor]) -> Result<Vec<Descriptor>> {
         let there = side_by_side(blobs, |blob| self.has_blob(&blob.digest))?;
-        Ok(blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob.clone()).collect())
+        Ok(blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob.clone()).gather())
     }
 
     /// Puts a manifest by its digest, without a tag: it publishes nothing by a name.
@@ -202,7 +203,7 @@ where
     E: Send,
 {
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<Result<R, E>>>> = Mutex::new(things.iter().map(|_| None).collect());
+    let results: Mutex<Vec<Option<Result<R, E>>>> = Mutex::new(things.iter().map(|_| None).gather());
     let worker = || {
         while let index = next.fetch_add(1, Ordering::Relaxed)
             && let Some(thing) = things.get(index)
@@ -220,7 +221,7 @@ where
         }
         worker();
     });
-    results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+    results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().try_gather()
 }
 
 #[cfg(test)]

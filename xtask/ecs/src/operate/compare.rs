@@ -1,7 +1,5 @@
 //! `cargo xtask diff --against ENVIRONMENT`: two environments side by side.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::config::{Service, Setting, TaskDefinitionSource, services_named, toml_value};
@@ -9,6 +7,7 @@ use crate::context::{Context, environment};
 use crate::deploy::render::{differences, render};
 use crate::failure::Result;
 use crate::gather::Gather as _;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// A value that is not the same in both; absent where one of them has no such thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,12 +44,12 @@ pub(crate) fn compare(context: &Context, against: &str, names: &[String]) -> Res
 }
 
 fn settings(theirs: &[Setting], ours: &[Setting]) -> Vec<Difference> {
-    let by_name = |all: &[Setting]| -> BTreeMap<(String, String), String> {
+    let by_name = |all: &[Setting]| -> SortedMap<(String, String), String> {
         all.iter().map(|it| ((it.table.clone(), it.key.clone()), toml_value(&it.value))).gather()
     };
     let (before, after) = (by_name(theirs), by_name(ours));
-    let mut names: Vec<_> = ours.iter().chain(theirs).map(|it| (it.table.clone(), it.key.clone())).collect();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut names: Vec<_> = ours.iter().chain(theirs).map(|it| (it.table.clone(), it.key.clone())).gather();
+    let mut seen = SortedSet::new();
     names.retain(|name| seen.insert(name.clone()));
     let differ = names.into_iter().filter(|name| before.get(name) != after.get(name));
     differ
@@ -60,5 +59,5 @@ fn settings(theirs: &[Setting], ours: &[Setting]) -> Vec<Difference> {
             of: name.0,
             path: name.1,
         })
-        .collect()
+        .gather()
 }

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::deploy::lock::{self, Way, in_the_way};
 use crate::event::Hook;
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::reader::shift;
 
 /// Which of the hooks that wait.
@@ -77,7 +78,7 @@ fn current(ecs: &Ecs, service: &Service, live: &Live) -> Result<Option<String>> 
 /// The hooks to answer, or what waits instead.
 fn chosen<'a>(service: &Service, rollout: &'a ServiceDeployment, which: &Which) -> Result<Vec<&'a Hook>> {
     let name = &service.name;
-    let waiting: Vec<&Hook> = rollout.hooks.iter().filter(|hook| hook.status == "AWAITING_ACTION").collect();
+    let waiting: Vec<&Hook> = rollout.hooks.iter().filter(|hook| hook.status == "AWAITING_ACTION").gather();
     let lines = waiting.iter().map(|hook| format!("{}{}", hook.id, shift::deadline(hook)));
     match which {
         _ if waiting.is_empty() => {

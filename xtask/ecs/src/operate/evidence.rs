@@ -10,7 +10,9 @@ use crate::context::Context;
 use crate::digest::Digest;
 use crate::evidence::{Attached, CYCLONEDX, Record};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::oci::registry::{Registry, failure};
+use crate::sorted::Arrange;
 
 /// One thing that is attached.
 pub(crate) struct Piece {
@@ -55,9 +57,9 @@ pub(crate) fn pieces(config: &Config, session: &Session, image: &Image) -> Resul
     let attached = session.ecr().attached(image.repository(), &digest, None)?;
     let read =
         |(digest, manifest): (Digest, String)| Some(Piece { digest, attached: Attached::read(manifest.as_bytes())? });
-    let mut pieces: Vec<Piece> = attached.into_iter().filter_map(read).collect();
+    let mut pieces: Vec<Piece> = attached.into_iter().filter_map(read).gather();
     let rank = |piece: &Piece| piece.attached.kind.map_or(3, |kind| kind as u8);
-    pieces.sort_by(|one, other| {
+    pieces.arrange_by(|one, other| {
         let newest = |piece: &Piece| piece.record().map(|record| (record.day, record.database));
         rank(one).cmp(&rank(other)).then_with(|| newest(other).cmp(&newest(one))).then(one.digest.cmp(&other.digest))
     });

@@ -9,6 +9,7 @@ use crate::aws::sessions::{self, Place, Session};
 use crate::config::{Config, Service, services_named, suggestion};
 use crate::context::Context;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::process::{self, Successor};
 use crate::text::version::order;
 
@@ -119,7 +120,7 @@ fn tasks(config: &Config, ecs: &Ecs, service: &Service, at: &Where) -> Result<Ve
             .help(format!("`{}` shows how it stands", config.command("status"))));
     }
     let Some(begins) = &at.task else { return Ok(tasks) };
-    let ids: Vec<String> = tasks.iter().map(|task| task.id().to_owned()).collect();
+    let ids: Vec<String> = tasks.iter().map(|task| task.id().to_owned()).gather();
     tasks.retain(|task| task.id().starts_with(begins.as_str()));
     if tasks.is_empty() {
         let message = format!("no task of service {} that runs begins with `{}`", service.name, begins.escape_debug());
@@ -149,7 +150,7 @@ fn newest(tasks: Vec<Task>, service: &Service, enabled: bool) -> Result<Task> {
 }
 
 fn container<'a>(task: &'a Task, service: &Service, name: Option<&str>) -> Result<&'a Container> {
-    let names: Vec<&str> = task.containers.iter().map(|container| container.name.as_str()).collect();
+    let names: Vec<&str> = task.containers.iter().map(|container| container.name.as_str()).gather();
     let find = |name: &str| task.containers.iter().find(|container| container.name == name);
     let found = match (name, task.containers.as_slice()) {
         (Some(name), _) => find(name).ok_or_else(|| {
@@ -176,7 +177,7 @@ fn quoted(words: &[String]) -> String {
         let is_plain = !word.is_empty() && word.chars().all(plain);
         if is_plain { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
     };
-    words.iter().map(quote).collect::<Vec<_>>().join(" ")
+    words.iter().map(quote).gather::<Vec<_>>().join(" ")
 }
 
 fn explained(error: AwsError, service: &Service) -> Failure {

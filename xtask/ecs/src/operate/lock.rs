@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::deploy::lock::{live, locks, readable, write};
 use crate::event::{Lock, LockKind};
 use crate::failure::Result;
+use crate::gather::Gather;
 use crate::time;
 
 /// Locks services by hand. Who has locked one before gives the lock another reason and another end.
@@ -54,7 +55,7 @@ pub(crate) fn unlock(context: &Context, names: &[String]) -> Result<Vec<(String,
             context.events().note("Fresh", format!("{name} is not locked"));
             continue;
         }
-        let keys: Vec<&str> = found.iter().map(|kept| kept.key.as_str()).collect();
+        let keys: Vec<&str> = found.iter().map(|kept| kept.key.as_str()).gather();
         session.tags().remove(&live.arn, &keys)?;
         for kept in &found {
             let ended = if kept.has_ended(time::now()) { ", which had ended" } else { "" };

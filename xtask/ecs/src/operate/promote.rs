@@ -4,6 +4,7 @@ use crate::aws::Session;
 use crate::config::{Config, Loaded};
 use crate::context::{Context, environment};
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 
 /// The environment to copy from.
 ///
@@ -27,7 +28,7 @@ pub(crate) fn open(context: &Context, source: Loaded) -> Result<(Loaded, Session
             let several = before.account != target.account;
             let of = [(theirs.err(), &before), (ours.err(), target)];
             let failures = of.into_iter().filter_map(|(failure, config)| Some(explained(failure?, config, several)));
-            Err(Failure::together(failures.collect()))
+            Err(Failure::together(failures.gather()))
         }
     }
 }

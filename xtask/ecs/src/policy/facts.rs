@@ -8,6 +8,7 @@ use crate::aws::calls::{By, Call, On};
 use crate::config::{Base, Builder, FailFast, Loaded, OnInterrupt, Origin, Partition, State, TaskDefinitionSource};
 use crate::deploy::{render, service_definition, task_definition};
 use crate::failure::Result;
+use crate::gather::Gather;
 use crate::lookup::{self, Lookup};
 use crate::reference::Home;
 use crate::sources::LookUps;
@@ -67,8 +68,8 @@ impl Facts {
             partition: Partition::of(&config.region).name,
             account: config.account.clone(),
             region: config.region.clone(),
-            own_roles: config.role.iter().chain(&config.workflows.role).cloned().collect(),
-            lookups: loaded.origins.settings.iter().flat_map(|setting| lookups_of(&setting.origin)).collect(),
+            own_roles: config.role.iter().chain(&config.workflows.role).cloned().gather(),
+            lookups: loaded.origins.settings.iter().flat_map(|setting| lookups_of(&setting.origin)).gather(),
             ..Self::default()
         };
         facts.learn(Habit::Locks, config.lock.deploys);
@@ -161,7 +162,7 @@ impl Facts {
             }
             let listed = |list: &'static str| container[list].as_array().into_iter().flatten();
             for secret in listed("secrets").filter_map(|secret| secret["valueFrom"].as_str()) {
-                let parts: Vec<&str> = secret.split(':').collect();
+                let parts: Vec<&str> = secret.split(':').gather();
                 if parts.get(2) == Some(&"secretsmanager") {
                     self.secrets.push(parts[..parts.len().min(7)].join(":"));
                 }
@@ -185,10 +186,10 @@ impl Facts {
     pub(super) fn resources(&self, call: &Call, by: By) -> Vec<String> {
         let of_services = |kind: &str, behind: &str| -> Vec<String> {
             let one = |(cluster, service): &(String, String)| self.ecs(&format!("{kind}/{cluster}/{service}{behind}"));
-            self.services.iter().map(one).collect()
+            self.services.iter().map(one).gather()
         };
         let services = || of_services("service", "");
-        let tasks = || self.clusters.iter().map(|cluster| self.ecs(&format!("task/{cluster}/*"))).collect::<Vec<_>>();
+        let tasks = || self.clusters.iter().map(|cluster| self.ecs(&format!("task/{cluster}/*"))).gather::<Vec<_>>();
         let definitions = || self.families.iter().map(|family| self.ecs(&format!("task-definition/{family}:*")));
         match call.on {
             On::Nothing | On::Role => Vec::new(),
@@ -197,7 +198,7 @@ impl Facts {
             On::Services | On::Locked => services(),
             On::Rollouts => [services(), of_services("service-deployment", "/*")].concat(),
             On::Revisions => [services(), of_services("service-revision", "/*")].concat(),
-            On::TaskDefinitions => definitions().collect(),
+            On::TaskDefinitions => definitions().gather(),
             On::Tasks => tasks(),
             On::Shells => [self.cluster_arns(), tasks()].concat(),
             On::Forwarding => {
@@ -210,14 +211,14 @@ impl Facts {
                 let tagged = self.has(Habit::Tags) && [By::Deploy, By::Run].contains(&by);
                 let services = if locks { services() } else { Vec::new() };
                 let definitions = definitions().filter(|_| tagged);
-                services.into_iter().chain(definitions).chain(tasks().into_iter().filter(|_| tagged)).collect()
+                services.into_iter().chain(definitions).chain(tasks().into_iter().filter(|_| tagged)).gather()
             }
             On::Targets => {
                 let scaling = format!("arn:{}:application-autoscaling:{}", self.partition, self.region);
                 vec![format!("{scaling}:{}:scalable-target/*", self.account)]
             }
-            On::LogStreams => self.log_groups.iter().map(|group| format!("{group}:log-stream:*")).collect(),
-            On::LogGroups => self.log_groups.iter().flat_map(|group| [group.clone(), format!("{group}:*")]).collect(),
+            On::LogStreams => self.log_groups.iter().map(|group| format!("{group}:log-stream:*")).gather(),
+            On::LogGroups => self.log_groups.iter().flat_map(|group| [group.clone(), format!("{group}:*")]).gather(),
             On::Secrets => self.secrets.clone(),
             On::Roles if by == By::Check => vec![self.role_arn("*")],
             On::Roles if by == By::Verify => [&self.roles[..], &self.execution_roles, &self.own_roles].concat(),
@@ -233,7 +234,7 @@ impl Facts {
             }),
             On::State => {
                 let is_asked = self.lookups.iter().any(|lookup| lookup.source == "tfstate");
-                self.state.iter().filter(|_| is_asked).cloned().collect()
+                self.state.iter().filter(|_| is_asked).cloned().gather()
             }
         }
     }
@@ -262,11 +263,11 @@ impl Facts {
 
     fn looked_up(&self, source: &str, arn: impl Fn(&str) -> String) -> Vec<String> {
         let names = self.lookups.iter().filter(|lookup| lookup.source == source).map(|lookup| lookup.name.as_str());
-        names.map(|name| if name.starts_with("arn:") { name.to_owned() } else { arn(name) }).collect()
+        names.map(|name| if name.starts_with("arn:") { name.to_owned() } else { arn(name) }).gather()
     }
 
     pub(super) fn cluster_arns(&self) -> Vec<String> {
-        self.clusters.iter().map(|cluster| self.ecs(&format!("cluster/{cluster}"))).collect()
+        self.clusters.iter().map(|cluster| self.ecs(&format!("cluster/{cluster}"))).gather()
     }
 
     fn ecs(&self, what: &str) -> String {
@@ -299,5 +300,5 @@ fn name_of(cluster: &str) -> String {
 fn lookups_of(origin: &Origin) -> Vec<Lookup> {
     let Origin::Lookup { written, .. } = origin else { return Vec::new() };
     let Ok(Some(template)) = lookup::parse(written) else { return Vec::new() };
-    template.lookups().map(|(_, lookup)| lookup.clone()).collect()
+    template.lookups().map(|(_, lookup)| lookup.clone()).gather()
 }

@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
+use crate::gather::Gather;
+
 /// A document of IAM's as the data source `aws_iam_policy_document`.
 /// Source: the AWS provider's documentation of that data source.
 pub(crate) fn terraform(name: &str, document: &Value) -> String {
     let statements = document["Statement"].as_array().into_iter().flatten().map(statement);
-    format!("data \"aws_iam_policy_document\" \"{name}\" {{\n{}}}", statements.collect::<Vec<_>>().join("\n"))
+    format!("data \"aws_iam_policy_document\" \"{name}\" {{\n{}}}", statements.gather::<Vec<_>>().join("\n"))
 }
 
 fn statement(statement: &Value) -> String {
@@ -35,9 +37,9 @@ fn statement(statement: &Value) -> String {
 }
 
 fn list(value: &Value) -> String {
-    let items: Vec<&Value> = value.as_array().map_or_else(|| vec![value], |items| items.iter().collect());
+    let items: Vec<&Value> = value.as_array().map_or_else(|| vec![value], |items| items.iter().gather());
     let items = items.iter().filter_map(|item| item.as_str()).map(quoted);
-    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+    format!("[{}]", items.gather::<Vec<_>>().join(", "))
 }
 
 /// What Terraform would take for an expression stays what it is.

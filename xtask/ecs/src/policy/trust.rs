@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, Partition};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 
 /// GitHub's provider of tokens. Source: GitHub Docs, "Configuring OpenID Connect in Amazon Web Services".
 const PROVIDER: &str = "token.actions.githubusercontent.com";
@@ -31,7 +32,7 @@ pub(crate) fn trust(config: &Config, remote: Option<&str>, branch: &str) -> Resu
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {
                 "StringEquals": { format!("{PROVIDER}:aud"): "sts.amazonaws.com" },
-                "StringLike": { format!("{PROVIDER}:sub"): subjects.collect::<Vec<_>>() },
+                "StringLike": { format!("{PROVIDER}:sub"): subjects.gather::<Vec<_>>() },
             },
         }],
     }))

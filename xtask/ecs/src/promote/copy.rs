@@ -5,6 +5,7 @@ use crate::aws::ecr::Put;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Remote, Tree, failure};
 
@@ -44,10 +45,10 @@ fn send_blobs(
 ) -> Result<Sent> {
     let Promotions { from, to, events, .. } = stage;
     let image = wanted.image;
-    let blobs: Vec<&Descriptor> = trees.iter().flat_map(|tree| &tree.blobs).collect();
-    let digests: Vec<Digest> = blobs.iter().map(|blob| blob.digest.clone()).collect();
+    let blobs: Vec<&Descriptor> = trees.iter().flat_map(|tree| &tree.blobs).gather();
+    let digests: Vec<Digest> = blobs.iter().map(|blob| blob.digest.clone()).gather();
     let missing = to.ecr.missing(image.repository(), &digests)?;
-    let blobs: Vec<Descriptor> = blobs.into_iter().filter(|blob| missing.contains(&blob.digest)).cloned().collect();
+    let blobs: Vec<Descriptor> = blobs.into_iter().filter(|blob| missing.contains(&blob.digest)).cloned().gather();
     let same_registry = from.config.registry == to.config.registry && from.config.account == to.config.account;
     let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
     let uploaded = here.copy(there, same_registry, &blobs, &progress).map_err(failure)?;

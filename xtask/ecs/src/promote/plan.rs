@@ -8,6 +8,7 @@ use crate::config::{By, Image, images_named};
 use crate::digest::Digest;
 use crate::event::{Event, ImageAction};
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 /// What will be done about each image, found out before anything is done.
 pub(crate) struct PromotionPlan<'a> {
     pub(super) images: Vec<Wanted<'a>>,
@@ -29,7 +30,7 @@ impl PromotionPlan<'_> {
             reference: wanted.image.reference.to_string(),
             action: wanted.action(),
         };
-        self.images.iter().map(one).collect()
+        self.images.iter().map(one).gather()
     }
 }
 
@@ -45,7 +46,7 @@ pub(super) fn plan<'a>(stage: &Promotions<'a>, names: &[String]) -> Result<Promo
     let Promotions { from, to, events, .. } = stage;
     let images = images_named(to.config, names)?;
     // Every environment has the images of the one table, and may call their repositories otherwise.
-    let sources: Vec<&Image> = images.iter().map(|image| &from.config.images[&image.name]).collect();
+    let sources: Vec<&Image> = images.iter().map(|image| &from.config.images[&image.name]).gather();
     let (there, here) = std::thread::scope(|scope| {
         let there = scope.spawn(|| find(from, &sources));
         let here = find(to, &images);
@@ -76,9 +77,9 @@ pub(super) fn plan<'a>(stage: &Promotions<'a>, names: &[String]) -> Result<Promo
 }
 
 fn find(side: &Side<'_>, images: &[&Image]) -> Vec<Result<Option<Digest>, AwsError>> {
-    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
+    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).gather();
     let found = side.ecr.find(&wanted).into_iter();
-    found.map(|found| Ok(found?.map(|found| found.digest))).collect()
+    found.map(|found| Ok(found?.map(|found| found.digest))).gather()
 }
 
 /// What becomes of an image: `there` is what the source has under the tag, `here` what the target has.

@@ -22,6 +22,7 @@ use self::command::Level;
 use super::record::Record;
 use crate::event::{Event, ImageAction, Reader, ServiceAction, Step};
 use crate::failure::{Failure, Fault};
+use crate::gather::Gather;
 
 /// GitHub shows ten annotations of a kind for a step; the tenth says that there are more.
 const ANNOTATIONS: usize = 10;
@@ -234,7 +235,7 @@ impl Commands {
             let place = fault.place.as_ref()?;
             Some(command::annotation(Level::Error, Some(place), "", &fault.message))
         };
-        let mut annotations: Vec<String> = failure.faults.iter().filter_map(at).collect();
+        let mut annotations: Vec<String> = failure.faults.iter().filter_map(at).gather();
         if annotations.is_empty() || annotations.len() < failure.faults.len() {
             let title = format!("{} ended with {}", self.command, failure.exit_code());
             annotations.insert(0, command::annotation(Level::Error, None, &title, &failure.to_string()));

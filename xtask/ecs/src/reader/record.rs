@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::event::{ContainerExit, Event, Finding, ImageAction, Outcome, PostMortem, Progress, ServiceAction, remarks};
 use crate::failure::{Ending, Failure};
+use crate::gather::Gather;
 use crate::reader::shift;
 
 mod tasks;
@@ -327,7 +328,7 @@ pub(crate) fn count_by_severity(findings: &[Finding]) -> String {
     let count = |severity: &str| findings.iter().filter(|finding| finding.severity == severity).count();
     let other = findings.iter().filter(|finding| !known.contains(&finding.severity.as_str())).count();
     let counts = known.iter().map(|severity| (*severity, count(severity))).chain([("UNKNOWN", other)]);
-    counts.filter(|(_, n)| *n > 0).map(|(severity, n)| format!("{n} {severity}")).collect::<Vec<_>>().join(", ")
+    counts.filter(|(_, n)| *n > 0).map(|(severity, n)| format!("{n} {severity}")).gather::<Vec<_>>().join(", ")
 }
 
 /// `app exited with 1 (no such table), proxy never ran`.
@@ -337,7 +338,7 @@ pub(crate) fn exits(containers: &[ContainerExit]) -> String {
         let reason = if exit.reason.is_empty() { String::new() } else { format!(" ({})", exit.reason) };
         format!("{} {how}{reason}", exit.container)
     };
-    containers.iter().map(exit).collect::<Vec<_>>().join(", ")
+    containers.iter().map(exit).gather::<Vec<_>>().join(", ")
 }
 
 /// Where an advisory can be read, for the kinds of id that have one public page each.

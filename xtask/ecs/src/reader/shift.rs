@@ -1,6 +1,7 @@
 //! What a rollout that shifts traffic shows besides its numbers.
 
 use crate::event::{Hook, Progress};
+use crate::gather::Gather;
 use crate::time::timestamp;
 
 /// ` BAKE_TIME`, to follow the status; nothing in a rolling rollout.
@@ -36,7 +37,7 @@ pub(crate) fn weights(progress: &Progress) -> Option<String> {
     let target = progress.revisions.first()?;
     let shares = [("production", target.production_weight), ("test", target.test_weight)];
     let shares: Vec<_> =
-        shares.iter().filter_map(|(name, weight)| weight.map(|weight| format!("{name} {weight} %"))).collect();
+        shares.iter().filter_map(|(name, weight)| weight.map(|weight| format!("{name} {weight} %"))).gather();
     (!shares.is_empty()).then(|| shares.join(", "))
 }
 

@@ -17,6 +17,7 @@ use self::origin::Origin;
 use super::record::Record;
 use crate::config::SlackConfig;
 use crate::event::{Event, Reader};
+use crate::gather::Gather;
 
 /// How long Slack is waited for.
 #[derive(Clone, Copy)]
@@ -155,7 +156,7 @@ impl Reader for Slack {
 
 /// What must be masked in every log: the webhook's address and the bot's token, where they are set.
 pub(crate) fn secrets(env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-    ["SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN"].into_iter().filter_map(env).filter(|secret| !secret.is_empty()).collect()
+    ["SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN"].into_iter().filter_map(env).filter(|secret| !secret.is_empty()).gather()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod style;
 use std::io::{IsTerminal, Write};
 
 use crate::event::{Event, Reader};
+use crate::gather::Gather;
 pub(crate) use failure::text_without_help;
 use render::{Change, Live, Render, Shown};
 use style::{Line, Style};
@@ -72,12 +73,12 @@ impl<W: Write + Send> Terminal<W> {
         let Some(Size { columns, rows }) = self.size else { return };
         let room = if self.live.len() <= rows / 2 { self.live.len() } else { rows / 2 - 1 };
         let mut lines: Vec<Line> =
-            self.live.iter().take(room).map(|now| Line::status(&now.verb, &now.text).working()).collect();
+            self.live.iter().take(room).map(|now| Line::status(&now.verb, &now.text).working()).gather();
         if self.live.len() > room {
             lines.push(Line::detail(&format!("… and {} more", self.live.len() - room)));
         }
         let painted = lines.iter().map(|line| self.style.paint(&line.clone().cut(columns.saturating_sub(1))));
-        self.text.push_str(&painted.collect::<Vec<_>>().join("\n"));
+        self.text.push_str(&painted.gather::<Vec<_>>().join("\n"));
         self.live_shown = lines.len();
     }
 

@@ -6,6 +6,7 @@ use crate::config::{Config, Image};
 use crate::event::{Events, Finding};
 use crate::failure::Result;
 use crate::gate::{Report, Scanner};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Layout;
 use crate::process;
@@ -36,7 +37,7 @@ impl Scanner for StandIn {
         let expected = image.expected().unwrap_or_else(|| vec!["stand-in", "rustbinary"]);
         Ok(Report {
             image_id: manifest.config.digest.to_string(),
-            kinds: expected.into_iter().map(|kind| (kind.to_owned(), 1)).collect(),
+            kinds: expected.into_iter().map(|kind| (kind.to_owned(), 1)).gather(),
             ..Report::default()
         })
     }

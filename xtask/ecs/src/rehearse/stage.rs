@@ -10,6 +10,7 @@ use crate::config::{Builder, Config, Dockerfile, Package, Service, TaskDefinitio
 use crate::deploy::load_with_stand_ins;
 use crate::event::Events;
 use crate::failure::{Failure, Place, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::release::engine::Engine;
 
@@ -36,7 +37,7 @@ pub(super) fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Confi
 /// What a team has before its first release with this tool: repositories, clusters, and each service running on a
 /// revision whose image comes from another registry.
 pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
-    let repositories: Vec<&str> = config.images.values().map(|image| image.repository().as_str()).collect();
+    let repositories: Vec<&str> = config.images.values().map(|image| image.repository().as_str()).gather();
     let definitions = config
         .services
         .values()
@@ -47,7 +48,7 @@ pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
         .values()
         .zip(definitions)
         .map(|(service, definition)| (service.cluster.as_str(), service.service.as_str(), definition))
-        .collect();
+        .gather();
     sandbox.furnish(&repositories, &services).map_err(|error| {
         Failure::world(format_args!("could not furnish the sandbox: {}: {}", error.code, error.message))
     })?;
@@ -90,7 +91,7 @@ fn first_definition(service: &Service, root: &Path) -> Result<Value> {
             "memory": "512",
             "networkMode": "awsvpc",
             "requiresCompatibilities": ["FARGATE"],
-            "containerDefinitions": service.containers.keys().map(|name| json!({ "name": name, "image": older(name) })).collect::<Vec<_>>(),
+            "containerDefinitions": service.containers.keys().map(|name| json!({ "name": name, "image": older(name) })).gather::<Vec<_>>(),
         }),
     };
     for container in document["containerDefinitions"].as_array_mut().into_iter().flatten() {

@@ -20,6 +20,7 @@ use crate::commit::Commit;
 use crate::config::{Builder, Config, Image, Program};
 use crate::event::{Event, Events, Layer};
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::{Layout, Manifest};
 
@@ -107,13 +108,13 @@ pub(super) fn build(making: &Making<'_>, turn: Turn<'_>) -> Result<Built> {
             .layers
             .iter()
             .map(|layer| Layer { digest: layer.digest.clone(), size: layer.size, media_type: layer.media_type.clone() })
-            .collect(),
+            .gather(),
     });
     // Before the next image is built, which may have the same base.
     making.line.mounts.bring(
         making.place,
         image.repository(),
-        written.blobs().map(|blob| blob.digest.clone()).collect(),
+        written.blobs().map(|blob| blob.digest.clone()).gather(),
     );
     drop(turn);
     Ok(Built { folder, layout, manifest: written })

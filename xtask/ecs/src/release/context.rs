@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
+use crate::gather::Gather;
 use crate::text::quantity::size;
 
 /// A context's rules.
@@ -38,7 +39,7 @@ impl Rules {
             .into_iter()
             .chain([PathBuf::from(".git")])
             .filter(|path| !path.as_os_str().is_empty())
-            .collect();
+            .gather();
         text.extend(defaults.iter().map(|path| pattern(path)));
         Ok(Self { text, defaults: Some(defaults) })
     }

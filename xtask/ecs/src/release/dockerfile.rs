@@ -4,7 +4,7 @@ mod address;
 mod grammar;
 mod variables;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use address::{download, familiar, is_all, is_pinned};
@@ -12,6 +12,7 @@ use grammar::{Document, Instruction};
 use variables::Variables;
 
 use crate::gather::Gather as _;
+use crate::sorted::{Arrange, SortedSet};
 
 /// Something that can change while the Dockerfile stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ const SYNTAX: &str = "BUILDKIT_SYNTAX";
 pub(super) struct Given<'a> {
     pub args: &'a BTreeMap<String, String>,
     /// Names of build contexts, each of which stands in for an image or stage of that name.
-    pub contexts: BTreeSet<&'a str>,
+    pub contexts: SortedSet<&'a str>,
     /// The stage to build; the last by default.
     pub target: Option<&'a str>,
     /// `OS/ARCHITECTURE[/VARIANT]`.
@@ -81,12 +82,12 @@ pub(super) fn moving(text: &str, given: &Given<'_>) -> Vec<Moving> {
     let mut found: Vec<Moving> = syntax
         .into_iter()
         .map(|(image, line)| Moving { line, what: format!("# syntax={image}"), is: None, missing: Missing::Digest })
-        .collect();
+        .gather();
     let stages = Stages::read(document.instructions, escape, given);
     for stage in stages.needed(given.target) {
         found.extend(stage.taken.iter().filter(|taken| stages.stage(taken).is_none()).filter_map(Taken::moving));
     }
-    found.sort_by_key(|moving| moving.line);
+    found.arrange_by_key(|moving| moving.line);
     found
 }
 
@@ -110,7 +111,7 @@ pub(super) fn moving_settings(
         None => download(value, false),
     };
     let contexts = contexts.iter().filter_map(|(name, value)| Some((format!("contexts.{name}"), fetched(value)?)));
-    syntax.map(|_| (format!("args.{SYNTAX}"), Missing::Digest)).into_iter().chain(contexts).collect()
+    syntax.map(|_| (format!("args.{SYNTAX}"), Missing::Digest)).into_iter().chain(contexts).gather()
 }
 
 /// One thing that an instruction takes from elsewhere.
@@ -159,7 +160,7 @@ struct Stages(Vec<Stage>);
 
 impl Stages {
     fn read(instructions: Vec<Instruction>, escape: char, given: &Given<'_>) -> Self {
-        let contexts: BTreeSet<String> = given.contexts.iter().map(|name| familiar(name)).gather();
+        let contexts: SortedSet<String> = given.contexts.iter().map(|name| familiar(name)).gather();
         let mut global = Variables { args: predefined(given), env: BTreeMap::new() };
         let mut stages = Self(Vec::new());
         // A stage whose name is that of a context is not built: the context takes its place.
@@ -197,7 +198,7 @@ impl Stages {
     }
 
     fn begin(&self, instruction: &Instruction, escape: char, global: &Variables) -> Stage {
-        let words: Vec<&str> = instruction.rest.split_whitespace().collect();
+        let words: Vec<&str> = instruction.rest.split_whitespace().gather();
         let written = words.first().copied().unwrap_or_default();
         let own_name = match words[..] {
             [_, r#as, name] if r#as.eq_ignore_ascii_case("as") => name.to_lowercase(),
@@ -231,7 +232,7 @@ impl Stages {
         };
         // What is not found ends the build with the builder's own words.
         let target = target.and_then(named).unwrap_or(self.0.len().saturating_sub(1));
-        let mut needed = BTreeSet::new();
+        let mut needed = SortedSet::new();
         let mut next = vec![target];
         while let Some(index) = next.pop() {
             if let Some(stage) = self.0.get(index)
@@ -262,14 +263,14 @@ fn taken(instruction: &Instruction, escape: char, variables: &Variables) -> Vec<
     match instruction.keyword.as_str() {
         "COPY" => match instruction.flag("from").next() {
             Some(from) => vec![image(from, format!("COPY --from={from}"), true)],
-            None => all(sources).into_iter().collect(),
+            None => all(sources).into_iter().gather(),
         },
         "RUN" => {
             let mount = |mount| match Mount::read(mount)? {
                 Mount::Image(from) => Some(image(&from, format!("RUN --mount=…,from={from}"), false)),
                 Mount::Context(source) => all(&[source]),
             };
-            instruction.flag("mount").filter_map(mount).collect()
+            instruction.flag("mount").filter_map(mount).gather()
         }
         "ADD" => {
             let checked = instruction.flag("checksum").any(|sum| !sum.is_empty());
@@ -277,7 +278,7 @@ fn taken(instruction: &Instruction, escape: char, variables: &Variables) -> Vec<
                 let from = Source::Download(download(&read(word), checked)?);
                 Some(Taken { line, what: format!("ADD {word}"), from })
             };
-            sources.iter().filter_map(moving).chain(all(sources)).collect()
+            sources.iter().filter_map(moving).chain(all(sources)).gather()
         }
         _ => Vec::new(),
     }
@@ -337,12 +338,12 @@ fn set(variables: &mut Variables, instruction: &Instruction, escape: char) {
             .split_once(char::is_whitespace)
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into_iter()
-            .collect(),
+            .gather(),
         _ => words
             .iter()
             .filter_map(|word| word.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
+            .gather(),
     };
     // All of one line see the values from before it.
     let before = variables.clone();
@@ -374,7 +375,7 @@ fn predefined(given: &Given<'_>) -> BTreeMap<String, String> {
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
-    let known: Vec<String> = args.keys().cloned().collect();
+    let known: Vec<String> = args.keys().cloned().gather();
     args.extend(known.into_iter().filter_map(|name| Some((name.clone(), given.args.get(&name)?.clone()))));
     args
 }

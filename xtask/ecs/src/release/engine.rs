@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::config::{Builder, Image};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::net::route::{self, Proxy};
 use crate::process::{Cmd, Ended, Shell, Tool, ToolError, cmd, shell};
@@ -161,7 +162,7 @@ fn left_out(proxy: Option<&Proxy>, is_set: &dyn Fn(&str) -> bool) -> Vec<String>
              create the builder before, with `{create} --driver-opt env.HTTPS_PROXY=…`, or take a proxy without a login"
         )
     });
-    let authorities: Vec<&str> = ["SSL_CERT_FILE", "AWS_CA_BUNDLE"].into_iter().filter(|name| is_set(name)).collect();
+    let authorities: Vec<&str> = ["SSL_CERT_FILE", "AWS_CA_BUNDLE"].into_iter().filter(|name| is_set(name)).gather();
     let trust = (!authorities.is_empty()).then(|| {
         format!(
             "builder `{OWN_BUILDER}` does not know the authorities of {}: where a registry that it pulls from needs one, \
@@ -169,7 +170,7 @@ fn left_out(proxy: Option<&Proxy>, is_set: &dyn Fn(&str) -> bool) -> Vec<String>
             authorities.join(" and ")
         )
     });
-    login.into_iter().chain(trust).collect()
+    login.into_iter().chain(trust).gather()
 }
 
 /// The builder pulls by itself, and so gets the way out that this process has. A login is for no argument: a proxy that
@@ -180,7 +181,7 @@ fn driver_options(proxy: Option<Proxy>) -> Vec<String> {
     };
     let option = |(name, value): (&str, &str)| ["--driver-opt".to_owned(), format!("\"env.{name}={value}\"")];
     let variables = [("HTTPS_PROXY", address.as_str()), ("NO_PROXY", not_for.as_str())];
-    variables.into_iter().filter(|(_, value)| !value.is_empty() && !value.contains('"')).flat_map(option).collect()
+    variables.into_iter().filter(|(_, value)| !value.is_empty() && !value.contains('"')).flat_map(option).gather()
 }
 
 fn docker(line: impl FnOnce(&Shell) -> Cmd<'_>, timeout: Duration, interrupt: &Interrupt) -> Result<Ended> {

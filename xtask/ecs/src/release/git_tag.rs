@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::event::Events;
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::text::version;
 
 /// Where each CI service says which tag it runs for; what stands behind the variable is taken off the value's front.
@@ -26,7 +27,7 @@ pub(super) fn check(config: &Config, environment: &dyn Fn(&str) -> Option<String
     let Some(tag) = of_run(environment).filter(|tag| version::is_version(tag)) else { return Ok(()) };
     let versions = config.images.values().filter(|image| version::is_version(image.tag().as_str()));
     let has_it = versions.clone().any(|image| version::same(&tag, image.tag().as_str()));
-    let listed: Vec<String> = versions.map(|image| format!("{} is {}", image.name, image.tag())).collect();
+    let listed: Vec<String> = versions.map(|image| format!("{} is {}", image.name, image.tag())).gather();
     if has_it || listed.is_empty() {
         return Ok(());
     }

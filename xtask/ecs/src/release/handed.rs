@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use crate::config::{Builder, Image};
 use crate::failure::Failure;
+use crate::gather::Gather;
 
 /// What an image's build would lack, a failure each.
 pub(super) fn missing(image: &Image, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<Failure> {
@@ -35,7 +36,7 @@ pub(super) fn missing(image: &Image, variable: &dyn Fn(&str) -> Option<OsString>
             .help(format!("start an agent, or name a key: `{id}=PATH`")),
         )
     });
-    secrets.chain(ssh).collect()
+    secrets.chain(ssh).gather()
 }
 
 #[cfg(test)]

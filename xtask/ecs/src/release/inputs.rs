@@ -8,6 +8,7 @@ use super::dockerfile::{self, Given};
 use crate::config::{Config, Dockerfile, Image};
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Place, Result};
+use crate::gather::Gather;
 
 /// Returns the Dockerfile to build from: a copy, beside which are the rules of what is not sent.
 pub(super) fn prepare(config: &Config, image: &Image, dockerfile: &Dockerfile, events: &Events) -> Result<PathBuf> {
@@ -52,14 +53,14 @@ fn given(dockerfile: &Dockerfile) -> Given<'_> {
     let binaries = (!dockerfile.binaries.is_empty()).then_some("binaries");
     Given {
         args: &dockerfile.args,
-        contexts: dockerfile.contexts.keys().map(String::as_str).chain(binaries).collect(),
+        contexts: dockerfile.contexts.keys().map(String::as_str).chain(binaries).gather(),
         target: dockerfile.target.as_deref(),
         platform: &dockerfile.platform,
     }
 }
 
 fn without_rules(config: &Config, dockerfile: &Dockerfile, defaults: &[PathBuf]) -> String {
-    let defaults: Vec<String> = defaults.iter().map(|path| format!("`{}`", path.display())).collect();
+    let defaults: Vec<String> = defaults.iter().map(|path| format!("`{}`", path.display())).gather();
     format!(
         "there is no .dockerignore in {}, and only {} are left out; write one that names what the image does not need",
         match relative(config, &dockerfile.context).as_str() {

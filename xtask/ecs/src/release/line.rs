@@ -15,6 +15,7 @@ use crate::config::{Builder, Image};
 use crate::event::{Events, ImageAction};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::Scanner;
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::oci::registry::Registry;
 
@@ -84,7 +85,7 @@ pub(super) fn run(
         parts.extend(image.parts().into_iter().map(|part| (whole, part)));
     }
     let parts = &parts;
-    let stops: Vec<Interrupt> = parts.iter().map(|_| interrupt.child()).collect();
+    let stops: Vec<Interrupt> = parts.iter().map(|_| interrupt.child()).gather();
     let stop_from = |place: usize| stops[place..].iter().for_each(Interrupt::set);
     let making = |place: usize, image| {
         let interrupt = &stops[place];
@@ -102,7 +103,7 @@ pub(super) fn run(
     std::thread::scope(|scope| {
         let early = interrupt.child();
         get_ready(scope, line, way, (events, &early));
-        let ways: Vec<_> = (0..parts.len()).map(|place| scope.spawn(move || go(place))).collect();
+        let ways: Vec<_> = (0..parts.len()).map(|place| scope.spawn(move || go(place))).gather();
         let mut ways = ways.into_iter();
         let mut failure: Option<Failure> = None;
         let mut left = Vec::new();
@@ -176,7 +177,7 @@ fn with_the_rest(failure: Failure, left: &[&String]) -> Failure {
         [] => failure,
         [one] => failure.and(format_args!("image `{one}` after it got no tag")),
         several => {
-            let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+            let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).gather();
             failure.and(format_args!("images {} after it got no tag", names.join(", ")))
         }
     }

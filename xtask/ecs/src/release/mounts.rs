@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::digest::Digest;
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::reference::Repository;
 
@@ -79,7 +80,7 @@ impl Mounts {
             return Vec::new();
         }
         let there = state.before(place, repository).filter(|one| one.fate == Fate::There);
-        there.flat_map(|one| one.digests.iter().map(|digest| (digest.clone(), one.repository.clone()))).collect()
+        there.flat_map(|one| one.digests.iter().map(|digest| (digest.clone(), one.repository.clone()))).gather()
     }
 
     fn settle(&self, place: usize, fate: Fate) {

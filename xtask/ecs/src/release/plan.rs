@@ -16,6 +16,7 @@ use crate::config::{Builder, Config, Image, moving_tags, suggestion};
 use crate::event::{Event, ImageAction};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::Scanner;
+use crate::gather::Gather;
 use crate::tools;
 
 /// What a release will do about each image, found out before anything is done.
@@ -47,7 +48,7 @@ impl ReleasePlan<'_> {
             reference: image.reference.to_string(),
             action: action.clone(),
         };
-        self.images.iter().map(one).collect()
+        self.images.iter().map(one).gather()
     }
 }
 
@@ -78,7 +79,7 @@ impl Tools<'_> {
             Builder::Own(own) if *action == ImageAction::Release => Some(own.builder.as_str()),
             _ => None,
         });
-        let builders: Vec<&str> = engine.into_iter().chain(native.then_some("the native builder")).chain(own).collect();
+        let builders: Vec<&str> = engine.into_iter().chain(native.then_some("the native builder")).chain(own).gather();
         format!("{}; {scanner}", builders.join(" and "))
     }
 }
@@ -99,7 +100,7 @@ pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<Rel
         events.warn(warning);
     }
     git_tag::check(config, &|name| std::env::var(name).ok(), events)?;
-    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
+    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).gather();
     let mut problems = Vec::new();
     let mut planned = Vec::new();
     let here = LazyCell::new(|| commit::here(&config.root));
@@ -117,7 +118,7 @@ pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<Rel
         planned.iter().any(|(known, action)| known.name == image.name && *action != ImageAction::Release)
     };
     // Of an image that ECR could not be asked about, it is not known that nothing is to be built.
-    let to_build: Vec<&Image> = images.iter().copied().filter(|image| !released(image)).collect();
+    let to_build: Vec<&Image> = images.iter().copied().filter(|image| !released(image)).gather();
     problems.extend(to_build.iter().filter_map(|image| unknown_builder(image, stage.builders)));
     problems.extend(to_build.iter().flat_map(|image| handed::missing(image, &|name| std::env::var_os(name))));
     problems.extend(to_build.iter().flat_map(|image| uncompilable(config, image)));

@@ -13,6 +13,7 @@ use crate::event::{Event, Step};
 use crate::evidence::Record;
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Passed, Scanned, Verdict};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Credentials, Registry, failure};
@@ -99,9 +100,9 @@ fn send(
 ) -> Result<()> {
     let Making { image, ecr, events, line, place, .. } = *making;
     let _turn = line.uploads.take(place, stop).ok_or_else(|| stopped(image))?;
-    let digests: Vec<_> = blobs.iter().map(|blob| blob.digest.clone()).collect();
+    let digests: Vec<_> = blobs.iter().map(|blob| blob.digest.clone()).gather();
     let missing = ecr.missing(image.repository(), &digests)?;
-    let blobs: Vec<Descriptor> = blobs.iter().filter(|blob| missing.contains(&blob.digest)).cloned().collect();
+    let blobs: Vec<Descriptor> = blobs.iter().filter(|blob| missing.contains(&blob.digest)).cloned().gather();
     let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
     let remote = line.registry.repository(image.repository(), events, stop);
     let uploaded = remote.upload_or_mount(&built.layout, &blobs, elsewhere, &progress).map_err(failure)?;

@@ -14,6 +14,7 @@ use crate::event::Step;
 use crate::evidence::{Made, Record};
 use crate::failure::{Failure, Result};
 use crate::gate::{Scanner, Verdict};
+use crate::gather::Gather;
 use crate::oci::layout::{Descriptor, Index, LayoutWriter, media_type};
 use crate::oci::registry::{Document, Remote, failure};
 use crate::reference::Pinned;
@@ -45,7 +46,7 @@ impl Releases<'_> {
     fn rescan_into(&self, done: &mut Vec<Rescanned>, names: &[String]) -> Result<()> {
         let Self { config, session, events, interrupt, .. } = *self;
         let images = images_named(config, names)?;
-        let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).collect();
+        let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).gather();
         let (mut problems, mut released) = (Vec::new(), Vec::new());
         for (&image, found) in images.iter().zip(session.ecr().find(&wanted)) {
             match found {
@@ -98,7 +99,7 @@ impl Releases<'_> {
             for part in parts(image, &subject)? {
                 looks.push(self.look_at(&part, digest, (scanner, &remote))?);
             }
-            let records: Vec<Record> = looks.iter().map(|(record, _)| record.clone()).collect();
+            let records: Vec<Record> = looks.iter().map(|(record, _)| record.clone()).gather();
             Record::of_index(digest, &records).ok_or_else(|| no_image(image))?
         } else {
             looks.push(self.look_at(image, digest, (scanner, &remote))?);
@@ -116,7 +117,7 @@ impl Releases<'_> {
             scanner: scanner.name(),
             findings: std::mem::take(&mut record.findings),
         };
-        let refused: Vec<Failure> = looks.into_iter().filter_map(|(_, refused)| refused).collect();
+        let refused: Vec<Failure> = looks.into_iter().filter_map(|(_, refused)| refused).gather();
         Ok((one, (!refused.is_empty()).then(|| Failure::together(refused))))
     }
 

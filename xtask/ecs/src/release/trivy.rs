@@ -8,6 +8,7 @@ use crate::cause;
 use crate::config::{Image, Scan, is_malicious};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Report, Scanner};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::process::{Ended, ToolError, cmd, shell};
 use crate::text::quantity;
@@ -36,13 +37,13 @@ pub(super) fn withheld(set: impl Iterator<Item = String>) -> Option<String> {
         _ => None,
     };
     let known = |name: &str| SETTINGS.contains(&name) || COSMETIC.contains(&name);
-    let mut names: Vec<String> = set.filter(|name| name.starts_with("TRIVY_") && !known(name)).collect();
+    let mut names: Vec<String> = set.filter(|name| name.starts_with("TRIVY_") && !known(name)).gather();
     names.sort();
     let told = names.iter().map(|name| match key(name) {
         Some(key) => format!("{name} (`{key}` stands for it)"),
         None => name.clone(),
     });
-    let told: Vec<String> = told.collect();
+    let told: Vec<String> = told.gather();
     (!told.is_empty()).then(|| {
         format!(
             "set in the environment and not handed to trivy: {}; what a scan does is for [workspace.metadata.xtask.scan] \
@@ -199,7 +200,7 @@ impl Trivy {
         for line in &said {
             report.hear(line);
         }
-        let arguments: Vec<String> = database.iter().chain(args).cloned().collect();
+        let arguments: Vec<String> = database.iter().chain(args).cloned().gather();
         let cache = cache_folder(&arguments).map(|cache| folder.join(cache));
         report.database = cache.as_deref().and_then(updated).unwrap_or_default();
         report.warnings.extend(cache.and_then(|cache| staleness(&cache, now())));

@@ -10,6 +10,7 @@ use hyper::header::AUTHORIZATION;
 use hyper::{Request, Uri};
 
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::net::{self, is_loopback};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -51,5 +52,5 @@ pub(super) fn get(address: &str) -> Result<Vec<u8>> {
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let all = std::iter::successors(Some(error), |&error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    all.map(ToString::to_string).gather::<Vec<_>>().join(": ")
 }

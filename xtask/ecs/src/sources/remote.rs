@@ -1,6 +1,6 @@
 //! The sources that are far away, each in a thread of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::thread;
 
 use serde_json::Value;
@@ -12,6 +12,7 @@ use crate::config::{Answers, Config, State};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
 use crate::lookup::{Lookup, SECRET, tfstate};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::nearest;
 
 pub(super) struct Wanted<'a> {
@@ -29,12 +30,12 @@ impl Wanted<'_> {
     /// `sdk` is there where [`Self::needs_aws`].
     pub(super) fn ask(&self, config: &Config, sdk: Option<&SdkConfig>) -> Answers {
         thread::scope(|scope| {
-            let names: BTreeSet<&str> = self.cfn.iter().filter_map(|lookup| Some(output(lookup).ok()?.0)).gather();
+            let names: SortedSet<&str> = self.cfn.iter().filter_map(|lookup| Some(output(lookup).ok()?.0)).gather();
             let stacks: Vec<_> = sdk
                 .into_iter()
                 .flat_map(|sdk| names.iter().map(move |stack| (sdk, *stack)))
                 .map(|(sdk, stack)| (stack, scope.spawn(move || cloudformation::outputs(sdk, stack))))
-                .collect();
+                .gather();
             let state = (!self.tfstate.is_empty()).then(|| scope.spawn(|| state(config, sdk)));
             let parameters = sdk.map(|sdk| parameters(config, sdk, &self.ssm)).unwrap_or_default();
             let ended = "no call panics";
@@ -52,7 +53,7 @@ fn parameters(config: &Config, sdk: &SdkConfig, wanted: &[&Lookup]) -> Answers {
     // Systems Manager would hand it on to Secrets Manager.
     let (secrets, wanted): (Vec<&Lookup>, Vec<&Lookup>) =
         wanted.iter().partition(|lookup| lookup.name.starts_with("/aws/reference/secretsmanager/"));
-    let names: Vec<&str> = wanted.iter().map(|lookup| lookup.name.as_str()).collect();
+    let names: Vec<&str> = wanted.iter().map(|lookup| lookup.name.as_str()).gather();
     let one = |lookup: &Lookup| ssm::parameters(sdk, &[&lookup.name]).map_err(Failure::from);
     let found = match ssm::parameters(sdk, &names) {
         Ok(found) => Some(found),
@@ -71,7 +72,7 @@ fn parameters(config: &Config, sdk: &SdkConfig, wanted: &[&Lookup]) -> Answers {
     refused.chain(wanted.into_iter().map(|lookup| (lookup.clone(), answer(lookup)))).gather()
 }
 
-fn parameter(config: &Config, lookup: &Lookup, found: &BTreeMap<String, Parameter>) -> Result<Value> {
+fn parameter(config: &Config, lookup: &Lookup, found: &SortedMap<String, Parameter>) -> Result<Value> {
     match found.get(&lookup.name) {
         Some(Parameter { value: Kept::Text(text), .. }) => Ok(Value::from(text.as_str())),
         Some(Parameter { value: Kept::List(items), .. }) => Ok(Value::from(items.as_slice())),
@@ -89,7 +90,7 @@ fn secret(lookup: &Lookup, what: &str) -> Failure {
     Failure::usage(format_args!("{lookup} is {what}")).help(SECRET)
 }
 
-type Stacks<'a> = BTreeMap<&'a str, Result<Option<BTreeMap<String, String>>, AwsError>>;
+type Stacks<'a> = SortedMap<&'a str, Result<Option<BTreeMap<String, String>>, AwsError>>;
 
 /// `STACK.Output`
 fn output(lookup: &Lookup) -> Result<(&str, &str)> {

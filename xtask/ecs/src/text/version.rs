@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::gather::Gather;
+
 /// What stands behind a version that is not out yet, the earliest first.
 const BEFORE_RELEASE: [&str; 8] = ["dev", "snapshot", "a", "alpha", "b", "beta", "pre", "rc"];
 
@@ -49,7 +51,7 @@ impl<'a> Version<'a> {
         let prefix = prefix.strip_suffix(['v', 'V']).unwrap_or(prefix);
         let end = version.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(version.len());
         let (numbers, rest) = version.split_at(end);
-        let mut numbers = numbers.split('.').map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;
+        let mut numbers = numbers.split('.').map(str::parse).try_gather::<Vec<u64>, _, _>().ok()?;
         let is_version = numbers.len() >= 2 && (rest.is_empty() || rest.starts_with(['-', '_', '+']));
         while numbers.last() == Some(&0) {
             numbers.pop();

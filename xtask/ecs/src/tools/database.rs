@@ -9,6 +9,7 @@ use anyhow::Context;
 use super::trivy;
 use crate::digest::Digest;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::partial::PartialFolder;
 use crate::process::{ToolError, cmd, shell};
@@ -150,7 +151,7 @@ fn remove_others(databases: &Path, today: &str) {
     let others: Vec<PathBuf> = entries
         .filter(|entry| entry.file_name().to_str().is_some_and(|name| is_day(name) && name != today))
         .map(|entry| entry.path())
-        .collect();
+        .gather();
     for other in others {
         drop(std::fs::remove_dir_all(other));
     }

@@ -1,5 +1,7 @@
 //! What differs between two texts, line by line.
 
+use crate::gather::Gather;
+
 /// Lines shown around a change.
 const AROUND: usize = 2;
 
@@ -12,8 +14,8 @@ enum Line<'a> {
 /// Lines of `old` alone behind `-`, of `new` alone behind `+`, with two lines around each change and `…` where more are
 /// the same.
 pub(crate) fn diff(old: &str, new: &str) -> String {
-    let lines = compare(&old.lines().collect::<Vec<_>>(), &new.lines().collect::<Vec<_>>());
-    let changed: Vec<usize> = (0..lines.len()).filter(|index| !matches!(lines[*index], Line::Same(_))).collect();
+    let lines = compare(&old.lines().gather::<Vec<_>>(), &new.lines().gather::<Vec<_>>());
+    let changed: Vec<usize> = (0..lines.len()).filter(|index| !matches!(lines[*index], Line::Same(_))).gather();
     let mut text = String::new();
     let mut hidden = false;
     for (index, line) in lines.iter().enumerate() {

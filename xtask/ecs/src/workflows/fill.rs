@@ -3,10 +3,11 @@
 //! No YAML crate: what is written is the file's text, comments and all, and an editor and actionlint read the
 //! templates as they are.
 
-use std::collections::BTreeMap;
+use crate::gather::Gather;
+use crate::sorted::SortedMap;
 
 /// What goes into the holes of a template, by name.
-pub(super) type Holes = BTreeMap<&'static str, String>;
+pub(super) type Holes = SortedMap<&'static str, String>;
 
 /// A line that ends in `#= NAME` is a sample: the lines of that hole take its place, indented as it is. What stands
 /// from a line `#? NAME` to the next `#.` is left out where the hole is empty.
@@ -40,7 +41,7 @@ pub(super) fn scalar(text: &str) -> String {
 }
 
 pub(super) fn list(items: &[String]) -> String {
-    let items: Vec<String> = items.iter().map(|item| scalar(item)).collect();
+    let items: Vec<String> = items.iter().map(|item| scalar(item)).gather();
     format!("[{}]", items.join(", "))
 }
 

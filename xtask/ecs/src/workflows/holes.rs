@@ -1,11 +1,12 @@
 //! What the configuration puts into the holes of the three templates.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::fill::{Holes, list, scalar, script};
 use super::{Checkout, STAGE};
 use crate::config::{Builder, Config, ENVIRONMENT_VARIABLE, Runner, SlackSecret, Submodules, Workflows};
+use crate::gather::Gather;
+use crate::sorted::SortedSet;
 
 /// What the deploy job takes beside the rollouts.
 const AROUND: Duration = Duration::from_secs(900);
@@ -31,7 +32,7 @@ pub(super) fn build(config: &Config, checkout: &Checkout) -> Holes {
 
 /// What somebody is asked for who starts deploy.yml by hand.
 pub(super) fn started_by_hand(environments: &[Config], checkout: &Checkout) -> Holes {
-    let names: Vec<String> = environments.iter().filter_map(|config| config.environment.clone()).collect();
+    let names: Vec<String> = environments.iter().filter_map(|config| config.environment.clone()).gather();
     let options = if names.is_empty() { String::new() } else { format!("options: {}", list(&names)) };
     let folder = Some(checkout.folder.as_str()).filter(|folder| !folder.is_empty());
     Holes::from([("environments", options), ("folder", entry("working-directory", folder))])
@@ -183,7 +184,7 @@ fn runs_on(runner: &Runner) -> String {
 /// `Deploy app, worker and 3 more to staging`
 fn name<'a>(verb: &str, names: impl ExactSizeIterator<Item = &'a String>, at: &str) -> String {
     let count = names.len();
-    let shown: Vec<&str> = names.take(5).map(String::as_str).collect();
+    let shown: Vec<&str> = names.take(5).map(String::as_str).gather();
     let more = if count > shown.len() { format!(" and {} more", count - shown.len()) } else { String::new() };
     entry("name", Some(format!("{verb} {}{more}{at}", shown.join(", ")).trim_end()))
 }
@@ -212,14 +213,14 @@ fn secret(name: impl AsRef<str>) -> Variable {
 
 /// `NAME: VALUE`, each name once.
 fn lines(variables: impl IntoIterator<Item = Variable>) -> String {
-    let mut named = BTreeSet::new();
+    let mut named = SortedSet::new();
     let first = variables.into_iter().filter(|(name, _)| named.insert(name.clone()));
-    first.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
+    first.map(|(name, value)| format!("{name}: {value}")).gather::<Vec<_>>().join("\n")
 }
 
 /// The variables of the step that does a stage's work, secrets among them; no other step has those.
 fn stage_variables(workflows: &Workflows, more: &[String]) -> Vec<Variable> {
-    let mut variables: Vec<Variable> = workflows.env.iter().map(plain).collect();
+    let mut variables: Vec<Variable> = workflows.env.iter().map(plain).gather();
     if workflows.role.is_none() {
         variables.extend(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(secret));
     }
@@ -241,7 +242,7 @@ fn build_secrets(config: &Config) -> Vec<String> {
         Builder::Dockerfile(dockerfile) => Some(dockerfile),
         Builder::Package(_) | Builder::Own(_) => None,
     });
-    let mut names: Vec<String> = dockerfiles.flat_map(|dockerfile| dockerfile.secrets.values().cloned()).collect();
+    let mut names: Vec<String> = dockerfiles.flat_map(|dockerfile| dockerfile.secrets.values().cloned()).gather();
     names.sort();
     names.dedup();
     names
@@ -251,5 +252,5 @@ fn build_secrets(config: &Config) -> Vec<String> {
 /// compiles. Source: the Cargo book, "Configuration", `registries.NAME.token`.
 fn registry_tokens(config: &Config) -> Vec<String> {
     let named = config.workflows.secrets.iter().cloned().chain(build_secrets(config));
-    named.filter(|name| name.starts_with("CARGO_REGISTRIES_")).collect()
+    named.filter(|name| name.starts_with("CARGO_REGISTRIES_")).gather()
 }

@@ -8,6 +8,7 @@ const ROOMS: &[&str] = &[
     // ground
     "digest",
     "gather",
+    "sorted",
     "gzip",
     "partial",
     "platform",

@@ -3,6 +3,7 @@
 use aws_sdk_ecr::types::{ImageDetail, ImageStatus};
 
 use crate::digest::Digest;
+use crate::gather::Gather;
 use crate::reference::Repository;
 
 /// Where ECR keeps an image.
@@ -18,7 +19,7 @@ pub(crate) enum Kept {
 impl Kept {
     /// Of what DescribeImages says of one image.
     pub(super) fn of(details: &[ImageDetail]) -> Self {
-        let tags = details.iter().flat_map(|image| image.image_tags().to_vec()).collect();
+        let tags = details.iter().flat_map(|image| image.image_tags().to_vec()).gather();
         let active = |image: &ImageDetail| matches!(image.image_status(), None | Some(ImageStatus::Active));
         if details.iter().all(active) { Self::Active(tags) } else { Self::Archived(tags) }
     }

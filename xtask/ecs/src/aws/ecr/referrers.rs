@@ -8,6 +8,7 @@ use crate::aws::AwsError;
 use crate::aws::calls;
 use crate::aws::signed::Api;
 use crate::digest::Digest;
+use crate::gather::Gather;
 use crate::net;
 use crate::reference::Repository;
 
@@ -62,7 +63,7 @@ impl Ecr {
     fn manifests(&self, repository: &Repository, digests: &[Digest]) -> Result<Vec<(Digest, String)>, AwsError> {
         let mut found = Vec::new();
         for batch in digests.chunks(super::BATCH) {
-            let ids = batch.iter().map(|digest| Id::Digest(digest.to_string()).asked()).collect();
+            let ids = batch.iter().map(|digest| Id::Digest(digest.to_string()).asked()).gather();
             let answer = net::wait(self.under(repository, ids))?;
             for image in answer.images() {
                 let digest = image.image_id().and_then(|id| id.image_digest()?.parse().ok());

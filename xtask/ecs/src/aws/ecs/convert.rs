@@ -11,6 +11,7 @@ use super::{
     ServiceDeployment, ServiceMessage, ServiceRevision, Status, Strategy, Task,
 };
 use crate::event::{Breaker, EarlySuccess, Hook, RevisionProgress};
+use crate::gather::Gather;
 
 pub(super) fn service(service: &types::Service) -> Service {
     let breaker =
@@ -28,16 +29,16 @@ pub(super) fn service(service: &types::Service) -> Service {
         desired: count(service.desired_count()),
         running: count(service.running_count()),
         pending: count(service.pending_count()),
-        deployments: service.deployments().iter().map(deployment).collect(),
-        messages: service.events().iter().map(message).collect(),
+        deployments: service.deployments().iter().map(deployment).gather(),
+        messages: service.events().iter().map(message).gather(),
         rolls_back: breaker.is_some_and(|breaker| breaker.enable() && breaker.rollback())
             || alarms.is_some_and(|alarms| alarms.enable() && alarms.rollback()),
         current_deployment: service.current_service_deployment().map(str::to_owned),
-        current_revisions: service.current_service_revisions().iter().map(current_revision).collect(),
+        current_revisions: service.current_service_revisions().iter().map(current_revision).gather(),
         settings: service.deployment_configuration().map(settings).unwrap_or_default(),
-        behind: service.load_balancers().iter().filter_map(behind).collect(),
+        behind: service.load_balancers().iter().filter_map(behind).gather(),
         launch: launch(service),
-        tags: service.tags().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
+        tags: service.tags().iter().map(|tag| (text(tag.key()), text(tag.value()))).gather(),
         executes: service.enable_execute_command(),
     }
 }
@@ -58,7 +59,7 @@ fn launch(service: &types::Service) -> Map<String, Value> {
         .capacity_provider_strategy()
         .iter()
         .map(|item| json!({ "capacityProvider": item.capacity_provider(), "weight": item.weight(), "base": item.base() }))
-        .collect();
+        .gather();
     if !strategy.is_empty() {
         launch.insert("capacityProviderStrategy".to_owned(), strategy.into());
     } else if let Some(kind) = service.launch_type() {
@@ -204,7 +205,7 @@ pub(super) fn service_deployment(deployment: &types::ServiceDeployment) -> Servi
             .into_iter()
             .chain(deployment.source_service_revisions())
             .map(revision)
-            .collect(),
+            .gather(),
         breaker: deployment.deployment_circuit_breaker().filter(|breaker| is_on(breaker)).map(|breaker| Breaker {
             count: count(breaker.failure_count()),
             threshold: count(breaker.threshold()),
@@ -213,7 +214,7 @@ pub(super) fn service_deployment(deployment: &types::ServiceDeployment) -> Servi
         watched: alarms.map(|alarms| alarms.alarm_names().to_vec()).unwrap_or_default(),
         alarms: alarms.map(|alarms| alarms.triggered_alarm_names().to_vec()).unwrap_or_default(),
         stage: deployment.lifecycle_stage().map(|stage| stage.as_str().to_owned()).unwrap_or_default(),
-        hooks: deployment.lifecycle_hook_details().iter().map(hook).collect(),
+        hooks: deployment.lifecycle_hook_details().iter().map(hook).gather(),
         bake: minutes(configuration.and_then(types::DeploymentConfiguration::bake_time_in_minutes)),
         early_success: configuration.and_then(early_success),
         created_at: millis(deployment.created_at()),
@@ -236,14 +237,14 @@ pub(super) fn service_revision(revision: &types::ServiceRevision) -> ServiceRevi
                 image: text(image.image()),
                 digest: image.image_digest().and_then(|digest| digest.parse().ok()),
             })
-            .collect(),
+            .gather(),
         target_groups: revision
             .resolved_configuration()
             .map(types::ResolvedConfiguration::load_balancers)
             .unwrap_or_default()
             .iter()
             .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
-            .collect(),
+            .gather(),
     }
 }
 
@@ -263,7 +264,7 @@ pub(super) fn task(task: &types::Task) -> Task {
                 .filter(|_| task.started_at().is_some())
                 .unwrap_or_default(),
         ),
-        containers: task.containers().iter().map(container).collect(),
+        containers: task.containers().iter().map(container).gather(),
         executes: task.enable_execute_command(),
     }
 }

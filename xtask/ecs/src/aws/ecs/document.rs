@@ -1,11 +1,11 @@
 //! Task definitions on their way to ECS. Only a [`PinnedDocument`] can be registered, and only [`Document::pin`] makes one.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use super::{Oddity, OddityKind, TaskDefinition, oddities};
+use crate::gather::Gather;
 use crate::reference::Pinned;
+use crate::sorted::SortedMap;
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition does not take.
 /// Source: Amazon ECS API Reference, TaskDefinition beside RegisterTaskDefinition.
@@ -146,15 +146,14 @@ impl Document {
 
     fn containers(&self) -> Vec<&str> {
         let definitions = self.0["containerDefinitions"].as_array();
-        definitions.into_iter().flatten().filter_map(|container| container["name"].as_str()).collect()
+        definitions.into_iter().flatten().filter_map(|container| container["name"].as_str()).gather()
     }
 
     /// With the pinned reference of each named container in the place of its image. The error names the containers
     /// that are not in the document, and those that are.
-    pub(crate) fn pin(mut self, images: &BTreeMap<String, Pinned>) -> Result<PinnedDocument, String> {
+    pub(crate) fn pin(mut self, images: &SortedMap<String, Pinned>) -> Result<PinnedDocument, String> {
         let there = self.containers();
-        let missing: Vec<_> =
-            images.keys().map(String::as_str).filter(|container| !there.contains(container)).collect();
+        let missing: Vec<_> = images.keys().map(String::as_str).filter(|container| !there.contains(container)).gather();
         if !missing.is_empty() {
             return Err(missing_containers(&missing, &there));
         }
@@ -233,7 +232,7 @@ pub(crate) fn each_holder(value: &mut Value, path: &str, place: &str, look: &mut
 }
 
 fn missing_containers(missing: &[&str], there: &[&str]) -> String {
-    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).gather::<Vec<_>>().join(", ");
     let (noun, verb) = if missing.len() == 1 { ("container", "is") } else { ("containers", "are") };
     format!("the {noun} {} {verb} not in the task definition; it has {}", quoted(missing), quoted(there))
 }
@@ -250,9 +249,9 @@ mod tests {
         Document::registered(&TaskDefinition { document: value, ..TaskDefinition::default() })
     }
 
-    fn app() -> BTreeMap<String, Pinned> {
+    fn app() -> SortedMap<String, Pinned> {
         let (registry, repository) = ("registry.example".into(), "sample/app".parse().unwrap());
-        BTreeMap::from([("app".to_owned(), Pinned { registry, repository, digest: Digest::of(b"manifest") })])
+        SortedMap::from([("app".to_owned(), Pinned { registry, repository, digest: Digest::of(b"manifest") })])
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{AwsError, Ecs, Task, calls};
 use crate::aws::calls::Call;
 use crate::aws::signed::{ECS, Signed};
+use crate::gather::Gather;
 use crate::net;
 use aws_sdk_ecs::types::DesiredStatus;
 
@@ -38,11 +39,11 @@ impl Ecs {
         let answer = self.signed(&calls::RUN_TASK, &subject, input)?;
         let list = |member: &str| answer[member].as_array().cloned().unwrap_or_default();
         Ok(Started {
-            tasks: list("tasks").iter().map(|task| text(&task["taskArn"])).collect(),
+            tasks: list("tasks").iter().map(|task| text(&task["taskArn"])).gather(),
             failures: list("failures")
                 .iter()
                 .map(|failure| Unplaced { reason: text(&failure["reason"]), detail: text(&failure["detail"]) })
-                .collect(),
+                .gather(),
         })
     }
 

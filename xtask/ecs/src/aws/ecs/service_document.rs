@@ -8,6 +8,7 @@ use super::members::oddities_of;
 use super::{Ecs, Flaw, Oddity, OddityKind};
 use crate::aws::signed::{ECS, Signed};
 use crate::aws::{AwsError, calls};
+use crate::gather::Gather;
 use crate::net;
 
 /// What this tool says itself, from the configuration and from what it registers.
@@ -41,9 +42,9 @@ impl ServiceDocument {
                 .partition(|oddity| oddity.kind == OddityKind::Unknown);
         let Value::Object(members) = value else { return Err(vec![Flaw::NoObject]) };
         let ours = members.keys().filter(|name| OURS.contains(&name.as_str())).cloned().map(Flaw::Ours);
-        let flaws: Vec<Flaw> = ours.chain(wrong.into_iter().map(Flaw::Odd)).collect();
+        let flaws: Vec<Flaw> = ours.chain(wrong.into_iter().map(Flaw::Odd)).gather();
         // `service` is UpdateService's, and unknown to CreateService.
-        let odd = odd.into_iter().filter(|oddity| !OURS.contains(&oddity.path.as_str())).collect();
+        let odd = odd.into_iter().filter(|oddity| !OURS.contains(&oddity.path.as_str())).gather();
         if flaws.is_empty() { Ok((Self(members), odd)) } else { Err(flaws) }
     }
 

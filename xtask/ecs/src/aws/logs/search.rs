@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::LOGS;
 use crate::aws::signed::Signed;
 use crate::aws::{AwsError, SdkConfig, calls};
+use crate::gather::Gather;
 
 /// Streams of one group that begin alike, from a time on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub(crate) fn page(sdk: &SdkConfig, search: &Search, token: Option<&str>) -> Res
     };
     let next = answer["nextToken"].as_str().map(str::to_owned);
     let events = match answer["events"].take() {
-        Value::Array(events) => events.into_iter().map(event).collect(),
+        Value::Array(events) => events.into_iter().map(event).gather(),
         _ => Vec::new(),
     };
     Ok((events, next))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::gather::Gather;
 use crate::reference::{Reference, Repository, Tag};
 
 /// An entry under `images`.
@@ -37,7 +38,7 @@ impl Image {
             Builder::Own(_) => false,
         };
         match &self.expect {
-            Some(kinds) => Some(kinds.iter().map(String::as_str).collect()),
+            Some(kinds) => Some(kinds.iter().map(String::as_str).gather()),
             None if rust => Some(vec!["rustbinary"]),
             None => None,
         }
@@ -48,7 +49,7 @@ impl Image {
         if self.platforms.len() < 2 {
             return vec![self.clone()];
         }
-        self.platforms.iter().map(|platform| self.part(platform)).collect()
+        self.platforms.iter().map(|platform| self.part(platform)).gather()
     }
 
     /// One of them.

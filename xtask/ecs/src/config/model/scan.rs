@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::gather::Gather;
+
 /// `[workspace.metadata.xtask.scan]`.
 #[derive(Clone, Debug)]
 pub struct Scan {
@@ -120,6 +122,6 @@ pub const PLATFORMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-macos
 
 /// Whether this version was published by an attacker (trivy's security advisory of March 2026).
 pub fn is_malicious(version: &str) -> bool {
-    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).collect();
+    let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).gather();
     matches!(numbers[..], [0, 69, 4..=6, ..])
 }

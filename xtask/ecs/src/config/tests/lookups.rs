@@ -1,7 +1,6 @@
 //! Lookups in the configuration.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -9,7 +8,9 @@ use serde_json::{Value, json};
 use super::{brief, nothing, spoilt, workspace};
 use crate::config::{Answers, Config, Loaded, Origin, State, load, load_every, load_resolved};
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
 use crate::lookup::Lookup;
+use crate::sorted::SortedSet;
 
 const TOP: &str = "account = \"123456789012\"";
 
@@ -25,9 +26,9 @@ fn resolved_with(
 ) -> (Result<Loaded>, Vec<String>) {
     let folder = workspace(&[("Cargo.toml", manifest)]);
     let asked = RefCell::new(Vec::new());
-    let look_up = |_: &Config, wanted: &BTreeSet<Lookup>| -> Result<Answers> {
+    let look_up = |_: &Config, wanted: &SortedSet<Lookup>| -> Result<Answers> {
         asked.borrow_mut().extend(wanted.iter().map(ToString::to_string));
-        Ok(wanted.iter().map(|lookup| (lookup.clone(), answers(&lookup.to_string()))).collect())
+        Ok(wanted.iter().map(|lookup| (lookup.clone(), answers(&lookup.to_string()))).gather())
     };
     let loaded = load_resolved(folder.path(), environment, Some(&look_up));
     (loaded, asked.into_inner())
@@ -136,7 +137,7 @@ fn a_source_that_cannot_be_reached_is_the_worlds_failure_and_a_mistake_beside_it
     let failure = resolved(&manifest.replace("tag = \"1.4.0\"", "tag = \"a b\""), &gone).0.expect_err("both");
     assert_eq!((failure.ending, failure.faults.len()), (Ending::Usage, 2));
     let folder = workspace(&[("Cargo.toml", &manifest)]);
-    let nobody = |_: &Config, _: &BTreeSet<Lookup>| -> Result<Answers> { Err(Failure::world("no credentials")) };
+    let nobody = |_: &Config, _: &SortedSet<Lookup>| -> Result<Answers> { Err(Failure::world("no credentials")) };
     let failure = load_resolved(folder.path(), &nothing, Some(&nobody)).expect_err("nobody can be asked");
     assert_eq!((failure.ending, failure.message()), (Ending::World, "no credentials"));
 }

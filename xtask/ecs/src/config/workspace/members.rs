@@ -1,7 +1,6 @@
 //! Which packages a workspace has, as cargo decides it.
 //! Source: the Cargo book, "Workspaces", the `members` and `exclude` fields.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -9,6 +8,8 @@ use toml::de::DeTable;
 use super::super::diagnostic::Source;
 use super::super::path::{normalise, relative};
 use super::{Member, Workspace, inherits, version};
+use crate::gather::Gather;
+use crate::sorted::SortedSet;
 
 /// The root package, the members, and the packages in the workspace's folder that these depend on by path.
 /// A manifest that cannot be read is left out: cargo refuses such a workspace before it starts this program.
@@ -16,14 +17,14 @@ pub(super) fn packages(workspace: &Workspace<'_>) -> Vec<Member> {
     let Some(table) = workspace.document.get("workspace").and_then(|value| value.get_ref().as_table()) else {
         return Vec::new();
     };
-    let excluded: Vec<PathBuf> = strings(table, "exclude").map(|path| normalise(&workspace.root.join(path))).collect();
+    let excluded: Vec<PathBuf> = strings(table, "exclude").map(|path| normalise(&workspace.root.join(path))).gather();
     let mut waiting = vec![workspace.root.clone()];
     for pattern in strings(table, "members") {
         waiting.extend(expand(&workspace.root, pattern).into_iter().filter(|folder| {
             !excluded.iter().any(|excluded| folder.starts_with(excluded)) || !pattern.contains(['*', '?', '['])
         }));
     }
-    let mut seen = BTreeSet::new();
+    let mut seen = SortedSet::new();
     let mut packages = Vec::new();
     while let Some(folder) = waiting.pop() {
         if !seen.insert(folder.clone()) {
@@ -88,14 +89,14 @@ fn expand(root: &Path, pattern: &str) -> Vec<PathBuf> {
     let mut folders = vec![root.to_owned()];
     for segment in pattern.split('/').filter(|segment| !segment.is_empty()) {
         folders = match segment {
-            "**" => folders.into_iter().flat_map(|folder| below(&folder)).collect(),
+            "**" => folders.into_iter().flat_map(|folder| below(&folder)).gather(),
             segment if segment.contains(['*', '?', '[']) => {
                 let fits = |folder: &PathBuf| {
                     folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| matches(segment, name))
                 };
-                folders.iter().flat_map(|folder| subfolders(folder)).filter(fits).collect()
+                folders.iter().flat_map(|folder| subfolders(folder)).filter(fits).gather()
             }
-            segment => folders.into_iter().map(|folder| normalise(&folder.join(segment))).collect(),
+            segment => folders.into_iter().map(|folder| normalise(&folder.join(segment))).gather(),
         };
     }
     folders
@@ -103,7 +104,7 @@ fn expand(root: &Path, pattern: &str) -> Vec<PathBuf> {
 
 fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).gather();
     folders.sort();
     folders
 }
@@ -113,7 +114,7 @@ fn below(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     let mut next = 0;
     while let Some(folder) = found.get(next) {
-        let inner = subfolders(folder).into_iter().filter(|folder| !folder.is_symlink()).collect::<Vec<_>>();
+        let inner = subfolders(folder).into_iter().filter(|folder| !folder.is_symlink()).gather::<Vec<_>>();
         found.extend(inner);
         next += 1;
     }
@@ -138,7 +139,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 fn in_class(class: &str, letter: char) -> bool {
     let (negated, class) = class.strip_prefix('!').map_or((false, class), |class| (true, class));
-    let class: Vec<char> = class.chars().collect();
+    let class: Vec<char> = class.chars().gather();
     let range = class.windows(3).any(|three| three[1] == '-' && (three[0]..=three[2]).contains(&letter));
     (range || class.contains(&letter)) != negated
 }

@@ -1,6 +1,5 @@
 //! Taking locks, giving them back, and waiting for those of others.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::super::plan::{Action, Plan};
@@ -13,6 +12,8 @@ use crate::aws::tags::Tags;
 use crate::config::{Service, WhenLocked};
 use crate::event::{Lock, LockKind, Outcome};
 use crate::failure::{Ending, Failure, Result};
+use crate::gather::Gather;
+use crate::sorted::SortedMap;
 use crate::time;
 
 /// How often a lock is tried that somebody else tries at the same moment.
@@ -20,26 +21,26 @@ const TRIES: u32 = 5;
 
 /// The services as they are, with their tags, in the order asked.
 pub(crate) fn live(ecs: &Ecs, services: &[&Service]) -> Result<Vec<Live>, AwsError> {
-    let mut clusters: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut clusters: SortedMap<&str, Vec<&str>> = SortedMap::new();
     for service in services {
-        clusters.entry(&service.cluster).or_default().push(&service.service);
+        clusters.or_default(&service.cluster).push(&service.service);
     }
-    let mut found = BTreeMap::new();
+    let mut found = SortedMap::new();
     for (cluster, names) in &clusters {
         for (name, live) in names.iter().zip(ecs.tagged_services(cluster, names)?) {
             found.insert((*cluster, *name), live.ok_or_else(|| Ecs::gone(cluster, name))?);
         }
     }
     let of = |service: &&Service| found[&(service.cluster.as_str(), service.service.as_str())].clone();
-    Ok(services.iter().map(of).collect())
+    Ok(services.iter().map(of).gather())
 }
 
 /// Writes a lock, and takes those away that have ended.
 pub(crate) fn write(tags: &Tags, service: &Live, key: &str, lock: &Lock) -> Result<(), AwsError> {
     tags.put(&service.arn, key, &written(lock))?;
     let over = locks(service).into_iter().filter(|kept| kept.has_ended(time::now()) && kept.key != key);
-    let over: Vec<String> = over.map(|kept| kept.key).collect();
-    let over: Vec<&str> = over.iter().map(String::as_str).collect();
+    let over: Vec<String> = over.map(|kept| kept.key).gather();
+    let over: Vec<&str> = over.iter().map(String::as_str).gather();
     if over.is_empty() { Ok(()) } else { tags.remove(&service.arn, &over) }
 }
 
@@ -117,7 +118,7 @@ impl<'a> Locks<'a> {
         let mut again: Option<DeployPlan> = None;
         loop {
             let plan = again.as_ref().unwrap_or(given);
-            let found: Vec<&Live> = acting(plan).map(|(_, plan)| &plan.live).collect();
+            let found: Vec<&Live> = acting(plan).map(|(_, plan)| &plan.live).gather();
             let refused = match self.blocked(plan, &found) {
                 None => match self.lock(plan)? {
                     Tried::Locked(locked) => return Ok(Admitted { given, again, locked }),
@@ -133,7 +134,7 @@ impl<'a> Locks<'a> {
                 }
                 self.wait(plan, &refused, begun)?;
             }
-            let names: Vec<String> = plan.services.iter().map(|plan| plan.service.name.clone()).collect();
+            let names: Vec<String> = plan.services.iter().map(|plan| plan.service.name.clone()).gather();
             again = Some(self.deploys.plan(&names)?);
         }
     }
@@ -144,18 +145,18 @@ impl<'a> Locks<'a> {
             let kept = in_the_way(live, self.holder, self.way);
             refusal(self.deploys.config, &plan.service.name, &kept)
         };
-        let problems: Vec<Failure> = acting(plan).zip(found).filter_map(refuse).collect();
+        let problems: Vec<Failure> = acting(plan).zip(found).filter_map(refuse).gather();
         (!problems.is_empty()).then(|| Failure::together(problems))
     }
 
     /// Locks all that the plan changes, or nothing.
     fn lock(&self, plan: &DeployPlan) -> Result<Tried> {
         let Deploys { config, session, .. } = self.deploys;
-        let places: Vec<usize> = acting(plan).map(|(place, _)| place).collect();
+        let places: Vec<usize> = acting(plan).map(|(place, _)| place).gather();
         if !config.lock.deploys || places.is_empty() {
             return Ok(Tried::Locked(Vec::new()));
         }
-        let services: Vec<&Service> = places.iter().map(|place| &plan.services[*place].service).collect();
+        let services: Vec<&Service> = places.iter().map(|place| &plan.services[*place].service).gather();
         let ecs = session.ecs();
         for tried in 1.. {
             if let Err(failure) = self.write_all(plan, &places) {
@@ -163,7 +164,7 @@ impl<'a> Locks<'a> {
                 return Err(failure.into());
             }
             let found = live(&ecs, &services).map_err(Failure::from).inspect_err(|_| self.unlock(plan, &places))?;
-            let found: Vec<&Live> = found.iter().collect();
+            let found: Vec<&Live> = found.iter().gather();
             let Some(refused) = self.blocked(plan, &found) else {
                 let as_planned = |(place, live): (&usize, &&Live)| rests_as(live, &plan.services[*place].live);
                 if places.iter().zip(&found).all(as_planned) {
@@ -180,7 +181,7 @@ impl<'a> Locks<'a> {
                 return Ok(Tried::Refused(refused));
             }
             let found = live(&ecs, &services)?;
-            let found: Vec<&Live> = found.iter().collect();
+            let found: Vec<&Live> = found.iter().gather();
             if let Some(refused) = self.blocked(plan, &found) {
                 return Ok(Tried::Refused(refused));
             }
@@ -198,7 +199,7 @@ impl<'a> Locks<'a> {
     }
 
     fn tell(&self, plan: &DeployPlan, places: &[usize]) {
-        let names: Vec<&str> = places.iter().map(|place| plan.services[*place].service.name.as_str()).collect();
+        let names: Vec<&str> = places.iter().map(|place| plan.services[*place].service.name.as_str()).gather();
         self.deploys.events.note("Locked", format!("{} against other deploys", names.join(", ")));
     }
 
@@ -223,7 +224,7 @@ impl<'a> Locks<'a> {
     /// Waits until the services may be free. Fails (exit 7) where that takes longer than a lock lasts.
     fn wait(&self, plan: &DeployPlan, refused: &Failure, begun: Instant) -> Result<()> {
         let Deploys { config, session, events, interrupt, .. } = self.deploys;
-        let services: Vec<&Service> = acting(plan).map(|(_, plan)| &plan.service).collect();
+        let services: Vec<&Service> = acting(plan).map(|(_, plan)| &plan.service).gather();
         let poll = services.iter().map(|service| service.rollout.poll).max().unwrap_or_default();
         events.note("Waiting", refused.message().trim_end_matches("; nothing was done"));
         let ecs = session.ecs();
@@ -234,7 +235,7 @@ impl<'a> Locks<'a> {
                 ));
             }
             let found = live(&ecs, &services)?;
-            let found: Vec<&Live> = found.iter().collect();
+            let found: Vec<&Live> = found.iter().gather();
             let Some(mut refused) = self.blocked(plan, &found) else { return Ok(()) };
             if time::since(begun) > config.lock.expires {
                 refused.ending = Ending::TimedOut;
@@ -282,8 +283,8 @@ impl<'a> Locks<'a> {
     /// What the run that began a rollout has locked for it is over with it.
     fn take_over(&self, plan: &Plan) {
         let of_deploys = |kept: &Kept| kept.lock.kind == LockKind::Deploy;
-        let keys: Vec<String> = locks(&plan.live).into_iter().filter(of_deploys).map(|kept| kept.key).collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let keys: Vec<String> = locks(&plan.live).into_iter().filter(of_deploys).map(|kept| kept.key).gather();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).gather();
         if !keys.is_empty() {
             self.untag(plan, &keys);
         }

@@ -1,7 +1,5 @@
 //! The images that services are to run, as ECR has them: by the tag of the configuration, or by a digest that was named.
 
-use std::collections::BTreeMap;
-
 use super::Pin;
 use crate::aws::ecr::{Found, Kept};
 use crate::aws::{AwsError, Session};
@@ -12,6 +10,7 @@ use crate::event::{ImageSource, VersionChange};
 use crate::failure::Failure;
 use crate::gather::Gather as _;
 use crate::platform::Platform;
+use crate::sorted::SortedMap;
 
 /// An image that is in ECR.
 pub(super) struct InEcr {
@@ -39,25 +38,25 @@ pub(in crate::deploy) fn platforms(image: &Image, found: &Found) -> Vec<Platform
     if !found.marks.platforms.is_empty() {
         return found.marks.platforms.clone();
     }
-    image.platforms.iter().filter_map(|platform| platform.parse().ok()).collect()
+    image.platforms.iter().filter_map(|platform| platform.parse().ok()).gather()
 }
 
 /// The images that the services run, each once.
 pub(in crate::deploy) fn of<'a>(config: &'a Config, services: &[&Service]) -> Vec<&'a Image> {
     let names = services.iter().flat_map(|service| service.containers.values());
-    let unique: BTreeMap<_, _> = names.filter_map(|name| config.images.get_key_value(name)).gather();
-    unique.into_values().collect()
+    let unique: SortedMap<_, _> = names.filter_map(|name| config.images.get_key_value(name)).gather();
+    unique.into_values().gather()
 }
 
 /// Asks ECR for each: tags together, what was named by its digest one by one.
 pub(super) fn find(
     session: &Session,
     images: &[&Image],
-    named: &BTreeMap<String, Digest>,
+    named: &SortedMap<String, Digest>,
 ) -> Vec<Result<Option<InEcr>, AwsError>> {
     let ecr = session.ecr();
-    let tagged: Vec<&&Image> = images.iter().filter(|image| !named.contains_key(&image.name)).collect();
-    let wanted: Vec<_> = tagged.iter().map(|image| (image.repository(), image.tag())).collect();
+    let tagged: Vec<&&Image> = images.iter().filter(|image| !named.contains_key(&image.name)).gather();
+    let wanted: Vec<_> = tagged.iter().map(|image| (image.repository(), image.tag())).gather();
     let mut by_tag = ecr.find(&wanted).into_iter();
     let by_digest = |image: &Image, digest: &Digest| -> Result<Option<InEcr>, AwsError> {
         let repository = image.repository();
@@ -74,7 +73,7 @@ pub(super) fn find(
         let found = by_tag.next().expect("each that is not named is asked for")?;
         Ok(found.map(|found| InEcr { found, tag: image.tag().to_string(), named: false }))
     };
-    images.iter().map(ask).collect()
+    images.iter().map(ask).gather()
 }
 
 /// Each image that is in ECR, by its name; one that is not names the command that brings it there.
@@ -82,10 +81,10 @@ pub(super) fn sort_out(
     config: &Config,
     images: &[&Image],
     answers: Vec<Result<Option<InEcr>, AwsError>>,
-    named: &BTreeMap<String, Digest>,
+    named: &SortedMap<String, Digest>,
     problems: &mut Vec<Failure>,
-) -> BTreeMap<String, InEcr> {
-    let mut released = BTreeMap::new();
+) -> SortedMap<String, InEcr> {
+    let mut released = SortedMap::new();
     for (image, answer) in images.iter().zip(answers) {
         match answer {
             Ok(Some(found)) => drop(released.insert(image.name.clone(), found)),
@@ -114,7 +113,7 @@ pub(in crate::deploy) fn missing(config: &Config, image: &Image, named: Option<&
 }
 
 /// `None` where an image of the service has no digest, which is among the problems already.
-pub(super) fn pins(config: &Config, service: &Service, released: &BTreeMap<String, InEcr>) -> Option<Vec<Pin>> {
+pub(super) fn pins(config: &Config, service: &Service, released: &SortedMap<String, InEcr>) -> Option<Vec<Pin>> {
     let pin = |(container, image): (&String, &String)| {
         let (reference, is) = (&config.images.get(image)?.reference, released.get(image)?);
         let (tag, pinned) = (is.tag.clone(), reference.pin(is.found.digest.clone()));

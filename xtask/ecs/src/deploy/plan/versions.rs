@@ -1,6 +1,5 @@
 //! From which version to which each image goes.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Pin, Plan, TaskDefinition};
@@ -11,7 +10,9 @@ use crate::config::Config;
 use crate::digest::Digest;
 use crate::event::{Direction, Events, ImageSource, VersionChange};
 use crate::failure::{Ending, Failure};
+use crate::gather::Gather;
 use crate::reference::Repository;
+use crate::sorted::SortedMap;
 
 /// What a container runs, of the repository that it is to run another image of.
 enum Running {
@@ -25,7 +26,7 @@ pub(super) fn find(
     ecr: &Ecr,
     root: &Path,
     plans: &mut [Plan],
-    known: &BTreeMap<String, TaskDefinition>,
+    known: &SortedMap<String, TaskDefinition>,
     events: &Events,
 ) {
     let mut found = Vec::new();
@@ -39,7 +40,7 @@ pub(super) fn find(
             Running::Digest(repository, digest) => Some((repository.clone(), digest.clone())),
             Running::Tag(_) => None,
         })
-        .collect();
+        .gather();
     let mut answers = ecr.kept(&asked).into_iter();
     let mut told = false;
     for (position, pin, running) in found {
@@ -104,10 +105,10 @@ fn running_of(pin: &Pin, running: &TaskDefinition) -> Option<Running> {
 pub(crate) fn refuse_older(config: &Config, plans: &[Plan]) -> Result<(), Failure> {
     let back = |plan: &Plan| {
         let changes = plan.versions.iter().filter(|change| change.direction == Direction::Back);
-        let sentences: Vec<String> = changes.map(VersionChange::sentence).collect();
+        let sentences: Vec<String> = changes.map(VersionChange::sentence).gather();
         (!sentences.is_empty()).then(|| format!("on service {}, {}", plan.service.name, sentences.join(" and ")))
     };
-    let back: Vec<String> = plans.iter().filter_map(back).collect();
+    let back: Vec<String> = plans.iter().filter_map(back).gather();
     if back.is_empty() {
         return Ok(());
     }

@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::{Evidence, blame_of, is_aside, without_names};
 use crate::aws::logs::Stream;
 use crate::event::LogTail;
+use crate::gather::Gather;
+use crate::sorted::Arrange;
 use crate::text::printable;
 
 /// Causes whose logs are shown, and tasks of each.
@@ -114,7 +116,7 @@ pub(in crate::deploy) fn shown(wanted: Wanted, read: Result<Vec<String>, String>
         From::Elsewhere(_) => String::new(),
     };
     let lines = lines.iter().flat_map(|event| event.lines());
-    LogTail { container, task, source, lines: lines.map(|line| masks.hide(line)).collect(), note }
+    LogTail { container, task, source, lines: lines.map(|line| masks.hide(line)).gather(), note }
 }
 
 /// The last lines of each that fit together, none of them very long.
@@ -152,12 +154,12 @@ impl Masks {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let values = members("environment").filter_map(|it| text(&it["value"]));
         let mut values: Vec<String> = values
-            .flat_map(|value| value.lines().map(str::to_owned).collect::<Vec<_>>())
+            .flat_map(|value| value.lines().map(str::to_owned).gather::<Vec<_>>())
             .filter(|it| it.len() >= TELLING)
-            .collect();
+            .gather();
         // What holds another is hidden first.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        let names = members("secrets").chain(members("environment")).filter_map(|it| text(&it["name"])).collect();
+        values.arrange_by_key(|value| std::cmp::Reverse(value.len()));
+        let names = members("secrets").chain(members("environment")).filter_map(|it| text(&it["name"])).gather();
         Self { values, names }
     }
 
@@ -201,7 +203,7 @@ fn without_passwords(line: &str) -> String {
         let colon = authority + word[authority..at].find(':')?;
         Some(format!("{}***{}", &word[..=colon], &word[at..]))
     };
-    line.split(' ').map(|word| hide(word).unwrap_or_else(|| word.to_owned())).collect::<Vec<_>>().join(" ")
+    line.split(' ').map(|word| hide(word).unwrap_or_else(|| word.to_owned())).gather::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

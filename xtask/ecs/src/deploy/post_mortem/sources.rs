@@ -9,6 +9,7 @@ use super::log::{self, From, Masks, Wanted};
 use crate::aws::logs::Stream;
 use crate::aws::{AwsError, Kind, SdkConfig, elb, logs};
 use crate::event::{LogTail, TargetGroup};
+use crate::gather::Gather;
 
 /// How long all of them may take together.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -87,7 +88,7 @@ fn gather_within(patience: Duration, sources: &Arc<dyn Sources>, asked: &Asked<'
         From::Elsewhere(_) => None,
     });
     let targets = target_groups.iter().cloned().enumerate().map(|(place, arn)| Ask::Targets(place, arn));
-    let asks: Vec<Ask> = logs.chain(targets).collect();
+    let asks: Vec<Ask> = logs.chain(targets).gather();
     let (answer, answers) = channel();
     let mut open = asks.len();
     for ask in asks {
@@ -102,7 +103,7 @@ fn gather_within(patience: Duration, sources: &Arc<dyn Sources>, asked: &Asked<'
             From::Stream { .. } => Err(late()),
             From::Elsewhere(why) => Err(why.clone()),
         })
-        .collect();
+        .gather();
     let mut targets: Vec<Option<TargetGroup>> = vec![None; target_groups.len()];
     let deadline = Instant::now() + patience;
     while open > 0 {
@@ -115,9 +116,9 @@ fn gather_within(patience: Duration, sources: &Arc<dyn Sources>, asked: &Asked<'
     }
     let masks = Masks::of(evidence.document);
     let logs = wanted.iter().cloned().zip(read).map(|(wanted, read)| log::shown(wanted, read, &masks));
-    let mut logs: Vec<LogTail> = logs.collect();
+    let mut logs: Vec<LogTail> = logs.gather();
     log::fit(&mut logs, *lines);
-    Found { logs, targets: targets.into_iter().flatten().collect() }
+    Found { logs, targets: targets.into_iter().flatten().gather() }
 }
 
 /// On one line.

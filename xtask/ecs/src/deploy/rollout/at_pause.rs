@@ -1,22 +1,21 @@
 //! The decisions that a rollout waits for, where this repository makes them itself.
 
-use std::collections::BTreeSet;
-
 use super::{Conclusion, Events, Observation, Observe, Target, may_pass, short};
 use crate::deploy::{Answer, Pause};
+use crate::sorted::SortedSet;
 
 pub(super) struct AtPause<'a> {
     target: &'a Target,
     events: &'a Events,
     /// The hooks that were answered, or cannot be.
-    over: BTreeSet<String>,
+    over: SortedSet<String>,
     /// Why ECS was asked to roll back.
     refused: Option<String>,
 }
 
 impl<'a> AtPause<'a> {
     pub(super) fn new(target: &'a Target, events: &'a Events) -> Self {
-        Self { target, events, over: BTreeSet::new(), refused: None }
+        Self { target, events, over: SortedSet::new(), refused: None }
     }
 
     /// Where the rollout waits and there is a check for that, makes it and tells ECS.

@@ -6,6 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::aws::AwsError;
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 
 /// How often the first waits for others who still come.
@@ -114,7 +115,7 @@ impl<V> Waiting<V> {
                 left -= usize::from(taken);
                 taken
             })
-            .collect()
+            .gather()
     }
 }
 
@@ -124,14 +125,14 @@ fn unanswered(batch: &[(u64, Asked)]) -> AwsError {
 }
 
 fn names(batch: &[(u64, Asked)]) -> Vec<String> {
-    batch.iter().map(|(_, asked)| asked.name.clone()).collect()
+    batch.iter().map(|(_, asked)| asked.name.clone()).gather()
 }
 
 fn answer<V>(batch: &[(u64, Asked)], answers: Result<Vec<V>, AwsError>) -> Vec<(u64, Result<V, AwsError>)> {
     let tickets = batch.iter().map(|(ticket, _)| *ticket);
     match answers {
-        Ok(answers) => tickets.zip(answers.into_iter().map(Ok)).collect(),
-        Err(error) => tickets.map(|ticket| (ticket, Err(error.clone()))).collect(),
+        Ok(answers) => tickets.zip(answers.into_iter().map(Ok)).gather(),
+        Err(error) => tickets.map(|ticket| (ticket, Err(error.clone()))).gather(),
     }
 }
 

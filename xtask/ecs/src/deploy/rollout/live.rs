@@ -1,6 +1,5 @@
 //! ECS itself, and real time.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::looks::Looks;
@@ -9,7 +8,9 @@ use super::{
     Task, Woken,
 };
 use crate::deploy::cadence;
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
+use crate::sorted::SortedSet;
 use crate::time;
 
 /// One of the rollouts that are followed. Where nothing has changed, it takes what it knows for true a little longer the more
@@ -59,7 +60,7 @@ impl<'a> Live<'a> {
     }
 
     /// Stopped tasks of this service alone, in a cluster with very many.
-    fn own_stopped(&mut self, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
+    fn own_stopped(&mut self, known: &SortedSet<String>) -> Result<Vec<Task>, AwsError> {
         let patience = cadence::patience(self.poll, self.looks.followed()) * 4;
         if self.calm && self.listed.is_some_and(|at| time::since(at) < patience) {
             return Ok(Vec::new());
@@ -68,7 +69,7 @@ impl<'a> Live<'a> {
         self.listed_tasks(true, known)
     }
 
-    fn listed_tasks(&self, stopped: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
+    fn listed_tasks(&self, stopped: bool, known: &SortedSet<String>) -> Result<Vec<Task>, AwsError> {
         let mut arns = self.looks.ecs.list_tasks(self.cluster, self.service, stopped)?;
         arns.retain(|arn| !known.contains(arn));
         self.looks.ecs.tasks(self.cluster, &arns)
@@ -103,11 +104,11 @@ impl Observe for Live<'_> {
     }
 
     fn revisions(&mut self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError> {
-        let found: Result<Vec<_>, _> = arns.iter().map(|arn| self.looks.revision(arn, self.moment())).collect();
-        Ok(found?.into_iter().flatten().collect())
+        let found: Result<Vec<_>, _> = arns.iter().map(|arn| self.looks.revision(arn, self.moment())).try_gather();
+        Ok(found?.into_iter().flatten().gather())
     }
 
-    fn tasks(&mut self, stopped: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
+    fn tasks(&mut self, stopped: bool, known: &SortedSet<String>) -> Result<Vec<Task>, AwsError> {
         let followed = self.looks.followed();
         if !stopped || followed < 2 {
             return self.listed_tasks(stopped, known);
@@ -115,7 +116,7 @@ impl Observe for Live<'_> {
         let now = time::instant();
         let patience = if self.calm { cadence::patience(self.poll, followed) } else { Duration::ZERO };
         match self.looks.stopped(self.cluster, now.checked_sub(patience).unwrap_or(now))? {
-            Some(tasks) => Ok(tasks.into_iter().filter(|task| !known.contains(&task.arn)).collect()),
+            Some(tasks) => Ok(tasks.into_iter().filter(|task| !known.contains(&task.arn)).gather()),
             None => self.own_stopped(known),
         }
     }

@@ -1,6 +1,5 @@
 //! What all rollouts that are followed at once ask of ECS, asked together and not more often than it takes.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +9,8 @@ use super::{Answer, AwsError, Pause, Service, ServiceDeployment, ServiceRevision
 use crate::aws::ecr::Ecr;
 use crate::aws::ecs::Ecs;
 use crate::deploy::cadence;
+use crate::gather::Gather;
+use crate::sorted::SortedMap;
 use crate::time;
 
 /// In so many hundreds of tasks of a cluster, those of one service are looked for; in more, each service asks for its own.
@@ -25,7 +26,7 @@ pub(in crate::deploy) struct Looks<'a> {
     rollouts: Line<Option<ServiceDeployment>>,
     revisions: Line<Option<ServiceRevision>>,
     /// By cluster.
-    stopped: Mutex<BTreeMap<String, Stopped>>,
+    stopped: Mutex<SortedMap<String, Stopped>>,
     /// Why every rollout is to go back.
     recalled: OnceLock<String>,
     checks: OnceLock<(Vec<&'static str>, Box<Check>)>,
@@ -40,7 +41,7 @@ struct Stopped {
     /// When they were listed last.
     at: Option<Instant>,
     /// By ARN; a task that has said how it ended changes no more.
-    tasks: BTreeMap<String, Task>,
+    tasks: SortedMap<String, Task>,
     too_many: bool,
 }
 
@@ -100,7 +101,7 @@ impl<'a> Looks<'a> {
     pub(super) fn service(&self, cluster: &str, name: &str, moment: Duration) -> Result<Service, AwsError> {
         let asked = Asked { group: cluster.to_owned(), name: name.to_owned() };
         let found = self.services.ask(asked, self.moment(moment), |cluster, names| {
-            self.ecs.services(cluster, &names.iter().map(String::as_str).collect::<Vec<_>>())
+            self.ecs.services(cluster, &names.iter().map(String::as_str).gather::<Vec<_>>())
         })?;
         found.ok_or_else(|| Ecs::gone(cluster, name))
     }
@@ -115,7 +116,7 @@ impl<'a> Looks<'a> {
         self.revisions.ask(asked, self.moment(moment), |_, arns| {
             let found = self.ecs.service_revisions(arns)?;
             let of = |arn: &String| found.iter().find(|revision| revision.arn == *arn).cloned();
-            Ok(arns.iter().map(of).collect())
+            Ok(arns.iter().map(of).gather())
         })
     }
 
@@ -123,18 +124,18 @@ impl<'a> Looks<'a> {
     /// to ask for all of them.
     pub(super) fn stopped(&self, cluster: &str, since: Instant) -> Result<Option<Vec<Task>>, AwsError> {
         let mut clusters = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = clusters.entry(cluster.to_owned()).or_default();
+        let known = clusters.or_default(cluster.to_owned());
         if !known.too_many && known.at.is_none_or(|at| at < since) {
             let at = time::instant();
             let listed = self.ecs.list_stopped_tasks(cluster, HUNDREDS)?;
             known.too_many = listed.is_none();
             known.tasks.retain(|_, task| task.tells_its_end());
-            let new: Vec<_> = listed.into_iter().flatten().filter(|arn| !known.tasks.contains_key(arn)).collect();
+            let new: Vec<_> = listed.into_iter().flatten().filter(|arn| !known.tasks.contains_key(arn)).gather();
             let described = self.ecs.tasks(cluster, &new)?;
             known.tasks.extend(described.into_iter().map(|task| (task.arn.clone(), task)));
             known.at = Some(at);
         }
-        Ok((!known.too_many).then(|| known.tasks.values().cloned().collect()))
+        Ok((!known.too_many).then(|| known.tasks.values().cloned().gather()))
     }
 
     /// Who is alone waits for nobody.

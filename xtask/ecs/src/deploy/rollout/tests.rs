@@ -115,7 +115,7 @@ impl Observe for Story {
         Ok(arns.iter().filter_map(of).collect())
     }
 
-    fn tasks(&mut self, _: bool, known: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
+    fn tasks(&mut self, _: bool, known: &SortedSet<String>) -> Result<Vec<Task>, AwsError> {
         self.ask("ecs:ListTasks")?;
         Ok(self.scene().stopped.iter().filter(|task| !known.contains(&task.arn)).cloned().collect())
     }

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
@@ -12,6 +11,7 @@ use crate::deploy::rollout::Woken;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::reference::Pinned;
+use crate::sorted::SortedMap;
 
 /// What ECS knows of the running images.
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl Observe for Known {
         })
     }
 
-    fn tasks(&mut self, stopped: bool, _: &BTreeSet<String>) -> Result<Vec<Task>, AwsError> {
+    fn tasks(&mut self, stopped: bool, _: &SortedSet<String>) -> Result<Vec<Task>, AwsError> {
         assert!(!stopped);
         Ok(self.tasks.clone())
     }
@@ -98,7 +98,7 @@ fn plan() -> Plan {
         digest: released(),
     };
     let nothing =
-        Document::registered(&TaskDefinition::default()).pin(&BTreeMap::new()).expect("nothing is to be pinned");
+        Document::registered(&TaskDefinition::default()).pin(&SortedMap::new()).expect("nothing is to be pinned");
     Plan {
         service: config::Service { rollout, ..config::Service::of_family("app") },
         live: Service::default(),

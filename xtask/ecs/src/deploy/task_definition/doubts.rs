@@ -1,24 +1,26 @@
 //! What ECS would take and nobody can have meant.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::config::Image;
 use crate::deploy::normal::label;
+use crate::gather::Gather;
 use crate::platform::Platform;
 use crate::reference::Home;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// Names that stand twice where one of them would win, or where ECS refuses both.
 pub(crate) fn twice(document: &Value) -> Vec<String> {
     let mut problems = Vec::new();
-    let mut containers = BTreeSet::new();
+    let mut containers = SortedSet::new();
     for container in document["containerDefinitions"].as_array().into_iter().flatten() {
         let Some(name) = container["name"].as_str() else { continue };
         if !containers.insert(name) {
             problems.push(format!("two containers are named `{name}`"));
         }
-        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut seen: SortedMap<&str, &str> = SortedMap::new();
         for list in ["environment", "secrets"] {
             for variable in container[list].as_array().into_iter().flatten().filter_map(|entry| entry["name"].as_str())
             {
@@ -56,7 +58,7 @@ pub(crate) fn unpinned(
             image.name, image.name
         ))
     });
-    told.collect()
+    told.gather()
 }
 
 fn is_of(reference: &str, image: &Image) -> bool {
@@ -75,7 +77,7 @@ pub(crate) fn wrong_platform(document: &Value, platforms: &[Platform]) -> Option
         let why = unfit(document, platform)?;
         first = first.or(Some(why));
     }
-    let built_for: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+    let built_for: Vec<String> = platforms.iter().map(ToString::to_string).gather();
     Some(format!("is built for {}, and the task definition asks {}", built_for.join(" and "), first?))
 }
 

@@ -1,14 +1,14 @@
 //! Lookups in a document: which there are, and what they stand for put in their place.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Number, Value};
 
 use super::places::{Places, segments};
 use crate::aws::ecs::{Flaw, OddityKind};
 use crate::config::{Answers, told};
 use crate::failure::{Ending, Failure, Fault, Place};
+use crate::gather::Gather;
 use crate::lookup::{self, Lookup, Template};
+use crate::sorted::SortedSet;
 
 /// What stands in for a number: a port, a share of a CPU, megabytes, seconds and attempts that ECS takes, all in one.
 const STAND_IN: u64 = 10;
@@ -25,8 +25,8 @@ pub(crate) struct Filled {
 }
 
 /// All lookups of a document; what is no lookup although it should be is told by [`fill`].
-pub(in crate::deploy) fn lookups(document: &Value) -> BTreeSet<Lookup> {
-    let mut found = BTreeSet::new();
+pub(in crate::deploy) fn lookups(document: &Value) -> SortedSet<Lookup> {
+    let mut found = SortedSet::new();
     let mut document = document.clone();
     walk(&mut document, &mut Way::default(), &mut |_, text| {
         let template = lookup::parse(text.as_str().unwrap_or_default()).ok().flatten();
@@ -45,7 +45,7 @@ pub(in crate::deploy) fn fill(
     walk(document, &mut Way::default(), &mut |way, value| {
         let place = places.find(&way.indices);
         let wrong = |message: &str, help: &str| {
-            let help = help.lines().map(str::to_owned).collect();
+            let help = help.lines().map(str::to_owned).gather();
             Fault { message: message.to_owned(), help, place: place.clone(), ..Fault::default() }
         };
         let mut problem = |ending, fault| problems.push(Failure::of_faults(ending, vec![fault], |_| String::new()));
@@ -54,9 +54,9 @@ pub(in crate::deploy) fn fill(
             Ok(None) => return,
             Err(flaw) => return problem(Ending::Usage, wrong(&flaw.message, &flaw.help)),
         };
-        let lookups: Vec<Lookup> = template.lookups().map(|(_, lookup)| lookup.clone()).collect();
+        let lookups: Vec<Lookup> = template.lookups().map(|(_, lookup)| lookup.clone()).gather();
         let failed = lookups.iter().filter_map(|lookup| answers.get(lookup)?.as_ref().err());
-        let failed: Vec<&Failure> = failed.collect();
+        let failed: Vec<&Failure> = failed.gather();
         if !failed.is_empty() {
             for failure in failed {
                 problem(failure.ending, told(failure, &wrong("", "")));
@@ -119,7 +119,7 @@ impl Way {
     /// Source: RFC 6901.
     fn pointer(&self) -> String {
         let steps = self.indices.iter().map(|step| step.replace('~', "~0").replace('/', "~1"));
-        [String::new()].into_iter().chain(steps).collect::<Vec<_>>().join("/")
+        [String::new()].into_iter().chain(steps).gather::<Vec<_>>().join("/")
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
             let answer = answer(&lookup.to_string());
             (lookup, answer)
         });
-        load(&file, None, folder.path(), Some(&answers.collect()))
+        load(&file, None, folder.path(), Some(&answers.gather()))
     }
 
     fn written(text: &str) -> (tempfile::TempDir, PathBuf) {

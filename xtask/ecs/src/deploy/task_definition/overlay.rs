@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::gather::Gather;
 use crate::text::nearest;
 
 /// The member that tells elements apart, for the lists that are merged; all others are replaced as a whole.
@@ -85,7 +86,7 @@ fn is_patch(path: &str, members: &Map<String, Value>) -> bool {
 }
 
 fn no_such(what: &str, name: &str, there: &[Value], key: &str) -> String {
-    let known: Vec<&str> = there.iter().filter_map(|element| element[key].as_str()).collect();
+    let known: Vec<&str> = there.iter().filter_map(|element| element[key].as_str()).gather();
     let hint = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "there is none at all".to_owned(),

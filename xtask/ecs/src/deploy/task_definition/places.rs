@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::json;
 use crate::deploy::normal::label;
 use crate::failure::Place;
+use crate::gather::Gather;
 
 /// The places of one document, or of one that others are laid over: the last that has a member wrote it.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +77,7 @@ pub(super) fn segments(path: &str) -> Vec<String> {
 fn labels(name: &str, index: usize, element: &Value) -> Vec<String> {
     let told = label(name, element);
     let named = element.get("name").and_then(Value::as_str).map(str::to_owned);
-    told.into_iter().chain(named).chain([index.to_string()]).collect()
+    told.into_iter().chain(named).chain([index.to_string()]).gather()
 }
 
 /// Walks through a text that is JSON, along the document that was read from it.
@@ -99,7 +100,7 @@ impl Scanner<'_> {
                     self.pass(",");
                     Node { at, labels: vec![name.clone()], inside }
                 });
-                let nodes = nodes.collect();
+                let nodes = nodes.gather();
                 self.pass("}");
                 nodes
             }
@@ -111,7 +112,7 @@ impl Scanner<'_> {
                     self.pass(",");
                     Node { at, labels: labels(name, index, value), inside }
                 });
-                let nodes = nodes.collect();
+                let nodes = nodes.gather();
                 self.pass("]");
                 nodes
             }

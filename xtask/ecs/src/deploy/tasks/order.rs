@@ -7,6 +7,7 @@ use super::run::Job;
 use crate::aws::ecs::Task as Known;
 use crate::aws::ecs::Unplaced;
 use crate::digest::Digest;
+use crate::gather::Gather;
 
 /// What is to be done about a task, by what ECS remembers of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +26,11 @@ const TOGETHER: i64 = 60_000;
 /// `known` are the tasks that were started for the same bytes, arguments and variables.
 pub(super) fn decide(known: &[Known], container: &str, once: bool) -> Decision {
     let newest = known.iter().map(|task| task.created_at).max().unwrap_or_default();
-    let latest: Vec<&Known> = known.iter().filter(|task| newest - task.created_at < TOGETHER).collect();
+    let latest: Vec<&Known> = known.iter().filter(|task| newest - task.created_at < TOGETHER).gather();
     let well = |task: &Known| exit_code(task, container) == Some(0);
     let runs = |task: &&&Known| task.status != "STOPPED";
     if latest.iter().any(|task| runs(&task) && task.wanted) {
-        return Decision::Join(latest.iter().map(|task| task.arn.clone()).collect());
+        return Decision::Join(latest.iter().map(|task| task.arn.clone()).gather());
     }
     if once && !latest.is_empty() && latest.iter().all(|task| well(task)) {
         return Decision::Done;
@@ -93,7 +94,7 @@ pub(super) fn request(job: &Job<'_>, revision: &str) -> Map<String, Value> {
 }
 
 fn command<'a>(job: &Job<'a>) -> Vec<&'a String> {
-    job.task.command.iter().chain(job.arguments).collect()
+    job.task.command.iter().chain(job.arguments).gather()
 }
 
 /// What makes ECS take a request for the one that it had before: the same request, of the same run, after as many failures

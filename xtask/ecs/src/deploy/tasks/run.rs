@@ -98,7 +98,7 @@ fn follow(means: &Means<'_>, job: &Job<'_>, report: &mut TaskReport) -> Result<(
     let (arns, joined) = match decision {
         Decision::Done => {
             report.outcome = TaskOutcome::RanBefore;
-            report.runs = known.iter().map(|task| ran(task, job, String::new())).collect();
+            report.runs = known.iter().map(|task| ran(task, job, String::new())).gather();
             let digest = report.image.rsplit_once('@').map_or(report.image.as_str(), |(_, digest)| digest);
             let message = format!("task {} ran for {digest} already, and ended well: it is not run again", job.name());
             means.events.note("Fresh", message);
@@ -123,7 +123,7 @@ fn follow(means: &Means<'_>, job: &Job<'_>, report: &mut TaskReport) -> Result<(
     let masks = Masks::of(Some(&document));
     let names = (job.name(), container.as_str());
     let mut outputs: Vec<Output<'_>> =
-        arns.iter().map(|arn| Output::of(names, arn, &document, &masks, &means.config.region)).collect();
+        arns.iter().map(|arn| Output::of(names, arn, &document, &masks, &means.config.region)).gather();
     for (arn, output) in arns.iter().zip(&outputs) {
         means.events.emit(Event::TaskStarted {
             task: job.name().to_owned(),
@@ -253,7 +253,7 @@ impl Watch<'_> {
                 output.read(self.means);
             }
             let left_over = |task: &&Seen| verdict::is_left_over(task, container) && !stopping.contains(&task.arn);
-            for task in tasks.iter().filter(left_over).cloned().collect::<Vec<_>>() {
+            for task in tasks.iter().filter(left_over).cloned().gather::<Vec<_>>() {
                 let reason = format!("container {container} has ended, and it is what was to be run");
                 self.means.ecs.stop_task(cluster, &task.arn, &reason)?;
                 stopping.push(task.arn);
@@ -268,14 +268,14 @@ impl Watch<'_> {
                 return Err(self.failure(Ending::World, "ECS does not know it any more", "how it ended is not known"));
             }
             if time::since(self.began) > self.job.task.timeout {
-                let states: Vec<&str> = tasks.iter().map(|task| task.status.as_str()).collect();
+                let states: Vec<&str> = tasks.iter().map(|task| task.status.as_str()).gather();
                 let timeout = crate::text::quantity::duration(self.job.task.timeout.as_secs_f64());
                 return Err(self.abandon(Ending::TimedOut, &format!("still {} after {timeout}", states.join(", "))));
             }
             let now: BTreeMap<_, _> = tasks.iter().map(|task| (task.arn.clone(), task.status.clone())).gather();
             pace.unchanged = if now == told { pace.unchanged + 1 } else { 0 };
             if now != told {
-                let (task, status) = (self.job.name().to_owned(), now.values().cloned().collect());
+                let (task, status) = (self.job.name().to_owned(), now.values().cloned().gather());
                 self.means.events.emit(Event::TaskProgress { task, status });
             }
             told = now;
@@ -305,7 +305,7 @@ impl Watch<'_> {
             .iter()
             .filter_map(|arn| self.means.ecs.stop_task(&task.cluster, arn, &reason).err())
             .map(|error| error.to_string().replace('\n', "; "))
-            .collect();
+            .gather();
         match stopped.first() {
             None => self.failure(ending, why, "ECS was told to stop it, as `on-interrupt` says"),
             Some(error) => self.failure(ending, why, &format!("it could not be stopped: {error}")),
@@ -336,7 +336,7 @@ fn conclude(watch: &Watch<'_>, tasks: &[Seen], outputs: &[Output<'_>], report: &
     let pinned: Vec<Pinned> = containers(job.document)
         .filter_map(|it| Some(Pinned { container: it["name"].as_str()?.to_owned(), ..Pinned::default() }))
         .filter(|pinned| job.plan.service.containers.contains_key(&pinned.container))
-        .collect();
+        .gather();
     let mut failures = Vec::new();
     for (task, output) in tasks.iter().zip(outputs) {
         let failure = verdict::failure(job.name(), container, task, (job.document, &pinned));

@@ -8,6 +8,7 @@ use crate::aws::ecs::Task;
 use crate::cause::{Case, Pinned, blame};
 use crate::event::ContainerExit;
 use crate::failure::{Ending, Failure};
+use crate::gather::Gather;
 
 /// The watched container has ended and ECS means the others to go on.
 pub(super) fn is_left_over(task: &Task, container: &str) -> bool {
@@ -25,7 +26,7 @@ pub(super) fn failure(
     if code == Some(0) {
         return None;
     }
-    let containers: Vec<ContainerExit> = task.containers.iter().map(exit).collect();
+    let containers: Vec<ContainerExit> = task.containers.iter().map(exit).gather();
     let case = Case {
         stop_code: &task.stop_code,
         reason: &task.stopped_reason,
@@ -43,12 +44,12 @@ pub(super) fn failure(
         return Some(failure(format!("container {container} ended with exit code {code}{reason}")));
     }
     let said = [&task.stop_code, &task.stopped_reason].map(String::as_str);
-    let said: Vec<&str> = said.into_iter().filter(|text| !text.is_empty()).collect();
+    let said: Vec<&str> = said.into_iter().filter(|text| !text.is_empty()).gather();
     let failure = failure(format!("container {container} has no exit code{reason}")).said([said.join(": ")]);
     Some(failure.help(&blamed.finding.sentence).help(&blamed.finding.fix))
 }
 
 /// How each of its containers ended, those that do not decide among them.
 pub(super) fn exits(task: &Task) -> Vec<ContainerExit> {
-    task.containers.iter().map(exit).collect()
+    task.containers.iter().map(exit).gather()
 }

@@ -1,7 +1,5 @@
 //! What a task is given by others: roles, secrets, a log group, requests.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::references::{Reference, Stored, references};
@@ -9,6 +7,7 @@ use super::{Look, TASKS};
 use crate::aws::ecs::Service as Live;
 use crate::aws::{AwsError, Identity, SdkConfig, elb, iam, logs, s3, secrets, ssm};
 use crate::config::{Config, Partition};
+use crate::sorted::SortedSet;
 
 impl Look<'_> {
     pub(super) fn roles(&mut self, document: &Value) {
@@ -122,7 +121,7 @@ impl Look<'_> {
     }
 
     pub(super) fn logs(&mut self, document: &Value) {
-        let mut seen = BTreeSet::new();
+        let mut seen = SortedSet::new();
         for container in document["containerDefinitions"].as_array().into_iter().flatten() {
             let configuration = &container["logConfiguration"];
             let option = |name: &str| configuration["options"][name].as_str().unwrap_or_default();

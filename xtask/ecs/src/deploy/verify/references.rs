@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::gather::Gather;
+
 /// Where something that a task is given is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
@@ -22,7 +24,7 @@ pub(super) struct Reference {
 
 impl Reference {
     fn of(place: String, written: &str) -> Self {
-        let parts: Vec<&str> = written.split(':').collect();
+        let parts: Vec<&str> = written.split(':').gather();
         match parts.get(2) {
             // Behind the secret's own seven parts stand the key, the stage and the version.
             Some(&"secretsmanager") => {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::gather::Gather;
+
 /// A task size of Fargate: vCPU units, and the least, the greatest and the steps of its memory in MiB.
 /// Source: Amazon ECS Developer Guide, "Fargate task definition parameters", task CPU and memory.
 const FARGATE: [(u64, u64, u64, u64); 7] = [
@@ -22,7 +24,7 @@ pub(super) fn problems(document: &Value) -> Vec<String> {
     if fargate {
         problems.extend(of_fargate(cpu, memory));
     }
-    let containers: Vec<&Value> = document["containerDefinitions"].as_array().into_iter().flatten().collect();
+    let containers: Vec<&Value> = document["containerDefinitions"].as_array().into_iter().flatten().gather();
     let sum = |member: &str| containers.iter().filter_map(|container| container[member].as_u64()).sum::<u64>();
     for (member, what, all) in [("cpu", "CPU units", cpu), ("memoryReservation", "MiB of memory", memory)] {
         if let Some(all) = all.filter(|all| sum(member) > *all) {
@@ -45,7 +47,7 @@ fn of_fargate(cpu: Option<u64>, memory: Option<u64>) -> Option<String> {
         return Some("on Fargate a task has `cpu` and `memory` of its own".to_owned());
     };
     let Some((_, least, most, step)) = FARGATE.iter().find(|(units, ..)| *units == cpu) else {
-        let known: Vec<String> = FARGATE.iter().map(|(units, ..)| units.to_string()).collect();
+        let known: Vec<String> = FARGATE.iter().map(|(units, ..)| units.to_string()).gather();
         return Some(format!("Fargate has no task with {cpu} CPU units, but with {}", known.join(", ")));
     };
     // The smallest size has 0.5, 1 and 2 GB.

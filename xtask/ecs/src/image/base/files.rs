@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::BaseLayer;
 use super::listing::{Attributes, Kind, Listing};
+use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::partial::PartialFile;
 
@@ -49,7 +50,7 @@ impl Files {
         let stated: Vec<&str> = config
             .pointer("/rootfs/diff_ids")
             .and_then(Value::as_array)
-            .map(|ids| ids.iter().filter_map(Value::as_str).collect())
+            .map(|ids| ids.iter().filter_map(Value::as_str).gather())
             .unwrap_or_default();
         ensure!(
             stated.len() == layers.len(),
@@ -175,7 +176,7 @@ impl Files {
     fn remove_below(&mut self, folder: &Path) {
         let below = self.0.range(folder.to_owned()..).map(|(path, _)| path);
         let below = below.take_while(|path| path.starts_with(folder)).filter(|path| *path != folder);
-        for path in below.cloned().collect::<Vec<_>>() {
+        for path in below.cloned().gather::<Vec<_>>() {
             self.0.remove(&path);
         }
     }

@@ -1,20 +1,18 @@
 //! Version 3, of Terraform before 0.12: a resource an instance, its attributes in one flat map of texts.
 //! Source: internal/states/statefile, version2.go and version3_upgrade.go.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::{Map, Value};
 
 use super::address::{Key, Place};
 use super::sensitive::Marks;
 use super::{Instance, Resource, State};
-
 use crate::gather::Gather as _;
+use crate::sorted::{Arrange, SortedMap, SortedSet};
 
 pub(super) fn read(state: &Value) -> State {
     let mut read = State::default();
     for module in state["modules"].as_array().into_iter().flatten() {
-        let path: Vec<_> = module["path"].as_array().into_iter().flatten().skip(1).filter_map(Value::as_str).collect();
+        let path: Vec<_> = module["path"].as_array().into_iter().flatten().skip(1).filter_map(Value::as_str).gather();
         for (address, resource) in module["resources"].as_object().into_iter().flatten() {
             let Some((place, key)) = place(&path, address) else { continue };
             let Some(primary) = resource.get("primary").filter(|primary| primary.is_object()) else { continue };
@@ -33,7 +31,7 @@ pub(super) fn read(state: &Value) -> State {
         }
     }
     for resource in &mut read.resources {
-        resource.instances.sort_by_key(|instance| match instance.key {
+        resource.instances.arrange_by_key(|instance| match instance.key {
             Some(Key::Number(number)) => number,
             _ => -1,
         });
@@ -50,23 +48,23 @@ fn place(module: &[&str], address: &str) -> Option<(Place, Option<Key>)> {
         None => None,
         Some(index) => Some(Key::Number(index.parse().ok()?)),
     };
-    let module = module.iter().map(|name| ((*name).to_owned(), None)).collect();
+    let module = module.iter().map(|name| ((*name).to_owned(), None)).gather();
     Some((Place { module, is_data, kind, name }, key))
 }
 
 /// `{"tags.%": "1", "tags.Name": "a", "subnets.#": "1", "subnets.0": "b"}` as the object that it was.
 pub(super) fn unfolded(flat: &Value) -> Value {
-    let texts: BTreeMap<&str, &str> = flat
+    let texts: SortedMap<&str, &str> = flat
         .as_object()
         .into_iter()
         .flatten()
         .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
         .gather();
-    let names: BTreeSet<&str> = texts.keys().filter_map(|name| name.split('.').next()).gather();
+    let names: SortedSet<&str> = texts.keys().filter_map(|name| name.split('.').next()).gather();
     Value::Object(names.into_iter().map(|name| (name.to_owned(), unfold(&texts, name))).collect())
 }
 
-fn unfold(texts: &BTreeMap<&str, &str>, name: &str) -> Value {
+fn unfold(texts: &SortedMap<&str, &str>, name: &str) -> Value {
     if let Some(text) = texts.get(name) {
         return Value::from(*text);
     }
@@ -79,12 +77,12 @@ fn unfold(texts: &BTreeMap<&str, &str>, name: &str) -> Value {
             members.map(|key| (key.to_owned(), Value::from(texts[format!("{prefix}{key}").as_str()]))).collect(),
         );
     }
-    let next: BTreeSet<&str> = inside().filter_map(|key| key.split('.').next()).filter(|key| *key != "#").gather();
+    let next: SortedSet<&str> = inside().filter_map(|key| key.split('.').next()).filter(|key| *key != "#").gather();
     let under = |key: &str| unfold(texts, &format!("{prefix}{key}"));
     if texts.contains_key(format!("{name}.#").as_str()) {
         // The elements of a list are numbered, those of a set carry their hash.
-        let mut keys: Vec<&str> = next.into_iter().collect();
-        keys.sort_by_key(|key| key.parse::<u64>().unwrap_or(u64::MAX));
+        let mut keys: Vec<&str> = next.into_iter().gather();
+        keys.arrange_by_key(|key| key.parse::<u64>().unwrap_or(u64::MAX));
         return keys.into_iter().map(under).collect();
     }
     Value::Object(next.into_iter().map(|key| (key.to_owned(), under(key))).collect::<Map<_, _>>())

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::address::{Key, Step};
+use crate::gather::Gather;
 
 /// The attributes that the state marks. Source: internal/states/statefile/version4.go, `unmarshalPaths`.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Marks {
             _ => Mark::Any,
         };
         let paths = paths.as_array().into_iter().flatten();
-        Self(paths.map(|path| path.as_array().into_iter().flatten().map(mark).collect()).collect())
+        Self(paths.map(|path| path.as_array().into_iter().flatten().map(mark).gather()).gather())
     }
 
     /// Whether what is at this path is marked, or lies in what is, or holds what is.

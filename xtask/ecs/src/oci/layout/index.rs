@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Descriptor, marks, media_type};
+use crate::gather::Gather;
 use crate::platform::Platform;
 
 /// An image index or Docker manifest list.
@@ -59,7 +60,7 @@ impl Entry {
 impl Index {
     /// The index of an image of several platforms, in this order, marked as a release's; the same of the same.
     pub fn write(images: &[(Descriptor, Platform)], commit: Option<&str>) -> Vec<u8> {
-        let manifests: Vec<Value> = images.iter().map(|(image, platform)| entry(image, platform)).collect();
+        let manifests: Vec<Value> = images.iter().map(|(image, platform)| entry(image, platform)).gather();
         let mut index = json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": manifests });
         marks::write(&mut index, commit);
         index.to_string().into_bytes()
@@ -85,7 +86,7 @@ impl Index {
         let mut fitting = images().filter(|entry| entry.platform.as_ref() == Some(wanted));
         let first = fitting.next().with_context(|| {
             let platforms: Vec<String> =
-                images().filter_map(|entry| entry.platform.as_ref()).map(ToString::to_string).collect();
+                images().filter_map(|entry| entry.platform.as_ref()).map(ToString::to_string).gather();
             format!("the index names no image for {wanted}, only for {}", platforms.join(", "))
         })?;
         if let Some(second) = fitting.find(|entry| entry.descriptor.digest != first.descriptor.digest) {

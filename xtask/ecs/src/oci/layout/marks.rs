@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{Index, Layout, Manifest, Platform, media_type};
+use crate::gather::Gather;
 
 /// Source: OCI image specification 1.1, annotations.md.
 const REVISION: &str = "org.opencontainers.image.revision";
@@ -27,7 +28,7 @@ impl Marks {
     pub fn of(manifest: &str) -> Self {
         let document: Value = serde_json::from_str(manifest).unwrap_or_default();
         let said = |name: &str| document["annotations"][name].as_str();
-        let mut platforms: Vec<Platform> = said(PLATFORM).into_iter().filter_map(|text| text.parse().ok()).collect();
+        let mut platforms: Vec<Platform> = said(PLATFORM).into_iter().filter_map(|text| text.parse().ok()).gather();
         if let Ok(index) = Index::parse(manifest.as_bytes()) {
             platforms.extend(index.entries().filter_map(|entry| entry.platform.clone()));
         }

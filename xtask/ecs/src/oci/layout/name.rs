@@ -10,6 +10,7 @@ use super::index::entry;
 use super::writer::failed;
 use super::{Layout, Manifest, Platform, media_type};
 use crate::digest::Digest;
+use crate::gather::Gather;
 use crate::reference::Reference;
 
 impl Layout {
@@ -29,7 +30,7 @@ impl Layout {
         let docker = json!([{
             "Config": blob(&manifest.config.digest),
             "RepoTags": [name],
-            "Layers": manifest.layers.iter().map(|layer| blob(&layer.digest)).collect::<Vec<_>>(),
+            "Layers": manifest.layers.iter().map(|layer| blob(&layer.digest)).gather::<Vec<_>>(),
         }]);
         self.replace("index.json", &index)
             .and_then(|()| self.replace("manifest.json", &docker))

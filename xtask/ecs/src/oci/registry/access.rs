@@ -16,6 +16,7 @@ use super::location;
 use super::retry::{Task, Trouble};
 use super::{Credentials, Registry};
 use crate::failure::Failure;
+use crate::gather::Gather;
 use crate::net;
 
 /// The headers in use, one a repository, since bearer tokens are.
@@ -204,7 +205,7 @@ impl Challenge {
             ("client_id", "xtask-ecs"),
             ("refresh_token", identity),
         ];
-        let form: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        let form: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).gather();
         Question { url: self.realm.clone(), form: Some(form.join("&")) }
     }
 

@@ -68,18 +68,18 @@ impl Document {
         let place = || format!("{} is not an image or an index of images", self.digest);
         if self.is_index() {
             let index = Index::parse(&self.bytes).with_context(place)?;
-            let documents = index.members().map(|entry| entry.descriptor.digest.clone()).collect();
+            let documents = index.members().map(|entry| entry.descriptor.digest.clone()).gather();
             return Ok(Named { documents, blobs: Vec::new() });
         }
         let manifest = Manifest::parse(self.bytes.clone(), &self.media_type).with_context(place)?;
-        Ok(Named { documents: Vec::new(), blobs: manifest.blobs().cloned().collect() })
+        Ok(Named { documents: Vec::new(), blobs: manifest.blobs().cloned().gather() })
     }
 }
 
 impl Remote<'_> {
     /// What these documents lead to, with themselves: every platform and every attestation of an index.
     pub fn tree(&self, roots: Vec<Document>) -> Result<Tree> {
-        let order: Vec<Digest> = roots.iter().map(|root| root.digest.clone()).collect();
+        let order: Vec<Digest> = roots.iter().map(|root| root.digest.clone()).gather();
         let mut known: BTreeMap<Digest, (Document, Named)> = BTreeMap::new();
         let mut found = roots;
         while !found.is_empty() {
@@ -89,7 +89,7 @@ impl Remote<'_> {
                 wanted.extend(named.documents.iter().cloned());
                 known.insert(document.digest.clone(), (document, named));
             }
-            let wanted: Vec<Digest> = wanted.into_iter().filter(|digest| !known.contains_key(digest)).collect();
+            let wanted: Vec<Digest> = wanted.into_iter().filter(|digest| !known.contains_key(digest)).gather();
             found = side_by_side(&wanted, |digest| self.fetch(digest))?;
         }
         let mut tree = Tree::default();
@@ -105,12 +105,12 @@ impl Remote<'_> {
     pub fn attached(&self, to: &Tree) -> Result<Tree> {
         let mut all = Tree::default();
         let mut seen: BTreeSet<Digest> = to.documents.iter().map(|document| document.digest.clone()).gather();
-        let mut subjects: Vec<Digest> = seen.iter().cloned().collect();
+        let mut subjects: Vec<Digest> = seen.iter().cloned().gather();
         while !subjects.is_empty() {
             let lists = side_by_side(&subjects, |subject| self.referrers(subject))?;
-            let fresh: Vec<Digest> = lists.into_iter().flatten().filter(|digest| seen.insert(digest.clone())).collect();
+            let fresh: Vec<Digest> = lists.into_iter().flatten().filter(|digest| seen.insert(digest.clone())).gather();
             let found = self.tree(side_by_side(&fresh, |digest| self.fetch(digest))?)?;
-            subjects = found.documents.iter().map(|document| document.digest.clone()).collect();
+            subjects = found.documents.iter().map(|document| document.digest.clone()).gather();
             seen.extend(subjects.iter().cloned());
             all.documents.extend(found.documents);
             all.blobs.extend(found.blobs);
@@ -183,7 +183,7 @@ impl Remote<'_> {
             }
             // A registry without the API may have another thing there, such as a page for people.
             let Ok(index) = Index::parse(&answer.body) else { return Ok(None) };
-            let page = index.members().map(|entry| entry.descriptor.digest.clone()).collect();
+            let page = index.members().map(|entry| entry.descriptor.digest.clone()).gather();
             let following = answer.header("link").and_then(|link| next_page(link, url));
             Ok(Some((page, following)))
         })

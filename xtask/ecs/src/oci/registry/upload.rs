@@ -14,6 +14,7 @@ use super::retry::{TICK, Task, Trouble};
 use super::sending::Target;
 use super::{Registry, Remote, side_by_side};
 use crate::digest::Digest;
+use crate::gather::Gather;
 use crate::oci::layout::{Descriptor, Layout};
 use crate::reference::Repository;
 use crate::text::quantity;
@@ -94,7 +95,7 @@ impl Remote<'_> {
         let upload = Upload {
             remote: self,
             origin,
-            sent: blobs.iter().map(|blob| (*blob, Mutex::default())).collect(),
+            sent: blobs.iter().map(|blob| (*blob, Mutex::default())).gather(),
             mounted: AtomicUsize::new(0),
             halted: AtomicBool::new(false),
             failure: Mutex::default(),
@@ -204,7 +205,7 @@ pub(super) enum Place {
 
 /// The largest first, so that no long one is left for the end; each once.
 pub(super) fn in_order(blobs: &[Descriptor]) -> Vec<&Descriptor> {
-    let mut blobs: Vec<&Descriptor> = blobs.iter().collect();
+    let mut blobs: Vec<&Descriptor> = blobs.iter().gather();
     blobs.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.digest.cmp(&other.digest)));
     blobs.dedup_by(|one, other| one.digest == other.digest);
     blobs

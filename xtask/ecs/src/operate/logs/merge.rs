@@ -1,9 +1,10 @@
 //! Several logs as one, in the order of time, page by page, and each line once.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::aws::logs::{LogEvent, Page, Search};
 use crate::failure::Result;
+use crate::sorted::SortedSet;
 
 /// How long before the newest line of a log others may still turn up: agents send in batches, and CloudWatch files them
 /// a moment later. So much is read again at every look, and what was shown is known by its id.
@@ -36,7 +37,7 @@ pub(super) struct Source {
     next: Next,
     newest: u64,
     /// What was shown of the time that is read again.
-    shown: BTreeSet<(u64, String)>,
+    shown: SortedSet<(u64, String)>,
 }
 
 enum Next {
@@ -46,7 +47,7 @@ enum Next {
 
 impl Source {
     pub(super) fn new(service: &str, container: String, search: Search) -> Self {
-        let (events, next, shown) = (VecDeque::new(), Next::Nothing, BTreeSet::new());
+        let (events, next, shown) = (VecDeque::new(), Next::Nothing, SortedSet::new());
         Self { service: service.to_owned(), container, search, events, next, newest: 0, shown }
     }
 

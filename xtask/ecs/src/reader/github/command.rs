@@ -2,6 +2,7 @@
 //! Source: actions/runner, ActionCommand.cs and ActionCommandManager.cs; GitHub's "Workflow commands".
 
 use crate::failure::Place;
+use crate::gather::Gather;
 
 /// The runner cuts an annotation's message at 4,096 characters.
 const MESSAGE: usize = 4000;
@@ -54,7 +55,7 @@ pub(super) fn annotation(level: Level, place: Option<&Place>, title: &str, messa
 /// Has the runner replace the secret by `***` in every log from here on. It compares line by line, so that each line
 /// of a secret is masked by itself; lines as short as a lone brace are left, for they would blank out the log.
 pub(super) fn mask(secret: &str) -> String {
-    let mut lines: Vec<&str> = secret.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let mut lines: Vec<&str> = secret.lines().map(str::trim).filter(|line| !line.is_empty()).gather();
     if lines.len() > 1 {
         lines.retain(|line| line.len() >= 4);
     }

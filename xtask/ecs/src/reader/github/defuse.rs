@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::event::Event;
+use crate::gather::Gather;
 
 const BREAK: char = '\u{200b}';
 
@@ -48,7 +49,7 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
             vec![message]
         }
         Event::Retrying { what, error, .. } => vec![what, error],
-        Event::TaskDefinitionChange { before, after, .. } => before.iter_mut().chain(after).collect(),
+        Event::TaskDefinitionChange { before, after, .. } => before.iter_mut().chain(after).gather(),
         Event::ImageScanned { findings, .. } => findings
             .iter_mut()
             .flat_map(|finding| {
@@ -61,9 +62,9 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
                     &mut finding.title,
                 ]
             })
-            .collect(),
+            .gather(),
         Event::TaskStopped { reason, exit_codes, .. } | Event::TaskEnded { reason, exit_codes, .. } => {
-            exit_codes.iter_mut().map(|exit| &mut exit.reason).chain([reason]).collect()
+            exit_codes.iter_mut().map(|exit| &mut exit.reason).chain([reason]).gather()
         }
         Event::PostMortem { post_mortem, .. } => {
             let causes = post_mortem
@@ -74,7 +75,7 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
             let targets = post_mortem.targets.iter_mut().flat_map(|group| &mut group.targets);
             let targets = targets.map(|target| &mut target.description);
             let causes = causes.chain(logs).chain(targets);
-            causes.chain([&mut post_mortem.likely_cause, &mut post_mortem.fix, &mut post_mortem.next]).collect()
+            causes.chain([&mut post_mortem.likely_cause, &mut post_mortem.fix, &mut post_mortem.next]).gather()
         }
         Event::CommandFinished { failure: Some(failure), .. } => failure.texts_mut(),
         _ => Vec::new(),

@@ -7,8 +7,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::event::{Outcome, Progress, RevisionProgress};
+use crate::gather::Gather;
 use crate::reader::record::{Happened, ServiceRecord};
 use crate::reader::shift;
+use crate::sorted::Arrange;
 
 /// More rows than that are no picture any more; the table has them all.
 const ROWS: usize = 60;
@@ -105,7 +107,7 @@ fn stretches<K: PartialEq>(
             }
         }
     }
-    found.into_iter().filter(|(key, _)| key.is_some()).map(|(_, stretch)| stretch).collect()
+    found.into_iter().filter(|(key, _)| key.is_some()).map(|(_, stretch)| stretch).gather()
 }
 
 fn stages(service: &ServiceRecord, end: Duration) -> Vec<Row> {
@@ -122,7 +124,7 @@ fn stages(service: &ServiceRecord, end: Duration) -> Vec<Row> {
         };
         Row { from: stretch.from, to: stretch.to, text: name(&stage(stretch.first)), tags }
     };
-    stretches.iter().enumerate().map(row).collect()
+    stretches.iter().enumerate().map(row).gather()
 }
 
 /// The stage where there is one and nothing else is said by the status.
@@ -142,7 +144,7 @@ fn traffic(service: &ServiceRecord, end: Duration) -> Vec<Row> {
         let text = name(&shift::weights(stretch.first).unwrap_or_default());
         Row { from: stretch.from, to: stretch.to, text, tags: "" }
     };
-    stretches(service, end, shift::weights).iter().map(row).collect()
+    stretches(service, end, shift::weights).iter().map(row).gather()
 }
 
 fn new_tasks(service: &ServiceRecord, end: Duration) -> Vec<Row> {
@@ -177,7 +179,7 @@ fn tasks(
         let of = count(stretch.first).and_then(|(_, of)| of).map_or(String::new(), |of| format!(" of {of}"));
         Row { from: stretch.from, to: stretch.to, text: format!("{range}{of}"), tags }
     };
-    stretches(service, end, key).iter().map(row).collect()
+    stretches(service, end, key).iter().map(row).gather()
 }
 
 /// Tasks that stopped, alarms that went off, hooks that failed, and an end that is none of the wanted ones.
@@ -216,8 +218,8 @@ fn failures(service: &ServiceRecord) -> Vec<Row> {
             }
         }
     }
-    found.sort_by_key(|(at, _)| *at);
-    found.into_iter().map(|(at, what)| Row { from: at, to: at, text: name(&what), tags: "crit, milestone, " }).collect()
+    found.arrange_by_key(|(at, _)| *at);
+    found.into_iter().map(|(at, what)| Row { from: at, to: at, text: name(&what), tags: "crit, milestone, " }).gather()
 }
 
 /// A text that the parser takes for one text, whatever stands in it: what is more than letters, digits and a few signs is written

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::picture::picture;
 use crate::event::{Finding, Outcome, PostMortem, Progress};
+use crate::gather::Gather;
 use crate::reader::record::{
     Happened, ImageRecord, Record, Scan, ServiceRecord, TaskRecord, advisory_url, count_by_severity, exits,
 };
@@ -102,7 +103,7 @@ fn images(images: &[ImageRecord], text: &mut String) {
                 format!("{} in {layers} layer{plural}", quantity::size(bytes))
             }),
             cell(&scan),
-            cell(&[image.outcome()].into_iter().chain(image.remark.as_deref()).collect::<Vec<_>>().join("\n")),
+            cell(&[image.outcome()].into_iter().chain(image.remark.as_deref()).gather::<Vec<_>>().join("\n")),
         ]
     });
     table(text, &["Image", "Reference", "Digest", "Size", "Scan", "Outcome"], rows);
@@ -142,7 +143,7 @@ fn services(services: &[ServiceRecord], text: &mut String) {
     }
     line(text, "### Services\n");
     let rows = services.iter().map(|service| {
-        let digests: Vec<String> = service.digests.iter().map(|digest| format!("<code>{digest}</code>")).collect();
+        let digests: Vec<String> = service.digests.iter().map(|digest| format!("<code>{digest}</code>")).gather();
         let took = if service.seconds > 0.0 { quantity::duration(service.seconds) } else { String::new() };
         vec![
             cell(&service.name),
@@ -181,7 +182,7 @@ fn why(service: &ServiceRecord, post_mortem: &PostMortem, text: &mut String) {
         if !tail.lines.is_empty() {
             // A raw block: nothing in it is Markdown, and an empty line would end it.
             let lines = tail.lines.iter().map(|line| if line.is_empty() { " " } else { line });
-            line(text, &format!("<pre>{}</pre>\n", entities(&lines.collect::<Vec<_>>().join("\n"))));
+            line(text, &format!("<pre>{}</pre>\n", entities(&lines.gather::<Vec<_>>().join("\n"))));
         }
     }
     for group in targets {
@@ -198,7 +199,7 @@ fn why(service: &ServiceRecord, post_mortem: &PostMortem, text: &mut String) {
 fn drawn(services: &[ServiceRecord]) -> Vec<&str> {
     let is_bad = |service: &&ServiceRecord| service.outcome.is_some_and(Outcome::is_bad);
     let (bad, good): (Vec<&ServiceRecord>, Vec<_>) = services.iter().partition(is_bad);
-    bad.into_iter().chain(good).map(|service| service.name.as_str()).take(PICTURES).collect()
+    bad.into_iter().chain(good).map(|service| service.name.as_str()).take(PICTURES).gather()
 }
 
 fn timeline(service: &ServiceRecord, is_drawn: bool, text: &mut String) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::SlackConfig;
 use super::origin::Origin;
 use crate::event::{Finding, Progress};
+use crate::gather::Gather;
 use crate::reader::record::{Happened, ImageRecord, Record, ServiceRecord, advisory_url, count_by_severity, exits};
 use crate::reader::shift;
 use crate::reader::terminal::text_without_help;
@@ -162,9 +163,9 @@ fn subjects(record: &Record) -> String {
     };
     let of_image = |image: &ImageRecord| format!("{} {}", image.name, image.tag()).trim_end().to_owned();
     let all: Vec<String> = match record.services.as_slice() {
-        [] if record.images.is_empty() => record.tasks.iter().map(|task| task.name.clone()).collect(),
-        [] => record.images.iter().map(of_image).collect(),
-        services => services.iter().map(of_service).collect(),
+        [] if record.images.is_empty() => record.tasks.iter().map(|task| task.name.clone()).gather(),
+        [] => record.images.iter().map(of_image).gather(),
+        services => services.iter().map(of_service).gather(),
     };
     let place = record.environment.as_ref().map_or(String::new(), |name| format!(" in {name}"));
     match all.as_slice() {
@@ -265,7 +266,7 @@ impl Page {
     fn fields(&mut self, fields: &[String]) {
         for ten in fields.chunks(10) {
             let field = |text: &String| json!({ "type": "mrkdwn", "text": fit(text, FIELD) });
-            self.blocks.push(json!({ "type": "section", "fields": ten.iter().map(field).collect::<Vec<_>>() }));
+            self.blocks.push(json!({ "type": "section", "fields": ten.iter().map(field).gather::<Vec<_>>() }));
         }
     }
 

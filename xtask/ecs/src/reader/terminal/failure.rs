@@ -2,6 +2,7 @@
 
 use super::style::{Line, Style};
 use crate::failure::{Excerpt, Failure, Fault, Place};
+use crate::gather::Gather;
 
 /// Columns of help that stands beside the carets; a longer one stands below.
 const BESIDE: usize = 60;
@@ -32,7 +33,7 @@ pub(super) fn lines(failure: &Failure) -> Vec<Line> {
 pub(crate) fn text_without_help(failure: &Failure) -> String {
     let mut failure = failure.clone();
     failure.help.clear();
-    let lines: Vec<String> = lines(&failure).iter().map(|line| Style { colour: false }.paint(line)).collect();
+    let lines: Vec<String> = lines(&failure).iter().map(|line| Style { colour: false }.paint(line)).gather();
     let text = lines.join("\n");
     text.strip_prefix("error: ").map(str::to_owned).unwrap_or(text)
 }

@@ -3,17 +3,18 @@
 mod planned;
 mod tasks;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::failure;
 use super::style::Line;
 use crate::event::{
     Cause, ContainerExit, Event, ImageAction, Outcome, PostMortem, Progress, ServiceAction, Step, remarks,
 };
 use crate::failure::Failure;
+use crate::gather::Gather;
 use crate::reader::shift;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::printable;
 use crate::text::quantity::{duration, size};
+use std::collections::BTreeMap;
 
 /// What one event shows.
 #[derive(Default)]
@@ -46,12 +47,12 @@ pub(super) struct Render {
     /// The last tenth of an upload that was told where there is no live line.
     told_tenth: u64,
     /// What a service's plan says that its end says again.
-    remarks: BTreeMap<String, Vec<String>>,
+    remarks: SortedMap<String, Vec<String>>,
     /// The last state of each rollout that was told as a line.
     told_progress: BTreeMap<String, String>,
     /// How many services are to change.
     changing: usize,
-    told_warnings: BTreeSet<String>,
+    told_warnings: SortedSet<String>,
 }
 
 impl Render {
@@ -60,9 +61,9 @@ impl Render {
             has_live_line,
             told_tenth: 0,
             told_progress: BTreeMap::new(),
-            remarks: BTreeMap::new(),
+            remarks: SortedMap::new(),
             changing: 0,
-            told_warnings: BTreeSet::new(),
+            told_warnings: SortedSet::new(),
         }
     }
 
@@ -147,7 +148,7 @@ impl Render {
             | Event::TaskOutput { .. }
             | Event::TaskEnded { .. } => tasks::show(event, self.has_live_line),
             Event::RolloutEnded { service, outcome, revision, digests, seconds } => {
-                let digests: Vec<&str> = digests.iter().map(crate::digest::Digest::short).collect();
+                let digests: Vec<&str> = digests.iter().map(crate::digest::Digest::short).gather();
                 let digests = if digests.is_empty() { String::new() } else { format!(" ({})", digests.join(", ")) };
                 let remarks = self.remarks.get(service).filter(|remarks| outcome.is_good() && !remarks.is_empty());
                 let remarks = remarks.map_or(String::new(), |remarks| format!("; {}", remarks.join("; ")));
@@ -188,7 +189,7 @@ impl Render {
         // Of several services each has its live line.
         let told = is_new && !(self.several() && self.has_live_line);
         Shown {
-            lines: told.then_some(line).into_iter().collect(),
+            lines: told.then_some(line).into_iter().gather(),
             live: Change::To(Live { of: service.to_owned(), verb: "Watching".to_owned(), text }),
         }
     }
@@ -239,7 +240,7 @@ impl Render {
 }
 
 fn lines(lines: impl IntoIterator<Item = Line>) -> Shown {
-    Shown { lines: lines.into_iter().collect(), live: Change::None }
+    Shown { lines: lines.into_iter().gather(), live: Change::None }
 }
 
 /// `what` was scanned by what, and so many of its findings count.
@@ -296,7 +297,7 @@ fn exits(containers: &[ContainerExit]) -> String {
             let reason = if one.reason.is_empty() { String::new() } else { format!(", {}", one.reason) };
             format!("; container {}: {code}{reason}", one.container)
         })
-        .collect::<Vec<_>>()
+        .gather::<Vec<_>>()
         .concat()
 }
 

@@ -1,7 +1,7 @@
 //! Images with `dockerfile`, by docker buildx.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ use crate::commit::Commit;
 use crate::config::Dockerfile;
 use crate::event::Event;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 use crate::process::{Tool, ToolError, cmd, shell};
+use crate::sorted::SortedSet;
 
 /// Long enough for a cold build of a large workspace; a build that hangs ends at last.
 const TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -112,7 +114,7 @@ fn bake(
     let mut args = dockerfile.args.clone();
     args.insert("SOURCE_DATE_EPOCH".to_owned(), commit.time.to_string());
     let secrets: Vec<String> =
-        dockerfile.secrets.iter().map(|(id, variable)| format!("type=env,id={id},env={variable}")).collect();
+        dockerfile.secrets.iter().map(|(id, variable)| format!("type=env,id={id},env={variable}")).gather();
     let output = format!(
         "type=oci,tar=false,oci-mediatypes=true,compression=gzip,force-compression=false,rewrite-timestamp=true,\
          \"dest={}\"",
@@ -153,7 +155,7 @@ fn literally(value: &mut Value) {
 fn compile(order: &Order<'_>, dockerfile: &Dockerfile) -> Result<PathBuf> {
     let mut request = compilation(order);
     remove(&request.out_dir)?;
-    let mut names = BTreeSet::new();
+    let mut names = SortedSet::new();
     for program in &dockerfile.binaries {
         request.program.clone_from(program);
         let built =

@@ -4,7 +4,6 @@
 //! 200 MB is most of an export's time, and the same from one build to the next. Everything here is for speed alone: what
 //! does not work leaves a build that takes longer.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::digest::{Digest, Hasher};
 use crate::gather::Gather as _;
 use crate::oci::layout::{Layout, Manifest};
+use crate::sorted::SortedSet;
 
 /// `target/xtask/known/IMAGE/HEX`: hard links to the layers of the last build.
 pub(super) struct Known {
@@ -41,7 +41,7 @@ impl Known {
 
     /// Keeps the layers of what was built, and takes back from its layout those that were lent in vain.
     pub(super) fn keep(&self, layout: &Layout, manifest: &Manifest) {
-        let wanted: BTreeSet<&Digest> = manifest.layers.iter().map(|layer| &layer.digest).gather();
+        let wanted: SortedSet<&Digest> = manifest.layers.iter().map(|layer| &layer.digest).gather();
         for layer in self.layers().iter().filter(|layer| !wanted.contains(layer)) {
             fs::remove_file(layout.blob(layer)).ok();
             fs::remove_file(self.folder.join(layer.hex())).ok();
@@ -56,7 +56,7 @@ impl Known {
 
     fn layers(&self) -> Vec<Digest> {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        files.filter_map(|file| format!("sha256:{}", file.file_name().to_string_lossy()).parse().ok()).collect()
+        files.filter_map(|file| format!("sha256:{}", file.file_name().to_string_lossy()).parse().ok()).gather()
     }
 }
 
@@ -98,12 +98,12 @@ mod tests {
         (Layout::open(root).unwrap(), manifest)
     }
 
-    fn files(folder: &Path) -> BTreeSet<String> {
-        fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+    fn files(folder: &Path) -> SortedSet<String> {
+        fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).gather()
     }
 
-    fn names(blobs: &[&[u8]]) -> BTreeSet<String> {
-        blobs.iter().map(|blob| Digest::of(blob).hex().to_owned()).collect()
+    fn names(blobs: &[&[u8]]) -> SortedSet<String> {
+        blobs.iter().map(|blob| Digest::of(blob).hex().to_owned()).gather()
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A Dockerfile as a list of instructions: directives, comments, continuations, flags, heredocs.
 //! Source: BuildKit, frontend/dockerfile/parser (`parser.go`, `directives.go`, `split_command.go`) and shell/lex.go.
 
+use crate::gather::Gather;
+
 /// What can be read from a file, whether or not a build would take it.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -84,7 +86,7 @@ impl Instruction {
             return Vec::new();
         }
         // Whatever the file's own escape character is, here it is the shell's.
-        words(&self.rest, '\\').iter().filter_map(|word| Heredoc::read(word)).collect()
+        words(&self.rest, '\\').iter().filter_map(|word| Heredoc::read(word)).gather()
     }
 }
 

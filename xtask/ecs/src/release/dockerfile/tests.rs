@@ -22,7 +22,7 @@ fn reported(text: &str, given: &Given<'_>) -> Vec<String> {
 fn given(args: &BTreeMap<String, String>) -> Given<'_> {
     Given {
         args,
-        contexts: BTreeSet::from(["handed", "docker.io/library/debian:12"]),
+        contexts: SortedSet::from(["handed", "docker.io/library/debian:12"]),
         target: None,
         platform: "linux/arm64",
     }

@@ -2,6 +2,7 @@
 
 use super::Line;
 use crate::event::{DesiredCount, Direction, Event, ImageSource, Lock, ServiceAction, VersionChange};
+use crate::gather::Gather;
 
 pub(super) fn show(event: &Event) -> Vec<Line> {
     let Event::ServicePlanned {
@@ -25,7 +26,7 @@ pub(super) fn show(event: &Event) -> Vec<Line> {
         .chain(details)
         .chain(tasks(before, after))
         .chain(locks(held))
-        .collect()
+        .gather()
 }
 
 fn headline(service: &str, cluster: &str, action: &ServiceAction) -> Line {
@@ -52,7 +53,7 @@ fn details(desired: DesiredCount, force: bool, versions: &[VersionChange], sourc
     let scaled = (before != after).then(|| Line::detail(&format!("~ desired count {before} → {after}")));
     let forced = force.then(|| Line::detail("~ a rollout is forced"));
     let told = sources.iter().filter_map(ImageSource::sentence).map(|sentence| Line::detail(&sentence).prose());
-    versions.iter().map(version).chain(scaled).chain(forced).chain(told).collect()
+    versions.iter().map(version).chain(scaled).chain(forced).chain(told).gather()
 }
 
 fn tasks(before: &[String], after: &[String]) -> impl Iterator<Item = Line> {

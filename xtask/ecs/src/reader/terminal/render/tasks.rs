@@ -2,6 +2,7 @@
 
 use super::{Change, Line, Live, Shown, exits, lines};
 use crate::event::{Event, TaskOutcome};
+use crate::gather::Gather;
 use crate::text::printable;
 use crate::text::quantity::duration;
 
@@ -20,7 +21,7 @@ pub(super) fn show(event: &Event, has_live_line: bool) -> Shown {
         Event::TaskProgress { task, status } => {
             let text = format!("{task} {}", status.join(", "));
             let live = Change::To(Live { of: task.clone(), verb: "Watching".to_owned(), text: text.clone() });
-            let lines = (!has_live_line).then(|| Line::status("Task", &text)).into_iter().collect();
+            let lines = (!has_live_line).then(|| Line::status("Task", &text)).into_iter().gather();
             return Shown { lines, live };
         }
         Event::TaskOutput { task, line } => Line::plain(&format!("[{task}] {}", printable(line))),
