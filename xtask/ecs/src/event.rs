@@ -391,6 +391,9 @@ pub struct VersionChange {
     pub before: Option<String>,
     pub after: String,
     pub direction: Direction,
+    /// Whether the direction is that in which they were pushed to ECR, for neither their tags nor their commits have one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_push: bool,
 }
 
 /// Which of two tags is the later version.
@@ -399,7 +402,7 @@ pub struct VersionChange {
 pub enum Direction {
     Forward,
     Back,
-    /// One of the tags is no version, or is not known.
+    /// One of the tags is no version, or is not known; nor is the order of the commits or of the pushes.
     Unknown,
 }
 

@@ -66,7 +66,7 @@ fn an_image_under_no_tag_is_deployed_by_its_digest_and_called_by_it() {
         .xtask(&sandbox, &["deploy", "--digest", &digest])
         .ends(0)
         .says("which is under no tag")
-        .says("which of them is newer is unknown");
+        .says("which was pushed after it");
     assert_eq!(running(&sandbox), digest);
 }
 

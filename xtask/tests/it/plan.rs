@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 use crate::support::{Run, Workspace, calls, layout, sandbox, serve, task_definition};
@@ -74,9 +75,32 @@ fn an_older_version_takes_the_place_of_a_newer_one_only_where_that_is_allowed_an
 
     release(&workspace, &sandbox, "1.10.0");
     workspace.xtask(&sandbox, &["deploy"]).ends(0).says("~ app: 1.3.9 → 1.10.0").does_not_say("goes back");
-    // Of what is no version nobody knows the order, and the plan says that.
-    release(&workspace, &sandbox, "nightly");
-    workspace.xtask(&sandbox, &["deploy"]).ends(0).says("~ app: 1.10.0 → nightly, which of them is newer is unknown");
+}
+
+#[test]
+fn what_neither_tags_nor_commits_order_is_as_new_as_its_push() {
+    let (workspace, sandbox) = deployed();
+    for tag in ["nightly", "weekly"] {
+        release(&workspace, &sandbox, tag);
+        sandbox.advance(Duration::from_secs(60));
+    }
+    workspace.xtask(&sandbox, &["deploy"]).ends(0).says("~ app: 1.4.0 → weekly, which was pushed after it");
+    // What an old run brings when it is run again.
+    workspace.change(&[(TAG, "tag = \"nightly\"")]);
+    let updates = calls(&sandbox, "ecs:UpdateService");
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(6)
+        .says("on service app, app goes back from weekly to nightly, which was pushed before it; nothing was done")
+        .says("`cargo xtask deploy --allow-older`");
+    assert_eq!(calls(&sandbox, "ecs:UpdateService"), updates);
+    let plan = workspace.xtask(&sandbox, &["deploy", "--plan", "--allow-older", "--format", "json"]);
+    let report: Value = serde_json::from_str(&plan.ends(0).stdout).expect("JSON");
+    let versions = json!([
+        { "image": "app", "before": "weekly", "after": "nightly", "direction": "back", "by-push": true }
+    ]);
+    assert_eq!(report["services"][0]["versions"], versions);
+    workspace.xtask(&sandbox, &["deploy", "--allow-older"]).ends(0);
 }
 
 #[test]

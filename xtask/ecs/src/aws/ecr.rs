@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use id::Id;
-pub(crate) use kept::Kept;
+pub(crate) use kept::{Kept, Known};
 pub(crate) use tagged::Tagged;
 
 use super::retry::Later;

@@ -17,15 +17,18 @@ impl VersionChange {
             Some(_) => Direction::Forward,
             None => Direction::Unknown,
         };
-        Self { image: image.to_owned(), before, after: after.to_owned(), direction }
+        Self { image: image.to_owned(), before, after: after.to_owned(), direction, by_push: false }
     }
 
     /// For people: `app goes back from 2.0.0 to 1.9.1`.
     pub fn sentence(&self) -> String {
-        let Self { image, before, after, direction } = self;
+        let Self { image, before, after, direction, by_push } = self;
+        let pushed = |order: &str| if *by_push { format!(", which was pushed {order} it") } else { String::new() };
         match (before, direction) {
-            (Some(before), Direction::Back) => format!("{image} goes back from {before} to {after}"),
-            (Some(before), Direction::Forward) => format!("{image}: {before} → {after}"),
+            (Some(before), Direction::Back) => {
+                format!("{image} goes back from {before} to {after}{}", pushed("before"))
+            }
+            (Some(before), Direction::Forward) => format!("{image}: {before} → {after}{}", pushed("after")),
             (Some(before), Direction::Unknown) => {
                 format!("{image}: {before} → {after}, which of them is newer is unknown")
             }

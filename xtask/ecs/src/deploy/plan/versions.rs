@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Pin, Plan, TaskDefinition};
-use crate::aws::ecr::Ecr;
+use crate::aws::ecr::{Ecr, Known};
 use crate::aws::ecs::short;
 use crate::commit;
 use crate::config::Config;
@@ -20,8 +20,8 @@ enum Running {
     Digest(Repository, Digest),
 }
 
-/// Fills in the plans' `versions`. Where tags have no order, the commits that the images are of may have one. Where ECR does
-/// not tell, that is a warning, and the version unknown.
+/// Fills in the plans' `versions`. Where tags have no order, the commits that the images are of may have one, and else what
+/// was pushed later is taken for the newer one. Where ECR does not tell, that is a warning, and the version unknown.
 pub(super) fn find(
     ecr: &Ecr,
     root: &Path,
@@ -44,8 +44,8 @@ pub(super) fn find(
     let mut answers = ecr.kept(&asked).into_iter();
     let mut told = false;
     for (position, pin, running) in found {
-        let tags = match &running {
-            Running::Tag(tag) => vec![tag.clone()],
+        let Known { tags, pushed } = match &running {
+            Running::Tag(tag) => Known { tags: vec![tag.clone()], pushed: None },
             Running::Digest(repository, digest) => match answers.next().expect("an answer for each") {
                 Ok(kept) => {
                     let Plan { service, live, .. } = &plans[position];
@@ -58,7 +58,7 @@ pub(super) fn find(
                             short(&live.task_definition)
                         ));
                     }
-                    kept.tags()
+                    kept.known()
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut told, true) {
@@ -67,7 +67,7 @@ pub(super) fn find(
                             error.to_string().replace('\n', "; ")
                         ));
                     }
-                    Vec::new()
+                    Known::default()
                 }
             },
         };
@@ -79,6 +79,14 @@ pub(super) fn find(
             if let Some((before, after)) = after.and_then(|after| Some((before()?, after))) {
                 change.direction = commit::direction(root, &before, &after);
                 change.before = change.before.or_else(|| Some(format!("commit {}", before.get(..12)?)));
+            }
+        }
+        if let (Direction::Unknown, Some(_), Some(before)) = (change.direction, &change.before, pushed) {
+            let pushed = ecr.kept(&[(pin.pinned.repository.clone(), pin.pinned.digest.clone())]).pop();
+            let after = pushed.and_then(Result::ok).and_then(|kept| kept.known().pushed);
+            change.by_push = after.is_some_and(|after| after != before);
+            if change.by_push {
+                change.direction = if after > Some(before) { Direction::Forward } else { Direction::Back };
             }
         }
         if !plans[position].versions.contains(&change) {
