@@ -1,5 +1,5 @@
 //! The GitHub workflows, rendered from the configuration: Build Stage, Deploy Stage and, where there is something to
-//! run, CI.
+//! run, Rescan and CI.
 //!
 //! The files are output: what a team wants otherwise goes into `[workspace.metadata.xtask.workflows]`, and
 //! [`check`] tells when a file is not what the configuration says.
@@ -73,6 +73,14 @@ pub(crate) fn render(environments: &[Config], has_ci: bool) -> Vec<File> {
         checkout.file("build.yml", text(include_str!("workflows/build.yml"), holes::build(config, &checkout))),
         checkout.file("deploy.yml", Some(finish(deploy(environments, &checkout)))),
         checkout.file(
+            "rescan.yml",
+            config
+                .workflows
+                .rescan
+                .as_ref()
+                .and_then(|cron| text(include_str!("workflows/rescan.yml"), holes::rescan(config, &checkout, cron))),
+        ),
+        checkout.file(
             "ci.yml",
             commands.and_then(|run| text(include_str!("workflows/ci.yml"), holes::ci(config, &checkout, &run))),
         ),
@@ -97,7 +105,7 @@ fn deploy(environments: &[Config], checkout: &Checkout) -> String {
     format!("{head}\njobs:\n{}", jobs.gather::<Vec<_>>().join("\n"))
 }
 
-/// Makes the files what [`render`] says: what was done, and to which file. A ci.yml that nobody wrote here stays.
+/// Makes the files what [`render`] says: what was done, and to which file. A file that nobody wrote here stays.
 /// Fails with [`Ending::Usage`](crate::failure::Ending::Usage), with nothing done, where a file is of another workspace of the same repository.
 pub(crate) fn write(environments: &[Config], has_ci: bool) -> Result<Vec<(&'static str, String)>> {
     let files = render(environments, has_ci);
@@ -152,7 +160,12 @@ pub(crate) fn check(environments: &[Config], has_ci: bool) -> Result<()> {
         let difference = match (read(&file)?, &file.text) {
             (None, Some(_)) => format!("{name} is missing"),
             (Some(found), None) if found.starts_with(MARK) => {
-                format!("{name} is there, and nothing says what CI should run: `workflows.ci.run` would")
+                let asks = if name.ends_with("ci.yml") {
+                    "what CI should run: `workflows.ci.run`"
+                } else {
+                    "when: `workflows.rescan`"
+                };
+                format!("{name} is there, and nothing says {asks} would")
             }
             (Some(found), Some(wanted)) => match diff::diff(&found.replace("\r\n", "\n"), wanted) {
                 same if same.is_empty() => continue,

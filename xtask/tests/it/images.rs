@@ -70,6 +70,69 @@ fn the_ssh_agent_and_caches_reach_buildx_and_an_agent_that_is_not_there_is_told(
 }
 
 #[test]
+fn a_cache_is_kept_where_the_configuration_says_and_one_that_fails_is_a_warning() {
+    let sandbox = sandbox(vec![]);
+    let workspace = dockerfile("cache = \"registry\"", "FROM scratch\n");
+    let engine = fs::read_to_string(workspace.root().join("tools/engine")).unwrap();
+    let fails = r#"case "$1 $2" in "buildx bake")
+    echo "$DOCKER_AUTH_CONFIG" >login.json
+    if ! grep -q '"cache-to":\[\]' bake.json; then
+        echo '#3 importing cache manifest from r/sample/app-cache:app' >&2
+        echo '#3 ERROR: r/sample/app-cache:app: not found' >&2
+        echo '#9 exporting cache to registry' >&2
+        echo '#9 ERROR: failed to push r/sample/app-cache:app: name unknown' >&2
+        cp bake.json first.json
+        exit 1
+    fi ;;
+esac
+"#;
+    let (head, rest) = engine.split_once("\n\ncase \"$1 $2\" in").expect("it is told what to do");
+    workspace.tool("engine", &format!("{head}\n{fails}\ncase \"$1 $2\" in{rest}"));
+    let run = workspace.xtask(&sandbox, &["release"]);
+    run.ends(0).says("its cache was not written: failed to push r/sample/app-cache:app: name unknown");
+    run.does_not_say("built without what its cache has");
+    let first: Value = serde_json::from_str(&fs::read_to_string(workspace.root().join("first.json")).unwrap()).unwrap();
+    let place = format!("ref={}/sample/app-cache:app", sandbox.registry());
+    let target = &first["target"]["image"];
+    assert_eq!(target["cache-from"], json!([format!("type=registry,{place}")]));
+    let options = "mode=max,image-manifest=true,oci-mediatypes=true";
+    assert_eq!(target["cache-to"], json!([format!("type=registry,{place},{options}")]));
+    let login: Value = serde_json::from_str(&fs::read_to_string(workspace.root().join("login.json")).unwrap()).unwrap();
+    assert!(login["auths"][sandbox.registry()]["auth"].is_string(), "buildx has ECR's login: {login}");
+
+    for (cache, variables, from, to) in [
+        ("gha", &[][..], json!([]), json!([])),
+        (
+            "gha",
+            &[("ACTIONS_RUNTIME_TOKEN", "t")],
+            json!(["type=gha,scope=app"]),
+            json!(["type=gha,scope=app,mode=max"]),
+        ),
+        (
+            "local",
+            &[],
+            json!([]),
+            json!([format!("type=local,\"dest={}/target/xtask/layers/app\",mode=max", real(&workspace))]),
+        ),
+    ] {
+        let other = dockerfile(&format!("cache = \"{cache}\""), "FROM scratch\n");
+        let run = release_with(&other, &self::sandbox(vec![]), variables);
+        run.ends(0);
+        let bake = bake(&other);
+        let here = real(&other);
+        assert_eq!(
+            (&bake["cache-from"], bake["cache-to"].to_string().replace(&here, &real(&workspace))),
+            (&from, to.to_string())
+        );
+        assert_eq!(run.stderr.contains("ACTIONS_RUNTIME_TOKEN is not set"), cache == "gha" && variables.is_empty());
+    }
+}
+
+fn real(workspace: &Workspace) -> String {
+    workspace.root().canonicalize().expect("it is there").display().to_string()
+}
+
+#[test]
 fn what_can_move_in_a_dockerfile_is_reported_at_its_line_and_nothing_else_is() {
     let digest = format!("sha256:{}", "0".repeat(64));
     let text = format!(

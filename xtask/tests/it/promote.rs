@@ -112,9 +112,13 @@ struct Two {
 
 impl Two {
     fn new() -> Self {
+        Self::by(Clock::Real)
+    }
+
+    fn by(clock: Clock) -> Self {
         let accounts =
             vec![Account { id: PRODUCTION.to_owned(), access_key: "AKIDPRODUCTION".to_owned(), roles: vec![] }];
-        let sandbox = Sandbox::start(Options { clock: Clock::Real, accounts, ..Options::default() }).unwrap();
+        let sandbox = Sandbox::start(Options { clock, accounts, ..Options::default() }).unwrap();
         let two =
             Self { workspace: Workspace::of(&(crate::sample::manifest(&[]) + TWO)), sandbox, digest: String::new() };
         for (account, repository) in [(STAGING, "sample/app"), (PRODUCTION, "live/app")] {
@@ -367,4 +371,25 @@ fn what_is_not_replicated_in_time_ends_with_7_and_other_content_with_8() {
     let renamed = text.replace("images.app.repository = \"sample/app\"", "images.app.repository = \"live/app\"");
     two.workspace.write("Cargo.toml", &renamed);
     two.run(&PROMOTE).ends(2).says("ECR replicates sample/app to a repository of the same name").says("live/app");
+}
+
+#[test]
+fn a_verdict_is_promoted_with_its_digest_and_lets_it_be_deployed_behind_the_gate() {
+    let gated = || {
+        let two = Two::by(Clock::PerLook(std::time::Duration::from_secs(2)));
+        let region = "region = \"ap-northeast-1\"\n";
+        let gate = crate::sample::manifest(&[(region, &format!("{region}deploy.gate = \"verdict\"\n"))]);
+        two.workspace.write("Cargo.toml", &(gate + TWO)).trivy_that_passes();
+        two
+    };
+    let deploy = ["-e", "production", "deploy"];
+    let without = gated();
+    without.run(&PROMOTE).ends(0);
+    without.run(&deploy).ends(3).says("has no verdict attached").says("cargo xtask -e production rescan app");
+    assert_eq!(without.done("ecs:UpdateService"), 0);
+
+    let with = gated();
+    with.run(&["-e", "staging", "rescan"]).ends(0);
+    with.run(&PROMOTE).ends(0);
+    with.run(&deploy).ends(0).says("by trivy 0.76.0").says("Deployed");
 }

@@ -97,6 +97,10 @@ fn known(code: &str) -> &'static str {
             "something answers in AWS's place, or breaks its answers off: look at the proxy, at AWS_ENDPOINT_URL, and whether \
              this network wants a login first"
         }
+        "ImageInaccessible" | "ImageArchivedException" => {
+            "it is there and cannot be pulled: where it is archived, `aws ecr update-image-storage-class \
+             --target-storage-class STANDARD` brings it back, which takes up to 20 minutes; a new tag is another way"
+        }
         "ClusterNotFoundException" => "check `cluster` and `region` in the configuration",
         _ => "",
     }

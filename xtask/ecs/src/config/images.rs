@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::grammar::{features, is_variable, package_name, platforms};
 use super::keys::{Keys, derived, optional, or, required};
-use super::model::{Builder, Dockerfile, Image, OwnBuilder, Program};
+use super::model::{Builder, Cache, Dockerfile, Image, OwnBuilder, Program};
 use super::native::{PACKAGE, PROGRAM};
 use super::origin::{Effective, Origin};
 use super::table::Table;
@@ -69,6 +69,11 @@ pub(super) const DOCKERFILE: Keys = Keys {
             "build secrets, each from the environment variable named; one that is not set stops the release",
         ),
         or("ssh", "an array", "[]", "agents or keys for `RUN --mount=type=ssh`: `default`, or `ID=PATH`"),
+        optional(
+            "cache",
+            "`registry`, `gha` or `local`",
+            "where the layers of builds are kept: in the repository `REPOSITORY-cache`, in GitHub's cache, in the target folder",
+        ),
         or("cache-from", "an array", "[]", "where buildx looks for its cache, such as `type=registry,ref=…`"),
         or("cache-to", "an array", "[]", "where buildx leaves its cache; not `inline`, which would change the image"),
         or(
@@ -283,6 +288,7 @@ fn dockerfile(table: &mut Table<'_>, platforms: &[String]) -> Option<Dockerfile>
         table.or("contexts", |value| value.map(|_, value| named_context(value)).map(Contexts), Contexts::default()).0;
     let secrets = table.or("secrets", |value| value.map(secret), BTreeMap::new());
     let ssh = table.or("ssh", |value| value.list(|item| item.check(is_ssh)), Vec::new());
+    let cache = table.optional("cache", |value| value.one_of(&CACHES));
     let cache_from = table.or("cache-from", |value| value.list(Value::string), Vec::new());
     let cache_to = table.or("cache-to", |value| value.list(|item| item.check(is_cache)), Vec::new());
     let binaries = table.or("binaries", |value| value.list(binary), Vec::new());
@@ -300,6 +306,7 @@ fn dockerfile(table: &mut Table<'_>, platforms: &[String]) -> Option<Dockerfile>
         contexts,
         secrets,
         ssh,
+        cache,
         cache_from,
         cache_to,
         binaries,
@@ -320,6 +327,8 @@ fn binary(value: &Value<'_>) -> Option<Program> {
     let bin = bin.map_or(Some(None), |bin| bin.map(Some));
     Some(Program { package: package?, bin: bin?, features: features?, default_features: default_features? })
 }
+
+const CACHES: [(&str, Cache); 3] = [("registry", Cache::Registry), ("gha", Cache::Gha), ("local", Cache::Local)];
 
 /// Source: docker/buildx, store/util.go, `namePattern`.
 fn is_builder(text: &str) -> Result<String, &'static str> {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use images::{Asset, Base, Builder, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
+pub use images::{Asset, Base, Builder, Cache, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{AcceptedSystem, Evidence, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
 pub use services::{
     Definition, Deploy, DeployGate, Exits, FailFast, Lock, OnFailure, OnInterrupt, Rollout, Service,

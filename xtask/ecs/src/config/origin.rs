@@ -10,8 +10,8 @@ use serde_json::{Value as Json, json};
 
 use super::duration;
 use super::model::{
-    Abandoned, AcceptedSystem, Asset, Base, By, Compression, Config, DeployGate, Evidence, Exits, FailFast, Ignore,
-    OnFailure, OnInterrupt, Program, Severity, WhenLocked,
+    Abandoned, AcceptedSystem, Asset, Base, By, Cache, Compression, Config, DeployGate, Evidence, Exits, FailFast,
+    Ignore, OnFailure, OnInterrupt, Program, Severity, WhenLocked,
 };
 use super::path::relative;
 use crate::failure::Place;
@@ -254,6 +254,16 @@ impl Effective for AcceptedSystem {
 impl Effective for Ignore {
     fn effective(&self, _: &Path) -> Json {
         json!({ "id": self.id, "reason": self.reason, "until": self.until })
+    }
+}
+
+impl Effective for Cache {
+    fn effective(&self, _root: &Path) -> serde_json::Value {
+        json!(match self {
+            Self::Registry => "registry",
+            Self::Gha => "gha",
+            Self::Local => "local",
+        })
     }
 }
 

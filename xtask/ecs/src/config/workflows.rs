@@ -55,6 +55,7 @@ pub(super) const WORKFLOWS: Keys = Keys {
             "the rollouts' deadlines and 15 minutes",
             "how long Deploy Stage may take",
         ),
+        optional("rescan", "five fields of cron", "when what is released is scanned again, such as `17 5 * * *`, UTC"),
         or("ci", "a table", "{}", "CI"),
     ],
 };
@@ -116,6 +117,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Workflows {
         actions: table.or("actions", |value| value.map(pin), default.actions),
         build_timeout: table.or("build-timeout", Value::duration, default.build_timeout),
         deploy_timeout: table.optional("deploy-timeout", Value::duration),
+        rescan: table.optional("rescan", |value| value.check(is_cron)),
         ci: ci(&mut table),
     };
     table.finish();
@@ -199,6 +201,14 @@ pub(super) fn is_role(text: &str) -> Result<String, &'static str> {
         ["arn", _, "iam", "", account, role] if account.len() == 12 && role.starts_with("role/") => Ok(text.to_owned()),
         _ => Err("a role's ARN looks like `arn:aws:iam::123456789012:role/NAME`"),
     }
+}
+
+/// Source: GitHub Docs, "Events that trigger workflows", schedule: POSIX cron.
+fn is_cron(text: &str) -> Result<String, &'static str> {
+    let field =
+        |field: &str| field.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'*' | b',' | b'-' | b'/'));
+    let fits = text.split(' ').count() == 5 && text.split(' ').all(|it| !it.is_empty() && field(it));
+    fits.then(|| text.to_owned()).ok_or("write minute, hour, day, month and day of the week: `17 5 * * *`")
 }
 
 /// What rustup takes, and a shell passes through as it is.

@@ -29,6 +29,7 @@ fn image(expect: Option<&[&str]>) -> Image {
         contexts: BTreeMap::new(),
         secrets: BTreeMap::new(),
         ssh: Vec::new(),
+        cache: None,
         cache_from: Vec::new(),
         cache_to: Vec::new(),
         binaries: Vec::new(),

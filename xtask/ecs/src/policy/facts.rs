@@ -20,6 +20,8 @@ pub(crate) struct Facts {
     account: String,
     region: String,
     repositories: Vec<String>,
+    /// Where layers of builds are kept.
+    caches: Vec<String>,
     /// Of images that others are built on.
     bases: Vec<String>,
     /// Names of clusters, each once.
@@ -78,6 +80,7 @@ impl Facts {
         }
         for image in config.images.values() {
             facts.repositories.push(facts.repository(&image.reference.registry, image.repository().as_str()));
+            facts.caches.extend(image.cache_repository().map(|it| facts.repository(&image.reference.registry, &it)));
             if let Builder::Package(package) = &image.builder
                 && let Some(Base::Reference(reference)) = &package.base
                 && let Some((host, rest)) = reference.split_once('/')
@@ -129,6 +132,7 @@ impl Facts {
     fn each_once(&mut self) {
         let lists = [
             &mut self.repositories,
+            &mut self.caches,
             &mut self.bases,
             &mut self.clusters,
             &mut self.families,
@@ -247,7 +251,8 @@ impl Facts {
         // Nothing is downloaded for a release but bases, and what one repository mounts from another.
         let is_alone = self.repositories.len() == 1 && (call.action, by) == ("ecr:GetDownloadUrlForLayer", By::Release);
         let own = if is_alone { &[] } else { &self.repositories[..] };
-        [own, bases].concat()
+        let caches = if by == By::Release { &self.caches[..] } else { &[] };
+        [own, bases, caches].concat()
     }
 
     /// Whose policies are asked for: those of the tasks' roles, and whoever asks.

@@ -1,6 +1,7 @@
 //! An image's layout, by whatever builds it: nothing that is not complete is ever under its name.
 
 mod buildx;
+mod cache;
 mod known;
 mod native;
 mod own;

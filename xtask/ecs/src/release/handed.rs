@@ -60,6 +60,7 @@ mod tests {
             contexts: BTreeMap::new(),
             secrets: secrets.into(),
             ssh: vec!["default".to_owned(), "deploy=/keys/deploy".to_owned()],
+            cache: None,
             cache_from: Vec::new(),
             cache_to: Vec::new(),
             binaries: Vec::new(),

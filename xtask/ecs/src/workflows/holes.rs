@@ -1,10 +1,10 @@
-//! What the configuration puts into the holes of the three templates.
+//! What the configuration puts into the holes of the templates.
 
 use std::time::Duration;
 
 use super::fill::{Holes, list, scalar, script};
 use super::{Checkout, STAGE};
-use crate::config::{Builder, Config, ENVIRONMENT_VARIABLE, Runner, SlackSecret, Submodules, Workflows};
+use crate::config::{Builder, Cache, Config, ENVIRONMENT_VARIABLE, Image, Runner, SlackSecret, Submodules, Workflows};
 use crate::gather::Gather;
 use crate::sorted::SortedSet;
 
@@ -27,6 +27,20 @@ pub(super) fn build(config: &Config, checkout: &Checkout) -> Holes {
         lines(chosen(config).into_iter().chain(stage_variables(workflows, &build_secrets(config)))),
     );
     holes.insert("upload", uses(workflows, "actions/upload-artifact"));
+    let asks = |image: &Image| matches!(&image.builder, Builder::Dockerfile(it) if it.cache == Some(Cache::Gha));
+    let show = config.images.values().any(asks).then(|| uses(workflows, "actions/github-script"));
+    holes.insert("show", show.unwrap_or_default());
+    holes
+}
+
+/// rescan.yml: what the default branch's configuration says is released, scanned with the database of the day.
+pub(super) fn rescan(config: &Config, checkout: &Checkout, cron: &str) -> Holes {
+    let workflows = &config.workflows;
+    let mut holes = stage(config, checkout, workflows.build_timeout);
+    holes.insert("cron", format!("- cron: {}", scalar(cron)));
+    holes.insert("name", name("Rescan", config.images.keys(), ""));
+    let variables = stage_variables(workflows, &registry_tokens(config));
+    holes.insert("variables", lines(chosen(config).into_iter().chain(variables)));
     holes
 }
 

@@ -181,8 +181,9 @@ fn a_deploy_has_time_for_every_rollout_and_a_little_more() {
 
 #[test]
 fn every_action_is_pinned_by_commit_with_its_version() {
-    for File { name: path, text, .. } in render(from_ref(&workspace(OTHERWISE).config), true) {
-        let text = text.expect("there are three");
+    let more = OTHERWISE.replacen("slack =", "rescan = \"17 5 * * *\"\nslack =", 1);
+    for File { name: path, text, .. } in render(from_ref(&workspace(&more).config), true) {
+        let text = text.expect("there are four");
         for line in text.lines().filter_map(|line| line.trim().strip_prefix("uses: ")) {
             let (action, version) = line.split_once(" # v").expect("the version");
             let (_, commit) = action.split_once('@').expect("the commit");
@@ -470,4 +471,33 @@ fn environments_that_share_their_images_need_no_promotion() {
     let more = ENVIRONMENTS.replace("account = \"222222222222\"\nregion = \"eu-west-1\"\n", "cluster = \"live\"\n");
     let files = render(&everything(folder.path(), &more), false);
     assert!(files.iter().filter_map(|file| file.text.as_ref()).all(|text| !text.contains("promote")));
+}
+
+#[test]
+fn a_rescan_by_the_clock_is_written_where_it_is_asked_for_and_removed_where_it_is_not() {
+    let asked = "[workspace.metadata.xtask.workflows]\nrescan = \"17 5 * * 1\"\n";
+    let workspace = workspace(asked);
+    write(from_ref(&workspace.config), false).expect("written");
+    let text = std::fs::read_to_string(workspace.file("rescan.yml")).expect("it is there");
+    assert!(text.contains("    - cron: \"17 5 * * 1\"\n"), "{text}");
+    assert!(text.contains("        run: exec cargo xtask rescan\n        env:\n"), "{text}");
+    assert!(!text.contains("NPM_TOKEN"), "nothing is built: {text}");
+    check(from_ref(&workspace.config), false).expect("it is as it should be");
+
+    let without = configured(workspace.folder.path(), "");
+    let told = check(from_ref(&without), false).expect_err("nothing asks for it").to_string();
+    assert!(told.contains("rescan.yml is there, and nothing says when: `workflows.rescan` would"), "{told}");
+    write(from_ref(&without), false).expect("removed");
+    assert!(!workspace.file("rescan.yml").exists());
+}
+
+#[test]
+fn githubs_cache_is_shown_to_a_release_that_asks_it_and_to_no_other() {
+    let text = rendered("", "build.yml");
+    assert!(!text.contains("ACTIONS_RUNTIME_TOKEN"), "{text}");
+    let more = "\n[workspace.metadata.xtask.images.web]\nrepository = \"sample/web\"\ntag = \"1\"\ndockerfile = \"Dockerfile\"\ncache = \"gha\"\n";
+    let text = rendered(more, "build.yml");
+    let shown = text.find("core.exportVariable").expect("it is shown");
+    assert!(text.find("cargo build --locked").expect("xtask is compiled") < shown, "not to what compiles: {text}");
+    assert!(shown < text.find("exec cargo xtask release").expect("a release"), "{text}");
 }

@@ -75,6 +75,16 @@ impl Image {
         }
     }
 
+    /// The repository for its layers, with `cache = "registry"`.
+    pub fn cache_repository(&self) -> Option<String> {
+        match &self.builder {
+            Builder::Dockerfile(dockerfile) if dockerfile.cache == Some(Cache::Registry) => {
+                Some(format!("{}-cache", self.repository()))
+            }
+            _ => None,
+        }
+    }
+
     /// What it is built for, `OS/ARCHITECTURE[/VARIANT]`: the only platform, or the first of several.
     pub fn platform(&self) -> &str {
         match &self.builder {
@@ -122,12 +132,24 @@ pub struct Dockerfile {
     pub secrets: BTreeMap<String, String>,
     /// What `RUN --mount=type=ssh` may use, as buildx takes it: `default`, `ID=SOCKET`, `ID=KEY`.
     pub ssh: Vec<String>,
-    /// Where layers of earlier builds are, and where those of this one go, as buildx takes it.
+    /// Where layers of earlier builds are, and where those of this one go; the lists as buildx takes it.
+    pub cache: Option<Cache>,
     pub cache_from: Vec<String>,
     pub cache_to: Vec<String>,
     /// What is compiled first (static, with its dependency list inside) and handed to the Dockerfile as the named
     /// context `binaries`: `COPY --from=binaries app /app`.
     pub binaries: Vec<Program>,
+}
+
+/// A place for the layers of builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// The repository `REPOSITORY-cache` beside the image's, whose tags can be immutable then.
+    Registry,
+    /// GitHub's, of Actions.
+    Gha,
+    /// Cargo's target folder.
+    Local,
 }
 
 /// A binary of the workspace, as cargo compiles it.

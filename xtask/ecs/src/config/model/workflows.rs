@@ -41,6 +41,8 @@ pub struct Workflows {
     pub build_timeout: Duration,
     /// The sum of the services' rollout deadlines and 15 minutes by default.
     pub deploy_timeout: Option<Duration>,
+    /// When what is released is scanned again, as cron has it; never by default.
+    pub rescan: Option<String>,
     pub ci: Ci,
 }
 
@@ -100,9 +102,10 @@ pub struct Pin {
 }
 
 /// The pins, as the actions' own repositories tag them.
-const PINS: [(&str, &str, &str); 4] = [
+const PINS: [(&str, &str, &str); 5] = [
     ("actions/checkout", "3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
     ("actions/download-artifact", "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c", "v8.0.1"),
+    ("actions/github-script", "ed597411d8f924073f98dfc5c65a23a2325f34cd", "v8.0.0"),
     ("actions/upload-artifact", "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
     ("aws-actions/configure-aws-credentials", "e6de054238d6b7531b4efff3b6587d9aade6a06c", "v6.2.3"),
 ];
@@ -126,6 +129,7 @@ impl Default for Workflows {
             actions: BTreeMap::new(),
             build_timeout: Duration::from_secs(3600),
             deploy_timeout: None,
+            rescan: None,
             ci: Ci::default(),
         }
     }

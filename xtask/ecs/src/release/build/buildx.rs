@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 
 use super::super::turns::Turn;
 use super::super::{Making, inputs};
+use super::cache::{self, Place, Watch};
 use super::{Build, Order, compilation, interrupted, remove, told};
 use crate::binary;
 use crate::cause;
 use crate::commit::Commit;
-use crate::config::Dockerfile;
+use crate::config::{Cache, Dockerfile};
 use crate::event::Event;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
-use crate::process::{Tool, ToolError, cmd, shell};
+use crate::process::{Ended, Tool, ToolError, cmd, shell};
 use crate::sorted::SortedSet;
 
 /// Long enough for a cold build of a large workspace; a build that hangs ends at last.
@@ -51,33 +52,37 @@ impl Build for Buildx<'_, '_> {
             turn.set(Some(line.builds.take(place, interrupt).ok_or_else(|| interrupted(&image.name))?));
         }
 
-        let bake = bake(dockerfile, &file, &contexts, order.commit, order.into);
-        let sh = shell()?;
-        let builder = dockerfile
-            .builder
-            .as_ref()
-            .or(engine.builder.as_ref())
-            .into_iter()
-            .flat_map(|builder| ["--builder", builder]);
-        // The file on stdin is ours, and so is all that it names.
-        let line = cmd!(sh, "docker buildx bake --file - --progress plain --allow fs=* {builder...} image");
-        let mut tool = Tool::of(line, TIMEOUT)
-            .dir(&config.root)
-            .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
-            .hide(&["SLACK_", "ACTIONS_ID_TOKEN_"])
-            .stdin(bake.to_string().into_bytes());
-        for variable in dockerfile.secrets.values() {
-            if let Ok(value) = std::env::var(variable) {
-                tool = tool.env(variable, value);
+        let place = dockerfile.cache.and_then(|cache| {
+            let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+            let place = Place::of(cache, image, &config.target, &is_set);
+            if place.is_none() {
+                events.warn(format!(
+                    "image `{}` has `cache = \"gha\"`, and {} is not set, which a runner shows to actions alone: it is built without",
+                    image.name, cache::TOKEN
+                ));
+            }
+            place
+        });
+        let mut bake = bake(dockerfile, &file, &contexts, order.commit, order.into);
+        for (list, entry) in [
+            ("cache-from", place.as_ref().and_then(|it| it.from.as_ref())),
+            ("cache-to", place.as_ref().map(|it| &it.to)),
+        ] {
+            if let (Some(list), Some(entry)) = (bake["target"]["image"][list].as_array_mut(), entry) {
+                list.push(json!(entry));
             }
         }
-        let line = |line: &str| {
-            events.emit(Event::BuildOutput { image: image.name.clone(), line: line.to_owned() });
-        };
-        let ended = tool.run(interrupt, line).map_err(|error| match error {
-            ToolError::Interrupted { .. } => interrupted(&image.name),
-            error => Failure::from(error).during(format_args!("could not build image `{}`", image.name)),
-        })?;
+        let (mut ended, watch) = self.run(order, &bake)?;
+        if let Some(why) = watch.not_read {
+            events.warn(format!("image `{}` is built without what its cache has: {why}", image.name));
+        }
+        if let Some(why) = watch.not_written.filter(|_| !ended.status.success()) {
+            events.warn(format!("image `{}` is built, and its cache was not written: {why}", image.name));
+            bake["target"]["image"]["cache-to"] = json!([]);
+            // What is there of the layout is not whole, and would be added to.
+            remove(order.into)?;
+            ended = self.run(order, &bake)?.0;
+        }
         if ended.status.success() {
             return Ok(());
         }
@@ -99,6 +104,43 @@ impl Build for Buildx<'_, '_> {
         ))
         .said(&ended.tail)
         .help(fix))
+    }
+}
+
+impl Buildx<'_, '_> {
+    /// One run of bake, and what became of caches.
+    fn run(&self, order: &Order<'_>, bake: &Value) -> Result<(Ended, Watch)> {
+        let Self { dockerfile, making, .. } = self;
+        let Order { config, image, events, interrupt, .. } = order;
+        let own = making.tools.engine.as_ref().and_then(|engine| engine.builder.as_ref());
+        let sh = shell()?;
+        let builder = dockerfile.builder.as_ref().or(own).into_iter().flat_map(|builder| ["--builder", builder]);
+        // The file on stdin is ours, and so is all that it names.
+        let line = cmd!(sh, "docker buildx bake --file - --progress plain --allow fs=* {builder...} image");
+        let mut tool = Tool::of(line, TIMEOUT)
+            .dir(&config.root)
+            .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
+            .hide(&["SLACK_", "ACTIONS_ID_TOKEN_"])
+            .stdin(bake.to_string().into_bytes());
+        for variable in dockerfile.secrets.values() {
+            if let Ok(value) = std::env::var(variable) {
+                tool = tool.env(variable, value);
+            }
+        }
+        if dockerfile.cache == Some(Cache::Registry) && std::env::var_os("DOCKER_AUTH_CONFIG").is_none() {
+            let registry = &image.reference.registry;
+            tool = tool.env("DOCKER_AUTH_CONFIG", cache::login(registry, &making.ecr.authorization()?)?);
+        }
+        let mut watch = Watch::default();
+        let line = |line: &str| {
+            watch.see(line);
+            events.emit(Event::BuildOutput { image: image.name.clone(), line: line.to_owned() });
+        };
+        let ended = tool.run(interrupt, line).map_err(|error| match error {
+            ToolError::Interrupted { .. } => interrupted(&image.name),
+            error => Failure::from(error).during(format_args!("could not build image `{}`", image.name)),
+        })?;
+        Ok((ended, watch))
     }
 }
 
@@ -190,6 +232,7 @@ mod tests {
             contexts: BTreeMap::new(),
             secrets: BTreeMap::from([("npm".to_owned(), "NPM_TOKEN".to_owned())]),
             ssh: vec!["default".to_owned()],
+            cache: None,
             cache_from: vec!["type=registry,ref=cache.example/app".to_owned()],
             cache_to: vec!["type=gha,ignore-error=true".to_owned()],
             binaries: Vec::new(),

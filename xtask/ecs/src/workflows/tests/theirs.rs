@@ -19,8 +19,10 @@ fn a_package_that_is_no_member_called_xtask_is_run_by_its_manifest() {
     let workspace = workspace("");
     std::fs::create_dir_all(workspace.folder.path().join("ship")).expect("a folder");
     std::fs::write(workspace.folder.path().join("ship/Cargo.toml"), "[package]\nname = \"ship\"\n").expect("a file");
-    let config =
-        configured(workspace.folder.path(), "[workspace.metadata.xtask.workflows]\nmanifest = \"ship/Cargo.toml\"\n");
+    let config = configured(
+        workspace.folder.path(),
+        "[workspace.metadata.xtask.workflows]\nmanifest = \"ship/Cargo.toml\"\nrescan = \"17 5 * * *\"\n",
+    );
     for file in render(from_ref(&config), true) {
         let text = file.text.expect("it is rendered");
         assert!(!text.contains("exec cargo xtask ") && !text.contains("--package xtask"), "{text}");
