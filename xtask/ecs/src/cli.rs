@@ -139,3 +139,31 @@ impl Builtin {
 fn to_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::caused_by(error.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::failure::Ending;
+
+    #[test]
+    fn the_exit_codes_of_a_help_text_are_codes_of_the_table_in_its_order_and_each_once() {
+        let known: Vec<u8> = Ending::WORST_FIRST.into_iter().map(|ending| ending as u8).collect();
+        let mut told = 0;
+        for command in Cli::command().get_subcommands() {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let Some((_, codes)) = text.split_once("Exit codes: ") else { continue };
+            let codes: Vec<u8> = codes
+                .trim()
+                .split(" · ")
+                .map(|one| one.split(' ').next().and_then(|code| code.parse().ok()).expect("each begins with its code"))
+                .collect();
+            assert_eq!(codes.first(), Some(&0), "{}", command.get_name());
+            assert!(codes.is_sorted_by(|one, next| one < next), "{}: {codes:?}", command.get_name());
+            assert!(codes[1..].iter().all(|code| known.contains(code)), "{}: {codes:?}", command.get_name());
+            told += 1;
+        }
+        assert!(told > 8, "{told} commands tell theirs");
+    }
+}
