@@ -24,6 +24,7 @@ use crate::failure::{Failure, Fault, Place};
 pub enum Event {
     /// A command began. `command` is `release`, `deploy`, …
     CommandStarted {
+        /// `release`, `deploy`, or the name of a command that the repository adds.
         command: String,
         /// The environment that is acted on, where any is declared.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,78 +32,118 @@ pub enum Event {
     },
     /// A step of a stage began, such as `Planning`; `subject` is the image or service it is about, or empty.
     StepStarted {
+        /// Which step.
         step: Step,
+        /// An image, a service or a task by its key; empty where the step is about all of them.
         subject: String,
     },
+    /// The step ended, well or not.
     StepFinished {
+        /// Which step.
         step: Step,
+        /// As the step began with it.
         subject: String,
+        /// From its beginning.
         seconds: f64,
     },
     /// Something worth knowing that is no problem; the terminal shows it under `verb`.
     Note {
+        /// One word or two, such as `Waiting`.
         verb: String,
+        /// What the verb is said of.
         message: String,
     },
     /// Something that went another way than it should, without ending the command.
     Warning {
+        /// Readers put `warning: ` and the like before it.
         message: String,
+        /// What it is about, where that is written in a file.
         place: Option<Place>,
     },
     /// What the plan says of one image.
     ImagePlanned {
+        /// The key under `images`.
         image: String,
+        /// `REGISTRY/REPOSITORY:TAG`.
         reference: String,
+        /// What is going to be done about it.
         action: ImageAction,
     },
     /// A line that the builder printed.
     BuildOutput {
+        /// The key under `images`, with ` (PLATFORM)` behind it where the image has several platforms.
         image: String,
+        /// Without its line break.
         line: String,
     },
     /// A layout is complete.
     ImageBuilt {
+        /// The key under `images`, with ` (PLATFORM)` behind it where the image has several platforms.
         image: String,
+        /// That of the manifest.
         digest: Digest,
+        /// From the base up.
         layers: Vec<Layer>,
     },
     /// `sent` of `total` bytes of an image's missing blobs have been taken by the registry.
     UploadProgress {
+        /// The key under `images`, with ` (PLATFORM)` behind it where the image has several platforms.
         image: String,
+        /// Bytes.
         sent: u64,
+        /// Bytes.
         total: u64,
     },
     /// An attempt at a call or an upload failed and is tried again after `seconds`.
     Retrying {
+        /// What is tried again, such as `upload blob sha256:…`.
         what: String,
+        /// How the attempt failed.
         error: String,
+        /// Which attempt that was, from 1.
         attempt: u32,
+        /// The pause before the next one.
         seconds: f64,
     },
     /// The verdict on one digest.
     ImageScanned {
+        /// The key under `images`, with ` (PLATFORM)` behind it where the image has several platforms.
         image: String,
+        /// That of the manifest that was scanned.
         digest: Digest,
+        /// Such as `trivy 0.70.0`.
         scanner: String,
+        /// Whether the scan gate let it pass.
         passed: bool,
+        /// Those that refuse it, the most severe first; none where it passed.
         findings: Vec<Finding>,
+        /// How many more would have refused it, and are accepted by `scan.ignore`.
         ignored: usize,
     },
     /// The tag is in ECR; `pinned` is `REGISTRY/REPOSITORY@sha256:…`. `new` is false where it was there before; `from` is
     /// the reference that it was promoted from.
     ImageReleased {
+        /// The key under `images`.
         image: String,
+        /// `REGISTRY/REPOSITORY:TAG`.
         reference: String,
+        /// The same image by its digest.
         pinned: String,
+        /// That of the manifest, or of the index of several platforms.
         digest: Digest,
+        /// Whether the tag was not there before.
         new: bool,
+        /// `REGISTRY/REPOSITORY:TAG`; absent where it was built here.
         #[serde(skip_serializing_if = "Option::is_none")]
         from: Option<String>,
     },
     /// What the plan says of one service.
     ServicePlanned {
+        /// The key under `services`.
         service: String,
+        /// A name or an ARN, as the configuration has it.
         cluster: String,
+        /// What is going to be done about it.
         action: ServiceAction,
         /// How many tasks it is to have.
         desired_count: DesiredCount,
@@ -112,8 +153,9 @@ pub enum Event {
         versions: Vec<VersionChange>,
         /// Where the images come from that it is to run.
         sources: Vec<ImageSource>,
-        /// The tasks that are run before the update, and after the rollout.
+        /// The tasks, keys under `tasks`, that are run before the update.
         before: Vec<String>,
+        /// Those that are run after a rollout that went well.
         after: Vec<String>,
         /// Who keeps others from deploying to it.
         locks: Vec<Lock>,
@@ -121,99 +163,151 @@ pub enum Event {
     /// One member of the task definition differs from the live revision. Values of secrets and of environment
     /// variables are left out.
     TaskDefinitionChange {
+        /// The key under `services`.
         service: String,
+        /// Such as `containerDefinitions[app].environment[RUST_LOG]`.
         path: String,
+        /// Absent where the member is new; both are where its value is not shown.
         before: Option<String>,
+        /// Absent where the member is gone.
         after: Option<String>,
     },
     /// A revision was registered, or (`new` false) the live one was found equal.
     RevisionRegistered {
+        /// The key under `services`; `tasks.NAME` for a one-off task that has a task definition of its own.
         service: String,
+        /// `FAMILY:REVISION`.
         revision: String,
+        /// Whether this command registered it.
         new: bool,
     },
     /// UpdateService was taken; the rollout is on.
     RolloutStarted {
+        /// The key under `services`.
         service: String,
+        /// The id in the service's `deployments`, `ecs-svc/…`.
         deployment: String,
+        /// `FAMILY:REVISION`.
         revision: String,
     },
     /// The state of a rollout changed.
     RolloutProgress {
+        /// The key under `services`.
         service: String,
+        /// All of it, and not only what changed.
         #[serde(flatten)]
         progress: Progress,
     },
     /// ECS's own words about the service.
     ServiceMessage {
+        /// The key under `services`.
         service: String,
+        /// One entry of the service's `events`.
         message: String,
     },
     /// A task of this rollout stopped.
     TaskStopped {
+        /// The key under `services`.
         service: String,
+        /// The task's id, which is the last part of its ARN.
         task: String,
+        /// ECS's word, such as `EssentialContainerExited`; may be empty.
         stop_code: String,
+        /// ECS's `stoppedReason`; may be empty.
         reason: String,
+        /// One for each of its containers.
         exit_codes: Vec<ContainerExit>,
     },
     /// What the plan says of a one-off task that is run by itself. `revision` is absent where it is going to be registered.
     TaskPlanned {
+        /// The key under `tasks`.
         task: String,
+        /// The key under `services`; empty where it has none.
         service: String,
+        /// A name or an ARN, as the configuration has it.
         cluster: String,
+        /// `FAMILY:REVISION`.
         revision: Option<String>,
+        /// The one that is watched, and whose exit code decides.
         container: String,
+        /// What that container runs, as the task definition has it.
         image: String,
     },
     /// A one-off task was started, or (`joined`) found under way; `log` is the watched container's group and stream.
     TaskStarted {
+        /// The key under `tasks`.
         task: String,
+        /// Of the task in ECS; each of several has an event of its own.
         arn: String,
+        /// `FAMILY:REVISION`.
         revision: String,
+        /// Empty where the log is not in CloudWatch.
         log: String,
+        /// Whether another run of the same command had started it.
         joined: bool,
     },
     /// The state of one-off tasks changed; `status` has ECS's words, one for each task.
     TaskProgress {
+        /// The key under `tasks`.
         task: String,
+        /// Such as `PENDING` or `RUNNING`.
         status: Vec<String>,
     },
     /// A line that the watched container of a one-off task wrote. Known values of its environment are not in it.
     TaskOutput {
+        /// The key under `tasks`.
         task: String,
+        /// Without its line break.
         line: String,
     },
     /// A one-off task stopped. `exit_code` is the watched container's; `exit_codes` has all of them.
     TaskEnded {
+        /// The key under `tasks`.
         task: String,
+        /// Of the task in ECS; each of several has an event of its own.
         arn: String,
+        /// [`TaskOutcome::Succeeded`] or [`TaskOutcome::Failed`].
         outcome: TaskOutcome,
+        /// Absent where that container has none, as one that never ran.
         exit_code: Option<i32>,
+        /// ECS's word, such as `EssentialContainerExited`; may be empty.
         stop_code: String,
+        /// ECS's `stoppedReason`; may be empty.
         reason: String,
+        /// One for each of its containers.
         exit_codes: Vec<ContainerExit>,
+        /// From its start to its end; 0 where it never ran.
         seconds: f64,
     },
     /// A rollout came to its end.
     RolloutEnded {
+        /// The key under `services`.
         service: String,
+        /// How it ended.
         outcome: Outcome,
+        /// `FAMILY:REVISION`.
         revision: String,
+        /// What the images of the configuration run by now; none unless the outcome is good.
         digests: Vec<Digest>,
+        /// From UpdateService on; 0 where there was nothing to do.
         seconds: f64,
     },
     /// Why a rollout failed.
     PostMortem {
+        /// The key under `services`.
         service: String,
+        /// What was found out.
         post_mortem: PostMortem,
     },
     /// The command's end; nothing follows. `error` says what happened and `hint` what would help, both empty after
     /// success; `said` and `faults` are the parts that they are made from.
     CommandFinished {
+        /// As the command began with it.
         command: String,
+        /// None after success.
         #[serde(flatten, serialize_with = "End::serialize_failure")]
         failure: Option<Failure>,
+        /// From its beginning.
         seconds: f64,
     },
 }
@@ -222,14 +316,23 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
+    /// What is there is compared with what is wanted; nothing is done.
     Plan,
+    /// A layout is written.
     Build,
+    /// The scanner reads a layout, and the gate judges its report.
     Scan,
+    /// Missing blobs go to the registry.
     Push,
+    /// An image comes from another environment's registry.
     Promote,
+    /// A revision of a task definition is registered.
     Register,
+    /// UpdateService, or CreateService.
     Update,
+    /// A rollout is followed.
     Watch,
+    /// A one-off task is started, or joined, and followed to its end.
     Run,
 }
 
@@ -269,11 +372,26 @@ pub enum ImageAction {
     /// The tag is not in ECR: build, scan, push.
     Release,
     /// The tag is in ECR with this digest: nothing to do.
-    AlreadyReleased { digest: Digest, source: ImageSource },
+    AlreadyReleased {
+        /// What has the tag now.
+        digest: Digest,
+        /// What the image says of where it comes from.
+        source: ImageSource,
+    },
     /// The tag is in another environment's registry (`from`) and not in this one: copy it.
-    Promote { from: String, digest: Digest },
+    Promote {
+        /// `REGISTRY/REPOSITORY:TAG` in the other registry.
+        from: String,
+        /// What has the tag there.
+        digest: Digest,
+    },
     /// The tag is in both with this digest: nothing to do.
-    AlreadyPromoted { from: String, digest: Digest },
+    AlreadyPromoted {
+        /// `REGISTRY/REPOSITORY:TAG` in the other registry.
+        from: String,
+        /// What has the tag in both.
+        digest: Digest,
+    },
 }
 
 /// What a deploy does about one service.
@@ -292,6 +410,7 @@ pub enum ServiceAction {
     Settings,
     /// The live revision is equal; only the number of tasks changes, which starts no rollout.
     Scale,
+    /// The live revision is equal, no setting changes, and its rollout is complete.
     NothingToDo,
 }
 
@@ -299,11 +418,17 @@ pub enum ServiceAction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
+    /// What was wanted runs.
     Deployed,
+    /// What was wanted runs already.
     NothingToDo,
+    /// It failed, and the service is back on the revision before.
     RolledBack,
+    /// It failed, and the service is not on its last good revision.
     RollbackFailed,
+    /// Another deployment took its place.
     Superseded,
+    /// It had not ended when its deadline passed, and goes on in ECS.
     TimedOut,
     /// It was to be followed up to a stage, which it has reached, and goes on.
     Reached,
@@ -318,11 +443,15 @@ pub enum TaskOutcome {
     /// Only a plan was asked for, or nothing was begun.
     #[default]
     Planned,
+    /// It ended by itself, and the watched container with 0.
     Succeeded,
     /// It is not run again: ECS remembers that it ended well for this digest.
     RanBefore,
+    /// It ran, and did not end well.
     Failed,
+    /// It had not ended when its time was over.
     TimedOut,
+    /// Ctrl-C or SIGTERM came first.
     Interrupted,
     /// ECS could not start it, or was not able to say how it ended.
     Unknown,
@@ -358,7 +487,9 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DesiredCount {
+    /// What the service has now.
     pub before: u32,
+    /// The same where the configuration has no `desired-count`.
     pub after: u32,
 }
 
@@ -386,10 +517,14 @@ pub struct ImageSource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct VersionChange {
+    /// The key under `images`.
     pub image: String,
-    /// The tag of what runs; absent where ECR has none for it.
+    /// The tag of what runs, or `commit HASH` where ECR has none that can be compared and the image says its commit; absent
+    /// where neither is known.
     pub before: Option<String>,
+    /// The tag of what is to run, or its digest where it has none.
     pub after: String,
+    /// Which of the two is later.
     pub direction: Direction,
     /// Whether the direction is that in which they were pushed to ECR, for neither their tags nor their commits have one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -400,7 +535,9 @@ pub struct VersionChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
+    /// What is to run is the later one, or the same.
     Forward,
+    /// What is to run is the earlier one.
     Back,
     /// One of the tags is no version, or is not known; nor is the order of the commits or of the pushes.
     Unknown,
@@ -410,8 +547,11 @@ pub enum Direction {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Layer {
+    /// Of the bytes as they are stored, compressed.
     pub digest: Digest,
+    /// Bytes.
     pub size: u64,
+    /// Such as `application/vnd.oci.image.layer.v1.tar+gzip`.
     pub media_type: String,
 }
 
@@ -419,10 +559,13 @@ pub struct Layer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Finding {
+    /// As its ecosystem names it: `libssl3`, `tokio`.
     pub package: String,
+    /// The version in the image.
     pub installed: String,
     /// Empty where there is no fix yet.
     pub fixed: String,
+    /// Such as `CVE-2026-12345`.
     pub id: String,
     /// Other ids of the same vulnerability.
     pub aliases: Vec<String>,
@@ -430,6 +573,7 @@ pub struct Finding {
     pub severity: String,
     /// What was scanned, in trivy's words: a file in the image, or the image's operating system.
     pub target: String,
+    /// The advisory's own headline; may be empty.
     pub title: String,
 }
 
@@ -440,21 +584,29 @@ pub struct Finding {
 pub struct Progress {
     /// ECS's word, such as `IN_PROGRESS`.
     pub status: String,
+    /// How many tasks it is to have.
     pub desired: u32,
+    /// Tasks that have been placed and do not run yet.
     pub pending: u32,
+    /// Tasks that run.
     pub running: u32,
+    /// Tasks that did not start, in a row, or what the circuit breaker has counted, whichever is more.
     pub failed: u32,
     /// ECS's word, such as `BAKE_TIME`; empty in a rolling rollout.
     pub stage: String,
     /// The revision that is rolled out first, then those before it; none where ECS does not name them.
     pub revisions: Vec<RevisionProgress>,
+    /// Those that ECS tells of.
     pub hooks: Vec<Hook>,
-    /// The names of the alarms that are configured, and of those that went off.
+    /// The names of the alarms that are watched.
     pub alarms: Vec<String>,
+    /// Those of them that went off.
     pub triggered: Vec<String>,
+    /// None where it is off, or ECS does not say.
     pub breaker: Option<Breaker>,
     /// What is left of the bake at most, in whole minutes; only in the stage `BAKE_TIME`.
     pub bake_minutes: Option<u32>,
+    /// None where that is not enabled.
     pub early_success: Option<EarlySuccess>,
 }
 
@@ -464,10 +616,15 @@ pub struct Progress {
 pub struct RevisionProgress {
     /// The ARN of the service revision.
     pub arn: String,
+    /// How many tasks it is to have.
     pub desired: u32,
+    /// Tasks that have been placed and do not run yet.
     pub pending: u32,
+    /// Tasks that run.
     pub running: u32,
+    /// 0 to 100.
     pub production_weight: Option<f64>,
+    /// 0 to 100, of the test traffic.
     pub test_weight: Option<f64>,
     /// The ARNs of the target groups that ECS uses for it, where they are not those of the service.
     pub target_groups: Vec<String>,
@@ -477,6 +634,7 @@ pub struct RevisionProgress {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Hook {
+    /// By which a decision names it; each step of a linear or canary rollout has its own.
     pub id: String,
     /// `PAUSE` or `AWS_LAMBDA`.
     pub kind: String,
@@ -494,8 +652,11 @@ pub struct Hook {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Breaker {
+    /// Failed tasks that count so far.
     pub count: u32,
+    /// At how many it ends the rollout.
     pub threshold: u32,
+    /// `resetOnHealthyTask` of the service's deployment configuration.
     pub resets: bool,
 }
 
@@ -503,7 +664,9 @@ pub struct Breaker {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct EarlySuccess {
+    /// At how many percent of its tasks healthy it is a success; absent where ECS does not say.
     pub healthy_percent: Option<u32>,
+    /// ECS's word; empty where it says none.
     pub cleanup: String,
 }
 
@@ -511,8 +674,11 @@ pub struct EarlySuccess {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ContainerExit {
+    /// Its name in the task definition.
     pub container: String,
+    /// Above 128 where a signal ended it: 137 is SIGKILL.
     pub exit_code: Option<i32>,
+    /// ECS's words, such as `OutOfMemoryError: …`; may be empty.
     pub reason: String,
 }
 
@@ -542,9 +708,13 @@ pub struct PostMortem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Cause {
+    /// How many they are.
     pub tasks: usize,
+    /// ECS's word, such as `EssentialContainerExited`; may be empty.
     pub stop_code: String,
+    /// ECS's `stoppedReason`, with `…` for what differs from task to task.
     pub reason: String,
+    /// How the containers of each of them ended.
     pub containers: Vec<ContainerExit>,
 }
 
@@ -552,6 +722,7 @@ pub struct Cause {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LogTail {
+    /// Its name in the task definition.
     pub container: String,
     /// The task's id.
     pub task: String,
@@ -567,6 +738,7 @@ pub struct LogTail {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TargetGroup {
+    /// As Elastic Load Balancing has it, without the ARN around it.
     pub name: String,
     /// Such as `HTTP`.
     pub protocol: String,
@@ -576,6 +748,7 @@ pub struct TargetGroup {
     pub port: String,
     /// The codes that count as healthy.
     pub matcher: String,
+    /// What is registered there; may be none.
     pub targets: Vec<TargetHealth>,
 }
 
@@ -591,6 +764,7 @@ pub struct TargetHealth {
     pub state: String,
     /// Such as `Target.ResponseCodeMismatch`.
     pub reason: String,
+    /// Elastic Load Balancing's own words; may be empty.
     pub description: String,
 }
 
@@ -598,5 +772,6 @@ pub struct TargetHealth {
 pub trait Reader: Send {
     /// Its name in a warning, such as `slack`.
     fn name(&self) -> &'static str;
+    /// Takes in one event. An error is told once, as a warning, and ends the reader: it gets no further events.
     fn read(&mut self, event: &Event) -> anyhow::Result<()>;
 }

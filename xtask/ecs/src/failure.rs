@@ -17,6 +17,7 @@ use crate::sorted::Arrange;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Failure {
+    /// Decides the exit code.
     pub ending: Ending,
     message: String,
     /// What a tool or AWS said, or what was found, word for word.
@@ -76,16 +77,22 @@ pub struct Fault {
 /// A place in a file of the workspace: path relative to its root, line and column from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
+    /// Such as `Cargo.toml`.
     pub file: String,
+    /// From 1.
     pub line: usize,
+    /// From 1, in characters.
     pub column: usize,
 }
 
 /// The line at a place as a terminal can show it; `width` of its columns, from `start` (the first is 0), are meant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Excerpt {
+    /// Tabs as four spaces, other control characters replaced.
     pub line: String,
+    /// From 0.
     pub start: usize,
+    /// At least 1.
     pub width: usize,
 }
 

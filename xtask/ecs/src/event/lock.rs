@@ -6,6 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Lock {
+    /// How it came to be.
     pub kind: LockKind,
     /// The person or the CI job.
     pub by: String,

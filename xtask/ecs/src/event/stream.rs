@@ -38,6 +38,7 @@ impl Events {
         (Self(queues), receiver)
     }
 
+    /// Hands it to every reader, without waiting for one.
     pub fn emit(&self, event: Event) {
         let Some((last, others)) = self.0.split_last() else { return };
         for queue in others {
@@ -62,6 +63,7 @@ impl Events {
         self.emit(Event::Note { verb: verb.to_owned(), message: message.into() });
     }
 
+    /// A warning that points at no file.
     pub fn warn(&self, message: impl Into<String>) {
         self.emit(Event::Warning { message: message.into(), place: None });
     }
@@ -97,6 +99,7 @@ impl Stream {
         stream
     }
 
+    /// A writing end. The readers end when every one of them is dropped.
     pub fn events(&self) -> Events {
         self.events.clone()
     }
