@@ -50,7 +50,7 @@ pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub(crate) use model::command;
 pub use model::{
     Abandoned, AcceptedSystem, Asset, Base, Builder, By, Cache, Ci, Compression, Config, Definition, Deploy,
-    DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Lock, Network, OnFailure, OnInterrupt,
+    DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Lock, Lookups, Network, OnFailure, OnInterrupt,
     OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program, Promotion, Rollout, Runner, Scan, Service, Severity,
     SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task, TaskDefinitionSource, TrivyPin, WhenLocked,
     Workflows, is_malicious,

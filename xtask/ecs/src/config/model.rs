@@ -40,17 +40,27 @@ pub struct Config {
     /// `HOST[:PORT]` of the registry; `ACCOUNT.dkr.ecr.REGION.amazonaws.com` unless `registry` or
     /// `XTASK_REGISTRY` says otherwise.
     pub registry: String,
+    /// By their names.
     pub images: BTreeMap<String, Image>,
+    /// What refuses an image.
     pub scan: Scan,
     /// What is attached to an image that is released.
     pub evidence: Vec<Evidence>,
+    /// By their names.
     pub services: BTreeMap<String, Service>,
+    /// By their names.
     pub tasks: BTreeMap<String, Task>,
+    /// How services are deployed together.
     pub deploy: Deploy,
+    /// Whether deploys lock their services against others.
     pub lock: Lock,
+    /// How images get into this environment's registry.
     pub promotion: Promotion,
+    /// What Slack is told, where its secrets are set.
     pub slack: SlackConfig,
+    /// The GitHub workflows of this repository.
     pub workflows: Workflows,
+    /// Where lookups are answered.
     pub lookups: Lookups,
 }
 
@@ -79,10 +89,13 @@ pub struct Lookups {
 /// Where a Terraform state is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
+    /// A file of the workspace.
     File(PathBuf),
     /// `s3://BUCKET/KEY`
     Object {
+        /// Which may be in another region.
         bucket: String,
+        /// Without a slash before it.
         key: String,
     },
     /// `http://…` or `https://…`
@@ -92,6 +105,7 @@ pub enum State {
 /// `[workspace.metadata.xtask.promotion]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Promotion {
+    /// A copy by default.
     pub by: By,
     /// How long replication is waited for; 30 minutes by default, in which ECR replicates most images.
     pub deadline: Duration,
@@ -100,6 +114,7 @@ pub struct Promotion {
 /// What brings an image to an environment's registry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum By {
+    /// `promote`, which copies it.
     #[default]
     Copy,
     /// A rule of the source's registry.

@@ -25,19 +25,25 @@ const WIDE: usize = 60;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
+    /// Where it is written.
     File(Place),
     /// `by` in the configuration names what stands at `at`, such as a package's version.
     Through {
+        /// Such as the `version` in a package's Cargo.toml.
         at: Place,
+        /// Such as `tag = { package = "app" }`.
         by: Place,
     },
     /// What the lookups in the text at `at` stand for.
     Lookup {
+        /// They as they are written, with `, ` between several: `${env:NAME}`.
         written: String,
+        /// The place of the key that has the text.
         at: Place,
     },
     /// An environment variable's name.
     Environment(String),
+    /// Nothing says otherwise.
     Default,
 }
 
@@ -57,7 +63,9 @@ impl fmt::Display for Origin {
 /// A configuration, and where each of its values is from.
 #[derive(Clone, Debug)]
 pub struct Loaded {
+    /// What holds.
     pub config: Config,
+    /// Where each value of it is from.
     pub origins: Origins,
     /// Whether names stand in for what lookups stand for, because nobody was asked.
     pub(crate) stands_in: bool,
@@ -68,15 +76,18 @@ pub struct Loaded {
 pub struct Setting {
     /// The table below `[workspace.metadata.xtask]`, dotted; empty for that table itself.
     pub table: String,
+    /// The key in that table.
     pub key: String,
     /// Paths of the workspace are relative to its root.
     pub value: Json,
+    /// Where it is from.
     pub origin: Origin,
 }
 
 /// Where every value of a [`Config`] is from, table by table in the order written.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
+    /// One for each effective value.
     pub settings: Vec<Setting>,
     /// Where the target folder's path is from.
     pub(super) target: Option<Origin>,

@@ -11,9 +11,11 @@ use crate::reference::{Reference, Repository, Tag};
 pub struct Image {
     /// The key under `images`.
     pub name: String,
+    /// Where a release puts it: the registry of the environment, `repository` and `tag`.
     pub reference: Reference,
     /// `OS/ARCHITECTURE[/VARIANT]`, each once, in the order written; what is built for several becomes an index.
     pub platforms: Vec<String>,
+    /// How it is built; the key that is written chooses.
     pub builder: Builder,
     /// Result types (trivy's `Type`, such as `debian` or `rustbinary`) that the scan report must hold;
     /// see [`Image::expected`]. From `expect`.
@@ -21,10 +23,12 @@ pub struct Image {
 }
 
 impl Image {
+    /// Of [`Image::reference`].
     pub fn repository(&self) -> &Repository {
         &self.reference.repository
     }
 
+    /// Of [`Image::reference`]: the one that is looked for before anything is built.
     pub fn tag(&self) -> &Tag {
         &self.reference.tag
     }
@@ -98,8 +102,11 @@ impl Image {
 /// How an image is built. Whatever the way, the result is an OCI layout.
 #[derive(Clone, Debug)]
 pub enum Builder {
+    /// docker buildx.
     Dockerfile(Dockerfile),
+    /// The native builder, without docker.
     Package(Package),
+    /// A builder that the repository adds with [`Xtask::builder`](crate::Xtask::builder).
     Own(OwnBuilder),
 }
 
@@ -110,12 +117,14 @@ pub struct OwnBuilder {
     pub builder: String,
     /// `OS/ARCHITECTURE[/VARIANT]`; `linux/amd64` by default. From `platforms`.
     pub platform: String,
+    /// What the builder makes of them.
     pub args: BTreeMap<String, String>,
 }
 
 /// `dockerfile = "…"`: docker buildx.
 #[derive(Clone, Debug)]
 pub struct Dockerfile {
+    /// The Dockerfile.
     pub file: PathBuf,
     /// The build context folder; the workspace's root by default.
     pub context: PathBuf,
@@ -123,6 +132,7 @@ pub struct Dockerfile {
     pub platform: String,
     /// The buildx builder that builds it; `None` leaves the choice to buildx, or makes one where none can. From `builder`.
     pub builder: Option<String>,
+    /// Build arguments (`--build-arg NAME=VALUE`).
     pub args: BTreeMap<String, String>,
     /// The stage to build; the last by default.
     pub target: Option<String>,
@@ -132,9 +142,11 @@ pub struct Dockerfile {
     pub secrets: BTreeMap<String, String>,
     /// What `RUN --mount=type=ssh` may use, as buildx takes it: `default`, `ID=SOCKET`, `ID=KEY`.
     pub ssh: Vec<String>,
-    /// Where layers of earlier builds are, and where those of this one go; the lists as buildx takes it.
+    /// A place where layers of builds are kept, beside those of the two lists below; none by default.
     pub cache: Option<Cache>,
+    /// Where layers of earlier builds are, as buildx takes it.
     pub cache_from: Vec<String>,
+    /// Where layers of this build go, as buildx takes it; not `inline`, which would change the image.
     pub cache_to: Vec<String>,
     /// What is compiled first (static, with its dependency list inside) and handed to the Dockerfile as the named
     /// context `binaries`: `COPY --from=binaries app /app`.
@@ -183,6 +195,7 @@ pub struct Package {
     pub target: Option<String>,
     /// A cargo profile; `release` by default.
     pub profile: String,
+    /// What lies under the program; nothing by default.
     pub base: Option<Base>,
     /// Files and folders added under the binary, in the order written.
     pub assets: Vec<Asset>,
@@ -190,12 +203,15 @@ pub struct Package {
     pub user: String,
     /// `/` by default.
     pub workdir: String,
+    /// Environment variables of the container.
     pub env: BTreeMap<String, String>,
     /// `PORT/tcp` or `PORT/udp`.
     pub ports: Vec<String>,
+    /// Labels of the image.
     pub labels: BTreeMap<String, String>,
     /// Arguments after the binary in the entrypoint.
     pub args: Vec<String>,
+    /// gzip by default.
     pub compression: Compression,
 }
 
@@ -232,6 +248,7 @@ pub enum Base {
 /// A file or folder that goes into an image.
 #[derive(Clone, Debug)]
 pub struct Asset {
+    /// A file or a folder of the workspace.
     pub source: PathBuf,
     /// An absolute path in the image.
     pub path: String,
@@ -244,6 +261,8 @@ pub struct Asset {
 /// How the native builder compresses layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
+    /// What every registry and runtime takes.
     Gzip,
+    /// Only with the feature `zstd` of this crate.
     Zstd,
 }

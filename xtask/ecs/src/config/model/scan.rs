@@ -12,6 +12,7 @@ pub struct Scan {
     pub severity: Vec<Severity>,
     /// Whether findings without a fixed version are passed over; true by default.
     pub ignore_unfixed: bool,
+    /// Findings that are accepted until a day; none by default.
     pub ignore: Vec<Ignore>,
     /// Releases of operating systems that the scanner does not know and that are good enough.
     pub accept_systems: Vec<AcceptedSystem>,
@@ -25,12 +26,18 @@ pub struct Scan {
     pub trivy: Option<TrivyPin>,
 }
 
+/// How bad a finding is, in the scanner's word; later ones are worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// The scanner's sources name none.
     Unknown,
+    /// `LOW`.
     Low,
+    /// `MEDIUM`.
     Medium,
+    /// `HIGH`.
     High,
+    /// `CRITICAL`.
     Critical,
 }
 
@@ -59,7 +66,9 @@ impl Evidence {
 /// `ignore = [{ id = "CVE-…", reason = "…", until = "2027-01-31" }]`: a finding accepted until a day.
 #[derive(Clone, Debug)]
 pub struct Ignore {
+    /// Such as `CVE-2026-12345`: the finding's own id or another one of the same vulnerability.
     pub id: String,
+    /// Why it can wait.
     pub reason: String,
     /// The last day it holds, `YYYY-MM-DD`, UTC.
     pub until: String,
@@ -70,6 +79,7 @@ pub struct Ignore {
 pub struct AcceptedSystem {
     /// Family and release, as the scanner has them.
     pub system: String,
+    /// Why it is good enough.
     pub reason: String,
 }
 

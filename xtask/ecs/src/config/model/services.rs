@@ -9,9 +9,11 @@ use std::time::Duration;
 pub struct Service {
     /// The key under `services`.
     pub name: String,
+    /// A name or an ARN.
     pub cluster: String,
     /// The ECS service's name; the key by default. From `service`.
     pub service: String,
+    /// What is registered and rolled out.
     pub task_definition: TaskDefinitionSource,
     /// Container name → image name (a key of `images`).
     pub containers: BTreeMap<String, String>,
@@ -27,12 +29,14 @@ pub struct Service {
     pub before_deploy: Vec<String>,
     /// The same after a rollout that went well.
     pub after_deploy: Vec<String>,
+    /// How its rollouts are followed.
     pub rollout: Rollout,
 }
 
 /// `[workspace.metadata.xtask.deploy]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deploy {
+    /// What becomes of the other services where one does not end well.
     pub on_failure: OnFailure,
     /// What an image must have attached; nothing by default.
     pub gate: Option<DeployGate>,
@@ -60,12 +64,14 @@ pub struct Lock {
     pub deploys: bool,
     /// How long a lock lasts, unless the rollout may take longer; 1 h by default.
     pub expires: Duration,
+    /// What a deploy does where somebody else has locked a service; it refuses by default.
     pub when_locked: WhenLocked,
 }
 
 /// What a deploy does where somebody else has locked a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenLocked {
+    /// It ends with exit code 6.
     #[default]
     Refuse,
     /// It waits until that is over, no longer than a lock lasts.
@@ -114,7 +120,9 @@ impl Service {
 /// A service as a document: a JSON file of the workspace, and one that is laid over it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
+    /// As CreateService and UpdateService take it.
     pub file: PathBuf,
+    /// A merge patch, as that of a task definition.
     pub overlay: Option<PathBuf>,
 }
 
@@ -122,7 +130,12 @@ pub struct Definition {
 #[derive(Clone, Debug)]
 pub enum TaskDefinitionSource {
     /// A JSON file of the workspace, and one that is laid over it.
-    File { file: PathBuf, overlay: Option<PathBuf> },
+    File {
+        /// As RegisterTaskDefinition takes it, perhaps with lookups.
+        file: PathBuf,
+        /// A merge patch, in which containers, variables and the like are told apart by their names.
+        overlay: Option<PathBuf>,
+    },
     /// Somebody else (IaC): the family's newest active revision, with the named containers' images replaced.
     Family(String),
 }
@@ -135,6 +148,7 @@ pub struct Rollout {
     pub deadline: Duration,
     /// The shortest time between two looks; 1 s by default. Looks become rarer in the middle of a rollout.
     pub poll: Duration,
+    /// What Ctrl-C does to it; it is left alone by default.
     pub on_interrupt: OnInterrupt,
     /// Whether a rollout that cannot succeed is stopped; it is by default.
     pub fail_fast: FailFast,

@@ -43,6 +43,7 @@ pub struct Workflows {
     pub deploy_timeout: Option<Duration>,
     /// When what is released is scanned again, as cron has it; never by default.
     pub rescan: Option<String>,
+    /// What checks each push and pull request.
     pub ci: Ci,
 }
 
@@ -64,12 +65,15 @@ pub struct Ci {
 /// Where jobs run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Runner {
+    /// A runner that has this label.
     Label(String),
     /// A runner that has all of them.
     Labels(Vec<String>),
     /// One of a group of runners, with these labels.
     Group {
+        /// The group's name.
         group: String,
+        /// None asks for any runner of the group.
         labels: Vec<String>,
     },
 }
@@ -77,7 +81,9 @@ pub enum Runner {
 /// Which submodules are checked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submodules {
+    /// None.
     No,
+    /// Those of this repository.
     Yes,
     /// Those of submodules, too.
     Recursive,
@@ -86,6 +92,7 @@ pub enum Submodules {
 /// Which of Slack's secrets the stages get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlackSecret {
+    /// None: Slack is told nothing.
     None,
     /// `SLACK_WEBHOOK_URL`.
     Webhook,
@@ -98,6 +105,7 @@ pub enum SlackSecret {
 pub struct Pin {
     /// 40 hexadecimal digits.
     pub commit: String,
+    /// Such as `v7.0.1`; it stands behind the commit in a comment.
     pub version: String,
 }
 
