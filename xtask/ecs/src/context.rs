@@ -221,10 +221,12 @@ impl Context {
         self.own.commands.iter().any(|own| own == name)
     }
 
+    /// Where a command tells what it does; readers draw it as they draw the stages.
     pub fn events(&self) -> &Events {
         &self.events
     }
 
+    /// Ctrl-C and SIGTERM, for what a command starts and waits for.
     pub fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }

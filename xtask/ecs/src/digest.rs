@@ -29,6 +29,7 @@ impl Digest {
         &self.hex()[..12]
     }
 
+    /// `sha256:` and the 64 digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -39,14 +40,17 @@ impl Digest {
 pub struct Hasher(ring::digest::Context);
 
 impl Hasher {
+    /// Of no bytes yet.
     pub fn new() -> Self {
         Self(ring::digest::Context::new(&ring::digest::SHA256))
     }
 
+    /// Takes in the next piece.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
+    /// The digest of all pieces, one after another.
     pub fn finish(self) -> Digest {
         use fmt::Write;
         let mut text = String::with_capacity(71);

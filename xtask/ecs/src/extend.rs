@@ -59,6 +59,7 @@ pub struct Xtask {
 }
 
 impl Xtask {
+    /// The library's commands and nothing else.
     pub fn new() -> Self {
         Self::default()
     }

@@ -54,10 +54,13 @@ pub trait Scanner: Sync {
 
 /// An image that passed the gate, for the gates that a repository adds.
 pub struct Scanned<'a> {
+    /// As the configuration has it; of one platform where it has several.
     pub image: &'a Image,
+    /// What the tag is put on; of several platforms one that the tagged index names.
     pub manifest: &'a Manifest,
     /// All that the scanner said.
     pub report: &'a Report,
+    /// What the scan gate made of it.
     pub summary: &'a Summary,
     /// Holds the OCI layout as `layout/`.
     pub folder: &'a Path,
@@ -120,6 +123,7 @@ impl Passed {
         Self { document: Document::new(media_type::INDEX, Index::write(&entries, commit)), summary }
     }
 
+    /// What the scan saw; of an index, in all of its images.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }

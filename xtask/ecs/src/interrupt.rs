@@ -47,12 +47,14 @@ impl Interrupt {
         Self(Arc::new(Shared { parent: Some(self.clone()), ..Shared::default() }))
     }
 
+    /// As Ctrl-C does: whoever waits wakes up.
     pub fn set(&self) {
         self.0.set.store(true, Ordering::SeqCst);
         let _sleepers = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.wake.notify_all();
     }
 
+    /// Whether it came, or the one came that this is a [`child`](Self::child) of.
     pub fn is_set(&self) -> bool {
         self.0.set.load(Ordering::SeqCst) || self.0.parent.as_ref().is_some_and(Self::is_set)
     }

@@ -26,7 +26,7 @@
 //!
 //! [`gate::Passed`] is the proof in the middle: the tag takes one, and only the scan gate makes one.
 
-#![warn(unreachable_pub)]
+#![warn(missing_docs, unnameable_types, unreachable_pub)]
 
 pub mod commit;
 pub mod config;

@@ -9,8 +9,11 @@ use serde::Deserialize;
 /// What an image runs on: `linux/amd64`, `linux/arm64`, `linux/arm/v7`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Platform {
+    /// Such as `linux`.
     pub os: String,
+    /// Such as `amd64` or `arm64`, as Go names it.
     pub architecture: String,
+    /// Such as `v7`; empty where the architecture has none, or it is the usual one.
     #[serde(default)]
     pub variant: String,
 }

@@ -44,7 +44,9 @@ pub struct Tool {
 /// How a program ended.
 #[derive(Debug)]
 pub struct Ended {
+    /// Not 0 is no error here.
     pub status: ExitStatus,
+    /// All of it.
     pub stdout: Vec<u8>,
     /// The last lines it wrote to stderr, oldest first; empty ones are left out.
     pub tail: Vec<String>,
@@ -53,10 +55,32 @@ pub struct Ended {
 /// A program did not come to an end of its own.
 #[derive(Debug)]
 pub enum ToolError {
-    Missing { program: String },
-    Start { program: String, source: std::io::Error },
-    TimedOut { program: String, timeout: Duration, tail: Vec<String> },
-    Interrupted { program: String },
+    /// It is not in PATH, or not at its path.
+    Missing {
+        /// As it was asked for.
+        program: String,
+    },
+    /// It could not be started, such as for want of permission.
+    Start {
+        /// As it was asked for.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It was stopped, because its time was over.
+    TimedOut {
+        /// As it was asked for.
+        program: String,
+        /// How long it might have taken.
+        timeout: Duration,
+        /// As [`Ended::tail`].
+        tail: Vec<String>,
+    },
+    /// It was stopped at Ctrl-C or SIGTERM.
+    Interrupted {
+        /// As it was asked for.
+        program: String,
+    },
 }
 
 impl fmt::Display for ToolError {
@@ -120,24 +144,28 @@ impl Tool {
         }
     }
 
+    /// With one more argument, handed over as it is.
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
         self
     }
 
+    /// With more arguments, handed over as they are.
     #[must_use]
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
+    /// Runs in this folder; in the one of this process by default.
     #[must_use]
     pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
         self.dir = Some(dir.as_ref().to_owned());
         self
     }
 
+    /// With this variable, whatever [`Tool::hide`] and [`Tool::only`] keep from it.
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.set.push((name.into(), value.into()));
@@ -158,6 +186,7 @@ impl Tool {
         self
     }
 
+    /// What it reads; nothing by default.
     #[must_use]
     pub fn stdin(mut self, bytes: Vec<u8>) -> Self {
         self.stdin = bytes;
@@ -310,7 +339,9 @@ fn become_with(program: &OsStr, args: &[OsString], variables: &[(&'static str, S
 /// A program that takes this one's place, terminal and all, when everything has been told.
 #[derive(Debug)]
 pub struct Successor {
+    /// Looked for in PATH, unless it is a path.
     pub program: &'static str,
+    /// Behind the program's name.
     pub args: Vec<String>,
     /// What it is told in a way that no other user of this machine can read.
     pub variables: Vec<(&'static str, String)>,

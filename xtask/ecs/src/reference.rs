@@ -10,8 +10,11 @@ use crate::digest::Digest;
 /// `REGISTRY/REPOSITORY:TAG`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
+    /// `HOST[:PORT]`.
     pub registry: String,
+    /// Its name in the registry.
     pub repository: Repository,
+    /// What may be put on other bytes later.
     pub tag: Tag,
 }
 
@@ -31,8 +34,11 @@ impl fmt::Display for Reference {
 /// A pinned reference: `REGISTRY/REPOSITORY@sha256:…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
+    /// `HOST[:PORT]`.
     pub registry: String,
+    /// Its name in the registry.
     pub repository: Repository,
+    /// Of the image's manifest or index.
     pub digest: Digest,
 }
 
@@ -53,6 +59,7 @@ impl Serialize for Pinned {
 pub struct Home {
     /// Twelve digits.
     pub account: String,
+    /// Such as `ap-northeast-1`.
     pub region: String,
 }
 
@@ -75,6 +82,7 @@ impl Home {
 pub struct Repository(String);
 
 impl Repository {
+    /// Such as `sample/app`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -111,6 +119,7 @@ impl fmt::Display for Repository {
 pub struct Tag(String);
 
 impl Tag {
+    /// Without a colon before it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

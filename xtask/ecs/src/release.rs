@@ -46,8 +46,11 @@ pub(crate) use scanner::find_trivy;
 /// An image whose tag is in ECR.
 #[derive(Clone, Debug, Serialize)]
 pub struct Released {
+    /// The key under `images`.
     pub image: String,
+    /// What it is released under.
     pub tag: String,
+    /// Of the manifest, or of the index of several platforms.
     pub digest: Digest,
     /// `REGISTRY/REPOSITORY@sha256:…`.
     pub reference: Pinned,
@@ -62,6 +65,7 @@ pub struct Released {
     /// What was built for each of several platforms; `digest` is then that of their index.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<ForPlatform>,
+    /// Such as `trivy 0.70.0`; absent where nothing was scanned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scanner: Option<String>,
     /// Absent where nothing was scanned.
@@ -74,6 +78,7 @@ pub struct Released {
 pub struct ForPlatform {
     /// `OS/ARCHITECTURE[/VARIANT]`.
     pub platform: String,
+    /// Of its manifest.
     pub digest: Digest,
 }
 

@@ -27,6 +27,7 @@ pub struct Asking<'a> {
     pub environment: Option<&'a str>,
     /// Twelve digits.
     pub account: &'a str,
+    /// Such as `ap-northeast-1`.
     pub region: &'a str,
     session: Open<'a>,
 }

@@ -8,6 +8,7 @@ use crate::failure::Result;
 pub struct Ended<T> {
     /// What was done, in the order it was done.
     pub done: T,
+    /// Whether that was all of it.
     pub result: Result<()>,
 }
 

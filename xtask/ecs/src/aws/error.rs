@@ -15,7 +15,7 @@ use crate::failure::Failure;
 
 /// A call to AWS that did not succeed, after the SDK's retries.
 #[derive(Clone, Debug)]
-pub struct AwsError {
+pub(crate) struct AwsError {
     /// The call, which is also the IAM action: `ecr:BatchGetImage`.
     pub call: &'static str,
     /// What it was about, such as the repository.

@@ -9,7 +9,7 @@ use crate::gather::Gather;
 
 /// What kind of trouble it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Expired, malformed or unknown credentials.
     Credentials,
     /// This machine's clock is not AWS's.

@@ -17,7 +17,9 @@ const LONGEST: usize = 120;
 pub struct Change {
     /// Such as `containerDefinitions[app].environment[RUST_LOG]`.
     pub path: String,
+    /// Text as it is, all else as JSON, cut to 120 characters; `(not shown)` for a value that may be a secret.
     pub before: Option<String>,
+    /// As `before`.
     pub after: Option<String>,
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Observation {
 
 /// A service deployment that somebody began after ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Newer {
+pub(super) struct Newer {
     /// The ARN of the revision that it rolls out.
     pub revision: String,
     /// Who registered that revision; empty where ECS does not say, or where it is our own.
@@ -58,7 +58,7 @@ pub(super) enum Decision {
 
 /// How a rollout ended, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Conclusion {
+pub(super) enum Conclusion {
     Deployed,
     NothingToDo,
     RolledBack {
@@ -88,7 +88,7 @@ pub enum Conclusion {
 
 impl Conclusion {
     /// The vocabulary's word for it.
-    pub fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Deployed => Outcome::Deployed,
             Self::NothingToDo => Outcome::NothingToDo,
@@ -102,7 +102,7 @@ impl Conclusion {
     }
 
     /// The failure it ends the command with, if it is one. `serving` is what runs now, as a phrase.
-    pub fn failure(&self, service: &str, revision: &str, serving: &str, deadline: Duration) -> Option<Failure> {
+    pub(super) fn failure(&self, service: &str, revision: &str, serving: &str, deadline: Duration) -> Option<Failure> {
         let arn = revision;
         let revision = short(arn);
         Some(match self {

@@ -12,8 +12,9 @@ pub struct Pause {
     pub stage: String,
     /// The id of the hook that waits; each step of a linear or canary rollout has its own.
     pub hook: String,
-    /// Percentages of the traffic that the new revision has; none where ECS does not say.
+    /// The percentage of the traffic that the new revision has; none where ECS does not say.
     pub production_weight: Option<f64>,
+    /// The same of the test traffic.
     pub test_weight: Option<f64>,
     /// The ARNs of the target groups that ECS uses for it.
     pub target_groups: Vec<String>,

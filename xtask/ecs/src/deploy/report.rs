@@ -13,28 +13,35 @@ use crate::gather::Gather;
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
+    /// Those that were asked for, each once.
     pub services: Vec<ServiceReport>,
 }
 
+/// What became of one service, or is going to where only a plan was asked for.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ServiceReport {
     /// The key under `services`.
     pub service: String,
+    /// A name or an ARN, as the configuration has it.
     pub cluster: String,
     /// What the plan says is to be done.
     pub action: ServiceAction,
+    /// What became of it.
     pub outcome: Became,
     /// The ARN of the revision; absent in a plan that is going to register it.
     pub revision: Option<String>,
+    /// One for each container that runs an image of the configuration.
     pub images: Vec<ImageReport>,
     /// The ARN of the service deployment, or the id in `deployments` where that is all there is; empty without a rollout.
     pub deployment: String,
     /// From UpdateService to the end of the rollout.
     pub seconds: f64,
+    /// How many tasks it had, and is to have.
     pub desired_count: DesiredCount,
     /// The images whose bytes change, by their tags.
     pub versions: Vec<VersionChange>,
+    /// Where the images come from that it is to run.
     pub sources: Vec<ImageSource>,
     /// Who kept others from deploying to it, as the plan found it.
     pub locks: Vec<Lock>,
@@ -44,6 +51,7 @@ pub struct ServiceReport {
     pub tasks: Vec<TaskReport>,
     /// What the terminal says of it, where it did not end well.
     pub failure: Option<String>,
+    /// Why its rollout failed; absent where it did not, or nothing could be found out.
     pub post_mortem: Option<PostMortem>,
 }
 
@@ -57,6 +65,7 @@ pub enum Became {
     NotAttempted,
     /// Its rollout goes on in ECS.
     Interrupted,
+    /// How its rollout ended.
     #[serde(untagged)]
     Ended(Outcome),
 }
@@ -77,11 +86,13 @@ impl Became {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ImageReport {
+    /// Its name in the task definition.
     pub container: String,
     /// The key under `images`.
     pub image: String,
     /// `REGISTRY/REPOSITORY@sha256:…`.
     pub pinned: String,
+    /// That of `pinned`.
     pub digest: Digest,
 }
 

@@ -61,7 +61,7 @@ impl FromStr for Until {
 
 impl Until {
     /// Why a rollout of this service never gets there; none where it may.
-    pub fn never(self, service: &str, settings: &DeploymentSettings) -> Option<Failure> {
+    pub(super) fn never(self, service: &str, settings: &DeploymentSettings) -> Option<Failure> {
         let what = match (self, settings.strategy) {
             (Self::Done, _)
             | (Self::Stage(_), Strategy::Shifting { .. })
@@ -81,7 +81,7 @@ impl Until {
     }
 
     /// How the watch ends, where the rollout has come this far.
-    pub fn reached(self, rollout: &ServiceDeployment) -> Option<Conclusion> {
+    pub(super) fn reached(self, rollout: &ServiceDeployment) -> Option<Conclusion> {
         if rollout.status != Status::InProgress {
             return None;
         }

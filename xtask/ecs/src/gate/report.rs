@@ -13,6 +13,7 @@ pub struct Report {
     pub image_id: String,
     /// Result types (`debian`, `rustbinary`, …) with the number of packages under each.
     pub kinds: Vec<(String, usize)>,
+    /// All of them, whatever the configuration lets pass.
     pub findings: Vec<Finding>,
     /// Family and release of the operating system, such as `debian 12.7`; empty where there is none.
     pub system: String,

@@ -34,14 +34,23 @@ pub use crate::platform::Platform;
 
 /// The media types that occur here. Docker's are the older names of the same things.
 pub mod media_type {
+    /// An index: images for several platforms.
     pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    /// One image's manifest.
     pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    /// An image's configuration.
     pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    /// A layer that is not compressed.
     pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+    /// A layer, gzip.
     pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    /// A layer, Zstandard.
     pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+    /// Docker's name of an index.
     pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    /// Docker's name of a manifest, schema 2.
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    /// Docker's name of a configuration.
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 }
 
@@ -53,8 +62,11 @@ pub const DOCUMENT_LIMIT: u64 = 4 * 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
+    /// Such as one of [`media_type`].
     pub media_type: String,
+    /// Of the bytes as they are stored.
     pub digest: Digest,
+    /// Of the bytes as they are stored.
     pub size: u64,
 }
 
@@ -86,6 +98,7 @@ impl Layout {
         Ok(Self { root: root.to_owned() })
     }
 
+    /// The folder that holds `oci-layout`.
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -93,6 +93,7 @@ impl Registry {
         self
     }
 
+    /// `HOST[:PORT]`.
     pub fn host(&self) -> &str {
         &self.host
     }

@@ -34,13 +34,18 @@ trait Build {
 /// What is to be built, and from what.
 #[non_exhaustive]
 pub struct Order<'a> {
+    /// The whole configuration.
     pub config: &'a Config,
+    /// What is to be built; of several platforms one.
     pub image: &'a Image,
+    /// What it is built of; its time makes the same bytes of the same commit.
     pub commit: &'a Commit,
     /// The folder for the OCI layout (`oci-layout`, `index.json`, `blobs/`), which is not there yet. It takes one image,
     /// for the platform of `image`.
     pub into: &'a Path,
+    /// Where a builder tells what it does.
     pub events: &'a Events,
+    /// At which a builder stops.
     pub interrupt: &'a Interrupt,
 }
 

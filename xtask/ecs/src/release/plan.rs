@@ -87,8 +87,11 @@ impl Tools<'_> {
 /// One element of `release --plan --format json`.
 #[derive(Serialize)]
 pub struct Planned {
+    /// The key under `images`.
     pub image: String,
+    /// `REGISTRY/REPOSITORY:TAG`.
     pub reference: String,
+    /// What a release would do about it.
     pub action: ImageAction,
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct Behind {
 
 /// How a service deploys, as far as it says how a rollout can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeploymentSettings {
+pub(crate) struct DeploymentSettings {
     /// Its circuit breaker is on.
     pub breaks: bool,
     /// Alarms roll it back.
@@ -72,7 +72,7 @@ pub struct DeploymentSettings {
 
 /// How a new revision takes the place of the old one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
+pub(crate) enum Strategy {
     /// Task by task.
     Rolling,
     /// Beside it, and then the traffic moves; `pauses` where one of its hooks waits for a decision.
@@ -138,7 +138,7 @@ pub(crate) struct ServiceMessage {
 
 /// Where a service deployment stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     #[default]
     Pending,
     InProgress,
@@ -154,7 +154,7 @@ pub enum Status {
 }
 
 impl Status {
-    pub fn from_name(name: &str) -> Self {
+    pub(crate) fn from_name(name: &str) -> Self {
         match name {
             "PENDING" => Self::Pending,
             "IN_PROGRESS" => Self::InProgress,
@@ -170,7 +170,7 @@ impl Status {
     }
 
     /// ECS's name of it, such as `IN_PROGRESS`.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Pending => "PENDING",
             Self::InProgress => "IN_PROGRESS",
@@ -186,7 +186,7 @@ impl Status {
     }
 
     /// Nothing follows this status.
-    pub fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         matches!(self, Self::Successful | Self::Stopped | Self::RollbackSuccessful | Self::RollbackFailed)
     }
 }
@@ -206,7 +206,7 @@ pub(crate) struct ListedDeployment {
 
 /// A service deployment as DescribeServiceDeployments knows it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceDeployment {
+pub(crate) struct ServiceDeployment {
     pub arn: String,
     pub status: Status,
     pub reason: String,
@@ -230,7 +230,7 @@ pub struct ServiceDeployment {
 
 impl ServiceDeployment {
     /// The hook that waits for a decision.
-    pub fn pause(&self) -> Option<&Hook> {
+    pub(crate) fn pause(&self) -> Option<&Hook> {
         self.hooks.iter().find(|hook| hook.status == "AWAITING_ACTION")
     }
 
@@ -243,7 +243,7 @@ impl ServiceDeployment {
 
 /// Why and where to a service deployment was rolled back.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rollback {
+pub(crate) struct Rollback {
     pub reason: String,
     /// The ARN of the service revision that serves again.
     pub revision: String,

@@ -15,12 +15,15 @@ pub struct TaskReport {
     pub task: String,
     /// The key under `services`; empty where it has none.
     pub service: String,
+    /// A name or an ARN, as the configuration has it.
     pub cluster: String,
     /// The ARN of the revision; absent in a plan that is going to register it.
     pub revision: Option<String>,
-    /// The container whose exit code decides, and its image.
+    /// The container whose exit code decides.
     pub container: String,
+    /// What that container runs, as the task definition has it.
     pub image: String,
+    /// What became of it; of several at once, of the first that did not end well.
     pub outcome: TaskOutcome,
     /// The tasks in ECS; none where it was not run.
     pub runs: Vec<RunReport>,
@@ -34,13 +37,17 @@ pub struct TaskReport {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunReport {
+    /// Its ARN.
     pub arn: String,
     /// The watched container's log group and stream; empty where its log is not in CloudWatch.
     pub log: String,
     /// Of the watched container; absent where it has none.
     pub exit_code: Option<i32>,
+    /// ECS's word, such as `EssentialContainerExited`; may be empty.
     pub stop_code: String,
+    /// ECS's `stoppedReason`; may be empty.
     pub reason: String,
+    /// How each of its containers ended.
     pub containers: Vec<ContainerExit>,
 }
 

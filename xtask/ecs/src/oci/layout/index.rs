@@ -21,7 +21,9 @@ pub struct Index {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "RawEntry")]
 pub struct Entry {
+    /// Of an image's manifest, of another index, or of an attestation.
     pub descriptor: Descriptor,
+    /// In the words of [`Platform::normal`]; absent where the index does not say.
     pub platform: Option<Platform>,
     attestation: bool,
 }
@@ -47,6 +49,7 @@ impl From<RawEntry> for Entry {
 }
 
 impl Entry {
+    /// An index inside this one.
     pub fn is_index(&self) -> bool {
         [media_type::INDEX, media_type::DOCKER_INDEX].contains(&self.descriptor.media_type.as_str())
     }
@@ -66,6 +69,7 @@ impl Index {
         index.to_string().into_bytes()
     }
 
+    /// Fails on what is no JSON of an index; other members of it are passed over.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         Ok(serde_json::from_slice(bytes)?)
     }

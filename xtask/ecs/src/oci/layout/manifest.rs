@@ -11,9 +11,13 @@ use crate::digest::Digest;
 /// One image manifest; `digest` is that of `bytes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
+    /// By which a registry knows the image.
     pub digest: Digest,
+    /// [`media_type::MANIFEST`] or [`media_type::DOCKER_MANIFEST`].
     pub media_type: String,
+    /// As they were read: written anew they would have another digest.
     pub bytes: Vec<u8>,
+    /// Of the image's configuration.
     pub config: Descriptor,
     /// From the base up, as the manifest has them.
     pub layers: Vec<Descriptor>,

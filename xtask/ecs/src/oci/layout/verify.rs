@@ -12,9 +12,13 @@ use crate::digest::{Digest, Hasher};
 /// A blob of a layout that is not what its descriptor says.
 #[derive(Debug)]
 pub struct CorruptBlob {
+    /// The blob's file.
     pub path: PathBuf,
+    /// The layout's folder.
     pub layout: PathBuf,
+    /// A digest, or a size as `123 bytes`.
     pub expected: String,
+    /// In the form of `expected`.
     pub found: String,
 }
 

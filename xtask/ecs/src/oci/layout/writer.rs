@@ -142,6 +142,7 @@ pub struct BlobWriter {
 }
 
 impl BlobWriter {
+    /// Makes it a blob of the layout, under the digest of what was written.
     pub fn finish(self) -> Result<Descriptor> {
         let digest = self.hasher.finish();
         let path = self.blobs.join(digest.hex());

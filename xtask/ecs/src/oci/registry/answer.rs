@@ -80,7 +80,9 @@ impl fmt::Display for Answer {
 pub struct RegistryError {
     /// A verb and its object, such as `upload blob sha256:… (12.0 MiB)`.
     pub doing: String,
+    /// Such as `sample/app`.
     pub repository: String,
+    /// `HOST[:PORT]`.
     pub registry: String,
     /// What was answered, or how the connection ended.
     pub cause: String,
@@ -88,6 +90,7 @@ pub struct RegistryError {
     pub status: Option<u16>,
     /// The registry's own code, such as `NAME_UNKNOWN`; may be empty.
     pub code: String,
+    /// How many there were, at least 1.
     pub attempts: u32,
     /// What would likely help.
     pub fix: String,

@@ -16,8 +16,11 @@ use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, media_type};
 /// An artifact whose subject is an image, with its blobs, which are small.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
+    /// The artifact's manifest, which names its subject.
     pub document: Document,
+    /// Each with its bytes.
     pub blobs: Vec<(Descriptor, Vec<u8>)>,
+    /// The digest of the image's manifest or index.
     pub subject: Digest,
     /// Its descriptor with type and annotations, as an index names it.
     pub entry: Value,

@@ -15,8 +15,11 @@ use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, Index, Manifest, media_type
 /// A manifest or an index, byte for byte as its registry has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
+    /// That of `bytes`.
     pub digest: Digest,
+    /// Such as one of [`media_type`].
     pub media_type: String,
+    /// Written anew they would have another digest.
     pub bytes: Vec<u8>,
 }
 
@@ -25,6 +28,7 @@ pub struct Document {
 pub struct Tree {
     /// Those that others name before those others, as a registry wants them.
     pub documents: Vec<Document>,
+    /// Configurations and layers.
     pub blobs: Vec<Descriptor>,
 }
 
@@ -35,10 +39,12 @@ struct Named {
 }
 
 impl Document {
+    /// Its digest is made of the bytes.
     pub fn new(media_type: &str, bytes: Vec<u8>) -> Self {
         Self { digest: Digest::of(&bytes), media_type: media_type.to_owned(), bytes }
     }
 
+    /// As an index names it.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor { media_type: self.media_type.clone(), digest: self.digest.clone(), size: self.bytes.len() as u64 }
     }

@@ -25,6 +25,7 @@ pub(super) const WRITING: &[&str] = &["ecr:InitiateLayerUpload", "ecr:UploadLaye
 /// What was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uploaded {
+    /// How many the registry did not have in this repository.
     pub blobs: usize,
     /// How many of them the registry had in another of its repositories.
     pub mounted: usize,
