@@ -53,8 +53,8 @@ fn a_base_that_ecr_does_not_have_is_named() {
 /// A toolchain that has the standard library of another machine: its cargo compiles for this one, and says that it did for
 /// the other, in the program's header, too.
 fn that_crosses(workspace: &Workspace, own: &str, other: &str) -> String {
-    let real = |name: &str| std::env::var(name.to_uppercase()).unwrap_or_else(|_| name.to_owned());
-    let sysroot = Command::new(real("rustc")).args(["--print", "sysroot"]).output().unwrap().stdout;
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let sysroot = Command::new(rustc).args(["--print", "sysroot"]).output().unwrap().stdout;
     let sysroot = String::from_utf8(sysroot).unwrap().trim().to_owned();
     let fake = workspace.root().join("sysroot");
     for machine in [own, other] {
@@ -83,7 +83,8 @@ cp "$program" "$made"
 printf '{machine}' | dd of="$made" bs=1 seek=18 conv=notrunc 2>/dev/null
 sed s/{own}-unknown/{other}-unknown/g messages
 "#,
-        cargo = real("cargo"),
+        // Never by its name, which is that of this script.
+        cargo = format_args!("{sysroot}/bin/cargo"),
         variable = format!("CARGO_TARGET_{}_UNKNOWN_LINUX_GNU_LINKER", other.to_uppercase()),
     );
     workspace.tool("cargo", &script);
