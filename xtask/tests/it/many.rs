@@ -154,6 +154,31 @@ fn a_base_of_several_images_is_sent_once_where_the_registry_mounts_blobs() {
 }
 
 #[test]
+fn ten_images_on_one_base_send_hardly_more_than_one_of_them() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    // As a program of 5 MB on a base of 500.
+    let (base, own) = (vec![7; 2 << 20], 20 << 10);
+    let sent = |names: &[&str]| {
+        let (workspace, sandbox) = images(names);
+        for name in names {
+            let program = name.repeat(own);
+            let layout = workspace.root().join("built").join(name);
+            std::fs::remove_dir_all(&layout).unwrap();
+            layout::write(&layout, &[&base, program.as_bytes()]);
+        }
+        sandbox
+            .ecr("PutAccountSetting", json!({ "name": "BLOB_MOUNTING", "value": "ENABLED" }))
+            .expect("it can be set");
+        workspace.xtask(&sandbox, &["release"]).ends(0);
+        let puts = sandbox.calls().into_iter().filter(|call| call.operation.starts_with("registry:P"));
+        puts.filter_map(|call| call.input["bytes"].as_u64()).sum::<u64>()
+    };
+    let (one, ten) = (sent(&names[..1]), sent(&names));
+    assert!(one > 2 << 20, "the base is counted: {one}");
+    assert!(ten * 10 <= one * 11, "ten send {ten} bytes, and one {one}");
+}
+
+#[test]
 fn one_password_serves_every_repository() {
     let (workspace, sandbox) = images(&["a", "b", "c"]);
     workspace.xtask(&sandbox, &["release"]).ends(0);

@@ -48,15 +48,20 @@ impl Line {
         }
     }
 
-    /// The turn that an image's build begins with.
-    pub(super) fn begin(&self, image: &Image, place: usize, stop: &Interrupt) -> Result<Turn<'_>> {
+    /// Who gives the turn that an image's build begins with.
+    fn first(&self, image: &Image) -> &Turns {
         let compiles = match &image.builder {
             Builder::Package(_) => true,
             Builder::Dockerfile(dockerfile) => !dockerfile.binaries.is_empty(),
             Builder::Own(_) => false,
         };
-        let turns = if compiles { &self.compiles } else { &self.builds };
-        turns.take(place, stop).ok_or_else(|| Failure::interrupted("interrupted before anything was built"))
+        if compiles { &self.compiles } else { &self.builds }
+    }
+
+    /// That turn.
+    pub(super) fn begin(&self, image: &Image, place: usize, stop: &Interrupt) -> Result<Turn<'_>> {
+        let turn = self.first(image).take(place, stop);
+        turn.ok_or_else(|| Failure::interrupted("interrupted before anything was built"))
     }
 }
 
@@ -103,6 +108,9 @@ pub(super) fn run(
     std::thread::scope(|scope| {
         let early = interrupt.child();
         get_ready(scope, line, way, (events, &early));
+        for (place, (_, image)) in parts.iter().enumerate() {
+            line.first(image).expect(place);
+        }
         let ways: Vec<_> = (0..parts.len()).map(|place| scope.spawn(move || go(place))).gather();
         let mut ways = ways.into_iter();
         let mut failure: Option<Failure> = None;

@@ -29,10 +29,17 @@ impl Turns {
         Self { state: Mutex::new(State { free: at_once.max(1), waiting: Vec::new() }), changed: Condvar::new() }
     }
 
+    /// Puts somebody among those who wait who is about to: threads do not start in the order in which they are spawned.
+    pub(super) fn expect(&self, place: usize) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).waiting.push(place);
+    }
+
     /// Waits for a turn; `None` where it is to stop before there was one.
     pub(super) fn take(&self, place: usize, stop: &Interrupt) -> Option<Turn<'_>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.waiting.push(place);
+        if !state.waiting.contains(&place) {
+            state.waiting.push(place);
+        }
         loop {
             let stopped = stop.is_set();
             if stopped || (state.free > 0 && state.waiting.iter().all(|waiting| *waiting >= place)) {
