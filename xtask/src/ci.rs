@@ -16,6 +16,9 @@ pub struct Ci {
     /// Run the same in a new clone of what is committed, where nobody has worked before
     #[arg(long, conflicts_with = "command")]
     fresh: bool,
+    /// Play what takes a night instead: worlds, crashes, faults and hostile input by the thousand
+    #[arg(long, conflicts_with_all = ["command", "fresh"])]
+    night: bool,
     /// Only fetch and start the real parts, then run this command with them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<OsString>,
@@ -26,7 +29,8 @@ impl xtask_ecs::Command for Ci {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let run = ["run", "--quiet", "--package", "xtask-ci", "--"].map(OsString::from);
         let fresh = self.fresh.then(|| OsString::from("--fresh"));
-        let arguments: Vec<OsString> = run.into_iter().chain(fresh).chain(self.command).collect();
+        let night = self.night.then(|| OsString::from("--night"));
+        let arguments: Vec<OsString> = run.into_iter().chain(fresh).chain(night).chain(self.command).collect();
         Err(anyhow::Error::new(become_program(cargo, &arguments))
             .context("could not start cargo to compile the checks"))
     }

@@ -8,6 +8,7 @@ mod console;
 mod debian;
 mod engine;
 mod fresh;
+mod night;
 mod parts;
 mod python;
 mod registry;
@@ -40,6 +41,10 @@ struct Ci {
     #[arg(long, conflicts_with = "command")]
     fresh: bool,
 
+    /// Play what takes a night instead: worlds, crashes, faults and hostile input by the thousand
+    #[arg(long, conflicts_with_all = ["command", "fresh"])]
+    night: bool,
+
     /// Only fetch and start the real parts, then run this command with them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
@@ -69,6 +74,9 @@ impl Ci {
             Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("the package lies in no workspace")?;
         if self.fresh {
             return fresh::run(root, interrupt);
+        }
+        if self.night {
+            return night::run(root, interrupt);
         }
         let Some((program, args)) = self.command.split_first() else {
             return Checks { root, interrupt }.run();

@@ -10,6 +10,8 @@ pub(crate) mod ecr;
 pub(crate) mod ecs;
 pub(crate) mod elb;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 pub(crate) mod iam;
 mod identity;
 #[cfg(feature = "rehearse")]

@@ -6,6 +6,8 @@ mod access;
 mod configuration;
 mod dependencies;
 mod elf;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod linker;
 mod metadata;
 mod toolchain;

@@ -17,10 +17,12 @@ use crate::interrupt::Interrupt;
 use crate::lookup::Lookup;
 use crate::net;
 use crate::process::Successor;
+use crate::reader::github;
 use crate::release::{Builders, Planned, Released, Releases};
 use crate::sorted::SortedSet;
 use crate::sources::{LookUps, Sources};
 use crate::stage::Around;
+use crate::text::plain;
 
 /// A command of the repository's own: a clap type that runs.
 pub trait Command: Parser {
@@ -251,9 +253,18 @@ impl Context {
         Ok(())
     }
 
-    /// Writes a line of data to stdout. A reader that went away is no failure.
+    /// Writes a line of data to stdout, of which neither a terminal nor GitHub's runner acts on anything. A reader that went
+    /// away is no failure.
     pub fn print(&self, line: impl std::fmt::Display) {
-        if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        let line = format!("{line}\n");
+        let line = plain(&line);
+        let runner = github::is_read_by_runner(&|name| std::env::var(name).ok());
+        self.write(if runner { github::defuse(&line) } else { line }.as_bytes());
+    }
+
+    /// Writes these bytes to stdout, as they are.
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        if let Err(error) = std::io::stdout().write_all(bytes)
             && error.kind() != ErrorKind::BrokenPipe
         {
             self.events.warn(format!("stdout could not be written: {error}"));

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Log};
-use crate::config::{ENVIRONMENT_VARIABLE, Loaded};
+use crate::config::{Builder, ENVIRONMENT_VARIABLE, Loaded};
 use crate::context::{Command, Context, Environment, Own, load};
 use crate::deploy::{self, Answer, DeployPlan, Pause, Report};
 use crate::event::{Event, Reader, Stream};
@@ -19,7 +19,7 @@ use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Scanned, Scanner};
 use crate::gather::Gather;
 use crate::interrupt::Interrupt;
-use crate::reader::github::GitHub;
+use crate::reader::github::{Defused, GitHub, is_read_by_runner};
 use crate::reader::json::JsonLines;
 use crate::reader::slack::{self, Slack};
 use crate::reader::terminal::Terminal;
@@ -246,9 +246,10 @@ impl Xtask {
         loaded: Option<&Loaded>,
         environment: Environment,
     ) -> Vec<Box<dyn Reader>> {
+        let stderr = Defused { log: std::io::stderr(), is_read_by_runner: is_read_by_runner(environment) };
         let printer: Box<dyn Reader> = match log {
-            Log::Text => Box::new(Terminal::stderr()),
-            Log::Json => Box::new(JsonLines::new(std::io::stderr())),
+            Log::Text => Box::new(Terminal::stderr(stderr)),
+            Log::Json => Box::new(JsonLines::new(stderr)),
         };
         let runs_stage = match matches.subcommand() {
             Some(("release" | "promote" | "deploy" | "rollback" | "run", arguments)) => !arguments.get_flag("plan"),
@@ -258,7 +259,8 @@ impl Xtask {
         if !runs_stage {
             return vec![printer];
         }
-        let github = (log == Log::Text).then(|| GitHub::from_environment(environment, &secrets(environment))).flatten();
+        let secrets = secrets(environment, loaded);
+        let github = (log == Log::Text).then(|| GitHub::from_environment(environment, &secrets)).flatten();
         let mut readers = vec![match github {
             Some(github) => Box::new(github.around(printer)),
             None => printer,
@@ -298,9 +300,15 @@ impl Xtask {
 }
 
 /// What GitHub is to mask before the first line is printed.
-fn secrets(environment: Environment) -> Vec<String> {
+fn secrets(environment: Environment, loaded: Option<&Loaded>) -> Vec<String> {
     let keys = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].into_iter().filter_map(environment);
-    keys.chain(slack::secrets(environment)).gather()
+    let mut secrets: Vec<String> = keys.chain(slack::secrets(environment)).gather();
+    for image in loaded.into_iter().flat_map(|loaded| loaded.config.images.values()) {
+        if let Builder::Dockerfile(dockerfile) = &image.builder {
+            secrets.extend(dockerfile.secrets.values().filter_map(|variable| environment(variable)));
+        }
+    }
+    secrets
 }
 
 fn around(

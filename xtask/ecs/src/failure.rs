@@ -301,7 +301,8 @@ impl Failure {
         failure
     }
 
-    /// Every text in it, for who must look through what others wrote before it is printed.
+    /// Every text in it.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn texts_mut(&mut self) -> Vec<&mut String> {
         let Self { message, said, faults, help, .. } = self;
         let of_faults = faults.iter_mut().flat_map(|fault| {

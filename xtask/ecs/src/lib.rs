@@ -52,6 +52,9 @@ mod evidence;
 mod extend;
 mod gather;
 mod gzip;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod hostile;
 mod image;
 mod lookup;
 mod net;

@@ -7,6 +7,8 @@ mod dockerfile;
 pub(crate) mod engine;
 mod git_tag;
 mod handed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod inputs;
 mod line;
 mod login;

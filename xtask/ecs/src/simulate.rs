@@ -7,6 +7,7 @@ mod drive;
 mod faults;
 mod line;
 mod oracle;
+mod page;
 mod play;
 mod played;
 mod stage;
@@ -15,6 +16,7 @@ mod threads;
 mod truth;
 mod world;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub(crate) use play::Command;
@@ -70,12 +72,19 @@ pub(crate) fn crashes(command: Command, context: &Context) -> Result<()> {
     judged(&findings, &format!("{count} crashes in {:.1} s", began.elapsed().as_secs_f64()), context)
 }
 
-/// Puts everything that can be wrong with a call into each call; the table of how commands then end is printed. Fails where
-/// one ends as it should not.
-pub(crate) fn faults(command: Command, context: &Context) -> Result<()> {
+/// Puts everything that can be wrong with a call into each call of one story or of all, and holds the table of how commands
+/// then end against that of this page, or writes it there where SNAPSHOTS is `overwrite`. Fails where one ends as it should not,
+/// and where the page says otherwise.
+pub(crate) fn faults(command: Command, page: &Path, only: Option<&str>, context: &Context) -> Result<()> {
     let began = Instant::now();
-    let (findings, table) = faults::play(alone_in_time()?, command)?;
-    context.print(table.trim_end());
+    let kept = std::fs::read_to_string(page)
+        .map_err(|error| Failure::usage(format_args!("could not read {}: {error}", page.display())))?;
+    let (mut findings, table) = faults::play(alone_in_time()?, command, only)?;
+    if only.is_none() && std::env::var_os("SNAPSHOTS").is_some_and(|what| what == "overwrite") {
+        std::fs::write(page, page::written(&kept, &table)).map_err(anyhow::Error::new)?;
+    } else {
+        findings.extend(page::stale(&kept, &table, only.is_none()));
+    }
     judged(&findings, &format!("each call with each fault in {:.1} s", began.elapsed().as_secs_f64()), context)
 }
 

@@ -8,6 +8,6 @@ pub(crate) mod version;
 mod width;
 
 pub(crate) use nearest::{misspelt, nearest};
-pub(crate) use printable::printable;
+pub(crate) use printable::{plain, printable};
 pub(crate) use table::table;
 pub(crate) use width::{cut, pad, width};

@@ -5,6 +5,7 @@
 mod back;
 mod bad_days;
 mod by_digest;
+mod canary;
 mod causes;
 mod config;
 #[cfg(feature = "rehearse")]

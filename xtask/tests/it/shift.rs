@@ -181,6 +181,36 @@ fn a_refusal_rolls_back() {
 }
 
 #[test]
+fn a_decision_whose_answer_was_lost_is_sent_again_and_counts_once() {
+    for (words, says, ends_on) in [
+        (&["continue", "app"][..], "the rollout goes on", "app:2"),
+        (&["continue", "app", "--roll-back"], "is rolled back", "app:1"),
+        (&["rollback", "app"], "ROLLBACK_SUCCESSFUL", "app:1"),
+    ] {
+        let (workspace, sandbox) = paused();
+        workspace.xtask(&sandbox, &["deploy", "--until", "paused"]).ends(10);
+        sandbox.inject(Fault {
+            call: "ecs:ContinueServiceDeployment".to_owned(),
+            which: Which::Nth(1),
+            effect: Effect::Lose,
+        });
+        workspace.xtask(&sandbox, words).ends(0).says(says);
+        sandbox.advance(std::time::Duration::from_secs(900));
+        let sent = calls(&sandbox, "ecs:ContinueServiceDeployment");
+        assert_eq!((sent, serving(&sandbox).as_str()), (2, ends_on), "{words:?}");
+    }
+}
+
+#[test]
+fn a_stop_whose_answer_was_lost_is_sent_again_and_counts_once() {
+    let (workspace, sandbox) = stage(json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 600 }));
+    workspace.xtask(&sandbox, &["deploy", "--until", "bake"]).ends(0);
+    sandbox.inject(Fault { call: "ecs:StopServiceDeployment".to_owned(), which: Which::Nth(1), effect: Effect::Lose });
+    workspace.xtask(&sandbox, &["rollback", "app"]).ends(0).says("ROLLBACK_SUCCESSFUL");
+    assert_eq!((calls(&sandbox, "ecs:StopServiceDeployment"), serving(&sandbox)), (2, "app:1".to_owned()));
+}
+
+#[test]
 fn a_hook_is_named_where_several_wait() {
     let hook = json!({ "targetType": "PAUSE", "lifecycleStages": ["POST_SCALE_UP"] });
     let (workspace, sandbox) = stage(json!({ "strategy": "BLUE_GREEN", "lifecycleHooks": [hook, hook] }));

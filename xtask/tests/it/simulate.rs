@@ -33,3 +33,11 @@ fn killed_before_and_after_each_effect_and_run_again_commands_come_to_what_one_r
 fn two_services_of_a_deploy_that_is_killed_leave_nobody_waiting() {
     plays("75", "1");
 }
+
+/// One story of those whose table is in the documentation; the others are played at night.
+#[test]
+fn whatever_befalls_each_call_of_a_story_it_ends_as_the_page_of_faults_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/FAULTS.md");
+    let words = ["simulate", "--faults", page, "--story", "unlock"];
+    Workspace::sample().xtask_with(&[("GITHUB_RUN_ID", "1")], &words).ends(0).says("Simulated");
+}

@@ -335,10 +335,7 @@ impl Ecs {
             .send(&calls::CONTINUE_SERVICE_DEPLOYMENT, move || asked.send())
             .map(drop)
             .map_err(|error| AwsError::new(calls::CONTINUE_SERVICE_DEPLOYMENT.action, arn, &error));
-        let waits = |rollout: &ServiceDeployment| {
-            rollout.hooks.iter().any(|it| it.id == hook && it.status == "AWAITING_ACTION")
-        };
-        self.unless_done(answered, arn, |rollout| !waits(rollout) && rollout.goes_back() != go_on)
+        self.unless_done(answered, arn, |rollout| rollout.is_decided(hook, go_on))
     }
 
     /// What was refused because it is so already is done: an answer that was lost has the SDK ask a second time.

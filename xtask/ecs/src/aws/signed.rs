@@ -9,7 +9,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
-use aws_runtime::service_clock_skew::ServiceClockSkewInterceptor;
+use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
@@ -123,7 +123,9 @@ impl Signed {
             .retry_classifier(TransientErrorClassifier::<Refused>::new())
             .retry_classifier(AwsErrorCodeClassifier::<Refused>::new())
             .retry_classifier(Later)
-            // A clock that is off is corrected by the date of the answer, as in the SDK's clients.
+            // A clock that is off is corrected by the date of the answer, as in the SDK's clients: the one sees how far it is,
+            // the other has the call signed anew.
+            .retry_classifier(ServiceClockSkewClassifier::<Refused>::new())
             .interceptor(ServiceClockSkewInterceptor::new())
             .standard_retry(&self.sdk.retry_config().cloned().unwrap_or_else(RetryConfig::standard))
             .timeout_config(self.sdk.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled))

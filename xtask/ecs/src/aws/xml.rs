@@ -26,7 +26,10 @@ impl Element {
     }
 }
 
-/// The root of a document; `None` where this is no XML.
+/// Elements inside of each other: AWS's are ten deep, and a thread's stack ends somewhere.
+const DEEPEST: usize = 64;
+
+/// The root of a document; `None` where this is no XML, or none of AWS's.
 pub(super) fn parse(text: &str) -> Option<Element> {
     let mut open = vec![Element::default()];
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
@@ -43,6 +46,7 @@ pub(super) fn parse(text: &str) -> Option<Element> {
             match tag.strip_prefix('/') {
                 _ if tag.starts_with(['?', '!']) => {}
                 Some(name) => close(&mut open, name.trim_end())?,
+                None if open.len() > DEEPEST => return None,
                 None => {
                     let name = tag.trim_end_matches('/').split_whitespace().next()?;
                     open.push(Element { name: name.to_owned(), ..Element::default() });
@@ -118,5 +122,11 @@ mod tests {
         {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_document_that_nests_deeper_than_any_of_aws_s_is_none() {
+        let nested = |depth: usize| parse(&["<a>".repeat(depth), "</a>".repeat(depth)].concat()).is_some();
+        assert_eq!([nested(1), nested(64), nested(65), nested(1_000_000)], [true, true, false, false]);
     }
 }

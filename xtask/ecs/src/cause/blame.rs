@@ -84,8 +84,9 @@ pub(crate) fn explain_event(text: &str, document: Option<&Value>, pinned: &[Pinn
     let tells =
         ["(service …) was unable to …", "service … was unable to …"].iter().any(|pattern| message.says(pattern));
     blamed.finding.look = Look::Service;
+    let text = message.text.replace(['\r', '\n'], " ");
     blamed.finding.sentence =
-        format!("tasks do not start, for a reason that this tool does not know; ECS says: {}", message.text);
+        format!("tasks do not start, for a reason that this tool does not know; ECS says: {text}");
     tells.then_some(blamed)
 }
 

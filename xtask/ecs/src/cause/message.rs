@@ -19,6 +19,10 @@ const WRAPPERS: [&str; 4] = [
     "Task failed to start",
 ];
 
+/// So many bytes are taken apart: ECS says no more than one or two thousand, and a registry may answer with a mebibyte, over
+/// which every rule would sit for minutes.
+const LONGEST: usize = 8 * 1024;
+
 /// A text, taken apart.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Message {
@@ -43,7 +47,7 @@ struct Clause {
 
 impl Message {
     pub(crate) fn parse(text: &str) -> Self {
-        let flat = flat(text);
+        let flat = flat(&text[..text.floor_char_boundary(LONGEST)]);
         let said = clauses(&flat);
         let (status, denial) = (status(&said), Denial::parse(&said));
         let clauses: Vec<Clause> =

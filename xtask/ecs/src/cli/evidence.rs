@@ -64,7 +64,8 @@ impl Sbom {
             return Err(Failure::world(format_args!("image `{}` has no list of contents attached", image.name))
                 .help("attach one to what is released from now on: add \"sbom\" to `evidence`"));
         };
-        context.print(String::from_utf8_lossy(&document));
+        context.write(&document);
+        context.write(b"\n");
         Ok(())
     }
 }

@@ -9,8 +9,9 @@ use crate::config::parse_duration;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::operate::logs::{Line, Wanted, read};
+use crate::reader::github::{Defused, is_read_by_runner};
 use crate::sorted::SortedMap;
-use crate::text::printable;
+use crate::text::{plain, printable};
 use crate::time::timestamp;
 
 /// Show what the containers of services write, merged by time
@@ -94,7 +95,8 @@ impl Shown {
 
     fn show(&mut self, line: &Line<'_>) -> std::io::Result<()> {
         let text = self.text(line);
-        std::io::stdout().write_all(text.as_bytes())
+        let is_read_by_runner = is_read_by_runner(&|name| std::env::var(name).ok());
+        Defused { log: std::io::stdout(), is_read_by_runner }.write_all(text.as_bytes())
     }
 
     fn text(&mut self, line: &Line<'_>) -> String {
@@ -108,10 +110,10 @@ impl Shown {
         if self.format == Format::Json {
             let document =
                 json!({ "time": time, "service": service, "container": container, "task": task, "message": message });
-            return format!("{document}\n");
+            return format!("{document}\n").replace("##[", "##\\u005b");
         }
         let of = if self.names_services { format!("{service} ") } else { String::new() };
-        let head = format!("{of}{} {container}", task.get(..8).unwrap_or(task));
+        let head = format!("{of}{} {}", task.get(..8).unwrap_or(task), plain(container));
         let head = match (self.colour, COLOURS[self.tasks[*task] % COLOURS.len()]) {
             (true, colour) => format!("\x1b[{colour}m{head}\x1b[0m"),
             (false, _) => head,

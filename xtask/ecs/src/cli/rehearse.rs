@@ -58,9 +58,12 @@ pub(crate) struct Simulate {
     /// Kill the commands before and after each of their effects instead
     #[arg(long, conflicts_with_all = ["seeds", "faults"])]
     pub crashes: bool,
-    /// Put everything that can be wrong with a call into each of them instead, and print how commands end
-    #[arg(long, conflicts_with = "seeds")]
-    pub faults: bool,
+    /// Put everything that can be wrong with a call into each of them instead; how commands end is held against this page
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    pub faults: Option<PathBuf>,
+    /// Of one story alone
+    #[arg(long, value_name = "NAME", requires = "faults")]
+    pub story: Option<String>,
     /// In so many processes at once
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub jobs: u64,
@@ -93,8 +96,8 @@ impl Simulate {
         if self.crashes {
             return crate::simulate::crashes(run, context);
         }
-        if self.faults {
-            return crate::simulate::faults(run, context);
+        if let Some(page) = &self.faults {
+            return crate::simulate::faults(run, page, self.story.as_deref(), context);
         }
         let worlds = Worlds { first: self.seed, count: self.seeds, jobs: self.jobs };
         crate::simulate::run(&worlds, run, context)

@@ -64,8 +64,10 @@ impl Status {
             context.print(to_json(&json!({ "services": services }))?);
             return Ok(());
         }
-        let clear = if self.watch && stdout().is_terminal() { CLEAR } else { "" };
-        context.print(format!("{clear}{}", table(&rows(services)).join("\n")));
+        if self.watch && stdout().is_terminal() {
+            context.write(CLEAR.as_bytes());
+        }
+        context.print(table(&rows(services)).join("\n"));
         let under_way = services.iter().filter(|service| service.is_under_way()).count();
         let rollouts = if under_way == 0 { String::new() } else { format!(", {under_way} on the way") };
         let plural = if services.len() == 1 { "" } else { "s" };

@@ -139,17 +139,25 @@ impl Conclusion {
                     format_args!("the rollout of {revision} on service {service} was superseded by {other}; {serving}"),
                 )
             }
-            Self::TimedOut { waiting_for } => Failure::new(
-                Ending::TimedOut,
-                format_args!(
-                    "the rollout of {revision} on service {service} did not end within {} s, still waiting for \
+            Self::TimedOut { waiting_for } => {
+                let failure = Failure::new(
+                    Ending::TimedOut,
+                    format_args!(
+                        "the rollout of {revision} on service {service} did not end within {} s, still waiting for \
                  {waiting_for}; it goes on in ECS, and {serving}",
-                    deadline.as_secs()
-                ),
-            ),
+                        deadline.as_secs()
+                    ),
+                );
+                let joins = "run the same command once more: it joins the rollout, wherever that has come to";
+                if waiting_for.ends_with(UNSEEN) { failure.help(joins) } else { failure }
+            }
         })
     }
 }
+
+/// A pause, a stage or a bake is told by service deployments alone.
+const UNSEEN: &str = ", without a look at its service deployment, which alone tells of a pause and of stages: \
+    ecs:ListServiceDeployments, ecs:DescribeServiceDeployments or ecs:DescribeServiceRevisions was not answered";
 
 /// The one place that says how a rollout ended. "Stable" is no success: a rolled back service is stable too.
 pub(super) fn outcome(seen: &Observation) -> Decision {
@@ -167,7 +175,10 @@ pub(super) fn outcome(seen: &Observation) -> Decision {
     let far_enough = seen.rollout.as_ref().and_then(|rollout| seen.until.reached(rollout));
     match (decision, far_enough) {
         (Decision::Watch(_), Some(outcome)) => Decision::Ended(outcome),
-        (Decision::Watch(waiting_for), None) if seen.elapsed >= seen.deadline => {
+        (Decision::Watch(mut waiting_for), None) if seen.elapsed >= seen.deadline => {
+            if seen.unlisted && seen.rollout.is_none() {
+                waiting_for.push_str(UNSEEN);
+            }
             Decision::Ended(Conclusion::TimedOut { waiting_for })
         }
         (decision, _) => decision,

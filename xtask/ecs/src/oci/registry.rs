@@ -12,6 +12,8 @@ mod body;
 mod exchange;
 mod feed;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod location;
 mod origin;
 mod relay;

@@ -5,6 +5,8 @@
 
 mod command;
 mod defuse;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod output;
 mod picture;
 mod summary;
@@ -18,6 +20,8 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use ring::rand::SecureRandom;
 
+pub(crate) use self::defuse::{Defused, defuse};
+
 use self::command::Level;
 use super::record::Record;
 use crate::event::{Event, ImageAction, Reader, ServiceAction, Step};
@@ -26,6 +30,11 @@ use crate::gather::Gather;
 
 /// GitHub shows ten annotations of a kind for a step; the tenth says that there are more.
 const ANNOTATIONS: usize = 10;
+
+/// Whether GitHub's runner reads what is printed, and acts on what looks like a command.
+pub(crate) fn is_read_by_runner(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    env("GITHUB_ACTIONS").as_deref() == Some("true")
+}
 
 /// The reader for a step of a GitHub Actions job.
 pub(crate) struct GitHub {
@@ -52,7 +61,7 @@ impl GitHub {
         secrets: &[String],
         mut log: Box<dyn Write + Send>,
     ) -> Option<Self> {
-        if env("GITHUB_ACTIONS").as_deref() != Some("true") {
+        if !is_read_by_runner(env) {
             return None;
         }
         let masks: String = secrets.iter().map(|secret| command::mask(secret)).collect();
@@ -71,8 +80,7 @@ impl GitHub {
         })
     }
 
-    /// Lets this reader drive the one that prints lines. What others wrote reaches it with nothing in it that the
-    /// runner would take for a command.
+    /// Lets this reader drive the one that prints lines, into a log of its own that is [`Defused`].
     #[must_use]
     pub(crate) fn around(mut self, terminal: Box<dyn Reader>) -> Self {
         self.terminal = Some(terminal);
@@ -136,7 +144,7 @@ impl Reader for GitHub {
         }
         self.guarded(|github| github.before(event));
         let printed = match &mut self.terminal {
-            Some(terminal) => terminal.read(&defuse::defused(event)),
+            Some(terminal) => terminal.read(event),
             None => Ok(()),
         };
         self.guarded(|github| github.after(event));

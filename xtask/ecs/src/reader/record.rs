@@ -354,7 +354,7 @@ pub(crate) fn advisory_url(id: &str) -> Option<String> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod samples;
 
 #[cfg(test)]

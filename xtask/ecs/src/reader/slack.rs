@@ -4,6 +4,8 @@
 //! edited in place until the end, with the details in its thread. Nothing of it can change the command's outcome.
 
 mod api;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod message;
 mod origin;
 

@@ -2,11 +2,14 @@
 //! one for each thing that goes on.
 
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod render;
 mod style;
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Stderr, Write};
 
+use super::github::Defused;
 use crate::event::{Event, Reader};
 use crate::gather::Gather;
 pub(crate) use failure::text_without_help;
@@ -34,18 +37,17 @@ struct Size {
     rows: usize,
 }
 
-impl Terminal<std::io::Stderr> {
+impl Terminal<Defused<Stderr>> {
     /// Looks at stderr, NO_COLOR, CLICOLOR_FORCE and TERM.
     /// Source: no-color.org; bixense.com/clicolors.
-    pub(crate) fn stderr() -> Self {
-        let out = std::io::stderr();
+    pub(crate) fn stderr(out: Defused<Stderr>) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let terminal = out.is_terminal() && !dumb;
+        let terminal = out.log.is_terminal() && !dumb;
         let forced = set("CLICOLOR_FORCE") || (set("CI") && set("GITHUB_ACTIONS"));
         let style = Style { colour: (terminal || forced) && !set("NO_COLOR") };
         let size = terminal.then(|| {
-            rustix::termios::tcgetwinsize(&out).map_or(Size { columns: 80, rows: 24 }, |size| Size {
+            rustix::termios::tcgetwinsize(&out.log).map_or(Size { columns: 80, rows: 24 }, |size| Size {
                 columns: usize::from(size.ws_col).max(20),
                 rows: usize::from(size.ws_row).max(4),
             })

@@ -130,14 +130,18 @@ fn service(dice: &mut Dice, place: usize) -> Service {
     let desired = dice.one(&[0, 1, 1, 2, 2, 2, 3, 4, 6]);
     let strategy = dice.one(&["ROLLING", "ROLLING", "ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"]);
     let balanced = strategy != "ROLLING" && (strategy != "BLUE_GREEN" || dice.percent(50));
+    let (deployment, sidecar) = (deployment(dice, strategy), dice.percent(25));
+    // One look is as good as the next: few worlds are looked at so often that they take as long as twenty others.
+    let poll = dice.one(&[1, 2, 5, 10, 15, 15, 30, 5, 10, 15]);
+    let deadline = dice.one(&[60, 180, 600, 900, 1800, 3600]);
     Service {
         name: ["app", "web", "worker"][place].to_owned(),
         desired,
-        deployment: deployment(dice, strategy),
+        deployment,
         health_check,
-        sidecar: dice.percent(25),
-        poll: dice.one(&[1, 2, 5, 10, 15]),
-        deadline: dice.one(&[60, 180, 600, 900, 1800, 3600]),
+        sidecar,
+        poll,
+        deadline: if poll < 5 { 600.min(deadline) } else { deadline },
         on_interrupt: dice.one(&["leave", "rollback"]),
         fail_fast: dice.percent(60),
         desired_count: dice.percent(15).then_some(desired),

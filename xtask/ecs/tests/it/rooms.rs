@@ -50,6 +50,7 @@ const ROOMS: &[&str] = &[
     "cli",
     "extend",
     "docs",
+    "hostile",
     "lib",
 ];
 

@@ -58,7 +58,10 @@ impl Ecs {
         let mut arns = Vec::new();
         for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
             let asked = self.client.list_tasks().cluster(cluster).started_by(name).desired_status(status);
-            arns.extend(self.task_pages(&asked, &format!("cluster {cluster}"), usize::MAX)?.unwrap_or_default());
+            arns.extend(
+                self.task_pages(&asked, &format!("tasks of {name} in cluster {cluster}"), usize::MAX)?
+                    .unwrap_or_default(),
+            );
         }
         self.tasks(cluster, &arns)
     }

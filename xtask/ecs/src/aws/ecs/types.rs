@@ -234,6 +234,16 @@ impl ServiceDeployment {
         self.hooks.iter().find(|hook| hook.status == "AWAITING_ACTION")
     }
 
+    /// Whether this hook has been answered like this. The answer shows in the hook before it shows in the status.
+    pub(crate) fn is_decided(&self, hook: &str, go_on: bool) -> bool {
+        match self.hooks.iter().find(|it| it.id == hook).map(|it| it.status.as_str()) {
+            Some("AWAITING_ACTION") => false,
+            Some("SUCCEEDED") => go_on,
+            Some("FAILED") => !go_on,
+            _ => self.goes_back() != go_on,
+        }
+    }
+
     /// ECS is going back to the revision before, has gone, or has failed to.
     pub(crate) fn goes_back(&self) -> bool {
         use Status::{RollbackFailed, RollbackInProgress, RollbackRequested, RollbackSuccessful};
@@ -328,4 +338,25 @@ pub(crate) struct TaskDefinition {
 /// `FAMILY:REVISION` of a task definition's ARN, which is how people say it.
 pub(crate) fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_shows_in_its_hook_before_it_shows_in_the_status() {
+        for (hook, status, goes_on, goes_back) in [
+            ("AWAITING_ACTION", Status::InProgress, false, false),
+            ("SUCCEEDED", Status::InProgress, true, false),
+            ("FAILED", Status::InProgress, false, true),
+            ("FAILED", Status::RollbackInProgress, false, true),
+            ("TIMED_OUT", Status::RollbackSuccessful, false, true),
+        ] {
+            let hooks = vec![Hook { id: "ecs-pause-1".to_owned(), status: hook.to_owned(), ..Hook::default() }];
+            let rollout = ServiceDeployment { status, hooks, ..ServiceDeployment::default() };
+            let decided = [true, false].map(|go_on| rollout.is_decided("ecs-pause-1", go_on));
+            assert_eq!(decided, [goes_on, goes_back], "{hook}");
+        }
+    }
 }

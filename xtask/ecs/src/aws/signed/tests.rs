@@ -59,6 +59,52 @@ fn what_passes_is_asked_again_and_what_does_not_is_told_with_its_fix() {
     assert!(error.fix.contains("allow the action `logs:GetLogEvents` on arn:aws:logs:"), "{}", error.fix);
 }
 
+/// What AWS says where a request was signed by a clock that is an hour behind, and its own time.
+fn an_hour_behind(status: u16, body: &str) -> Answer {
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(3600));
+    Answer::Full(status, format!("date: {date}\r\n"), body.into())
+}
+
+#[test]
+fn a_clock_that_is_off_is_put_right_by_what_each_protocol_answers() {
+    let minutes = |request: &crate::net::loopback::Request| {
+        let signed = request.header("x-amz-date").expect("it is signed").to_owned();
+        let number = |from: usize| signed[from..from + 2].parse::<i64>().expect("digits");
+        number(9) * 60 + number(11)
+    };
+    let expired =
+        "Signature expired: 20261127T100000Z is now earlier than 20261127T105500Z (20261127T110000Z - 5 min.)";
+    let json = format!(r#"{{"__type":"InvalidSignatureException","message":"{expired}"}}"#);
+    let xml = format!(
+        "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{expired}</Message></Error></ErrorResponse>"
+    );
+    let rest = "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large.</Message></Error>";
+    let stack = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>net</StackName></member></Stacks>\
+                 </DescribeStacksResult></DescribeStacksResponse>";
+    let heard = [
+        {
+            let (answer, server) = asked(vec![an_hour_behind(400, &json), Answer::ok("{}")]);
+            answer.expect("JSON");
+            server
+        },
+        {
+            let (sdk, server) = served(vec![an_hour_behind(403, &xml), Answer::ok(stack)]);
+            assert!(cloudformation::outputs(&sdk, "net").expect("XML").is_some());
+            server
+        },
+        {
+            let (sdk, server) = served(vec![an_hour_behind(403, rest), Answer::ok("state")]);
+            assert_eq!(s3::object(&sdk, "states", "k").expect("REST"), b"state");
+            server
+        },
+    ];
+    for server in heard {
+        let requests: Vec<_> = server.requests.iter().collect();
+        let later = (minutes(&requests[1]) - minutes(&requests[0])).rem_euclid(24 * 60);
+        assert!((59..=61).contains(&later), "the second of {} is signed {later} minutes later", requests[0].line);
+    }
+}
+
 #[test]
 fn an_answer_that_is_not_aws_s_is_told_as_such() {
     for answer in [

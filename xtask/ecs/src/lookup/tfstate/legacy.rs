@@ -52,12 +52,16 @@ fn place(module: &[&str], address: &str) -> Option<(Place, Option<Key>)> {
     Some((Place { module, is_data, kind, name }, key))
 }
 
+/// Parts of an attribute's name: no provider has half as many, and a thread's stack ends somewhere.
+const DEEPEST: usize = 64;
+
 /// `{"tags.%": "1", "tags.Name": "a", "subnets.#": "1", "subnets.0": "b"}` as the object that it was.
 pub(super) fn unfolded(flat: &Value) -> Value {
     let texts: SortedMap<&str, &str> = flat
         .as_object()
         .into_iter()
         .flatten()
+        .filter(|(name, _)| name.matches('.').count() < DEEPEST)
         .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
         .gather();
     let names: SortedSet<&str> = texts.keys().filter_map(|name| name.split('.').next()).gather();

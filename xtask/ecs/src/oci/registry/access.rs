@@ -173,21 +173,21 @@ impl Registry {
 
 /// `Bearer realm="…",service="…",scope="…"`.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Challenge {
-    realm: String,
+pub(super) struct Challenge {
+    pub realm: String,
     service: String,
     scope: String,
 }
 
 /// How a token is asked for.
-struct Question {
-    url: String,
+pub(super) struct Question {
+    pub url: String,
     /// What is posted, where something is.
-    form: Option<String>,
+    pub form: Option<String>,
 }
 
 impl Challenge {
-    fn question(&self) -> Question {
+    pub(super) fn question(&self) -> Question {
         let parameters = [("service", &self.service), ("scope", &self.scope)];
         let url = parameters
             .into_iter()
@@ -197,7 +197,7 @@ impl Challenge {
     }
 
     /// Source: distribution's "Token Authentication Specification", OAuth2, refresh token format.
-    fn exchange(&self, identity: &str) -> Question {
+    pub(super) fn exchange(&self, identity: &str) -> Question {
         let fields = [
             ("grant_type", "refresh_token"),
             ("service", &self.service),
@@ -209,7 +209,7 @@ impl Challenge {
         Question { url: self.realm.clone(), form: Some(form.join("&")) }
     }
 
-    fn parse(header: &str) -> Option<Self> {
+    pub(super) fn parse(header: &str) -> Option<Self> {
         let (scheme, mut rest) = header.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;

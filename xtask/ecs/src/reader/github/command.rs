@@ -62,7 +62,7 @@ pub(super) fn mask(secret: &str) -> String {
     lines.into_iter().flat_map(|line| ["::add-mask::".to_owned(), escape_data(line), "\n".to_owned()]).collect()
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) mod runner {
     //! What the runner does with a line, as its source has it.
 

@@ -4,27 +4,32 @@
 //! `::add-mask::` or `##[set-output name=digest]…` would be obeyed.
 
 use std::borrow::Cow;
-
-use crate::event::Event;
-use crate::gather::Gather;
+use std::io::Write;
 
 const BREAK: char = '\u{200b}';
 
-/// The event as it may be printed: an invisible character takes the command out of a line that is one.
-pub(super) fn defused(event: &Event) -> Cow<'_, Event> {
-    let mut copy = event.clone();
-    let mut changed = false;
-    for text in texts(&mut copy) {
-        if let Cow::Owned(safe) = defuse(text) {
-            *text = safe;
-            changed = true;
+/// A log that the runner reads, or none: what others wrote is no command in it. Each write is of whole lines.
+pub(crate) struct Defused<W> {
+    pub log: W,
+    pub is_read_by_runner: bool,
+}
+
+impl<W: Write> Write for Defused<W> {
+    fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {
+        match std::str::from_utf8(lines) {
+            Ok(text) if self.is_read_by_runner => self.log.write_all(defuse(text).as_bytes())?,
+            _ => self.log.write_all(lines)?,
         }
+        Ok(lines.len())
     }
-    if changed { Cow::Owned(copy) } else { Cow::Borrowed(event) }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.log.flush()
+    }
 }
 
 /// The same text, with no line that the runner would act on.
-pub(super) fn defuse(text: &str) -> Cow<'_, str> {
+pub(crate) fn defuse(text: &str) -> Cow<'_, str> {
     if !text.contains("::") && !text.contains("##[") {
         return Cow::Borrowed(text);
     }
@@ -39,47 +44,6 @@ pub(super) fn defuse(text: &str) -> Cow<'_, str> {
         safe.push_str(&line.replace("##[", &format!("##{BREAK}[")));
     }
     if safe == text { Cow::Borrowed(text) } else { Cow::Owned(safe) }
-}
-
-/// The members that may hold what a builder, a container, a scanner's database or AWS wrote.
-fn texts(event: &mut Event) -> Vec<&mut String> {
-    match event {
-        Event::BuildOutput { line, .. } | Event::TaskOutput { line, .. } => vec![line],
-        Event::Note { message, .. } | Event::Warning { message, .. } | Event::ServiceMessage { message, .. } => {
-            vec![message]
-        }
-        Event::Retrying { what, error, .. } => vec![what, error],
-        Event::TaskDefinitionChange { before, after, .. } => before.iter_mut().chain(after).gather(),
-        Event::ImageScanned { findings, .. } => findings
-            .iter_mut()
-            .flat_map(|finding| {
-                [
-                    &mut finding.package,
-                    &mut finding.installed,
-                    &mut finding.fixed,
-                    &mut finding.id,
-                    &mut finding.target,
-                    &mut finding.title,
-                ]
-            })
-            .gather(),
-        Event::TaskStopped { reason, exit_codes, .. } | Event::TaskEnded { reason, exit_codes, .. } => {
-            exit_codes.iter_mut().map(|exit| &mut exit.reason).chain([reason]).gather()
-        }
-        Event::PostMortem { post_mortem, .. } => {
-            let causes = post_mortem
-                .causes
-                .iter_mut()
-                .flat_map(|cause| cause.containers.iter_mut().map(|exit| &mut exit.reason).chain([&mut cause.reason]));
-            let logs = post_mortem.logs.iter_mut().flat_map(|tail| tail.lines.iter_mut().chain([&mut tail.note]));
-            let targets = post_mortem.targets.iter_mut().flat_map(|group| &mut group.targets);
-            let targets = targets.map(|target| &mut target.description);
-            let causes = causes.chain(logs).chain(targets);
-            causes.chain([&mut post_mortem.likely_cause, &mut post_mortem.fix, &mut post_mortem.next]).gather()
-        }
-        Event::CommandFinished { failure: Some(failure), .. } => failure.texts_mut(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]
@@ -103,13 +67,18 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_event_is_not_copied() {
-        let line = "#5 [2/3] RUN cargo build --bin app::main".to_owned();
-        let event = Event::BuildOutput { image: "app".to_owned(), line };
-        assert!(matches!(defused(&event), Cow::Borrowed(_)));
-        let line = "  ::set-output name=digest::sha256:0".to_owned();
-        let event = Event::BuildOutput { image: "app".to_owned(), line };
-        let Event::BuildOutput { line, .. } = defused(&event).into_owned() else { panic!("the same kind of event") };
-        assert_eq!(line, "  :\u{200b}:set-output name=digest::sha256:0");
+    fn an_ordinary_line_is_not_copied_and_a_command_is_broken_by_what_nobody_sees() {
+        assert!(matches!(defuse("#5 [2/3] RUN cargo build --bin app::main\n"), Cow::Borrowed(_)));
+        assert_eq!(
+            defuse("a\n  ::set-output name=digest::sha256:0"),
+            "a\n  :\u{200b}:set-output name=digest::sha256:0"
+        );
+        for (is_read_by_runner, written) in [(true, "x ##\u{200b}[add-mask]y\n"), (false, "x ##[add-mask]y\n")] {
+            let mut log = Vec::new();
+            Defused { log: &mut log, is_read_by_runner }
+                .write_all(b"x ##[add-mask]y\n")
+                .expect("a Vec takes everything");
+            assert_eq!(String::from_utf8_lossy(&log), written);
+        }
     }
 }

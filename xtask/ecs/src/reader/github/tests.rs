@@ -27,7 +27,11 @@ impl Write for Log {
 }
 
 /// Prints what a terminal would, in short.
-struct Terminal(Log);
+struct Terminal(Defused<Log>);
+
+fn terminal(log: &Log) -> Box<dyn Reader> {
+    Box::new(Terminal(Defused { log: log.clone(), is_read_by_runner: true }))
+}
 
 impl Reader for Terminal {
     fn name(&self) -> &'static str {
@@ -35,13 +39,13 @@ impl Reader for Terminal {
     }
 
     fn read(&mut self, event: &Event) -> anyhow::Result<()> {
-        match event {
-            Event::BuildOutput { line, .. } | Event::TaskOutput { line, .. } => writeln!(self.0, "{line}")?,
-            Event::Warning { message, .. } => writeln!(self.0, "warning: {message}")?,
-            Event::CommandFinished { failure: Some(failure), .. } => writeln!(self.0, "error: {}", failure.message())?,
-            _ => {}
-        }
-        Ok(())
+        let line = match event {
+            Event::BuildOutput { line, .. } | Event::TaskOutput { line, .. } => format!("{line}\n"),
+            Event::Warning { message, .. } => format!("warning: {message}\n"),
+            Event::CommandFinished { failure: Some(failure), .. } => format!("error: {}\n", failure.message()),
+            _ => return Ok(()),
+        };
+        Ok(self.0.write_all(line.as_bytes())?)
     }
 }
 
@@ -64,7 +68,7 @@ fn run(events: &[Event]) -> Run {
     let log = Log::default();
     let secrets = ["hunter2".to_owned()];
     let github = GitHub::with_log(&env, &secrets, Box::new(log.clone())).expect("this is GitHub");
-    let mut github = github.around(Box::new(Terminal(log.clone())));
+    let mut github = github.around(terminal(&log));
     for event in events {
         github.read(event).expect("the terminal does not fail");
     }
@@ -176,7 +180,7 @@ fn an_output_file_that_cannot_be_written_is_told_once_and_the_terminal_reads_on(
     };
     let log = Log::default();
     let github = GitHub::with_log(&env, &[], Box::new(log.clone())).expect("this is GitHub");
-    let mut github = github.around(Box::new(Terminal(log.clone())));
+    let mut github = github.around(terminal(&log));
     for event in samples::already_released() {
         github.read(&event).expect("the terminal does not fail");
     }

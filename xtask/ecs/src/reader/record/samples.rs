@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Record;
 use crate::digest::Digest;
 use crate::event::{
-    Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, ImageSource, Layer, LogTail, Outcome, PostMortem,
-    Progress, ServiceAction, Step, TargetGroup, TaskOutcome,
+    Cause, ContainerExit, DesiredCount, Event, Finding, ImageAction, ImageSource, Layer, Lock, LockKind, LogTail,
+    Outcome, PostMortem, Progress, ServiceAction, Step, TargetGroup, TaskOutcome,
 };
 use crate::failure::{Ending, Failure, Place};
 
@@ -255,6 +255,89 @@ pub(crate) fn rolled_back() -> Vec<Event> {
         },
         failed("deploy", Ending::RolledBack, "the rollout of app failed and was rolled back to app:6"),
     ]
+}
+
+/// Runs in which this text stands wherever others have a hand in what is said.
+pub(crate) fn filled(text: &str) -> [Vec<Event>; 4] {
+    let mut runs = [released(), refused(2), rolled_back(), ran(TaskOutcome::Failed, text)];
+    let locks = vec![Lock {
+        kind: LockKind::Hand,
+        by: text.to_owned(),
+        reason: text.to_owned(),
+        since: text.to_owned(),
+        until: text.to_owned(),
+    }];
+    runs[2].insert(1, service_planned(ServiceAction::Follow));
+    runs[2].insert(2, deployed().swap_remove(2));
+    let found = ImageAction::AlreadyReleased {
+        digest: digest(),
+        source: ImageSource { commit: Some(text.to_owned()), here: Some("abc".to_owned()), ..ImageSource::default() },
+    };
+    runs[1].insert(1, Event::ImagePlanned { image: text.to_owned(), reference: text.to_owned(), action: found });
+    for event in runs.iter_mut().flatten() {
+        if let Event::ServicePlanned { locks: none, .. } = event {
+            none.clone_from(&locks);
+        }
+        for member in written_by_others(event) {
+            text.clone_into(member);
+        }
+    }
+    runs
+}
+
+/// What a build, a scanner's database, a container, a load balancer, AWS or whoever tags and registers may write.
+fn written_by_others(event: &mut Event) -> Vec<&mut String> {
+    match event {
+        Event::StepStarted { subject, .. } | Event::StepFinished { subject, .. } => vec![subject],
+        Event::BuildOutput { image, line } => vec![image, line],
+        Event::TaskOutput { line, .. } => vec![line],
+        Event::Warning { message, .. } => vec![message],
+        Event::ImageScanned { image, scanner, findings, .. } => {
+            let texts = findings.iter_mut().flat_map(|it| {
+                let Finding { package, installed, fixed, id, severity, target, title, .. } = it;
+                [package, installed, fixed, id, severity, target, title]
+            });
+            texts.chain([image, scanner]).collect()
+        }
+        Event::ImageReleased { image, reference, pinned, .. } => vec![image, reference, pinned],
+        Event::ServicePlanned { cluster, .. } => vec![cluster],
+        Event::TaskDefinitionChange { path, before, after, .. } => {
+            before.iter_mut().chain(after).chain([path]).collect()
+        }
+        Event::RevisionRegistered { revision, .. } | Event::RolloutEnded { revision, .. } => vec![revision],
+        Event::RolloutStarted { deployment, revision, .. } => vec![deployment, revision],
+        Event::RolloutProgress { progress, .. } => {
+            progress.alarms = vec![String::new()];
+            progress.triggered = vec![String::new()];
+            let Progress { status, stage, alarms, triggered, .. } = progress;
+            alarms.iter_mut().chain(triggered).chain([status, stage]).collect()
+        }
+        Event::ServiceMessage { message, .. } => vec![message],
+        Event::TaskStopped { task, stop_code, reason, exit_codes, .. } => {
+            let exits = exit_codes.iter_mut().flat_map(|exit| [&mut exit.container, &mut exit.reason]);
+            exits.chain([task, stop_code, reason]).collect()
+        }
+        Event::TaskStarted { task, arn, revision, log, .. } => vec![task, arn, revision, log],
+        Event::TaskEnded { arn, stop_code, reason, exit_codes, .. } => {
+            let exits = exit_codes.iter_mut().flat_map(|exit| [&mut exit.container, &mut exit.reason]);
+            exits.chain([arn, stop_code, reason]).collect()
+        }
+        Event::PostMortem { post_mortem, .. } => {
+            let PostMortem { causes, logs, targets, serving, likely_cause, fix, next, .. } = post_mortem;
+            let causes = causes.iter_mut().flat_map(|cause| {
+                let exits = cause.containers.iter_mut().flat_map(|exit| [&mut exit.container, &mut exit.reason]);
+                exits.chain([&mut cause.stop_code, &mut cause.reason])
+            });
+            let logs = logs.iter_mut().flat_map(|tail| {
+                let LogTail { container, task, source, lines, note } = tail;
+                lines.iter_mut().chain([container, task, source, note])
+            });
+            let targets = targets.iter_mut().map(|group| &mut group.name);
+            causes.chain(logs).chain(targets).chain([serving, likely_cause, fix, next]).collect()
+        }
+        Event::CommandFinished { failure: Some(failure), .. } => failure.texts_mut(),
+        _ => Vec::new(),
+    }
 }
 
 /// A generator good enough to fuzz with, the same on every run of a test: SplitMix64.

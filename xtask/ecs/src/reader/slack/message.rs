@@ -331,8 +331,10 @@ impl Page {
 }
 
 /// The three characters that mean something in mrkdwn wherever they stand: without them there is no link, no mention.
+/// And no fence: one that is left open would take in the lines after it.
 fn escape(text: &str) -> String {
     let text = text.trim().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let text = text.replace("```", "'''");
     text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect()
 }
 
@@ -345,7 +347,7 @@ fn preformatted(text: &str, limit: usize) -> String {
     if text.trim().is_empty() {
         return String::new();
     }
-    format!("```{}```", fit(&escape(text).replace("```", "'''"), limit))
+    format!("```{}```", fit(&escape(text), limit))
 }
 
 fn link(url: &str, text: &str) -> String {

@@ -1,6 +1,6 @@
 //! Lines with a verb, and how they are coloured.
 
-use crate::text::{cut, width};
+use crate::text::{cut, plain, width};
 
 /// Columns that verbs are right-aligned in, as cargo does.
 const VERB: usize = 12;
@@ -17,7 +17,8 @@ enum Tone {
     Plain,
 }
 
-/// One line of output: a head that is coloured, and the rest that is not.
+/// One line of output: a head that is coloured, and the rest that is not. Nothing in either moves a cursor or colours
+/// anything: much of it is of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     tone: Tone,
@@ -30,27 +31,32 @@ pub(super) struct Line {
 impl Line {
     /// `      Verb text`
     pub(super) fn status(verb: &str, text: &str) -> Self {
-        Self { tone: Tone::Done, head: format!("{verb:>VERB$}"), text: format!(" {text}"), wraps: false }
+        Self {
+            tone: Tone::Done,
+            head: format!("{:>VERB$}", plain(verb)),
+            text: format!(" {}", plain(text)),
+            wraps: false,
+        }
     }
 
     /// `warning: text`
     pub(super) fn warning(text: &str) -> Self {
-        Self { tone: Tone::Warning, head: "warning".to_owned(), text: format!(": {text}"), wraps: true }
+        Self { tone: Tone::Warning, head: "warning".to_owned(), text: format!(": {}", plain(text)), wraps: true }
     }
 
     /// `error: text`
     pub(super) fn error(text: &str) -> Self {
-        Self { tone: Tone::Error, head: "error".to_owned(), text: format!(": {text}"), wraps: true }
+        Self { tone: Tone::Error, head: "error".to_owned(), text: format!(": {}", plain(text)), wraps: true }
     }
 
     /// Indented under the verbs.
     pub(super) fn detail(text: &str) -> Self {
-        Self { tone: Tone::Plain, head: " ".repeat(VERB), text: format!(" {text}"), wraps: false }
+        Self { tone: Tone::Plain, head: " ".repeat(VERB), text: format!(" {}", plain(text)), wraps: false }
     }
 
     /// As it is.
     pub(super) fn plain(text: &str) -> Self {
-        Self { tone: Tone::Plain, head: String::new(), text: text.to_owned(), wraps: false }
+        Self { tone: Tone::Plain, head: String::new(), text: plain(text).into_owned(), wraps: false }
     }
 
     /// Its verb in the colour of what goes on.

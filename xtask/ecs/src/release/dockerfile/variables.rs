@@ -20,7 +20,7 @@ impl Variables {
     /// The word with its variables replaced and its quotes removed; an unknown variable is empty. `None` where
     /// it holds a replacement that is not read here (`${NAME#pattern}`, `${NAME/from/to}`), or is broken.
     pub(super) fn expand(&self, word: &str, escape: char) -> Option<String> {
-        Expansion { variables: self, escape, letters: word.chars().peekable() }.until(None)
+        Expansion { variables: self, escape, letters: word.chars().peekable(), depth: 0 }.until(None)
     }
 }
 
@@ -28,7 +28,14 @@ struct Expansion<'a> {
     variables: &'a Variables,
     escape: char,
     letters: Peekable<Chars<'a>>,
+    /// Replacements that it is inside of.
+    depth: usize,
 }
+
+/// Replacements inside of each other, and bytes of what a word becomes: nobody writes as many, and a file that does so would
+/// end a thread's stack, or double a text with every line.
+const DEEPEST: usize = 32;
+const LONGEST: usize = 64 * 1024;
 
 impl Expansion<'_> {
     fn until(&mut self, end: Option<char>) -> Option<String> {
@@ -48,6 +55,9 @@ impl Expansion<'_> {
                 },
                 '$' => text += &self.variable()?,
                 letter => text.push(letter),
+            }
+            if text.len() > LONGEST {
+                return None;
             }
         }
     }
@@ -74,7 +84,12 @@ impl Expansion<'_> {
         if !['-', '+', '?'].contains(&modifier) {
             return None;
         }
+        if self.depth == DEEPEST {
+            return None;
+        }
+        self.depth += 1;
         let word = self.until(Some('}'))?;
+        self.depth -= 1;
         match (modifier, value) {
             ('-', None) | ('+', Some(_)) => Some(word),
             ('+', None) => Some(String::new()),
