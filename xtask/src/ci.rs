@@ -16,7 +16,7 @@ pub struct Ci {
     /// Run the same in a new clone of what is committed, where nobody has worked before
     #[arg(long, conflicts_with = "command")]
     fresh: bool,
-    /// Play what takes a night instead: worlds, crashes, faults and hostile input by the thousand
+    /// Play what takes a night instead: worlds, crashes, faults, hostile input and pushes by the thousand
     #[arg(long, conflicts_with_all = ["command", "fresh"])]
     night: bool,
     /// Only fetch and start the real parts, then run this command with them

@@ -41,7 +41,7 @@ struct Ci {
     #[arg(long, conflicts_with = "command")]
     fresh: bool,
 
-    /// Play what takes a night instead: worlds, crashes, faults and hostile input by the thousand
+    /// Play what takes a night instead: worlds, crashes, faults, hostile input and pushes by the thousand
     #[arg(long, conflicts_with_all = ["command", "fresh"])]
     night: bool,
 

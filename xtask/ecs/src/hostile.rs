@@ -16,8 +16,11 @@ use crate::lookup::{self, tfstate};
 use crate::oci::layout::{Index, Manifest, Platform, media_type};
 use crate::text;
 
+/// A name, and what reads bytes.
+type Target = (&'static str, fn(&[u8]));
+
 /// By the names of their folders under `fuzz/corpus`.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+const TARGETS: &[Target] = &[
     ("configuration", configuration),
     ("dockerfile", crate::release::hostile::dockerfile),
     ("lines", lines),

@@ -43,9 +43,11 @@ impl Answer {
         errors.and_then(|body| body.errors.into_iter().next()).unwrap_or_default()
     }
 
-    /// The credentials are not or no longer good, and new ones may be. ECR says so of an expired token with DENIED.
+    /// The credentials are not or no longer good, and new ones may be. ECR says so of an expired token with DENIED; the answer to
+    /// a HEAD has no body to say it in.
     pub(super) fn refuses_credentials(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
+            || self.status == StatusCode::FORBIDDEN && self.body.is_empty()
             || self.status.is_client_error()
                 && Message::parse(&self.complaint().message).says("Your authorization token has expired")
     }
@@ -161,6 +163,8 @@ mod tests {
                 .refuses_credentials()
         );
         assert!(answer(401, "UNAUTHORIZED", "").refuses_credentials());
+        let of_head = Answer { body: Bytes::new(), ..answer(403, "", "") };
+        assert!(of_head.refuses_credentials(), "nothing says that it is for another reason");
         assert!(
             !answer(403, "DENIED", "repository your-authorization-token-has-expired is not yours")
                 .refuses_credentials()

@@ -291,7 +291,7 @@ fn written_by_others(event: &mut Event) -> Vec<&mut String> {
         Event::StepStarted { subject, .. } | Event::StepFinished { subject, .. } => vec![subject],
         Event::BuildOutput { image, line } => vec![image, line],
         Event::TaskOutput { line, .. } => vec![line],
-        Event::Warning { message, .. } => vec![message],
+        Event::Warning { message, .. } | Event::ServiceMessage { message, .. } => vec![message],
         Event::ImageScanned { image, scanner, findings, .. } => {
             let texts = findings.iter_mut().flat_map(|it| {
                 let Finding { package, installed, fixed, id, severity, target, title, .. } = it;
@@ -312,7 +312,6 @@ fn written_by_others(event: &mut Event) -> Vec<&mut String> {
             let Progress { status, stage, alarms, triggered, .. } = progress;
             alarms.iter_mut().chain(triggered).chain([status, stage]).collect()
         }
-        Event::ServiceMessage { message, .. } => vec![message],
         Event::TaskStopped { task, stop_code, reason, exit_codes, .. } => {
             let exits = exit_codes.iter_mut().flat_map(|exit| [&mut exit.container, &mut exit.reason]);
             exits.chain([task, stop_code, reason]).collect()
