@@ -50,10 +50,10 @@ pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub(crate) use model::command;
 pub use model::{
     Abandoned, AcceptedSystem, Asset, Base, Builder, By, Cache, Ci, Compression, Config, Definition, Deploy,
-    DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Lock, Lookups, Network, OnFailure, OnInterrupt,
-    OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program, Promotion, Rollout, Runner, Scan, Service, Severity,
-    SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task, TaskDefinitionSource, TrivyPin, WhenLocked,
-    Workflows, is_malicious,
+    DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Kind, Lock, Lookups, Network, OnFailure,
+    OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program, Promotion, Rollout, Runner, Scan,
+    Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task, TaskDefinitionSource, TrivyPin,
+    WhenLocked, Workflows, is_malicious,
 };
 pub use moving::moving_tags;
 pub(crate) use origin::toml_value;

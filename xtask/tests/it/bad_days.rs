@@ -47,7 +47,7 @@ fn nothing_was_done(sandbox: &Sandbox) {
 fn an_express_service_is_named_with_what_to_do() {
     let (run, sandbox) =
         deploy_where(LOOKS, |answer| answer["services"][0]["resourceManagementType"] = json!("ECS"), vec![]);
-    run.ends(1).says("is an Express service").says("aws ecs update-express-gateway-service");
+    run.ends(1).says("is an Express service").says("write `express = true` for it");
     nothing_was_done(&sandbox);
 }
 

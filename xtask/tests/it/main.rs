@@ -14,6 +14,7 @@ mod deploy;
 mod environments;
 mod evidence;
 mod exec;
+mod express;
 mod fail_fast;
 mod help;
 mod images;

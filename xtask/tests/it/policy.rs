@@ -168,6 +168,7 @@ fn a_deploy_needs_what_is_printed_for_it_and_nothing_else() {
         scenario(released, &["deploy"], 0),
         scenario(locking, &["deploy"], 0),
         scenario(crate::tasks::migrating, &["deploy"], 0),
+        scenario(crate::express::express, &["deploy"], 0),
         scenario(crate::service_definition::absent, &["deploy", "--create"], 0),
     ];
     is_exact(&["deploy"], &scenarios);

@@ -232,6 +232,14 @@ pub(crate) const DESCRIBE_TASK_DEFINITION: Call = call(
 pub(crate) const REGISTER_TASK_DEFINITION: Call =
     call("ecs:RegisterTaskDefinition", On::TaskDefinitions, &[Deploy, Run]);
 pub(crate) const UPDATE_SERVICE: Call = call("ecs:UpdateService", On::Services, &[Deploy, Rollback, Scale]);
+pub(crate) const UPDATE_EXPRESS_GATEWAY_SERVICE: Call = Call {
+    when: "of a service that is `express`",
+    ..call("ecs:UpdateExpressGatewayService", On::Services, &[Deploy, Rollback])
+};
+pub(crate) const DESCRIBE_EXPRESS_GATEWAY_SERVICE: Call = Call {
+    when: "of a service that is `express`, to tell where it is reached, which does without where it is denied",
+    ..call("ecs:DescribeExpressGatewayService", On::Services, &[Deploy, Rollback])
+};
 pub(crate) const CREATE_SERVICE: Call =
     Call { when: "with `--create`", ..call("ecs:CreateService", On::Services, &[Deploy]) };
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
@@ -315,6 +323,8 @@ pub(crate) const CALLS: &[&Call] = &[
     &DESCRIBE_TASK_DEFINITION,
     &REGISTER_TASK_DEFINITION,
     &UPDATE_SERVICE,
+    &UPDATE_EXPRESS_GATEWAY_SERVICE,
+    &DESCRIBE_EXPRESS_GATEWAY_SERVICE,
     &CREATE_SERVICE,
     &LIST_SERVICE_DEPLOYMENTS,
     &DESCRIBE_SERVICE_DEPLOYMENTS,

@@ -3,6 +3,7 @@
 
 mod convert;
 mod document;
+mod express;
 mod members;
 mod run;
 mod service_document;
@@ -135,7 +136,8 @@ impl Ecs {
                 return Err(AwsError::answered(CALL, &subject, reason, detail));
             }
             for service in answer.services() {
-                let service = convert::service(service);
+                let mut service = convert::service(service);
+                self.fill_express(&mut service)?;
                 found.insert(service.name.clone(), service.clone());
                 found.insert(service.arn.clone(), service);
             }
@@ -202,8 +204,11 @@ impl Ecs {
     }
 
     /// One UpdateService; answers with the service as it is from now on.
-    pub(crate) fn update_service(&self, update: &Update) -> Result<Service, AwsError> {
+    pub(crate) fn update_service(&self, update: &Update, live: &Service) -> Result<Service, AwsError> {
         const CALL: &str = calls::UPDATE_SERVICE.action;
+        if live.express {
+            return self.update_express(&live.arn, update);
+        }
         let subject = format!("service {} in cluster {}", update.service, update.cluster);
         let asked = self.client.update_service().cluster(&update.cluster).service(&update.service);
         let body = update.input();

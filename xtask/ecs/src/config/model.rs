@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use images::{Asset, Base, Builder, Cache, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{AcceptedSystem, Evidence, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
 pub use services::{
-    Definition, Deploy, DeployGate, Exits, FailFast, Lock, OnFailure, OnInterrupt, Rollout, Service,
+    Definition, Deploy, DeployGate, Exits, FailFast, Kind, Lock, OnFailure, OnInterrupt, Rollout, Service,
     TaskDefinitionSource, WhenLocked,
 };
 pub use tasks::{Abandoned, Network, OwnDefinition, Task};

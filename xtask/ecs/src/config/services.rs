@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::diagnostic::suggestion;
 use super::file;
 use super::keys::{Keys, derived, optional, or, required};
-use super::model::{Definition, Exits, FailFast, OnInterrupt, Rollout, Service, TaskDefinitionSource};
+use super::model::{Definition, Exits, FailFast, Kind, OnInterrupt, Rollout, Service, TaskDefinitionSource};
 use super::order;
 use super::origin::{Effective, Origin};
 use super::table::Table;
@@ -20,6 +20,13 @@ pub(super) const SERVICE: Keys = Keys {
     list: &[
         derived("cluster", "a name or an ARN", "`cluster` at the top", "the cluster"),
         derived("service", "a name", "the table's own name", "the ECS service"),
+        or(
+            "express",
+            "true or false",
+            "false",
+            "whether it is an Express service, of which ECS makes load balancer and scaling itself; its task definition has a \
+             container `Main` with one named TCP port",
+        ),
         required("task-definition", "a JSON file, or a table", "what is registered and rolled out"),
         optional(
             "overlay",
@@ -104,6 +111,13 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
             })
         };
         let service = table.or("service", |value| value.check(is_name), name.clone());
+        let kind = if table.or("express", Value::boolean, false) { Kind::Express } else { Kind::Service };
+        if kind == Kind::Express {
+            table.refuse(
+                &["desired-count", "service-definition", "force-new-deployment"],
+                "is for services that ECS does not manage itself, and this one is `express`",
+            );
+        }
         let task_definition = table.required(
             "task-definition",
             "task-definition = \"app/ecs/task-definition.json\"` or `task-definition = { family = \"app\" }",
@@ -141,6 +155,7 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
                 name: name.clone(),
                 cluster,
                 service,
+                kind,
                 task_definition,
                 containers,
                 desired_count,

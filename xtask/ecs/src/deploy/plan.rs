@@ -177,6 +177,11 @@ pub(super) fn plan(
             Some(Failure::usage(format_args!("service {name}: image `{image}` of container `{container}` {why}")))
         });
         problems.extend(wrong);
+        if let Some(why) = support::unfit(service, document.value()) {
+            problems.push(
+                Failure::usage(format_args!("service {name} is an Express service, and {why}")).help(support::MAIN),
+            );
+        }
         doubt(config, service, document.value(), events);
         let (running, newest) = (known.get(&live.task_definition), known.get(document.family()));
         let (mut service, mut live, versions) = ((*service).clone(), live.clone(), Vec::new());

@@ -39,6 +39,8 @@ pub struct ServiceReport {
     pub seconds: f64,
     /// How many tasks it had, and is to have.
     pub desired_count: DesiredCount,
+    /// Where people reach it, of an Express service that was deployed.
+    pub endpoints: Vec<String>,
     /// The images whose bytes change, by their tags.
     pub versions: Vec<VersionChange>,
     /// Where the images come from that it is to run.
@@ -117,6 +119,7 @@ impl ServiceReport {
             deployment: String::new(),
             seconds: 0.0,
             desired_count: plan.desired_count(),
+            endpoints: Vec::new(),
             versions: plan.versions.clone(),
             sources: plan.sources.clone(),
             locks: plan.locks(),

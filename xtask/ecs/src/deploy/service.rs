@@ -1,5 +1,7 @@
 //! One service on its way: revision, update, rollout, end.
 
+mod going_back;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +15,8 @@ use super::tasks::{self, Means, Ready};
 use super::{Until, running};
 use crate::aws::ecs::{PinnedDocument, Service, Update, short};
 use crate::cause::Pinned;
-use crate::config::{Config, FailFast, Rollout};
-use crate::event::{Event, Events, ImageSource, Outcome, ServiceAction, Step};
+use crate::config::Config;
+use crate::event::{Event, Events, ImageSource, Outcome, Step};
 use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather;
 use crate::interrupt::Interrupt;
@@ -80,6 +82,7 @@ impl<'a> Stage<'a> {
             Action::NothingToDo { revision } => {
                 self.before()?;
                 self.tell_end(&Conclusion::NothingToDo, revision, 0.0);
+                self.tell_endpoints();
                 return self.after(revision);
             }
             Action::Register => self.register()?,
@@ -102,7 +105,28 @@ impl<'a> Stage<'a> {
             _ => Ok(()),
         };
         self.conclude(&target, &end, proof)?;
-        if self.report.outcome == Became::Ended(Outcome::Deployed) { self.after(&revision) } else { Ok(()) }
+        if self.report.outcome != Became::Ended(Outcome::Deployed) {
+            return Ok(());
+        }
+        self.tell_endpoints();
+        self.after(&revision)
+    }
+
+    /// Where an Express service is reached.
+    fn tell_endpoints(&mut self) {
+        let live = &self.plan.live;
+        if !live.express {
+            return;
+        }
+        match self.shared.looks.ecs.endpoints(live) {
+            Ok(endpoints) => {
+                self.shared.events.note("Endpoint", format!("{}: {}", self.name(), endpoints.join(", ")));
+                self.report.endpoints = endpoints;
+            }
+            Err(error) => {
+                self.shared.events.warn(format!("where service {} is reached cannot be told: {error}", self.name()));
+            }
+        }
     }
 
     fn before(&mut self) -> Result<()> {
@@ -177,14 +201,15 @@ impl<'a> Stage<'a> {
             ecs.create_service(named, document, (revision, service.desired_count))?;
             return self.target(&ecs.service(named.0, named.1)?, revision, revision);
         }
-        let after = ecs.update_service(&Update {
+        let update = Update {
             cluster: service.cluster.clone(),
             service: service.service.clone(),
             task_definition: revision.to_owned(),
             desired_count: service.desired_count,
             force_new_deployment: service.force_new_deployment,
             members: settings.members.clone(),
-        })?;
+        };
+        let after = ecs.update_service(&update, live)?;
         let primary = |service: &Service| service.primary().map(|primary| primary.id.clone());
         let rested = live.primary().is_none_or(|primary| primary.rollout_state != "IN_PROGRESS");
         let same = primary(&after) == primary(live) && live.task_definition == revision;
@@ -385,44 +410,5 @@ impl<'a> Stage<'a> {
 
     fn name(&self) -> &str {
         &self.plan.service.name
-    }
-
-    /// Takes the service back to what it was before this deploy, because another one failed.
-    pub(super) fn go_back(&mut self, why: &str) -> Result<()> {
-        let Plan { service, live, settings, creates, .. } = self.plan;
-        let before = live.task_definition.clone();
-        let name = self.name().to_owned();
-        if creates.is_some() {
-            self.shared
-                .events
-                .note("Staying", format!("{name}, which this deploy created: there is nothing to go back to"));
-            return Ok(());
-        }
-        self.shared.events.note("Returning", format!("{name} to {}, for {why}", short(&before)));
-        let target = self.step(Step::Update, || {
-            let after = self.shared.looks.ecs.update_service(&Update {
-                cluster: service.cluster.clone(),
-                service: service.service.clone(),
-                task_definition: before.clone(),
-                desired_count: service.desired_count.map(|_| live.desired),
-                force_new_deployment: false,
-                members: settings.before.clone(),
-            })?;
-            let only_scaled = matches!(self.plan.service_action(), ServiceAction::Scale | ServiceAction::Settings);
-            let target = self.target(&after, &before, self.report.revision.as_deref().unwrap_or(&before))?;
-            let rollout = Rollout { fail_fast: FailFast::Off, ..target.rollout };
-            Ok(Target { only_scaled, until: Until::Done, rollout, ..target })
-        })?;
-        let mut live = self.live().returning();
-        let end = self.follow(&mut live, &target)?;
-        let now = serving(&end.seen.service);
-        if matches!(end.ended, rollout::Ended::With(Conclusion::Deployed)) {
-            let reason = why.to_owned();
-            self.tell_end(&Conclusion::RolledBack { reason }, &before, end.seen.elapsed.as_secs_f64());
-            return Ok(());
-        }
-        self.report.outcome = Became::Ended(Outcome::RollbackFailed);
-        let message = format!("service {name} did not get back to {}; {now}", short(&before));
-        Err(Failure::new(Ending::RollbackFailed, message))
     }
 }

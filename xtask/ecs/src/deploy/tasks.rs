@@ -18,7 +18,7 @@ use super::plan::{self, Plan};
 use super::post_mortem::sources::{OfAws, Sources};
 use super::service::Registered;
 use crate::aws::ecs::{Ecs, short};
-use crate::config::{Config, Rollout, Service, Task, task_named};
+use crate::config::{Config, Kind, Rollout, Service, Task, task_named};
 use crate::event::{Event, Events, Step, TaskOutcome};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
@@ -154,6 +154,7 @@ fn planned_as(config: &Config, task: &Task) -> Service {
             ),
             containers: own.as_ref().map(|own| own.containers.clone()).unwrap_or_default(),
             desired_count: None,
+            kind: Kind::Service,
             force_new_deployment: false,
             definition: None,
             after: Vec::new(),

@@ -5,7 +5,9 @@
 use serde_json::Value;
 
 use crate::aws::calls::{By, Call, On};
-use crate::config::{Base, Builder, FailFast, Loaded, OnInterrupt, Origin, Partition, State, TaskDefinitionSource};
+use crate::config::{
+    Base, Builder, FailFast, Kind, Loaded, OnInterrupt, Origin, Partition, State, TaskDefinitionSource,
+};
 use crate::deploy::{render, service_definition, task_definition};
 use crate::failure::Result;
 use crate::gather::Gather;
@@ -50,6 +52,8 @@ pub(crate) enum Habit {
     Locks,
     /// How many tasks a service has is written.
     Counts,
+    /// A service is an Express service.
+    Expresses,
     /// A service may be created of its document.
     Creates,
     /// A service has tasks before or after it.
@@ -96,6 +100,7 @@ impl Facts {
             facts.services.push((cluster.clone(), service.service.clone()));
             facts.clusters.push(cluster);
             facts.learn(Habit::RunsTasks, !service.before_deploy.is_empty() || !service.after_deploy.is_empty());
+            facts.learn(Habit::Expresses, service.kind == Kind::Express);
             facts.learn(Habit::Creates, service.definition.is_some());
             facts.learn(Habit::Counts, service.definition.is_some() || service.desired_count.is_some());
             facts.lookups.extend(service.definition.iter().flat_map(service_definition::lookups));

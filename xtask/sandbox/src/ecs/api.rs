@@ -12,6 +12,7 @@ mod configuration;
 mod definitions;
 mod deployments;
 mod execute;
+mod express;
 mod member;
 mod names;
 mod normal;
@@ -85,6 +86,10 @@ impl Ecs {
             "DeleteService" => self.delete_service(input, now),
             "DescribeServices" => self.describe_services(input),
             "ListServices" => self.list_services(input),
+            "CreateExpressGatewayService" => self.create_express_service(input, caller, now),
+            "UpdateExpressGatewayService" => self.update_express_service(input, caller, now),
+            "DescribeExpressGatewayService" => self.describe_express_service(input),
+            "DeleteExpressGatewayService" => self.delete_express_service(input, now),
             "ListServiceDeployments" => self.list_service_deployments(input),
             "DescribeServiceDeployments" => self.describe_service_deployments(input),
             "StopServiceDeployment" => self.stop_service_deployment(input, now),

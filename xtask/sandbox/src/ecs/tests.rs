@@ -7,6 +7,7 @@ mod cluster;
 mod configuration;
 mod daemon;
 mod definition;
+mod express;
 mod failure;
 mod monitors;
 mod refusal;

@@ -44,7 +44,8 @@ pub(super) fn resource(home: &Home, target: &Target, input: &Value) -> String {
 fn of_ecs(operation: &str, input: &Value, arn: &dyn Fn(&str, &str) -> String) -> String {
     let member = |name: &str| input[name].as_str();
     let cluster = member("cluster").or(member("clusterName")).unwrap_or("default");
-    let service = member("service").or(member("serviceName")).or(input["services"][0].as_str());
+    let service =
+        member("serviceArn").or(member("service")).or(member("serviceName")).or(input["services"][0].as_str());
     if let Some(family) = member("family") {
         return arn("task-definition/", &format!("{family}:*"));
     }

@@ -25,7 +25,11 @@ pub(super) fn service(service: &types::Service) -> Service {
         controller: service.deployment_controller().map_or("ECS", |controller| controller.r#type().as_str()).to_owned(),
         scheduling: service.scheduling_strategy().map_or("REPLICA", |strategy| strategy.as_str()).to_owned(),
         express: service.resource_management_type().is_some_and(|by| by.as_str() == "ECS"),
-        task_definition: text(service.task_definition()),
+        // An Express service has none of its own.
+        task_definition: text(service.task_definition().or_else(|| {
+            let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
+            primary.and_then(types::Deployment::task_definition)
+        })),
         desired: count(service.desired_count()),
         running: count(service.running_count()),
         pending: count(service.pending_count()),

@@ -66,7 +66,7 @@ impl Ecs {
         self.tasks(cluster, &arns)
     }
 
-    fn signed(&self, call: &'static Call, subject: &str, input: &Value) -> Result<Value, AwsError> {
+    pub(super) fn signed(&self, call: &'static Call, subject: &str, input: &Value) -> Result<Value, AwsError> {
         net::wait(self.pace.turn(call.action));
         Signed::new(&self.sdk).json(&ECS, call, subject, input)
     }

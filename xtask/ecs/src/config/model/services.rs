@@ -13,6 +13,8 @@ pub struct Service {
     pub cluster: String,
     /// The ECS service's name; the key by default. From `service`.
     pub service: String,
+    /// What ECS calls it.
+    pub kind: Kind,
     /// What is registered and rolled out.
     pub task_definition: TaskDefinitionSource,
     /// Container name → image name (a key of `images`).
@@ -104,6 +106,7 @@ impl Service {
             name: name.into(),
             cluster: "sample".into(),
             service: name.into(),
+            kind: Kind::Service,
             task_definition: TaskDefinitionSource::Family(name.into()),
             containers: BTreeMap::new(),
             desired_count: None,
@@ -115,6 +118,16 @@ impl Service {
             rollout: Rollout::default(),
         }
     }
+}
+
+/// What ECS calls it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// One that is described by whoever made it.
+    #[default]
+    Service,
+    /// A service of which ECS makes everything around the tasks, load balancer and scaling included.
+    Express,
 }
 
 /// A service as a document: a JSON file of the workspace, and one that is laid over it.

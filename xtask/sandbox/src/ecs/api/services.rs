@@ -78,7 +78,7 @@ impl Ecs {
             "events": events.collect::<Vec<_>>(),
             "createdAt": seconds(service.created_at),
             "createdBy": service.created_by,
-            "resourceManagementType": "CUSTOMER",
+            "resourceManagementType": if service.express.is_some() { "ECS" } else { "CUSTOMER" },
             "currentServiceDeployment": current,
             "currentServiceRevisions": revisions,
         });
@@ -90,6 +90,10 @@ impl Ecs {
             answer.extend(shown.map(|(name, value)| (name.clone(), value.clone())));
             if given.get("launchType").is_some_and(|it| it == "FARGATE") {
                 answer.insert("platformFamily".to_owned(), json!("Linux"));
+            }
+            // ECS manages an Express service's: its configurations tell it.
+            if service.express.is_some() {
+                answer.shift_remove("taskDefinition");
             }
             if tags {
                 answer.insert("tags".to_owned(), json!(self.tags.get(&service.arn).cloned().unwrap_or_default()));

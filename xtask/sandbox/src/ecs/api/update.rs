@@ -65,6 +65,11 @@ impl Ecs {
         if !old.is_active() {
             return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
         }
+        if let Some(member) = of_express(&old, input) {
+            let message =
+                format!("{member} can not be updated for an Express service. Use UpdateExpressGatewayService.");
+            return Err(invalid(message));
+        }
         let mut given = old.given.clone();
         self.fill(&mut given, input, Some(&old))?;
         let desired = count(input, old.is_daemon())?;
@@ -148,6 +153,13 @@ impl Ecs {
         let lost = || ApiError::new("ServiceNotFoundException", "Service not found.");
         self.services.get(&Key { cluster, name }).ok_or_else(lost)
     }
+}
+
+/// What UpdateService changes of no service that ECS manages itself.
+fn of_express<'a>(service: &Service, input: &'a Value) -> Option<&'a String> {
+    service.express.as_ref()?;
+    let own = ["cluster", "service", "desiredCount", "forceNewDeployment"];
+    input.as_object()?.keys().find(|member| !own.contains(&member.as_str()))
 }
 
 fn count(input: &Value, daemon: bool) -> Result<Option<u64>, ApiError> {

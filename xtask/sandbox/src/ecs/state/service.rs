@@ -95,6 +95,8 @@ pub(crate) struct Service {
     /// The members of CreateService and UpdateService that describe it, as they are now, `taskDefinition` as an ARN.
     pub(crate) given: Value,
     pub(crate) token: Option<String>,
+    /// What only an Express service has: members of CreateExpressGatewayService.
+    pub(crate) express: Option<Value>,
     pub(crate) created_at: Instant,
     pub(crate) created_by: String,
     pub(crate) revisions: Vec<Revision>,
@@ -118,6 +120,7 @@ impl Service {
             token: text(&given, "clientToken").map(str::to_owned),
             key,
             arn,
+            express: None,
             status: Status::Active,
             desired: 0,
             given,
