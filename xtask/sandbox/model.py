@@ -31,6 +31,8 @@ SERVICES = [
     ("elbv2", "2015-12-01", SOURCE / "elasticloadbalancing.rs", SOURCE / "elasticloadbalancing"),
     ("iam", "2010-05-08", SOURCE / "iam.rs", SOURCE / "iam"),
     ("application-autoscaling", "2016-02-06", SOURCE / "autoscaling.rs", SOURCE / "autoscaling"),
+    ("scheduler", "2021-06-30", SOURCE / "scheduler.rs", SOURCE / "scheduler"),
+    ("events", "2015-10-07", SOURCE / "events.rs", SOURCE / "events"),
     ("secretsmanager", "2017-10-17", SOURCE / "secretsmanager.rs", SOURCE / "secretsmanager"),
 ]
 

@@ -28,6 +28,7 @@ mod path;
 mod promotion;
 mod reading;
 mod scan;
+mod schedules;
 mod select;
 mod services;
 mod slack;
@@ -49,11 +50,11 @@ pub use load::{load, load_every};
 pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub(crate) use model::command;
 pub use model::{
-    Abandoned, AcceptedSystem, Asset, Base, Builder, By, Cache, Ci, Compression, Config, Definition, Deploy,
+    Abandoned, AcceptedSystem, Asset, Base, Builder, By, Cache, Ci, Clockwork, Compression, Config, Definition, Deploy,
     DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Kind, Lock, Lookups, Network, OnFailure,
     OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program, Promotion, Rollout, Runner, Scan,
-    Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task, TaskDefinitionSource, TrivyPin,
-    WhenLocked, Workflows, is_malicious,
+    Schedule, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task, TaskDefinitionSource,
+    TrivyPin, WhenLocked, Workflows, is_malicious,
 };
 pub use moving::moving_tags;
 pub(crate) use origin::toml_value;

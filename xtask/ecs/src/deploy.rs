@@ -20,6 +20,7 @@ pub(crate) mod render;
 mod report;
 mod rollout;
 mod running;
+mod schedules;
 mod service;
 pub(crate) mod service_definition;
 pub(crate) mod status;
@@ -43,6 +44,7 @@ pub(crate) use pause::Checks;
 pub use pause::{Answer, Pause};
 pub(crate) use post_mortem::log::{From as LogPlace, from as log_place};
 pub use report::{Became, ImageReport, Report, ServiceReport};
+pub use schedules::ScheduleReport;
 #[cfg(feature = "rehearse")]
 pub(crate) use task_definition::load_with_stand_ins;
 pub use tasks::{RunReport, TaskPlan, TaskReport, Tasks};
@@ -65,6 +67,7 @@ use crate::time;
 pub struct DeployPlan {
     services: Vec<Plan>,
     tasks: Ready,
+    schedules: Vec<schedules::Planned>,
     /// Whether tasks are run where nothing is deployed, too.
     run_tasks: bool,
     /// Whether this is the way back.
@@ -79,7 +82,7 @@ impl DeployPlan {
 
     /// The plan as data; the outcome of each service is `planned`.
     pub fn report(&self) -> Report {
-        Report { services: self.services.iter().map(ServiceReport::of_plan).gather() }
+        Report { services: self.services.iter().map(ServiceReport::of_plan).gather(), schedules: Vec::new() }
     }
 }
 
@@ -188,7 +191,8 @@ impl<'a> Deploys<'a> {
     pub fn plan(&self, names: &[String]) -> Result<DeployPlan> {
         let Self { config, session, events, look_up, .. } = *self;
         let chosen = services_named(config, names)?;
-        let (tasks, own) = Ready::to_plan(config, &chosen);
+        let called: Vec<&str> = chosen.iter().map(|service| service.name.as_str()).gather();
+        let (tasks, own) = Ready::to_plan(config, &chosen, &schedules::tasks(config, &called, names.is_empty()));
         let all: Vec<&Service> = chosen.into_iter().chain(&own).gather();
         let (tasks, services) = events.step(Step::Plan, "", || {
             tasks.planned(plan::plan(config, session, look_up, (&all, &self.digests, self.creates), events)?)
@@ -205,7 +209,8 @@ impl<'a> Deploys<'a> {
             plan::refuse_older(self.config, &services)?;
         }
         gate::hold(config, session, &services, events)?;
-        Ok(DeployPlan { services, tasks, run_tasks: self.run_tasks, back: false })
+        let schedules = schedules::plan(self, &services, &tasks, names.is_empty())?;
+        Ok(DeployPlan { services, tasks, schedules, run_tasks: self.run_tasks, back: false })
     }
 
     /// Rolls the services out: at once, but for those that come `after` others. What becomes of the others where one does
@@ -244,7 +249,8 @@ impl<'a> Deploys<'a> {
             events,
             interrupt,
         };
-        let Ended { done, result } = many::deploy(&shared, self.checks, &plan.services);
+        let Ended { mut done, result } = many::deploy(&shared, self.checks, &plan.services);
+        let result = schedules::follow(self, plan, &shared.registered, &mut done, result);
         let result = result.and_then(|()| self.around.map_or(Ok(()), |around| around.after(&done)));
         Ended { done, result }
     }
@@ -258,7 +264,7 @@ fn run_id() -> String {
 fn not_attempted(plan: &DeployPlan) -> Report {
     let services = plan.services.iter().map(ServiceReport::of_plan);
     let services = services.map(|report| ServiceReport { outcome: Became::NotAttempted, ..report });
-    Report { services: services.gather() }
+    Report { services: services.gather(), schedules: Vec::new() }
 }
 
 /// Refuses services whose rollouts never come as far as they are to be followed.

@@ -69,7 +69,8 @@ fn the_defaults_of_the_reference_are_those_that_hold() {
             "[workspace]\nmembers = [\"app\"]\n[workspace.metadata.xtask]\naccount = \"123456789012\"\nregion = \"eu-west-1\"\n\
              [workspace.metadata.xtask.images.NAME]\nrepository = \"app\"\ntag = \"1\"\n{build}\n\
              [workspace.metadata.xtask.services.NAME]\ncluster = \"main\"\ntask-definition = {{ family = \"app\" }}\n\
-             containers = {{ app = \"NAME\" }}\n[workspace.metadata.xtask.tasks.NAME]\nservice = \"NAME\"\n"
+             containers = {{ app = \"NAME\" }}\n[workspace.metadata.xtask.tasks.NAME]\nservice = \"NAME\"\n\
+             [workspace.metadata.xtask.schedules.NAME]\ntask = \"NAME\"\nexpression = \"rate(1 day)\"\n"
         )
     };
     std::fs::create_dir(root.join("app")).expect("a folder");
@@ -100,7 +101,19 @@ fn the_defaults_of_the_reference_are_those_that_hold() {
         }
     }
     // Tables show their own keys, and what stands in arrays and inline tables is shown whole.
-    let whole = ["images", "services", "tasks", "deploy", "promotion", "scan", "slack", "workflows", "ci", "rollout"];
+    let whole = [
+        "images",
+        "services",
+        "tasks",
+        "schedules",
+        "deploy",
+        "promotion",
+        "scan",
+        "slack",
+        "workflows",
+        "ci",
+        "rollout",
+    ];
     let unions = ["scan.trivy", "workflows.runner", "tasks.NAME.network", "lock"];
     let shown = TABLES.iter().filter(|keys| !keys.table.contains("[]") && !unions.contains(&keys.table));
     let shown = shown.flat_map(|keys| keys.list.iter().map(|key| (keys.table, key)));

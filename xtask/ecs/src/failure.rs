@@ -260,6 +260,13 @@ impl Failure {
         self
     }
 
+    /// With one more clause before it: `clause; message`.
+    #[must_use]
+    pub(crate) fn after(mut self, clause: impl fmt::Display) -> Self {
+        self.reword(|message| format!("{clause}; {message}"));
+        self
+    }
+
     /// With one more clause: `message; clause`.
     #[must_use]
     pub fn and(mut self, clause: impl fmt::Display) -> Self {

@@ -93,7 +93,12 @@ fn resources_of(call: &Call, by: By, facts: &Facts) -> Vec<String> {
 fn condition(call: &Call, facts: &Facts) -> Option<Condition> {
     match call.action {
         "iam:PassRole" => {
-            Some(Condition { operator: "StringEquals", key: "iam:PassedToService", values: vec![TASKS.to_owned()] })
+            let to = match call.on {
+                On::ScheduleRoles => "scheduler.amazonaws.com",
+                On::RuleRoles => "events.amazonaws.com",
+                _ => TASKS,
+            };
+            Some(Condition { operator: "StringEquals", key: "iam:PassedToService", values: vec![to.to_owned()] })
         }
         "ecs:ListTasks" => Some(Condition { operator: "ArnEquals", key: "ecs:cluster", values: facts.cluster_arns() }),
         _ => None,

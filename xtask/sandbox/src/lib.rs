@@ -34,6 +34,7 @@ mod cloudformation;
 mod ecr;
 pub mod ecs;
 mod elasticloadbalancing;
+mod events;
 pub mod fault;
 mod furnish;
 mod home;
@@ -46,6 +47,7 @@ mod policy;
 pub mod protocol;
 mod registry;
 mod s3;
+mod scheduler;
 mod secretsmanager;
 mod seed;
 mod server;
@@ -289,6 +291,8 @@ pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> 
         "iam" => iam::TABLES.oddity(operation, answer),
         "application-autoscaling" => autoscaling::TABLES.oddity(operation, answer),
         "secretsmanager" => secretsmanager::TABLES.oddity(operation, answer),
+        "scheduler" => scheduler::TABLES.oddity(operation, answer),
+        "events" => events::TABLES.oddity(operation, answer),
         other => Some(format!("nothing is known of {other}")),
     }
 }

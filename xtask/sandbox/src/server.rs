@@ -24,6 +24,7 @@ mod permission;
 mod protocol;
 mod resource;
 mod rest;
+mod rest_json;
 mod signature;
 mod xml;
 

@@ -39,6 +39,7 @@ mod release;
 mod sample;
 mod scale;
 mod scan;
+mod schedules;
 mod service_definition;
 mod shift;
 #[cfg(feature = "rehearse")]

@@ -169,6 +169,8 @@ fn a_deploy_needs_what_is_printed_for_it_and_nothing_else() {
         scenario(locking, &["deploy"], 0),
         scenario(crate::tasks::migrating, &["deploy"], 0),
         scenario(crate::express::express, &["deploy"], 0),
+        scenario(crate::schedules::none, &["deploy", "--create"], 0),
+        scenario(crate::schedules::both, &["deploy"], 0),
         scenario(crate::service_definition::absent, &["deploy", "--create"], 0),
     ];
     is_exact(&["deploy"], &scenarios);

@@ -5,9 +5,16 @@ use std::collections::BTreeSet;
 use crate::support::{Workspace, layout, sandbox};
 use xtask_sandbox::Sandbox;
 
-/// What AWS asks for beside the calls that are made, what environments, lookups and locks lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
+/// What AWS asks for beside the calls that are made, what environments, lookups, locks and schedules lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
 /// rollout leads to.
-const BESIDES: [&str; 25] = [
+const BESIDES: [&str; 32] = [
+    "scheduler:GetSchedule",
+    "scheduler:UpdateSchedule",
+    "scheduler:CreateSchedule",
+    "events:DescribeRule",
+    "events:ListTargetsByRule",
+    "events:PutTargets",
+    "events:PutRule",
     "ecr:ListImageReferrers",
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
@@ -89,6 +96,8 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
         let (workspace, sandbox) = crate::service_definition::absent();
         asked.append(&mut called(&workspace, &sandbox, &["deploy", "--create"], 0));
     }
+    let (express, managed) = crate::express::express();
+    asked.append(&mut called(&express, &managed, &["deploy"], 0));
     assert_eq!(asked, documented("deploy"), "deploy");
     workspace.write("Cargo.toml", &crate::tasks::of_tag("1.5.0"));
     layout::write(&workspace.root().join("built"), &[b"another layer"]);
@@ -110,6 +119,7 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     workspace.xtask(&sandbox, &["deploy", "--until", "paused"]).ends(10);
     looked.append(&mut called(&workspace, &sandbox, &["status"], 0));
     asked.append(&mut called(&workspace, &sandbox, &["rollback"], 0));
+    asked.append(&mut called(&express, &managed, &["rollback"], 0));
     // Tasks are looked at where the way back fails, as a deploy's are.
     asked.extend(["ecs:ListTasks", "ecs:DescribeTasks"].map(str::to_owned));
     assert_eq!(asked, documented("rollback"), "rollback");

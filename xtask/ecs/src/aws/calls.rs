@@ -34,6 +34,12 @@ pub(crate) enum On {
     Shells,
     /// The tasks and the document that forwards.
     Forwarding,
+    /// Schedules of EventBridge Scheduler, and rules of EventBridge.
+    Schedules,
+    Rules,
+    /// The roles that start tasks by the clock.
+    ScheduleRoles,
+    RuleRoles,
     /// What a lock or a document tags.
     Tagged,
     /// The services that locks are on.
@@ -71,6 +77,10 @@ impl On {
             Self::Tasks => "the tasks",
             Self::Shells => "the clusters and their tasks",
             Self::Forwarding => "the tasks and the document that forwards",
+            Self::Schedules => "the schedules",
+            Self::Rules => "the rules",
+            Self::ScheduleRoles => "the schedules' roles",
+            Self::RuleRoles => "the roles of the rules' targets",
             Self::Tagged => "the services, the task definitions and the tasks",
             Self::Targets => "the scalable targets",
             Self::LogStreams => "the log groups' streams",
@@ -309,6 +319,23 @@ pub(crate) const DESCRIBE_STACKS: Call =
 pub(crate) const GET_OBJECT: Call =
     Call { when: "where `${tfstate:…}` is looked up in S3", ..call("s3:GetObject", On::State, EVERYONE) };
 
+const SCHEDULED: &str = "where `schedules` are written";
+const WITH_CREATE: &str = "where `schedules` are written, with `--create`";
+
+pub(crate) const GET_SCHEDULE: Call =
+    Call { when: SCHEDULED, ..call("scheduler:GetSchedule", On::Schedules, &[DeployPlan, Deploy, Rollback]) };
+pub(crate) const UPDATE_SCHEDULE: Call =
+    Call { when: SCHEDULED, ..call("scheduler:UpdateSchedule", On::Schedules, &[Deploy, Rollback]) };
+pub(crate) const CREATE_SCHEDULE: Call =
+    Call { when: WITH_CREATE, ..call("scheduler:CreateSchedule", On::Schedules, &[Deploy]) };
+pub(crate) const DESCRIBE_RULE: Call =
+    Call { when: SCHEDULED, ..call("events:DescribeRule", On::Rules, &[DeployPlan, Deploy, Rollback]) };
+pub(crate) const LIST_TARGETS_BY_RULE: Call =
+    Call { when: SCHEDULED, ..call("events:ListTargetsByRule", On::Rules, &[DeployPlan, Deploy, Rollback]) };
+pub(crate) const PUT_TARGETS: Call =
+    Call { when: SCHEDULED, ..call("events:PutTargets", On::Rules, &[Deploy, Rollback]) };
+pub(crate) const PUT_RULE: Call = Call { when: WITH_CREATE, ..call("events:PutRule", On::Rules, &[Deploy]) };
+
 /// What is called, through the SDK's clients or without (`signed.rs`).
 pub(crate) const CALLS: &[&Call] = &[
     &GET_CALLER_IDENTITY,
@@ -350,6 +377,13 @@ pub(crate) const CALLS: &[&Call] = &[
     &GET_ROLE,
     &SIMULATE_PRINCIPAL_POLICY,
     &GET_LIFECYCLE_POLICY,
+    &GET_SCHEDULE,
+    &UPDATE_SCHEDULE,
+    &CREATE_SCHEDULE,
+    &DESCRIBE_RULE,
+    &LIST_TARGETS_BY_RULE,
+    &PUT_TARGETS,
+    &PUT_RULE,
     &GET_PARAMETERS,
     &DESCRIBE_STACKS,
     &GET_OBJECT,
@@ -366,6 +400,8 @@ pub(crate) const IMPLIED: &[Call] = &[
     call("ecr:UploadLayerPart", On::Repositories, &[Release, PromoteTo, Rescan]),
     call("ecr:CompleteLayerUpload", On::Repositories, &[Release, PromoteTo, Rescan]),
     call("iam:PassRole", On::Roles, &[Deploy, Run]),
+    Call { when: SCHEDULED, ..call("iam:PassRole", On::ScheduleRoles, &[Deploy, Rollback]) },
+    Call { when: SCHEDULED, ..call("iam:PassRole", On::RuleRoles, &[Deploy, Rollback]) },
 ];
 
 #[cfg(test)]

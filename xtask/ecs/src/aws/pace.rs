@@ -23,8 +23,17 @@ struct Limit {
 const LIMITS: [Limit; 9] = [
     Limit { actions: &[&calls::REGISTER_TASK_DEFINITION], burst: 20.0, refill: 1.0 },
     Limit { actions: &[&calls::DESCRIBE_TASK_DEFINITION], burst: 50.0, refill: 20.0 },
-    Limit { actions: &[&calls::UPDATE_SERVICE, &calls::CREATE_SERVICE], burst: 50.0, refill: 5.0 },
-    Limit { actions: &[&calls::DESCRIBE_SERVICES], burst: 100.0, refill: 20.0 },
+    // Those of Express services are documented nowhere, and taken to be like others.
+    Limit {
+        actions: &[&calls::UPDATE_SERVICE, &calls::CREATE_SERVICE, &calls::UPDATE_EXPRESS_GATEWAY_SERVICE],
+        burst: 50.0,
+        refill: 5.0,
+    },
+    Limit {
+        actions: &[&calls::DESCRIBE_SERVICES, &calls::DESCRIBE_EXPRESS_GATEWAY_SERVICE],
+        burst: 100.0,
+        refill: 20.0,
+    },
     Limit { actions: &[&calls::RUN_TASK, &calls::STOP_TASK], burst: 100.0, refill: 40.0 },
     Limit { actions: &[&calls::LIST_TASKS, &calls::DESCRIBE_TASKS], burst: 100.0, refill: 20.0 },
     Limit {

@@ -104,6 +104,18 @@ impl Signed {
         self.send(api, call, request)
     }
 
+    /// A call in AWS restJson1, whose answer is JSON where it has one. Source: Smithy, "AWS restJson1 protocol".
+    pub(super) fn rest(
+        &self,
+        api: &Api,
+        call: &Call,
+        (method, path): (&'static str, String),
+        body: String,
+    ) -> Result<Vec<u8>, Refusal> {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        self.send(api, call, Request { method, path, headers, body })
+    }
+
     pub(super) fn region(&self) -> &str {
         self.region.as_ref()
     }

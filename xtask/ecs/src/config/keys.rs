@@ -5,7 +5,8 @@
 
 #[cfg(test)]
 use super::{
-    environments, images, load, lock, lookups, native, order, promotion, scan, services, slack, tasks, trivy, workflows,
+    environments, images, load, lock, lookups, native, order, promotion, scan, schedules, services, slack, tasks,
+    trivy, workflows,
 };
 
 /// The keys of one kind of table.
@@ -43,7 +44,7 @@ pub(crate) enum Absent {
 
 /// Every kind of table, in the order of the reference.
 #[cfg(test)]
-pub(crate) static TABLES: [&Keys; 29] = [
+pub(crate) static TABLES: [&Keys; 30] = [
     &load::TOP,
     &images::IMAGE,
     &images::TAG,
@@ -61,6 +62,7 @@ pub(crate) static TABLES: [&Keys; 29] = [
     &services::ROLLOUT,
     &tasks::TASK,
     &tasks::NETWORK,
+    &schedules::SCHEDULE,
     &order::DEPLOY,
     &lock::LOCK,
     &promotion::PROMOTION,

@@ -18,7 +18,7 @@ use super::reading::Reading;
 use super::table::Table;
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
-use super::{images, lock, order, promotion, scan, services, slack, tasks, workflows};
+use super::{images, lock, order, promotion, scan, schedules, services, slack, tasks, workflows};
 use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather;
 use crate::text::nearest;
@@ -47,6 +47,7 @@ pub(super) const TOP: Keys = Keys {
         ),
         or("services", "tables by name", "{}", "what is deployed"),
         or("tasks", "tables by name", "{}", "what is run once to its end, such as a migration"),
+        or("schedules", "tables by name", "{}", "what starts tasks by the clock"),
         or("deploy", "a table", "{}", "how several services are deployed"),
         or("promotion", "a table", "{}", "how images get into this environment's registry"),
         or("lock", "true, false or a table", "false", "whether a deploy locks its services against others"),
@@ -168,6 +169,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
     let evidence = table.or("evidence", scan::evidence, vec![Evidence::Verdict]);
     let services = services::read(&mut table, cluster.as_ref());
     let tasks = tasks::read(&mut table, cluster.as_ref(), &services);
+    let schedules = schedules::read(&mut table, &tasks);
     let deploy = order::deploy(&mut table);
     let lock = lock::read(&mut table);
     let promotion = promotion::read(&mut table);
@@ -189,6 +191,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
         evidence,
         services,
         tasks,
+        schedules,
         deploy,
         lock,
         promotion,
@@ -219,6 +222,7 @@ fn facts_of(table: &mut Table<'_>, start: &Path, environment: Option<&str>) -> O
         evidence: Vec::new(),
         services: BTreeMap::new(),
         tasks: BTreeMap::new(),
+        schedules: Vec::new(),
         deploy: Deploy::default(),
         lock: Lock::default(),
         promotion: Promotion::default(),

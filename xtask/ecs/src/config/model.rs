@@ -2,6 +2,7 @@
 
 mod images;
 mod scan;
+mod schedules;
 mod services;
 mod tasks;
 mod workflows;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use images::{Asset, Base, Builder, Cache, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{AcceptedSystem, Evidence, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
+pub use schedules::{Clockwork, Schedule};
 pub use services::{
     Definition, Deploy, DeployGate, Exits, FailFast, Kind, Lock, OnFailure, OnInterrupt, Rollout, Service,
     TaskDefinitionSource, WhenLocked,
@@ -50,6 +52,8 @@ pub struct Config {
     pub services: BTreeMap<String, Service>,
     /// By their names.
     pub tasks: BTreeMap<String, Task>,
+    /// What starts tasks by the clock.
+    pub schedules: Vec<Schedule>,
     /// How services are deployed together.
     pub deploy: Deploy,
     /// Whether deploys lock their services against others.

@@ -20,10 +20,9 @@ pub(super) const SERVICE: Keys = Keys {
     list: &[
         derived("cluster", "a name or an ARN", "`cluster` at the top", "the cluster"),
         derived("service", "a name", "the table's own name", "the ECS service"),
-        or(
+        optional(
             "express",
             "true or false",
-            "false",
             "whether it is an Express service, of which ECS makes load balancer and scaling itself; its task definition has a \
              container `Main` with one named TCP port",
         ),
@@ -111,7 +110,7 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
             })
         };
         let service = table.or("service", |value| value.check(is_name), name.clone());
-        let kind = if table.or("express", Value::boolean, false) { Kind::Express } else { Kind::Service };
+        let kind = if table.optional("express", Value::boolean) == Some(true) { Kind::Express } else { Kind::Service };
         if kind == Kind::Express {
             table.refuse(
                 &["desired-count", "service-definition", "force-new-deployment"],

@@ -7,7 +7,7 @@ use super::lock;
 use super::plan::{Action, Pin, Plan};
 use super::service_definition::Settings;
 use super::tasks::Ready;
-use super::{DeployPlan, Deploys};
+use super::{DeployPlan, Deploys, schedules};
 use crate::aws::ecs::{Document, Service as Live, TaskDefinition, short};
 use crate::config::{Config, Service, services_named};
 use crate::failure::{Failure, Result};
@@ -35,7 +35,8 @@ impl Deploys<'_> {
         for plan in &services {
             super::announce(plan, false, self.events);
         }
-        Ok(DeployPlan { services, tasks: Ready::default(), run_tasks: false, back: true })
+        let schedules = schedules::of_services(self.config, &services);
+        Ok(DeployPlan { services, tasks: Ready::default(), schedules, run_tasks: false, back: true })
     }
 
     /// Whether the rollout that is under way is such a way back already, as one that was begun and not followed to its end.

@@ -32,7 +32,7 @@ pub(super) fn deploy(shared: &Shared<'_>, checks: Option<&dyn Checks>, plans: &[
     }
     let Many { reports: services, failures, .. } = many;
     let result = ended(shared, &services, failures);
-    Ended { done: Report { services }, result }
+    Ended { done: Report { services, schedules: Vec::new() }, result }
 }
 
 /// What the threads tell the one that began them.

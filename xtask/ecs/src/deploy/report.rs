@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::diff::Change;
 use super::plan::Plan;
+use super::schedules::ScheduleReport;
 use super::tasks::TaskReport;
 use crate::digest::Digest;
 use crate::event::{DesiredCount, ImageSource, Lock, Outcome, PostMortem, ServiceAction, VersionChange};
@@ -15,6 +16,8 @@ use crate::gather::Gather;
 pub struct Report {
     /// Those that were asked for, each once.
     pub services: Vec<ServiceReport>,
+    /// What starts tasks by the clock, as far as it moves with them.
+    pub schedules: Vec<ScheduleReport>,
 }
 
 /// What became of one service, or is going to where only a plan was asked for.

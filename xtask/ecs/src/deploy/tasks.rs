@@ -201,9 +201,9 @@ pub(super) struct Ready {
 
 impl Ready {
     /// As services to be planned beside those that name them.
-    pub(super) fn to_plan(config: &Config, services: &[&Service]) -> (Self, Vec<Service>) {
+    pub(super) fn to_plan(config: &Config, services: &[&Service], more: &[String]) -> (Self, Vec<Service>) {
         let names = services.iter().flat_map(|service| service.before_deploy.iter().chain(&service.after_deploy));
-        let names: SortedSet<&String> = names.gather();
+        let names: SortedSet<&String> = names.chain(more).gather();
         let tasks: SortedMap<String, Task> =
             names.into_iter().filter_map(|name| Some((name.clone(), config.tasks.get(name)?.clone()))).gather();
         let own = tasks.values().filter(|task| task.own.is_some()).map(|task| planned_as(config, task)).gather();
@@ -228,6 +228,11 @@ impl Ready {
             }
         }
         if problems.is_empty() { Ok((self, services)) } else { Err(Failure::together(problems)) }
+    }
+
+    /// What was planned of a task that has a task definition of its own.
+    pub(super) fn own(&self, name: &str) -> Option<&Plan> {
+        self.plans.get(name)
     }
 
     /// The task of this name, run with what was planned of it, or else with the service's own revision.

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::aws::calls::{By, Call, On};
 use crate::config::{
-    Base, Builder, FailFast, Kind, Loaded, OnInterrupt, Origin, Partition, State, TaskDefinitionSource,
+    Base, Builder, Clockwork, FailFast, Kind, Loaded, OnInterrupt, Origin, Partition, Schedule, State,
+    TaskDefinitionSource,
 };
 use crate::deploy::{render, service_definition, task_definition};
 use crate::failure::Result;
@@ -36,6 +37,8 @@ pub(crate) struct Facts {
     log_groups: Vec<String>,
     secrets: Vec<String>,
     lookups: Vec<Lookup>,
+    /// Each with the role that it is known to have.
+    schedules: Vec<Schedule>,
     /// The object that Terraform's state is.
     state: Option<String>,
     /// The roles that these commands run as.
@@ -113,6 +116,7 @@ impl Facts {
             facts.clusters.push(name_of(&task.cluster));
             sources.extend(task.own.as_ref().map(|own| &own.source));
         }
+        facts.schedules.extend(config.schedules.iter().cloned());
         for source in sources {
             facts.lookups.extend(task_definition::lookups_of(source));
             match render::document(config, source, look_up)? {
@@ -222,6 +226,10 @@ impl Facts {
                 let definitions = definitions().filter(|_| tagged);
                 services.into_iter().chain(definitions).chain(tasks().into_iter().filter(|_| tagged)).gather()
             }
+            On::Schedules => self.scheduled(Clockwork::Scheduler, "scheduler", "schedule/default"),
+            On::Rules => self.scheduled(Clockwork::Rule, "events", "rule"),
+            On::ScheduleRoles => self.scheduling_roles(Clockwork::Scheduler),
+            On::RuleRoles => self.scheduling_roles(Clockwork::Rule),
             On::Targets => {
                 let scaling = format!("arn:{}:application-autoscaling:{}", self.partition, self.region);
                 vec![format!("{scaling}:{}:scalable-target/*", self.account)]
@@ -246,6 +254,18 @@ impl Facts {
                 self.state.iter().filter(|_| is_asked).cloned().gather()
             }
         }
+    }
+
+    fn scheduled(&self, target: Clockwork, service: &str, kind: &str) -> Vec<String> {
+        let home = format!("arn:{}:{service}:{}:{}", self.partition, self.region, self.account);
+        let mine = self.schedules.iter().filter(|schedule| schedule.target == target);
+        mine.map(|schedule| format!("{home}:{kind}/{}", schedule.name)).collect()
+    }
+
+    /// One that somebody else gave a role may have any.
+    fn scheduling_roles(&self, target: Clockwork) -> Vec<String> {
+        let mine = self.schedules.iter().filter(|schedule| schedule.target == target);
+        mine.map(|schedule| schedule.role.clone().unwrap_or_else(|| self.role_arn("*"))).collect()
     }
 
     fn of_repositories(&self, call: &Call, by: By) -> Vec<String> {

@@ -11,10 +11,21 @@ use crate::aws::calls::{CALLS, Call};
 use crate::failure::Result;
 use crate::time::turned::Turned;
 
-/// Effects that no story has: they go to the registry, are of a person's session, or make a service where none is. Those of a
-/// release, a promotion and a service that is made are crashed by the whole binary, `xtask/tests/it/crashes.rs`.
-const ELSEWHERE: &[&str] =
-    &["ecr:PutImage", "ecs:ExecuteCommand", "ssm:StartSession", "ecs:StopTask", "ecs:CreateService"];
+/// Effects that no story has: they go to the registry, are of a person's session, make a service where none is, are of one
+/// that ECS manages, or of a clock that starts tasks. Those of a release, a promotion and a service that is made are crashed
+/// by the whole binary, `xtask/tests/it/crashes.rs`.
+pub(super) const ELSEWHERE: &[&str] = &[
+    "ecr:PutImage",
+    "ecs:ExecuteCommand",
+    "ssm:StartSession",
+    "ecs:StopTask",
+    "ecs:CreateService",
+    "ecs:UpdateExpressGatewayService",
+    "scheduler:UpdateSchedule",
+    "scheduler:CreateSchedule",
+    "events:PutTargets",
+    "events:PutRule",
+];
 
 /// Whether a call may change something.
 pub(super) fn acts(action: &str) -> bool {

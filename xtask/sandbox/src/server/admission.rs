@@ -81,14 +81,14 @@ impl Refused {
         const MISMATCHED: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
              Access Key and signing method. Consult the service documentation for details.";
         let (status, code, message) = match (protocol, self) {
-            (Protocol::Json, Self::Unsigned) => {
+            (Protocol::Json | Protocol::RestJson, Self::Unsigned) => {
                 (400, "MissingAuthenticationTokenException", "Missing Authentication Token")
             }
-            (Protocol::Json, Self::Mismatched) => (400, "InvalidSignatureException", MISMATCHED),
-            (Protocol::Json, Self::Expired) => {
+            (Protocol::Json | Protocol::RestJson, Self::Mismatched) => (400, "InvalidSignatureException", MISMATCHED),
+            (Protocol::Json | Protocol::RestJson, Self::Expired) => {
                 (400, "ExpiredTokenException", "The security token included in the request is expired")
             }
-            (Protocol::Json, Self::Unknown) => {
+            (Protocol::Json | Protocol::RestJson, Self::Unknown) => {
                 (400, "UnrecognizedClientException", "The security token included in the request is invalid.")
             }
             (Protocol::Query, Self::Unsigned) => {
@@ -132,7 +132,7 @@ fn denied_action(target: &Target, arn: &str, action: &str, resource: &str) -> Ap
          allows the {action} action"
     );
     match target.protocol {
-        Protocol::Json => ApiError::new("AccessDeniedException", message),
+        Protocol::Json | Protocol::RestJson => ApiError::new("AccessDeniedException", message),
         Protocol::Query | Protocol::Rest => ApiError::with(403, "AccessDenied", message),
     }
 }
@@ -156,7 +156,7 @@ pub(super) fn skewed(world: &World, head: &Parts, target: &Target, seconds: i64)
         return None;
     };
     let error = match target.protocol {
-        Protocol::Json => ApiError::new("InvalidSignatureException", message),
+        Protocol::Json | Protocol::RestJson => ApiError::new("InvalidSignatureException", message),
         Protocol::Query => ApiError::with(403, "SignatureDoesNotMatch", message),
         Protocol::Rest => {
             let message = "The difference between the request time and the current time is too large.";

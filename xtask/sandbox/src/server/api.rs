@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::admission::{Visitor, admit, permit, skewed};
 use super::protocol::{Protocol, Target};
-use super::rest;
 use super::signature::Signature;
+use super::{rest, rest_json};
 use crate::ecs::{Caller, looks};
 use crate::fault::Struck;
 use crate::http::{Answer, Cut, collect, drain, read_some};
@@ -29,7 +29,7 @@ const LARGEST_FORM: usize = 64 * 1024;
 /// Answers a request that is not the registry's.
 pub(super) async fn answer(world: &Arc<World>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
-    if let Some(target) = Target::in_head(&head).or_else(|| rest::target(&head)) {
+    if let Some(target) = known(&head) {
         return exchange(world, head, target, body).await;
     }
     if Target::is_form(&head) {
@@ -65,8 +65,13 @@ pub(crate) fn operation_of(request: &Request<Bytes>) -> String {
     target(&head, &body).name()
 }
 
+/// What says by its head what it is.
+fn known(head: &Parts) -> Option<Target> {
+    Target::in_head(head).or_else(|| rest::target(head)).or_else(|| rest_json::target(head))
+}
+
 fn target(head: &Parts, body: &[u8]) -> Target {
-    Target::in_head(head).or_else(|| rest::target(head)).unwrap_or_else(|| Target::in_form(head, body))
+    known(head).unwrap_or_else(|| Target::in_form(head, body))
 }
 
 /// The same without a network: how long the answer takes, and what it is.

@@ -54,6 +54,19 @@ pub(super) fn needs(state: &mut State, home: &Home, target: &Target, input: &Val
         "application-autoscaling" if target.operation.starts_with("Register") => {
             on(vec![format!("arn:aws:application-autoscaling:{}:{}:scalable-target/0ec5", home.region, home.account)])
         }
+        // Whoever says what a schedule does hands its role over.
+        "scheduler" | "events" => {
+            let roles: Vec<&Value> = match input["Targets"].as_array() {
+                Some(targets) => targets.iter().map(|target| &target["RoleArn"]).collect(),
+                None => vec![&input["Target"]["RoleArn"]],
+            };
+            let passed = roles.into_iter().filter_map(Value::as_str).map(|role| Need {
+                action: "iam:PassRole".to_owned(),
+                resource: role.to_owned(),
+                context: Some(("iam:PassedToService", format!("{}.amazonaws.com", target.service))),
+            });
+            on(vec![resource(home, target, input)]).into_iter().chain(passed).collect()
+        }
         _ => on(vec![resource(home, target, input)]),
     }
 }

@@ -7,7 +7,7 @@ use hyper::http::response::Builder;
 use serde_json::{Value, json};
 
 use super::signature::Signature;
-use super::{rest, xml};
+use super::{rest, rest_json, xml};
 use crate::ecr::random_id;
 use crate::fault::Refusal;
 use crate::http::{Answer, Cut, full};
@@ -20,6 +20,8 @@ pub(super) enum Protocol {
     Query,
     /// Of S3.
     Rest,
+    /// Of EventBridge Scheduler.
+    RestJson,
 }
 
 /// One operation of one service.
@@ -38,6 +40,7 @@ const JSON: &[(&str, &str)] = &[
     ("secretsmanager", "secretsmanager"),
     ("logs", "Logs_20140328"),
     ("application-autoscaling", "AnyScaleFrontendService"),
+    ("events", "AWSEvents"),
 ];
 
 /// Service, as its requests are signed for it, and the namespace of its answers.
@@ -79,6 +82,7 @@ impl Protocol {
     pub fn read(self, head: &Parts, body: &[u8]) -> Result<Value, String> {
         match self {
             Self::Rest => Ok(rest::input(head)),
+            Self::RestJson => rest_json::input(head, body),
             Self::Json if body.is_empty() => Ok(json!({})),
             Self::Json => serde_json::from_slice(body).map_err(|error| error.to_string()),
             Self::Query => {
@@ -94,7 +98,7 @@ impl Protocol {
     pub fn answer(self, target: &Target, output: &Value) -> Answer {
         let body = match self {
             Self::Rest => return rest::answer(&target.operation, output),
-            Self::Json => output.to_string(),
+            Self::Json | Self::RestJson => output.to_string(),
             Self::Query => {
                 let operation = &target.operation;
                 let result = xml::element(&format!("{operation}Result"), output);
@@ -115,9 +119,12 @@ impl Protocol {
             builder = builder.header("retry-after", *seconds);
         }
         let body = match self {
-            Self::Json => {
+            Self::Json | Self::RestJson => {
                 builder = builder.header("x-amzn-errortype", code);
                 let mut body = json!({"__type": code, "message": message});
+                if self == Self::RestJson {
+                    body = json!({"Message": message});
+                }
                 for (name, value) in members {
                     body[*name] = json!(value);
                 }
@@ -144,6 +151,7 @@ impl Protocol {
     fn respond(self, status: u16) -> Builder {
         let kind = match self {
             Self::Json => "application/x-amz-json-1.1",
+            Self::RestJson => "application/json",
             Self::Query => "text/xml",
             Self::Rest => "application/xml",
         };

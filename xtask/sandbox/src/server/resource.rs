@@ -23,6 +23,11 @@ pub(super) fn resource(home: &Home, target: &Target, input: &Value) -> String {
             || named(member("RoleName"), "role/").replace(&format!(":{}:", home.region), "::"),
             str::to_owned,
         ),
+        "scheduler" => {
+            let group = member("GroupName").unwrap_or("default");
+            arn("schedule/", &format!("{group}/{}", member("Name").unwrap_or_default()))
+        }
+        "events" => named(member("Name").or(member("Rule")), "rule/"),
         "sts" => member("RoleArn").unwrap_or("*").to_owned(),
         "ssm" => {
             named(member("Name").or(input["Names"][0].as_str()).map(|name| name.trim_start_matches('/')), "parameter/")

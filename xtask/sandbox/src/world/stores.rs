@@ -9,11 +9,13 @@ use crate::autoscaling::Scaling;
 use crate::cloudformation::{Output, Stacks};
 use crate::ecs::{Caller, Line};
 use crate::elasticloadbalancing::{Balancing, Checks};
+use crate::events::Rules;
 use crate::home::Home;
 use crate::iam::{Iam, Role};
 use crate::logs::Logs;
 use crate::protocol::ApiResult;
 use crate::s3::{Object, S3};
+use crate::scheduler::Scheduler;
 use crate::secretsmanager::Secrets;
 use crate::ssm::Ssm;
 use crate::sts::Principal;
@@ -36,6 +38,8 @@ struct Place {
     logs: Logs,
     scaling: Scaling,
     balancing: Balancing,
+    scheduler: Scheduler,
+    rules: Rules,
 }
 
 impl Stores {
@@ -61,6 +65,8 @@ impl State {
             "cloudformation" => self.place(home).stacks.call(operation, input),
             "secretsmanager" => self.place(home).secrets.call(home, operation, input),
             "application-autoscaling" => self.place(home).scaling.call(home, operation, input, now),
+            "scheduler" => self.place(home).scheduler.call(home, operation, input, now),
+            "events" => self.place(home).rules.call(home, operation, input),
             "logs" => {
                 self.settle();
                 self.place(home).logs.call(home, operation, input, now)

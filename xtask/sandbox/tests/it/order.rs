@@ -18,6 +18,8 @@ const ROOMS: &[&str] = &[
     "cloudformation",
     "secretsmanager",
     "autoscaling",
+    "scheduler",
+    "events",
     "s3",
     "logs",
     "ecs::timing",

@@ -115,12 +115,12 @@ image = {}"#,
             (
                 r#"region = "ap-northeast-1"
 zzz = 1"#,
-                "10:1 [zzz] unknown key `zzz` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `evidence`, `services`, `tasks`, `deploy`, `promotion`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`",
+                "10:1 [zzz] unknown key `zzz` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `evidence`, `services`, `tasks`, `schedules`, `deploy`, `promotion`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`",
             ),
             (
                 r#"region = "ap-northeast-1"
 "é\u0007" = 1"#,
-                r#"10:1 ["é\u0007"] unknown key `é\u{7}` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `evidence`, `services`, `tasks`, `deploy`, `promotion`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`"#,
+                r#"10:1 ["é\u0007"] unknown key `é\u{7}` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `evidence`, `services`, `tasks`, `schedules`, `deploy`, `promotion`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`"#,
             ),
             (
                 r#"region = "ap-northeast-1"
