@@ -55,7 +55,8 @@ fn printed(workspace: &Workspace, sandbox: &Sandbox, commands: &[&str]) -> Value
         run.ends(0);
         let policy: Value = serde_json::from_str(&run.stdout).expect("a policy is JSON");
         for statement in policy["Statement"].as_array().expect("it has statements") {
-            let is_same = |other: &Value| ["Action", "Resource"].iter().all(|it| other[it] == statement[it]);
+            let is_same =
+                |other: &Value| ["Action", "Resource", "Condition"].iter().all(|it| other[it] == statement[it]);
             if !statements.iter().any(is_same) {
                 statements.push(statement.clone());
             }
