@@ -15,8 +15,8 @@ use crate::aws::calls::CALLS;
 use crate::failure::{Failure, Result};
 use crate::time::turned::Turned;
 
-/// Calls that no story makes, and the test that has what can be wrong with them: they go with the registry, with lookups, or
-/// with a person's session.
+/// Calls that no story makes, and the test that has what can be wrong with them: they go with the registry, with lookups, with
+/// a person's session, with a service that ECS manages, or with a clock that starts tasks.
 pub(super) const OTHERS: &[(&str, &str)] = &[
     ("ecr:GetAuthorizationToken", "credentials_that_are_missing_expired_or_not_enough_each_have_their_fix"),
     ("ecr:BatchCheckLayerAvailability", "trouble_that_passes_is_retried_and_the_release_goes_on"),
@@ -37,6 +37,21 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
     ("ssm:StartSession", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),
     ("ecs:StopTask", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),
     ("ecs:CreateService", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
+    ("ecs:UpdateExpressGatewayService", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
+    ("ecs:DescribeExpressGatewayService", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
+    ("scheduler:GetSchedule", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
+    (
+        "scheduler:UpdateSchedule",
+        "a_schedule_that_does_not_move_is_told_with_what_it_still_runs_and_moves_when_it_is_run_again",
+    ),
+    ("scheduler:CreateSchedule", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
+    ("events:DescribeRule", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
+    ("events:ListTargetsByRule", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
+    (
+        "events:PutTargets",
+        "a_schedule_that_does_not_move_is_told_with_what_it_still_runs_and_moves_when_it_is_run_again",
+    ),
+    ("events:PutRule", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
 ];
 
 /// What is wrong with a call.
