@@ -88,7 +88,7 @@ const FAULTS: [(&str, &str, &str, &str); 22] = [
     ("dockerfile = \"app/Dockerfile\"\n", "", "nothing says how to build `images.app`", "8:1"),
     ("dockerfile =", "package = \"app\"\ndockerfile =", "`images.app` has both `dockerfile` and `package`", "8:1"),
     ("dockerfile =", "context = \"no\"\ndockerfile =", "the build context `no` does not exist", "11:11"),
-    ("dockerfile =", "platforms = [\"linux/amd64\", \"linux/arm64\"]\ndockerfile =", "several platforms", "11:13"),
+    ("dockerfile =", "platforms = [\"linux/arm64\", \"linux/arm64/v8\"]\ndockerfile =", "are one platform", "11:13"),
     ("definition.json", "definition.jsn", "the task definition `app/ecs/task-definition.jsn` does not exist", "15:19"),
     ("{ app = \"app\" }", "{ app = \"ap\" }", "the container `app` names no image: `ap`", "16:22"),
     ("\"20s\"", "900", "`services.app.rollout.deadline` is an integer", "17:24"),

@@ -234,3 +234,14 @@ fn where_a_number_is_looked_up_a_number_stands_in_and_nobody_is_asked() {
     workspace.write("app/ecs/task-definition.json", &document.to_string());
     workspace.xtask_with(&[], &["rehearse"]).ends(0).says("Deployed app: app:2");
 }
+
+#[test]
+fn what_a_clock_starts_moves_in_a_rehearsal_too() {
+    let workspace = workspace();
+    crate::schedules::configure(&workspace, &crate::schedules::BOTH);
+    workspace
+        .xtask_with(&[], &["rehearse"])
+        .ends(0)
+        .says("Scheduled nightly: app:2 in the place of clean:1")
+        .says("Scheduled hourly: app:2 in the place of clean:1");
+}

@@ -17,7 +17,7 @@ fn released(schedules: &[(&str, &str)]) -> (Workspace, Sandbox) {
     (workspace, sandbox)
 }
 
-fn configure(workspace: &Workspace, schedules: &[(&str, &str)]) {
+pub fn configure(workspace: &Workspace, schedules: &[(&str, &str)]) {
     let mut text = manifest(&[]);
     text += "\n[workspace.metadata.xtask.tasks.clean]\nservice = \"app\"\ncommand = [\"/app\", \"clean\"]\n";
     for (name, lines) in schedules {
@@ -27,7 +27,7 @@ fn configure(workspace: &Workspace, schedules: &[(&str, &str)]) {
     workspace.write("Cargo.toml", &text);
 }
 
-const BOTH: [(&str, &str); 2] = [
+pub const BOTH: [(&str, &str); 2] = [
     ("nightly", "expression = \"cron(0 3 * * ? *)\"\ntimezone = \"Asia/Tokyo\""),
     ("hourly", "expression = \"rate(1 hour)\"\ntarget = \"rule\""),
 ];

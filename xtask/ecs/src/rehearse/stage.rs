@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use xtask_sandbox::{Clock, Options, Sandbox};
+use xtask_sandbox::{ApiError, Clock, Options, Sandbox};
 
-use crate::config::{Builder, Config, Dockerfile, Package, Service, TaskDefinitionSource};
+use crate::config::{Builder, Clockwork, Config, Dockerfile, Kind, Package, Schedule, Service, TaskDefinitionSource};
 use crate::deploy::load_with_stand_ins;
 use crate::event::Events;
 use crate::failure::{Failure, Place, Result};
@@ -38,20 +38,56 @@ pub(super) fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Confi
 /// revision whose image comes from another registry.
 pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
     let repositories: Vec<&str> = config.images.values().map(|image| image.repository().as_str()).gather();
-    let definitions = config
-        .services
-        .values()
-        .map(|service| first_definition(service, &config.root))
-        .collect::<Result<Vec<Value>>>()?;
-    let services: Vec<(&str, &str, Value)> = config
-        .services
-        .values()
-        .zip(definitions)
-        .map(|(service, definition)| (service.cluster.as_str(), service.service.as_str(), definition))
-        .gather();
-    sandbox.furnish(&repositories, &services).map_err(|error| {
+    let mut services: Vec<(&str, &str, Value)> = Vec::new();
+    for service in config.services.values().filter(|service| service.kind == Kind::Service) {
+        services.push((&service.cluster, &service.service, first_definition(service, &config.root)?));
+    }
+    let unfurnished = |error: ApiError| {
         Failure::world(format_args!("could not furnish the sandbox: {}: {}", error.code, error.message))
-    })?;
+    };
+    sandbox.furnish(&repositories, &services).map_err(unfurnished)?;
+    for service in config.services.values().filter(|service| service.kind == Kind::Express) {
+        express(sandbox, service).map_err(unfurnished)?;
+    }
+    for schedule in &config.schedules {
+        clock(sandbox, config, schedule).map_err(unfurnished)?;
+    }
+    Ok(())
+}
+
+/// Any role will do for what nobody starts.
+const ROLE: &str = "arn:aws:iam::123456789012:role/rehearsed";
+
+/// An Express service that ECS made of an older image.
+fn express(sandbox: &Sandbox, service: &Service) -> std::result::Result<(), ApiError> {
+    sandbox.ecs("CreateCluster", json!({ "clusterName": service.cluster }))?;
+    let input = json!({ "cluster": service.cluster, "serviceName": service.service,
+        "primaryContainer": { "image": "public.ecr.aws/docker/library/main:before" },
+        "infrastructureRoleArn": ROLE, "executionRoleArn": ROLE });
+    sandbox.ecs("CreateExpressGatewayService", input)?;
+    sandbox.advance(Duration::from_secs(30 * 60));
+    Ok(())
+}
+
+/// A schedule or a rule that starts some revision of its task.
+fn clock(sandbox: &Sandbox, config: &Config, schedule: &Schedule) -> std::result::Result<(), ApiError> {
+    let (name, expression) = (&schedule.name, &schedule.expression);
+    let arn = |what: &str| format!("arn:aws:ecs:{}:{}:{what}", config.region, config.account);
+    let ecs = json!({ "TaskDefinitionArn": arn(&format!("task-definition/{}:1", schedule.task)) });
+    let mut target = json!({ "Arn": arn("cluster/rehearsed"), "RoleArn": ROLE, "EcsParameters": ecs });
+    let site = sandbox.site(&config.account, &config.region);
+    match schedule.target {
+        Clockwork::Scheduler => {
+            let made = json!({ "Name": name, "ScheduleExpression": expression, "Target": target,
+                "FlexibleTimeWindow": { "Mode": "OFF" } });
+            site.call("scheduler", "CreateSchedule", made)?;
+        }
+        Clockwork::Rule => {
+            target["Id"] = json!(name);
+            site.call("events", "PutRule", json!({ "Name": name, "ScheduleExpression": expression }))?;
+            site.call("events", "PutTargets", json!({ "Rule": name, "Targets": [target] }))?;
+        }
+    }
     Ok(())
 }
 

@@ -12,8 +12,7 @@ use crate::failure::Result;
 use crate::time::turned::Turned;
 
 /// Effects that no story has: they go to the registry, are of a person's session, make a service where none is, are of one
-/// that ECS manages, or of a clock that starts tasks. Those of a release, a promotion and a service that is made are crashed
-/// by the whole binary, `xtask/tests/it/crashes.rs`.
+/// that ECS manages, or of a clock that starts tasks.
 pub(super) const ELSEWHERE: &[&str] = &[
     "ecr:PutImage",
     "ecs:ExecuteCommand",
