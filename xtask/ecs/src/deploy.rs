@@ -45,7 +45,7 @@ pub use pause::{Answer, Pause};
 pub(crate) use post_mortem::log::{From as LogPlace, from as log_place};
 pub use report::{Became, ImageReport, Report, ServiceReport};
 pub use schedules::ScheduleReport;
-#[cfg(feature = "rehearse")]
+#[cfg(any(test, feature = "rehearse"))]
 pub(crate) use task_definition::load_with_stand_ins;
 pub use tasks::{RunReport, TaskPlan, TaskReport, Tasks};
 pub use until::Until;
