@@ -71,7 +71,7 @@ impl Command for Adopt {
         let changes = changes(&found, &adopted)?;
         if self.dry_run {
             let patch: String = changes.iter().map(|change| change.patch(&found.name_of(change.path()))).collect();
-            context.print(patch.strip_suffix('\n').unwrap_or(&patch));
+            context.write(patch.as_bytes());
         } else if changes.is_empty() {
             context.events().note("Nothing", "to add: the configuration and the document are there");
         } else {

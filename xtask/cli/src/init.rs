@@ -54,8 +54,7 @@ impl Command for Init {
         if self.dry_run {
             let patches = plan.changes.iter().map(|change| change.patch(&found.name_of(change.path())));
             let patch: String = patches.collect();
-            // What prints a line ends it.
-            context.print(patch.strip_suffix('\n').unwrap_or(&patch));
+            context.write(patch.as_bytes());
             return Ok(());
         }
         write::refuse_what_git_cannot_take_back(&found, self.force)?;

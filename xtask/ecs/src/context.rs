@@ -262,8 +262,9 @@ impl Context {
         self.write(if runner { github::defuse(&line) } else { line }.as_bytes());
     }
 
-    /// Writes these bytes to stdout, as they are.
-    pub(crate) fn write(&self, bytes: &[u8]) {
+    /// Writes these bytes to stdout, as they are: what another program reads, such as a patch. A reader that went away is no
+    /// failure.
+    pub fn write(&self, bytes: &[u8]) {
         if let Err(error) = std::io::stdout().write_all(bytes)
             && error.kind() != ErrorKind::BrokenPipe
         {
