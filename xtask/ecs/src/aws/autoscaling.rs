@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::ecs::subject;
 use super::signed::{Api, ECS, Signed};
 use super::{AwsError, SdkConfig, calls};
 use crate::gather::Gather;
@@ -24,10 +25,6 @@ fn named(cluster: &str, service: &str) -> Value {
     let resource = ["service", &short(cluster), &short(service)].join("/");
     let dimension = ["ecs", "service", "DesiredCount"].join(":");
     json!({ "ServiceNamespace": "ecs", "ScalableDimension": dimension, "ResourceId": resource })
-}
-
-fn subject(cluster: &str, service: &str) -> String {
-    format!("service {service} in cluster {cluster}")
 }
 
 /// The target that is registered, where there is one.

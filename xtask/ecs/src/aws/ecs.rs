@@ -90,6 +90,11 @@ impl Update {
     }
 }
 
+/// A service, where something is said of it.
+pub(super) fn subject(cluster: &str, service: &str) -> String {
+    format!("service {service} in cluster {cluster}")
+}
+
 impl Ecs {
     pub(super) fn new(sdk: &SdkConfig, pace: Arc<Pace>) -> Self {
         Self { client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()), sdk: sdk.clone(), pace }
@@ -152,7 +157,7 @@ impl Ecs {
 
     /// What is said of a service that was there before.
     pub(crate) fn gone(cluster: &str, name: &str) -> AwsError {
-        let subject = format!("service {name} in cluster {cluster}");
+        let subject = subject(cluster, name);
         let message = "the cluster has no such service any more";
         AwsError::answered(calls::DESCRIBE_SERVICES.action, subject, "MISSING", message)
     }
@@ -209,7 +214,7 @@ impl Ecs {
         if live.express {
             return self.update_express(&live.arn, update);
         }
-        let subject = format!("service {} in cluster {}", update.service, update.cluster);
+        let subject = subject(&update.cluster, &update.service);
         let asked = self.client.update_service().cluster(&update.cluster).service(&update.service);
         let body = update.input();
         let sent = move || asked.customize().mutate_request(move |request| wire::replace_body(request, &body)).send();
@@ -239,7 +244,7 @@ impl Ecs {
             let page = pages(token);
             let answer = self
                 .send(&calls::LIST_SERVICE_DEPLOYMENTS, move || page.send())
-                .map_err(|error| AwsError::new(CALL, format_args!("service {service} in cluster {cluster}"), &error))?;
+                .map_err(|error| AwsError::new(CALL, subject(cluster, service), &error))?;
             listed.extend(answer.service_deployments().iter().map(convert::listed));
             token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if token.is_none() {
@@ -285,7 +290,7 @@ impl Ecs {
     /// The ARNs of the service's tasks that should run, or (`stopped`) of those that stopped within the last hour.
     pub(crate) fn list_tasks(&self, cluster: &str, service: &str, stopped: bool) -> Result<Vec<String>, AwsError> {
         let status = if stopped { DesiredStatus::Stopped } else { DesiredStatus::Running };
-        let subject = format!("service {service} in cluster {cluster}");
+        let subject = subject(cluster, service);
         let asked = self.client.list_tasks().cluster(cluster).service_name(service).desired_status(status);
         Ok(self.task_pages(&asked, &subject, usize::MAX)?.unwrap_or_default())
     }

@@ -65,20 +65,16 @@ pub(super) fn after(value: &Value<'_>, own: &str, services: &[String]) -> Option
 
 /// The names of tasks that are of this service or of none; `tasks` has the service of each.
 pub(super) fn tasks(value: &Value<'_>, own: &str, tasks: &BTreeMap<String, Option<String>>) -> Option<Vec<String>> {
+    let known: Vec<String> = tasks.keys().cloned().gather();
     value.list(|item| {
-        let name = item.text()?;
-        match tasks.get(name) {
-            None => {
-                let hint = suggestion(name, tasks.keys().map(String::as_str), "tasks");
-                item.error(format!("there is no task `{}`", name.escape_debug()), hint);
-                None
-            }
+        let name = item.known("task", &known)?;
+        match tasks.get(&name) {
             Some(Some(other)) if other != own => {
                 let hint = format!("let `services.{other}` run it, and this service come `after = [\"{other}\"]`");
                 item.error(format!("the task `{name}` is of the service `{other}`"), hint);
                 None
             }
-            Some(_) => Some(name.to_owned()),
+            _ => Some(name),
         }
     })
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::diagnostic::suggestion;
 use super::keys::{Keys, optional, or, required};
 use super::model::{Clockwork, Schedule, Task};
 use super::origin::Effective;
@@ -39,7 +38,7 @@ pub(super) fn read(table: &mut Table<'_>, tasks: &BTreeMap<String, Task>) -> Vec
     let names = table.names("tasks");
     let mut schedules = Vec::new();
     for (name, mut table) in table.children("schedules", &[&SCHEDULE]) {
-        let task = table.required("task", "task = \"cleanup\"", |value| task(value, &names));
+        let task = table.required("task", "task = \"cleanup\"", |value| value.known("task", &names));
         let choices = [("scheduler", Clockwork::Scheduler), ("rule", Clockwork::Rule)];
         let target = table.or("target", |value| value.one_of(&choices), Clockwork::default());
         let expression =
@@ -57,16 +56,6 @@ pub(super) fn read(table: &mut Table<'_>, tasks: &BTreeMap<String, Task>) -> Vec
         }
     }
     schedules
-}
-
-fn task(value: &Value<'_>, tasks: &[String]) -> Option<String> {
-    let name = value.text()?;
-    if !tasks.iter().any(|known| known == name) {
-        let hint = suggestion(name, tasks.iter().map(String::as_str), "tasks");
-        value.error(format!("there is no task `{}`", name.escape_debug()), hint);
-        return None;
-    }
-    Some(name.to_owned())
 }
 
 /// Source: Amazon EventBridge User Guide and Amazon EventBridge Scheduler User Guide, "Schedule types".

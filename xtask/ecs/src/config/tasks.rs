@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::diagnostic::suggestion;
 use super::keys::{Keys, derived, optional, or, required};
 use super::model::{Abandoned, Network, OwnDefinition, Service, Task};
 use super::origin::{Effective, Origin};
@@ -67,7 +66,7 @@ pub(super) fn read(
     let names = table.names("services");
     let mut tasks = BTreeMap::new();
     for (name, mut table) in table.children("tasks", &[&TASK]) {
-        let service = table.optional("service", |value| service(value, &names));
+        let service = table.optional("service", |value| value.known("service", &names));
         let source = table.optional("task-definition", services::task_definition);
         let containers = table.optional("containers", |value| services::containers(value, &images));
         let lends = service.as_ref().and_then(|service| services.get(service));
@@ -106,16 +105,6 @@ pub(super) fn read(
         }
     }
     tasks
-}
-
-fn service(value: &Value<'_>, services: &[String]) -> Option<String> {
-    let name = value.text()?;
-    if !services.iter().any(|known| known == name) {
-        let hint = suggestion(name, services.iter().map(String::as_str), "services");
-        value.error(format!("there is no service `{}`", name.escape_debug()), hint);
-        return None;
-    }
-    Some(name.to_owned())
 }
 
 fn cluster(

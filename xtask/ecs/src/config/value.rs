@@ -156,6 +156,17 @@ impl<'a> Value<'a> {
         found.map(|(_, value)| *value)
     }
 
+    /// The name of a `kind` that there is.
+    pub(super) fn known(&self, kind: &str, known: &[String]) -> Option<String> {
+        let name = self.text()?;
+        if !known.iter().any(|known| known == name) {
+            let hint = suggestion(name, known.iter().map(String::as_str), &format!("{kind}s"));
+            self.error(format!("there is no {kind} `{}`", name.escape_debug()), hint);
+            return None;
+        }
+        Some(name.to_owned())
+    }
+
     /// `"15m"`, `"90s"`, `"1h30m"`; longer than zero.
     pub(super) fn duration(&self) -> Option<Duration> {
         match self.get() {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::plan::{Action, Plan};
 use super::report::{Became, Report};
 use super::service::Registered;
-use super::tasks::Ready;
+use super::tasks::{Ready, overrides};
 use super::{DeployPlan, Deploys};
 use crate::aws::ecs::short;
 use crate::aws::{AwsError, SdkConfig, rules, scheduler};
@@ -304,14 +304,7 @@ fn made_of(config: &Config, schedule: &Schedule, task: &Task, plans: &[Plan], re
     if let Some(network) = network(task, launch.get("networkConfiguration")) {
         parameters.insert("NetworkConfiguration".to_owned(), network);
     }
-    let mut over = json!({ "name": task.container });
-    if !task.command.is_empty() {
-        over["command"] = json!(task.command);
-    }
-    if !task.env.is_empty() {
-        let pair = |(name, value): (&String, &String)| json!({ "name": name, "value": value });
-        over["environment"] = task.env.iter().map(pair).collect();
-    }
+    let over = overrides(task, &task.command.iter().gather::<Vec<_>>());
     let partition = Partition::of(&config.region).name;
     let cluster = match task.cluster.strip_prefix("arn:") {
         Some(_) => task.cluster.clone(),

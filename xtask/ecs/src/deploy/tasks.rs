@@ -10,6 +10,8 @@ mod verdict;
 
 use std::sync::Arc;
 
+pub(super) use order::overrides;
+
 use serde_json::Value;
 
 use super::Deploys;

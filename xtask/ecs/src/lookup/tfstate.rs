@@ -168,7 +168,7 @@ impl State {
         };
         if key.is_none() && path.first() == Some(&Step::Each) {
             let each = resource.instances.iter().map(|instance| instance.find(place, &path[1..]));
-            return Ok(Value::Array(each.try_gather::<_, _, _>()?));
+            return Ok(Value::Array(each.try_gather()?));
         }
         if let Some(instance) = resource.instances.iter().find(|instance| instance.key.as_ref() == key) {
             return instance.find(place, path);

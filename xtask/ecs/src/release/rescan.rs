@@ -100,14 +100,13 @@ impl Releases<'_> {
                 looks.push(self.look_at(&part, digest, (scanner, &remote))?);
             }
             let records: Vec<Record> = looks.iter().map(|(record, _)| record.clone()).gather();
-            Record::of_index(digest, &records).ok_or_else(|| no_image(image))?
+            let record = Record::of_index(digest, &records).ok_or_else(|| no_image(image))?;
+            self.attach(&record, &subject.descriptor(), (image, &remote))?;
+            record
         } else {
             looks.push(self.look_at(image, digest, (scanner, &remote))?);
             looks[0].0.clone()
         };
-        if subject.is_index() {
-            self.attach(&record, &subject.descriptor(), (image, &remote))?;
-        }
         let one = Rescanned {
             image: image.name.clone(),
             tag: image.tag().to_string(),

@@ -1,10 +1,13 @@
 //! Express services, of which ECS makes everything around the tasks: they have a call of their own for a new revision.
 //! Source: Amazon ECS API Reference, UpdateExpressGatewayService and DescribeExpressGatewayService.
 
+use std::cmp::Ordering;
+
 use serde_json::{Value, json};
 
-use super::{Deployment, Ecs, Service, Update};
+use super::{Deployment, Ecs, Service, Update, subject};
 use crate::aws::{AwsError, calls};
+use crate::sorted::Arrange;
 
 impl Ecs {
     /// Sets an Express service to a revision, and says how it is then.
@@ -61,14 +64,9 @@ impl Ecs {
         let input = json!({ "serviceArn": service.arn });
         let mut answer =
             self.signed(&calls::DESCRIBE_EXPRESS_GATEWAY_SERVICE, &format!("service {}", service.name), &input)?;
-        let mut found = Vec::new();
-        if let Value::Array(all) = answer["service"]["activeConfigurations"].take() {
-            for one in all {
-                let newer = |known: &Value| known["createdAt"].as_f64() < one["createdAt"].as_f64();
-                let place = found.iter().position(newer).unwrap_or(found.len());
-                found.insert(place, one);
-            }
-        }
+        let Value::Array(mut found) = answer["service"]["activeConfigurations"].take() else { return Ok(Vec::new()) };
+        let at = |one: &Value| one["createdAt"].as_f64();
+        found.arrange_by(|one, other| at(other).partial_cmp(&at(one)).unwrap_or(Ordering::Equal));
         Ok(found)
     }
 }
@@ -98,8 +96,4 @@ fn text(value: &Value) -> String {
 #[expect(clippy::cast_possible_truncation, reason = "a time of this century")]
 fn millis(value: &Value) -> i64 {
     (value.as_f64().unwrap_or_default() * 1000.0).round() as i64
-}
-
-fn subject(cluster: &str, service: &str) -> String {
-    format!("service {service} in cluster {cluster}")
 }

@@ -5,7 +5,7 @@ use aws_sdk_ecs::operation::create_service::CreateServiceInput;
 use serde_json::{Map, Value, json};
 
 use super::members::oddities_of;
-use super::{Ecs, Flaw, Oddity, OddityKind};
+use super::{Ecs, Flaw, Oddity, OddityKind, subject};
 use crate::aws::signed::{ECS, Signed};
 use crate::aws::{AwsError, calls};
 use crate::gather::Gather;
@@ -81,7 +81,7 @@ pub(crate) fn rolls_out(member: &str) -> bool {
 impl Ecs {
     /// A service as ECS has it, in ECS's own members; what its newest deployment alone tells is put beside the rest.
     pub(crate) fn described_service(&self, cluster: &str, service: &str) -> Result<Value, AwsError> {
-        let subject = format!("service {service} in cluster {cluster}");
+        let subject = subject(cluster, service);
         let input = json!({ "cluster": cluster, "services": [service], "include": ["TAGS"] });
         net::wait(self.pace.turn(calls::DESCRIBE_SERVICES.action));
         let mut answer = Signed::new(&self.sdk).json(&ECS, &calls::DESCRIBE_SERVICES, &subject, &input)?;
@@ -113,7 +113,7 @@ impl Ecs {
         // The same bytes for the same service are the same request: 64 hexadecimal digits, which a token may have.
         let token = crate::digest::Digest::of(input.to_string().as_bytes());
         input["clientToken"] = json!(&token.hex()[..36]);
-        let subject = format!("service {service} in cluster {cluster}");
+        let subject = subject(cluster, service);
         net::wait(self.pace.turn(calls::CREATE_SERVICE.action));
         Signed::new(&self.sdk).json(&ECS, &calls::CREATE_SERVICE, &subject, &input).map(drop)
     }

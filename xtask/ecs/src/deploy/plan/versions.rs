@@ -42,7 +42,7 @@ pub(super) fn find(
         })
         .gather();
     let mut answers = ecr.kept(&asked).into_iter();
-    let mut told = false;
+    let (mut told, mut changes) = (false, Vec::new());
     for (position, pin, running) in found {
         let Known { tags, pushed } = match &running {
             Running::Tag(tag) => Known { tags: vec![tag.clone()], pushed: None },
@@ -81,16 +81,33 @@ pub(super) fn find(
                 change.before = change.before.or_else(|| Some(format!("commit {}", before.get(..12)?)));
             }
         }
-        if let (Direction::Unknown, Some(_), Some(before)) = (change.direction, &change.before, pushed) {
-            let pushed = ecr.kept(&[(pin.pinned.repository.clone(), pin.pinned.digest.clone())]).pop();
-            let after = pushed.and_then(Result::ok).and_then(|kept| kept.known().pushed);
-            change.by_push = after.is_some_and(|after| after != before);
-            if change.by_push {
-                change.direction = if after > Some(before) { Direction::Forward } else { Direction::Back };
-            }
-        }
+        changes.push((position, pin, pushed, change));
+    }
+    by_push(ecr, &mut changes);
+    for (position, .., change) in changes {
         if !plans[position].versions.contains(&change) {
             plans[position].versions.push(change);
+        }
+    }
+}
+
+/// A change of a service's image: whose it is, to what, and when what runs was pushed.
+type Changed = (usize, Pin, Option<i64>, VersionChange);
+
+/// Takes what was pushed later for the newer, where nothing else tells.
+fn by_push(ecr: &Ecr, changes: &mut [Changed]) {
+    let mut unknown = Vec::new();
+    for (_, pin, before, change) in changes {
+        if let (Direction::Unknown, Some(_), Some(before)) = (change.direction, &change.before, *before) {
+            unknown.push((before, (pin.pinned.repository.clone(), pin.pinned.digest.clone()), change));
+        }
+    }
+    let asked: Vec<(Repository, Digest)> = unknown.iter().map(|(_, image, _)| image.clone()).gather();
+    for ((before, _, change), answer) in unknown.into_iter().zip(ecr.kept(&asked)) {
+        let after = answer.ok().and_then(|kept| kept.known().pushed);
+        change.by_push = after.is_some_and(|after| after != before);
+        if change.by_push {
+            change.direction = if after > Some(before) { Direction::Forward } else { Direction::Back };
         }
     }
 }

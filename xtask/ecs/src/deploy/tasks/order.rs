@@ -6,6 +6,7 @@ use super::containers;
 use super::run::Job;
 use crate::aws::ecs::Task as Known;
 use crate::aws::ecs::Unplaced;
+use crate::config::Task;
 use crate::digest::Digest;
 use crate::gather::Gather;
 
@@ -78,8 +79,16 @@ pub(super) fn request(job: &Job<'_>, revision: &str) -> Map<String, Value> {
     if task.service.is_none() && !says && fargate {
         request.insert("launchType".to_owned(), "FARGATE".into());
     }
+    let over = overrides(task, &command(job));
+    if over.as_object().is_some_and(|over| over.len() > 1) {
+        request.insert("overrides".to_owned(), json!({ "containerOverrides": [over] }));
+    }
+    request
+}
+
+/// What of its container's definition a task has otherwise.
+pub(in crate::deploy) fn overrides(task: &Task, command: &[&String]) -> Value {
     let mut over = json!({ "name": task.container });
-    let command = command(job);
     if !command.is_empty() {
         over["command"] = json!(command);
     }
@@ -87,10 +96,7 @@ pub(super) fn request(job: &Job<'_>, revision: &str) -> Map<String, Value> {
         let variables = task.env.iter().map(|(name, value)| json!({ "name": name, "value": value }));
         over["environment"] = variables.collect();
     }
-    if over.as_object().is_some_and(|over| over.len() > 1) {
-        request.insert("overrides".to_owned(), json!({ "containerOverrides": [over] }));
-    }
-    request
+    over
 }
 
 fn command<'a>(job: &Job<'a>) -> Vec<&'a String> {
