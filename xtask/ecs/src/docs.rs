@@ -129,7 +129,15 @@ fn the_defaults_of_the_reference_are_those_that_hold() {
 
 /// What `--log json` writes.
 fn events() -> String {
-    let source = Source::parse(include_str!("event.rs"));
+    let files = [
+        include_str!("event.rs"),
+        include_str!("event/action.rs"),
+        include_str!("event/lock.rs"),
+        include_str!("event/image.rs"),
+        include_str!("event/rollout.rs"),
+        include_str!("event/post_mortem.rs"),
+    ];
+    let source = Source::of(files.map(Source::parse));
     let mut text = String::from(
         "## Events\n\nWith `--log json` stderr has one JSON document a line: `version` (1), `time` (seconds since 1970), `event`, and \
          the event's own members. New events and new members may come; those that are here stay what they are while `version` is 1.\n\n\

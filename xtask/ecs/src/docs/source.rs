@@ -6,7 +6,7 @@ use syn::{
 
 use crate::gather::Gather;
 
-/// A source file.
+/// A source file, or several as one.
 pub(super) struct Source {
     items: Vec<Item>,
 }
@@ -25,6 +25,10 @@ pub(super) struct Named {
 impl Source {
     pub(super) fn parse(text: &str) -> Self {
         Self { items: syn::parse_file(text).expect("it compiles, so it can be read").items }
+    }
+
+    pub(super) fn of<const N: usize>(files: [Self; N]) -> Self {
+        Self { items: files.into_iter().flat_map(|file| file.items).gather() }
     }
 
     pub(super) fn variants(&self, of: &str) -> Vec<Named> {
@@ -69,7 +73,7 @@ impl Source {
                 Item::Struct(found) if found.ident == of => Some(&found.fields),
                 _ => None,
             });
-            return fields.expect("it is in this file").iter().flat_map(|field| self.members(field)).gather();
+            return fields.expect("it is in these files").iter().flat_map(|field| self.members(field)).gather();
         }
         let name = field.ident.as_ref().map_or(String::new(), |ident| format!("`{}` ", kebab(&ident.to_string())));
         vec![format!("{name}({})", shape(&field.ty))]
