@@ -3,30 +3,49 @@
 //! The old files stay. What has no counterpart is named with its file and line; what the new document says otherwise than the
 //! old one is listed.
 
+mod adopted;
+mod bake;
+mod built;
+mod command_line;
+mod compose;
+mod copilot;
+mod draft;
 mod ecspresso;
+mod kamal;
 mod template;
+mod tool;
+mod workflow;
 mod yaml;
 
 use std::path::{Path, PathBuf};
 
 use xtask_ecs::{Command, Context, Failure};
 
+use adopted::Adopted;
+use tool::Tool;
+
 use crate::init::{Change, Survey, TomlText, write};
 
-/// Take over what another deploy tool is configured with: ecspresso's YAML or JSON
+/// Take over what another deploy tool is configured with: ecspresso, Copilot, Kamal, workflows, Compose, bake
 #[derive(clap::Parser)]
 #[command(
     name = "adopt",
     after_help = "\
-Reads ecspresso.yml, its task definition and its service definition; writes a task definition of its own and adds to Cargo.toml. The old files stay. \
-Templates become lookups. What has no counterpart is a list at the end.
+Reads ecspresso.yml, the folder copilot/, config/deploy.yml of Kamal, a workflow that deploys to ECS, a Compose file or a bake file; adds to Cargo.toml, and \
+writes task definitions where there are none to point at. The old files stay. What has no counterpart is a list at the end.
 
 Exit codes: 0 done · 1 the world failed · 2 usage, or with --strict something has no counterpart"
 )]
 pub struct Adopt {
-    /// Its configuration
-    #[arg(value_name = "FILE", default_value = "ecspresso.yml")]
-    file: PathBuf,
+    /// Its configuration; what is found here, where it is left out
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The AWS account, twelve digits, where no file tells it
+    #[arg(long)]
+    account: Option<String>,
+    /// The region, where no file tells it
+    #[arg(long)]
+    region: Option<String>,
     /// Write nothing and exit with 2 where something has no counterpart
     #[arg(long)]
     strict: bool,
@@ -38,29 +57,18 @@ pub struct Adopt {
     force: bool,
 }
 
-/// What comes of a configuration.
-#[derive(Default)]
-pub struct Adopted {
-    pub account: String,
-    pub region: String,
-    pub cluster: String,
-    /// Tables below `[workspace.metadata.xtask]`: a name such as `images.app`, and the lines.
-    pub tables: Vec<(String, String)>,
-    /// The task definition: its path from the root, and its text.
-    pub document: (String, String),
-    /// Where the new document says otherwise than the old one.
-    pub differences: Vec<String>,
-    /// What is left as it is, and that is well.
-    pub kept: Vec<String>,
-    /// `FILE:LINE: what has no counterpart`.
-    pub todo: Vec<String>,
-}
-
 impl Command for Adopt {
     fn run(self, context: &Context) -> anyhow::Result<()> {
         let found = Survey::of_this_folder()?;
-        let file = std::path::absolute(&self.file)?;
-        let adopted = ecspresso::adopt(&found, &file)?;
+        let (tool, file) = match &self.file {
+            Some(file) => {
+                let file = std::path::absolute(file)?;
+                (Tool::of(&file), file)
+            }
+            None => tool::only_one(&found)?,
+        };
+        let mut adopted = tool.adopt(&found, &file)?;
+        adopted.complete(&found, self.account, self.region)?;
         if self.strict && !adopted.todo.is_empty() {
             let message = format!("{} things have no counterpart, and nothing was written", adopted.todo.len());
             return Err(Failure::usage(message)
@@ -73,7 +81,7 @@ impl Command for Adopt {
             let patch: String = changes.iter().map(|change| change.patch(&found.name_of(change.path()))).collect();
             context.write(patch.as_bytes());
         } else if changes.is_empty() {
-            context.events().note("Nothing", "to add: the configuration and the document are there");
+            context.events().note("Nothing", "to add: the configuration and the documents are there");
         } else {
             write::refuse_what_git_cannot_take_back(&found, self.force)?;
             write::write(&changes, &found, context)?;
@@ -87,18 +95,19 @@ impl Command for Adopt {
     }
 }
 
-/// A document of its own, and in Cargo.toml whatever is not there yet.
+/// Documents of their own, and in Cargo.toml whatever is not there yet.
 fn changes(found: &Survey, adopted: &Adopted) -> Result<Vec<Change>, Failure> {
     let mut changes = Vec::new();
-    let (name, text) = &adopted.document;
-    let path = found.root.join(name);
-    match std::fs::read_to_string(&path) {
-        Ok(there) if there == *text => {}
-        Ok(_) => {
-            return Err(Failure::usage(format_args!("{name} is there already, and says otherwise"))
-                .help("rename it; nothing is written over"));
+    for (name, text) in &adopted.documents {
+        let path = found.root.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(there) if there == *text => {}
+            Ok(_) => {
+                return Err(Failure::usage(format_args!("{name} is there already, and says otherwise"))
+                    .help("rename it; nothing is written over"));
+            }
+            Err(_) => changes.push(Change::Create { path, text: text.clone() }),
         }
-        Err(_) => changes.push(Change::Create { path, text: text.clone() }),
     }
     let toml = TomlText::parse(&found.manifest)
         .map_err(|why| Failure::usage(format_args!("Cargo.toml is not TOML: {why}")))?;
@@ -107,10 +116,7 @@ fn changes(found: &Survey, adopted: &Adopted) -> Result<Vec<Change>, Failure> {
         tables.push("[workspace]\n".to_owned());
     }
     if toml.get(&["workspace", "metadata", "xtask"]).is_none() {
-        let Adopted { account, region, cluster, .. } = adopted;
-        tables.push(format!(
-            "[workspace.metadata.xtask]\naccount = \"{account}\"\nregion = \"{region}\"\ncluster = \"{cluster}\"\n"
-        ));
+        tables.push(format!("[workspace.metadata.xtask]\n{}", adopted.top()));
     }
     for (name, lines) in &adopted.tables {
         let path: Vec<&str> = ["workspace", "metadata", "xtask"].into_iter().chain(name.split('.')).collect();
@@ -132,4 +138,20 @@ fn changes(found: &Survey, adopted: &Adopted) -> Result<Vec<Change>, Failure> {
 /// A file beside another one.
 fn beside(file: &Path, name: &str) -> PathBuf {
     file.parent().unwrap_or(Path::new(".")).join(name)
+}
+
+fn read(file: &Path, name: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| Failure::usage(format_args!("could not read {name}: {error}")))
+}
+
+/// Text as TOML has it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A name that can be a key as it stands.
+fn key(name: &str) -> String {
+    name.chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '-' })
+        .collect()
 }

@@ -6,9 +6,10 @@ use serde_json::Value;
 use xtask_ecs::Failure;
 use xtask_ecs::process::{is_in_path, question};
 
+use super::adopted::Adopted;
 use super::template::convert;
 use super::yaml::Document;
-use super::{Adopted, beside};
+use super::{beside, key, quoted, read};
 use crate::init::{Shipped, Survey, candidates, tag};
 
 pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
@@ -42,9 +43,11 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
         if adopted.region.is_empty() {
             adopted.region.clone_from(&image.region);
         }
-        adopted.tables.push((format!("images.{}", image.container), image.table(found)?));
+        adopted
+            .tables
+            .push((format!("images.{}", image.container), image_table(found, &image.container, &image.repository)?));
     }
-    adopted.document = (format!("ecs/{}.json", key(&service)), new.clone());
+    adopted.documents.push((format!("ecs/{}.json", key(&service)), new.clone()));
     adopted.differences = differences(&old, &new);
     if let Some(service_definition) = document.text("service_definition") {
         lines.extend(of_service(found, file, service_definition, &mut adopted)?);
@@ -52,17 +55,6 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
     rest(&document, &name, &mut lines, &mut adopted);
     adopted.tables.push((format!("services.{}", key(&service)), lines.join("\n") + "\n"));
     Ok(adopted)
-}
-
-/// A name that can be a key as it stands.
-fn key(name: &str) -> String {
-    name.chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '-' })
-        .collect()
-}
-
-fn read(file: &Path, name: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(file).map_err(|error| Failure::usage(format_args!("could not read {name}: {error}")))
 }
 
 fn no_lookup(file: &str, line: usize, template: &str) -> String {
@@ -89,29 +81,29 @@ impl Image {
             repository: repository.to_owned(),
         })
     }
+}
 
-    /// Its table: what builds it is found by its container's name or its repository's.
-    fn table(&self, found: &Survey) -> Result<String, Failure> {
-        let all = candidates(found);
-        let last = self.repository.rsplit('/').next().unwrap_or_default();
-        let by_name = |name: &str| all.iter().find(|(it, _)| it.name() == name);
-        let only = || all.iter().filter(|(_, is_service)| *is_service).collect::<Vec<_>>();
-        let found_one = by_name(&self.container).or_else(|| by_name(last)).or_else(|| match only()[..] {
-            [one] => Some(one),
-            _ => None,
-        });
-        let Some((shipped, _)) = found_one else {
-            let known: Vec<&str> = all.iter().map(|(it, _)| it.name()).collect();
-            return Err(Failure::usage(format_args!("nothing here builds the image of container {}", self.container))
-                .help(format!("a Dockerfile or a package of that name would; there are {}", known.join(", "))));
-        };
-        let build = match shipped {
-            Shipped::Dockerfile(one) => format!("dockerfile = \"{}\"", one.name),
-            Shipped::Package(package, None) => format!("package = \"{package}\""),
-            Shipped::Package(package, Some(binary)) => format!("package = \"{package}\"\nbin = \"{binary}\""),
-        };
-        Ok(format!("repository = \"{}\"\ntag = {}\n{build}\n", self.repository, tag(found, shipped)))
-    }
+/// The table of an image that nothing tells how to build: what builds it is found by its container's name or its repository's.
+pub fn image_table(found: &Survey, container: &str, repository: &str) -> Result<String, Failure> {
+    let all = candidates(found);
+    let last = repository.rsplit('/').next().unwrap_or_default();
+    let by_name = |name: &str| all.iter().find(|(it, _)| it.name() == name);
+    let only = || all.iter().filter(|(_, is_service)| *is_service).collect::<Vec<_>>();
+    let found_one = by_name(container).or_else(|| by_name(last)).or_else(|| match only()[..] {
+        [one] => Some(one),
+        _ => None,
+    });
+    let Some((shipped, _)) = found_one else {
+        let known: Vec<&str> = all.iter().map(|(it, _)| it.name()).collect();
+        return Err(Failure::usage(format_args!("nothing here builds the image of container {container}"))
+            .help(format!("a Dockerfile or a package of that name would; there are {}", known.join(", "))));
+    };
+    let build = match shipped {
+        Shipped::Dockerfile(one) => format!("dockerfile = {}", quoted(&one.name)),
+        Shipped::Package(package, None) => format!("package = \"{package}\""),
+        Shipped::Package(package, Some(binary)) => format!("package = \"{package}\"\nbin = \"{binary}\""),
+    };
+    Ok(format!("repository = {}\ntag = {}\n{build}\n", quoted(repository), tag(found, shipped)))
 }
 
 /// The old document with lookups in the place of its templates, the new one, and the images in it.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 #[derive(Debug)]
 pub struct Document {
     pub value: Value,
-    /// Paths such as `plugins[0].name`, each with the line of its value.
+    /// Paths such as `plugins[0].name`, each with its line.
     lines: Vec<(String, usize)>,
 }
 
@@ -16,7 +16,7 @@ impl Document {
     pub fn read(text: &str) -> Result<Self, String> {
         let documents = MarkedYaml::load_from_str(text).map_err(|error| error.to_string())?;
         let mut lines = Vec::new();
-        let value = documents.first().map_or(Value::Null, |node| plain(node, "", &mut lines));
+        let value = documents.first().map_or(Value::Null, |node| plain(node, ("", 1), &mut lines));
         Ok(Self { value, lines })
     }
 
@@ -29,28 +29,32 @@ impl Document {
     }
 }
 
-fn plain(node: &MarkedYaml<'_>, path: &str, lines: &mut Vec<(String, usize)>) -> Value {
-    lines.push((path.to_owned(), node.span.start.line()));
+/// A member is on the line of its name, whatever line its value begins on.
+fn plain(node: &MarkedYaml<'_>, (path, line): (&str, usize), lines: &mut Vec<(String, usize)>) -> Value {
+    lines.push((path.to_owned(), line));
     match &node.data {
         YamlData::Value(scalar) => of_scalar(scalar),
         YamlData::Representation(text, ..) => Value::from(text.as_ref()),
         YamlData::Sequence(items) => {
-            let item = |(at, item)| plain(item, &format!("{path}[{at}]"), lines);
+            let item = |(at, item): (usize, &MarkedYaml<'_>)| {
+                plain(item, (&format!("{path}[{at}]"), item.span.start.line()), lines)
+            };
             Value::Array(items.iter().enumerate().map(item).collect())
         }
         YamlData::Mapping(members) => {
             let mut object = Map::new();
             for (key, member) in members {
-                let key = match plain(key, "", &mut Vec::new()) {
+                let line = key.span.start.line();
+                let key = match plain(key, ("", line), &mut Vec::new()) {
                     Value::String(key) => key,
                     other => other.to_string(),
                 };
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                object.insert(key, plain(member, &path, lines));
+                object.insert(key, plain(member, (&path, line), lines));
             }
             Value::Object(object)
         }
-        YamlData::Tagged(_, inner) => plain(inner, path, lines),
+        YamlData::Tagged(_, inner) => plain(inner, (path, line), lines),
         _ => Value::Null,
     }
 }
@@ -76,6 +80,7 @@ mod tests {
                 .expect("YAML");
         assert_eq!(document.text("region"), Some("eu-west-1"));
         assert_eq!((document.line("region"), document.line("plugins[0].config.url")), (2, 6));
+        assert_eq!((document.line("plugins"), document.line("plugins[0].config")), (3, 5));
         assert!(Document::read("a: [").is_err());
     }
 }

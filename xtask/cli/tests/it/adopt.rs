@@ -99,7 +99,7 @@ fn what_ecspresso_is_configured_with_is_taken_over_and_its_files_stay() {
     run.says("Differs containerDefinitions[0].image: ");
     for todo in [
         "To do ops/ecspresso.yml:12: plugin secretsmanager has no counterpart",
-        "To do ops/ecspresso.yml:14: `ignore` has no counterpart",
+        "To do ops/ecspresso.yml:13: `ignore` has no counterpart",
         "To do ops/task.json:16: `{{ tfstatef `aws_subnet.private['%s'].id` `a` }}` is no lookup",
         "Kept ops/service.json:3: `launchType` stays as the service has it in ECS",
     ] {

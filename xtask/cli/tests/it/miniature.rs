@@ -89,6 +89,14 @@ impl Miniature {
         self.xtask_ecs(&[&given[..], args].concat())
     }
 
+    /// A program of `tools`, which is looked for there first.
+    pub fn executable(&self, name: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.root().join(name), permissions).expect("it is there");
+        self.commit();
+    }
+
     fn run(&self, command: &mut Command) -> Run {
         for (name, _) in std::env::vars() {
             let foreign = [
@@ -105,6 +113,8 @@ impl Miniature {
                 command.env_remove(name);
             }
         }
+        let path = std::env::var("PATH").expect("a PATH");
+        command.env("PATH", format!("{}:{path}", self.root().join("tools").display()));
         let command = command.current_dir(self.root()).env("NO_COLOR", "1").env("AWS_EC2_METADATA_DISABLED", "true");
         let output = command.stdin(Stdio::null()).output().expect("the program starts");
         Run {

@@ -1,0 +1,113 @@
+//! An image that another tool builds.
+
+use super::{key, quoted};
+use crate::init::{Shipped, Survey, tag};
+
+/// Paths are relative to the root, with `/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Built {
+    /// The key under `images`.
+    pub name: String,
+    /// Empty where the other tool does not say.
+    pub repository: String,
+    pub dockerfile: String,
+    pub context: String,
+    pub target: String,
+    pub args: Vec<(String, String)>,
+    pub platforms: Vec<String>,
+    /// Build secrets: an id, and the variable that has it.
+    pub secrets: Vec<(String, String)>,
+    pub cache: Option<&'static str>,
+}
+
+impl Built {
+    /// The table `images.NAME`.
+    pub fn table(&self, found: &Survey) -> (String, String) {
+        let repository = if self.repository.is_empty() { &self.name } else { &self.repository };
+        let known = found.dockerfiles.iter().find(|one| one.name == self.dockerfile);
+        let shipped = known.map_or_else(
+            || Shipped::Package(self.name.clone(), None),
+            |dockerfile| Shipped::Dockerfile(dockerfile.clone()),
+        );
+        let mut lines = vec![format!("repository = {}", quoted(repository)), format!("tag = {}", tag(found, &shipped))];
+        if !self.platforms.is_empty() {
+            let platforms: Vec<String> = self.platforms.iter().map(|platform| quoted(platform)).collect();
+            lines.push(format!("platforms = [{}]", platforms.join(", ")));
+        }
+        lines.push(format!("dockerfile = {}", quoted(&self.dockerfile)));
+        if !self.context.is_empty() && self.context != "." {
+            lines.push(format!("context = {}", quoted(&self.context)));
+        }
+        if !self.target.is_empty() {
+            lines.push(format!("target = {}", quoted(&self.target)));
+        }
+        lines.extend(inline("args", &self.args));
+        lines.extend(inline("secrets", &self.secrets));
+        lines.extend(self.cache.map(|cache| format!("cache = \"{cache}\"")));
+        (format!("images.{}", key(&self.name)), lines.join("\n") + "\n")
+    }
+
+    /// The Dockerfile in the context's folder, unless it is named.
+    pub fn at(mut self, context: &str, dockerfile: Option<&str>) -> Self {
+        self.context = joined("", context);
+        self.dockerfile = dockerfile.map_or_else(|| joined(context, "Dockerfile"), |name| joined("", name));
+        self
+    }
+}
+
+/// `name = { a = "b" }`, where there is something.
+pub fn inline(name: &str, pairs: &[(String, String)]) -> Option<String> {
+    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{} = {}", bare(name), quoted(value))).collect();
+    (!pairs.is_empty()).then(|| format!("{name} = {{ {} }}", pairs.join(", ")))
+}
+
+fn bare(name: &str) -> String {
+    if !name.is_empty() && key(name) == name { name.to_owned() } else { quoted(name) }
+}
+
+/// A path from a folder, without `./`, `..` where they cancel out, and slashes at the end.
+pub fn joined(folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+}
+
+/// The repository of a reference, where its registry and its tag may be anything: `HOST/shop/api:TAG`. What is no literal
+/// in it is a NUL here.
+pub fn repository(reference: &str) -> Option<String> {
+    let (_, rest) = reference.split_once('/')?;
+    let name = rest.split([':', '@']).next()?;
+    (!name.is_empty() && !name.contains('\0')).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_joined_as_people_write_them() {
+        for (folder, path, whole) in [
+            ("", "./", "."),
+            (".", "Dockerfile", "Dockerfile"),
+            ("./services/api/", "Dockerfile", "services/api/Dockerfile"),
+            ("services/api", "../Dockerfile", "services/Dockerfile"),
+            ("", "../x", "../x"),
+        ] {
+            assert_eq!(joined(folder, path), whole);
+        }
+    }
+
+    #[test]
+    fn a_repository_is_read_beside_what_is_known_at_run_time_alone() {
+        assert_eq!(repository("\0/shop/api:\0").as_deref(), Some("shop/api"));
+        assert_eq!(repository("1.dkr.ecr.x.amazonaws.com/api@sha256:0").as_deref(), Some("api"));
+        assert_eq!(repository("\0/\0:latest"), None);
+        assert_eq!(repository("api:latest"), None);
+    }
+}
