@@ -34,6 +34,8 @@ pub(super) struct Observation {
     pub rollout: Option<ServiceDeployment>,
     /// The newest service deployment that began after ours.
     pub newer: Option<Newer>,
+    /// Ours was stopped so short a time ago that what took its place may not be told of yet.
+    pub settles: bool,
     /// Service deployments cannot be listed, so `deployments` has to tell.
     pub unlisted: bool,
     /// Our entry in `deployments` was FAILED in this look or an earlier one.
@@ -228,11 +230,15 @@ fn by_service_deployment(seen: &Observation, rollout: &ServiceDeployment) -> Dec
     }
     let waiting_for = match rollout.status {
         Status::Stopped => {
-            // A newer update stops the older rollout; its PRIMARY is there at once, its listing may lag.
-            return Decision::Ended(match seen.service.primary() {
-                Some(primary) if primary.id != seen.deployment => superseded_by(primary),
-                _ => Conclusion::RollbackFailed { reason: format!("{}, and no rollback was made", reason()) },
-            });
+            // A newer update stops the older rollout; its PRIMARY and its listing may both lag.
+            match seen.service.primary() {
+                Some(primary) if primary.id != seen.deployment => return Decision::Ended(superseded_by(primary)),
+                _ if seen.settles && seen.elapsed < seen.deadline => "ECS to tell what took its place".to_owned(),
+                _ => {
+                    let reason = format!("{}, and no rollback was made", reason());
+                    return Decision::Ended(Conclusion::RollbackFailed { reason });
+                }
+            }
         }
         Status::Pending => "ECS to begin the rollout".to_owned(),
         Status::StopRequested => "ECS to stop the rollout".to_owned(),

@@ -170,7 +170,12 @@ fn watcher(evidence: &Evidence<'_>) -> Option<Watcher> {
             next: format!("aws cloudwatch describe-alarms --alarm-names {} --region {region}", words.join(" ")),
         });
     }
-    let hook = rollout.hooks.iter().find(|hook| matches!(hook.status.as_str(), "FAILED" | "TIMED_OUT"))?;
+    let hook = rollout.hooks.iter().find(|hook| match hook.status.as_str() {
+        "FAILED" => true,
+        // ECS may have been told to go on then, and whatever failed came later.
+        "TIMED_OUT" => hook.on_timeout != "CONTINUE",
+        _ => false,
+    })?;
     let function = hook.target.rsplit_once(":function:").map(|(_, name)| name.split(':').next().unwrap_or(name));
     Some(match (function, hook.status.as_str()) {
         (Some(name), status) => Watcher {

@@ -249,7 +249,7 @@ impl<'a> Stage<'a> {
             since: primary.created_at,
             start: live.clone(),
             only_scaled: false,
-            way_back: self.plan.live.has_completed(),
+            way_back: self.plan.live.last_good().is_some(),
             rollout: self.plan.service.rollout.clone(),
             until: self.shared.until,
             document: self.plan.document.value().clone(),

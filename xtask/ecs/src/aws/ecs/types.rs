@@ -99,9 +99,11 @@ impl Service {
         self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
     }
 
-    /// Whether one of the deployments that it has came to a good end. Behind a classic load balancer none has a state.
-    pub(crate) fn has_completed(&self) -> bool {
-        self.deployments.iter().any(|deployment| matches!(deployment.rollout_state.as_str(), "COMPLETED" | ""))
+    /// The revision of the deployment that came to a good end last. Behind a classic load balancer none has a state.
+    pub(crate) fn last_good(&self) -> Option<&str> {
+        let good = |deployment: &&Deployment| matches!(deployment.rollout_state.as_str(), "COMPLETED" | "");
+        let primary = self.primary().filter(good).or_else(|| self.deployments.iter().find(good));
+        primary.map(|deployment| deployment.task_definition.as_str())
     }
 
     pub(crate) fn deployment(&self, id: &str) -> Option<&Deployment> {

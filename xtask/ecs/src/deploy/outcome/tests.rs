@@ -124,6 +124,16 @@ fn the_service_deployment_decides() {
             listed(Status::Stopped),
             rollback_failed("tasks failed to start, and no rollback was made"),
         ),
+        (
+            "stopped a moment ago, and what took its place may not be told of yet",
+            Observation { settles: true, ..listed(Status::Stopped) },
+            watch("ECS to tell what took its place"),
+        ),
+        (
+            "stopped a moment ago, at the deadline",
+            Observation { settles: true, elapsed: Duration::from_secs(900), ..listed(Status::Stopped) },
+            rollback_failed("tasks failed to start, and no rollback was made"),
+        ),
         ("being stopped", listed(Status::StopRequested), watch("ECS to stop the rollout")),
         (
             "a newer one began while ours was in progress",

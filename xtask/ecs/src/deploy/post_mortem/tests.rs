@@ -289,6 +289,23 @@ fn a_hook_or_an_alarm_that_found_it_bad_is_the_cause_and_not_the_tasks_that_were
 }
 
 #[test]
+fn a_hook_whose_time_was_over_and_that_let_the_rollout_go_on_is_no_cause() {
+    let hook = |on_timeout: &str| Hook {
+        id: "ecs-pause-1".into(),
+        status: "TIMED_OUT".into(),
+        on_timeout: on_timeout.into(),
+        ..Hook::default()
+    };
+    let cause = |hooks: Vec<Hook>| {
+        let rollout = ServiceDeployment { hooks, ..ServiceDeployment::default() };
+        let tasks = [task(1, "EssentialContainerExited", "Essential container in task exited", Some(101), "")];
+        post_mortem(&Evidence { rollout: Some(&rollout), ..evidence(&tasks) }).likely_cause
+    };
+    assert_eq!(cause(vec![hook("CONTINUE")]), cause(Vec::new()));
+    assert!(cause(vec![hook("CONTINUE"), hook("ROLLBACK")]).contains("nobody decided"));
+}
+
+#[test]
 fn tasks_that_failed_and_are_forgotten_are_counted_and_nothing_is_made_up() {
     let breaker = Some(Breaker { count: 4, threshold: 3, resets: false });
     let rollout = ServiceDeployment { breaker, ..ServiceDeployment::default() };

@@ -9,6 +9,8 @@ use super::{AwsError, Events, Kind, Newer, Observation, Observe, Service, Servic
 const SLACK: i64 = 60_000;
 /// How long a service deployment may take to be listed before `deployments` is believed instead.
 const LISTED_WITHIN: Duration = Duration::from_secs(20);
+/// How long after a stop what took the place of ours may go untold: answers of ECS may be seconds old.
+const TOLD_WITHIN: Duration = Duration::from_secs(20);
 /// A service deployment of our revision that was created this near to our entry in `deployments` is ours, in milliseconds.
 const NEAR: i64 = 10_000;
 /// Looks that may fail to get at service deployments while the service itself can be seen.
@@ -26,6 +28,8 @@ pub(super) struct Sight<'a> {
     /// This look failed on service deployments, whatever the service would say.
     half_blind: bool,
     newer: Option<Newer>,
+    /// When the first look saw ours stopped.
+    stopped: Option<Duration>,
     /// Service revision → task definition revision; both never change.
     revisions: BTreeMap<String, String>,
     shifting: Shifting,
@@ -54,6 +58,7 @@ impl<'a> Sight<'a> {
             refused: 0,
             half_blind: false,
             newer: None,
+            stopped: None,
             revisions: BTreeMap::new(),
             shifting: Shifting::default(),
         }
@@ -97,6 +102,9 @@ impl<'a> Sight<'a> {
                 self.newer = self.or_unlisted(newer)?.flatten();
             }
         }
+        if rollout.as_ref().is_some_and(|rollout| rollout.status == Status::Stopped) {
+            self.stopped.get_or_insert(observe.elapsed());
+        }
         let ours = service.deployment(&self.target.deployment);
         self.seen_failed |= ours.is_some_and(|ours| ours.rollout_state == "FAILED");
         Ok(self.observation(observe, service, rollout))
@@ -108,10 +116,11 @@ impl<'a> Sight<'a> {
         service: Service,
         rollout: Option<ServiceDeployment>,
     ) -> Observation {
+        let elapsed = observe.elapsed();
         Observation {
-            elapsed: observe.elapsed(),
+            elapsed,
             deadline: self.target.rollout.deadline + self.shifting.paused,
-            in_stage: observe.elapsed().saturating_sub(self.shifting.since),
+            in_stage: elapsed.saturating_sub(self.shifting.since),
             revision: self.target.revision.clone(),
             previous: self.target.previous.clone(),
             deployment: self.target.deployment.clone(),
@@ -120,6 +129,7 @@ impl<'a> Sight<'a> {
             service,
             rollout,
             newer: self.newer.clone(),
+            settles: self.stopped.is_some_and(|at| elapsed.saturating_sub(at) < TOLD_WITHIN),
             unlisted: self.unlisted,
             seen_failed: self.seen_failed,
         }
@@ -176,9 +186,12 @@ impl<'a> Sight<'a> {
     ) -> Result<Option<Newer>, AwsError> {
         let is_newer = |arn: &str, created_at: i64| arn != ours.arn && created_at >= ours.created_at;
         let current = match service.current_deployment.as_deref() {
-            Some(arn) if arn == ours.arn => return Ok(None),
-            Some(arn) => observe.service_deployment(arn)?.filter(|it| is_newer(&it.arn, it.created_at)),
-            None => None,
+            // Of one that is stopped it may be an old answer.
+            Some(arn) if arn == ours.arn && ours.status != Status::Stopped => return Ok(None),
+            Some(arn) if arn != ours.arn => {
+                observe.service_deployment(arn)?.filter(|it| is_newer(&it.arn, it.created_at))
+            }
+            _ => None,
         };
         let target = if let Some(current) = current {
             Some(current.target)

@@ -14,14 +14,23 @@ impl Stage<'_> {
     /// Takes the service back to what it was before this deploy, because another one failed.
     pub(in crate::deploy) fn go_back(&mut self, why: &str) -> Result<()> {
         let Plan { service, live, settings, creates, .. } = self.plan;
-        let before = live.task_definition.clone();
         let name = self.name().to_owned();
+        let stays = |why: String| {
+            self.shared.events.note("Staying", format!("{name}, {why}"));
+            Ok(())
+        };
         if creates.is_some() {
-            self.shared
-                .events
-                .note("Staying", format!("{name}, which this deploy created: there is nothing to go back to"));
-            return Ok(());
+            return stays("which this deploy created: there is nothing to go back to".to_owned());
         }
+        let only_scaled = matches!(self.plan.service_action(), ServiceAction::Scale | ServiceAction::Settings);
+        // What it was on may never have come up: a rollout that still went on, or that was stopped.
+        let before = if only_scaled { Some(live.task_definition.as_str()) } else { live.last_good() };
+        let Some(before) = before.map(str::to_owned) else {
+            let before = short(&live.task_definition);
+            return stays(format!(
+                "for {before}, which it was on before, had not come up: there is nothing good to go back to"
+            ));
+        };
         self.shared.events.note("Returning", format!("{name} to {}, for {why}", short(&before)));
         let target = self.step(Step::Update, || {
             let update = Update {
@@ -33,7 +42,6 @@ impl Stage<'_> {
                 members: settings.before.clone(),
             };
             let after = self.shared.looks.ecs.update_service(&update, live)?;
-            let only_scaled = matches!(self.plan.service_action(), ServiceAction::Scale | ServiceAction::Settings);
             let target = self.target(&after, &before, self.report.revision.as_deref().unwrap_or(&before))?;
             let rollout = Rollout { fail_fast: FailFast::Off, ..target.rollout };
             Ok(Target { only_scaled, until: Until::Done, rollout, ..target })

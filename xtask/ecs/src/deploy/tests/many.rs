@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use xtask_sandbox::ecs::Tasks;
 use xtask_sandbox::{Effect, Fault, Which};
 
@@ -33,6 +33,14 @@ fn crash_from_the_second_on(stage: &Stage) {
     let crash = Effect::Behave(Tasks::Exits { code: 101, after_seconds: 2, container: None });
     let call = "ecs:RegisterTaskDefinition".to_owned();
     stage.sandbox.inject(Fault { call, which: Which::Nth(2), effect: crash });
+}
+
+/// A revision of `api` that is not this tool's.
+fn other_api() -> Value {
+    let mut own = document();
+    own["family"] = json!("api");
+    own["containerDefinitions"][0]["image"] = json!("public.ecr.aws/nginx/nginx:1");
+    own
 }
 
 fn outcomes(stage: &Stage) -> Vec<(&str, Became)> {
@@ -108,6 +116,53 @@ fn to_roll_back_all_takes_back_what_had_been_deployed_well() {
     let updates = stage.inputs("ecs:UpdateService");
     let last = updates.last().unwrap();
     assert_eq!((last["service"].as_str(), last.get("desiredCount")), (Some("api"), None), "{last}");
+}
+
+#[test]
+fn to_roll_back_all_goes_to_what_had_come_up_and_not_to_what_was_on_its_way() {
+    let mut stage = stage(&[("api", ""), ("worker", "api")], OnFailure::RollBackAll);
+    let ask = |operation: &str, input| stage.sandbox.ecs(operation, input).unwrap();
+    let now = || ask("DescribeServices", json!({ "cluster": "sample", "services": ["api"] }))["services"][0].clone();
+    let good = now()["taskDefinition"].clone();
+    stage.sandbox.behave_newer(Tasks::NeverStarts);
+    let theirs = ask("RegisterTaskDefinition", other_api());
+    let theirs = &theirs["taskDefinition"]["taskDefinitionArn"];
+    ask("UpdateService", json!({ "cluster": "sample", "service": "api", "taskDefinition": theirs }));
+    stage.sandbox.advance(Duration::from_secs(60));
+    assert_eq!(now()["taskDefinition"], *theirs);
+    stage.sandbox.behave_newer(Tasks::Healthy);
+    crash_from_the_second_on(&stage);
+    let failure = stage.deploy().unwrap_err();
+    assert_eq!(failure.exit_code(), 4, "{failure}");
+    let ask = |operation: &str, input| stage.sandbox.ecs(operation, input).unwrap();
+    let after = ask("DescribeServices", json!({ "cluster": "sample", "services": ["api"] }));
+    assert_eq!(after["services"][0]["taskDefinition"], good);
+}
+
+#[test]
+fn to_roll_back_all_leaves_a_service_that_had_nothing_good_before_where_it_is() {
+    let mut stage = stage(&[("api", ""), ("worker", "api")], OnFailure::RollBackAll);
+    let ask = |operation: &str, input| stage.sandbox.ecs(operation, input).unwrap();
+    stage.sandbox.behave_newer(Tasks::Exits { code: 1, after_seconds: 1, container: None });
+    let theirs = ask("RegisterTaskDefinition", other_api());
+    let theirs = &theirs["taskDefinition"]["taskDefinitionArn"];
+    ask(
+        "UpdateService",
+        json!({ "cluster": "sample", "service": "api", "taskDefinition": theirs, "deploymentConfiguration": {
+            "minimumHealthyPercent": 0, "maximumPercent": 100,
+            "deploymentCircuitBreaker": { "enable": true, "rollback": false } } }),
+    );
+    stage.sandbox.advance(Duration::from_secs(3600));
+    stage.sandbox.behave_newer(Tasks::Healthy);
+    crash_from_the_second_on(&stage);
+    let failure = stage.deploy().unwrap_err();
+    assert_eq!(failure.exit_code(), 4, "{failure}");
+    assert_eq!(outcomes(&stage)[0], ("api", DEPLOYED));
+    let stays = stage.notes().into_iter().find(|note| note.starts_with("api, for "));
+    assert_eq!(
+        stays,
+        Some("api, for api:1, which it was on before, had not come up: there is nothing good to go back to")
+    );
 }
 
 #[test]

@@ -29,3 +29,35 @@ fn what_took_the_place_of_a_rollout_is_named_even_where_its_revision_is_not_told
     let Ended::With(Conclusion::Superseded { by }) = end.ended else { panic!("{:?}", end.ended) };
     assert_eq!(by.revision, OTHER);
 }
+
+/// The service as it was before another update took the place of ours, whose stop is told already.
+fn stale() -> Scene {
+    let mut stale = ours(Status::Stopped, 1);
+    stale.service.current_deployment = Some("deployment/4".into());
+    stale
+}
+
+#[test]
+fn a_service_that_still_names_a_rollout_that_is_stopped_does_not_hide_what_superseded_it() {
+    let mut listed = stale();
+    listed.listed.insert(0, ("deployment/5", "revision/5", 1_005_000, Status::InProgress));
+    let mut late = stale();
+    late.service.deployments.insert(0, deployment("ecs-svc/5", "PRIMARY", OTHER, "IN_PROGRESS", 0));
+    late.service.deployments[1].status = "ACTIVE".into();
+    for then in [listed, late] {
+        let scenes = vec![ours(Status::InProgress, 1), stale(), stale(), then];
+        let mut story = Story { scenes, ..Story::default() };
+        let end = follow(&mut story, &target(OnInterrupt::Leave), &Events::discard()).expect("it is told to its end");
+        let Ended::With(Conclusion::Superseded { by }) = end.ended else { panic!("{:?}", end.ended) };
+        assert_eq!(by.revision, OTHER);
+    }
+}
+
+#[test]
+fn a_rollout_that_nothing_superseded_is_called_stopped_after_a_moment() {
+    let mut story = Story { scenes: vec![ours(Status::InProgress, 1), stale()], ..Story::default() };
+    let end = follow(&mut story, &target(OnInterrupt::Leave), &Events::discard()).expect("it is told to its end");
+    let Ended::With(Conclusion::RollbackFailed { reason }) = end.ended else { panic!("{:?}", end.ended) };
+    assert_eq!(reason, "tasks failed to start, and no rollback was made");
+    assert!((20..60).contains(&end.seen.elapsed.as_secs()), "{:?}", end.seen.elapsed);
+}
