@@ -34,6 +34,23 @@ fn two_services_of_a_deploy_that_is_killed_leave_nobody_waiting() {
     plays("75", "1");
 }
 
+#[test]
+fn a_stale_service_does_not_hide_what_superseded_a_rollout() {
+    for seed in ["10083", "10920", "11256"] {
+        plays(seed, "1");
+    }
+}
+
+#[test]
+fn a_pause_that_let_a_rollout_go_on_is_not_why_it_failed() {
+    plays("10350", "1");
+}
+
+#[test]
+fn what_goes_back_with_another_goes_to_what_had_come_up() {
+    plays("10676", "1");
+}
+
 /// One story of those whose table is in the documentation; the others are played at night.
 #[test]
 fn whatever_befalls_each_call_of_a_story_it_ends_as_the_page_of_faults_says() {
