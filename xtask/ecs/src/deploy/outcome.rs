@@ -9,6 +9,8 @@ use crate::event::Outcome;
 use crate::failure::{Ending, Failure};
 use crate::gather::Gather;
 
+/// How long after a stop what took the place of ours may go untold: answers of ECS may be seconds old.
+const TOLD_WITHIN: Duration = Duration::from_secs(20);
 const NO_REASON: &str = "ECS gives no reason";
 
 /// Everything that one look at a rollout found.
@@ -34,8 +36,8 @@ pub(super) struct Observation {
     pub rollout: Option<ServiceDeployment>,
     /// The newest service deployment that began after ours.
     pub newer: Option<Newer>,
-    /// Ours was stopped so short a time ago that what took its place may not be told of yet.
-    pub settles: bool,
+    /// Since a look saw that ours was stopped.
+    pub stopped_for: Duration,
     /// Service deployments cannot be listed, so `deployments` has to tell.
     pub unlisted: bool,
     /// Our entry in `deployments` was FAILED in this look or an earlier one.
@@ -233,7 +235,9 @@ fn by_service_deployment(seen: &Observation, rollout: &ServiceDeployment) -> Dec
             // A newer update stops the older rollout; its PRIMARY and its listing may both lag.
             match seen.service.primary() {
                 Some(primary) if primary.id != seen.deployment => return Decision::Ended(superseded_by(primary)),
-                _ if seen.settles && seen.elapsed < seen.deadline => "ECS to tell what took its place".to_owned(),
+                _ if seen.stopped_for < TOLD_WITHIN && seen.elapsed < seen.deadline => {
+                    "ECS to tell what took its place".to_owned()
+                }
                 _ => {
                     let reason = format!("{}, and no rollback was made", reason());
                     return Decision::Ended(Conclusion::RollbackFailed { reason });

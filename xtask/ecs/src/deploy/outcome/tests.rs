@@ -43,7 +43,8 @@ fn rollout(status: Status) -> ServiceDeployment {
 
 /// Followed by its service deployment, with ours as PRIMARY.
 fn listed(status: Status) -> Observation {
-    Observation { rollout: Some(rollout(status)), ..seen(vec![ours("PRIMARY", "IN_PROGRESS", 1)]) }
+    let stopped_for = Duration::from_secs(60);
+    Observation { rollout: Some(rollout(status)), stopped_for, ..seen(vec![ours("PRIMARY", "IN_PROGRESS", 1)]) }
 }
 
 /// Followed by `deployments` only.
@@ -126,12 +127,12 @@ fn the_service_deployment_decides() {
         ),
         (
             "stopped a moment ago, and what took its place may not be told of yet",
-            Observation { settles: true, ..listed(Status::Stopped) },
+            Observation { stopped_for: Duration::from_secs(10), ..listed(Status::Stopped) },
             watch("ECS to tell what took its place"),
         ),
         (
             "stopped a moment ago, at the deadline",
-            Observation { settles: true, elapsed: Duration::from_secs(900), ..listed(Status::Stopped) },
+            Observation { stopped_for: Duration::ZERO, elapsed: Duration::from_secs(900), ..listed(Status::Stopped) },
             rollback_failed("tasks failed to start, and no rollback was made"),
         ),
         ("being stopped", listed(Status::StopRequested), watch("ECS to stop the rollout")),

@@ -9,8 +9,6 @@ use super::{AwsError, Events, Kind, Newer, Observation, Observe, Service, Servic
 const SLACK: i64 = 60_000;
 /// How long a service deployment may take to be listed before `deployments` is believed instead.
 const LISTED_WITHIN: Duration = Duration::from_secs(20);
-/// How long after a stop what took the place of ours may go untold: answers of ECS may be seconds old.
-const TOLD_WITHIN: Duration = Duration::from_secs(20);
 /// A service deployment of our revision that was created this near to our entry in `deployments` is ours, in milliseconds.
 const NEAR: i64 = 10_000;
 /// Looks that may fail to get at service deployments while the service itself can be seen.
@@ -129,7 +127,7 @@ impl<'a> Sight<'a> {
             service,
             rollout,
             newer: self.newer.clone(),
-            settles: self.stopped.is_some_and(|at| elapsed.saturating_sub(at) < TOLD_WITHIN),
+            stopped_for: elapsed.saturating_sub(self.stopped.unwrap_or(elapsed)),
             unlisted: self.unlisted,
             seen_failed: self.seen_failed,
         }
