@@ -8,20 +8,18 @@
 
 mod artifact;
 mod provenance;
-mod record;
 mod sbom;
-mod standing;
 
 pub(crate) use artifact::{Attached, Made};
 pub(crate) use provenance::provenance;
-pub(crate) use record::Record;
 pub(crate) use sbom::sbom;
-pub(crate) use standing::{Policy, stands};
 
+use crate::aws::{AwsError, Session};
 use crate::config::Evidence;
+use crate::gate::{Record, VERDICT};
+use crate::gather::Gather;
+use crate::reference::Pinned;
 
-/// The type of a statement that is no statement of somebody else's kind: that of a verdict.
-pub(crate) const VERDICT: &str = "urn:xtask-ecs:verdict:v1";
 /// Source: SLSA v1.0, provenance.
 pub(crate) const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
@@ -37,4 +35,16 @@ pub(crate) fn kind(artifact_type: &str, predicate: &str) -> Option<Evidence> {
         (CYCLONEDX, _) => Some(Evidence::Sbom),
         _ => None,
     }
+}
+
+/// The verdicts that are attached to an image and speak of it.
+pub(crate) fn verdicts(session: &Session, pinned: &Pinned) -> Result<Vec<Record>, AwsError> {
+    let attached = session.ecr().attached(&pinned.repository, &pinned.digest, Some(IN_TOTO))?;
+    let record = |(_, manifest): &(_, String)| {
+        let attached = Attached::read(manifest.as_bytes())?;
+        // A statement about this image that is attached to another one says nothing of either.
+        let fits = attached.kind == Some(Evidence::Verdict) && attached.subject.as_ref() == Some(&pinned.digest);
+        Record::read(&attached.bytes.filter(|_| fits)?)
+    };
+    Ok(attached.iter().filter_map(record).gather())
 }

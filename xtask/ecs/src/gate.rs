@@ -1,10 +1,13 @@
 //! The gate: a scanner's report on one layout, and the verdict on one digest.
 //!
-//! A gate never passes by accident. A [`Passed`] is made in one place, `judge`, from a report that names the
-//! image it speaks of; there is no other way to get one, and the tag cannot be put without one.
+//! A gate never passes by accident. A [`Passed`] is made by `judge`, from a report that names the image it speaks of, or by
+//! [`Passed::on_record`], from a verdict that `judge` gave elsewhere and that still stands; there is no other way to get one,
+//! and the tag cannot be put without one.
 
 mod doubts;
+mod record;
 mod report;
+mod standing;
 
 use std::path::Path;
 
@@ -21,7 +24,9 @@ use crate::sorted::Arrange;
 use crate::text::{pad, width};
 
 pub(crate) use doubts::{doubts, unmatched};
+pub(crate) use record::{Record, VERDICT};
 pub use report::{Program, Report};
+pub(crate) use standing::{Policy, stands};
 
 /// Something that reads a layout and reports what it found.
 pub trait Scanner: Sync {
@@ -121,6 +126,17 @@ impl Passed {
             summary.add(&passed.summary);
         }
         Self { document: Document::new(media_type::INDEX, Index::write(&entries, commit)), summary }
+    }
+
+    /// What was looked at elsewhere, where the verdicts on it let it pass today, and the one that does. The error is why none
+    /// does, as the end of a sentence about the image.
+    pub(crate) fn on_record<'a>(
+        document: Document,
+        records: &'a [Record],
+        policy: &Policy<'_>,
+    ) -> Result<(Self, &'a Record), String> {
+        let record = stands(records, &document.digest, policy)?;
+        Ok((Self { document, summary: Summary::default() }, record))
     }
 
     /// What the scan saw; of an index, in all of its images.

@@ -2,10 +2,11 @@
 
 use super::plan::{Action, Plan};
 use crate::aws::Session;
-use crate::config::{Config, DeployGate, Evidence};
+use crate::config::{Config, DeployGate};
 use crate::event::Events;
-use crate::evidence::{Attached, IN_TOTO, Policy, Record, stands};
+use crate::evidence::verdicts;
 use crate::failure::{Ending, Failure, Result};
+use crate::gate::{Policy, stands};
 use crate::gather::Gather;
 use crate::reference::Pinned;
 use crate::sorted::Arrange;
@@ -27,7 +28,7 @@ pub(super) fn hold(config: &Config, session: &Session, plans: &[Plan], events: &
     let mut problems = Vec::new();
     for (image, pinned) in images {
         match verdicts(session, pinned) {
-            Err(failure) => problems.push(failure),
+            Err(error) => problems.push(error.into()),
             Ok(records) => match stands(&records, &pinned.digest, &policy) {
                 Ok(record) => events.note(
                     "Gate",
@@ -38,17 +39,6 @@ pub(super) fn hold(config: &Config, session: &Session, plans: &[Plan], events: &
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(Failure::together(problems)) }
-}
-
-fn verdicts(session: &Session, pinned: &Pinned) -> Result<Vec<Record>> {
-    let attached = session.ecr().attached(&pinned.repository, &pinned.digest, Some(IN_TOTO))?;
-    let record = |(_, manifest): &(_, String)| {
-        let attached = Attached::read(manifest.as_bytes())?;
-        // A statement about this image that is attached to another one says nothing of either.
-        let fits = attached.kind == Some(Evidence::Verdict) && attached.subject.as_ref() == Some(&pinned.digest);
-        Record::read(&attached.bytes.filter(|_| fits)?)
-    };
-    Ok(attached.iter().filter_map(record).gather())
 }
 
 fn refused(config: &Config, image: &str, pinned: &Pinned, why: &str) -> Failure {

@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{CYCLONEDX, IN_TOTO, PREDICATE, PROVENANCE, VERDICT, kind};
+use super::{CYCLONEDX, IN_TOTO, PREDICATE, PROVENANCE, kind};
 use crate::config::Evidence;
 use crate::digest::Digest;
+use crate::gate::VERDICT;
 use crate::oci::layout::{Descriptor, media_type};
 use crate::oci::registry::{Attachment, Document};
 

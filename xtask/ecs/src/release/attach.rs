@@ -3,8 +3,9 @@
 use super::Making;
 use super::build::Built;
 use crate::config::Evidence;
-use crate::evidence::{self, Made, Record};
+use crate::evidence::{self, Made};
 use crate::failure::{Failure, Result};
+use crate::gate::Record;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Document, failure};
 

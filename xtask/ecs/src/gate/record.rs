@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::VERDICT;
+use super::{Report, Summary};
 use crate::config::Scan;
 use crate::digest::Digest;
 use crate::event::Finding;
-use crate::gate::{Report, Summary};
 use crate::gather::Gather;
+
+/// The type of a verdict's statement.
+pub(crate) const VERDICT: &str = "urn:xtask-ecs:verdict:v1";
 
 /// What a scan said of a digest, and by which rules.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Whether a digest may be deployed, by the verdicts that are attached to it.
+//! Whether a digest may be tagged or deployed, by the verdicts on it that were written down.
 
 use super::Record;
 use crate::config::Scan;
