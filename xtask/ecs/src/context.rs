@@ -18,7 +18,7 @@ use crate::lookup::Lookup;
 use crate::net;
 use crate::process::Successor;
 use crate::reader::github;
-use crate::release::{Builders, Planned, Released, Releases};
+use crate::release::{Builders, Planned, Released, Releases, Share};
 use crate::sorted::SortedSet;
 use crate::sources::{LookUps, Sources};
 use crate::stage::Around;
@@ -143,6 +143,7 @@ impl Context {
             builders: self.builders(),
             gates: self.gates(),
             around: Some(self),
+            share: Share::default(),
             events: &self.events,
             interrupt: &self.interrupt,
         })

@@ -18,7 +18,7 @@ use crate::deploy::{Deploys, Until};
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
-use crate::release::Releases;
+use crate::release::{Releases, Share};
 use crate::text::nearest;
 use scanner::Vulnerable;
 
@@ -85,9 +85,9 @@ fn both_stages(
     let vulnerable = Vulnerable(scanner);
     let scanner = if fault == Some("vulnerable") { &vulnerable } else { scanner };
     // No hook: what a repository does around a stage would be done in earnest.
-    let (builders, gates) = (context.builders(), context.gates());
+    let (builders, gates, share) = (context.builders(), context.gates(), Share::default());
     let releases =
-        Releases { config, session, scanner: Some(scanner), builders, gates, around: None, events, interrupt };
+        Releases { config, session, scanner: Some(scanner), builders, gates, around: None, share, events, interrupt };
     releases.run(&releases.plan(&[])?).whole()?;
     // Nobody is there to decide.
     let until = if fault == Some("paused") { Until::Paused } else { Until::Done };

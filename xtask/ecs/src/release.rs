@@ -15,10 +15,12 @@ mod login;
 mod look;
 mod manifest;
 mod mounts;
+mod parts;
 mod plan;
 mod push;
 mod rescan;
 mod scanner;
+mod tag;
 mod trivy;
 mod turns;
 
@@ -39,10 +41,12 @@ use crate::reference::Pinned;
 use crate::stage::{Around, Ended};
 pub use build::{Builders, Order};
 use line::{Line, Way};
+pub(crate) use parts::Share;
 use plan::{Found, Tools};
 pub use plan::{Planned, ReleasePlan};
 #[cfg(feature = "rehearse")]
 pub(crate) use scanner::find_trivy;
+use tag::{Tagging, Whole};
 
 /// An image whose tag is in ECR.
 #[derive(Clone, Debug, Serialize)]
@@ -94,6 +98,7 @@ pub struct Releases<'a> {
     /// What refuses beside the scan gate.
     pub(crate) gates: &'a [Gate],
     pub(crate) around: Option<&'a dyn Around<[Planned], [Released]>>,
+    pub(crate) share: Share,
     pub(crate) events: &'a Events,
     pub(crate) interrupt: &'a Interrupt,
 }
@@ -104,7 +109,7 @@ impl<'a> Releases<'a> {
     /// Fails with every problem at once: names that are unknown, tools that are missing, tags that ECR was not ready to
     /// tell of.
     pub fn plan(&self, names: &[String]) -> Result<ReleasePlan<'a>> {
-        plan::plan(self, &images_named(self.config, names)?)
+        plan::plan(self, &self.share.in_any(images_named(self.config, names)?)?)
     }
 
     /// Releases each image whose tag is not in ECR, and writes the release manifest. Several are on their way at once;
@@ -124,18 +129,7 @@ impl<'a> Releases<'a> {
             around.before(&plan.images())?;
         }
         let commit = Commit::of(&config.root)?;
-        let mut released = |image: &Image, one: Released| {
-            events.emit(Event::ImageReleased {
-                image: one.image.clone(),
-                reference: image.reference.to_string(),
-                pinned: one.reference.to_string(),
-                digest: one.digest.clone(),
-                new: one.new,
-                from: None,
-            });
-            done.push(one);
-            manifest::write(config, &commit, done).map(drop)
-        };
+        let mut released = |image: &Image, one: Released| self.tell(done, &commit, image, one);
         let coming = scanner::Coming::new(config, events);
         match &plan.tools {
             Some(tools) => {
@@ -151,6 +145,20 @@ impl<'a> Releases<'a> {
         }
         warn_of_unmatched(config, done, events);
         self.around.map_or(Ok(()), |around| around.after(done))
+    }
+
+    /// Tells of an image whose tag is in ECR, and writes it into the release manifest.
+    fn tell(&self, done: &mut Vec<Released>, commit: &Commit, image: &Image, one: Released) -> Result<()> {
+        self.events.emit(Event::ImageReleased {
+            image: one.image.clone(),
+            reference: image.reference.to_string(),
+            pinned: one.reference.to_string(),
+            digest: one.digest.clone(),
+            new: one.new,
+            from: None,
+        });
+        done.push(one);
+        manifest::write(self.config, commit, done).map(drop)
     }
 
     fn tell_what_with(&self, plan: &ReleasePlan<'_>, tools: &Tools<'_>, scanner: &dyn Scanner) {
@@ -192,6 +200,7 @@ struct Making<'a> {
     builders: &'a Builders,
     scanner: &'a dyn Scanner,
     gates: &'a [Gate],
+    share: &'a Share,
     ecr: &'a Ecr,
     events: &'a Events,
     /// Set, too, where an image before this one failed.
@@ -207,9 +216,13 @@ impl Making<'_> {
         let Self { config, image, events, interrupt, line, place, .. } = *self;
         let turn = line.begin(image, place, interrupt)?;
         let lock = build::lock(config, image)?;
+        parts::forget(config, image)?;
         let built = events.step(Step::Build, &image.name, || build::build(self, turn))?;
         let (passed, record) = events.step(Step::Push, &image.name, || push::scan_and_upload(self, &built))?;
         attach::attach(self, &built, &record)?;
+        if !self.share.tags() {
+            parts::leave(self, &passed, &record)?;
+        }
         Ok(Ready { platform: image.platform().to_owned(), passed, record, _lock: lock })
     }
 
@@ -222,24 +235,14 @@ impl Making<'_> {
                 image.name
             )));
         }
-        let mut platforms = Vec::new();
-        for Ready { platform, passed, .. } in ready.iter().filter(|_| ready.len() > 1) {
-            platforms.push(ForPlatform { platform: platform.clone(), digest: passed.document().digest.clone() });
+        let mut whole = Whole::default();
+        for Ready { platform, passed, record, .. } in ready {
+            whole.images.push((platform.parse()?, passed));
+            whole.records.push(record);
         }
-        let passed = &push::index(self, ready)?;
-        let pinned = push::tag(self, passed)?;
-        Ok(Released {
-            image: image.name.clone(),
-            tag: image.tag().to_string(),
-            digest: pinned.digest.clone(),
-            reference: pinned,
-            new: true,
-            commit: self.commit.revision.clone(),
-            platform: platforms.is_empty().then(|| image.platform().to_owned()),
-            platforms,
-            scanner: Some(self.scanner.name()),
-            scan: Some(passed.summary().clone()),
-        })
+        let Self { config, commit, ecr, events, line, interrupt, .. } = *self;
+        let remote = &line.registry.repository(image.repository(), events, interrupt);
+        Tagging { config, image, commit, ecr, remote, events }.put(whole, Some(self.scanner.name()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end there")]
 
+mod assemble;
 mod back;
 mod bad_days;
 mod by_digest;

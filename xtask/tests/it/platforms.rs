@@ -6,10 +6,10 @@ use xtask_sandbox::Sandbox;
 use crate::many::{docker, trivy};
 use crate::support::{Run, Workspace, calls, layout, sandbox, tagged};
 
-const BOTH: &str = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
+pub const BOTH: &str = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
 
 /// The sample, its image of these platforms.
-fn workspace(platforms: &str) -> (Workspace, Sandbox) {
+pub fn workspace(platforms: &str) -> (Workspace, Sandbox) {
     let workspace = Workspace::sample();
     set(&workspace, platforms, "");
     for architecture in ["amd64", "arm64"] {
@@ -31,7 +31,7 @@ fn set(workspace: &Workspace, image: &str, all: &str) {
 }
 
 /// A trivy that finds this in what is for linux/arm64.
-fn finding_on_arm64(workspace: &Workspace) {
+pub fn finding_on_arm64(workspace: &Workspace) {
     let found = r#""Vulnerabilities": [{"VulnerabilityID": "CVE-2026-7", "PkgName": "openssl", "InstalledVersion": "1.0", "FixedVersion": "1.1", "Severity": "HIGH"}],"#;
     let script = include_str!("support/trivy.sh").replacen("\"Packages\"", "$found \"Packages\"", 1).replacen(
         "while [",
@@ -42,14 +42,14 @@ fn finding_on_arm64(workspace: &Workspace) {
 }
 
 /// A manifest or an index as ECR has it.
-fn in_ecr(sandbox: &Sandbox, digest: &str) -> Value {
+pub fn in_ecr(sandbox: &Sandbox, digest: &str) -> Value {
     let asked = json!({ "repositoryName": "sample/app", "imageIds": [{ "imageDigest": digest }],
         "acceptedMediaTypes": ["application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"] });
     let answer = sandbox.ecr("BatchGetImage", asked).unwrap();
     serde_json::from_str(answer["images"][0]["imageManifest"].as_str().expect("it is there")).unwrap()
 }
 
-fn verdicts(sandbox: &Sandbox, digest: &Value) -> usize {
+pub fn verdicts(sandbox: &Sandbox, digest: &Value) -> usize {
     let asked = json!({ "repositoryName": "sample/app", "subjectId": { "imageDigest": digest } });
     sandbox.ecr("ListImageReferrers", asked).unwrap()["referrers"].as_array().unwrap().len()
 }

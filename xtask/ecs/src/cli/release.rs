@@ -5,6 +5,8 @@ use super::{Format, to_json};
 use crate::config;
 use crate::context::Context;
 use crate::failure::Result;
+use crate::platform::Platform;
+use crate::release::{Released, Share};
 use crate::stage::Ended;
 
 /// Build, scan and push the images whose tag is not in ECR
@@ -21,6 +23,15 @@ pub(crate) struct Release {
     /// Say what would happen, and do nothing
     #[arg(long)]
     pub(super) plan: bool,
+    /// Put no tag: leave that to a run with --assemble
+    #[arg(long, conflicts_with = "assemble")]
+    no_tag: bool,
+    /// Build for this platform alone, and put no tag
+    #[arg(long, value_name = "PLATFORM", conflicts_with = "assemble")]
+    platform: Option<Platform>,
+    /// Put the tags of what runs without one have left in target/xtask/parts
+    #[arg(long, conflicts_with = "plan")]
+    assemble: bool,
     /// What goes to stdout
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -30,7 +41,15 @@ impl Release {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
         config::images_named(context.config()?, &self.images)?;
-        let stage = context.releases()?;
+        let mut stage = context.releases()?;
+        if self.assemble {
+            return self.tell(context, stage.assemble(&self.images));
+        }
+        stage.share = match &self.platform {
+            Some(platform) => Share::Platform(platform.clone()),
+            None if self.no_tag => Share::Untagged,
+            None => Share::Whole,
+        };
         let plan = stage.plan(&self.images)?;
         if self.plan {
             if self.format == Format::Json {
@@ -38,7 +57,10 @@ impl Release {
             }
             return Ok(());
         }
-        let Ended { done: released, result } = stage.run(&plan);
+        self.tell(context, stage.run(&plan))
+    }
+
+    fn tell(&self, context: &Context, Ended { done: released, result }: Ended<Vec<Released>>) -> Result<()> {
         match self.format {
             Format::Text => {
                 for one in &released {

@@ -2,12 +2,14 @@
 
 use super::Making;
 use super::build::Built;
-use crate::config::Evidence;
+use super::tag::Tagging;
+use crate::config::{Evidence, Image};
+use crate::event::Events;
 use crate::evidence::{self, Made};
 use crate::failure::{Failure, Result};
 use crate::gate::Record;
 use crate::oci::layout::Descriptor;
-use crate::oci::registry::{Document, failure};
+use crate::oci::registry::{Document, Remote, failure};
 
 /// Makes and attaches what the configuration wants.
 pub(super) fn attach(making: &Making<'_>, built: &Built, record: &Record) -> Result<()> {
@@ -17,12 +19,14 @@ pub(super) fn attach(making: &Making<'_>, built: &Built, record: &Record) -> Res
             all.push(Made { kind: *kind, bytes });
         }
     }
-    put(making, &built.manifest.descriptor(), &all)
+    let Making { image, line, events, interrupt, .. } = making;
+    let remote = line.registry.repository(image.repository(), events, interrupt);
+    put(image, &remote, events, (&built.manifest.descriptor(), &all))
 }
 
 /// Attaches to an index what is said of all its images; what each of them holds and how it was made is attached to each.
-pub(super) fn to_index(making: &Making<'_>, index: &Document, records: &[Record]) -> Result<()> {
-    let Making { config, image, commit, .. } = making;
+pub(super) fn to_index(tagging: &Tagging<'_>, index: &Document, records: &[Record]) -> Result<()> {
+    let Tagging { config, image, commit, remote, events, .. } = *tagging;
     let mut all = Vec::new();
     for kind in &config.evidence {
         let bytes = match kind {
@@ -34,12 +38,10 @@ pub(super) fn to_index(making: &Making<'_>, index: &Document, records: &[Record]
         };
         all.extend(bytes.map(|bytes| Made { kind: *kind, bytes }));
     }
-    put(making, &index.descriptor(), &all)
+    put(image, remote, events, (&index.descriptor(), &all))
 }
 
-fn put(making: &Making<'_>, subject: &Descriptor, all: &[Made]) -> Result<()> {
-    let Making { image, line, events, interrupt, .. } = making;
-    let remote = line.registry.repository(image.repository(), events, interrupt);
+fn put(image: &Image, remote: &Remote<'_>, events: &Events, (subject, all): (&Descriptor, &[Made])) -> Result<()> {
     let mut names = Vec::new();
     for made in all {
         remote.attach(&made.attachment(subject)).map_err(failure)?;

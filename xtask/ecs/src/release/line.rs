@@ -81,20 +81,20 @@ pub(super) fn run(
     way: &Way<'_>,
     mut released: impl FnMut(&Image, Released) -> Result<()>,
 ) -> Result<()> {
-    let Releases { config, session, builders, gates, events, interrupt, .. } = *stage;
+    let Releases { config, session, builders, gates, share, events, interrupt, .. } = stage;
     let Way { commit, tools, scanner } = *way;
     let ecr = &session.ecr();
     let line = &Line::new(stage, push::registry(config, ecr, &config.registry, interrupt), scanner);
     let mut parts: Vec<(usize, Image)> = Vec::new();
     for (whole, (image, _)) in plan.images.iter().enumerate().filter(|(_, (_, it))| *it == ImageAction::Release) {
-        parts.extend(image.parts().into_iter().map(|part| (whole, part)));
+        parts.extend(stage.share.of(image).into_iter().map(|part| (whole, part)));
     }
     let parts = &parts;
     let stops: Vec<Interrupt> = parts.iter().map(|_| interrupt.child()).gather();
     let stop_from = |place: usize| stops[place..].iter().for_each(Interrupt::set);
     let making = |place: usize, image| {
         let interrupt = &stops[place];
-        Making { config, image, commit, tools, builders, scanner, gates, ecr, events, interrupt, line, place }
+        Making { config, image, commit, tools, builders, scanner, gates, share, ecr, events, interrupt, line, place }
     };
     let go = |place: usize| -> Result<Ready> {
         let came = making(place, &parts[place].1).to_the_tag();
@@ -133,11 +133,14 @@ pub(super) fn run(
                 continue;
             }
             let one = match (action, failed) {
-                (ImageAction::AlreadyReleased { digest, source }, _) => Ok(already(image, digest.clone(), source)),
+                (ImageAction::AlreadyReleased { digest, source }, _) => {
+                    Ok(Some(already(image, digest.clone(), source)))
+                }
                 (_, Some(failed)) => Err(failed),
-                (_, None) => making(first, image).tag(ready),
+                (_, None) if !share.tags() => Ok(None),
+                (_, None) => making(first, image).tag(ready).map(Some),
             };
-            match one.and_then(|one| released(image, one)) {
+            match one.and_then(|one| one.map_or(Ok(()), |one| released(image, one))) {
                 Ok(()) => (first..next).for_each(|place| line.mounts.is_there(place)),
                 Err(why) => {
                     stop_from(next);

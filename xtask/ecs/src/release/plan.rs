@@ -19,10 +19,13 @@ use crate::gate::Scanner;
 use crate::gather::Gather;
 use crate::tools;
 
+/// What is to be done about each image, in their order.
+pub(super) type Planning<'a> = Vec<(&'a Image, ImageAction)>;
+
 /// What a release will do about each image, found out before anything is done.
 pub struct ReleasePlan<'a> {
     /// In the order they will be released.
-    pub(super) images: Vec<(&'a Image, ImageAction)>,
+    pub(super) images: Planning<'a>,
     /// What builds and scans; `None` where nothing is to be built.
     pub(super) tools: Option<Tools<'a>>,
 }
@@ -98,25 +101,8 @@ pub struct Planned {
 /// Asks ECR about every tag at once; where one is missing, also looks for the tools to build it. All problems are in
 /// the one failure.
 pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<ReleasePlan<'a>> {
-    let Releases { config, events, interrupt, .. } = *stage;
-    for warning in moving_tags(config) {
-        events.warn(warning);
-    }
-    git_tag::check(config, &|name| std::env::var(name).ok(), events)?;
-    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).gather();
-    let mut problems = Vec::new();
-    let mut planned = Vec::new();
-    let here = LazyCell::new(|| commit::here(&config.root));
-    for (&image, found) in images.iter().zip(stage.session.ecr().find(&wanted)) {
-        match found {
-            Ok(None) => planned.push((image, ImageAction::Release)),
-            Ok(Some(found)) => {
-                let source = commit::source(image, &found.marks, here.as_deref());
-                planned.push((image, ImageAction::AlreadyReleased { digest: found.digest, source }));
-            }
-            Err(error) => problems.push(error.into()),
-        }
-    }
+    let Releases { config, interrupt, .. } = *stage;
+    let (planned, mut problems) = look_up(stage, images)?;
     let released = |image: &Image| {
         planned.iter().any(|(known, action)| known.name == image.name && *action != ImageAction::Release)
     };
@@ -124,7 +110,7 @@ pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<Rel
     let to_build: Vec<&Image> = images.iter().copied().filter(|image| !released(image)).gather();
     problems.extend(to_build.iter().filter_map(|image| unknown_builder(image, stage.builders)));
     problems.extend(to_build.iter().flat_map(|image| handed::missing(image, &|name| std::env::var_os(name))));
-    problems.extend(to_build.iter().flat_map(|image| uncompilable(config, image)));
+    problems.extend(to_build.iter().flat_map(|image| uncompilable(config, image, &stage.share.of(image))));
     let mut tools = None;
     if !to_build.is_empty() {
         let with_dockerfile = to_build.iter().any(|image| matches!(image.builder, Builder::Dockerfile(_)));
@@ -146,17 +132,51 @@ pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<Rel
             }
         }
     }
-    if problems.is_empty() {
-        for (image, action) in &planned {
-            events.emit(Event::ImagePlanned {
-                image: image.name.clone(),
-                reference: image.reference.to_string(),
-                action: action.clone(),
-            });
-        }
-        return Ok(ReleasePlan { images: planned, tools });
+    tell(stage, planned, tools, problems)
+}
+
+/// The plan, told to all; or every problem in one failure.
+pub(super) fn tell<'a>(
+    stage: &Releases<'a>,
+    planned: Planning<'a>,
+    tools: Option<Tools<'a>>,
+    problems: Vec<Failure>,
+) -> Result<ReleasePlan<'a>> {
+    if !problems.is_empty() {
+        return Err(Failure::together(problems));
     }
-    Err(Failure::together(problems))
+    for (image, action) in &planned {
+        stage.events.emit(Event::ImagePlanned {
+            image: image.name.clone(),
+            reference: image.reference.to_string(),
+            action: action.clone(),
+        });
+    }
+    Ok(ReleasePlan { images: planned, tools })
+}
+
+/// What ECR has of each image, and of which it was not ready to tell.
+pub(super) fn look_up<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<(Planning<'a>, Vec<Failure>)> {
+    let Releases { config, events, .. } = *stage;
+    for warning in moving_tags(config) {
+        events.warn(warning);
+    }
+    git_tag::check(config, &|name| std::env::var(name).ok(), events)?;
+    let wanted: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).gather();
+    let mut problems = Vec::new();
+    let mut planned = Vec::new();
+    let here = LazyCell::new(|| commit::here(&config.root));
+    for (&image, found) in images.iter().zip(stage.session.ecr().find(&wanted)) {
+        match found {
+            Ok(None) => planned.push((image, ImageAction::Release)),
+            Ok(Some(found)) => {
+                let source = commit::source(image, &found.marks, here.as_deref());
+                planned.push((image, ImageAction::AlreadyReleased { digest: found.digest, source }));
+            }
+            Err(error) => problems.push(error.into()),
+        }
+    }
+    Ok((planned, problems))
 }
 
 /// An image whose builder this xtask does not have.
@@ -174,14 +194,14 @@ fn unknown_builder(image: &Image, builders: &Builders) -> Option<Failure> {
 }
 
 /// Platforms that an image's programs cannot be compiled for here.
-fn uncompilable(config: &Config, image: &Image) -> Vec<Failure> {
+fn uncompilable(config: &Config, image: &Image, parts: &[Image]) -> Vec<Failure> {
     let target = match &image.builder {
         Builder::Package(package) => package.target.as_deref(),
         Builder::Dockerfile(dockerfile) if !dockerfile.binaries.is_empty() => None,
         _ => return Vec::new(),
     };
     let mut failures = Vec::new();
-    for platform in &image.platforms {
+    for platform in parts.iter().map(Image::platform) {
         if let Err(failure) = binary::check_platform(&config.root, platform, target) {
             failures.push(failure.during(format_args!("image `{}` for {platform}", image.name)));
         }

@@ -1,12 +1,12 @@
-//! The upload beside the scan, and the tag after both.
+//! The upload beside the scan.
 
 use std::sync::{Arc, PoisonError};
 
 use super::build::Built;
 use super::login::DockerLogin;
 use super::look::{self, Look, Seen};
-use super::{Making, Ready, attach};
-use crate::aws::ecr::{Ecr, Put};
+use super::{Making, parts};
+use crate::aws::ecr::Ecr;
 use crate::config::{Config, Image};
 use crate::digest::Digest;
 use crate::event::{Event, Step};
@@ -16,7 +16,7 @@ use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Credentials, Registry, failure};
-use crate::reference::{Pinned, Repository};
+use crate::reference::Repository;
 
 /// Scans the layout while its blobs travel; a blob without a tag publishes nothing. Returns the proof that this
 /// digest passed, and what to write down of it, with every blob in the repository.
@@ -64,6 +64,9 @@ fn verdict(making: &Making<'_>, built: &Built) -> Result<(Passed, Record)> {
         }
         Verdict::Refused(summary) => {
             look.tell(built, &summary, false);
+            if !making.share.tags() {
+                parts::write(making, &look.record((&built.manifest.digest, false), &report, &summary))?;
+            }
             Err(look::refused(image, &summary).and("no tag was put"))
         }
     }
@@ -116,48 +119,4 @@ pub(super) fn registry(config: &Config, ecr: &Ecr, host: &str, interrupt: &Inter
     let credentials: Arc<dyn Credentials> =
         if host == config.registry { Arc::new(ecr.clone()) } else { Arc::new(DockerLogin::new(host, interrupt)) };
     Registry::new(host, Some(credentials))
-}
-
-/// What the tag is put on: the one image, or the index of those of several platforms, which are in the repository then,
-/// its verdict attached.
-pub(super) fn index(making: &Making<'_>, ready: Vec<Ready>) -> Result<Passed> {
-    let Making { image, commit, line, events, interrupt, .. } = *making;
-    let (mut images, mut records) = (Vec::new(), Vec::new());
-    for Ready { platform, passed, record, .. } in ready {
-        images.push((platform.parse()?, passed));
-        records.push(record);
-    }
-    if let [_] = *images
-        && let Some((_, passed)) = images.pop()
-    {
-        return Ok(passed);
-    }
-    let remote = line.registry.repository(image.repository(), events, interrupt);
-    for (_, passed) in &images {
-        remote.put_document(passed.document()).map_err(failure)?;
-    }
-    let passed = Passed::index(&images, commit.revision.as_deref());
-    attach::to_index(making, passed.document(), &records)?;
-    Ok(passed)
-}
-
-/// Puts the tag on what passed, and only on that.
-pub(super) fn tag(making: &Making<'_>, passed: &Passed) -> Result<Pinned> {
-    let Making { image, ecr, .. } = making;
-    let document = passed.document();
-    let conflict = |holder: Option<String>| {
-        Failure::conflict(format_args!(
-            "the tag {} was put by somebody else while this release ran, with other content; nothing was overwritten",
-            image.reference
-        ))
-        .said([
-            format!("in ECR: {}", holder.unwrap_or_else(|| "a digest that could not be read".to_owned())),
-            format!("built here: {}", document.digest),
-        ])
-        .help("give this image another tag")
-    };
-    match ecr.put_image(image.repository(), image.tag(), passed)? {
-        Put::New | Put::AlreadyThere => Ok(image.reference.pin(document.digest.clone())),
-        Put::TakenBy(holder) => Err(conflict(holder.map(|digest| digest.to_string()))),
-    }
 }
