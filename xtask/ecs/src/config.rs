@@ -51,7 +51,7 @@ pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub(crate) use model::command;
 pub use model::{
     Abandoned, AcceptedSystem, Asset, Base, Builder, By, Cache, Ci, Clockwork, Compression, Config, Definition, Deploy,
-    DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Kind, Lock, Lookups, Network, OnFailure,
+    DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Kind, Lock, Lookups, Matrix, Network, OnFailure,
     OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program, Promotion, Rollout, Runner, Scan,
     Schedule, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task, TaskDefinitionSource,
     TrivyPin, WhenLocked, Workflows, is_malicious,

@@ -24,6 +24,9 @@ const MARK: &str = "# Written by `cargo xtask workflows`";
 /// Where the templates have the compiled xtask between the stages.
 const STAGE: &str = "target/xtask/stage";
 
+/// Where they have what one job leaves for another, beside it.
+const PARTS: &str = "target/xtask/parts";
+
 /// A workflow's file.
 #[derive(Debug)]
 pub(crate) struct File {
@@ -64,13 +67,13 @@ impl Checkout {
 pub(crate) fn render(environments: &[Config], has_ci: bool) -> Vec<File> {
     let Some(config) = environments.first() else { return Vec::new() };
     let checkout = Checkout::around(&config.root);
-    let stage = stage_folder(config);
+    let own = own_folder(config);
     let configured = Some(config.workflows.ci.run.clone()).filter(|commands| !commands.is_empty());
     let commands = configured.or_else(|| has_ci.then(|| vec!["exec cargo xtask ci".to_owned()]));
-    let finish = |text: String| run_by(config, &text.replace(STAGE, &stage));
+    let finish = |text: String| run_by(config, &text.replace("target/xtask", &own));
     let text = |template, holes| Some(finish(fill(template, &holes)));
     vec![
-        checkout.file("build.yml", text(include_str!("workflows/build.yml"), holes::build(config, &checkout))),
+        checkout.file("build.yml", Some(finish(build(config, &checkout)))),
         checkout.file("deploy.yml", Some(finish(deploy(environments, &checkout)))),
         checkout.file(
             "rescan.yml",
@@ -94,6 +97,16 @@ fn run_by(config: &Config, text: &str) -> String {
     let manifest = format!("--manifest-path {}", fill::scalar(&relative));
     text.replace("--package xtask", &manifest)
         .replace("exec cargo xtask ", &format!("exec cargo run --quiet --locked {manifest} -- "))
+}
+
+/// One job, or one for each part and one that puts the tags.
+fn build(config: &Config, checkout: &Checkout) -> String {
+    let template = include_str!("workflows/build.yml");
+    let (head, job) = template.split_once("\njobs:\n").expect("the template has jobs");
+    let head = fill(head, &holes::pushed(config, checkout));
+    let part = config.workflows.matrix.map(|by| fill(job, &holes::part(config, checkout, by)) + "\n");
+    let release = fill(job, &holes::release(config, checkout));
+    format!("{head}\njobs:\n{}{release}", part.unwrap_or_default())
 }
 
 /// One job an environment, each after the one before.
@@ -214,11 +227,11 @@ fn folder(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix("    working-directory: "))
 }
 
-/// Where the compiled xtask lies between the stages, relative to the workspace's root: in cargo's target folder, which git
+/// Where what is ours lies, relative to the workspace's root: in cargo's target folder, which git
 /// passes over, unless that is elsewhere.
-fn stage_folder(config: &Config) -> String {
+fn own_folder(config: &Config) -> String {
     let relative = config.target.strip_prefix(&config.root).ok().and_then(Path::to_str);
-    format!("{}/xtask/stage", relative.filter(|path| !path.is_empty()).unwrap_or("target"))
+    format!("{}/xtask", relative.filter(|path| !path.is_empty()).unwrap_or("target"))
 }
 
 #[cfg(test)]

@@ -217,7 +217,7 @@ pub(crate) const BATCH_GET_IMAGE: Call = call(
 );
 /// Whoever may make the call before may make this one; its name is for errors.
 pub(crate) const LIST_IMAGE_REFERRERS: Call = Call {
-    when: "of `deploy` with `deploy.gate`; there is no action of this name, and AWS asks for ecr:BatchGetImage",
+    when: "of `release` with `--assemble`, of `deploy` with `deploy.gate`; there is no action of this name, and AWS asks for ecr:BatchGetImage",
     ..call("ecr:ListImageReferrers", On::Nothing, &[Release, DeployPlan, Deploy, Sbom, Attached])
 };
 pub(crate) const DESCRIBE_IMAGES: Call = Call {

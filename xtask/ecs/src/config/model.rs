@@ -19,7 +19,7 @@ pub use services::{
     TaskDefinitionSource, WhenLocked,
 };
 pub use tasks::{Abandoned, Network, OwnDefinition, Task};
-pub use workflows::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
+pub use workflows::{Ci, Matrix, Pin, Runner, SlackSecret, Submodules, Workflows};
 
 /// The validated configuration of one workspace. Every path is absolute.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::diagnostic::suggestion;
 use super::file::file;
 use super::grammar::is_variable;
 use super::keys::{Keys, derived, optional, or, required};
-use super::model::{Ci, Pin, Runner, SlackSecret, Submodules, Workflows};
+use super::model::{Ci, Matrix, Pin, Runner, SlackSecret, Submodules, Workflows};
 use super::origin::Effective;
 use super::table::Table;
 use super::value::Value;
@@ -18,6 +18,17 @@ pub(super) const WORKFLOWS: Keys = Keys {
     note: "What they do with it: [GITHUB.md](GITHUB.md).",
     list: &[
         or("runner", "a label, an array of labels, or a table", "\"ubuntu-24.04\"", "where jobs run"),
+        optional(
+            "matrix",
+            "`platform` or `image`",
+            "builds each platform or each image on a runner of its own, and puts the tags when all are there",
+        ),
+        derived(
+            "arm-runner",
+            "as `runner`",
+            "`ubuntu-24.04-arm`",
+            "where a job of `matrix` runs that builds for arm64 alone",
+        ),
         optional(
             "manifest",
             "a file",
@@ -100,8 +111,11 @@ pub(super) fn read(table: &mut Table<'_>) -> Workflows {
     };
     let default = Workflows::default();
     let slack = [("none", SlackSecret::None), ("webhook", SlackSecret::Webhook), ("bot", SlackSecret::Bot)];
+    let matrix = [("platform", Matrix::Platform), ("image", Matrix::Image)];
     let workflows = Workflows {
         runner: table.or("runner", runner, default.runner),
+        matrix: table.optional("matrix", |value| value.one_of(&matrix)),
+        arm_runner: table.optional("arm-runner", runner),
         manifest: table.optional("manifest", |value| file(value, "manifest")),
         environment: table.optional("environment", Value::string),
         role: table.optional("role", |value| value.check(is_role)),
@@ -263,6 +277,15 @@ impl Effective for SlackSecret {
             Self::None => "none",
             Self::Webhook => "webhook",
             Self::Bot => "bot",
+        })
+    }
+}
+
+impl Effective for Matrix {
+    fn effective(&self, _: &std::path::Path) -> Json {
+        json!(match self {
+            Self::Platform => "platform",
+            Self::Image => "image",
         })
     }
 }

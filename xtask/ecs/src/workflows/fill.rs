@@ -10,16 +10,17 @@ use crate::sorted::SortedMap;
 pub(super) type Holes = SortedMap<&'static str, String>;
 
 /// A line that ends in `#= NAME` is a sample: the lines of that hole take its place, indented as it is. What stands
-/// from a line `#? NAME` to the next `#.` is left out where the hole is empty.
+/// from a line `#? NAME` to its `#.` is left out where the hole is empty; such parts may stand in each other.
 pub(super) fn fill(template: &str, holes: &Holes) -> String {
-    let (mut text, mut kept) = (String::new(), true);
+    let (mut text, mut parts) = (String::new(), Vec::new());
     for line in template.lines() {
         let start = line.trim_start();
         let indent = &line[..line.len() - start.len()];
+        let kept = !parts.contains(&false);
         if let Some(name) = start.strip_prefix("#? ") {
-            kept = !holes[name].is_empty();
+            parts.push(!holes[name].is_empty());
         } else if start == "#." {
-            kept = true;
+            parts.pop();
         } else if let Some((_, name)) = line.split_once(" #= ").filter(|_| kept) {
             text.extend(holes[name].lines().flat_map(|filled| [indent, filled, "\n"]));
         } else if kept {

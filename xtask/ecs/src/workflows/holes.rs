@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::fill::{Holes, list, scalar, script};
-use super::{Checkout, STAGE};
-use crate::config::{Builder, Cache, Config, ENVIRONMENT_VARIABLE, Image, Runner, SlackSecret, Submodules, Workflows};
+use super::{Checkout, PARTS, STAGE};
+use crate::config::{
+    Builder, Cache, Config, ENVIRONMENT_VARIABLE, Image, Matrix, Runner, SlackSecret, Submodules, Workflows,
+};
 use crate::gather::Gather;
+use crate::platform::Platform;
 use crate::sorted::SortedSet;
 
 /// What the deploy job takes beside the rollouts.
@@ -15,22 +18,99 @@ const AROUND: Duration = Duration::from_secs(900);
 /// Source: configure-aws-credentials, `role-duration-seconds`; IAM, "Update the maximum session duration for a role".
 const SESSION: (u64, u64) = (3600, 43_200);
 
-/// build.yml: one job for a tag. Whether there is anything to build is found inside, so that an image that is there
-/// costs seconds and the stage is still a success. No cache is restored: whoever could write one would be published.
-pub(super) fn build(config: &Config, checkout: &Checkout) -> Holes {
+/// What starts build.yml.
+pub(super) fn pushed(config: &Config, checkout: &Checkout) -> Holes {
+    let folder = Some(checkout.folder.as_str()).filter(|folder| !folder.is_empty());
+    let tags = format!("tags: {}", list(&config.workflows.tags));
+    Holes::from([("tags", tags), ("folder", entry("working-directory", folder))])
+}
+
+/// The job of build.yml that puts the tags. Whether there is anything to build is found inside, so that an image that is
+/// there costs seconds and the stage is still a success. No cache is restored: whoever could write one would be published.
+pub(super) fn release(config: &Config, checkout: &Checkout) -> Holes {
     let workflows = &config.workflows;
     let mut holes = stage(config, checkout, workflows.build_timeout);
-    holes.insert("tags", format!("tags: {}", list(&workflows.tags)));
-    holes.insert("name", name("Release", config.images.keys(), ""));
-    holes.insert(
-        "variables",
-        lines(chosen(config).into_iter().chain(stage_variables(workflows, &build_secrets(config)))),
-    );
-    holes.insert("upload", uses(workflows, "actions/upload-artifact"));
-    let asks = |image: &Image| matches!(&image.builder, Builder::Dockerfile(it) if it.cache == Some(Cache::Gha));
-    let show = config.images.values().any(asks).then(|| uses(workflows, "actions/github-script"));
-    holes.insert("show", show.unwrap_or_default());
+    let secrets = if workflows.matrix.is_some() { registry_tokens(config) } else { build_secrets(config) };
+    holes.extend([
+        ("job", "release:".to_owned()),
+        ("name", name("Release", config.images.keys(), "")),
+        ("step", "- name: Release".to_owned()),
+        ("command", "run: exec cargo xtask release".to_owned()),
+        ("variables", lines(chosen(config).into_iter().chain(stage_variables(workflows, &secrets)))),
+        ("upload", uses(workflows, "actions/upload-artifact")),
+        ("show", show_cache(config)),
+    ]);
+    if workflows.matrix.is_some() {
+        holes.extend([
+            ("needs", "needs: build".to_owned()),
+            ("command", "run: exec cargo xtask release --assemble".to_owned()),
+            ("download", uses(workflows, "actions/download-artifact")),
+            ("parts", entry("path", Some(&below(checkout, PARTS)))),
+            ("show", String::new()),
+        ]);
+    }
     holes
+}
+
+/// The job of build.yml that makes one part of the images on a runner of its own, and leaves the tags to the other job.
+pub(super) fn part(config: &Config, checkout: &Checkout, by: Matrix) -> Holes {
+    let workflows = &config.workflows;
+    let mut holes = stage(config, checkout, workflows.build_timeout);
+    let (key, variable, command, parts) = match by {
+        Matrix::Platform => ("platform", "PLATFORM", "--platform \"$PLATFORM\"", by_platform(config)),
+        Matrix::Image => ("image", "IMAGE", "--no-tag \"$IMAGE\"", by_image(config)),
+    };
+    let one = format!("${{{{ matrix.{key} }}}}");
+    let include = |(part, runner): &(String, String)| format!("- {{ {key}: {}, runner: {runner} }}", scalar(part));
+    let variables = stage_variables(workflows, &build_secrets(config));
+    let variables = chosen(config).into_iter().chain([(variable.to_owned(), one.clone())]).chain(variables);
+    holes.extend([
+        ("job", "build:".to_owned()),
+        ("name", format!("name: Build {one}")),
+        ("matrix", parts.iter().map(include).gather::<Vec<_>>().join("\n")),
+        ("runner", "runs-on: ${{ matrix.runner }}".to_owned()),
+        ("step", "- name: Build, scan and push".to_owned()),
+        ("command", format!("run: exec cargo xtask release {command}")),
+        ("variables", lines(variables)),
+        ("left", entry("path", Some(&below(checkout, PARTS)))),
+        ("upload", uses(workflows, "actions/upload-artifact")),
+        ("show", show_cache(config)),
+        ("artifact", String::new()),
+    ]);
+    holes
+}
+
+/// Each platform that an image is for, and where it is built.
+fn by_platform(config: &Config) -> Vec<(String, String)> {
+    let mut parts: Vec<(String, String)> = Vec::new();
+    for part in config.images.values().flat_map(Image::parts) {
+        let Ok(platform) = part.platform().parse::<Platform>() else { continue };
+        if !parts.iter().any(|(known, _)| *known == platform.to_string()) {
+            parts.push((platform.to_string(), runner_for(config, &[part])));
+        }
+    }
+    parts
+}
+
+fn by_image(config: &Config) -> Vec<(String, String)> {
+    config.images.values().map(|image| (image.name.clone(), runner_for(config, &image.parts()))).gather()
+}
+
+/// Where these are built, as a value: what is all for arm64 where nothing has to be emulated for it.
+fn runner_for(config: &Config, parts: &[Image]) -> String {
+    let Workflows { runner, arm_runner, .. } = &config.workflows;
+    let is_arm = |part: &Image| part.platform().parse().is_ok_and(|it: Platform| it.architecture == "arm64");
+    if !parts.iter().all(is_arm) {
+        return as_value(runner);
+    }
+    arm_runner.as_ref().map_or_else(|| "ubuntu-24.04-arm".to_owned(), as_value)
+}
+
+/// GitHub's cache is shown to builds that ask for it, and to nothing else.
+fn show_cache(config: &Config) -> String {
+    let asks = |image: &Image| matches!(&image.builder, Builder::Dockerfile(it) if it.cache == Some(Cache::Gha));
+    let show = config.images.values().any(asks).then(|| uses(&config.workflows, "actions/github-script"));
+    show.unwrap_or_default()
 }
 
 /// rescan.yml: what the default branch's configuration says is released, scanned with the database of the day.
@@ -130,7 +210,6 @@ fn stage(config: &Config, checkout: &Checkout, timeout: Duration) -> Holes {
     let workflows = &config.workflows;
     let tokens = registry_tokens(config);
     let role = workflows.role.as_deref();
-    let artifact = if checkout.folder.is_empty() { STAGE.to_owned() } else { format!("{}/{STAGE}", checkout.folder) };
     let mut holes = everywhere(config, checkout, timeout, "");
     holes.extend([
         ("token", role.map_or("", |_| "id-token: write # to assume the role").to_owned()),
@@ -139,9 +218,19 @@ fn stage(config: &Config, checkout: &Checkout, timeout: Duration) -> Holes {
         ("region", entry("aws-region", Some(&config.region))),
         ("session", session(timeout)),
         ("cargo", lines(workflows.env.iter().map(plain).chain(tokens.iter().map(secret)))),
-        ("artifact", entry("path", Some(&artifact))),
+        ("artifact", entry("path", Some(&below(checkout, STAGE)))),
+        ("needs", String::new()),
+        ("matrix", String::new()),
+        ("parts", String::new()),
+        ("left", String::new()),
+        ("download", String::new()),
     ]);
     holes
+}
+
+/// A path in the workspace, as seen from the repository's root.
+fn below(checkout: &Checkout, path: &str) -> String {
+    if checkout.folder.is_empty() { path.to_owned() } else { format!("{}/{path}", checkout.folder) }
 }
 
 /// What all three have in common.
@@ -185,13 +274,15 @@ fn uses(workflows: &Workflows, action: &str) -> String {
 }
 
 fn runs_on(runner: &Runner) -> String {
+    format!("runs-on: {}", as_value(runner))
+}
+
+fn as_value(runner: &Runner) -> String {
     match runner {
-        Runner::Label(label) => entry("runs-on", Some(label)),
-        Runner::Labels(labels) => format!("runs-on: {}", list(labels)),
-        Runner::Group { group, labels } if labels.is_empty() => format!("runs-on: {{ group: {} }}", scalar(group)),
-        Runner::Group { group, labels } => {
-            format!("runs-on: {{ group: {}, labels: {} }}", scalar(group), list(labels))
-        }
+        Runner::Label(label) => scalar(label),
+        Runner::Labels(labels) => list(labels),
+        Runner::Group { group, labels } if labels.is_empty() => format!("{{ group: {} }}", scalar(group)),
+        Runner::Group { group, labels } => format!("{{ group: {}, labels: {} }}", scalar(group), list(labels)),
     }
 }
 

@@ -1,3 +1,4 @@
+mod matrix;
 #[cfg(target_os = "linux")]
 mod program;
 mod real;

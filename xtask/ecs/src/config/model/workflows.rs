@@ -9,6 +9,10 @@ use std::time::Duration;
 pub struct Workflows {
     /// Where jobs run; `ubuntu-24.04` by default.
     pub runner: Runner,
+    /// Whether each platform or each image is built on a runner of its own; one job builds everything by default.
+    pub matrix: Option<Matrix>,
+    /// Where such a job builds what is for arm64; `ubuntu-24.04-arm` by default.
+    pub arm_runner: Option<Runner>,
     /// The manifest of the package that runs, where that is no member called `xtask`; none by default.
     pub manifest: Option<PathBuf>,
     /// GitHub's environment of the deploy job, whose protection rules hold it back; none by default.
@@ -78,6 +82,15 @@ pub enum Runner {
     },
 }
 
+/// What has a job of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matrix {
+    /// Each platform, with what every image has for it.
+    Platform,
+    /// Each image, with all its platforms.
+    Image,
+}
+
 /// Which submodules are checked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submodules {
@@ -122,6 +135,8 @@ impl Default for Workflows {
     fn default() -> Self {
         Self {
             runner: Runner::Label("ubuntu-24.04".to_owned()),
+            matrix: None,
+            arm_runner: None,
             manifest: None,
             environment: None,
             role: None,

@@ -126,13 +126,23 @@ fn actionlint_and_zizmor_find_nothing_in_any_of_them() {
         rescan = "17 5 * * *"
         ci = { run = ["cargo clippy", "cargo test"], timeout = "2h" }
     "#;
+    let matrix = |by: &str, more: &str| {
+        let all = format!("{}{}", matrix::IMAGES, matrix::KEYS.replace("BY", by));
+        all.replacen("matrix =", &format!("{more}\nmatrix ="), 1)
+    };
+    let (platforms, images) = (
+        matrix("platform", "arm-runner = { group = \"big\", labels = [\"arm64\"] }"),
+        matrix("image", "runner = [\"self-hosted\", \"x64\"]"),
+    );
     let check = |program: &str, arguments: &[&str], folder: &Path| {
         let output = std::process::Command::new(program).args(arguments).current_dir(folder).output();
         let output = output.expect("`cargo xtask ci` puts it into PATH");
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{program}\n{}", String::from_utf8_lossy(&said));
     };
-    for (below, more) in [("", ""), ("", role), ("backend", more), ("", ENVIRONMENTS)] {
+    for (below, more) in
+        [("", ""), ("", role), ("backend", more), ("", ENVIRONMENTS), ("", &*platforms), ("backend", &*images)]
+    {
         let repository = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(repository.path().join(".git")).expect("a folder");
         write(&everything(&repository.path().join(below), more), true).expect("they can be written");
