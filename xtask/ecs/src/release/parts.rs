@@ -171,12 +171,12 @@ impl Releases<'_> {
         let mut wholes = wholes.into_iter();
         for (image, action) in &plan.images {
             let remote = &registry.repository(image.repository(), events, interrupt);
-            let one = match action {
-                ImageAction::AlreadyReleased { digest, source } => already(image, digest.clone(), source),
-                _ => {
-                    let whole = wholes.next().unwrap_or_default();
-                    Tagging { config, image, commit, ecr, remote, events }.put(whole, None)?
-                }
+            let one = if let ImageAction::AlreadyReleased { digest, source } = action {
+                already(image, digest.clone(), source)
+            } else if let Some(whole) = wholes.next() {
+                Tagging { config, image, commit, ecr, remote, events }.put(whole, None)?
+            } else {
+                continue;
             };
             self.tell(done, commit, image, one)?;
         }
