@@ -20,4 +20,5 @@ pub use life::Images;
 pub use state::Ecs;
 pub(crate) use state::behaviour::NextRun;
 pub use state::behaviour::{Behaviour, Tasks, Trouble};
+pub(crate) use state::earnest;
 pub(crate) use state::log::Line;

@@ -42,6 +42,7 @@ mod http;
 mod iam;
 mod limits;
 mod logs;
+mod machine;
 mod model;
 mod policy;
 pub mod protocol;
@@ -61,6 +62,7 @@ pub use clock::{Clock, Instant};
 pub use fault::{Effect, FAULTS, Fault, Which, fault_named};
 use home::Home;
 use limits::Limits;
+pub use machine::Engine;
 pub use protocol::{ApiError, ApiResult};
 pub use server::ACCESS_KEY;
 pub use site::Site;
@@ -68,6 +70,7 @@ pub use sts::Account;
 pub use world::Call;
 
 use clock::Timeline;
+use machine::Machine;
 use server::SECRET_KEY;
 use sts::Sts;
 use world::{State, World};
@@ -88,6 +91,8 @@ pub struct Options {
     pub limited: bool,
     /// How long the session of a role lasts, whatever is asked for.
     pub sessions_last: Option<Duration>,
+    /// What containers of images of the sandbox's own registry run in, in earnest; they are simulated by default.
+    pub runs: Option<Engine>,
 }
 
 impl Default for Options {
@@ -101,6 +106,7 @@ impl Default for Options {
             faults: Vec::new(),
             limited: false,
             sessions_last: None,
+            runs: None,
         }
     }
 }
@@ -112,6 +118,7 @@ pub struct Sandbox {
     home: Home,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    machine: Option<Machine>,
 }
 
 impl fmt::Debug for Sandbox {
@@ -160,6 +167,7 @@ impl Sandbox {
     fn made(options: Options, address: SocketAddr) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("xtask-sandbox-").tempdir()?;
         let home = Home::new(options.account, options.region);
+        let (runs, clock) = (options.runs, options.clock);
         let sts = Sts::new(&home.account, options.accounts, options.sessions_last);
         let timeline = Timeline::start(options.clock);
         let mut state = State::new(timeline, &home, address.to_string(), folder.path().to_owned(), sts);
@@ -167,8 +175,14 @@ impl Sandbox {
         if options.limited {
             state.limits = Limits::of_ecs(std::time::Instant::now());
         }
+        if runs.is_some() {
+            state.in_earnest();
+        }
+        let scratch = folder.path().join("machine");
         let world = Arc::new(World::new(state, folder));
-        Ok(Self { world, address, home, stop: None, thread: None })
+        let speed = if let Clock::Scaled(speed) = clock { speed } else { 1 };
+        let machine = runs.map(|engine| Machine::start(Arc::clone(&world), home.clone(), &engine, scratch, speed));
+        Ok(Self { world, address, home, stop: None, thread: None, machine })
     }
 
     /// One exchange with an API, without the network: how long its answer takes, and what it is; None where the
@@ -299,6 +313,7 @@ pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> 
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        drop(self.machine.take());
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // A panic in there was printed already.

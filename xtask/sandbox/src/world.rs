@@ -20,6 +20,7 @@ use crate::policy::Policy;
 use crate::protocol::ApiResult;
 use crate::sts::Sts;
 
+mod earnest;
 mod effects;
 mod past;
 mod stores;
@@ -75,6 +76,8 @@ pub(crate) struct State {
     tokens: HashMap<String, Token>,
     /// Images of other registries that are gone.
     pub lost: HashSet<String>,
+    /// Whether containers of own images run in earnest.
+    pub earnest: bool,
     /// Whether a pull through an index ends at a platform's digest.
     pub platforms: bool,
 }
@@ -146,6 +149,7 @@ impl State {
             tokens: HashMap::new(),
             lost: HashSet::new(),
             platforms: false,
+            earnest: false,
         };
         state.open(home);
         state
@@ -160,7 +164,9 @@ impl State {
         // Layers lie under their digest, whoever's they are.
         let ecr = Ecr::new(account, region, self.host.clone(), self.folder.clone());
         self.registries.insert(home.clone(), ecr);
-        self.services.insert(home.clone(), Ecs::new(account, region));
+        let mut ecs = Ecs::new(account, region);
+        ecs.earnest = self.earnest;
+        self.services.insert(home.clone(), ecs);
     }
 
     pub fn ecr_of(&mut self, home: &Home) -> &mut Ecr {
@@ -176,9 +182,9 @@ impl State {
     /// Lets the rollouts reach the present.
     pub fn settle(&mut self) -> Instant {
         let now = self.timeline.now();
-        let (registries, lost, platforms) = (&self.registries, &self.lost, self.platforms);
+        let (registries, lost, platforms, earnest) = (&self.registries, &self.lost, self.platforms, self.earnest);
         for (home, ecs) in &mut self.services {
-            ecs.advance(now, &Pull { home, registries, lost, platforms, now });
+            ecs.advance(now, &Pull { home, registries, lost, platforms, earnest, now });
             self.stores.keep(home, &mut ecs.written);
         }
         now
@@ -188,13 +194,13 @@ impl State {
     pub fn ecs(&mut self, home: &Home, operation: &str, input: Value, caller: &Caller) -> ApiResult {
         self.open(home);
         let now = self.settle();
-        let (registries, lost, platforms) = (&self.registries, &self.lost, self.platforms);
+        let (registries, lost, platforms, earnest) = (&self.registries, &self.lost, self.platforms, self.earnest);
         let ecs = self.services.get_mut(home).expect("it was just opened");
         let writes = self.faults.look_back() && !ecs::looks(operation);
         if writes {
             self.past.begin(home, now, ecs);
         }
-        let pull = Pull { home, registries, lost, platforms, now };
+        let pull = Pull { home, registries, lost, platforms, earnest, now };
         let answer = ecs.call(ecs::Call { operation, input, caller, now }, &pull);
         self.settle();
         if writes {
@@ -214,7 +220,14 @@ impl State {
         let now = self.settle();
         let then = Instant(now.0.saturating_sub(u64::try_from(lag.as_millis()).unwrap_or_default()));
         let Some(mut ecs) = self.past.at(home, then) else { return self.ecs(home, operation, input, caller) };
-        let pull = Pull { home, registries: &self.registries, lost: &self.lost, platforms: self.platforms, now: then };
+        let pull = Pull {
+            home,
+            registries: &self.registries,
+            lost: &self.lost,
+            platforms: self.platforms,
+            earnest: false,
+            now: then,
+        };
         ecs.advance(then, &pull);
         ecs.call(ecs::Call { operation, input, caller, now: then }, &pull)
     }
@@ -265,6 +278,7 @@ struct Pull<'a> {
     registries: &'a BTreeMap<Home, Ecr>,
     lost: &'a HashSet<String>,
     platforms: bool,
+    earnest: bool,
     now: Instant,
 }
 
@@ -277,6 +291,10 @@ impl<'a> Pull<'a> {
 }
 
 impl Images for Pull<'_> {
+    fn run_in_earnest(&self) -> bool {
+        self.earnest
+    }
+
     fn resolve(&self, image: &str) -> Result<Option<String>, String> {
         let failed = |why: &str| {
             format!(

@@ -7,6 +7,7 @@ use crate::clock::Instant;
 mod checks;
 mod command;
 mod deploy;
+mod earnest;
 mod failures;
 mod judge;
 mod pull;
@@ -21,6 +22,9 @@ pub(crate) use task::{Order, constant};
 impl Ecs {
     /// Lets every discrete event up to `now` happen, in order: task life cycle, health, breaker, rollbacks, events.
     pub fn advance(&mut self, now: Instant, images: &dyn Images) {
+        if self.earnest {
+            self.hand_over(now);
+        }
         while let Some(at) = self.next_event().filter(|at| *at <= now) {
             let due: Vec<u64> =
                 self.tasks.iter().filter(|(_, task)| task.next() == Some(at)).map(|(id, _)| *id).collect();
@@ -31,6 +35,9 @@ impl Ecs {
                 self.services.iter().filter(|(_, it)| it.look_at == Some(at)).map(|(key, _)| key.clone()).collect();
             for key in due {
                 self.look(&key, at);
+            }
+            if self.earnest {
+                self.hand_over(at);
             }
         }
         self.tasks.retain(|_, task| task.visible(now));

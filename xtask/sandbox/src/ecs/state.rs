@@ -4,6 +4,7 @@ mod account;
 pub(crate) mod behaviour;
 pub(crate) mod cluster;
 pub(crate) mod definition;
+pub(crate) mod earnest;
 pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod revision;

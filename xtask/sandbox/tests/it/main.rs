@@ -3,6 +3,7 @@
 
 mod accounts;
 mod client;
+mod earnest;
 mod ecr;
 mod faults;
 mod logs;

@@ -33,6 +33,7 @@ const ROOMS: &[&str] = &[
     "limits",
     "policy",
     "world",
+    "machine",
     "registry",
     "server",
     "lib",

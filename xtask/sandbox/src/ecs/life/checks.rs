@@ -18,7 +18,8 @@ pub(crate) fn proven(task: &Task, service: Option<&mut Service>) {
 
 pub(crate) fn container_check(task: &mut Task, service: Option<&mut Service>, at: Instant) {
     task.health_at = None;
-    if task.behaviour != Tasks::Unhealthy {
+    let found = task.containers.iter().any(|container| container.earnest && container.health == Health::Unhealthy);
+    if task.behaviour != Tasks::Unhealthy && !found {
         task.health = Health::Healthy;
         return proven(task, service);
     }

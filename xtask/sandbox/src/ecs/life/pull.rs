@@ -1,6 +1,7 @@
 //! The pull: images become digests, or the task does not start.
 
 use crate::clock::Instant;
+use crate::ecs::state::behaviour::Tasks;
 use crate::ecs::state::service::Service;
 use crate::ecs::state::task::Phase;
 use crate::ecs::state::task::Task;
@@ -11,6 +12,11 @@ pub trait Images {
     /// `REGISTRY/REPOSITORY:TAG` or `…@sha256:…` to its digest. `Err` is the `CannotPullContainerError` text that ECS
     /// would show. Another registry's image is taken to exist: `Ok(None)`.
     fn resolve(&self, image: &str) -> Result<Option<String>, String>;
+
+    /// Whether containers of the registry's own images run in earnest.
+    fn run_in_earnest(&self) -> bool {
+        false
+    }
 }
 
 /// Pulls every image. The first pull of a service revision decides its digests; later tasks of it pull those.
@@ -26,6 +32,7 @@ pub(crate) fn pull(task: &mut Task, service: Option<&mut Service>, at: Instant, 
         let wanted = known.map_or_else(|| container.image.clone(), |digest| pinned(&container.image, digest));
         match images.resolve(&wanted) {
             Ok(digest) => {
+                container.earnest = images.run_in_earnest() && digest.is_some() && task.behaviour == Tasks::Healthy;
                 let digest = digest.unwrap_or_else(|| resolved.map_or_else(|| elsewhere(&wanted), str::to_owned));
                 container.digest = Some(digest);
             }

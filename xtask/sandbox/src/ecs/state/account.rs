@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::behaviour::{Behaviour, NextRun, Rule, Tasks, Trouble};
 use super::cluster::Cluster;
 use super::definition::Definition;
+use super::earnest::Order;
 use super::key::Key;
 use super::log::Line;
 use super::service::Service;
@@ -36,6 +37,9 @@ pub struct Ecs {
     pub(crate) next_run: Option<NextRun>,
     /// Lines of containers that nobody has fetched yet, in the order in which they were written.
     pub(crate) written: Vec<Line>,
+    /// Whether containers run in earnest, and what is asked of whoever runs them.
+    pub(crate) earnest: bool,
+    pub(crate) orders: Vec<Order>,
 }
 
 impl Ecs {
@@ -56,6 +60,8 @@ impl Ecs {
             says: Vec::new(),
             next_run: None,
             written: Vec::new(),
+            earnest: false,
+            orders: Vec::new(),
         }
     }
 

@@ -77,6 +77,9 @@ pub(crate) struct Container {
     /// How it ends by itself, if it does, and when that is, once it runs.
     pub(crate) ending: Option<Ending>,
     pub(crate) exit_at: Option<Instant>,
+    /// Whether a program of this machine is it, and what its health command says then.
+    pub(crate) earnest: bool,
+    pub(crate) health: Health,
     pub(crate) exit_code: Option<i32>,
     pub(crate) reason: Option<String>,
 }
@@ -171,6 +174,9 @@ pub(crate) struct Task {
     pub(crate) stopped_at: Option<Instant>,
     /// Lines that nobody has fetched yet.
     pub(crate) written: Vec<Line>,
+    /// Whether its containers that run in earnest were asked for, and whether they were told to stop.
+    pub(crate) begun: bool,
+    pub(crate) ending: bool,
     /// Counts state changes, as DescribeTasks does.
     pub(crate) version: u64,
 }
