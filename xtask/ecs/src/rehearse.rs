@@ -25,10 +25,21 @@ use scanner::Vulnerable;
 /// Simulated seconds in one real second: a rollout of two minutes takes four seconds.
 const SPEED: u32 = 30;
 
+/// What a rehearsal is to be like.
+pub(crate) struct Rehearsing<'a> {
+    /// A name of [`FAULTS`], or `list`.
+    pub fault: Option<&'a str>,
+    /// Whether the released containers run in earnest.
+    pub run: bool,
+    /// A document for [`Sandbox::seed`].
+    pub seed: Option<&'a Path>,
+}
+
 /// Releases every image and deploys every service of the configuration into a sandbox of its own.
 ///
-/// `fault` is a name of [`FAULTS`], or `list`. Ends with the exit code that the same trouble has in earnest.
-pub(crate) fn run(fault: Option<&str>, context: &Context) -> Result<()> {
+/// Ends with the exit code that the same trouble has in earnest.
+pub(crate) fn run(rehearsing: &Rehearsing<'_>, context: &Context) -> Result<()> {
+    let Rehearsing { fault, run, seed } = *rehearsing;
     if fault == Some("list") {
         for (name, what) in FAULTS {
             context.print(format_args!("{name:<16} {what}"));
@@ -38,10 +49,13 @@ pub(crate) fn run(fault: Option<&str>, context: &Context) -> Result<()> {
     let faults = fault.map_or(Ok(Vec::new()), |name| fault_named(name).ok_or_else(|| unknown(name)))?;
     let clock = Clock::Scaled(SPEED);
     let config = &context.drafted()?.config;
-    let sandbox = Sandbox::start(stage::options(config, clock))
+    stage::in_earnest(run)?;
+    let sandbox = Sandbox::start(Options { run, ..stage::options(config, clock) })
         .map_err(|error| Failure::world(format_args!("could not start the sandbox: {error}")))?;
-    let config = stage::rehearsed(config, &sandbox, SPEED);
+    // A program is no faster for a fast clock.
+    let config = stage::rehearsed(config, &sandbox, if run { 1 } else { SPEED });
     stage::furnish(&sandbox, &config)?;
+    seed.map_or(Ok(()), |file| stage::seed(&sandbox, file))?;
     for fault in faults {
         sandbox.inject(fault);
     }
@@ -54,7 +68,10 @@ pub(crate) fn run(fault: Option<&str>, context: &Context) -> Result<()> {
     if let Some(name) = fault {
         events.note("Fault", name);
     }
-    let config = stage::without_engine(config, events, context.interrupt());
+    if run {
+        events.note("Running", "the released containers in earnest, with no network but their task's own");
+    }
+    let config = stage::without_engine(config, &sandbox, events, context.interrupt());
     let session = Session::at(&config, &endpoint(&sandbox));
     let (events, steps) = events.tee();
     let started = Instant::now();
@@ -105,6 +122,8 @@ pub(crate) struct Serving<'a> {
     pub accounts: &'a [(String, String)],
     /// A document for [`Sandbox::seed`].
     pub seed: Option<&'a Path>,
+    /// Whether containers run in earnest.
+    pub run: bool,
     /// Whether what goes beyond ECS's documented limits is throttled.
     pub limits: bool,
     /// All that whoever calls may do.
@@ -115,7 +134,7 @@ pub(crate) struct Serving<'a> {
 
 /// Serves a sandbox, furnished for the workspace's configuration, until the interrupt.
 pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
-    let Serving { listen, speed, accounts, seed, limits, policy, calls } = *serving;
+    let Serving { listen, speed, accounts, seed, run, limits, policy, calls } = *serving;
     if !listen.ip().is_loopback() {
         return Err(Failure::usage(format_args!(
             "the sandbox takes anyone's word for who they are, so it listens on loopback only, and {} is not",
@@ -127,7 +146,8 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
     let config = &context.drafted()?.config;
     let further = accounts.iter().cloned();
     let further = further.map(|(id, access_key)| Account { id, access_key, roles: Vec::new() }).gather();
-    let options = Options { listen, accounts: further, limited: limits, ..stage::options(config, clock) };
+    stage::in_earnest(run)?;
+    let options = Options { listen, accounts: further, limited: limits, run, ..stage::options(config, clock) };
     let sandbox = Sandbox::start(options).map_err(|error| {
         Failure::world(format_args!("could not listen on {listen}: {error}"))
             .help("another --listen address may be free")

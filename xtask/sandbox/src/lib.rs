@@ -62,7 +62,6 @@ pub use clock::{Clock, Instant};
 pub use fault::{Effect, FAULTS, Fault, Which, fault_named};
 use home::Home;
 use limits::Limits;
-pub use machine::Engine;
 pub use protocol::{ApiError, ApiResult};
 pub use server::ACCESS_KEY;
 pub use site::Site;
@@ -91,8 +90,9 @@ pub struct Options {
     pub limited: bool,
     /// How long the session of a role lasts, whatever is asked for.
     pub sessions_last: Option<Duration>,
-    /// What containers of images of the sandbox's own registry run in, in earnest; they are simulated by default.
-    pub runs: Option<Engine>,
+    /// Whether containers of images of the sandbox's own registry run in earnest, where [`Sandbox::can_run`] says so; they are
+    /// simulated by default.
+    pub run: bool,
 }
 
 impl Default for Options {
@@ -106,7 +106,7 @@ impl Default for Options {
             faults: Vec::new(),
             limited: false,
             sessions_last: None,
-            runs: None,
+            run: false,
         }
     }
 }
@@ -164,10 +164,21 @@ impl Sandbox {
         Self::made(options, address)
     }
 
+    /// Whether containers can run in earnest here; the error says what this machine lacks for it.
+    pub fn can_run() -> Result<(), String> {
+        machine::can_run()
+    }
+
+    /// Has the program of this repository's images at a further path, in containers that run in earnest: for an image that is
+    /// built another way than what it stands for.
+    pub fn link(&self, repository: &str, path: &str) {
+        self.world.lock().links.insert(repository.to_owned(), path.to_owned());
+    }
+
     fn made(options: Options, address: SocketAddr) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("xtask-sandbox-").tempdir()?;
         let home = Home::new(options.account, options.region);
-        let (runs, clock) = (options.runs, options.clock);
+        let (run, clock) = (options.run, options.clock);
         let sts = Sts::new(&home.account, options.accounts, options.sessions_last);
         let timeline = Timeline::start(options.clock);
         let mut state = State::new(timeline, &home, address.to_string(), folder.path().to_owned(), sts);
@@ -175,13 +186,13 @@ impl Sandbox {
         if options.limited {
             state.limits = Limits::of_ecs(std::time::Instant::now());
         }
-        if runs.is_some() {
+        if run {
             state.in_earnest();
         }
         let scratch = folder.path().join("machine");
         let world = Arc::new(World::new(state, folder));
         let speed = if let Clock::Scaled(speed) = clock { speed } else { 1 };
-        let machine = runs.map(|engine| Machine::start(Arc::clone(&world), home.clone(), &engine, scratch, speed));
+        let machine = run.then(|| Machine::start(Arc::clone(&world), home.clone(), scratch, speed));
         Ok(Self { world, address, home, stop: None, thread: None, machine })
     }
 

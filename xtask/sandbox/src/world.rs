@@ -78,6 +78,8 @@ pub(crate) struct State {
     pub lost: HashSet<String>,
     /// Whether containers of own images run in earnest.
     pub earnest: bool,
+    /// By repository: a further path of its images' program, in containers that do.
+    pub links: BTreeMap<String, String>,
     /// Whether a pull through an index ends at a platform's digest.
     pub platforms: bool,
 }
@@ -150,6 +152,7 @@ impl State {
             lost: HashSet::new(),
             platforms: false,
             earnest: false,
+            links: BTreeMap::new(),
         };
         state.open(home);
         state

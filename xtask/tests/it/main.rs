@@ -19,6 +19,7 @@ mod express;
 mod fail_fast;
 mod help;
 mod images;
+mod in_earnest;
 mod lock;
 mod logs;
 mod lookups;

@@ -1,6 +1,8 @@
-//! The whole path, release and deploy, with real buildx and real trivy.
+//! The whole path, release and deploy, with real buildx and real trivy, and the released container in earnest.
 
 use std::process::Command;
+
+use xtask_sandbox::Sandbox;
 
 use crate::parts::{part, repository, run};
 
@@ -9,6 +11,7 @@ use crate::parts::{part, repository, run};
 fn a_rehearsal_ends_with_the_released_digest_deployed() {
     let ended = run(Command::new(env!("CARGO_BIN_EXE_xtask"))
         .arg("rehearse")
+        .args(Sandbox::can_run().is_ok().then_some("--run"))
         .current_dir(repository())
         .env("CARGO_TARGET_DIR", std::path::Path::new(&part("XTASK_PARTS")).join("app/rehearsal"))
         .env("DOCKER_HOST", part("XTASK_DOCKER_CONTAINERD")));

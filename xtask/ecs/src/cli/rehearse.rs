@@ -16,6 +16,12 @@ pub(crate) struct Rehearse {
     /// Let this go wrong; `list` shows what can
     #[arg(long, value_name = "NAME")]
     pub fault: Option<String>,
+    /// Run the released containers in earnest, in namespaces of their own
+    #[arg(long, conflicts_with = "fault")]
+    pub run: bool,
+    /// A JSON document of what is there from the start, such as the secrets that containers are given
+    #[arg(long, value_name = "FILE")]
+    pub seed: Option<PathBuf>,
 }
 
 /// Serve the embedded ECR and ECS to other clients, until Ctrl-C
@@ -34,6 +40,9 @@ pub(crate) struct ServeSandbox {
     /// A JSON document of the parameters, stacks, objects and secrets that it holds
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
+    /// Run containers of its own registry's images in earnest, in namespaces of their own
+    #[arg(long)]
+    pub run: bool,
     /// Throttle what goes beyond ECS's documented limits
     #[arg(long)]
     pub limits: bool,
@@ -113,16 +122,24 @@ impl ServeSandbox {
 #[cfg(feature = "rehearse")]
 mod with_sandbox {
     use super::{Context, Rehearse, Result, ServeSandbox};
-    use crate::rehearse::Serving;
+    use crate::rehearse::{Rehearsing, Serving};
 
     pub(super) fn rehearse(command: &Rehearse, context: &Context) -> Result<()> {
-        crate::rehearse::run(command.fault.as_deref(), context)
+        let Rehearse { fault, run, seed } = command;
+        crate::rehearse::run(&Rehearsing { fault: fault.as_deref(), run: *run, seed: seed.as_deref() }, context)
     }
 
     pub(super) fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
-        let ServeSandbox { listen, speed, accounts, seed, limits, policy, calls } = command;
-        let (seed, policy, calls) = (seed.as_deref(), policy.as_deref(), calls.as_deref());
-        let serving = Serving { listen: *listen, speed: *speed, accounts, seed, limits: *limits, policy, calls };
+        let serving = Serving {
+            listen: command.listen,
+            speed: command.speed,
+            accounts: &command.accounts,
+            seed: command.seed.as_deref(),
+            run: command.run,
+            limits: command.limits,
+            policy: command.policy.as_deref(),
+            calls: command.calls.as_deref(),
+        };
         crate::rehearse::serve(&serving, context)
     }
 }

@@ -19,6 +19,19 @@ pub(super) fn options(config: &Config, clock: Clock) -> Options {
     Options { account: config.account.clone(), region: config.region.clone(), clock, ..Options::default() }
 }
 
+/// Whether containers can run in earnest on this machine, where they are to.
+pub(super) fn in_earnest(run: bool) -> Result<()> {
+    if !run {
+        return Ok(());
+    }
+    Sandbox::can_run().map_err(|why| {
+        Failure::world(format_args!("containers cannot run in earnest on this machine: {why}"))
+            .help("it takes Linux, `unshare`, `nsenter` and `ip`, and a kernel that lets this user make namespaces")
+            .help("where AppArmor forbids them: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`")
+            .help("without `--run` they are simulated")
+    })
+}
+
 /// The configuration with the sandbox's registry; deadlines shrink as its clock is faster.
 pub(super) fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Config {
     let mut config = config.clone();
@@ -141,7 +154,7 @@ fn first_definition(service: &Service, root: &Path) -> Result<Value> {
 
 /// Where no docker engine answers, images whose Dockerfile only packs binaries of this workspace are built by the
 /// native builder, and that is said.
-pub(super) fn without_engine(mut config: Config, events: &Events, interrupt: &Interrupt) -> Config {
+pub(super) fn without_engine(mut config: Config, sandbox: &Sandbox, events: &Events, interrupt: &Interrupt) -> Config {
     let packs_binary = |dockerfile: &Dockerfile| dockerfile.binaries.len() == 1;
     let candidates =
         config.images.values().any(|image| matches!(&image.builder, Builder::Dockerfile(one) if packs_binary(one)));
@@ -156,8 +169,19 @@ pub(super) fn without_engine(mut config: Config, events: &Events, interrupt: &In
                 image.name,
                 dockerfile.file.strip_prefix(&config.root).unwrap_or(&dockerfile.file).display()
             ));
+            if let Some(program) = entry_point(&dockerfile.file) {
+                sandbox.link(image.reference.repository.as_str(), &program);
+            }
             image.builder = Builder::Package(Package::new(dockerfile.binaries[0].clone(), &dockerfile.platform));
         }
     }
     config
+}
+
+/// The program of a Dockerfile's last `ENTRYPOINT ["/program"]`.
+fn entry_point(file: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let words = text.lines().rev().find_map(|line| line.trim().strip_prefix("ENTRYPOINT"))?;
+    let words: Vec<String> = serde_json::from_str(words).ok()?;
+    words.into_iter().next()
 }

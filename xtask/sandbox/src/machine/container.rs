@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::program::Program;
-use super::{Container, Floor, health, locked};
+use super::namespace::{self, Running};
+use super::probes::{Found, Probes};
+use super::program::signal;
+use super::{Container, Floor, Task, locked, usage};
 use crate::ecs::earnest::{Launch, News};
 
 /// How a container stands, as far as others depend on it. Source: Amazon ECS API Reference, `ContainerDependency`.
@@ -18,88 +20,138 @@ pub(super) enum Stand {
     Ended(Option<i32>),
 }
 
-/// Between two looks at a program.
+/// Between two looks at a program, and at the memory that it takes.
 const LOOK: Duration = Duration::from_millis(10);
+const WEIGH: Duration = Duration::from_millis(100);
 
 /// ECS waits for a program that was sent SIGTERM for so many seconds, where nothing else is written.
 const STOP_TIMEOUT: u64 = 30;
+/// A program is no faster for a fast clock: it has this, unless the document itself gives it less.
+const LEAST_TO_STOP: Duration = Duration::from_secs(2);
 
-pub(super) fn run(floor: &Floor, launch: Launch, stops: &AtomicBool) {
-    let task = launch.task.clone();
+/// The exit code of a program that was: 128 and the signal.
+const KILLED: i32 = 137;
+
+pub(super) fn run(floor: &Floor, launch: &Launch, task: &Task) {
     let stand = |stand: Stand| {
-        locked(&floor.stands).insert((task.clone(), launch.name.clone()), stand);
+        locked(&task.stands).insert(launch.name.clone(), stand);
     };
-    let begun = wait_for_others(floor, &launch, stops).and_then(|()| prepare(floor, &launch)).and_then(|container| {
-        let command = floor.runs.main(&container)?;
-        let program = Program::start(command).map_err(|error| format!("CannotStartContainerError: {error}"))?;
-        Ok((container, program))
+    let begun = wait_for_others(floor, launch, task).and_then(|()| prepare(floor, launch)).and_then(|container| {
+        let network = task.network()?;
+        Ok((namespace::start(&container, network, &floor.folder)?, network, container))
     });
-    let (container, mut program) = match begun {
+    let (running, network, container) = match begun {
         Ok(begun) => begun,
         Err(reason) => {
             stand(Stand::Ended(None));
-            return floor.tell(&launch, News::NotStarted(reason));
+            return floor.tell(launch, News::NotStarted(reason));
         }
     };
     stand(Stand::Started);
-    let mut checks = health::Checks::of(floor, &container);
-    let mut told_to_stop: Option<Instant> = None;
-    let patience = Duration::from_secs(launch.definition["stopTimeout"].as_u64().unwrap_or(STOP_TIMEOUT));
-    let (mut killed, mut silent) = (false, false);
-    let code = loop {
-        for line in program.lines.try_iter() {
-            floor.tell(&launch, News::Wrote(line));
-        }
-        if let Some(code) = program.ended() {
-            break code;
-        }
-        match told_to_stop {
-            None if floor.is_over(stops) => {
-                told_to_stop = Some(Instant::now());
-                floor.runs.signal(&container, &program, false);
-            }
-            Some(since) if !killed && (since.elapsed() >= patience || floor.gives_up(since)) => {
-                killed = true;
-                floor.runs.signal(&container, &program, true);
-            }
-            Some(_) => {}
-            None if !silent => {
-                if let Some(well) = checks.as_mut().and_then(|checks| checks.look(floor, &container)) {
-                    stand(if well { Stand::Healthy } else { Stand::Started });
-                    floor.tell(&launch, News::Healthy(well));
-                    silent = false;
-                }
-            }
-            None => {}
-        }
-        std::thread::sleep(LOOK);
-    };
-    // The pipes are read to their ends, but for what a program that outlives it holds open.
-    while let Ok(line) = program.lines.recv_timeout(Duration::from_millis(200)) {
-        floor.tell(&launch, News::Wrote(line));
-    }
-    program.kill();
+    let mut life = Life { floor, container: &container, running, network, stops: &task.stops };
+    let (code, reason) = life.last(&stand);
     stand(Stand::Ended(Some(code)));
-    floor.tell(&launch, News::Ended { code, reason: None });
+    floor.tell(launch, News::Ended { code, reason });
 }
 
-impl Floor {
-    /// Once everything ends, nobody is waited for long.
-    fn gives_up(&self, since: Instant) -> bool {
-        self.stops.load(std::sync::atomic::Ordering::SeqCst) && since.elapsed() >= Duration::from_secs(1)
+/// What a container goes through while it runs.
+struct Life<'a> {
+    floor: &'a Floor,
+    container: &'a Container,
+    running: Running,
+    network: u32,
+    stops: &'a AtomicBool,
+}
+
+impl Life<'_> {
+    /// Its exit code, and why it ended where that was not its own doing.
+    fn last(&mut self, stand: &dyn Fn(Stand)) -> (i32, Option<String>) {
+        let definition = &self.container.launch.definition;
+        let mut probes = Probes::of(self.floor, definition);
+        let limit = self.container.memory_limit();
+        let patience = self.patience();
+        let (mut told_to_stop, mut weighed) = (None::<Instant>, Instant::now());
+        let (mut killed, mut reason) = (false, None);
+        let code = loop {
+            self.hand_on(self.running.program.lines.try_iter().collect());
+            if let Some(code) = self.running.program.ended() {
+                break code;
+            }
+            match told_to_stop {
+                None if self.floor.is_over(self.stops) => {
+                    told_to_stop = Some(Instant::now());
+                    self.send("TERM");
+                }
+                Some(since) if !killed && (since.elapsed() >= patience || self.floor.ends()) => {
+                    killed = true;
+                    self.send("KILL");
+                }
+                Some(_) => {}
+                None => {
+                    if let Some(found) =
+                        probes.as_mut().and_then(|it| it.look(self.container, &self.running, self.network))
+                    {
+                        self.found(found, stand);
+                    }
+                }
+            }
+            if !killed && limit.is_some() && weighed.elapsed() >= WEIGH {
+                weighed = Instant::now();
+                if Some(usage::memory(self.running.pid)) > limit {
+                    // Source: Amazon ECS Developer Guide, "Stopped tasks error codes".
+                    reason = Some("OutOfMemoryError: Container killed due to memory usage".to_owned());
+                    killed = true;
+                    self.send("KILL");
+                }
+            }
+            std::thread::sleep(LOOK);
+        };
+        let mut last = self.running.program.last_lines();
+        // util-linux cannot end itself by SIGKILL as its child did, says so, and ends with another code.
+        last.retain(|line| !(killed && line.starts_with("unshare: sigprocmask unblock failed")));
+        self.hand_on(last);
+        (if killed { KILLED } else { code }, reason)
+    }
+
+    fn found(&self, found: Found, stand: &dyn Fn(Stand)) {
+        let well = match found {
+            Found::Well => true,
+            // Where people look for it: ECS keeps it on the instance.
+            Found::Ill(why) => {
+                self.hand_on(vec![why]);
+                false
+            }
+        };
+        stand(if well { Stand::Healthy } else { Stand::Started });
+        self.floor.tell(&self.container.launch, News::Healthy(well));
+    }
+
+    fn hand_on(&self, lines: Vec<String>) {
+        if !lines.is_empty() {
+            self.floor.tell(&self.container.launch, News::Wrote(lines));
+        }
+    }
+
+    fn send(&self, name: &str) {
+        signal(&self.running.pid.to_string(), name);
+    }
+
+    /// How long it may take to stop.
+    fn patience(&self) -> Duration {
+        let seconds = self.container.launch.definition["stopTimeout"].as_u64().unwrap_or(STOP_TIMEOUT);
+        self.floor.scaled(seconds).max(LEAST_TO_STOP).min(Duration::from_secs(seconds))
     }
 }
 
 /// Waits until the containers that this one depends on are as it wants them.
-fn wait_for_others(floor: &Floor, launch: &Launch, stops: &AtomicBool) -> Result<(), String> {
+fn wait_for_others(floor: &Floor, launch: &Launch, task: &Task) -> Result<(), String> {
     for dependency in launch.definition["dependsOn"].as_array().into_iter().flatten() {
         let (name, condition) = (text(&dependency["containerName"]), text(&dependency["condition"]));
-        let key = (launch.task.clone(), name.clone());
         loop {
-            if floor.is_over(stops) {
+            if floor.is_over(&task.stops) {
                 return Err("the task was stopped before".to_owned());
             }
-            let stand = locked(&floor.stands).get(&key).copied();
+            let stand = locked(&task.stands).get(&name).copied();
             match (stand, condition.as_str()) {
                 (Some(_), "START") | (Some(Stand::Healthy), "HEALTHY") | (Some(Stand::Ended(Some(0))), "SUCCESS") => {
                     break;
@@ -137,8 +189,7 @@ fn prepare(floor: &Floor, launch: &Launch) -> Result<Container, String> {
         let value = floor.world.lock().secret(&floor.home, &text(&secret["valueFrom"]))?;
         set(text(&secret["name"]), value);
     }
-    let token = floor.world.lock().token(&floor.home);
-    Ok(Container { launch: launch.clone(), settings, environment, token })
+    Ok(Container { launch: launch.clone(), settings, environment })
 }
 
 impl Container {
@@ -171,6 +222,17 @@ impl Container {
         if own.is_empty() { "/".to_owned() } else { own }
     }
 
+    pub(super) fn path(&self) -> &str {
+        self.environment.iter().find(|(name, _)| name == "PATH").map_or("", |(_, path)| path)
+    }
+
+    /// In bytes: its own limit, or else that of its task.
+    fn memory_limit(&self) -> Option<u64> {
+        let own = self.launch.definition["memory"].as_u64();
+        let task = || self.launch.memory.as_deref().and_then(mebibytes);
+        Some(own.or_else(task)? * 1024 * 1024)
+    }
+
     pub(super) fn is_read_only(&self) -> bool {
         self.launch.definition["readonlyRootFilesystem"] == true
     }
@@ -182,4 +244,16 @@ pub(super) fn text(value: &Value) -> String {
 
 pub(super) fn list(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().map(text).collect()
+}
+
+/// A task's memory: `512`, or `0.5 GB` as people write it.
+fn mebibytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let Some(gibibytes) = text.to_ascii_uppercase().strip_suffix("GB").map(|it| it.trim().to_owned()) else {
+        return text.parse().ok();
+    };
+    let (whole, part) = gibibytes.split_once('.').unwrap_or((&gibibytes, "0"));
+    let part = format!("0.{part}").parse::<f64>().ok()?;
+    let mebibytes = [0.0, 0.25, 0.5, 0.75].iter().zip([0, 256, 512, 768]).rfind(|(least, _)| part >= **least)?.1;
+    Some(whole.parse::<u64>().ok()? * 1024 + mebibytes)
 }

@@ -27,14 +27,15 @@ impl Images {
 
     /// The image's `config`.
     pub fn settings(&self, world: &World, home: &Home, launch: &Launch) -> Result<Value, String> {
-        let (manifest, blobs) = world.lock().manifest(home, &launch.image, &launch.digest)?;
+        let (manifest, blobs, link) = world.lock().image(home, &launch.image, &launch.digest)?;
         let config = read(&blobs, &manifest["config"])?;
-        self.unpack(&launch.digest, &manifest, &blobs)?;
+        let program = config["config"]["Entrypoint"][0].as_str();
+        self.unpack(&launch.digest, &manifest, &blobs, link.as_deref().zip(program))?;
         Ok(config["config"].clone())
     }
 
-    /// The image's files, unpacked once.
-    fn unpack(&self, digest: &str, manifest: &Value, blobs: &Path) -> Result<(), String> {
+    /// The image's files, unpacked once, with a link to one of them.
+    fn unpack(&self, digest: &str, manifest: &Value, blobs: &Path, link: Option<(&str, &str)>) -> Result<(), String> {
         let mut unpacked = locked(&self.unpacked);
         if unpacked.contains_key(digest) {
             return Ok(());
@@ -57,6 +58,12 @@ impl Images {
                 return Err(failed(&String::from_utf8_lossy(&ended.stderr).trim()));
             }
             remove_whiteouts(&root).map_err(|error| failed(&error))?;
+        }
+        if let Some((from, to)) = link {
+            let from = root.join(from.trim_start_matches('/'));
+            if from.symlink_metadata().is_err() {
+                std::os::unix::fs::symlink(to, from).map_err(|error| failed(&error))?;
+            }
         }
         furnish(&root).map_err(|error| failed(&error))?;
         unpacked.insert(digest.to_owned(), root);
@@ -106,6 +113,7 @@ fn furnish(root: &Path) -> std::io::Result<()> {
     for (file, content) in [
         ("dev/null", ""),
         ("dev/zero", ""),
+        ("dev/full", ""),
         ("dev/random", ""),
         ("dev/urandom", ""),
         ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
@@ -113,6 +121,12 @@ fn furnish(root: &Path) -> std::io::Result<()> {
         let file = root.join(file);
         if !file.exists() {
             fs::write(file, content)?;
+        }
+    }
+    for (link, to) in [("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")] {
+        let link = root.join("dev").join(link);
+        if link.symlink_metadata().is_err() {
+            std::os::unix::fs::symlink(format!("/proc/self/{to}"), link)?;
         }
     }
     Ok(())

@@ -1,167 +1,198 @@
 //! Containers without an engine: the image's files as a private root, in namespaces that any user may make.
 //!
-//! All containers of a task share a network of their own, which has nothing but loopback. There is no process namespace, so
-//! a program that does not listen to SIGTERM ends by it, where as the first process of a container it would not.
+//! A task has a network of its own, which has nothing but loopback, and a first process that lives as long as a pipe of this
+//! process is open. Every container is a process namespace below that one: however this process ends, the kernel then ends
+//! all of them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use super::container::text;
-use super::program::{Program, finish, signal};
-use super::{Container, Runs, image, locked};
+use super::program::{Program, finish};
+use super::{Container, image};
 
-/// Makes the network of a task, says so, and stays until it is killed.
-const HOLD: &str = "ip link set lo up && echo up && exec sleep 1000000";
+/// Makes the network of a task, says which process it is, and stays until its stdin ends.
+const HOLD: &str = r#"ip link set lo up && read pid rest < /proc/self/stat && echo "$pid" && exec cat"#;
 
-/// As root of the task's namespaces: puts devices and volumes where they belong, and becomes the container's program.
-/// `$1` root, `$2` `ro` or `rw`, `$3` user, `$4` group, `$5` folder, `$6` volumes as `FROM:TO:ro` a line, `$7` its PATH.
+/// What a task's containers take, in small.
+const TRY: &str = "ip link set lo up && unshare --mount --ipc --uts --pid --fork -- mount --rbind /dev /dev";
+
+/// As root of the task's namespaces: puts devices and volumes where they belong, says which process it is, and becomes the
+/// container's program. `$1` root, `$2` `ro` or `rw`, `$3` volumes as `FROM:TO:ro` a line; then as `BECOME` has it.
 const ENTER: &str = r#"set -e
-root=$1; mode=$2; user=$3; group=$4; folder=$5; volumes=$6; path=$7; shift 7
+root=$1; mode=$2; volumes=$3; shift 3
+seal() { mount -o remount,bind,ro "$1" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "$1"; }
 mount --rbind "$root" "$root"
-for device in null zero random urandom; do mount --bind "/dev/$device" "$root/dev/$device"; done
-if [ "$mode" = ro ]; then mount -o remount,bind,ro "$root"; fi
+for device in null zero full random urandom; do mount --bind "/dev/$device" "$root/dev/$device"; done
+# A kernel that hides parts of /proc from this process gives no other one either.
+mount -t proc proc "$root/proc" 2>/dev/null || true
+if [ "$mode" = ro ]; then seal "$root"; fi
 printf '%s' "$volumes" | while IFS=: read -r from to access; do
   mount --bind "$from" "$root$to"
-  if [ "$access" = ro ]; then mount -o remount,bind,ro "$root$to"; fi
+  if [ "$access" = ro ]; then seal "$root$to"; fi
 done
-become=$(command -v unshare)
-export PATH="$path"
+read pid rest < /proc/self/stat
+echo "$pid"
+"#;
+
+/// `$1` user, `$2` group, `$3` folder, `$4` its PATH, then its words.
+const BECOME: &str = r#"user=$1; group=$2; folder=$3; become=$(command -v unshare); export PATH="$4"; shift 4
 if [ "$user" = 0 ]; then exec "$become" --root="$root" --wd="$folder" -- "$@"; fi
 exec "$become" --user --map-user="$user" --map-group="$group" --root="$root" --wd="$folder" -- "$@""#;
 
-pub(super) struct Namespaces {
-    folder: PathBuf,
-    /// By task: the program that holds its network.
-    held: Mutex<BTreeMap<String, Program>>,
+/// Where the tools are that make a container, which has its own PATH.
+const TOOLS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How long the kernel may take to make one.
+const MAKING: Duration = Duration::from_secs(10);
+
+/// The error says what this machine lacks.
+pub(super) fn are_allowed() -> Result<(), String> {
+    let mut command = own_network();
+    command.args(["sh", "-c", TRY]);
+    match finish(command, MAKING) {
+        Ok((Some(0), _)) => Ok(()),
+        Ok((_, said)) => Err(format!("this user can make no namespaces: {}", said.join(" "))),
+        Err(error) => Err(format!("there is no `unshare` of util-linux: {error}")),
+    }
 }
 
-impl Namespaces {
-    pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), held: Mutex::default() }
-    }
+/// The network of a task and the processes in it, which end when this is dropped.
+pub(super) struct Network {
+    /// The first of its processes.
+    pub pid: u32,
+    _holder: Program,
+}
 
-    /// The error says what this machine lacks.
-    pub fn are_allowed() -> Result<(), String> {
-        let mut command = own_network();
-        command.args(["sh", "-c", "ip link set lo up"]);
-        match finish(command, Duration::from_secs(5)) {
-            Ok((Some(0), _)) => Ok(()),
-            Ok((_, said)) => Err(format!("namespaces cannot be made here: {}", said.join(" "))),
-            Err(error) => Err(format!("there is no `unshare` of util-linux here: {error}")),
-        }
-    }
-
-    /// The process whose network the task's containers share.
-    fn holder(&self, task: &str) -> Result<u32, String> {
-        let mut held = locked(&self.held);
-        if let Some(program) = held.get(task) {
-            return Ok(program.id());
-        }
+impl Network {
+    pub fn make() -> Result<Self, String> {
         let mut command = own_network();
         command.args(["sh", "-c", HOLD]);
-        let program = Program::start(command).map_err(|error| error.to_string())?;
-        match program.lines.recv_timeout(Duration::from_secs(5)) {
-            Ok(line) if line == "up" => {}
-            other => return Err(format!("the task's network was not made: {}", other.unwrap_or_default())),
-        }
-        let id = program.id();
-        held.insert(task.to_owned(), program);
-        Ok(id)
-    }
-
-    fn command(&self, container: &Container, words: &[String]) -> Result<Command, String> {
-        let launch = &container.launch;
-        let (root, volumes) = self.root(container)?;
-        let holder = self.holder(&launch.task)?.to_string();
-        let (user, group) = ids(&container.user(), &root)?;
-        let mut command = Command::new("nsenter");
-        command.args(["--target", &holder, "--user", "--net", "--preserve-credentials", "--"]);
-        command.args(["unshare", "--mount", "--ipc", "--uts", "--", "sh", "-c", ENTER, "xtask"]).arg(&root);
-        let mode = if container.is_read_only() { "ro" } else { "rw" };
-        let path = container.environment.iter().find(|(name, _)| name == "PATH").map_or("", |(_, path)| path);
-        command.args([mode, &user, &group, &container.folder(), &volumes, path]).args(words);
-        // The tools before it are found by this PATH, and it then has its own.
-        command.env_clear().envs(container.environment.iter().map(|(name, value)| (name, value)));
-        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        Ok(command)
-    }
-
-    /// A container that may write has files of its own.
-    fn root(&self, container: &Container) -> Result<(PathBuf, String), String> {
-        let launch = &container.launch;
-        let shared = image::root(&self.folder, &launch.digest);
-        let mounts = launch.definition["mountPoints"].as_array().cloned().unwrap_or_default();
-        if container.is_read_only() && mounts.is_empty() {
-            return Ok((shared, String::new()));
-        }
-        let own = self.folder.join("tasks").join(&launch.task).join(&launch.name);
-        if !own.exists() {
-            std::fs::create_dir_all(own.parent().unwrap_or(&own)).map_err(|error| error.to_string())?;
-            let mut copy = Command::new("cp");
-            copy.args(["--archive", "--reflink=auto"]).arg(&shared).arg(&own);
-            match finish(copy, Duration::from_secs(120)) {
-                Ok((Some(0), _)) => {}
-                Ok((_, said)) => return Err(format!("the image's files were not copied: {}", said.join(" "))),
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        let mut volumes = String::new();
-        for mount in &mounts {
-            let (name, to) = (text(&mount["sourceVolume"]), text(&mount["containerPath"]));
-            let from = self.folder.join("tasks").join(&launch.task).join("volumes").join(name);
-            for folder in [&from, &own.join(to.trim_start_matches('/'))] {
-                std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-            }
-            let access = if mount["readOnly"] == true { "ro" } else { "rw" };
-            volumes += &format!("{}:{to}:{access}\n", from.display());
-        }
-        Ok((own, volumes))
+        let (pid, holder) = begun(command)?;
+        Ok(Self { pid, _holder: holder })
     }
 }
 
-impl Runs for Namespaces {
-    fn main(&self, container: &Container) -> Result<Command, String> {
-        let words = container.words();
-        let Some(program) = words.first() else {
-            return Err("CannotStartContainerError: no command is specified".to_owned());
-        };
-        let (root, _) = self.root(container)?;
-        if program.starts_with('/') && root.join(program.trim_start_matches('/')).symlink_metadata().is_err() {
-            return Err(format!(
-                "CannotStartContainerError: exec: \"{program}\": stat {program}: no such file or directory"
-            ));
-        }
-        self.command(container, &words)
-    }
-
-    fn beside(&self, container: &Container, words: &[String]) -> Result<Command, String> {
-        self.command(container, words)
-    }
-
-    fn signal(&self, _: &Container, program: &Program, kill: bool) {
-        signal(program.id(), if kill { "KILL" } else { "TERM" });
-    }
-
-    fn forget(&self, task: &str) {
-        if let Some(program) = locked(&self.held).remove(task) {
-            program.kill();
-        }
-    }
+/// A container that runs.
+pub(super) struct Running {
+    pub program: Program,
+    /// Its first process, by the number that it has outside.
+    pub pid: u32,
+    root: PathBuf,
 }
 
-impl Drop for Namespaces {
-    fn drop(&mut self) {
-        locked(&self.held).values().for_each(Program::kill);
+/// Starts a container in a task's network.
+pub(super) fn start(container: &Container, network: u32, folder: &Path) -> Result<Running, String> {
+    let words = container.words();
+    let (root, volumes) = own_root(container, folder)?;
+    is_there(container, &root, &words).map_err(|why| format!("CannotStartContainerError: {why}"))?;
+    let mode = if container.is_read_only() { "ro" } else { "rw" };
+    let mut command = tool("nsenter", container);
+    command.args(["--target", &network.to_string(), "--user", "--net", "--pid", "--preserve-credentials", "--"]);
+    command.args(["unshare", "--mount", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--"]);
+    command.args(["sh", "-c", &[ENTER, BECOME].concat(), "xtask"]).arg(&root).args([mode, &volumes]);
+    becoming(&mut command, container, &root, &words)?;
+    let (pid, program) = begun(command).map_err(|why| format!("CannotStartContainerError: {why}"))?;
+    Ok(Running { program, pid, root })
+}
+
+/// A program in a container that runs, beside its own.
+pub(super) fn beside(
+    container: &Container,
+    running: &Running,
+    network: u32,
+    words: &[String],
+) -> Result<Command, String> {
+    is_there(container, &running.root, words)?;
+    let mut command = tool("nsenter", container);
+    command.args(["--target", &network.to_string(), "--user", "--net", "--preserve-credentials"]);
+    for namespace in ["--mount", "--ipc", "--uts", "--pid"] {
+        let file = if namespace == "--mount" { "mnt" } else { &namespace[2..] };
+        command.arg(format!("{namespace}=/proc/{}/ns/{file}", running.pid));
     }
+    command.args(["--", "sh", "-c", &["root=$1; shift\n", BECOME].concat(), "xtask"]).arg(&running.root);
+    becoming(&mut command, container, &running.root, words)?;
+    Ok(command)
 }
 
 fn own_network() -> Command {
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--net", "--"]);
+    command.args(["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--"]);
     command
+}
+
+/// A tool of this machine, with the container's environment but for its PATH.
+fn tool(name: &str, container: &Container) -> Command {
+    let mut command = Command::new(name);
+    command.env_clear().envs(container.environment.iter().map(|(name, value)| (name, value))).env("PATH", TOOLS);
+    command
+}
+
+/// The last arguments: as whom and where it runs, and what.
+fn becoming(command: &mut Command, container: &Container, root: &Path, words: &[String]) -> Result<(), String> {
+    let (user, group) = ids(&container.user(), root).map_err(|why| format!("CannotStartContainerError: {why}"))?;
+    command.args([&user, &group, &container.folder(), container.path()]).args(words);
+    Ok(())
+}
+
+/// The process that a program says it is, in its first line.
+fn begun(command: Command) -> Result<(u32, Program), String> {
+    let mut program = Program::start(command).map_err(|error| error.to_string())?;
+    let first = program.lines.recv_timeout(MAKING).unwrap_or_default();
+    if let Ok(pid) = first.parse() {
+        return Ok((pid, program));
+    }
+    drop(program.lifeline.take());
+    Err([vec![first], program.last_lines()].concat().join(" "))
+}
+
+/// As an engine says it.
+fn is_there(container: &Container, root: &Path, words: &[String]) -> Result<(), String> {
+    let Some(program) = words.first() else { return Err("no command is specified".to_owned()) };
+    let exists = |path: &str| root.join(path.trim_start_matches('/')).symlink_metadata().is_ok();
+    if program.contains('/') {
+        let from = if program.starts_with('/') { String::new() } else { container.folder() + "/" };
+        return if exists(&(from + program)) {
+            Ok(())
+        } else {
+            Err(format!("exec: \"{program}\": stat {program}: no such file or directory"))
+        };
+    }
+    if container.path().split(':').any(|folder| exists(&format!("{folder}/{program}"))) {
+        return Ok(());
+    }
+    Err(format!("exec: \"{program}\": executable file not found in $PATH"))
+}
+
+/// A container that may write has files of its own.
+fn own_root(container: &Container, folder: &Path) -> Result<(PathBuf, String), String> {
+    let launch = &container.launch;
+    let shared = image::root(folder, &launch.digest);
+    let mounts = launch.definition["mountPoints"].as_array().cloned().unwrap_or_default();
+    if container.is_read_only() && mounts.is_empty() {
+        return Ok((shared, String::new()));
+    }
+    let own = folder.join("tasks").join(&launch.task).join(&launch.name);
+    std::fs::create_dir_all(own.parent().unwrap_or(&own)).map_err(|error| error.to_string())?;
+    let mut copy = Command::new("cp");
+    copy.args(["--archive", "--reflink=auto"]).arg(&shared).arg(&own);
+    match finish(copy, Duration::from_secs(120)) {
+        Ok((Some(0), _)) => {}
+        Ok((_, said)) => return Err(format!("the image's files were not copied: {}", said.join(" "))),
+        Err(error) => return Err(error.to_string()),
+    }
+    let mut volumes = Vec::new();
+    for mount in &mounts {
+        let (name, to) = (text(&mount["sourceVolume"]), text(&mount["containerPath"]));
+        let from = folder.join("tasks").join(&launch.task).join("volumes").join(name);
+        for folder in [&from, &own.join(to.trim_start_matches('/'))] {
+            std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        }
+        let access = if mount["readOnly"] == true { "ro" } else { "rw" };
+        volumes.push(format!("{}:{to}:{access}\n", from.display()));
+    }
+    Ok((own, volumes.concat()))
 }
 
 /// User and group by their numbers; names are looked up in the image.
@@ -173,21 +204,20 @@ fn ids(user: &str, root: &Path) -> Result<(String, String), String> {
         { lines }.find(|fields| fields.first().is_some_and(|it| it == name))
     };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let fields = if user.is_empty() || is_number(user) { None } else { find("etc/passwd", user) };
-    let number = match (&fields, user) {
-        (_, "") => "0".to_owned(),
-        (_, user) if is_number(user) => user.to_owned(),
-        (Some(fields), _) => fields.get(2).cloned().unwrap_or_default(),
-        (None, user) => {
-            return Err(format!(
-                "CannotStartContainerError: unable to find user {user}: no matching entries in passwd file"
-            ));
-        }
+    let known = find("etc/passwd", user);
+    let user = match &known {
+        _ if user.is_empty() => "0",
+        _ if is_number(user) => user,
+        Some(fields) if fields.len() > 3 => &fields[2],
+        _ => return Err(format!("unable to find user {user}: no matching entries in passwd file")),
     };
-    let group = match group {
-        "" => fields.and_then(|fields| fields.get(3).cloned()).unwrap_or_else(|| number.clone()),
-        group if is_number(group) => group.to_owned(),
-        group => find("etc/group", group).and_then(|fields| fields.get(2).cloned()).unwrap_or_default(),
+    let group = match (group, known.as_ref().and_then(|fields| fields.get(3))) {
+        ("", Some(group)) => group.clone(),
+        ("", None) => user.to_owned(),
+        (group, _) if is_number(group) => group.to_owned(),
+        (group, _) => find("etc/group", group)
+            .and_then(|fields| fields.get(2).cloned())
+            .ok_or_else(|| format!("unable to find group {group}: no matching entries in group file"))?,
     };
-    Ok((number, group))
+    Ok((user.to_owned(), group))
 }

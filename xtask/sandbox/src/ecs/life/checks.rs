@@ -6,7 +6,7 @@ use super::speech;
 use crate::clock::Instant;
 use crate::ecs::state::behaviour::Tasks;
 use crate::ecs::state::service::Service;
-use crate::ecs::state::task::{Checks, Health, Task};
+use crate::ecs::state::task::{Checks, Container, Health, Task};
 use crate::ecs::timing;
 
 /// One check more has passed; if it was the last, the task's deployment starts well.
@@ -18,7 +18,7 @@ pub(crate) fn proven(task: &Task, service: Option<&mut Service>) {
 
 pub(crate) fn container_check(task: &mut Task, service: Option<&mut Service>, at: Instant) {
     task.health_at = None;
-    let found = task.containers.iter().any(|container| container.earnest && container.health == Health::Unhealthy);
+    let found = task.found() == Health::Unhealthy;
     if task.behaviour != Tasks::Unhealthy && !found {
         task.health = Health::Healthy;
         return proven(task, service);
@@ -35,8 +35,13 @@ pub(crate) fn container_check(task: &mut Task, service: Option<&mut Service>, at
 
 pub(crate) fn target_check(task: &mut Task, service: Option<&mut Service>, at: Instant) {
     task.target_at = None;
+    let found = task.found();
     let Some(target) = &mut task.target else { return };
-    if task.behaviour != Tasks::Unhealthy {
+    if found == Health::Unknown {
+        task.target_at = Some(timing::after(at, timing::TARGET_INTERVAL));
+        return;
+    }
+    if task.behaviour != Tasks::Unhealthy && found == Health::Healthy {
         target.health = Health::Healthy;
         return proven(task, service);
     }
@@ -55,6 +60,17 @@ pub(crate) fn target_check(task: &mut Task, service: Option<&mut Service>, at: I
     service.tell(&format!("has stopped 1 running tasks: (task {}).", task.id), at);
     service.tell(&format!("deregistered 1 targets in (target-group {group})"), at);
     task.stop("ServiceSchedulerInitiated", format!("Task failed ELB health checks in (target-group {group})"), at);
+}
+
+impl Task {
+    /// What was found of its containers that run in earnest; Healthy where there are none.
+    fn found(&self) -> Health {
+        let mut found = self.containers.iter().filter_map(Container::probed);
+        if found.clone().any(|health| health == Health::Unhealthy) {
+            return Health::Unhealthy;
+        }
+        if found.any(|health| health == Health::Unknown) { Health::Unknown } else { Health::Healthy }
+    }
 }
 
 /// The health checks of the containers, as one; None where no container has one.

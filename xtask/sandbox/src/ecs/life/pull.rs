@@ -3,8 +3,8 @@
 use crate::clock::Instant;
 use crate::ecs::state::behaviour::Tasks;
 use crate::ecs::state::service::Service;
-use crate::ecs::state::task::Phase;
 use crate::ecs::state::task::Task;
+use crate::ecs::state::task::{Earnest, Health, Phase};
 use crate::ecs::timing::{self, after};
 
 /// What ECS asks ECR at pull time.
@@ -32,7 +32,8 @@ pub(crate) fn pull(task: &mut Task, service: Option<&mut Service>, at: Instant, 
         let wanted = known.map_or_else(|| container.image.clone(), |digest| pinned(&container.image, digest));
         match images.resolve(&wanted) {
             Ok(digest) => {
-                container.earnest = images.run_in_earnest() && digest.is_some() && task.behaviour == Tasks::Healthy;
+                let runs = images.run_in_earnest() && digest.is_some() && task.behaviour == Tasks::Healthy;
+                container.earnest = runs.then_some(Earnest { probed: false, health: Health::Unknown });
                 let digest = digest.unwrap_or_else(|| resolved.map_or_else(|| elsewhere(&wanted), str::to_owned));
                 container.digest = Some(digest);
             }

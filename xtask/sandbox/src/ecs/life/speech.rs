@@ -8,7 +8,7 @@ impl Task {
     /// Has the containers that are meant write lines, each into its stream.
     pub(crate) fn write(&mut self, at: Instant, lines: impl Fn(&Container) -> Vec<String>) {
         // What runs in earnest speaks for itself.
-        for container in self.containers.iter().filter(|container| !container.earnest) {
+        for container in self.containers.iter().filter(|container| container.earnest.is_none()) {
             let Some(sink) = &container.log else { continue };
             let lines = lines(container).into_iter();
             self.written.extend(lines.map(|message| Line { sink: sink.clone(), at, message }));

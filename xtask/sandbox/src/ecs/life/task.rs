@@ -114,8 +114,7 @@ impl Ecs {
         Container {
             sizes: [size("cpu"), size("memory"), size("memoryReservation")],
             id: self.long_hex(),
-            earnest: false,
-            health: Health::Unknown,
+            earnest: None,
             name: text(described, "name").unwrap_or_default().to_owned(),
             image: text(described, "image").unwrap_or_default().to_owned(),
             essential: described.get("essential") != Some(&json!(false)),
@@ -206,7 +205,10 @@ fn next_phase(task: &mut Task, service: Option<&mut Service>, at: Instant, image
         Phase::Stopping => {
             task.write(at, speech::terminated);
             // A program that listens to SIGTERM ends with 0.
-            task.containers.iter_mut().filter(|it| !it.earnest).for_each(|it| it.exit_code = it.exit_code.or(Some(0)));
+            task.containers
+                .iter_mut()
+                .filter(|it| it.earnest.is_none())
+                .for_each(|it| it.exit_code = it.exit_code.or(Some(0)));
             task.execution_stopped_at = Some(at);
             task.enter(Phase::Deprovisioning, Some(after(at, timing::DEPROVISIONING)));
         }
@@ -253,7 +255,7 @@ fn exit(task: &mut Task, service: Option<&mut Service>, at: Instant) {
     for container in task.containers.iter_mut().filter(|container| container.exit_at == Some(at)) {
         container.exit_at = None;
         container.exit_code = container.ending.map(|ending| ending.code);
-        if container.exit_code == Some(137) && !container.earnest {
+        if container.exit_code == Some(137) && container.earnest.is_none() {
             container.reason = Some("OutOfMemoryError: Container killed due to memory usage".to_owned());
         }
         over |= container.essential;

@@ -33,24 +33,12 @@ pub(crate) struct Launch {
 /// What is told of a container.
 #[derive(Clone, Debug)]
 pub(crate) enum News {
-    Wrote(String),
+    /// Lines.
+    Wrote(Vec<String>),
     /// Its program ended, and why where that was not its own doing.
-    Ended {
-        code: i32,
-        reason: Option<String>,
-    },
-    /// What its health command says by now.
+    Ended { code: i32, reason: Option<String> },
+    /// What its health command and its ports say by now.
     Healthy(bool),
     /// It was not started; the reason is ECS's word for it and what was said.
     NotStarted(String),
-}
-
-impl Launch {
-    /// `REGISTRY/REPOSITORY@DIGEST`.
-    pub(crate) fn pinned(&self) -> String {
-        let name = self.image.split('@').next().unwrap_or(&self.image);
-        let slash = name.rfind('/').map_or(0, |at| at + 1);
-        let name = name[slash..].rfind(':').map_or(name, |colon| &name[..slash + colon]);
-        format!("{name}@{}", self.digest)
-    }
 }

@@ -77,11 +77,18 @@ pub(crate) struct Container {
     /// How it ends by itself, if it does, and when that is, once it runs.
     pub(crate) ending: Option<Ending>,
     pub(crate) exit_at: Option<Instant>,
-    /// Whether a program of this machine is it, and what its health command says then.
-    pub(crate) earnest: bool,
-    pub(crate) health: Health,
+    /// Where a program of this machine is it.
+    pub(crate) earnest: Option<Earnest>,
     pub(crate) exit_code: Option<i32>,
     pub(crate) reason: Option<String>,
+}
+
+/// What is known of a container that runs in earnest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Earnest {
+    /// Whether there is something to look at, a health command or ports, and what was found.
+    pub(crate) probed: bool,
+    pub(crate) health: Health,
 }
 
 /// How a container ends by itself.
@@ -179,6 +186,13 @@ pub(crate) struct Task {
     pub(crate) ending: bool,
     /// Counts state changes, as DescribeTasks does.
     pub(crate) version: u64,
+}
+
+impl Container {
+    /// What was found of it, where it runs in earnest and there is something to look at.
+    pub(crate) fn probed(&self) -> Option<Health> {
+        self.earnest.filter(|it| it.probed && self.essential).map(|it| it.health)
+    }
 }
 
 impl Task {

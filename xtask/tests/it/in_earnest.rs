@@ -1,0 +1,167 @@
+//! What is only found when a container runs in earnest, before AWS.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use xtask_sandbox::{Clock, Options, Sandbox};
+
+use crate::support::{Run, Workspace, send, task_definition};
+
+/// Wants a database, listens on a port, has a health command and a migration.
+const APP: &str = r#"
+fn main() {
+    let Ok(url) = std::env::var("DATABASE_URL") else {
+        eprintln!("DATABASE_URL is not set");
+        std::process::exit(3)
+    };
+    match std::env::args().nth(1).as_deref() {
+        Some("--health") => return,
+        Some("migrate") => std::process::exit(if url.ends_with("/empty") { 0 } else { 5 }),
+        _ => println!("connected to {url}"),
+    }
+    let port = std::env::var("PORT").map_or(8080, |port| port.parse().unwrap());
+    for connection in std::net::TcpListener::bind(("0.0.0.0", port)).unwrap().incoming() {
+        drop(connection);
+    }
+}
+"#;
+
+const URL: &str = "db://here/empty";
+const SECRET: &str = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:url";
+
+/// The sample with that program, built without docker, with a migration that its service does not need yet.
+fn workspace() -> Workspace {
+    let workspace = Workspace::sample();
+    configure(&workspace, "");
+    workspace
+        .trivy_that_passes()
+        .write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.4.0\"\n")
+        .write("app/src/main.rs", APP);
+    with_container(&workspace, |_| {});
+    workspace
+}
+
+/// Its service with further keys.
+fn configure(workspace: &Workspace, keys: &str) {
+    let tasks = "[workspace.metadata.xtask.tasks.migrate]\nservice = \"app\"\ncommand = [\"migrate\"]\n";
+    let table = format!("rollout = {{ deadline = \"3m\", poll = \"50ms\", log-lines = 5 }}\n{keys}\n\n{tasks}");
+    workspace.change(&[
+        ("[\"app\"]", "[\"app\"]\nresolver = \"3\""),
+        ("dockerfile = \"app/Dockerfile\"", "package = \"app\"\nexpect = [\"debian\"]"),
+        ("rollout = { deadline = \"20s\", poll = \"10ms\" }\n", &table),
+    ]);
+}
+
+/// Its container changed like this.
+fn with_container(workspace: &Workspace, change: impl Fn(&mut Value)) {
+    let mut document = task_definition();
+    let container = &mut document["containerDefinitions"][0];
+    container["environment"] = json!([{ "name": "DATABASE_URL", "value": URL }]);
+    container["portMappings"] = json!([{ "containerPort": 8080 }]);
+    container["readonlyRootFilesystem"] = json!(true);
+    container["user"] = json!("65532");
+    container["stopTimeout"] = json!(1);
+    container["healthCheck"] =
+        json!({ "command": ["CMD", "/usr/local/bin/app", "--health"], "interval": 5, "retries": 2 });
+    container["logConfiguration"] = json!({ "logDriver": "awslogs", "options": { "awslogs-group": "/ecs/app",
+        "awslogs-region": "ap-northeast-1", "awslogs-stream-prefix": "app" } });
+    change(container);
+    workspace.write("app/ecs/task-definition.json", &document.to_string());
+}
+
+/// Whether this machine can; each test says that it was not made where it cannot.
+#[expect(clippy::print_stderr, reason = "what was not tested is said")]
+fn can_run() -> bool {
+    Sandbox::can_run().map_err(|why| eprintln!("not tested here: {why}")).is_ok()
+}
+
+/// Three hundred times as fast as the real one.
+fn sandbox() -> Sandbox {
+    let options = Options { clock: Clock::Scaled(300), run: true, ..Options::default() };
+    let sandbox = Sandbox::start(options).unwrap();
+    let mut first = task_definition();
+    first["containerDefinitions"][0]["image"] = json!("public.ecr.aws/docker/library/app:before");
+    sandbox.furnish(&["sample/app"], &[("sample", "app", first)]).unwrap();
+    sandbox
+}
+
+#[test]
+fn a_rehearsal_in_earnest_deploys_what_is_well_with_a_secret_that_a_seed_gives() {
+    if !can_run() {
+        return;
+    }
+    let workspace = workspace();
+    with_container(&workspace, |container| {
+        container["environment"] = json!([]);
+        container["secrets"] = json!([{ "name": "DATABASE_URL", "valueFrom": SECRET }]);
+    });
+    workspace.write("seed.json", &json!({ "secretsmanager": { "url": URL } }).to_string());
+    let run = workspace.xtask_with(&[], &["rehearse", "--run", "--seed", "seed.json"]);
+    run.ends(0).says("Running the released containers in earnest").says("Deployed app: app:2").does_not_say(URL);
+}
+
+#[test]
+fn no_program_outlives_a_rehearsal_however_that_ends() {
+    if !can_run() {
+        return;
+    }
+    let workspace = workspace();
+    let marker = format!("serve-{}", std::process::id());
+    with_container(&workspace, |container| container["command"] = json!([marker]));
+    let runs = || {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = processes.filter_map(|it| std::fs::read_to_string(it.path().join("cmdline")).ok());
+        { lines }.any(|line| line.contains(&marker))
+    };
+    let until = |wanted: bool| {
+        let began = Instant::now();
+        while runs() != wanted {
+            assert!(began.elapsed() < Duration::from_secs(60), "waiting for: a program runs: {wanted}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    for signal in ["-INT", "-KILL"] {
+        let mut command = workspace.command(&[], &["rehearse", "--run"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until(true);
+        send(signal, &child);
+        child.wait().unwrap();
+        until(false);
+    }
+}
+
+#[test]
+fn what_only_a_program_that_runs_shows_is_found_with_its_cause_and_what_is_well_is_deployed() {
+    if !can_run() {
+        return;
+    }
+    let (workspace, sandbox) = (workspace(), sandbox());
+    let xtask = |words: &[&str]| -> Run { workspace.xtask(&sandbox, words) };
+    xtask(&["release"]).ends(0);
+    // A variable is missing.
+    with_container(&workspace, |container| container["environment"] = json!([]));
+    xtask(&["deploy"]).ends(4).says("exit code 3").says("DATABASE_URL is not set").says("serving now: app:1");
+    // It listens on another port than the document says.
+    with_container(&workspace, |container| container["portMappings"] = json!([{ "containerPort": 9090 }]));
+    xtask(&["deploy"]).ends(4).says("[port 9090] nobody listens on it, and on 8080 somebody does");
+    // The health command is none of the image's.
+    with_container(&workspace, |container| container["healthCheck"]["command"] = json!(["CMD", "/bin/curl"]));
+    let run = xtask(&["deploy"]);
+    run.ends(4).says("failed container health checks").says("/bin/curl: no such file or directory");
+    // A secret does not exist.
+    with_container(&workspace, |container| {
+        container["secrets"] = json!([{ "name": "PASSWORD", "valueFrom": SECRET }]);
+    });
+    xtask(&["deploy"]).ends(4).says("ResourceInitializationError").says("secret:url");
+    // A migration fails.
+    configure(&workspace, "before-deploy = [\"migrate\"]");
+    with_container(&workspace, |container| container["environment"][0]["value"] = json!("db://here/full"));
+    xtask(&["deploy"]).ends(9).says("exit code 5").says("nothing of service app was changed");
+    // And all is well.
+    with_container(&workspace, |_| {});
+    xtask(&["deploy"]).ends(0).says("Deployed app: app:");
+    let log = xtask(&["logs", "app", "--since", "1h"]);
+    log.ends(0);
+    assert!(log.stdout.contains(&format!("connected to {URL}")), "{log}");
+}
