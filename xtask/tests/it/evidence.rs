@@ -30,6 +30,13 @@ const GATE: &str = "deploy.gate = \"verdict\"";
 /// The sample, released with all that there is to attach.
 pub fn all() -> (Workspace, Sandbox) {
     let (workspace, sandbox) = with("evidence = [\"provenance\", \"sbom\", \"verdict\"]");
+    convert(&workspace);
+    workspace.xtask(&sandbox, &["release"]).ends(0).says("Attached verdict, sbom, provenance to app");
+    (workspace, sandbox)
+}
+
+/// A trivy that makes a list of contents as well.
+fn convert(workspace: &Workspace) {
     let convert = r#"case " $* " in
 *" convert "*)
     [ -e report.json ] || exit 1
@@ -39,8 +46,6 @@ pub fn all() -> (Workspace, Sandbox) {
 *" --version "*)"#;
     let script = include_str!("support/trivy.sh").replacen("case \" $* \" in\n*\" --version \"*)", convert, 1);
     workspace.tool("trivy", &script);
-    workspace.xtask(&sandbox, &["release"]).ends(0).says("Attached verdict, sbom, provenance to app");
-    (workspace, sandbox)
 }
 
 /// A trivy that finds this in every image.
@@ -91,6 +96,34 @@ fn what_evidence_names_is_attached_and_printed() {
     let document: Value = serde_json::from_str(&printed.ends(0).stdout).unwrap();
     assert_eq!(document["components"][0]["name"], "app");
     assert_eq!(document["metadata"]["component"]["bom-ref"], digest.as_str());
+}
+
+#[test]
+fn of_several_platforms_each_has_its_evidence_and_its_list_of_contents() {
+    let (workspace, sandbox) = crate::platforms::workspace(crate::platforms::BOTH);
+    workspace.change(&[
+        ("dockerfile =", &format!("{}\ndockerfile =", crate::platforms::BOTH)),
+        ("region = \"ap-northeast-1\"\n", "region = \"ap-northeast-1\"\nevidence = [\"verdict\", \"sbom\"]\n"),
+    ]);
+    convert(&workspace);
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let run = workspace.xtask(&sandbox, &["evidence", "app", "--format", "json"]);
+    let told: Value = serde_json::from_str(&run.ends(0).stdout).unwrap();
+    assert_eq!(told["digest"], tagged(&sandbox, "sample/app", "1.4.0").unwrap());
+    assert_eq!(told["evidence"].as_array().unwrap().len(), 1, "of the index what is said of all: {told}");
+    let lines = workspace.xtask(&sandbox, &["evidence", "app"]).ends(0).stdout.clone();
+    assert_eq!(lines.lines().count(), 5, "{lines}");
+    for (place, platform) in ["linux/amd64", "linux/arm64"].into_iter().enumerate() {
+        let one = &told["platforms"][place];
+        assert_eq!((&one["platform"], one["evidence"].as_array().unwrap().len()), (&json!(platform), 2), "{told}");
+        assert_eq!(lines.matches(platform).count(), 2, "{lines}");
+        let printed = workspace.xtask(&sandbox, &["sbom", "app", "--platform", platform]);
+        let document: Value = serde_json::from_str(&printed.ends(0).stdout).unwrap();
+        assert_eq!(document["metadata"]["component"]["bom-ref"], one["digest"]);
+    }
+    let run = workspace.xtask(&sandbox, &["sbom", "app"]);
+    run.ends(2).says("image `app` is for several platforms: linux/amd64, linux/arm64").says("--platform");
+    workspace.xtask(&sandbox, &["sbom", "app", "--platform", "linux/s390x"]).ends(2).says("is not for linux/s390x");
 }
 
 #[test]

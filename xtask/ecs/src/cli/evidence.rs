@@ -6,12 +6,13 @@ use crate::config;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
-use crate::operate::evidence::{Piece, contents, pieces};
+use crate::operate::evidence::{Piece, Told, contents, told};
+use crate::platform::Platform;
 
 /// What is attached to a released image
 #[derive(Args)]
 #[command(after_help = "\
-stdout gets a line a piece: what it is, its digest, and of a verdict what it says
+stdout gets a line a piece: what it is, its digest, of several platforms which one it is about, and of a verdict what it says
 
 Exit codes: 0 told · 1 the world failed · 2 usage or configuration · 8 the image is not released")]
 pub(crate) struct Evidence {
@@ -27,20 +28,35 @@ impl Evidence {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let config = context.config()?;
         let image = config::images_named(config, std::slice::from_ref(&self.image))?[0];
-        let (digest, found) = pieces(config, context.session()?, image)?;
+        let all = told(config, context.session()?, image)?;
         match self.format {
-            Format::Text => found.iter().for_each(|piece| context.print(line(piece))),
+            Format::Text => {
+                all.iter().for_each(|one| one.pieces.iter().for_each(|piece| context.print(line(one, piece))))
+            }
             Format::Json => {
-                let pieces: Vec<_> = found.iter().map(Piece::data).gather();
-                context.print(to_json(&json!({ "image": image.name, "digest": digest, "evidence": pieces }))?);
+                let mut data = json!({ "image": image.name });
+                let mut platforms = Vec::new();
+                for Told { platform, digest, pieces } in &all {
+                    let pieces: Vec<_> = pieces.iter().map(Piece::data).gather();
+                    let Some(platform) = platform else {
+                        (data["digest"], data["evidence"]) = (json!(digest), json!(pieces));
+                        continue;
+                    };
+                    platforms.push(json!({ "platform": platform.to_string(), "digest": digest, "evidence": pieces }));
+                }
+                if !platforms.is_empty() {
+                    data["platforms"] = json!(platforms);
+                }
+                context.print(to_json(&data)?);
             }
         }
         Ok(())
     }
 }
 
-fn line(piece: &Piece) -> String {
-    format!("{:<10}  {}  {}", piece.name(), piece.digest, piece.says()).trim_end().to_owned()
+fn line(of: &Told, piece: &Piece) -> String {
+    let about = of.platform.as_ref().map_or(String::new(), |platform| format!("{platform}  "));
+    format!("{:<10}  {}  {about}{}", piece.name(), piece.digest, piece.says()).trim_end().to_owned()
 }
 
 /// Print what a released image holds, as CycloneDX
@@ -53,13 +69,16 @@ pub(crate) struct Sbom {
     /// The image, by its name in the configuration
     #[arg(value_name = "IMAGE")]
     image: String,
+    /// The platform, of an image that is for several
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<Platform>,
 }
 
 impl Sbom {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let config = context.config()?;
         let image = config::images_named(config, std::slice::from_ref(&self.image))?[0];
-        let found = contents(context, context.session()?, image)?;
+        let found = contents(context, context.session()?, image, self.platform.as_ref())?;
         let Some(document) = found else {
             return Err(Failure::world(format_args!("image `{}` has no list of contents attached", image.name))
                 .help("attach one to what is released from now on: add \"sbom\" to `evidence`"));

@@ -12,7 +12,9 @@ use crate::evidence::{Attached, CYCLONEDX};
 use crate::failure::{Failure, Result};
 use crate::gate::Record;
 use crate::gather::Gather;
+use crate::oci::layout::Index;
 use crate::oci::registry::{Registry, failure};
+use crate::platform::Platform;
 use crate::sorted::Arrange;
 
 /// One thing that is attached.
@@ -52,10 +54,39 @@ impl Piece {
     }
 }
 
-/// The digest under an image's tag, and all that is attached to it: verdicts first, the newest of them first.
-pub(crate) fn pieces(config: &Config, session: &Session, image: &Image) -> Result<(Digest, Vec<Piece>)> {
+/// A digest, and all that is attached to it: verdicts first, the newest of them first.
+pub(crate) struct Told {
+    /// Absent of what the tag is on.
+    pub platform: Option<Platform>,
+    pub digest: Digest,
+    pub pieces: Vec<Piece>,
+}
+
+/// What the tag of an image is on, and then, where that is an index, the image of each platform.
+pub(crate) fn told(config: &Config, session: &Session, image: &Image) -> Result<Vec<Told>> {
     let digest = released(config, session, image)?;
-    let attached = session.ecr().attached(image.repository(), &digest, None)?;
+    let platforms = platforms(session, image, &digest)?;
+    let mut all = vec![Told { platform: None, pieces: pieces(session, image, &digest)?, digest }];
+    for (platform, digest) in platforms {
+        all.push(Told { platform: Some(platform), pieces: pieces(session, image, &digest)?, digest });
+    }
+    Ok(all)
+}
+
+/// The images of an index; none of what is an image itself.
+fn platforms(session: &Session, image: &Image, digest: &Digest) -> Result<Vec<(Platform, Digest)>> {
+    let manifests = session.ecr().manifests(image.repository(), std::slice::from_ref(digest))?;
+    let mut found = Vec::new();
+    for index in manifests.iter().filter_map(|(_, manifest)| Index::parse(manifest.as_bytes()).ok()) {
+        for entry in index.entries().filter(|entry| entry.is_image()) {
+            found.extend(entry.platform.clone().map(|platform| (platform, entry.descriptor.digest.clone())));
+        }
+    }
+    Ok(found)
+}
+
+fn pieces(session: &Session, image: &Image, digest: &Digest) -> Result<Vec<Piece>> {
+    let attached = session.ecr().attached(image.repository(), digest, None)?;
     let read =
         |(digest, manifest): (Digest, String)| Some(Piece { digest, attached: Attached::read(manifest.as_bytes())? });
     let mut pieces: Vec<Piece> = attached.into_iter().filter_map(read).gather();
@@ -64,13 +95,21 @@ pub(crate) fn pieces(config: &Config, session: &Session, image: &Image) -> Resul
         let newest = |piece: &Piece| piece.record().map(|record| (record.day, record.database));
         rank(one).cmp(&rank(other)).then_with(|| newest(other).cmp(&newest(one))).then(one.digest.cmp(&other.digest))
     });
-    Ok((digest, pieces))
+    Ok(pieces)
 }
 
 /// The list of contents that is attached to what is under an image's tag; `None` where none is.
-pub(crate) fn contents(context: &Context, session: &Session, image: &Image) -> Result<Option<Vec<u8>>> {
+///
+/// An index holds nothing itself: of several platforms one has to be named.
+pub(crate) fn contents(
+    context: &Context,
+    session: &Session,
+    image: &Image,
+    platform: Option<&Platform>,
+) -> Result<Option<Vec<u8>>> {
     let config = context.config()?;
     let digest = released(config, session, image)?;
+    let digest = one_of(image, digest.clone(), platforms(session, image, &digest)?, platform)?;
     let attached = session.ecr().attached(image.repository(), &digest, Some(CYCLONEDX))?;
     let Some(found) = attached.iter().find_map(|(_, manifest)| Attached::read(manifest.as_bytes())) else {
         return Ok(None);
@@ -84,6 +123,28 @@ pub(crate) fn contents(context: &Context, session: &Session, image: &Image) -> R
     remote.blob(&found.blob, &file).map_err(failure)?;
     let read = |error| Failure::world(format_args!("{} could not be read: {error}", file.display()));
     std::fs::read(&file).map(Some).map_err(read)
+}
+
+fn one_of(
+    image: &Image,
+    tagged: Digest,
+    platforms: Vec<(Platform, Digest)>,
+    wanted: Option<&Platform>,
+) -> Result<Digest> {
+    let names: Vec<String> = platforms.iter().map(|(platform, _)| platform.to_string()).gather();
+    match wanted {
+        // What is one image is what there is, whatever it is for.
+        _ if platforms.is_empty() => Ok(tagged),
+        Some(wanted) => match platforms.into_iter().find(|(platform, _)| platform == wanted) {
+            Some((_, digest)) => Ok(digest),
+            None => Err(Failure::usage(format_args!("image `{}` is not for {wanted}", image.name))
+                .help(format!("it is for {}", names.join(", ")))),
+        },
+        None => {
+            Err(Failure::usage(format_args!("image `{}` is for several platforms: {}", image.name, names.join(", ")))
+                .help("name one of them with --platform"))
+        }
+    }
 }
 
 fn released(config: &Config, session: &Session, image: &Image) -> Result<Digest> {

@@ -1,5 +1,7 @@
-//! What `docker login` left for a registry: in docker's configuration, or with the helper that it names.
-//! Source: docker CLI, cli/config/configfile and cli/config/credentials; docker-credential-helpers, README.
+//! What docker has for a registry: in `DOCKER_AUTH_CONFIG`, in its configuration, or with the helper that this names; and what
+//! buildx is handed.
+//! Source: docker CLI, cli/config/configfile, cli/config/credentials and cli/config/memorystore; docker-credential-helpers,
+//! README.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,11 +12,16 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::oci::registry::Credentials;
 use crate::process::{Tool, cmd, shell};
+
+/// Logins that need no file, and come before those that have one. docker's CLI reads it since 28.3.0, buildx, which signs in by
+/// itself, since 0.26.0.
+pub(super) const HANDED: &str = "DOCKER_AUTH_CONFIG";
 
 /// A helper may ask a person, or a cloud.
 const HELPER: Duration = Duration::from_secs(120);
@@ -57,10 +64,13 @@ impl DockerLogin {
             Found::Nothing if !stale => return Ok(None),
             _ => {}
         }
-        let Some(path) = configuration() else { return Ok(None) };
         let helper = |name: &str, server: &str| ask(name, server, &self.interrupt);
-        let login = look_up(&path, &self.host, &helper)
-            .with_context(|| format!("failed to get docker's login for {}", self.host))?;
+        let handed = std::env::var(HANDED).ok();
+        let login = handed_for(handed.as_deref(), &self.host).map_or_else(
+            || configuration().map_or(Ok(None), |path| look_up(&path, &self.host, &helper)),
+            |login| Ok(Some(login)),
+        );
+        let login = login.with_context(|| format!("failed to get docker's login for {}", self.host))?;
         *found = login.clone().map_or(Found::Nothing, Found::Login);
         Ok(login)
     }
@@ -88,6 +98,39 @@ impl Credentials for DockerLogin {
 fn configuration() -> Option<PathBuf> {
     let folder = std::env::var_os("DOCKER_CONFIG").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     Some(folder.or_else(|| Some(std::env::home_dir()?.join(".docker")))?.join("config.json"))
+}
+
+/// [`HANDED`] with this login in it, beside those that it has. One that somebody gave for this registry stays.
+pub(super) fn hand(handed: Option<&str>, host: &str, authorization: &str) -> Result<String> {
+    let ours = authorization.strip_prefix("Basic ").context("the registry's password is of no known kind")?;
+    // No other member: docker refuses the whole of what has one.
+    let mut auths = json!({ host: { "auth": ours } });
+    for (server, auth) in in_hand(handed) {
+        auths[server] = json!({ "auth": auth });
+    }
+    Ok(json!({ "auths": auths }).to_string())
+}
+
+fn handed_for(handed: Option<&str>, host: &str) -> Option<Login> {
+    let of_it = in_hand(handed).into_iter().find(|(server, _)| is_of(server, host))?;
+    password(&of_it.1)
+}
+
+/// Each server and its `auth`.
+fn in_hand(handed: Option<&str>) -> Vec<(String, String)> {
+    let all: Value = handed.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut found = Vec::new();
+    for (server, entry) in all["auths"].as_object().into_iter().flatten() {
+        found.extend(entry["auth"].as_str().map(|auth| (server.clone(), auth.to_owned())));
+    }
+    found
+}
+
+/// Of base64 of `USER:PASSWORD`.
+fn password(auth: &str) -> Option<Login> {
+    let text = String::from_utf8(STANDARD.decode(auth.trim()).ok()?).ok()?;
+    let (user, secret) = text.trim_end_matches('\0').split_once(':')?;
+    Some(Login::Password { user: user.to_owned(), secret: secret.to_owned() })
 }
 
 #[derive(Default, Deserialize)]
@@ -146,11 +189,8 @@ fn look_up(path: &Path, host: &str, helper: Helper<'_>) -> Result<Option<Login>>
         let login = Login::Password { user: user.clone(), secret: secret.clone() };
         return Ok((!user.is_empty()).then_some(login));
     }
-    let decoded = STANDARD.decode(entry.auth.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = decoded.as_deref().and_then(|text| text.trim_end_matches('\0').split_once(':'));
-    let (user, secret) =
-        decoded.with_context(|| format!("`auth` of {host} in {} is not USER:PASSWORD", path.display()))?;
-    Ok(Some(Login::Password { user: user.to_owned(), secret: secret.to_owned() }))
+    let login = password(&entry.auth);
+    login.map(Some).with_context(|| format!("`auth` of {host} in {} is not USER:PASSWORD", path.display()))
 }
 
 /// Under which name docker keeps a registry's login.
@@ -202,8 +242,24 @@ mod tests {
         look_up(&path, host, &helper)
     }
 
-    fn password(user: &str, secret: &str) -> Login {
+    fn login(user: &str, secret: &str) -> Login {
         Login::Password { user: user.to_owned(), secret: secret.to_owned() }
+    }
+
+    #[test]
+    fn what_is_handed_comes_before_files_and_keeps_what_somebody_gave() {
+        let theirs = r#"{"auths": {"h.example": {"auth": "dTpw"}}}"#;
+        assert_eq!(handed_for(Some(theirs), "h.example"), Some(login("u", "p")));
+        for (handed, host) in [(Some(theirs), "other.example"), (Some("[]"), "h.example"), (None, "h.example")] {
+            assert_eq!(handed_for(handed, host), None, "{handed:?}");
+        }
+        let ours = |handed: Option<&str>| hand(handed, "ecr.example", "Basic QVdTOnQ=").unwrap();
+        for handed in [None, Some(theirs), Some("no JSON"), Some("[]")] {
+            let all = ours(handed);
+            assert_eq!(handed_for(Some(&all), "ecr.example"), Some(login("AWS", "t")), "{handed:?}");
+            assert_eq!(handed_for(Some(&all), "h.example").is_some(), handed == Some(theirs), "{handed:?}");
+            assert_eq!(hand(Some(&all), "ecr.example", "Basic b3RoZXI6eA==").unwrap(), all, "one that is there stays");
+        }
     }
 
     #[test]
@@ -214,22 +270,22 @@ mod tests {
             (
                 format!(r#"{{"auths": {{"registry.example": {{{auth}}}}}}}"#),
                 "registry.example",
-                Some(password("user", "pass:word")),
+                Some(login("user", "pass:word")),
             ),
             (
                 format!(r#"{{"auths": {{"https://registry.example/v2/": {{{auth}}}}}}}"#),
                 "registry.example",
-                Some(password("user", "pass:word")),
+                Some(login("user", "pass:word")),
             ),
             (
                 format!(r#"{{"auths": {{"127.0.0.1:5000": {{{auth}}}}}}}"#),
                 "127.0.0.1:5000",
-                Some(password("user", "pass:word")),
+                Some(login("user", "pass:word")),
             ),
             (
                 format!(r#"{{"auths": {{"https://index.docker.io/v1/": {{{auth}}}}}}}"#),
                 "docker.io",
-                Some(password("user", "pass:word")),
+                Some(login("user", "pass:word")),
             ),
             (format!(r#"{{"auths": {{"registry.example": {{{auth}}}}}}}"#), "registry.example:5000", None),
             (
@@ -240,26 +296,26 @@ mod tests {
             (
                 r#"{"auths": {"h.example": {"username": "u", "password": "p"}}}"#.to_owned(),
                 "h.example",
-                Some(password("u", "p")),
+                Some(login("u", "p")),
             ),
             // An entry without anything stands for a login that a store has.
             (r#"{"auths": {"h.example": {}}, "credsStore": "empty"}"#.to_owned(), "h.example", None),
-            (r#"{"credsStore": "desktop"}"#.to_owned(), "h.example", Some(password("desktop", "h.example"))),
+            (r#"{"credsStore": "desktop"}"#.to_owned(), "h.example", Some(login("desktop", "h.example"))),
             (
                 r#"{"credsStore": "desktop"}"#.to_owned(),
                 "docker.io",
-                Some(password("desktop", "https://index.docker.io/v1/")),
+                Some(login("desktop", "https://index.docker.io/v1/")),
             ),
             (r#"{"credsStore": "identity"}"#.to_owned(), "h.example", Some(Login::Identity("h.example".to_owned()))),
             (
                 r#"{"credsStore": "desktop", "credHelpers": {"h.example": "ecr-login"}}"#.to_owned(),
                 "h.example",
-                Some(password("ecr-login", "h.example")),
+                Some(login("ecr-login", "h.example")),
             ),
             (
                 format!(r#"{{"credsStore": "empty", "auths": {{"h.example": {{{auth}}}}}}}"#),
                 "h.example",
-                Some(password("user", "pass:word")),
+                Some(login("user", "pass:word")),
             ),
             (r#"{"HttpHeaders": {}}"#.to_owned(), "h.example", None),
         ] {

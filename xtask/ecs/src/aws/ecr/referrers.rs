@@ -60,7 +60,11 @@ impl Ecr {
     }
 
     /// The bytes of these manifests; of one that is gone by now, none.
-    fn manifests(&self, repository: &Repository, digests: &[Digest]) -> Result<Vec<(Digest, String)>, AwsError> {
+    pub(crate) fn manifests(
+        &self,
+        repository: &Repository,
+        digests: &[Digest],
+    ) -> Result<Vec<(Digest, String)>, AwsError> {
         let mut found = Vec::new();
         for batch in digests.chunks(super::BATCH) {
             let ids = batch.iter().map(|digest| Id::Digest(digest.to_string()).asked()).gather();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::turns::Turn;
-use super::super::{Making, inputs};
+use super::super::{Making, inputs, login};
 use super::cache::{self, Place, Watch};
 use super::{Build, Order, compilation, interrupted, remove, told};
 use crate::binary;
@@ -127,9 +127,10 @@ impl Buildx<'_, '_> {
                 tool = tool.env(variable, value);
             }
         }
-        if dockerfile.cache == Some(Cache::Registry) && std::env::var_os("DOCKER_AUTH_CONFIG").is_none() {
-            let registry = &image.reference.registry;
-            tool = tool.env("DOCKER_AUTH_CONFIG", cache::login(registry, &making.ecr.authorization()?)?);
+        if dockerfile.cache == Some(Cache::Registry) {
+            let (registry, handed) = (&image.reference.registry, std::env::var(login::HANDED).ok());
+            let all = login::hand(handed.as_deref(), registry, &making.ecr.authorization()?)?;
+            tool = tool.env(login::HANDED, all);
         }
         let mut watch = Watch::default();
         let line = |line: &str| {

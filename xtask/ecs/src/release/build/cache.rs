@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use crate::config::{Cache, Image};
-use crate::failure::{Failure, Result};
 
 /// What `cache-from` and `cache-to` say of one place.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,14 +39,6 @@ impl Place {
 
 /// What GitHub's cache is asked with, which its runner shows to actions and to no plain step.
 pub(super) const TOKEN: &str = "ACTIONS_RUNTIME_TOKEN";
-
-/// `DOCKER_AUTH_CONFIG`, by which docker and buildx know a registry's login without a file. Source: docker/cli, release notes
-/// of 28.3.0.
-pub(super) fn login(registry: &str, authorization: &str) -> Result<String> {
-    let token =
-        authorization.strip_prefix("Basic ").ok_or_else(|| Failure::world("ECR's password is of no known kind"))?;
-    Ok(serde_json::json!({ "auths": { registry: { "auth": token } } }).to_string())
-}
 
 /// What became of caches, by the lines that a build prints: `#7 exporting cache to registry`, `#7 ERROR: why`.
 #[derive(Default)]
