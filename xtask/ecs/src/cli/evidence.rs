@@ -31,7 +31,9 @@ impl Evidence {
         let all = told(config, context.session()?, image)?;
         match self.format {
             Format::Text => {
-                all.iter().for_each(|one| one.pieces.iter().for_each(|piece| context.print(line(one, piece))))
+                for one in &all {
+                    one.pieces.iter().for_each(|piece| context.print(line(one, piece)));
+                }
             }
             Format::Json => {
                 let mut data = json!({ "image": image.name });
