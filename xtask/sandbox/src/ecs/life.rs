@@ -1,7 +1,6 @@
 //! What happens next: tasks live and die, deployments go forward and back.
 
 use super::state::Ecs;
-use super::state::task::Task;
 use crate::clock::Instant;
 
 mod checks;
@@ -26,8 +25,7 @@ impl Ecs {
             self.hand_over(now);
         }
         while let Some(at) = self.next_event().filter(|at| *at <= now) {
-            let due: Vec<u64> =
-                self.tasks.iter().filter(|(_, task)| task.next() == Some(at)).map(|(id, _)| *id).collect();
+            let due: Vec<u64> = self.alive().filter(|(_, task)| task.next() == Some(at)).map(|(id, _)| id).collect();
             for id in due {
                 self.step(id, at, images);
             }
@@ -40,12 +38,19 @@ impl Ecs {
                 self.hand_over(at);
             }
         }
-        self.tasks.retain(|_, task| task.visible(now));
+        let roll = &mut self.roll;
+        self.tasks.retain(|_, task| {
+            let visible = task.visible(now);
+            if !visible {
+                roll.forget(&task.id);
+            }
+            visible
+        });
     }
 
     /// When the next discrete event is due, so that a server can serve waits well. None: nothing is planned.
     pub fn next_event(&self) -> Option<Instant> {
-        let tasks = self.tasks.values().filter_map(Task::next);
+        let tasks = self.alive().filter_map(|(_, task)| task.next());
         let services = self.services.values().filter_map(|service| service.look_at);
         tasks.chain(services).min()
     }

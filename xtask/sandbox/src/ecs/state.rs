@@ -8,6 +8,7 @@ pub(crate) mod earnest;
 pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod revision;
+pub(crate) mod roll;
 pub(crate) mod rollout;
 pub(crate) mod service;
 pub(crate) mod shift;

@@ -51,7 +51,7 @@ impl Ecs {
             let message = "The Cluster cannot be deleted while Services are active.";
             return Err(ApiError::new("ClusterContainsServicesException", message));
         }
-        if self.tasks.values().any(|task| task.cluster == name && task.phase != Phase::Stopped) {
+        if self.alive().any(|(_, task)| task.cluster == name && task.phase != Phase::Stopped) {
             let message = "The Cluster cannot be deleted while Tasks are active.";
             return Err(ApiError::new("ClusterContainsTasksException", message));
         }
@@ -83,7 +83,7 @@ impl Ecs {
     fn cluster_answer(&self, name: &str) -> Value {
         let Some(cluster) = self.clusters.get(name) else { return Value::Null };
         let arn = self.arn(&format!("cluster/{}", cluster.name));
-        let tasks = || self.tasks.values().filter(|task| task.cluster == name);
+        let tasks = || self.alive().map(|(_, task)| task).filter(|task| task.cluster == name);
         let services = || self.services.values().filter(|service| service.key.cluster == name && service.is_active());
         let on_instances = |service: &Service| service.given["launchType"] == "EC2";
         set(json!({

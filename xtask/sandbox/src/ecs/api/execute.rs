@@ -15,7 +15,7 @@ impl Ecs {
             return Err(invalid("Interactive is the only mode supported currently."));
         }
         let id = short(required(input, "task")?);
-        let task = self.tasks.values().find(|task| task.cluster == cluster && task.id == id);
+        let task = self.task(&cluster, id);
         let task = task.ok_or_else(|| invalid("The referenced task was not found."))?;
         if task.constant["enableExecuteCommand"] != true || !task.is_wanted() {
             return Err(invalid(

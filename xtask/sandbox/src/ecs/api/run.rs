@@ -92,7 +92,8 @@ impl Ecs {
         let cluster = self.cluster_of(input)?;
         let id = short(required(input, "task")?);
         let reason = text(input, "reason").unwrap_or("Task stopped by user");
-        let Some(task) = self.tasks.values_mut().find(|task| task.cluster == cluster && task.id == id) else {
+        let number = self.task(&cluster, id).and_then(|_| self.roll.number(id));
+        let Some(task) = number.and_then(|number| self.tasks.get_mut(&number)) else {
             return Err(invalid("The referenced task was not found."));
         };
         task.stop("UserInitiated", reason, now);

@@ -47,7 +47,7 @@ impl Ecs {
 
     /// One service; `tags` as `include` has it.
     pub(crate) fn service_answer(&self, service: &Service, tags: bool) -> Value {
-        let own = || self.tasks.values().filter(|task| task.placement.as_ref().is_some_and(|it| it.key == service.key));
+        let own = || self.alive_of(&service.key).map(|(_, task)| task);
         let deployments: Vec<Value> = service
             .deployments
             .iter()
@@ -103,7 +103,8 @@ impl Ecs {
     }
 
     fn deployment_answer(&self, service: &Service, deployment: &Deployment, primary: bool) -> Value {
-        let own = || self.tasks.values().filter(|task| task.started_by.as_deref() == Some(deployment.id.as_str()));
+        let of_this = |task: &&Task| task.started_by.as_deref() == Some(deployment.id.as_str());
+        let own = || self.alive_of(&service.key).map(|(_, task)| task).filter(of_this);
         let count = |wanted: fn(&&Task) -> bool| own().filter(wanted).count();
         let revision = &service.revisions[deployment.revision].given;
         let status = if primary { "PRIMARY" } else { "ACTIVE" };

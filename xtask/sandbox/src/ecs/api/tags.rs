@@ -44,7 +44,7 @@ impl Ecs {
             ["cluster", name] => self.clusters.contains_key(name),
             ["service", cluster, name] => self.services.keys().any(|key| key.cluster == cluster && key.name == name),
             ["task-definition", name] => self.definition(name).is_some(),
-            ["task", cluster, id] => self.tasks.values().any(|task| task.cluster == cluster && task.id == id),
+            ["task", cluster, id] => self.task(cluster, id).is_some(),
             _ => false,
         };
         if known { Ok(arn.to_owned()) } else { Err(client(format!("The specified resource {arn} was not found."))) }

@@ -34,7 +34,7 @@ pub(crate) enum Condition {
 impl Ecs {
     /// The targets of a group; the world has been advanced to this time before.
     pub(crate) fn targets_of(&self, group: &str, now: Instant) -> Vec<Registered> {
-        let tasks = self.tasks.values().filter_map(|task| {
+        let tasks = self.alive().filter_map(|(_, task)| {
             let target = task.target.as_ref().filter(|target| target.group == group)?;
             let zone = text(&task.constant, "availabilityZone").unwrap_or_default().to_owned();
             let condition = task.condition(now)?;

@@ -42,7 +42,7 @@ impl Ecs {
         }
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for name in names {
-            match self.tasks.values().find(|task| task.cluster == cluster && task.id == short(name)) {
+            match self.task(&cluster, short(name)) {
                 Some(task) => found.push(task.answer()),
                 None => failures.push(missing(&self.arn(&format!("task/{cluster}/{}", short(name))))),
             }

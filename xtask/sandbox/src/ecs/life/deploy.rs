@@ -47,10 +47,9 @@ impl Ecs {
             images,
         };
         let mut sources: Vec<usize> = self
-            .tasks
-            .values()
-            .filter(|task| task.is_wanted() && task.phase != Phase::Stopped)
-            .filter_map(|task| task.placement.as_ref().filter(|it| it.key == service.key))
+            .alive_of(&service.key)
+            .filter(|(_, task)| task.is_wanted() && task.phase != Phase::Stopped)
+            .filter_map(|(_, task)| task.placement.as_ref())
             .map(|placement| placement.revision)
             .collect();
         sources.sort_unstable();

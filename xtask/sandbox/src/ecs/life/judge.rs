@@ -121,11 +121,10 @@ impl Ecs {
         primary.updated_at = at;
         let id = primary.id.clone();
         let pending: Vec<u64> = self
-            .tasks
-            .iter()
+            .alive_of(&service.key)
             .filter(|(_, task)| task.started_by.as_deref() == Some(&id) && task.is_wanted())
-            .filter(|(_, task)| task.placement.is_some() && task.phase < Phase::Running)
-            .map(|(number, _)| *number)
+            .filter(|(_, task)| task.phase < Phase::Running)
+            .map(|(number, _)| number)
             .collect();
         self.stop_pending(service, &pending, &id, at);
     }

@@ -10,7 +10,7 @@ use crate::ecs::state::key::Key;
 use crate::ecs::state::rollout::Snapshot;
 use crate::ecs::state::service::{Deployment, Service, State, Status};
 use crate::ecs::state::shift::Stage;
-use crate::ecs::state::task::{Health, Phase, Placement, Target, Task};
+use crate::ecs::state::task::{Health, Phase, Placement, Target};
 use crate::ecs::timing::{self, after};
 
 /// The tasks of a service that are to run, by what the scheduler may do with them. Numbers, oldest first.
@@ -60,15 +60,10 @@ impl Ecs {
         self.services.insert(key.clone(), service);
     }
 
-    fn own<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = (u64, &'a Task)> {
-        let own = |task: &Task| task.placement.as_ref().is_some_and(|it| it.key == service.key);
-        self.tasks.iter().filter(move |(_, task)| own(task)).map(|(number, task)| (*number, task))
-    }
-
     fn census(&self, service: &Service) -> Census {
         let mut census = Census::default();
         let primary = service.deployments.first().map(|it| it.id.as_str());
-        for (number, task) in self.own(service).filter(|(_, task)| task.phase != Phase::Stopped) {
+        for (number, task) in self.alive_of(&service.key).filter(|(_, task)| task.phase != Phase::Stopped) {
             let is_primary = task.started_by.as_deref() == primary;
             match (task.is_wanted(), is_primary, task.is_healthy()) {
                 (true, true, true) => census.healthy.push(number),
@@ -291,13 +286,13 @@ impl Ecs {
 
     fn drain(&mut self, service: &mut Service, at: Instant) {
         let wanted: Vec<u64> =
-            self.own(service).filter(|(_, task)| task.is_wanted()).map(|(number, _)| number).collect();
+            self.alive_of(&service.key).filter(|(_, task)| task.is_wanted()).map(|(number, _)| number).collect();
         let by = service.deployments.first().map(|it| it.id.clone()).unwrap_or_default();
         let (starting, running): (Vec<u64>, Vec<u64>) =
             wanted.iter().partition(|number| self.tasks[*number].phase < Phase::Running);
         self.stop_pending(service, &starting, &by, at);
         self.stop_running(service, &running, &by, at);
-        if self.own(service).all(|(_, task)| task.phase == Phase::Stopped) {
+        if self.alive_of(&service.key).all(|(_, task)| task.phase == Phase::Stopped) {
             service.status = Status::Inactive;
             service.deployments.clear();
         }
@@ -306,7 +301,7 @@ impl Ecs {
     /// A deployment that is not PRIMARY and has no task left is no longer shown.
     fn forget(&mut self, service: &mut Service) {
         let alive: Vec<String> = self
-            .own(service)
+            .alive_of(&service.key)
             .filter(|(_, task)| task.phase != Phase::Stopped)
             .filter_map(|(_, task)| task.started_by.clone())
             .collect();

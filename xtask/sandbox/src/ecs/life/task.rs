@@ -105,6 +105,7 @@ impl Ecs {
             ending: false,
             version: 1,
         };
+        self.roll.enter(number, &task.id, task.placement.as_ref().map(|it| &it.key));
         self.tasks.insert(number, task);
         Some(number)
     }
@@ -149,6 +150,9 @@ impl Ecs {
             proven(&task, service.as_mut());
         }
         self.written.append(&mut task.written);
+        if task.phase == Phase::Stopped && task.next().is_none() {
+            self.roll.stopped(number, key.as_ref());
+        }
         self.tasks.insert(number, task);
         if let (Some(key), Some(mut service)) = (key, service) {
             service.look_by(after(at, timing::SCHEDULER));

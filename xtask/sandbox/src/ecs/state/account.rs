@@ -10,6 +10,7 @@ use super::definition::Definition;
 use super::earnest::Order;
 use super::key::Key;
 use super::log::Line;
+use super::roll::Roll;
 use super::service::Service;
 use super::task::{Phase, Task};
 use crate::ecs::json::short;
@@ -26,6 +27,7 @@ pub struct Ecs {
     pub(crate) services: BTreeMap<Key, Service>,
     /// By order of their start.
     pub(crate) tasks: BTreeMap<u64, Task>,
+    pub(crate) roll: Roll,
     pub(crate) tags: BTreeMap<String, Vec<Value>>,
     pub(crate) run_tokens: BTreeMap<String, Remembered>,
     behaviours: Vec<Rule>,
@@ -53,6 +55,7 @@ impl Ecs {
             families: BTreeMap::new(),
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            roll: Roll::default(),
             tags: BTreeMap::new(),
             run_tokens: BTreeMap::new(),
             behaviours: Vec::new(),
@@ -141,13 +144,28 @@ impl Ecs {
         self.arn(&format!("task-definition/{}:{}", definition.family, definition.revision))
     }
 
+    /// The task of this id in a cluster.
+    pub(crate) fn task(&self, cluster: &str, id: &str) -> Option<&Task> {
+        self.tasks.get(&self.roll.number(id)?).filter(|task| task.cluster == cluster)
+    }
+
+    /// Tasks that have not stopped.
+    pub(crate) fn alive(&self) -> impl Iterator<Item = (u64, &Task)> {
+        self.roll.alive().filter_map(|number| Some((number, self.tasks.get(&number)?)))
+    }
+
+    /// Those of them that a service has.
+    pub(crate) fn alive_of(&self, service: &Key) -> impl Iterator<Item = (u64, &Task)> {
+        self.roll.of(service).filter_map(|number| Some((number, self.tasks.get(&number)?)))
+    }
+
     /// `{arn, requestedTaskCount, runningTaskCount, pendingTaskCount}`; requested is what is left of it, where the
     /// scheduler wants no certain number.
     pub(crate) fn revision_counts(&self, service: &Service, revision: usize, requested: Option<u64>) -> Value {
         let own = || {
-            self.tasks.values().filter(|task| {
-                task.placement.as_ref().is_some_and(|it| it.key == service.key && it.revision == revision)
-            })
+            self.alive_of(&service.key)
+                .map(|(_, task)| task)
+                .filter(|task| task.placement.as_ref().is_some_and(|it| it.revision == revision))
         };
         json!({
             "arn": service.revisions[revision].arn,

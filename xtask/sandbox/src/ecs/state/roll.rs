@@ -1,0 +1,53 @@
+//! Which tasks there are, found without a look at each of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::key::Key;
+
+/// Tasks by their ids, and those of them that have not stopped, by the services that have them. Numbers go up by the order of start.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Roll {
+    ids: HashMap<String, u64>,
+    alive: BTreeSet<u64>,
+    of: BTreeMap<Key, BTreeSet<u64>>,
+}
+
+impl Roll {
+    pub(crate) fn enter(&mut self, number: u64, id: &str, service: Option<&Key>) {
+        self.ids.insert(id.to_owned(), number);
+        self.alive.insert(number);
+        if let Some(key) = service {
+            self.of.entry(key.clone()).or_default().insert(number);
+        }
+    }
+
+    /// It has stopped, and nothing happens to it any more.
+    pub(crate) fn stopped(&mut self, number: u64, service: Option<&Key>) {
+        self.alive.remove(&number);
+        if let Some(key) = service
+            && let Some(own) = self.of.get_mut(key)
+        {
+            own.remove(&number);
+            if own.is_empty() {
+                self.of.remove(key);
+            }
+        }
+    }
+
+    /// Nobody is shown it any more.
+    pub(crate) fn forget(&mut self, id: &str) {
+        self.ids.remove(id);
+    }
+
+    pub(crate) fn number(&self, id: &str) -> Option<u64> {
+        self.ids.get(id).copied()
+    }
+
+    pub(crate) fn alive(&self) -> impl Iterator<Item = u64> {
+        self.alive.iter().copied()
+    }
+
+    pub(crate) fn of(&self, service: &Key) -> impl Iterator<Item = u64> {
+        self.of.get(service).into_iter().flatten().copied()
+    }
+}
