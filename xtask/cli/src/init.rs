@@ -49,7 +49,12 @@ impl Command for Init {
         }
         if plan.changes.is_empty() {
             context.events().note("Nothing", "to add: the package, the alias and the configuration are there");
-            return Ok(());
+            // One that was killed before its last effect.
+            return if found.is_unlocked() && !self.dry_run {
+                Ok(write::lock(&found, &choice, context)?)
+            } else {
+                Ok(())
+            };
         }
         if self.dry_run {
             let patches = plan.changes.iter().map(|change| change.patch(&found.name_of(change.path())));

@@ -147,6 +147,9 @@ fn membership(found: &Survey, choice: &Choice) -> Result<Vec<Insertion>, Failure
 
 fn alias(found: &Survey, choice: &Choice, plan: &mut Plan) -> Result<(), Failure> {
     let name = &choice.name;
+    if found.has_alias(name) {
+        return Ok(());
+    }
     let run = match choice.place {
         Place::Apart => format!("run --quiet --manifest-path {name}/Cargo.toml --"),
         _ => format!("run --package {name} --"),

@@ -88,7 +88,7 @@ impl Survey {
         let packages = packages(&metadata);
         let files = files(&root);
         let git = ask(&root, "git", &["rev-parse", "--show-toplevel"]).map(PathBuf::from);
-        Ok(Self {
+        let mut found = Self {
             dockerfiles: dockerfiles(&root, &files, &packages),
             documents: documents(&root, &files),
             cargo: cargo_config(&root),
@@ -99,7 +99,12 @@ impl Survey {
             git,
             manifest,
             packages,
-        })
+        };
+        let folder = found.own.as_deref().and_then(Path::parent).and_then(Path::file_name);
+        if folder.and_then(|name| name.to_str()).is_some_and(|name| found.has_begun(name)) {
+            found.own = None;
+        }
+        Ok(found)
     }
 
     /// A path as people write it, relative to the root.
@@ -114,15 +119,43 @@ impl Survey {
 
     /// Whether the name of a package, a folder or an alias is in use.
     pub fn has(&self, name: &str) -> bool {
-        let alias = self
-            .cargo
-            .1
-            .as_deref()
-            .and_then(|text| TomlText::parse(text).ok().map(|it| it.get(&["alias", name]).is_some()));
-        self.packages.iter().any(|package| package.name == name)
-            || self.root.join(name).exists()
-            || alias.unwrap_or(false)
+        let taken = self.packages.iter().any(|package| package.name == name) || self.root.join(name).exists();
+        (taken || self.has_alias(name)) && !self.has_begun(name)
     }
+
+    pub fn has_alias(&self, name: &str) -> bool {
+        let text = self.cargo.1.as_deref().unwrap_or_default();
+        TomlText::parse(text).is_ok_and(|it| it.get(&["alias", name]).is_some())
+    }
+
+    /// Whether the workspace has a Cargo.lock, a package that needs the library, and the library not in it.
+    pub fn is_unlocked(&self) -> bool {
+        let is_member = |own: &PathBuf| self.packages.iter().any(|package| Some(&*package.folder) == own.parent());
+        let lock = std::fs::read_to_string(self.root.join("Cargo.lock")).ok();
+        self.own.as_ref().is_some_and(is_member) && lock.is_some_and(|lock| !lock.contains("name = \"xtask-ecs\"\n"))
+    }
+
+    /// Whether an `init` was killed before it had made this package, which is then nobody's: of its files some are there, and the
+    /// workspace, written last, does not know it.
+    fn has_begun(&self, name: &str) -> bool {
+        let toml = TomlText::parse(&self.manifest);
+        let apart = toml.is_ok_and(|it| it.strings(&["workspace", "exclude"]).contains(&name));
+        let known = apart || self.packages.iter().any(|package| package.name == name);
+        !known && is_of_init(&self.root.join(name), name)
+    }
+}
+
+/// Whether this is a folder with nothing in it but what `init` puts there.
+fn is_of_init(folder: &Path, name: &str) -> bool {
+    let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let named = |path: &Path, names: &[&str]| names.iter().any(|name| path.file_name().is_some_and(|it| it == *name));
+    let begun = format!("# `cargo {name} rehearse` turns it on by itself.");
+    let ours = |path: PathBuf| match path {
+        path if named(&path, &["src"]) => files(&path).all(|file| named(&file, &["main.rs", "main.partial"])),
+        path if named(&path, &["Cargo.toml"]) => std::fs::read_to_string(path).is_ok_and(|text| text.contains(&begun)),
+        path => named(&path, &[".gitignore", ".partial", "Cargo.partial"]),
+    };
+    folder.is_dir() && files(folder).all(ours)
 }
 
 fn packages(metadata: &Value) -> Vec<Package> {

@@ -38,11 +38,23 @@ pub fn write(changes: &[Change], found: &Survey, context: &Context) -> Result<()
         if let Change::Create { .. } = change {
             std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
         }
-        std::fs::write(path, change.text()).map_err(failed)?;
+        put(path, &change.text()).map_err(failed)?;
         let verb = if matches!(change, Change::Create { .. }) { "Created" } else { "Extended" };
         context.events().note(verb, name);
     }
     Ok(())
+}
+
+/// Whole or not at all: who is killed meanwhile leaves no half of somebody's file.
+fn put(path: &Path, text: &str) -> std::io::Result<()> {
+    // Behind a link is the file.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, text)?;
+    if let Ok(before) = std::fs::metadata(&path) {
+        std::fs::set_permissions(&partial, before.permissions())?;
+    }
+    std::fs::rename(partial, path)
 }
 
 /// Adds what is new to Cargo.lock, and moves nothing that is in it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use xtask_ecs::config;
 
-use crate::miniature::{Miniature, stand_in};
+use crate::miniature::{Miniature, Run, stand_in};
 
 const ALL: [&str; 5] = ["many", "lone", "theirs", "below", "image"];
 
@@ -36,6 +36,41 @@ fn no_byte_that_is_there_changes_and_a_second_time_there_is_nothing_to_add() {
         assert_eq!(miniature.files(), after, "{name}: the second time did something");
         let config = config::load(&miniature.root(), &|_| None).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(config.config.account, "123456789012");
+    }
+}
+
+/// The files that it says it wrote, in their order.
+fn written(run: &Run) -> Vec<String> {
+    let verbs = ["Created ", "Extended "];
+    let name = |line: &str| verbs.iter().find_map(|verb| Some(line.trim().strip_prefix(verb)?.to_owned()));
+    run.stderr.lines().filter_map(name).collect()
+}
+
+#[test]
+fn an_init_that_is_killed_before_or_after_any_file_comes_to_the_same_when_it_is_run_again() {
+    let whole = Miniature::of("lone");
+    let run = whole.init(&[]);
+    run.ends(0);
+    let (names, expected) = (written(&run), whole.files());
+    assert!(names.len() > 2, "{}", run.stderr);
+    for count in 0..=names.len() {
+        let miniature = Miniature::of("lone");
+        for name in &names[..count] {
+            let file = miniature.root().join(name);
+            std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+            std::fs::copy(whole.root().join(name), file).expect("it was written");
+        }
+        // What was on its way to the next one.
+        if let Some(next) = names.get(count) {
+            let file = miniature.root().join(next).with_extension("partial");
+            std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+            std::fs::write(file, "half of").expect("a file");
+        }
+        miniature.init(&["--force"]).ends(0);
+        let files = miniature.files();
+        let other: Vec<_> =
+            expected.keys().chain(files.keys()).filter(|it| files.get(*it) != expected.get(*it)).collect();
+        assert!(other.is_empty(), "after {:?}: {other:?}", &names[..count]);
     }
 }
 
