@@ -24,6 +24,8 @@ pub fn run(root: &Path, interrupt: &Interrupt) -> Result<()> {
     let test = "test --package xtask-ecs --features rehearse,zstd --lib";
     say("Crashing", "each command before and after each of its effects");
     simulate("--crashes")?;
+    let killed = "test --package xtask --features xtask/rehearse,xtask-ecs/zstd --test it killed_at_any_effect";
+    cargo(killed).env("XTASK_CRASHES", "every").run()?;
     say("Hurting", "each call with each fault");
     simulate("--faults docs/FAULTS.md")?;
     say("Reading", &format!("{INPUTS} hostile inputs of each kind"));

@@ -66,7 +66,7 @@ pub use protocol::{ApiError, ApiResult};
 pub use server::ACCESS_KEY;
 pub use site::Site;
 pub use sts::Account;
-pub use world::Call;
+pub use world::{Call, Moment};
 
 use clock::Timeline;
 use machine::Machine;
@@ -243,6 +243,12 @@ impl Sandbox {
     /// One more fault, from now on.
     pub fn inject(&self, fault: Fault) {
         self.world.lock().faults.inject(fault);
+    }
+
+    /// Has somebody told of each call from now on, while whoever made it waits for the answer: a test can kill it then.
+    /// The first listener stays.
+    pub fn listen(&self, listener: impl Fn(&str, Moment) + Send + Sync + 'static) {
+        drop(self.world.listener.set(world::Listener(Box::new(listener))));
     }
 
     /// From now on the tasks of what is registered later behave like this, in the first account and region.

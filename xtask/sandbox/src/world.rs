@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
@@ -46,10 +46,29 @@ pub struct Call {
     pub at: Duration,
 }
 
+/// When of a call a listener is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It was asked for, and has had no effect yet.
+    Before,
+    /// It had its effect, and has not been answered yet.
+    After,
+}
+
+/// Who is told of each call, by its name.
+pub(crate) struct Listener(pub Box<dyn Fn(&str, Moment) + Send + Sync>);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
 /// The state, and the folder that goes with it.
 #[derive(Debug)]
 pub(crate) struct World {
     state: Mutex<State>,
+    pub listener: OnceLock<Listener>,
     started: std::time::Instant,
     _folder: TempDir,
 }
@@ -102,7 +121,12 @@ pub(crate) enum TokenState {
 
 impl World {
     pub fn new(state: State, folder: TempDir) -> Self {
-        Self { state: Mutex::new(state), started: std::time::Instant::now(), _folder: folder }
+        Self {
+            state: Mutex::new(state),
+            listener: OnceLock::new(),
+            started: std::time::Instant::now(),
+            _folder: folder,
+        }
     }
 
     /// A simulation that panicked in one call still answers the next.
@@ -117,6 +141,7 @@ impl World {
 
     /// As [`World::log`], of a call that this key signed.
     pub fn log_by(&self, key: &str, operation: &str, input: Value, status: u16) {
+        self.tell(operation, Moment::After);
         let (operation, by, at) = (operation.to_owned(), key.to_owned(), self.started.elapsed());
         self.lock().calls.push(Call { operation, input, status, by, at });
     }
@@ -128,7 +153,14 @@ impl World {
 
     /// Counts a call, and says what befalls it.
     pub fn strike(&self, call: &str) -> Struck {
+        self.tell(call, Moment::Before);
         self.lock().faults.strike(call)
+    }
+
+    fn tell(&self, call: &str, moment: Moment) {
+        if let Some(Listener(listener)) = self.listener.get() {
+            listener(call, moment);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod causes;
 mod config;
 #[cfg(feature = "rehearse")]
 mod console;
+mod crashes;
 mod deploy;
 mod environments;
 mod evidence;

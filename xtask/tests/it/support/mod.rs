@@ -208,7 +208,12 @@ pub fn calls(sandbox: &Sandbox, operation: &str) -> usize {
 
 /// Sends a signal, such as `-INT`, with the shell's own kill: Debian's base has no program of that name.
 pub fn send(signal: &str, to: &std::process::Child) {
-    let kill = format!("kill {signal} {}", to.id());
+    kill(signal, to.id());
+}
+
+/// The same by the number of the process.
+pub fn kill(signal: &str, process: u32) {
+    let kill = format!("kill {signal} {process}");
     let status = Command::new("sh").args(["-c", &kill]).status().expect("sh runs");
     assert!(status.success(), "`{kill}` failed");
 }

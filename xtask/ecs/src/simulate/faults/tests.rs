@@ -2,6 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::simulate::crashes::ELSEWHERE;
 use crate::simulate::page;
 
 fn root() -> PathBuf {
@@ -30,12 +31,12 @@ fn each_call_has_its_row_for_each_fault_in_the_documentation_or_a_test_of_its_ow
 }
 
 #[test]
-fn the_tests_that_are_named_for_other_calls_are_there() {
+fn the_tests_that_are_named_for_other_calls_and_for_crashes_elsewhere_are_there() {
     let mut sources = String::new();
     for folder in ["xtask/tests/it", "xtask/ecs/src/aws"] {
         read(&root().join(folder), &mut sources);
     }
-    for (call, test) in OTHERS {
+    for (call, test) in OTHERS.iter().chain(ELSEWHERE) {
         assert!(sources.contains(&format!("fn {test}()")), "{test}, which {call} is left to, is not there");
     }
 }
