@@ -55,8 +55,10 @@ pub enum Moment {
     After,
 }
 
+type Hear = dyn Fn(&str, Moment) + Send + Sync;
+
 /// Who is told of each call, by its name.
-pub(crate) struct Listener(pub Box<dyn Fn(&str, Moment) + Send + Sync>);
+pub(crate) struct Listener(pub Box<Hear>);
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
