@@ -10,11 +10,11 @@ use toml::de::DeTable;
 use xtask_ecs::process::{ask, become_program};
 
 /// What is done here even beside a workspace's own.
-const OURS: [&str; 2] = ["init", "adopt"];
+const OURS: [&str; 4] = ["init", "adopt", "completions", "man"];
 
 /// Becomes the workspace's own xtask; `None` where there is none, or where the command is one of this program alone.
 pub fn to_the_workspace(arguments: &[OsString]) -> Option<ExitCode> {
-    if arguments.iter().skip(1).any(|word| OURS.iter().any(|ours| word == ours)) {
+    if command(arguments).is_some_and(|word| OURS.iter().any(|ours| word == ours)) {
         return None;
     }
     let here = std::env::current_dir().ok()?;
@@ -25,6 +25,19 @@ pub fn to_the_workspace(arguments: &[OsString]) -> Option<ExitCode> {
     let error = become_program(cargo, &words.collect::<Vec<_>>());
     drop(writeln!(std::io::stderr(), "error: cargo could not be started: {error}"));
     Some(ExitCode::FAILURE)
+}
+
+/// The first word that is neither a flag nor a flag's value.
+fn command(arguments: &[OsString]) -> Option<&OsString> {
+    let mut words = arguments.iter().skip(1);
+    while let Some(word) = words.next() {
+        if ["-e", "--environment", "--log"].iter().any(|flag| word == flag) {
+            words.next();
+        } else if !word.to_string_lossy().starts_with('-') {
+            return Some(word);
+        }
+    }
+    None
 }
 
 /// The manifest of the workspace's program that is made with the library: a member, or a folder below the root that is a
@@ -66,7 +79,7 @@ fn depends(manifest: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::depends;
+    use super::*;
 
     #[test]
     fn a_program_made_with_the_library_is_the_workspaces_own_and_this_one_is_not() {
@@ -74,5 +87,16 @@ mod tests {
         assert!(!depends("[package]\nname = \"xtask-ecs-cli\"\n[dependencies]\nxtask-ecs = \"0.1\"\n"));
         assert!(!depends("[package]\nname = \"xtask\"\n[dependencies]\nclap = \"4\"\n"));
         assert!(!depends("[package\n"));
+    }
+
+    #[test]
+    fn the_command_is_the_word_behind_the_flags_and_not_what_it_is_given() {
+        let of = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            command(&words).map(|word| word.to_string_lossy().into_owned()).unwrap_or_default()
+        };
+        assert_eq!(of("cargo-xtask-ecs -e init --log json run init"), "run");
+        assert_eq!(of("cargo-xtask-ecs --log=json adopt ecspresso.yml"), "adopt");
+        assert_eq!(of("cargo-xtask-ecs --help"), "");
     }
 }

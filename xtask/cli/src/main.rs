@@ -3,6 +3,7 @@
 mod adopt;
 mod handover;
 mod init;
+mod shell;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -13,8 +14,16 @@ fn main() -> ExitCode {
     let arguments = words(std::env::args_os());
     match handover::to_the_workspace(&arguments) {
         Some(code) => code,
-        None => Xtask::new().command::<init::Init>().command::<adopt::Adopt>().run_from(arguments),
+        None => program().run_from(arguments),
     }
+}
+
+fn program() -> Xtask {
+    Xtask::new()
+        .command::<init::Init>()
+        .command::<adopt::Adopt>()
+        .command::<shell::Completions>()
+        .command::<shell::Man>()
 }
 
 /// Cargo starts `cargo-xtask-ecs xtask-ecs …`, and a shell without the second word.

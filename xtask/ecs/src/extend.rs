@@ -174,6 +174,12 @@ impl Xtask {
         self
     }
 
+    /// The command line as clap has it, this repository's commands in it: for completions, a man page, or a page of one's own.
+    pub fn command_line(&self) -> clap::Command {
+        let own = self.commands.iter().map(|added| added.command.clone());
+        own.fold(Cli::command(), clap::Command::subcommand)
+    }
+
     /// Reads the command line, runs what it says, and returns the exit code ([`Failure::exit_code`]).
     pub fn run(self) -> ExitCode {
         self.run_from(std::env::args_os())
@@ -186,9 +192,7 @@ impl Xtask {
     }
 
     fn run_with(mut self, arguments: Vec<OsString>, environment: Environment) -> ExitCode {
-        let own = self.commands.iter().map(|added| added.command.clone());
-        let command = own.fold(Cli::command(), clap::Command::subcommand);
-        let matches = match command.try_get_matches_from(arguments) {
+        let matches = match self.command_line().try_get_matches_from(arguments) {
             Ok(matches) => matches,
             Err(error) => {
                 drop(error.print());

@@ -5,3 +5,4 @@ mod adopt_others;
 mod handover;
 mod init;
 mod miniature;
+mod shell;
