@@ -133,6 +133,16 @@ fn a_task_after_the_rollout_that_fails_says_that_the_service_is_deployed() {
 }
 
 #[test]
+fn where_all_goes_back_so_does_a_service_whose_task_failed_behind_its_rollout() {
+    let all = format!("[workspace.metadata.xtask.deploy]\non-failure = \"roll-back-all\"\n{}", migrate("exit 1"));
+    let (workspace, sandbox) = stage(&all, "after-deploy = [\"migrate\"]");
+    let run = workspace.xtask(&sandbox, &["deploy", "--format", "json"]);
+    run.ends(9).says("Deployed app: app:2").says("back on what it ran before: app").does_not_say("all the same");
+    assert_eq!(serving(&sandbox), "app:1");
+    assert_eq!(report(&run)["services"][0]["outcome"], json!("rolled-back"));
+}
+
+#[test]
 fn a_rollback_and_a_change_of_the_count_run_nothing() {
     let (workspace, sandbox) = migrating();
     workspace.xtask(&sandbox, &["deploy"]).ends(0);

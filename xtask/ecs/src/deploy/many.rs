@@ -24,14 +24,15 @@ pub(super) fn deploy(shared: &Shared<'_>, checks: Option<&dyn Checks>, plans: &[
     let mut group = Group::new(&services, on_failure);
     let mut many = Many { shared, checks, plans, reports: plans.iter().map(waiting).gather(), failures: Vec::new() };
     many.run(&mut group, &|stage| stage.deploy());
+    let mut returned = Vec::new();
     if let (OnFailure::RollBackAll, Some(why)) = (on_failure, shared.looks.recalled())
         && !shared.interrupt.is_set()
     {
-        let members: Vec<usize> = (0..plans.len()).filter(|place| many.goes_back(*place)).gather();
-        many.run(&mut group.back(&members), &|stage| stage.go_back(why));
+        returned = (0..plans.len()).filter(|place| many.goes_back(*place)).gather();
+        many.run(&mut group.back(&returned), &|stage| stage.go_back(why));
     }
     let Many { reports: services, failures, .. } = many;
-    let result = ended(shared, &services, failures);
+    let result = ended(shared, &services, &returned, failures);
     Ended { done: Report { services, schedules: Vec::new() }, result }
 }
 
@@ -132,20 +133,33 @@ fn end(report: &ServiceReport, result: &Result<()>) -> End {
     }
 }
 
-/// One result of all: the failure of the worst, with what became of the others.
-fn ended(shared: &Shared<'_>, services: &[ServiceReport], failures: Vec<Failure>) -> Result<()> {
-    let names = |which: &dyn Fn(&ServiceReport) -> bool| {
-        let names: Vec<&str> = services.iter().filter(|it| which(it)).map(|it| it.service.as_str()).gather();
+/// One result of all: the failure of the worst, with what became of the others, and of those that `returned` with them.
+fn ended(shared: &Shared<'_>, services: &[ServiceReport], returned: &[usize], failures: Vec<Failure>) -> Result<()> {
+    let names_at = |which: &dyn Fn(usize, &ServiceReport) -> bool| {
+        let places = services.iter().enumerate().filter(|(place, it)| which(*place, it));
+        let names: Vec<&str> = places.map(|(_, it)| it.service.as_str()).gather();
         names.join(", ")
     };
+    let names = |which: &dyn Fn(&ServiceReport) -> bool| names_at(&|_, it| which(it));
     let acts = |it: &ServiceReport| it.action != ServiceAction::NothingToDo;
     if services.iter().filter(|it| acts(it)).count() > 1 {
         shared.events.note("Services", counts(services));
     }
     let Some(failure) = Failure::of_many(failures, services.len()) else { return Ok(()) };
-    let back = |it: &ServiceReport| it.failure.is_none() && it.outcome == Became::Ended(Outcome::RolledBack);
+    let is_back = |it: &ServiceReport| it.outcome == Became::Ended(Outcome::RolledBack);
+    let with_it = |it: &ServiceReport| it.failure.is_none() && is_back(it);
+    // Its rollout went well, and something behind that did not.
+    let itself = |place: usize, it: &ServiceReport| it.failure.is_some() && is_back(it) && returned.contains(&place);
+    let is_well = |it: &ServiceReport| matches!(it.outcome, Became::Ended(outcome) if outcome.is_good());
+    let would_go_back = shared.config.deploy.on_failure == OnFailure::RollBackAll;
+    let stays = |it: &ServiceReport| would_go_back && it.failure.is_some() && is_well(it);
     let left = |it: &ServiceReport| it.failure.is_none() && it.outcome == Became::NotAttempted && acts(it);
-    let clauses = [("rolled back with it", names(&back)), ("not attempted", names(&left))];
+    let clauses = [
+        ("back on what it ran before", names_at(&itself)),
+        ("deployed all the same", names(&stays)),
+        ("rolled back with it", names(&with_it)),
+        ("not attempted", names(&left)),
+    ];
     let told = clauses.iter().filter(|(_, names)| !names.is_empty());
     Err(told.fold(failure, |failure, (what, names)| failure.and(format_args!("{what}: {names}"))))
 }

@@ -15,7 +15,7 @@ use super::tasks::{self, Means, Ready};
 use super::{Until, running};
 use crate::aws::ecs::{PinnedDocument, Service, Update, short};
 use crate::cause::Pinned;
-use crate::config::Config;
+use crate::config::{Config, OnFailure};
 use crate::event::{Event, Events, ImageSource, Outcome, Step};
 use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather;
@@ -136,7 +136,9 @@ impl<'a> Stage<'a> {
 
     fn after(&mut self, revision: &str) -> Result<()> {
         let names = self.plan.tasks_after(self.shared.run_tasks);
-        self.run_tasks(names).map_err(|failure| tasks::deployed(failure, self.name(), revision))
+        let goes_back = self.shared.config.deploy.on_failure == OnFailure::RollBackAll;
+        let told = |failure, name: &str| if goes_back { failure } else { tasks::deployed(failure, name, revision) };
+        self.run_tasks(names).map_err(|failure| told(failure, self.name()))
     }
 
     /// One after another, as far as they end well.
