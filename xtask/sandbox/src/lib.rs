@@ -276,6 +276,11 @@ impl Sandbox {
         Ok(())
     }
 
+    /// Which statements of that policy have decided so far: without one of them something would have been denied.
+    pub fn decided(&self) -> Vec<usize> {
+        self.world.lock().policy.as_ref().map(policy::Policy::decided).unwrap_or_default()
+    }
+
     /// Every call over the network so far, in the order in which they were answered.
     pub fn calls(&self) -> Vec<Call> {
         self.world.lock().calls.clone()

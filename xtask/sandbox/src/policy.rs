@@ -1,6 +1,9 @@
 //! What a policy allows: a document of IAM's that allows and does not deny.
 //! Source: IAM User Guide, "IAM JSON policy elements".
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::Value;
 
 use crate::ecr::mutability::fits;
@@ -26,6 +29,8 @@ struct Statement {
     resources: Vec<String>,
     /// Keys, and the patterns of which one has to fit.
     conditions: Vec<(String, Vec<String>)>,
+    /// Whether something was allowed by it and by no other one.
+    decided: Arc<AtomicBool>,
 }
 
 impl Policy {
@@ -37,7 +42,18 @@ impl Policy {
     }
 
     pub fn allows(&self, need: &Need) -> bool {
-        self.0.iter().any(|statement| statement.allows(need))
+        let mut allowing = self.0.iter().filter(|statement| statement.allows(need));
+        let (first, second) = (allowing.next(), allowing.next());
+        if let (Some(alone), None) = (first, second) {
+            alone.decided.store(true, Ordering::Relaxed);
+        }
+        first.is_some()
+    }
+
+    /// The places of the statements without which something would have been denied so far.
+    pub fn decided(&self) -> Vec<usize> {
+        let decided = self.0.iter().enumerate().filter(|(_, statement)| statement.decided.load(Ordering::Relaxed));
+        decided.map(|(place, _)| place).collect()
     }
 }
 
@@ -71,7 +87,8 @@ fn statement(written: &Value) -> Result<Statement, String> {
             conditions.push((key.clone(), texts(values)));
         }
     }
-    Ok(Statement { actions: texts(&written["Action"]), resources: texts(&written["Resource"]), conditions })
+    let (actions, resources) = (texts(&written["Action"]), texts(&written["Resource"]));
+    Ok(Statement { actions, resources, conditions, decided: Arc::default() })
 }
 
 /// One text or a list of them.
@@ -105,6 +122,20 @@ mod tests {
         assert!(policy.allows(&need("iam:PassRole", "arn:r", Some("ecs-tasks.amazonaws.com"))));
         assert!(!policy.allows(&need("iam:PassRole", "arn:r", Some("ec2.amazonaws.com"))));
         assert!(!policy.allows(&need("iam:PassRole", "arn:r", None)));
+    }
+
+    #[test]
+    fn a_statement_decides_where_no_other_one_allows_the_same() {
+        let allow = |action: &str| json!({ "Effect": "Allow", "Action": action, "Resource": "*" });
+        let document = json!({ "Statement": [allow("ecs:List*"), allow("ecs:ListTasks"), allow("ecs:RunTask")] });
+        let policy = Policy::read(&document).expect("a policy");
+        let need = |action: &str| Need { action: action.to_owned(), resource: "arn:x".to_owned(), context: None };
+        assert!(policy.allows(&need("ecs:ListTasks")));
+        assert!(!policy.allows(&need("ecs:StopTask")));
+        assert_eq!(policy.decided(), [0; 0]);
+        assert!(policy.allows(&need("ecs:RunTask")));
+        assert!(policy.allows(&need("ecs:ListServices")));
+        assert_eq!(policy.decided(), [0, 2]);
     }
 
     #[test]
