@@ -259,11 +259,8 @@ fn zstd_is_a_choice() {
 }
 
 #[test]
-#[cfg(not(feature = "zstd"))]
 fn zstd_without_its_feature_is_a_usage_error_that_names_it() {
-    let bench = Bench::new();
-    let zstd = Package { compression: Compression::Zstd, ..package() };
-    let failure = bench.build(&zstd).unwrap_err();
+    let failure = super::zstandard::missing();
     assert_eq!(failure.exit_code(), 2, "{failure}");
     assert!(failure.to_string().contains("features = [\"zstd\"]"), "{failure}");
 }

@@ -7,6 +7,8 @@ use anyhow::Result;
 
 pub(super) use available::{Encoder, decoder, encoder};
 
+#[cfg(any(test, not(feature = "zstd")))]
+use crate::failure::Failure;
 use crate::oci::layout::BlobWriter;
 
 #[cfg(feature = "zstd")]
@@ -31,8 +33,7 @@ mod available {
 mod available {
     use std::io::{self, Write};
 
-    use super::{BlobWriter, BufReader, File, Read, Result};
-    use crate::failure::Failure;
+    use super::{BlobWriter, BufReader, File, Read, Result, missing};
 
     /// There is none.
     pub(crate) enum Encoder {}
@@ -54,16 +55,17 @@ mod available {
     }
 
     pub(crate) fn encoder(_: BlobWriter) -> Result<Encoder> {
-        Err(missing())
+        Err(missing().into())
     }
 
     pub(crate) fn decoder(_: BufReader<File>) -> Result<Box<dyn Read>> {
-        Err(missing())
+        Err(missing().into())
     }
+}
 
-    fn missing() -> anyhow::Error {
-        Failure::usage("a layer compressed with zstd needs the feature `zstd` of xtask-ecs, which is off")
-            .help("turn it on: `xtask-ecs = { …, features = [\"zstd\"] }` in the package xtask")
-            .into()
-    }
+/// What is said where the feature is off.
+#[cfg(any(test, not(feature = "zstd")))]
+pub(super) fn missing() -> Failure {
+    Failure::usage("a layer compressed with zstd needs the feature `zstd` of xtask-ecs, which is off")
+        .help("turn it on: `xtask-ecs = { …, features = [\"zstd\"] }` in the package xtask")
 }
