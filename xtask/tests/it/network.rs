@@ -155,6 +155,40 @@ fn a_private_authority_is_trusted_where_the_environment_names_it_in_either_way()
         .says("a profile's `ca_bundle` is not read");
 }
 
+/// The second table of the page of faults: what a command ends with where the name of what it asks is not found, and where
+/// nobody here trusts its certificate, and the call that it names.
+#[test]
+fn with_no_name_or_no_trust_each_command_ends_as_the_page_of_faults_says() {
+    let rows = include_str!("../../../docs/FAULTS.md").lines().skip_while(|line| !line.contains("| name not found |"));
+    let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
+    let rows: Vec<Vec<&str>> =
+        rows.map(|row| row.split('|').map(|cell| cell.trim().trim_matches('`')).collect()).collect();
+    assert!(rows.len() > 8, "{rows:?}");
+    // No resolver is asked for a part of a name that is too long to be one.
+    let nowhere = format!("http://{}.invalid", "a".repeat(64));
+    let untrusted = ecr_behind_tls();
+    std::thread::scope(|scope| {
+        for row in &rows {
+            let [_, command, no_name, no_trust, call, _] = row[..] else { panic!("{row:?}") };
+            let ends = move |url: &str, code: &str, says: &[&str]| {
+                let words: Vec<&str> = command.split(' ').collect();
+                let run = run(&[("AWS_ENDPOINT_URL", url)], &words);
+                let text = run.stdout.clone() + &run.stderr;
+                assert_eq!(run.code.to_string(), code, "{command}: {text}");
+                for part in says.iter().chain([&call, &"app"]) {
+                    assert!(text.contains(part), "{command} does not say `{part}`: {text}");
+                }
+            };
+            let fix = "check the network, the region and any AWS_ENDPOINT_URL";
+            let nowhere = &nowhere;
+            scope.spawn(move || ends(nowhere, no_name, &["failed to lookup address information", fix]));
+            let trust = "the certificate is of an authority that this machine does not know";
+            let untrusted = &untrusted;
+            scope.spawn(move || ends(untrusted, no_trust, &[trust, "AWS_CA_BUNDLE"]));
+        }
+    });
+}
+
 #[test]
 fn the_endpoints_that_a_profile_names_are_asked() {
     for profile in [

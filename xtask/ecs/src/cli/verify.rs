@@ -11,7 +11,8 @@ use crate::failure::{Failure, Result};
 #[derive(Args)]
 #[command(after_help = "\
 Images, sizes, roles, secrets, log groups, target groups, the rollout's settings and the way back are looked at, and \
-nothing is changed. stdout gets a line a thing that was looked at: ok, problem, or cannot tell where whoever asks may not look.
+nothing is changed. stdout gets a line a thing that was looked at: ok, problem, cannot tell where whoever asks may not look, or no \
+answer.
 
 Exit codes: 0 no problem · 1 a problem, or the world failed · 2 usage or configuration")]
 pub(crate) struct Verify {
@@ -36,8 +37,12 @@ impl Verify {
         let (problems, untold) = (count(Verdict::Problem), count(Verdict::CannotTell));
         let told = if untold == 0 { String::new() } else { format!(", {untold} that this identity may not look at") };
         context.events().note("Verified", format!("{} things{told}", findings.len()));
+        let unanswered = count(Verdict::NoAnswer);
         match problems {
-            0 => Ok(()),
+            0 if unanswered == 0 => Ok(()),
+            // What nobody could look at is not in order.
+            0 => Err(Failure::world(format_args!("{unanswered} of them had no answer, so nothing is known of them"))
+                .help("run it again; each line says what was asked")),
             1 => Err(Failure::world("1 problem was found")),
             problems => Err(Failure::world(format_args!("{problems} problems were found"))),
         }
@@ -50,6 +55,7 @@ fn line(finding: &Finding) -> String {
         Verdict::Ok => "ok",
         Verdict::Problem => "problem",
         Verdict::CannotTell => "cannot tell",
+        Verdict::NoAnswer => "no answer",
     };
     let help = if help.is_empty() { String::new() } else { format!(" → {help}") };
     format!("{verdict:<11}  {service}  {about:<9}  {text}{help}")

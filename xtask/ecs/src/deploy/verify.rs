@@ -33,6 +33,8 @@ pub(crate) enum Verdict {
     Problem,
     /// Whoever asks may not look.
     CannotTell,
+    /// Whoever was asked did not answer, or not so that it says anything.
+    NoAnswer,
 }
 
 /// One thing that was looked at.
@@ -273,11 +275,11 @@ impl Look<'_> {
 
     /// An answer that did not come; one that was refused says which right is missing.
     fn not_told(&mut self, about: &'static str, error: &AwsError) {
-        let text = match error.kind {
-            Kind::Denied => format!("{} is denied on {}", error.call, error.subject),
-            _ => error.to_string().replace('\n', "; "),
+        let (verdict, text) = match error.kind {
+            Kind::Denied => (Verdict::CannotTell, format!("{} is denied on {}", error.call, error.subject)),
+            _ => (Verdict::NoAnswer, error.to_string().replace('\n', "; ")),
         };
-        self.add(about, Verdict::CannotTell, text, &error.fix);
+        self.add(about, verdict, text, &error.fix);
     }
 
     fn add(&mut self, about: &'static str, verdict: Verdict, text: String, help: &str) {

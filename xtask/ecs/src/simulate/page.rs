@@ -1,8 +1,9 @@
 //! The page that has the table of faults: held against what is, or written.
 
-/// The lines of its table.
+/// The lines of its table, which is the first that it has.
 pub(super) fn rows(page: &str) -> impl Iterator<Item = &str> {
-    page.lines().filter(|line| line.starts_with('|'))
+    let is_row = |line: &&str| line.starts_with('|');
+    page.lines().skip_while(move |line| !is_row(line)).take_while(is_row)
 }
 
 /// The page with this table in the place of its own.
