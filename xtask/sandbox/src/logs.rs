@@ -101,12 +101,13 @@ impl Event {
     }
 }
 
-/// How many of these events are one page. Source: GetLogEvents and FilterLogEvents, 10,000 events or 1 MB; an event
-/// counts for its bytes and 26 more (PutLogEvents).
+/// Events of one page, of GetLogEvents and FilterLogEvents.
+const MOST: usize = 10_000;
+
+/// How many of these events are one page: no more than that, or 1 MB; an event counts for its bytes and 26 more (PutLogEvents).
 fn page<'a>(events: impl Iterator<Item = &'a Event>, input: &Value) -> usize {
-    const MOST: u64 = 10_000;
     const BYTES: usize = 1024 * 1024;
-    let limit = usize::try_from(input["limit"].as_u64().unwrap_or(MOST)).unwrap_or_default();
+    let limit = input["limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST);
     let mut bytes = 0;
     let fitting = events.take(limit).take_while(|event| {
         bytes += event.message.len() + 26;

@@ -23,6 +23,7 @@ impl Sandbox {
     ///     "secretsmanager": {"app/password": "correct horse"},
     ///     "iam": {"app": {"services": ["ecs-tasks.amazonaws.com"], "allows": {"ssm:GetParameters": "*"}}},
     ///     "elasticloadbalancing": {"blue": {"path": "/health", "port": "8081", "matcher": "200-299"}},
+    ///     "logs": {"/ecs/app": {"app/app/0123456789abcdef": "first line\nsecond line"}},
     /// }))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -56,6 +57,7 @@ impl Site<'_> {
                     "secretsmanager" => self.seed_secret(name, value),
                     "iam" => self.seed_role(name, value),
                     "elasticloadbalancing" => self.seed_target_group(name, value),
+                    "logs" => self.seed_log(name, value),
                     _ => return Err(format!("`{service}` is none of {SERVICES}")),
                 };
                 put.map_err(|error| format!("`{service}`, `{name}`: {error}"))?;
@@ -136,13 +138,22 @@ impl Site<'_> {
         Ok(())
     }
 
+    /// The last line of each stream was written just now, and a thousand a second before it.
+    fn seed_log(&self, group: &str, streams: &Value) -> Result<(), String> {
+        for (stream, text) in streams.as_object().ok_or("it is an object of streams")? {
+            let text = text.as_str().ok_or_else(|| format!("stream `{stream}` is no text"))?;
+            self.lock().write_logs(&self.home, group, stream, text);
+        }
+        Ok(())
+    }
+
     /// Puts an object into a bucket, which is made here where nobody has one of this name.
     pub fn put_object(&self, bucket: &str, key: &str, bytes: &[u8]) {
         self.lock().put_object(&self.home, bucket, key, bytes);
     }
 }
 
-const SERVICES: &str = "ssm, cloudformation, s3, secretsmanager, iam, elasticloadbalancing";
+const SERVICES: &str = "ssm, cloudformation, s3, secretsmanager, iam, elasticloadbalancing, logs";
 
 fn texts(list: &Value) -> Result<Vec<&str>, String> {
     let items = list.as_array().into_iter().flatten();

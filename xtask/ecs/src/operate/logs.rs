@@ -45,7 +45,7 @@ pub(crate) fn read(context: &Context, wanted: &Wanted, show: &mut dyn FnMut(&Lin
     let services = services_named(config, &wanted.services)?;
     let session = context.session()?;
     let poll = services.iter().map(|service| service.rollout.poll).min().unwrap_or_default() * LOOKS;
-    let mut merge = Merge::new(sources(context, config, &services, wanted)?, wanted.grep.clone());
+    let mut merge = Merge::new(sources(context, config, &services, wanted)?, wanted.grep.clone(), wanted.follow);
     let mut pages = Live { session, context, follow: wanted.follow, poll };
     loop {
         if !merge.round(&mut pages, show)? || !wanted.follow || context.interrupt().wait(poll) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Event, Logs, invalid, missing, page, time};
+use super::{Event, Logs, MOST, invalid, missing, page, time};
 use crate::clock::Instant;
 use crate::protocol::{ApiError, ApiResult};
 
@@ -20,27 +20,32 @@ impl Logs {
         }
         let pattern = Pattern::read(input["filterPattern"].as_str().unwrap_or_default())?;
         let (from, to) = (time(input, "startTime"), time(input, "endTime"));
+        let forward = input["startFromHead"] != false;
+        let (start, skip) = match input["nextToken"].as_str() {
+            None => (None, 0),
+            Some(token) => read_on(token).ok_or_else(|| invalid("The specified nextToken is invalid."))?,
+        };
+        let (first, last) = if forward { (start.max(from), to) } else { (from, start.or(to)) };
+        // No page holds more of one stream.
+        let most = if forward { skip + MOST } else { usize::MAX };
         let chosen = group.streams.iter().filter(|(name, _)| {
             names.as_ref().is_none_or(|names| names.contains(&name.as_str()))
                 && name.starts_with(prefix.unwrap_or_default())
         });
         let mut events: Vec<(&String, usize, &Event)> = chosen
             .flat_map(|(name, stream)| {
-                stream.visible(now).iter().enumerate().map(move |(place, event)| (name, place, event))
+                let events = stream.visible(now);
+                let begin = first.map_or(0, |first| events.partition_point(|event| event.at < first));
+                let matching = events.iter().enumerate().skip(begin).map(move |(place, event)| (name, place, event));
+                matching.filter(|(_, _, event)| pattern.matches(&event.message)).take(most)
             })
-            .filter(|(_, _, event)| from.is_none_or(|from| event.at >= from) && to.is_none_or(|to| event.at <= to))
-            .filter(|(_, _, event)| pattern.matches(&event.message))
+            .filter(|(_, _, event)| last.is_none_or(|last| event.at <= last))
             .collect();
         events.sort_by_key(|(_, _, event)| event.at);
-        let forward = input["startFromHead"] != false;
         if !forward {
             events.reverse();
         }
-        let start = match input["nextToken"].as_str() {
-            None => 0,
-            Some(token) => token.parse().map_err(|_| invalid("The specified nextToken is invalid."))?,
-        };
-        let rest = events.get(start..).unwrap_or_default();
+        let rest = events.get(skip..).unwrap_or_default();
         let size = page(rest.iter().map(|(_, _, event)| *event), input);
         let found = rest[..size].iter().map(|(name, place, event)| {
             let mut described = event.describe();
@@ -49,11 +54,18 @@ impl Logs {
             described
         });
         let mut answer = json!({"events": found.collect::<Vec<_>>(), "searchedLogStreams": []});
-        if size < rest.len() {
-            answer["nextToken"] = json!((start + size).to_string());
+        if let Some((_, _, next)) = rest.get(size) {
+            let same = events[..skip + size].iter().filter(|(_, _, event)| event.at == next.at).count();
+            answer["nextToken"] = json!(format!("{}/{same}", next.at.0));
         }
         Ok(answer)
     }
+}
+
+/// From which time on, and how many events of that time were read.
+fn read_on(token: &str) -> Option<(Option<Instant>, usize)> {
+    let (at, same) = token.split_once('/')?;
+    Some((Some(Instant(at.parse().ok()?)), same.parse().ok()?))
 }
 
 /// 56 digits that no other event has.

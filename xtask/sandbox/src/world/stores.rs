@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::State;
 use crate::autoscaling::Scaling;
+use crate::clock::Instant;
 use crate::cloudformation::{Output, Stacks};
 use crate::ecs::{Caller, Line};
 use crate::elasticloadbalancing::{Balancing, Checks};
@@ -112,6 +113,16 @@ impl State {
     pub fn put_object(&mut self, home: &Home, bucket: &str, key: &str, bytes: &[u8]) {
         let object = Object { bytes: bytes.to_vec(), at: self.timeline.now() };
         self.stores.s3.put(home, bucket, key, object);
+    }
+
+    /// Lines a millisecond apart, of which the last is written now.
+    pub fn write_logs(&mut self, home: &Home, group: &str, stream: &str, text: &str) {
+        let now = self.settle();
+        let count = text.lines().count() as u64;
+        for (line, before) in text.lines().zip((0..count).rev()) {
+            let at = Instant(now.0.saturating_sub(before));
+            self.place(home).logs.write(group, stream, at, line.to_owned());
+        }
     }
 
     pub fn write_log(&mut self, home: &Home, group: &str, stream: &str, line: &str) {

@@ -66,11 +66,23 @@ impl Source {
     fn take(&mut self) -> Option<LogEvent> {
         let event = self.events.pop_front()?;
         self.newest = self.newest.max(event.at);
+        Some(event)
+    }
+
+    /// Remembers what was shown, for a page that holds it again.
+    fn remember(&mut self, event: &LogEvent) {
         self.shown.insert((event.at, event.id.clone()));
+        // Not at every event, for all that is kept is moved then.
+        if self.shown.first().is_some_and(|(at, _)| *at < self.late().saturating_sub(LATE)) {
+            self.forget();
+        }
+    }
+
+    /// Forgets what no page will hold again.
+    fn forget(&mut self) {
         if self.shown.first().is_some_and(|(at, _)| *at < self.late()) {
             self.shown = self.shown.split_off(&(self.late(), String::new()));
         }
-        Some(event)
     }
 
     /// From when on it is read again.
@@ -82,11 +94,13 @@ impl Source {
 pub(super) struct Merge {
     sources: Vec<Source>,
     grep: Option<String>,
+    /// Whether there is more than one round, so that something may be read again.
+    follows: bool,
 }
 
 impl Merge {
-    pub(super) fn new(sources: Vec<Source>, grep: Option<String>) -> Self {
-        Self { sources, grep }
+    pub(super) fn new(sources: Vec<Source>, grep: Option<String>, follows: bool) -> Self {
+        Self { sources, grep, follows }
     }
 
     /// All that is there by now and was not shown. False where nobody looks or waits any more.
@@ -103,8 +117,14 @@ impl Merge {
             }
             let oldest = self.sources.iter_mut().filter(|source| !source.events.is_empty());
             let oldest = oldest.min_by_key(|source| source.events.front().map(|event| event.at));
-            let Some(source) = oldest else { return Ok(true) };
+            let Some(source) = oldest else {
+                self.sources.iter_mut().for_each(Source::forget);
+                return Ok(true);
+            };
             let Some(event) = source.take() else { return Ok(true) };
+            if self.follows {
+                source.remember(&event);
+            }
             if self.grep.as_ref().is_some_and(|text| !event.message.contains(text.as_str())) {
                 continue;
             }

@@ -64,7 +64,7 @@ fn logs_of_several_containers_and_tasks_are_one_in_the_order_of_time() {
     for at in [2, 3, 7] {
         fake.write("ecs/proxy/", at, "passed");
     }
-    let mut merge = Merge::new(vec![source("app"), source("proxy")], None);
+    let mut merge = Merge::new(vec![source("app"), source("proxy")], None, true);
     let seen = look(&mut merge, &mut fake);
     let times: Vec<u64> =
         seen.iter().map(|line| line.split(' ').next().expect("a time").parse().expect("a number")).collect();
@@ -75,7 +75,7 @@ fn logs_of_several_containers_and_tasks_are_one_in_the_order_of_time() {
 #[test]
 fn what_is_filed_late_is_shown_and_nothing_comes_twice() {
     let mut fake = Fake::default();
-    let mut merge = Merge::new(vec![source("app")], None);
+    let mut merge = Merge::new(vec![source("app")], None, true);
     assert!(look(&mut merge, &mut fake).is_empty());
     for at in [100_000, 100_001, 110_000] {
         fake.write("ecs/app/", at, "first");
@@ -93,7 +93,7 @@ fn what_is_filed_late_is_shown_and_nothing_comes_twice() {
 #[test]
 fn what_was_shown_is_remembered_no_longer_than_it_can_come_again() {
     let mut fake = Fake::default();
-    let mut merge = Merge::new(vec![source("app")], None);
+    let mut merge = Merge::new(vec![source("app")], None, true);
     for second in 0..1000 {
         fake.write("ecs/app/", second * 1000, "tick");
     }
@@ -106,7 +106,7 @@ fn only_lines_that_hold_the_text_are_shown_and_the_others_are_not_read_again() {
     let mut fake = Fake::default();
     fake.write("ecs/app/", 1, "GET /health");
     fake.write("ecs/app/", 2, "out of memory");
-    let mut merge = Merge::new(vec![source("app")], Some("of mem".to_owned()));
+    let mut merge = Merge::new(vec![source("app")], Some("of mem".to_owned()), true);
     assert_eq!(look(&mut merge, &mut fake), ["2 app task0 out of memory"]);
     assert!(look(&mut merge, &mut fake).is_empty());
 }
@@ -117,7 +117,7 @@ fn whoever_stops_reading_or_waiting_ends_it() {
     for at in 0..9 {
         fake.write("ecs/app/", at, "hello");
     }
-    let mut merge = Merge::new(vec![source("app")], None);
+    let mut merge = Merge::new(vec![source("app")], None, true);
     let mut shown = 0;
     let more: std::result::Result<bool, Failure> = merge.round(&mut fake, &mut |_| {
         shown += 1;
@@ -126,5 +126,5 @@ fn whoever_stops_reading_or_waiting_ends_it() {
     assert_eq!((more.expect("nothing fails"), shown), (false, 4));
     let mut fake = Fake { gives_up_at: Some(2), ..fake };
     fake.asked = 0;
-    assert!(!Merge::new(vec![source("app")], None).round(&mut fake, &mut |_| true).expect("nothing fails"));
+    assert!(!Merge::new(vec![source("app")], None, true).round(&mut fake, &mut |_| true).expect("nothing fails"));
 }
