@@ -306,7 +306,7 @@ fn announce(plan: &Plan, run_tasks: bool, events: &Events) {
         let (before, after) = change.shown();
         events.emit(Event::TaskDefinitionChange { service: service.clone(), path: change.path.clone(), before, after });
     }
-    if !matches!(plan.action, Action::NothingToDo { .. }) && plan.creates.is_none() {
+    if !matches!(plan.action, Action::NothingToDo { .. }) {
         for warning in foresight::warnings(&plan.service, &plan.live) {
             events.warn(warning);
         }

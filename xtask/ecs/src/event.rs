@@ -306,6 +306,53 @@ pub enum Event {
         /// What was found out.
         post_mortem: PostMortem,
     },
+    /// `status` has shown these services.
+    StatusShown {
+        /// How many.
+        services: usize,
+        /// Of them, those that a rollout is under way of.
+        under_way: usize,
+    },
+    /// `verify` has looked at everything.
+    Verified {
+        /// How many things.
+        things: usize,
+        /// Of them, those that a deploy would fail by.
+        problems: usize,
+        /// Of them, those that this identity may not look at.
+        untold: usize,
+        /// Of them, those that had no answer.
+        unanswered: usize,
+    },
+    /// `logs` has read to the end, or until nobody wanted more.
+    LogsRead {
+        /// How many events were shown.
+        lines: usize,
+        /// Of how many tasks.
+        tasks: usize,
+    },
+    /// `exec` or `forward` hands over to the Session Manager plugin.
+    SessionStarted {
+        /// By its name in the configuration.
+        service: String,
+        /// The task's id.
+        task: String,
+        /// The container's name.
+        container: String,
+        /// The command line that is executed; empty where a port is forwarded.
+        command: String,
+        /// `127.0.0.1:LOCAL to port REMOTE`, and ` of HOST` where it leads further; empty where a command is executed.
+        forwards: String,
+    },
+    /// `scale` has set how many tasks a service has, or the bounds for Auto Scaling.
+    ServiceScaled {
+        /// By its name in the configuration.
+        service: String,
+        /// A count, or `MIN..MAX`.
+        before: String,
+        /// The same in numbers as before where nothing had to change.
+        after: String,
+    },
     /// The command's end; nothing follows. `error` says what happened and `hint` what would help, both empty after
     /// success; `said` and `faults` are the parts that they are made from.
     CommandFinished {

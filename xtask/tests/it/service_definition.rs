@@ -88,6 +88,7 @@ fn a_service_that_is_not_there_is_created_only_when_that_is_asked_for() {
     assert_eq!(calls(&sandbox, "ecs:RegisterTaskDefinition"), 0);
     let plan = deploy(&workspace, &sandbox, &["--create", "--plan"]);
     plan.ends(0).says("create the service, with nothing to go back to").says("desired count 0 → 3");
+    plan.says("service app has no deployment circuit breaker");
     assert_eq!((calls(&sandbox, "ecs:CreateService"), calls(&sandbox, "ecs:RegisterTaskDefinition")), (0, 0));
     deploy(&workspace, &sandbox, &["--create"]).ends(0).says("Deployed app: app:2");
     let created = sent(&sandbox, "ecs:CreateService");
@@ -101,6 +102,38 @@ fn a_service_that_is_not_there_is_created_only_when_that_is_asked_for() {
     // And is from then on one like any other.
     deploy(&workspace, &sandbox, &["--create"]).ends(0).says("nothing to do");
     assert_eq!((calls(&sandbox, "ecs:CreateService"), calls(&sandbox, "ecs:UpdateService")), (1, 0));
+}
+
+#[test]
+fn verify_looks_at_the_service_definition_too_and_diff_shows_it_beside_another_environments() {
+    let (workspace, sandbox) = released(&json!({ "enableExecuteCommand": true, "platformVersion": "1.4.0" }), "");
+    let verify = || workspace.xtask(&sandbox, &["verify"]).stdout;
+    let told = verify();
+    assert!(told.contains("definition  a deploy changes 2 members of the service, which starts a rollout"), "{told}");
+    deploy(&workspace, &sandbox, &[]).ends(0);
+    let told = verify();
+    assert!(told.contains("definition  the service is as its document says"), "{told}");
+    workspace.write("app/ecs/service.json", r#"{ "launchType": "EXTERNAL" }"#);
+    let told = verify();
+    assert!(told.contains("problem      app  definition  service app keeps for good"), "{told}");
+    workspace.write("app/ecs/service.json", "{\n  \"enableExecutCommand\": true\n}");
+    let told = verify();
+    assert!(told.contains("app/ecs/service.json:2: unknown member `enableExecutCommand`"), "{told}");
+
+    workspace.write("app/ecs/service.json", r#"{ "enableExecuteCommand": true }"#);
+    workspace.write("app/ecs/over.json", r#"{ "enableExecuteCommand": null, "platformVersion": "1.4.0" }"#);
+    let overlay = "\n[workspace.metadata.xtask.environments.staging]\n\n[workspace.metadata.xtask.environments.production]\n\n\
+                   [workspace.metadata.xtask.environments.production.services.app]\n\
+                   service-overlay = \"app/ecs/over.json\"\n";
+    let table = format!("{TASK_DEFINITION}service-definition = \"app/ecs/service.json\"\n");
+    let rollout = "rollout = { deadline = \"20s\", poll = \"10ms\" }\n";
+    workspace.change(&[(TASK_DEFINITION, &table), (rollout, &format!("{rollout}{overlay}"))]);
+    let diff = workspace.xtask(&sandbox, &["-e", "production", "diff", "--against", "staging"]);
+    diff.ends(0);
+    let lines: Vec<&str> = diff.stdout.lines().map(str::trim).collect();
+    let at = lines.iter().position(|line| *line == "service definition of app").expect("it is told");
+    let said: Vec<Vec<&str>> = lines[at + 1..at + 3].iter().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(said, [vec!["platformVersion", "-", "1.4.0"], vec!["enableExecuteCommand", "true", "-"]], "{diff}");
 }
 
 #[test]

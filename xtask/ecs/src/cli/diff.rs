@@ -14,7 +14,7 @@ const WIDE: usize = 60;
 /// Show what this environment has otherwise than another one
 #[derive(Args)]
 #[command(after_help = "\
-stdout gets a line a difference, of the configuration and of the task definitions: the other environment's value, then \
+stdout gets a line a difference, of the configuration, of service definitions and of task definitions: the other environment's value, then \
 this one's. Values of environment variables and secrets are not shown. AWS is asked nothing.")]
 pub(crate) struct Diff {
     /// Services whose task definitions are compared, by their name in the configuration; all of them by default

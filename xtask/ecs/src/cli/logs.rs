@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Format;
 use crate::config::parse_duration;
 use crate::context::Context;
+use crate::event::Event;
 use crate::failure::Result;
 use crate::operate::logs::{Line, Wanted, read};
 use crate::reader::github::{Defused, is_read_by_runner};
@@ -64,14 +65,9 @@ impl Logs {
             }
             _ => {}
         }
-        let (lines, tasks) = (counted(shown.lines, "line"), counted(shown.tasks.len(), "task"));
-        context.events().note("Read", format!("{lines} of {tasks}"));
+        context.events().emit(Event::LogsRead { lines: shown.lines, tasks: shown.tasks.len() });
         Ok(())
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// One after the other, so that no two tasks that are seen together look alike; red is left to what the lines mean.
@@ -81,6 +77,7 @@ struct Shown {
     format: Format,
     names_services: bool,
     colour: bool,
+    is_read_by_runner: bool,
     lines: usize,
     /// The tasks in the order in which they were first heard of.
     tasks: SortedMap<String, usize>,
@@ -90,13 +87,13 @@ impl Shown {
     fn new(format: Format, names_services: bool) -> Self {
         let unset = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let colour = unset && std::io::stdout().is_terminal();
-        Self { format, names_services, colour, lines: 0, tasks: SortedMap::new() }
+        let is_read_by_runner = is_read_by_runner(&|name| std::env::var(name).ok());
+        Self { format, names_services, colour, is_read_by_runner, lines: 0, tasks: SortedMap::new() }
     }
 
     fn show(&mut self, line: &Line<'_>) -> std::io::Result<()> {
         let text = self.text(line);
-        let is_read_by_runner = is_read_by_runner(&|name| std::env::var(name).ok());
-        Defused { log: std::io::stdout(), is_read_by_runner }.write_all(text.as_bytes())
+        Defused { log: std::io::stdout(), is_read_by_runner: self.is_read_by_runner }.write_all(text.as_bytes())
     }
 
     fn text(&mut self, line: &Line<'_>) -> String {

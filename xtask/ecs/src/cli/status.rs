@@ -8,6 +8,7 @@ use super::{Format, to_json};
 use crate::config::services_named;
 use crate::context::Context;
 use crate::deploy::status::{ImageStatus, RevisionStatus, ServiceStatus, status};
+use crate::event::Event;
 use crate::failure::Result;
 use crate::gather::Gather;
 use crate::stage::Ended;
@@ -62,16 +63,14 @@ impl Status {
     fn show(&self, context: &Context, services: &[ServiceStatus]) -> Result<()> {
         if self.format == Format::Json {
             context.print(to_json(&json!({ "services": services }))?);
-            return Ok(());
+        } else {
+            if self.watch && stdout().is_terminal() {
+                context.write(CLEAR.as_bytes());
+            }
+            context.print(table(&rows(services)).join("\n"));
         }
-        if self.watch && stdout().is_terminal() {
-            context.write(CLEAR.as_bytes());
-        }
-        context.print(table(&rows(services)).join("\n"));
         let under_way = services.iter().filter(|service| service.is_under_way()).count();
-        let rollouts = if under_way == 0 { String::new() } else { format!(", {under_way} on the way") };
-        let plural = if services.len() == 1 { "" } else { "s" };
-        context.events().note("Status", format!("{} service{plural}{rollouts}", services.len()));
+        context.events().emit(Event::StatusShown { services: services.len(), under_way });
         Ok(())
     }
 }

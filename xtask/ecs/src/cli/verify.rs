@@ -5,6 +5,7 @@ use super::{Format, to_json};
 use crate::config::services_named;
 use crate::context::Context;
 use crate::deploy::verify::{Finding, Verdict, verify};
+use crate::event::Event;
 use crate::failure::{Failure, Result};
 
 /// Look whether everything that a deploy leans on is there
@@ -35,9 +36,8 @@ impl Verify {
         }
         let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
         let (problems, untold) = (count(Verdict::Problem), count(Verdict::CannotTell));
-        let told = if untold == 0 { String::new() } else { format!(", {untold} that this identity may not look at") };
-        context.events().note("Verified", format!("{} things{told}", findings.len()));
         let unanswered = count(Verdict::NoAnswer);
+        context.events().emit(Event::Verified { things: findings.len(), problems, untold, unanswered });
         match problems {
             0 if unanswered == 0 => Ok(()),
             // What nobody could look at is not in order.

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::diff::{Change, changes};
+pub(crate) use super::diff::Change;
+use super::diff::changes;
 use super::normal::{Normal, label, text_of};
 use super::task_definition::places::Places;
 use super::{service_definition, task_definition};
@@ -64,6 +65,28 @@ pub(crate) fn render_service(config: &Config, service: &Service, look_up: &dyn L
     let Some(definition) = &service.definition else { return Ok(None) };
     let answers = look_up.look_up(&service_definition::lookups(definition))?;
     Ok(Some(service_definition::read(config, definition, Some(&answers), false)?.document.value()))
+}
+
+/// What one service's own document has otherwise than another, as both are written; what only the other has comes last.
+pub(crate) fn service_differences(before: (&Config, &Service), after: (&Config, &Service)) -> Result<Vec<Change>> {
+    let members = |(config, service): (&Config, &Service)| -> Result<Vec<Member>> {
+        let mut members = Vec::new();
+        if let Some(definition) = &service.definition {
+            let document = service_definition::read(config, definition, None, false)?.document.value();
+            walk(&document, &Way::default(), &Places::default(), &mut members);
+        }
+        Ok(members)
+    };
+    let (before, after) = (members(before)?, members(after)?);
+    let find = |all: &[Member], path: &str| all.iter().find(|it| it.path == path).map(|it| text_of(&it.value));
+    let mut found = Vec::new();
+    for member in after.iter().chain(&before) {
+        let (before, after) = (find(&before, &member.path), find(&after, &member.path));
+        if before != after && found.iter().all(|change: &Change| change.path != member.path) {
+            found.push(Change { path: member.path.clone(), before, after });
+        }
+    }
+    Ok(found)
 }
 
 /// What changes from one rendered document to another.

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::foresight;
 use super::history::{Running, ours, running};
 use super::plan::{images, live_services, support};
+use super::service_definition;
 use super::task_definition::{self, doubts};
 use crate::aws::ecr::Found;
 use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition, short};
@@ -43,7 +44,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Finding {
     /// The service's name in the configuration.
     pub service: String,
-    /// What kind of thing: `service`, `document`, `image`, `size`, `role`, `secret`, `log`, `target`, `rollout`, `way-back`
+    /// What kind of thing: `service`, `definition`, `document`, `image`, `size`, `role`, `secret`, `log`, `target`, `rollout`, `way-back`
     /// or `lifecycle`.
     pub about: &'static str,
     pub verdict: Verdict,
@@ -61,7 +62,8 @@ pub(crate) fn verify(
 ) -> Result<Vec<Finding>> {
     let services = services_named(config, names)?;
     let wanted = services.iter().flat_map(|service| task_definition::lookups_of(&service.task_definition));
-    let answers = look_up.look_up(&wanted.gather())?;
+    let defined = services.iter().filter_map(|service| service.definition.as_ref());
+    let answers = look_up.look_up(&wanted.chain(defined.flat_map(service_definition::lookups)).gather())?;
     let images = images::of(config, &services);
     let ids: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).gather();
     let released: Vec<_> = images.iter().copied().zip(session.ecr().find(&ids)).gather();
@@ -118,6 +120,7 @@ impl Look<'_> {
                 None
             }
         };
+        self.definition(live.as_ref());
         if let Some(document) = self.document() {
             self.images(&document);
             self.size(&document);
@@ -168,6 +171,42 @@ impl Look<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The service's own document, and whether the service can become what that says.
+    fn definition(&mut self, live: Option<&Live>) {
+        let Some(definition) = &self.service.definition else { return };
+        let read = service_definition::read(self.around.config, definition, Some(self.around.answers), false);
+        let document = match read {
+            Ok(written) => {
+                for doubt in written.warnings {
+                    self.add("definition", Verdict::CannotTell, doubt.message, "");
+                }
+                written.document
+            }
+            Err(failure) => return self.failed("definition", &failure),
+        };
+        if live.is_none() {
+            let settings = Live { settings: document.settings(), ..Live::default() };
+            return self.rollout(&settings);
+        }
+        let ecs = self.around.session.ecs();
+        let described = match ecs.described_service(&self.service.cluster, &self.service.service) {
+            Ok(described) => described,
+            Err(error) => return self.not_told("definition", &error),
+        };
+        match service_definition::settings(self.service, &document, &described) {
+            Ok(settings) if settings.changes.is_empty() => {
+                self.ok("definition", "the service is as its document says".to_owned());
+            }
+            Ok(settings) => {
+                let count = settings.changes.len();
+                let rolls_out = if settings.rolls_out { ", which starts a rollout" } else { "" };
+                let them = if count == 1 { "1 member".to_owned() } else { format!("{count} members") };
+                self.ok("definition", format!("a deploy changes {them} of the service{rolls_out}"));
+            }
+            Err(failure) => self.failed("definition", &failure),
         }
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::config::{Service, Setting, TaskDefinitionSource, services_named, toml_value};
 use crate::context::{Context, environment};
-use crate::deploy::render::{differences, render};
+use crate::deploy::render::{Change, differences, render, service_differences};
 use crate::failure::Result;
 use crate::gather::Gather as _;
 use crate::sorted::{SortedMap, SortedSet};
@@ -12,7 +12,7 @@ use crate::sorted::{SortedMap, SortedSet};
 /// A value that is not the same in both; absent where one of them has no such thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
-    /// A table of the configuration, or `task definition of SERVICE`.
+    /// A table of the configuration, `service definition of SERVICE` or `task definition of SERVICE`.
     pub of: String,
     pub path: String,
     pub theirs: Option<String>,
@@ -27,20 +27,24 @@ pub(crate) fn compare(context: &Context, against: &str, names: &[String]) -> Res
     let theirs = environment(against)?;
     let mut found = settings(&theirs.origins.settings, &ours.origins.settings);
     for service in services_named(&ours.config, names)? {
+        let Some(other) = theirs.config.services.get(&service.name) else { continue };
+        let changes = service_differences((&theirs.config, other), (&ours.config, service))?;
+        told(&mut found, &format!("service definition of {}", service.name), changes);
         // What is somebody else's family is no document of this workspace.
         let is_file = |service: &Service| matches!(service.task_definition, TaskDefinitionSource::File { .. });
-        let other = theirs.config.services.get(&service.name).filter(|other| is_file(other) && is_file(service));
-        let Some(other) = other else { continue };
+        if !is_file(other) || !is_file(service) {
+            continue;
+        }
         let (before, after) = (render(&theirs, other, None)?, render(ours, service, None)?);
-        let of = format!("task definition of {}", service.name);
-        found.extend(differences(&before, &after).into_iter().map(|change| Difference {
-            of: of.clone(),
-            path: change.path,
-            theirs: change.before,
-            ours: change.after,
-        }));
+        told(&mut found, &format!("task definition of {}", service.name), differences(&before, &after));
     }
     Ok(found)
+}
+
+fn told(found: &mut Vec<Difference>, of: &str, changes: Vec<Change>) {
+    for Change { path, before, after } in changes {
+        found.push(Difference { of: of.to_owned(), path, theirs: before, ours: after });
+    }
 }
 
 fn settings(theirs: &[Setting], ours: &[Setting]) -> Vec<Difference> {

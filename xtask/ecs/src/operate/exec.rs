@@ -8,6 +8,7 @@ use crate::aws::ecs::{Container, Ecs, Task};
 use crate::aws::sessions::{self, Place, Session};
 use crate::config::{Config, Service, services_named, suggestion};
 use crate::context::Context;
+use crate::event::Event;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 use crate::process::{self, Successor};
@@ -44,7 +45,7 @@ pub(crate) fn exec(context: &Context, at: &Where, command: &[String]) -> Result<
     let command = if command.is_empty() { "/bin/sh".to_owned() } else { quoted(command) };
     let session = sessions::execute(context.session()?.sdk(), place(service, &task, &container), &command);
     let session = session.map_err(|error| explained(error, service))?;
-    context.events().note("Executing", format!("{command} in {}", told(service, &task, &container)));
+    started(context, (service, &task, &container), command, String::new());
     context.hand_over(successor(&session));
     Ok(())
 }
@@ -57,9 +58,8 @@ pub(crate) fn forward(context: &Context, at: &Where, forward: &Forward) -> Resul
     let to = (host.as_deref(), *remote);
     let session = sessions::forward(context.session()?.sdk(), place(service, &task, &container), *local, to);
     let session = session.map_err(|error| explained(error, service))?;
-    let host = host.as_ref().map_or(String::new(), |host| format!("{host} by way of "));
-    let leads = format!("127.0.0.1:{local} to port {remote} of {host}{}", told(service, &task, &container));
-    context.events().note("Forwarding", leads);
+    let of = host.as_ref().map_or(String::new(), |host| format!(" of {host}"));
+    started(context, (service, &task, &container), String::new(), format!("127.0.0.1:{local} to port {remote}{of}"));
     context.hand_over(successor(&session));
     Ok(())
 }
@@ -68,8 +68,9 @@ fn place<'a>(service: &'a Service, task: &'a Task, container: &'a Container) -> 
     Place { cluster: &service.cluster, task: task.id(), container: &container.name, runtime_id: &container.runtime_id }
 }
 
-fn told(service: &Service, task: &Task, container: &Container) -> String {
-    format!("container {} of task {} of service {}", container.name, task.id(), service.name)
+fn started(context: &Context, at: (&Service, &Task, &Container), command: String, forwards: String) {
+    let (service, task, container) = (at.0.name.clone(), at.1.id().to_owned(), at.2.name.clone());
+    context.events().emit(Event::SessionStarted { service, task, container, command, forwards });
 }
 
 /// Source: AWS CLI, customizations/sessionmanager.py: the variable's name, the region, the operation, a profile, the request, and the

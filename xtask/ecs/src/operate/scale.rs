@@ -7,6 +7,7 @@ use crate::aws::{Kind, SdkConfig};
 use crate::config::{Service, services_named};
 use crate::context::Context;
 use crate::deploy::lock::{self, Way, in_the_way};
+use crate::event::Event;
 use crate::failure::{Failure, Result};
 
 /// What is wanted.
@@ -36,8 +37,8 @@ pub(crate) fn scale(context: &Context, name: &str, to: To) -> Result<Value> {
             if count != before {
                 autoscaling::set_desired(sdk, &service.cluster, &service.service, count)?;
             }
-            let change = if count == before { format!("{count} already") } else { format!("{before} -> {count}") };
-            context.events().note("Scaled", format!("{name}: {change}"));
+            let (before, after) = (before.to_string(), count.to_string());
+            context.events().emit(Event::ServiceScaled { service: service.name.clone(), before, after });
             if let Some(target) = undone.filter(|target| !target.suspended) {
                 told(context, (sdk, service), target, &moves);
             }
@@ -45,7 +46,7 @@ pub(crate) fn scale(context: &Context, name: &str, to: To) -> Result<Value> {
                 let warning = format!("the next deploy sets service {name} back to {written}, which `desired-count` says");
                 context.events().warn(warning);
             }
-            Ok(json!({ "service": name, "before": before, "desired-count": count }))
+            Ok(json!({ "service": name, "before": live.desired, "desired-count": count }))
         }
         (To::Bounds(..), None) => Err(Failure::usage(format_args!(
             "nothing scales service {name} by itself, so it has no bounds: Application Auto Scaling has no target for it"
@@ -55,7 +56,8 @@ pub(crate) fn scale(context: &Context, name: &str, to: To) -> Result<Value> {
             if (target.min, target.max) != (min, max) {
                 autoscaling::set_bounds(sdk, (&service.cluster, &service.service), (min, max))?;
             }
-            context.events().note("Scaled", format!("{name}: {}..{} -> {min}..{max}", target.min, target.max));
+            let (was, is) = (format!("{}..{}", target.min, target.max), format!("{min}..{max}"));
+            context.events().emit(Event::ServiceScaled { service: service.name.clone(), before: was, after: is });
             if !(min..=max).contains(&before) {
                 let nearest = before.clamp(min, max);
                 let will = format!("Auto Scaling brings service {name} from {before} to {nearest} tasks");

@@ -82,7 +82,7 @@ fn launch(service: &types::Service) -> Map<String, Value> {
     launch
 }
 
-fn settings(configuration: &types::DeploymentConfiguration) -> DeploymentSettings {
+pub(super) fn settings(configuration: &types::DeploymentConfiguration) -> DeploymentSettings {
     let default = DeploymentSettings::default();
     DeploymentSettings {
         breaks: configuration.deployment_circuit_breaker().is_some_and(types::DeploymentCircuitBreaker::enable),

@@ -5,7 +5,7 @@ use aws_sdk_ecs::operation::create_service::CreateServiceInput;
 use serde_json::{Map, Value, json};
 
 use super::members::oddities_of;
-use super::{Ecs, Flaw, Oddity, OddityKind, subject};
+use super::{DeploymentSettings, Ecs, Flaw, Oddity, OddityKind, convert, subject};
 use crate::aws::signed::{ECS, Signed};
 use crate::aws::{AwsError, calls};
 use crate::gather::Gather;
@@ -59,6 +59,18 @@ impl ServiceDocument {
 
     pub(crate) fn value(&self) -> Value {
         Value::Object(self.0.clone())
+    }
+
+    /// How a service that is created of it deploys, as the SDK reads it.
+    pub(crate) fn settings(&self) -> DeploymentSettings {
+        let mut settings = DeploymentSettings::default();
+        oddities_of(&self.value(), |reader| {
+            let input = CreateServiceInput::deserialize(reader);
+            if let Some(written) = input.as_ref().ok().and_then(CreateServiceInput::deployment_configuration) {
+                settings = convert::settings(written);
+            }
+        });
+        settings
     }
 
     /// Where its tasks run, as members of RunTask.

@@ -62,7 +62,7 @@ pub(super) fn find(
     }
     // What ECS wants of a service that it creates, and the least that is worth creating.
     service.desired_count = service.desired_count.or(Some(1));
-    live.launch = document.launch();
+    (live.launch, live.settings) = (document.launch(), document.settings());
     Ok((Settings::default(), Some(document)))
 }
 

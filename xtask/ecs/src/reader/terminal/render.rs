@@ -1,5 +1,6 @@
 //! Events → lines. Pure: what is shown depends on the events so far and on whether there is a live line.
 
+mod operated;
 mod planned;
 mod tasks;
 
@@ -132,6 +133,11 @@ impl Render {
                     Line::status("Fresh", &format!("{revision} is registered already"))
                 }])
             }
+            Event::StatusShown { .. }
+            | Event::Verified { .. }
+            | Event::LogsRead { .. }
+            | Event::SessionStarted { .. }
+            | Event::ServiceScaled { .. } => lines(operated::line(event)),
             Event::RolloutStarted { service, revision, .. } => {
                 lines([Line::status("Deploying", &format!("{service} → {revision}"))])
             }
