@@ -140,7 +140,8 @@ impl Judge<'_> {
     /// How often a call may have been answered after nobody waited for the answer any more, and was made again: ECS has no token
     /// by which two such are one.
     fn asked_twice(&self, call: &str) -> usize {
-        let late = |effect: &Effect| matches!(effect, Effect::Stall { millis: 30_000.. });
+        // The SDK gives an exchange in which nothing moves 20 s, and an attempt 30.
+        let late = |effect: &Effect| matches!(effect, Effect::Stall { millis: 20_000.. });
         let is_of = |fault: &&Fault| late(&fault.effect) && (fault.call == call || fault.call == "ecs:*");
         self.world.faults.iter().filter(is_of).count()
     }
