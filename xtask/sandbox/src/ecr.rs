@@ -22,6 +22,7 @@ mod referrers;
 mod repositories;
 mod settings;
 mod tags;
+mod templates;
 
 use mutability::Mutability;
 use policies::Policy;
@@ -44,6 +45,8 @@ pub(crate) struct Ecr {
     uploads: HashMap<String, Upload>,
     /// What the account has set, of its settings.
     settings: BTreeMap<String, &'static str>,
+    /// By prefix.
+    templates: BTreeMap<String, Value>,
 }
 
 /// One repository. Layers belong to it: another repository's are not seen.
@@ -83,6 +86,7 @@ impl Ecr {
             repositories: BTreeMap::new(),
             uploads: HashMap::new(),
             settings: BTreeMap::new(),
+            templates: BTreeMap::new(),
         }
     }
 
@@ -114,12 +118,15 @@ impl Ecr {
             "BatchDeleteImage" => self.batch_delete_image(input),
             "UpdateImageStorageClass" => self.update_image_storage_class(input, now),
             "BatchCheckLayerAvailability" => self.batch_check_layer_availability(input, now),
-            "InitiateLayerUpload" => self.initiate_layer_upload(input),
+            "InitiateLayerUpload" => self.initiate_layer_upload(input, now),
             "UploadLayerPart" => self.upload_layer_part(input),
             "CompleteLayerUpload" => self.complete_layer_upload(input),
             "GetDownloadUrlForLayer" => self.get_download_url_for_layer(input, now),
             "PutAccountSetting" => self.put_account_setting(input),
             "GetAccountSetting" => self.get_account_setting(input),
+            "CreateRepositoryCreationTemplate" => self.create_repository_creation_template(input, now),
+            "DescribeRepositoryCreationTemplates" => self.describe_repository_creation_templates(input),
+            "DeleteRepositoryCreationTemplate" => self.delete_repository_creation_template(input),
             "ListImageReferrers" => self.list_image_referrers(input, now),
             "GetAuthorizationToken" => Ok(json!({})),
             _ => Err(ApiError::new("UnknownOperationException", format!("ECR has no operation {operation} here"))),

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use xtask_sandbox::{Effect, Fault, Options, Sandbox, Which};
 
-use crate::support::{Asked, Workspace, sandbox, serve};
+use crate::support::{Asked, Workspace, sandbox, serve, tagged};
 
 const ELSEWHERE: &str = "210987654321.dkr.ecr.us-east-1.amazonaws.com";
 
@@ -81,4 +82,35 @@ fn a_registry_that_is_none_of_ecrs_is_refused_and_nothing_is_asked() {
                 .says(&format!("`registry` is {registry}, which is no registry of Amazon ECR"));
         }
     }
+}
+
+#[test]
+fn a_repository_that_a_push_makes_is_no_error_and_one_that_no_template_is_for_is() {
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    let workspace = Workspace::sample();
+    workspace.that_releases();
+    let release = |words: &[&str]| workspace.xtask(&sandbox, &[&["release"], words].concat());
+    release(&[]).ends(1).says("RepositoryNotFoundException").says("aws ecr create-repository");
+    let template = |prefix: &str, scenario: &str| {
+        let asked = json!({ "prefix": prefix, "appliedFor": [scenario], "imageTagMutability": "IMMUTABLE" });
+        sandbox.ecr("CreateRepositoryCreationTemplate", asked).unwrap();
+    };
+    template("ROOT", "CREATE_ON_PUSH");
+    template("sample", "REPLICATION");
+    release(&["--plan"]).ends(1).says("RepositoryNotFoundException");
+    sandbox.ecr("DeleteRepositoryCreationTemplate", json!({ "prefix": "sample" })).unwrap();
+    template("sample", "CREATE_ON_PUSH");
+    let refused =
+        Effect::Error { status: 400, code: "AccessDeniedException".into(), message: "no".into(), retry_after: None };
+    let call = "ecr:DescribeRepositoryCreationTemplates".to_owned();
+    sandbox.inject(Fault { call, which: Which::Nth(1), effect: refused });
+    release(&["--plan"]).ends(1).says("RepositoryNotFoundException").says("DescribeRepositoryCreationTemplates");
+
+    let why = "sample/app is not there, and made by the push: the template `sample` says so";
+    release(&["--plan"]).ends(0).says(why);
+    release(&[]).ends(0).says(why).says("Released");
+    assert!(tagged(&sandbox, "sample/app", "1.4.0").is_some());
+    let made = sandbox.ecr("DescribeRepositories", json!({ "repositoryNames": ["sample/app"] })).unwrap();
+    assert_eq!(made["repositories"][0]["imageTagMutability"], "IMMUTABLE");
+    release(&[]).ends(0).does_not_say("made by the push").says("1.4.0 is already");
 }

@@ -220,6 +220,11 @@ pub(crate) const LIST_IMAGE_REFERRERS: Call = Call {
     when: "of `release` with `--assemble`, of `deploy` with `deploy.gate`; there is no action of this name, and AWS asks for ecr:BatchGetImage",
     ..call("ecr:ListImageReferrers", On::Nothing, &[Release, DeployPlan, Deploy, Sbom, Attached])
 };
+/// What `iam` prints has no room for it: most never need it.
+pub(crate) const DESCRIBE_TEMPLATES: Call = Call {
+    when: "where a repository is missing; who has pushes make theirs allows it beside what `iam` prints",
+    ..call("ecr:DescribeRepositoryCreationTemplates", On::Nothing, &[ReleasePlan, Release])
+};
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
     ..call("ecr:DescribeImages", On::Repositories, &[DeployPlan, Deploy, Rollback, History, Run, Status, Verify])
@@ -343,6 +348,7 @@ pub(crate) const CALLS: &[&Call] = &[
     &GET_AUTHORIZATION_TOKEN,
     &BATCH_GET_IMAGE,
     &LIST_IMAGE_REFERRERS,
+    &DESCRIBE_TEMPLATES,
     &DESCRIBE_IMAGES,
     &BATCH_CHECK_LAYER_AVAILABILITY,
     &PUT_IMAGE,

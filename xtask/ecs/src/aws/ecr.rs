@@ -5,6 +5,7 @@ mod id;
 mod kept;
 mod referrers;
 mod tagged;
+mod templates;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -22,9 +23,10 @@ use tokio::sync::Semaphore;
 use id::Id;
 pub(crate) use kept::{Kept, Known};
 pub(crate) use tagged::Tagged;
+pub(crate) use templates::made_by_push;
 
 use super::retry::Later;
-use super::signed::Signed;
+use super::signed::{Api, Signed};
 use super::{AwsError, calls};
 use crate::digest::Digest;
 use crate::gate::Passed;
@@ -34,6 +36,11 @@ use crate::oci::layout::{Index, Marks};
 use crate::oci::registry::Credentials;
 use crate::reference::{Home, Repository, Tag};
 use crate::sorted::SortedMap;
+
+/// What the SDK has no call for.
+const ECR: Api = Api { id: "ECR", target: "AmazonEC2ContainerRegistry_V20150921" };
+/// How ECR says that there is no such repository.
+pub(crate) const NO_REPOSITORY: &str = "RepositoryNotFoundException";
 
 /// Image ids in one BatchGetImage, digests in one BatchCheckLayerAvailability.
 const BATCH: usize = 100;
@@ -100,7 +107,7 @@ impl Ecr {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let mut failed = AwsError::new(call, self.subject(repository), error);
-        if failed.code == "RepositoryNotFoundException" {
+        if failed.code == NO_REPOSITORY {
             let Home { account, region } = &self.home;
             let whose = if self.place.is_empty() { String::new() } else { format!(" in account {account}") };
             failed.fix = format!(

@@ -25,6 +25,10 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
         "ecr:ListImageReferrers",
         "a_verdict_by_a_weaker_policy_is_none_and_one_that_cannot_be_looked_for_lets_nothing_pass",
     ),
+    (
+        "ecr:DescribeRepositoryCreationTemplates",
+        "a_repository_that_a_push_makes_is_no_error_and_one_that_no_template_is_for_is",
+    ),
     ("ssm:GetParameters", "every_lookup_that_fails_is_told_with_its_place_and_nothing_is_done"),
     ("cloudformation:DescribeStacks", "a_stack_is_asked_for_in_a_form_and_answers_in_xml"),
     ("s3:GetObject", "a_bucket_in_another_region_is_found_by_what_the_refusal_says"),

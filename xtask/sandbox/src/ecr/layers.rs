@@ -223,7 +223,8 @@ impl Ecr {
         Ok(*layer)
     }
 
-    pub(super) fn initiate_layer_upload(&mut self, input: &Value) -> ApiResult {
+    pub(super) fn initiate_layer_upload(&mut self, input: &Value, now: Instant) -> ApiResult {
+        self.create_on_push(text(input, "repositoryName"), now)?;
         let id = self.begin_upload(text(input, "repositoryName"))?;
         Ok(json!({"uploadId": id, "partSize": PART}))
     }

@@ -56,6 +56,7 @@ impl Ecr {
     pub fn put(&mut self, put: Put, now: Instant) -> Result<String, ApiError> {
         let Put { repository: name, tag, .. } = put;
         let account = self.account.clone();
+        self.create_on_push(name, now)?;
         let repository = self.repository_mut(name)?;
         let read = manifest::read(put.manifest, put.media_type)
             .map_err(|reason| invalid_parameter("imageManifest", &reason))?;

@@ -82,7 +82,13 @@ pub(super) fn post(exchange: &mut Exchange, name: &str) -> Outcome {
         );
     }
     // What cannot be mounted, and `digest`, are answered with an ordinary upload, as the specification allows.
-    let id = exchange.world.lock().ecr_of(&exchange.home).begin_upload(name)?;
+    let id = {
+        let mut state = exchange.world.lock();
+        let now = state.now();
+        let ecr = state.ecr_of(&exchange.home);
+        ecr.create_on_push(name, now)?;
+        ecr.begin_upload(name)?
+    };
     exchange.note["uploadId"] = json!(id);
     empty(
         reply(202)

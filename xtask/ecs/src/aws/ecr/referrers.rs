@@ -3,16 +3,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Ecr, Id};
+use super::{ECR, Ecr, Id};
 use crate::aws::AwsError;
 use crate::aws::calls;
-use crate::aws::signed::Api;
 use crate::digest::Digest;
 use crate::gather::Gather;
 use crate::net;
 use crate::reference::Repository;
 
-const ECR: Api = Api { id: "ECR", target: "AmazonEC2ContainerRegistry_V20150921" };
 /// On one page, at most.
 const PAGE: u32 = 50;
 
