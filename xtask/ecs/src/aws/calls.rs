@@ -221,7 +221,7 @@ pub(crate) const LIST_IMAGE_REFERRERS: Call = Call {
     ..call("ecr:ListImageReferrers", On::Nothing, &[Release, DeployPlan, Deploy, Sbom, Attached])
 };
 /// What `iam` prints has no room for it: most never need it.
-pub(crate) const DESCRIBE_TEMPLATES: Call = Call {
+pub(crate) const DESCRIBE_REPOSITORY_CREATION_TEMPLATES: Call = Call {
     when: "where a repository is missing; who has pushes make theirs allows it beside what `iam` prints",
     ..call("ecr:DescribeRepositoryCreationTemplates", On::Nothing, &[ReleasePlan, Release])
 };
@@ -348,7 +348,7 @@ pub(crate) const CALLS: &[&Call] = &[
     &GET_AUTHORIZATION_TOKEN,
     &BATCH_GET_IMAGE,
     &LIST_IMAGE_REFERRERS,
-    &DESCRIBE_TEMPLATES,
+    &DESCRIBE_REPOSITORY_CREATION_TEMPLATES,
     &DESCRIBE_IMAGES,
     &BATCH_CHECK_LAYER_AVAILABILITY,
     &PUT_IMAGE,

@@ -23,7 +23,8 @@ impl Ecr {
         let mut found = Vec::new();
         let mut input = json!({});
         while self.place.is_empty() {
-            let answer = self.signed.json(&ECR, &calls::DESCRIBE_TEMPLATES, "the registry", &input)?;
+            let answer =
+                self.signed.json(&ECR, &calls::DESCRIBE_REPOSITORY_CREATION_TEMPLATES, "the registry", &input)?;
             for template in answer["repositoryCreationTemplates"].as_array().into_iter().flatten() {
                 let prefix = template["prefix"].as_str().unwrap_or_default().to_owned();
                 let mut scenarios = template["appliedFor"].as_array().into_iter().flatten();
