@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::support::{Workspace, layout, sandbox};
 use xtask_sandbox::Sandbox;
 
-/// What AWS asks for beside the calls that are made, what environments, lookups, locks and schedules lead to, and what only an interrupt, a rollout that cannot succeed, or a service that names no
-/// rollout leads to.
-const BESIDES: [&str; 32] = [
+/// What AWS asks for beside the calls that are made, what environments, lookups, locks and schedules lead to, and what only an interrupt, a rollout that cannot succeed, a service that names no
+/// rollout, or a missing repository leads to.
+const BESIDES: [&str; 33] = [
     "scheduler:GetSchedule",
     "scheduler:UpdateSchedule",
     "scheduler:CreateSchedule",
@@ -16,6 +16,7 @@ const BESIDES: [&str; 32] = [
     "events:PutTargets",
     "events:PutRule",
     "ecr:ListImageReferrers",
+    "ecr:DescribeRepositoryCreationTemplates",
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:RegisterScalableTarget",
