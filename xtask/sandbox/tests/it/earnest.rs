@@ -145,6 +145,16 @@ fn what_cannot_be_started_says_why_in_ecs_s_words() {
 }
 
 #[test]
+fn a_program_that_takes_more_than_its_memory_is_killed_for_that() {
+    let Some(sandbox) = sandbox() else { return };
+    let grows = "x=0123456789abcdef; while :; do x=$x$x; done";
+    register(&sandbox, json!([{ "name": "app", "command": [grows], "memory": 32 }]));
+    let container = ended(&sandbox)["containers"][0].clone();
+    assert_eq!(container["exitCode"], 137, "{container}");
+    assert!(container["reason"].as_str().unwrap().starts_with("OutOfMemoryError"), "{container}");
+}
+
+#[test]
 fn containers_of_a_task_share_volumes_and_wait_for_each_other() {
     let Some(sandbox) = sandbox() else { return };
     let mount = json!([{ "sourceVolume": "shared", "containerPath": "/shared" }]);
