@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 pub use xshell::{Cmd, Shell, cmd};
@@ -20,6 +20,8 @@ use crate::interrupt::Interrupt;
 
 /// How many of its last lines a program's end keeps.
 const TAIL: usize = 40;
+/// So many lines may wait to be told; a program that says more waits itself, and nothing grows.
+const WAITING: usize = 1000;
 /// How long a program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(50);
@@ -214,7 +216,7 @@ impl Tool {
             let expression = self.expression().stderr_file(stderr_writer);
             start(&expression).map_err(start_error)?
         };
-        let (sender, lines) = channel();
+        let (sender, lines) = sync_channel(WAITING);
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {

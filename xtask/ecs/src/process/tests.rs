@@ -7,6 +7,14 @@ fn sh(script: &str) -> Tool {
 }
 
 #[test]
+fn every_line_of_a_program_that_says_more_than_may_wait_is_told() {
+    let mut count = 0;
+    let tool = sh("i=0; while [ $i -lt 5000 ]; do echo $i >&2; i=$((i+1)); done");
+    let ended = tool.run(&Interrupt::default(), |_| count += 1).expect("it runs");
+    assert_eq!((count, ended.tail.last().map(String::as_str)), (5000, Some("4999")));
+}
+
+#[test]
 fn lines_come_as_they_are_written_and_stdout_is_kept_whole() {
     let mut seen = Vec::new();
     let ended = sh("cat; echo one >&2; echo two >&2; exit 3")
