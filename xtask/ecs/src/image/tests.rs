@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
 use crate::binary::fixture;
-use crate::config::{Asset, Base, Compression, Program};
+use crate::config::{Asset, Base, Program};
 use crate::digest::Digest;
 
 fn package() -> Package {
@@ -252,7 +252,7 @@ fn another_binary_changes_the_last_layer_only() {
 #[cfg(feature = "zstd")]
 fn zstd_is_a_choice() {
     let bench = Bench::new();
-    let zstd = Package { compression: Compression::Zstd, ..package() };
+    let zstd = Package { compression: crate::config::Compression::Zstd, ..package() };
     let (layout, manifest) = bench.build(&zstd).unwrap();
     assert!(manifest.layers.iter().all(|layer| layer.media_type == media_type::LAYER_ZSTD));
     assert!(paths(&layout, &manifest.layers[1]).contains(&"usr/local/bin/hello".to_owned()));
