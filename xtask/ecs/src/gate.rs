@@ -1,7 +1,7 @@
 //! The gate: a scanner's report on one layout, and the verdict on one digest.
 //!
 //! A gate never passes by accident. A [`Passed`] is made by `judge`, from a report that names the image it speaks of, or by
-//! [`Passed::on_record`], from a verdict that `judge` gave elsewhere and that still stands; there is no other way to get one,
+//! `Passed::on_record`, from a verdict that `judge` gave elsewhere and that still stands; there is no other way to get one,
 //! and the tag cannot be put without one.
 
 mod doubts;
