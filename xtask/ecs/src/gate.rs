@@ -306,7 +306,7 @@ fn severity(name: &str) -> Option<Severity> {
 pub(crate) fn only_lists(findings: &[Finding]) -> Option<String> {
     let mut files: Vec<&str> =
         findings.iter().filter_map(|finding| finding.target.strip_suffix(report::ONLY_A_LIST)).gather();
-    files.sort_unstable();
+    files.arrange_by(Ord::cmp);
     files.dedup();
     (!files.is_empty()).then(|| {
         format!("nothing runs {}, which only lists crates: leave such a file out of the image", files.join(", "))

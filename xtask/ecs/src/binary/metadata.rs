@@ -14,6 +14,7 @@ use crate::config::Program;
 use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather;
 use crate::interrupt::Interrupt;
+use crate::sorted::Arrange;
 use crate::text::nearest;
 
 /// Cargo's words, old and new, where the lock file is not what the manifests ask for.
@@ -117,7 +118,7 @@ impl Metadata {
         let members = || self.packages.iter().filter(|package| self.workspace_members.contains(&package.id));
         members().find(|package| package.name == name).ok_or_else(|| {
             let mut names: Vec<_> = members().map(|package| package.name.as_str()).gather();
-            names.sort_unstable();
+            names.arrange_by(Ord::cmp);
             let hint = match nearest(name, names.iter().copied()) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("it has {}", list(&names)),

@@ -22,7 +22,7 @@ use crate::failure::{Failure, Fault, Result};
 use crate::gather::Gather as _;
 use crate::lookup::Lookup;
 use crate::reference::Pinned;
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::{Arrange, SortedMap, SortedSet};
 use crate::sources::LookUps;
 use crate::time;
 pub(super) use versions::refuse_older;
@@ -278,7 +278,7 @@ pub(super) fn live_services<'a>(ecs: &Ecs, services: &[&'a Service]) -> LiveServ
         // A task that is of no service has none that lives, and what is of one shares it.
         let mut names: Vec<&str> = members.iter().map(|service| service.service.as_str()).gather();
         names.retain(|name| !name.is_empty());
-        names.sort_unstable();
+        names.arrange_by(Ord::cmp);
         names.dedup();
         let answer = ecs.tagged_services(cluster, &names).map(|found| {
             let found: SortedMap<&str, Option<Live>> = names.iter().copied().zip(found).gather();

@@ -67,7 +67,7 @@ fn causes(tasks: &[Task]) -> Vec<Cause> {
     let mut groups: Vec<Cause> = Vec::new();
     for task in tasks {
         let mut containers: Vec<ContainerExit> = task.containers.iter().map(exit).gather();
-        containers.sort();
+        containers.arrange_by(Ord::cmp);
         let reason = without_names(&task.stopped_reason);
         let same = |group: &&mut Cause| {
             group.stop_code == task.stop_code && group.reason == reason && group.containers == containers

@@ -9,7 +9,7 @@ use super::super::diagnostic::Source;
 use super::super::path::{normalise, relative};
 use super::{Member, Workspace, inherits, version};
 use crate::gather::Gather;
-use crate::sorted::SortedSet;
+use crate::sorted::{Arrange, SortedSet};
 
 /// The root package, the members, and the packages in the workspace's folder that these depend on by path.
 /// A manifest that cannot be read is left out: cargo refuses such a workspace before it starts this program.
@@ -105,7 +105,7 @@ fn expand(root: &Path, pattern: &str) -> Vec<PathBuf> {
 fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).gather();
-    folders.sort();
+    folders.arrange_by(Ord::cmp);
     folders
 }
 
