@@ -23,6 +23,7 @@ use xtask_ecs::{Command, Context, Failure};
 
 use adopted::Adopted;
 use tool::Tool;
+use yaml::Document;
 
 use crate::init::{Change, Survey, TomlText, write};
 
@@ -142,6 +143,15 @@ fn beside(file: &Path, name: &str) -> PathBuf {
 
 fn read(file: &Path, name: &str) -> Result<String, Failure> {
     std::fs::read_to_string(file).map_err(|error| Failure::usage(format_args!("could not read {name}: {error}")))
+}
+
+/// A file of the other tool in YAML, or in JSON.
+fn document(file: &Path, name: &str) -> Result<Document, Failure> {
+    parsed(&read(file, name)?, name)
+}
+
+fn parsed(text: &str, name: &str) -> Result<Document, Failure> {
+    Document::read(text).map_err(|why| Failure::usage(format_args!("{name} is not YAML: {why}")))
 }
 
 /// Text as TOML has it.

@@ -16,7 +16,7 @@ use xtask_ecs::{Command, Context};
 use choice::{Given, Place};
 pub use choice::{Shipped, candidates};
 pub use insert::Change;
-pub use plan::tag;
+pub use plan::{image_lines, tag};
 pub use survey::Survey;
 pub use toml_text::TomlText;
 

@@ -4,6 +4,7 @@ mod back;
 mod by_digest;
 mod cadence;
 mod diff;
+mod fargate;
 mod foresight;
 mod gate;
 mod group;
@@ -40,6 +41,7 @@ use tasks::Ready;
 
 pub use by_digest::ByDigest;
 pub use diff::Change;
+pub use fargate::fargate_size;
 pub(crate) use pause::Checks;
 pub use pause::{Answer, Pause};
 pub(crate) use post_mortem::log::{From as LogPlace, from as log_place};

@@ -29,6 +29,12 @@ impl Adopted {
         self.tables.push((name.into(), lines.join("\n") + "\n"));
     }
 
+    /// Of a tool that knows no clusters.
+    pub fn takes_default_cluster(&mut self) {
+        "default".clone_into(&mut self.cluster);
+        self.todo.push("Cargo.toml: cluster = \"default\", where it is another".to_owned());
+    }
+
     /// What the tool does not tell is given, or known of this repository.
     pub fn complete(&mut self, found: &Survey, account: Option<String>, region: Option<String>) -> Result<(), Failure> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

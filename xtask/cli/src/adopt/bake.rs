@@ -9,6 +9,7 @@ use xtask_ecs::process::{is_in_path, question};
 
 use super::adopted::Adopted;
 use super::built::{Built, joined, repository};
+use super::yaml::{pairs, written};
 use super::{command_line, key, read};
 use crate::init::Survey;
 
@@ -43,19 +44,14 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
 }
 
 fn built(target: &str, of: &Value, below: &str, file: &str, todo: &mut Vec<String>) -> Built {
-    let texts = |member: &str| -> Vec<String> {
-        let text = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
-        of[member].as_array().into_iter().flatten().map(text).collect()
-    };
+    let texts = |member: &str| -> Vec<String> { of[member].as_array().into_iter().flatten().map(written).collect() };
     let context = joined(below, of["context"].as_str().unwrap_or("."));
     let dockerfile = joined(&context, of["dockerfile"].as_str().unwrap_or("Dockerfile"));
     let mut built = Built { name: key(target), ..Built::default() }.at(&context, Some(&dockerfile));
     of["target"].as_str().unwrap_or_default().clone_into(&mut built.target);
     built.repository = texts("tags").iter().find_map(|tag| repository(tag)).unwrap_or_default();
     built.platforms = texts("platforms");
-    for (name, value) in of["args"].as_object().into_iter().flatten() {
-        built.args.push((name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
-    }
+    built.args = pairs(&of["args"]);
     // Newer versions of buildx print objects here, older ones `type=gha,…`.
     built.cache = texts("cache-to").iter().find_map(|text| command_line::cache(&text.replace("\"type\":\"", "type=")));
     let read = [

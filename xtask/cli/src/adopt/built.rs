@@ -1,7 +1,9 @@
 //! An image that another tool builds.
 
+use xtask_ecs::Failure;
+
 use super::{key, quoted};
-use crate::init::{Shipped, Survey, tag};
+use crate::init::{Shipped, Survey, candidates, image_lines, tag};
 
 /// Paths are relative to the root, with `/`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +55,24 @@ impl Built {
         self.dockerfile = dockerfile.map_or_else(|| joined(context, "Dockerfile"), |name| joined("", name));
         self
     }
+}
+
+/// The table of an image that nothing tells how to build: what builds it is found by its container's name or its repository's.
+pub fn image_table(found: &Survey, container: &str, repository: &str) -> Result<String, Failure> {
+    let all = candidates(found);
+    let last = repository.rsplit('/').next().unwrap_or_default();
+    let by_name = |name: &str| all.iter().find(|(it, _)| it.name() == name);
+    let only = || all.iter().filter(|(_, is_service)| *is_service).collect::<Vec<_>>();
+    let found_one = by_name(container).or_else(|| by_name(last)).or_else(|| match only()[..] {
+        [one] => Some(one),
+        _ => None,
+    });
+    let Some((shipped, _)) = found_one else {
+        let known: Vec<&str> = all.iter().map(|(it, _)| it.name()).collect();
+        return Err(Failure::usage(format_args!("nothing here builds the image of container {container}"))
+            .help(format!("a Dockerfile or a package of that name would; there are {}", known.join(", "))));
+    };
+    Ok(image_lines(found, shipped, repository))
 }
 
 /// `name = { a = "b" }`, where there is something.

@@ -7,16 +7,15 @@ use serde_json::{Value, json};
 use xtask_ecs::Failure;
 
 use super::adopted::Adopted;
-use super::built::{Built, inline, joined};
+use super::built::{Built, joined};
 use super::draft::{self, Container};
-use super::yaml::Document;
-use super::{key, quoted, read};
+use super::yaml::{texts, written};
+use super::{document, key, quoted};
 use crate::init::Survey;
 
 pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
     let name = found.name_of(file);
-    let text = read(file, &name)?;
-    let document = Document::read(&text).map_err(|why| Failure::usage(format_args!("{name} is not YAML: {why}")))?;
+    let document = document(file, &name)?;
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     let services = document.value["services"].as_object().cloned().unwrap_or_default();
     let is_built = |name: &str| services.get(name).is_some_and(|of| !of["build"].is_null());
@@ -39,8 +38,7 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
         let container = one.container(service, &built);
         let after: Vec<String> = one.dependencies().into_iter().filter(|name| is_built(name)).collect();
         one.rest();
-        let mut lines = vec![format!("task-definition = \"ecs/{}.json\"", key(service))];
-        lines.extend(inline("containers", &[(container.name.clone(), built.name.clone())]));
+        let mut lines = Vec::new();
         if let Some(count) = of["deploy"]["replicas"].as_u64().or_else(|| of["scale"].as_u64()) {
             lines.push(format!("desired-count = {count}"));
         }
@@ -49,15 +47,12 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
             lines.push(format!("after = [{}]", after.join(", ")));
         }
         adopted.tables.push(built.table(found));
-        adopted.table(format!("services.{}", key(service)), &lines);
-        adopted.documents.push((format!("ecs/{}.json", key(service)), draft::document(&container)));
-        draft::todo(&name, &container, &mut adopted);
+        draft::service(&name, &container, &built.name, &lines, &mut adopted);
     }
     if adopted.documents.is_empty() {
         return Err(Failure::usage(format_args!("no service of {name} is built here")).said(&adopted.todo));
     }
-    "default".clone_into(&mut adopted.cluster);
-    adopted.todo.push("Cargo.toml: cluster = \"default\", where it is another".to_owned());
+    adopted.takes_default_cluster();
     Ok(adopted)
 }
 
@@ -102,7 +97,7 @@ impl Service<'_> {
         let cpus = limits["cpus"].as_str().map_or_else(|| limits["cpus"].as_f64(), |text| text.parse().ok());
         let memory = limits["memory"].as_str().and_then(mebibytes);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few CPUs, as units of 1/1024")]
-        let units = cpus.map(|cpus: f64| (cpus * 1024.0).round() as u32);
+        let units = cpus.map(|cpus: f64| (cpus * 1024.0).round() as u64);
         Container {
             name: key(service),
             repository,
@@ -113,7 +108,7 @@ impl Service<'_> {
             entrypoint: words(&self.of["entrypoint"]),
             user: self.of["user"].as_str().map(str::to_owned),
             health: self.health(),
-            size: (units.is_some() || memory.is_some()).then(|| (units.unwrap_or(0), memory.unwrap_or(0))),
+            size: (units.unwrap_or(0), memory.unwrap_or(0)),
         }
     }
 
@@ -134,11 +129,7 @@ impl Service<'_> {
         match value {
             Value::Object(of) => {
                 for (name, value) in of {
-                    let text = match value {
-                        Value::Null => None,
-                        Value::String(text) => Some(text.clone()),
-                        other => Some(other.to_string()),
-                    };
+                    let text = if value.is_null() { None } else { Some(written(value)) };
                     add(name, text);
                 }
             }
@@ -245,10 +236,6 @@ impl Service<'_> {
     }
 }
 
-fn texts(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
 /// A command in both forms.
 fn words(value: &Value) -> Vec<String> {
     match value {
@@ -307,7 +294,7 @@ fn seconds(text: &str) -> Option<u64> {
 }
 
 /// `512M`, `1g`, `1gb`, as Compose counts them.
-fn mebibytes(text: &str) -> Option<u32> {
+fn mebibytes(text: &str) -> Option<u64> {
     let lower = text.to_lowercase();
     let lower = lower.trim_end_matches('b');
     let (number, unit) = lower.split_at(lower.find(|it: char| it.is_ascii_alphabetic()).unwrap_or(lower.len()));
@@ -319,7 +306,7 @@ fn mebibytes(text: &str) -> Option<u32> {
         _ => number / f64::from(1 << 20),
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the memory of one container")]
-    let whole = mebibytes.ceil() as u32;
+    let whole = mebibytes.ceil() as u64;
     Some(whole)
 }
 

@@ -11,8 +11,8 @@ use xtask_ecs::Failure;
 
 use super::adopted::Adopted;
 use super::built::Built;
-use super::yaml::Document;
-use super::{key, quoted, read};
+use super::yaml::{Document, pairs};
+use super::{document, key, quoted};
 use crate::init::Survey;
 
 /// Copilot's folder around a file of it.
@@ -24,8 +24,7 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
     let folder = folder(file).unwrap_or_else(|| file.to_owned());
     let workspace = folder.join(".workspace");
     let name = found.name_of(&workspace);
-    let text = read(&workspace, &name)?;
-    let document = Document::read(&text).map_err(|why| Failure::usage(format_args!("{name} is not YAML: {why}")))?;
+    let document = document(&workspace, &name)?;
     let application = document
         .text("application")
         .ok_or_else(|| Failure::usage(format_args!("{name} names no `application`")))?
@@ -66,9 +65,8 @@ fn manifests(found: &Survey, folder: &Path) -> Result<Vec<(String, Document)>, F
     for workload in names(folder) {
         let path = folder.join(workload).join("manifest.yml");
         let name = found.name_of(&path);
-        let document = Document::read(&read(&path, &name)?)
-            .map_err(|why| Failure::usage(format_args!("{name} is not YAML: {why}")))?;
-        manifests.push((name, document));
+        let manifest = document(&path, &name)?;
+        manifests.push((name, manifest));
     }
     Ok(manifests)
 }
@@ -182,9 +180,7 @@ fn built(manifest: &Document, name: &str, application: &str) -> Option<Built> {
         _ => return None,
     };
     given["target"].as_str().unwrap_or_default().clone_into(&mut built.target);
-    for (name, value) in given["args"].as_object().into_iter().flatten() {
-        built.args.push((name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
-    }
+    built.args = pairs(&given["args"]);
     match &manifest.value["platform"] {
         Value::String(platform) => built.platforms.push(platform.replace("x86_64", "amd64")),
         Value::Object(of) if of.get("architecture").is_some_and(|it| it == "arm64") => {

@@ -1,8 +1,10 @@
 //! A task definition for what no task definition was before: Kamal's and Compose's services.
 
 use serde_json::{Map, Value, json};
+use xtask_ecs::deploy::fargate_size;
 
 use super::adopted::{ACCOUNT, Adopted, REGION};
+use super::built::inline;
 
 /// One container, as far as the other tool says.
 #[derive(Default)]
@@ -18,14 +20,26 @@ pub struct Container {
     pub entrypoint: Vec<String>,
     pub user: Option<String>,
     pub health: Option<Value>,
-    /// CPU units and MiB.
-    pub size: Option<(u32, u32)>,
+    /// CPU units and MiB; 0 where it does not say.
+    pub size: (u64, u64),
+}
+
+/// The table `services.NAME` of a container that runs an image, with these lines at its end, and the document that it names.
+pub fn service(file: &str, container: &Container, image: &str, more: &[String], adopted: &mut Adopted) {
+    let name = &container.name;
+    let path = format!("ecs/{name}.json");
+    let mut lines = vec![format!("task-definition = \"{path}\"")];
+    lines.extend(inline("containers", &[(name.clone(), image.to_owned())]));
+    lines.extend_from_slice(more);
+    adopted.table(format!("services.{name}"), &lines);
+    adopted.documents.push((path, document(container)));
+    todo(file, container, adopted);
 }
 
 /// Of one container, on Fargate with the smallest size that holds it, a log group `/ecs/NAME`, and AWS's usual execution role.
-pub fn document(container: &Container) -> String {
+fn document(container: &Container) -> String {
     let Container { name, repository, .. } = container;
-    let (cpu, memory) = container.size.map_or((256, 512), fitting);
+    let (cpu, memory) = fargate_size(container.size.0, container.size.1);
     let mut of = Map::new();
     of.insert("name".into(), json!(name));
     of.insert("image".into(), json!(format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{repository}")));
@@ -66,26 +80,8 @@ pub fn document(container: &Container) -> String {
     format!("{document:#}\n")
 }
 
-/// Fargate's sizes that hold a container's. Source: the Amazon ECS Developer Guide, "Task CPU and memory".
-fn fitting((cpu, memory): (u32, u32)) -> (u32, u32) {
-    const SIZES: [(u32, u32, u32, u32); 7] = [
-        (256, 512, 2048, 512),
-        (512, 1024, 4096, 1024),
-        (1024, 2048, 8192, 1024),
-        (2048, 4096, 16384, 1024),
-        (4096, 8192, 30720, 1024),
-        (8192, 16384, 61440, 4096),
-        (16384, 32768, 122_880, 8192),
-    ];
-    let size = SIZES.iter().find(|(size, _, most, _)| *size >= cpu && *most >= memory);
-    let (cpu, least, most, step) = *size.unwrap_or(&SIZES[6]);
-    // A quarter of a CPU has 512, 1024 or 2048 MiB.
-    let memory = if cpu == 256 { memory.max(1).next_power_of_two() } else { memory.div_ceil(step) * step };
-    (cpu, memory.clamp(least, most))
-}
-
 /// What has to be looked at in each such document.
-pub fn todo(file: &str, container: &Container, adopted: &mut Adopted) {
+fn todo(file: &str, container: &Container, adopted: &mut Adopted) {
     let name = &container.name;
     adopted.todo.push(format!(
         "ecs/{name}.json: {file} says no execution role, log group and size that ECS needs: ecsTaskExecutionRole, /ecs/{name} and what is written there are \
@@ -96,25 +92,5 @@ pub fn todo(file: &str, container: &Container, adopted: &mut Adopted) {
             "ecs/{name}.json: the secrets {} are to be parameters of Systems Manager below /{name}/",
             container.secrets.join(", ")
         ));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fitting;
-
-    #[test]
-    fn a_container_gets_the_smallest_size_of_fargate_that_holds_it() {
-        for (wanted, size) in [
-            ((0, 0), (256, 512)),
-            ((128, 600), (256, 1024)),
-            ((256, 3000), (512, 3072)),
-            ((512, 512), (512, 1024)),
-            ((1500, 5000), (2048, 5120)),
-            ((8192, 17_000), (8192, 20_480)),
-            ((99_999, 1), (16384, 32768)),
-        ] {
-            assert_eq!(fitting(wanted), size, "{wanted:?}");
-        }
     }
 }

@@ -7,10 +7,11 @@ use xtask_ecs::Failure;
 use xtask_ecs::process::{is_in_path, question};
 
 use super::adopted::Adopted;
+use super::built::image_table;
 use super::template::convert;
 use super::yaml::Document;
-use super::{beside, key, quoted, read};
-use crate::init::{Shipped, Survey, candidates, tag};
+use super::{beside, key, parsed, read};
+use crate::init::Survey;
 
 pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
     let name = found.name_of(file);
@@ -18,8 +19,7 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
     let converted = convert(&text);
     let mut adopted = Adopted::default();
     adopted.todo.extend(converted.left.iter().map(|(line, template)| no_lookup(&name, *line, template)));
-    let document =
-        Document::read(&converted.text).map_err(|why| Failure::usage(format_args!("{name} is not YAML: {why}")))?;
+    let document = parsed(&converted.text, &name)?;
     let need = |key: &str| {
         document.text(key).map(str::to_owned).ok_or_else(|| Failure::usage(format_args!("{name} names no `{key}`")))
     };
@@ -81,29 +81,6 @@ impl Image {
             repository: repository.to_owned(),
         })
     }
-}
-
-/// The table of an image that nothing tells how to build: what builds it is found by its container's name or its repository's.
-pub fn image_table(found: &Survey, container: &str, repository: &str) -> Result<String, Failure> {
-    let all = candidates(found);
-    let last = repository.rsplit('/').next().unwrap_or_default();
-    let by_name = |name: &str| all.iter().find(|(it, _)| it.name() == name);
-    let only = || all.iter().filter(|(_, is_service)| *is_service).collect::<Vec<_>>();
-    let found_one = by_name(container).or_else(|| by_name(last)).or_else(|| match only()[..] {
-        [one] => Some(one),
-        _ => None,
-    });
-    let Some((shipped, _)) = found_one else {
-        let known: Vec<&str> = all.iter().map(|(it, _)| it.name()).collect();
-        return Err(Failure::usage(format_args!("nothing here builds the image of container {container}"))
-            .help(format!("a Dockerfile or a package of that name would; there are {}", known.join(", "))));
-    };
-    let build = match shipped {
-        Shipped::Dockerfile(one) => format!("dockerfile = {}", quoted(&one.name)),
-        Shipped::Package(package, None) => format!("package = \"{package}\""),
-        Shipped::Package(package, Some(binary)) => format!("package = \"{package}\"\nbin = \"{binary}\""),
-    };
-    Ok(format!("repository = {}\ntag = {}\n{build}\n", quoted(repository), tag(found, shipped)))
 }
 
 /// The old document with lookups in the place of its templates, the new one, and the images in it.

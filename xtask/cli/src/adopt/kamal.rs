@@ -6,11 +6,11 @@ use serde_json::Value;
 use xtask_ecs::Failure;
 
 use super::adopted::Adopted;
-use super::built::{Built, inline};
+use super::built::Built;
 use super::command_line::commands;
 use super::draft::{self, Container};
-use super::yaml::Document;
-use super::{key, quoted, read};
+use super::yaml::{Document, pairs, texts};
+use super::{key, parsed, quoted, read};
 use crate::init::Survey;
 
 pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
@@ -20,7 +20,7 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
         return Err(Failure::usage(format_args!("{name}:{}: Ruby in it is not run", line + 1))
             .help("`kamal config` prints what comes of it: name a file with that"));
     }
-    let document = Document::read(&text).map_err(|why| Failure::usage(format_args!("{name} is not YAML: {why}")))?;
+    let document = parsed(&text, &name)?;
     let service =
         document.text("service").ok_or_else(|| Failure::usage(format_args!("{name} names no `service`")))?.to_owned();
     let mut kamal = Kamal { name: &name, document: &document, adopted: Adopted::default() };
@@ -30,8 +30,7 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
         kamal.role(&service, &role, of, &built);
     }
     kamal.rest();
-    "default".clone_into(&mut kamal.adopted.cluster);
-    kamal.adopted.todo.push("Cargo.toml: cluster = \"default\", where it is another".to_owned());
+    kamal.adopted.takes_default_cluster();
     Ok(kamal.adopted)
 }
 
@@ -67,7 +66,7 @@ impl Kamal<'_> {
         let mut built =
             Built { name: key(service), repository, ..Built::default() }.at(context, builder["dockerfile"].as_str());
         builder["target"].as_str().unwrap_or_default().clone_into(&mut built.target);
-        built.args = pairs(&builder["args"]);
+        built.args = literals(&builder["args"]);
         built.platforms = match &builder["arch"] {
             Value::String(arch) => vec![format!("linux/{arch}")],
             other => texts(other).iter().map(|arch| format!("linux/{arch}")).collect(),
@@ -92,8 +91,8 @@ impl Kamal<'_> {
         let top = &self.document.value["env"];
         // A list of clear variables stands without `clear` where there are no secrets.
         let is_plain = top["clear"].is_null() && top["secret"].is_null();
-        let mut environment = pairs(if is_plain { top } else { &top["clear"] });
-        environment.extend(pairs(&of["env"]["clear"]));
+        let mut environment = literals(if is_plain { top } else { &top["clear"] });
+        environment.extend(literals(&of["env"]["clear"]));
         let mut secrets = texts(&top["secret"]);
         secrets.extend(texts(&of["env"]["secret"]));
         let proxy = &self.document.value["proxy"];
@@ -109,8 +108,7 @@ impl Kamal<'_> {
             command: commands(of["cmd"].as_str().unwrap_or_default()).concat(),
             ..Container::default()
         };
-        let mut lines = vec![format!("task-definition = \"ecs/{name}.json\"")];
-        lines.extend(inline("containers", &[(name.clone(), built.name.clone())]));
+        let mut lines = Vec::new();
         let hosts = of["hosts"].as_array().or_else(|| of.as_array()).map_or(0, Vec::len);
         if hosts > 1 {
             lines.push(format!("desired-count = {hosts}"));
@@ -118,9 +116,7 @@ impl Kamal<'_> {
         if let Some(seconds) = self.document.value["deploy_timeout"].as_u64() {
             lines.push(format!("rollout = {{ deadline = {} }}", quoted(&format!("{}s", seconds.max(60)))));
         }
-        self.adopted.table(format!("services.{name}"), &lines);
-        self.adopted.documents.push((format!("ecs/{name}.json"), draft::document(&container)));
-        draft::todo(self.name, &container, &mut self.adopted);
+        draft::service(self.name, &container, &built.name, &lines, &mut self.adopted);
     }
 
     fn rest(&mut self) {
@@ -153,16 +149,7 @@ impl Kamal<'_> {
     }
 }
 
-fn texts(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn pairs(value: &Value) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.clone(), text(value).replace("${", "$${")))
-        .collect()
+/// Nothing in them is looked up.
+fn literals(value: &Value) -> Vec<(String, String)> {
+    pairs(value).into_iter().map(|(name, value)| (name, value.replace("${", "$${"))).collect()
 }

@@ -7,14 +7,13 @@ use std::path::Path;
 
 use xtask_ecs::Failure;
 
-use step::{Step, variables};
+use step::Step;
 
 use super::adopted::Adopted;
-use super::built::{Built, joined, repository};
+use super::built::{Built, image_table, inline, joined, repository};
 use super::command_line::{self, Deployed, Line};
-use super::ecspresso::image_table;
-use super::yaml::Document;
-use super::{key, quoted, read};
+use super::yaml::{Document, pairs};
+use super::{document, key, quoted};
 use crate::init::Survey;
 
 /// Whether a workflow is one to take over.
@@ -26,14 +25,13 @@ pub fn deploys(text: &str) -> bool {
 
 pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
     let name = found.name_of(file);
-    let text = read(file, &name)?;
-    let document = Document::read(&text).map_err(|why| Failure::usage(format_args!("{name} is not YAML: {why}")))?;
+    let document = document(file, &name)?;
     let mut workflow = Workflow::new(&name, &document);
     for (job, of) in document.value["jobs"].as_object().into_iter().flatten() {
-        let here = [variables(&document.value["env"]), variables(&of["env"])].concat();
+        let here = [pairs(&document.value["env"]), pairs(&of["env"])].concat();
         for (number, step) in of["steps"].as_array().into_iter().flatten().enumerate() {
             let path = format!("jobs.{job}.steps[{number}]");
-            let known = [here.clone(), variables(&step["env"])].concat();
+            let known = [here.clone(), pairs(&step["env"])].concat();
             workflow.step(&Step { path, of: step, known });
         }
     }
@@ -214,11 +212,15 @@ impl<'a> Workflow<'a> {
         self.left(step, &known);
     }
 
-    fn render(&mut self, step: &Step<'_>) {
+    /// The file that a step begins with: its own, or that of the step whose output it takes.
+    fn source_of(&self, step: &Step<'_>) -> String {
         let given = step.of["with"]["task-definition"].as_str().unwrap_or_default();
-        // A second image goes into what the step before has made.
         let before = self.rendered.iter().find(|it| !it.id.is_empty() && given.contains(&format!("steps.{}.", it.id)));
-        let document = before.map_or_else(|| joined("", &step.with("task-definition")), |it| it.document.clone());
+        before.map_or_else(|| joined("", &step.with("task-definition")), |it| it.document.clone())
+    }
+
+    fn render(&mut self, step: &Step<'_>) {
+        let document = self.source_of(step);
         let id = step.of["id"].as_str().unwrap_or_default().to_owned();
         let (container, image) = (step.with("container-name"), step.with("image"));
         self.left(step, &["task-definition", "container-name", "image"]);
@@ -226,9 +228,7 @@ impl<'a> Workflow<'a> {
     }
 
     fn deploy(&mut self, step: &Step<'_>) {
-        let given = step.of["with"]["task-definition"].as_str().unwrap_or_default();
-        let last = self.rendered.iter().find(|it| !it.id.is_empty() && given.contains(&format!("steps.{}.", it.id)));
-        let document = last.map_or_else(|| joined("", &step.with("task-definition")), |it| it.document.clone());
+        let document = self.source_of(step);
         let containers = self.rendered.iter().filter(|it| it.document == document);
         let containers = containers.map(|it| (it.container.clone(), it.repository.clone())).collect();
         let minutes = step.literal("wait-for-minutes").and_then(|minutes| minutes.parse::<u64>().ok());
@@ -404,7 +404,7 @@ impl<'a> Workflow<'a> {
             lines.push(format!("service = {}", quoted(name)));
         }
         lines.push(self.source(name, document));
-        if let Some(containers) = super::built::inline("containers", containers) {
+        if let Some(containers) = inline("containers", containers) {
             lines.push(containers);
         }
         if let Some(count) = deployed.desired_count.as_ref().filter(|count| count.parse::<u32>().is_ok()) {

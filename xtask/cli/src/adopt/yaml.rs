@@ -29,6 +29,22 @@ impl Document {
     }
 }
 
+/// The texts of a list; what else is in it is left out.
+pub fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The members of a table as texts: numbers and the like as they are written.
+pub fn pairs(value: &Value) -> Vec<(String, String)> {
+    let members = value.as_object().into_iter().flatten();
+    members.map(|(name, value)| (name.clone(), written(value))).collect()
+}
+
+/// A value as text.
+pub fn written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// A member is on the line of its name, whatever line its value begins on.
 fn plain(node: &MarkedYaml<'_>, (path, line): (&str, usize), lines: &mut Vec<(String, usize)>) -> Value {
     lines.push((path.to_owned(), line));

@@ -241,7 +241,13 @@ fn configured(found: &Survey, choice: &Choice, said: &Configuration) -> Result<I
 }
 
 fn image_table(found: &Survey, image: &Shipped) -> String {
-    let (name, tag) = (image.name(), tag(found, image));
+    let name = image.name();
+    let lines = image_lines(found, image, repository(found, name));
+    format!("[workspace.metadata.xtask.images.{name}]\n{lines}")
+}
+
+/// What the table of an image says: where it goes, its tag, and what builds it.
+pub fn image_lines(found: &Survey, image: &Shipped, repository: &str) -> String {
     let built = match image {
         Shipped::Dockerfile(dockerfile) => {
             let context = dockerfile.context.as_ref().map_or(String::new(), |it| format!("context = \"{it}\"\n"));
@@ -250,8 +256,7 @@ fn image_table(found: &Survey, image: &Shipped) -> String {
         Shipped::Package(package, None) => format!("package = \"{package}\"\n"),
         Shipped::Package(package, Some(binary)) => format!("package = \"{package}\"\nbin = \"{binary}\"\n"),
     };
-    let repository = repository(found, name);
-    format!("[workspace.metadata.xtask.images.{name}]\nrepository = \"{repository}\"\ntag = {tag}\n{built}")
+    format!("repository = \"{repository}\"\ntag = {}\n{built}", tag(found, image))
 }
 
 fn service_table(found: &Survey, name: &str, images: usize) -> String {

@@ -2,12 +2,6 @@
 
 use serde_json::Value;
 
-/// Literal variables of an `env`.
-pub fn variables(env: &Value) -> Vec<(String, String)> {
-    let pairs = env.as_object().into_iter().flatten();
-    pairs.map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect()
-}
-
 /// A step, and the variables that it sees.
 pub struct Step<'a> {
     pub path: String,
@@ -76,12 +70,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::adopt::yaml::pairs;
 
     #[test]
     fn literal_variables_are_put_in_and_the_others_are_told_apart() {
         let of = json!({ "with": { "image": "${{ steps.login.outputs.registry }}/${{ env.REPOSITORY }}:${{ github.sha }}" } });
         let env = json!({ "REPOSITORY": "shop/api", "SHA": "${{ github.sha }}", "PORT": 80 });
-        let step = Step { path: String::new(), of: &of, known: variables(&env) };
+        let step = Step { path: String::new(), of: &of, known: pairs(&env) };
         assert_eq!(step.with("image"), "\0/shop/api:\0");
         assert_eq!(step.filled("$ECR_REGISTRY/${REPOSITORY}:$SHA on $PORT."), "\0/shop/api:\0 on 80.");
         let script =

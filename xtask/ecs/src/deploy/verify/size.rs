@@ -2,19 +2,8 @@
 
 use serde_json::Value;
 
+use super::super::fargate::{SIZES, takes};
 use crate::gather::Gather;
-
-/// A task size of Fargate: vCPU units, and the least, the greatest and the steps of its memory in MiB.
-/// Source: Amazon ECS Developer Guide, "Fargate task definition parameters", task CPU and memory.
-const FARGATE: [(u64, u64, u64, u64); 7] = [
-    (256, 512, 2048, 512),
-    (512, 1024, 4096, 1024),
-    (1024, 2048, 8192, 1024),
-    (2048, 4096, 16384, 1024),
-    (4096, 8192, 30720, 1024),
-    (8192, 16384, 61440, 4096),
-    (16384, 32768, 122_880, 8192),
-];
 
 /// What of a document's sizes ECS or the kernel will not take, each as a sentence.
 pub(super) fn problems(document: &Value) -> Vec<String> {
@@ -46,13 +35,12 @@ fn of_fargate(cpu: Option<u64>, memory: Option<u64>) -> Option<String> {
     let (Some(cpu), Some(memory)) = (cpu, memory) else {
         return Some("on Fargate a task has `cpu` and `memory` of its own".to_owned());
     };
-    let Some((_, least, most, step)) = FARGATE.iter().find(|(units, ..)| *units == cpu) else {
-        let known: Vec<String> = FARGATE.iter().map(|(units, ..)| units.to_string()).gather();
+    let Some(size) = SIZES.iter().find(|(units, ..)| *units == cpu) else {
+        let known: Vec<String> = SIZES.iter().map(|(units, ..)| units.to_string()).gather();
         return Some(format!("Fargate has no task with {cpu} CPU units, but with {}", known.join(", ")));
     };
-    // The smallest size has 0.5, 1 and 2 GB.
-    let fits = (*least..=*most).contains(&memory) && memory % step == 0 && (cpu != 256 || memory != 1536);
-    (!fits).then(|| {
+    let (_, least, most, step) = size;
+    (!takes(*size, memory)).then(|| {
         format!("Fargate has no task with {cpu} CPU units and {memory} MiB: from {least} to {most}, in steps of {step}")
     })
 }
