@@ -11,3 +11,8 @@ pub(crate) use nearest::{misspelt, nearest};
 pub(crate) use printable::{plain, printable};
 pub(crate) use table::table;
 pub(crate) use width::{cut, pad, width};
+
+/// A text of JSON; empty where it is another value, or absent.
+pub(crate) fn of_json(value: &serde_json::Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

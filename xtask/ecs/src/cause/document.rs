@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::gather::Gather;
+use crate::text::of_json as text;
 
 /// One of `containerDefinitions`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +44,6 @@ pub(super) fn architecture(document: &Value) -> Option<&'static str> {
 }
 
 fn container(definition: &Value) -> Declared {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let filled = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
     let waits = definition["dependsOn"].as_array().into_iter().flatten();
     let options = &definition["logConfiguration"]["options"];

@@ -14,6 +14,7 @@ use crate::config::{Clockwork, Config, Partition, Schedule, Task};
 use crate::event::Outcome;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
+use crate::text::of_json as text;
 
 /// What is known of a schedule before a deploy.
 #[derive(Clone, Debug)]
@@ -207,7 +208,6 @@ struct Found {
 /// `None` where there is none of this name.
 fn look(sdk: &SdkConfig, schedule: &Schedule) -> Result<Option<Found>> {
     let (name, kind) = (&schedule.name, schedule.target.word());
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let found = match schedule.target {
         Clockwork::Scheduler => scheduler::schedule(sdk, name)?.map(|whole| Found {
             expression: text(&whole["ScheduleExpression"]),

@@ -15,6 +15,7 @@ use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather as _;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stage::Ended;
+use crate::text::of_json as text;
 use crate::time;
 
 /// A service as ECS has it at this moment.
@@ -173,7 +174,6 @@ fn of_revision(task_definition: &str, (running_now, pending): (u32, u32), images
 
 pub(super) fn images_of(document: &TaskDefinition) -> Vec<ContainerImage> {
     let containers = document.document["containerDefinitions"].as_array();
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let image = |it: &serde_json::Value| ContainerImage {
         container: text(&it["name"]),
         image: text(&it["image"]),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use xtask_sandbox::Sandbox;
 
 use super::stage::CLUSTER;
+use crate::text::of_json as text;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Truth {
@@ -37,7 +38,6 @@ impl Truth {
         let ask = |operation: &str, input: Value| sandbox.ecs(operation, input).unwrap_or_default();
         let found = ask("DescribeServices", json!({ "cluster": CLUSTER, "services": [service] }));
         let found = &found["services"][0];
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let short = |value: &Value| text(value).rsplit('/').next().unwrap_or_default().to_owned();
         let number = |value: &Value| value.as_u64().unwrap_or_default();
         let listed =
@@ -84,7 +84,6 @@ pub(super) fn serving(sandbox: &Sandbox, service: &str) -> Running {
 }
 
 fn rollout(sandbox: &Sandbox, it: &Value) -> Rollout {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let target = &it["targetServiceRevision"]["arn"];
     let revisions =
         sandbox.ecs("DescribeServiceRevisions", json!({ "serviceRevisionArns": [target] })).unwrap_or_default();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Deployment, Ecs, Service, Update, subject};
 use crate::aws::{AwsError, calls};
 use crate::sorted::Arrange;
+use crate::text::of_json as text;
 
 impl Ecs {
     /// Sets an Express service to a revision, and says how it is then.
@@ -86,10 +87,6 @@ fn primary(configuration: &Value, service: &Service, state: &str) -> Deployment 
         created_at: millis(&configuration["createdAt"]),
         ..Deployment::default()
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// Of seconds with a fraction.

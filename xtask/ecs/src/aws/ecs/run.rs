@@ -10,6 +10,7 @@ use crate::aws::calls::Call;
 use crate::aws::signed::{ECS, Signed};
 use crate::gather::Gather;
 use crate::net;
+use crate::text::of_json as text;
 use aws_sdk_ecs::types::DesiredStatus;
 
 /// What RunTask made of a request.
@@ -33,7 +34,6 @@ pub(crate) struct Unplaced {
 impl Ecs {
     /// One RunTask with these members.
     pub(crate) fn run_task(&self, input: &Value) -> Result<Started, AwsError> {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let subject =
             format!("task definition {} in cluster {}", text(&input["taskDefinition"]), text(&input["cluster"]));
         let answer = self.signed(&calls::RUN_TASK, &subject, input)?;

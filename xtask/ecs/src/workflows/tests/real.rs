@@ -140,9 +140,14 @@ fn actionlint_and_zizmor_find_nothing_in_any_of_them() {
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{program}\n{}", String::from_utf8_lossy(&said));
     };
-    for (below, more) in
-        [("", ""), ("", role), ("backend", more), ("", ENVIRONMENTS), ("", &*platforms), ("backend", &*images)]
-    {
+    for (below, more) in [
+        ("", ""),
+        ("", role),
+        ("backend", more),
+        ("", environments::ENVIRONMENTS),
+        ("", &*platforms),
+        ("backend", &*images),
+    ] {
         let repository = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(repository.path().join(".git")).expect("a folder");
         write(&everything(&repository.path().join(below), more), true).expect("they can be written");
