@@ -42,6 +42,7 @@ use tasks::Ready;
 pub use by_digest::ByDigest;
 pub use diff::Change;
 pub use fargate::fargate_size;
+pub(crate) use outcome::{Conclusion, Newer, TOLD_WITHIN, serving};
 pub(crate) use pause::Checks;
 pub use pause::{Answer, Pause};
 pub(crate) use post_mortem::log::{From as LogPlace, from as log_place};

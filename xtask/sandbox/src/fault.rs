@@ -67,6 +67,8 @@ pub enum Effect {
         /// An IAM user name.
         by: String,
     },
+    /// Before the call somebody stops the rollout of its service, and nothing takes its place.
+    Abort,
     /// Before the call the service that it is about deploys like this, as if its owner had configured it so.
     Configure {
         /// Members of a `deploymentConfiguration`.
@@ -182,7 +184,8 @@ impl Struck {
             Effect::StaleRange => self.stale_range = true,
             Effect::Skew { seconds } => self.skew = Some(seconds),
             // What ran before the call is asked before it, and lost after it.
-            Effect::ExpireToken
+            Effect::Abort
+            | Effect::ExpireToken
             | Effect::ForeignTag
             | Effect::Behave(_)
             | Effect::Say { .. }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use xtask_sandbox::Sandbox;
+use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 use crate::support::{Workspace, calls, layout, sandbox};
 
@@ -162,4 +162,65 @@ fn a_rollback_that_was_cut_short_is_joined_and_not_taken_back() {
     // With the revision named, the same.
     update("app:1");
     workspace.xtask(&sandbox, &["rollback", "--to", "app:1"]).ends(0).says("Deployed app: app:1");
+}
+
+/// Before the nth of these calls somebody else stops the rollout, which is not to go back.
+fn aborted(sandbox: &Sandbox, call: &str, nth: u32) {
+    sandbox.inject(Fault { call: call.to_owned(), which: Which::Nth(nth), effect: Effect::Abort });
+}
+
+#[test]
+fn a_rollout_that_somebody_aborts_meanwhile_is_not_superseded_and_the_next_rollback_goes_back() {
+    let (workspace, sandbox) = three();
+    let update = |revision: &str| {
+        let update = json!({ "cluster": "sample", "service": "app", "taskDefinition": revision });
+        sandbox.ecs("UpdateService", update).unwrap();
+    };
+    update("app:1");
+    // What may be listed late is waited for, but not beyond the deadline.
+    workspace.change(&[("deadline = \"20s\"", "deadline = \"1s\"")]);
+    aborted(&sandbox, "ecs:StopServiceDeployment", 1);
+    workspace
+        .xtask(&sandbox, &["rollback"])
+        .ends(5)
+        .says("the rollout of app:1 on service app failed and the service is not on its last good revision")
+        .says("stop was requested by a user, and no rollback was made; app:3 (2 tasks)")
+        .says("`cargo xtask rollback app` goes to the last revision that was well");
+    workspace.change(&[]);
+    let history = workspace.xtask(&sandbox, &["history"]);
+    assert!(history.ends(0).stdout.lines().next().is_some_and(|it| it.contains("STOPPED")), "{}", history.stdout);
+    let status = workspace.xtask(&sandbox, &["status"]);
+    assert!(status.ends(0).stdout.contains("FAILED"), "{}", status.stdout);
+    workspace.xtask(&sandbox, &["rollback"]).ends(0).says("Deployed app: app:3");
+
+    // Aborted after the plan's look at it: ECS has nothing left to stop, and refuses that.
+    update("app:1");
+    workspace.change(&[("deadline = \"20s\"", "deadline = \"1s\"")]);
+    aborted(&sandbox, "ecs:ListServiceDeployments", 1);
+    let run = workspace.xtask(&sandbox, &["rollback"]);
+    run.ends(5).says("no rollback was made");
+    workspace.change(&[]);
+
+    // What takes its place is another matter.
+    update("app:3");
+    let effect = Effect::Supersede { by: "ana".to_owned() };
+    sandbox.inject(Fault { call: "ecs:StopServiceDeployment".to_owned(), which: Which::Nth(1), effect });
+    workspace
+        .xtask(&sandbox, &["rollback"])
+        .ends(6)
+        .says("the rollout of app:3 on service app was superseded by a deployment of app:4, registered by");
+}
+
+#[test]
+fn a_deploy_whose_rollout_somebody_aborts_says_so_and_not_that_its_tasks_were_bad() {
+    let (workspace, sandbox) = three();
+    workspace.change(&[("deadline = \"20s\"", "deadline = \"2s\"")]);
+    aborted(&sandbox, "ecs:DescribeServiceDeployments", 3);
+    workspace
+        .xtask(&sandbox, &["deploy", "--allow-older"])
+        .ends(5)
+        .says("stop was requested by a user, and no rollback was made")
+        .says("somebody stopped the rollout before its end, and it was not to go back")
+        .says("CloudTrail keeps who called StopServiceDeployment");
+    workspace.xtask(&sandbox, &["rollback"]).ends(0).says("Deployed app: app:3");
 }

@@ -10,7 +10,7 @@ use crate::failure::{Ending, Failure};
 use crate::gather::Gather;
 
 /// How long after a stop what took the place of ours may go untold: answers of ECS may be seconds old.
-const TOLD_WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const TOLD_WITHIN: Duration = Duration::from_secs(20);
 const NO_REASON: &str = "ECS gives no reason";
 
 /// Everything that one look at a rollout found.
@@ -46,7 +46,7 @@ pub(super) struct Observation {
 
 /// A service deployment that somebody began after ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Newer {
+pub(crate) struct Newer {
     /// The ARN of the revision that it rolls out.
     pub revision: String,
     /// Who registered that revision; empty where ECS does not say, or where it is our own.
@@ -62,7 +62,7 @@ pub(super) enum Decision {
 
 /// How a rollout ended, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Conclusion {
+pub(crate) enum Conclusion {
     Deployed,
     NothingToDo,
     RolledBack {
@@ -106,7 +106,7 @@ impl Conclusion {
     }
 
     /// The failure it ends the command with, if it is one. `serving` is what runs now, as a phrase.
-    pub(super) fn failure(&self, service: &str, revision: &str, serving: &str, deadline: Duration) -> Option<Failure> {
+    pub(crate) fn failure(&self, service: &str, revision: &str, serving: &str, deadline: Duration) -> Option<Failure> {
         let arn = revision;
         let revision = short(arn);
         Some(match self {
@@ -329,7 +329,7 @@ pub(super) fn traffic(seen: &Observation) -> Option<String> {
 }
 
 /// What runs now, as a phrase: `app:3 serves (2 tasks)`.
-pub(super) fn serving(service: &Service) -> String {
+pub(crate) fn serving(service: &Service) -> String {
     let running: Vec<_> = running(service)
         .map(|(revision, tasks)| format!("{revision} ({tasks} {})", if tasks == 1 { "task" } else { "tasks" }))
         .gather();

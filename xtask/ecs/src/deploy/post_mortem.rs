@@ -5,7 +5,7 @@ pub(super) mod sources;
 
 use serde_json::Value;
 
-use crate::aws::ecs::{Container, ServiceDeployment, Task};
+use crate::aws::ecs::{Container, ServiceDeployment, Status, Task};
 use crate::cause::{Blamed, Case, Decisive, Fault, Finding, Log, Look, Pinned, blame, declared, explain_event};
 use crate::config::command;
 use crate::event::{Cause, ContainerExit, PostMortem};
@@ -231,6 +231,13 @@ fn without_tasks(evidence: &Evidence<'_>) -> Blamed {
     let (running, desired) = evidence.running;
     let failed = evidence.rollout.and_then(|rollout| rollout.breaker.as_ref()).map_or(0, |breaker| breaker.count);
     told.unwrap_or_else(|| {
+        let stopped = evidence.rollout.is_some_and(|rollout| rollout.status == Status::Stopped);
+        let tripped = evidence.rollout.and_then(|it| it.breaker.as_ref()).is_some_and(|it| it.count >= it.threshold);
+        if stopped && !tripped {
+            let sentence = "somebody stopped the rollout before its end, and it was not to go back".to_owned();
+            let fix = "CloudTrail keeps who called StopServiceDeployment, and when".to_owned();
+            return blamed(sentence, fix);
+        }
         if failed > 0 {
             let tasks = if failed == 1 { "task" } else { "tasks" };
             let sentence =

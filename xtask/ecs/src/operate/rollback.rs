@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::aws::ecs::{Ecs, Service as Live, ServiceDeployment, Status, short};
 use crate::config::{Config, Service, services_named};
 use crate::context::Context;
-use crate::deploy::{DeployPlan, Report};
+use crate::deploy::{Conclusion, DeployPlan, Newer, Report, TOLD_WITHIN, serving};
 use crate::failure::{Ending, Failure, Result};
 use crate::stage::Ended;
 use crate::time;
@@ -70,25 +70,40 @@ fn under_way(ecs: &Ecs, live: &Live) -> Result<Option<ServiceDeployment>> {
 fn stop(context: &Context, service: &Service, rollout: &ServiceDeployment) -> Result<()> {
     let (config, ecs) = (context.config()?, context.session()?.ecs());
     let going_back = matches!(rollout.status, Status::RollbackRequested | Status::RollbackInProgress);
-    match rollout.pause() {
-        _ if going_back => context.events().note("Joining", "the rollback that is under way"),
-        Some(hook) => ecs.continue_service_deployment(&rollout.arn, &hook.id, false)?,
-        None => ecs.roll_back(&rollout.arn)?,
-    }
+    let asked = match rollout.pause() {
+        _ if going_back => {
+            context.events().note("Joining", "the rollback that is under way");
+            Ok(())
+        }
+        Some(hook) => ecs.continue_service_deployment(&rollout.arn, &hook.id, false),
+        None => ecs.roll_back(&rollout.arn),
+    };
     let (started, name) = (time::instant(), &service.name);
-    let mut told = Status::Pending;
+    let (mut told, mut stopped) = (Status::Pending, None);
     loop {
+        let over = time::since(started) >= service.rollout.deadline;
         let now = ecs
             .service_deployment(&rollout.arn)?
             .ok_or_else(|| Failure::world(format_args!("ECS does not know the rollout of service {name} any more")))?;
+        if let Err(error) = &asked
+            && !(now.status.is_final() || now.status == Status::StopRequested)
+        {
+            return Err(error.clone().into());
+        }
         if now.status != told {
             context.events().note("Rollback", format!("{name} {}", now.status.name()));
             told = now.status.clone();
         }
-        if now.status.is_final() {
-            return ended(config, name, &now, &ecs.service(&service.cluster, &service.service)?);
+        if now.status == Status::Stopped {
+            let since = *stopped.get_or_insert_with(time::instant);
+            let late = over || time::since(since) >= TOLD_WITHIN;
+            if let Some(conclusion) = stopped_by_others(&ecs, service, &now, late)? {
+                return ended(config, service, &now, &conclusion, &ecs);
+            }
+        } else if now.status.is_final() {
+            return ended(config, service, &now, &conclusion(&now), &ecs);
         }
-        if time::since(started) > service.rollout.deadline {
+        if over {
             return Err(Failure::new(
                 Ending::TimedOut,
                 format_args!("the rollback of service {name} is still {}", now.status.name()),
@@ -108,25 +123,67 @@ fn again(config: &Config, service: &str) -> String {
     config.command(&format!("rollback {service}"))
 }
 
-fn ended(config: &Config, name: &str, rollout: &ServiceDeployment, live: &Live) -> Result<()> {
-    let serves = short(&live.task_definition);
+/// How a rollout that has ended, and was not stopped, did.
+fn conclusion(rollout: &ServiceDeployment) -> Conclusion {
+    let reason = || if rollout.reason.is_empty() { rollout.status.name().to_owned() } else { rollout.reason.clone() };
     match rollout.status {
-        Status::RollbackSuccessful => Ok(()),
-        Status::Successful => Err(Failure::new(
-            Ending::Superseded,
-            format_args!("the rollout of service {name} had ended well before it could be stopped: {serves} serves"),
-        )
-        .help(format!("`{}` goes back to the revision before", again(config, name)))),
-        Status::Stopped => Err(Failure::new(
-            Ending::Superseded,
-            format_args!("the rollout of service {name} was stopped by another deployment: {serves} is being deployed"),
-        )),
-        _ => Err(Failure::new(
-            Ending::RollbackFailed,
-            format_args!(
-                "the rollback of service {name} failed: {}",
-                if rollout.reason.is_empty() { rollout.status.name() } else { &rollout.reason }
-            ),
-        )),
+        Status::Successful => Conclusion::Deployed,
+        Status::RollbackSuccessful => Conclusion::RolledBack { reason: reason() },
+        _ => Conclusion::RollbackFailed { reason: reason() },
     }
+}
+
+/// A newer deployment stops a rollout, and so does whoever aborts it, which leaves the service where it is. Which of the two it was
+/// is known at once, or where it is `late`: what is newer may take its time to be listed.
+fn stopped_by_others(
+    ecs: &Ecs,
+    service: &Service,
+    rollout: &ServiceDeployment,
+    late: bool,
+) -> Result<Option<Conclusion>> {
+    let listed = ecs.service_deployments(&service.cluster, &service.service, rollout.created_at)?;
+    let newer = listed.into_iter().find(|it| it.arn != rollout.arn && it.created_at >= rollout.created_at);
+    if let Some(newer) = newer {
+        let revision = revision(ecs, &newer.target)?;
+        // Who it was is worth knowing, and not worth failing for.
+        let found = ecs.task_definitions(std::slice::from_ref(&revision)).pop().and_then(|it| it.ok().flatten());
+        let who = found.map(|found| found.registered_by).unwrap_or_default();
+        return Ok(Some(Conclusion::Superseded { by: Newer { revision, who } }));
+    }
+    let reason = format!("{}, and no rollback was made", rollout.reason.trim_end_matches('.'));
+    Ok(late.then_some(Conclusion::RollbackFailed { reason }))
+}
+
+/// The ARN of the task definition's revision that a service revision is of.
+fn revision(ecs: &Ecs, target: &str) -> Result<String> {
+    let found = ecs.service_revisions(&[target.to_owned()])?.pop();
+    Ok(found.map(|found| found.task_definition).unwrap_or_default())
+}
+
+fn ended(
+    config: &Config,
+    service: &Service,
+    rollout: &ServiceDeployment,
+    conclusion: &Conclusion,
+    ecs: &Ecs,
+) -> Result<()> {
+    if matches!(conclusion, Conclusion::RolledBack { .. }) {
+        return Ok(());
+    }
+    let name = &service.name;
+    let now = serving(&ecs.service(&service.cluster, &service.service)?);
+    let revision = revision(ecs, &rollout.target)?;
+    let failure = conclusion.failure(name, &revision, &now, service.rollout.deadline).unwrap_or_else(|| {
+        let revision = short(&revision);
+        Failure::new(
+            Ending::Superseded,
+            format_args!(
+                "the rollout of {revision} on service {name} had ended well before it could be stopped; {now}"
+            ),
+        )
+    });
+    // Nothing is under way any more, so the next one goes to what was well before.
+    let goes_on = matches!(conclusion, Conclusion::Superseded { .. });
+    let back = format!("`{}` goes to the last revision that was well", again(config, name));
+    Err(if goes_on { failure } else { failure.help(back) })
 }

@@ -7,7 +7,7 @@ use xtask_sandbox::{Effect, Fault};
 
 use super::played::Played;
 use super::stage::{OTHER, Stage};
-use super::truth::{Rollout, Running};
+use super::truth::{Rollout, Running, claim};
 use super::world::{Happening, Run, Service, World};
 use crate::event::{Event, Outcome};
 use crate::failure::Ending;
@@ -54,6 +54,7 @@ impl Judge<'_> {
             return;
         }
         self.exit_code();
+        self.way_back();
         self.each_end();
         self.agreement();
         self.deadline();
@@ -173,6 +174,23 @@ impl Judge<'_> {
         }
         if self.played.interrupted && ![0, 130, 4, 5, 6, 7, 1, 8, 2, 10, 9].contains(&code) {
             self.say(format!("interrupted, and exit {code}"));
+        }
+    }
+
+    /// What a rollback says of a rollout that others have stopped.
+    fn way_back(&mut self) {
+        let Some(Err(failure)) = &self.played.result else { return };
+        let [truth] = &self.played.after[..] else { return };
+        let aborted = truth.rollouts.first().is_some_and(|newest| newest.status == "STOPPED");
+        let text = failure.to_string();
+        let true_of_it = match failure.ending {
+            Ending::Superseded => !aborted,
+            Ending::RollbackFailed if text.contains("no rollback was made") => aborted,
+            _ => true,
+        };
+        if self.run.arguments[0] == "rollback" && !true_of_it {
+            let newest = truth.rollouts.first().map(|newest| &newest.status);
+            self.findings.push(format!("its newest rollout is {newest:?}, and it says: {text}"));
         }
     }
 
@@ -377,20 +395,6 @@ impl Judge<'_> {
             self.say(format!("said to serve: {claim:?}; true: {looks:?}"));
         }
     }
-}
-
-/// `app:3 (2 tasks) serves now`, taken apart.
-fn claim(text: &str) -> Option<Running> {
-    let end = text.find(" serves now").or_else(|| text.find(" serve now"))?;
-    let begin = text[..end].rfind("; ").map_or(0, |at| at + 2);
-    let parts = text[begin..end].split(" and ").map(|part| {
-        let (revision, rest) = part.rsplit_once(" (")?;
-        let revision = revision.rsplit(' ').next()?;
-        Some((revision.to_owned(), rest.split(' ').next()?.parse().ok()?))
-    });
-    let mut claim = parts.collect::<Option<Running>>()?;
-    claim.sort();
-    Some(claim)
 }
 
 #[cfg(test)]

@@ -99,3 +99,17 @@ fn rollout(sandbox: &Sandbox, it: &Value) -> Rollout {
         digests: digests.collect(),
     }
 }
+
+/// `app:3 (2 tasks) serves now`, taken apart.
+pub(super) fn claim(text: &str) -> Option<Running> {
+    let end = text.find(" serves now").or_else(|| text.find(" serve now"))?;
+    let begin = text[..end].rfind("; ").map_or(0, |at| at + 2);
+    let parts = text[begin..end].split(" and ").map(|part| {
+        let (revision, rest) = part.rsplit_once(" (")?;
+        let revision = revision.rsplit(' ').next()?;
+        Some((revision.to_owned(), rest.split(' ').next()?.parse().ok()?))
+    });
+    let mut claim = parts.collect::<Option<Running>>()?;
+    claim.sort();
+    Some(claim)
+}

@@ -17,6 +17,7 @@ impl State {
         let mut doomed = Vec::new();
         for effect in effects {
             match effect {
+                Effect::Abort => self.abort(home, input),
                 Effect::ExpireToken => self.expire_tokens(),
                 Effect::ForeignTag => {
                     let (name, tag) = (&input["repositoryName"], &input["imageTag"]);
@@ -134,6 +135,12 @@ impl State {
         }
         // A service that is gone by now cannot be deployed by anybody.
         drop(self.ecs(home, "UpdateService", update, &caller));
+    }
+
+    /// Somebody else stops the rollout that is under way, without a way back; where none is, there is nothing to stop.
+    fn abort(&mut self, home: &Home, input: &Value) {
+        let rollout = self.service(home, input)["currentServiceDeployment"].clone();
+        self.look(home, "StopServiceDeployment", json!({"serviceDeploymentArn": rollout, "stopType": "ABORT"}));
     }
 
     /// Has the call's service deploy like this from now on.

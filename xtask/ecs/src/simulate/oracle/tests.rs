@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::truth::Truth;
+use super::super::truth::{Truth, claim};
 use super::*;
 use crate::failure::Failure;
 
