@@ -17,7 +17,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def built() -> pathlib.Path:
-    """The dev build of this workspace's binary, with the sandbox in it, up to date."""
+    """The dev build of this workspace's binary, with the sandbox in it, up to date; or one that was put aside, which XTASK names."""
+    if "XTASK" in os.environ:
+        return pathlib.Path(os.environ["XTASK"]).resolve()
     command = ["cargo", "build", "--quiet", "--locked", "--package", "xtask", "--features", "rehearse"]
     subprocess.run(command, cwd=ROOT, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
