@@ -12,6 +12,9 @@ mod copilot;
 mod draft;
 mod ecspresso;
 mod kamal;
+mod live;
+mod plain;
+mod running;
 mod template;
 mod tool;
 mod workflow;
@@ -21,11 +24,12 @@ use std::path::{Path, PathBuf};
 
 use xtask_ecs::{Command, Context, Failure};
 
-use adopted::Adopted;
+pub use adopted::Adopted;
+pub use live::{Live, Wanted};
 use tool::Tool;
 use yaml::Document;
 
-use crate::init::{Change, Survey, TomlText, write};
+use crate::init::{Change, Head, Survey, block, write};
 
 /// Take over what another deploy tool is configured with: ecspresso, Copilot, Kamal, workflows, Compose, bake
 #[derive(clap::Parser)]
@@ -87,52 +91,18 @@ impl Command for Adopt {
             write::refuse_what_git_cannot_take_back(&found, self.force)?;
             write::write(&changes, &found, context)?;
         }
-        for (verb, lines) in [("Differs", &adopted.differences), ("Kept", &adopted.kept), ("To do", &adopted.todo)] {
-            for line in lines {
-                context.events().note(verb, line.clone());
-            }
-        }
+        adopted.tell(context.events());
         Ok(())
     }
 }
 
 /// Documents of their own, and in Cargo.toml whatever is not there yet.
 fn changes(found: &Survey, adopted: &Adopted) -> Result<Vec<Change>, Failure> {
-    let mut changes = Vec::new();
-    for (name, text) in &adopted.documents {
-        let path = found.root.join(name);
-        match std::fs::read_to_string(&path) {
-            Ok(there) if there == *text => {}
-            Ok(_) => {
-                return Err(Failure::usage(format_args!("{name} is there already, and says otherwise"))
-                    .help("rename it; nothing is written over"));
-            }
-            Err(_) => changes.push(Change::Create { path, text: text.clone() }),
-        }
-    }
-    let toml = TomlText::parse(&found.manifest)
-        .map_err(|why| Failure::usage(format_args!("Cargo.toml is not TOML: {why}")))?;
-    let mut tables = Vec::new();
-    if toml.get(&["workspace"]).is_none() {
-        tables.push("[workspace]\n".to_owned());
-    }
-    if toml.get(&["workspace", "metadata", "xtask"]).is_none() {
-        tables.push(format!("[workspace.metadata.xtask]\n{}", adopted.top()));
-    }
-    for (name, lines) in &adopted.tables {
-        let path: Vec<&str> = ["workspace", "metadata", "xtask"].into_iter().chain(name.split('.')).collect();
-        if toml.get(&path).is_none() {
-            tables.push(format!("[workspace.metadata.xtask.{name}]\n{lines}"));
-        }
-    }
-    if !tables.is_empty() {
-        let key = if toml.get(&["workspace"]).is_some() { "workspace" } else { "package" };
-        changes.push(Change::added(
-            found.root.join("Cargo.toml"),
-            &found.manifest,
-            toml.behind(key, &tables.join("\n")),
-        ));
-    }
+    let mut changes = adopted.new_documents(found)?;
+    let command = found.own_name().unwrap_or_else(|| "xtask-ecs".to_owned());
+    let head = Head { command: &format!("cargo {command}"), member: None };
+    let tables = block(found, &head, &adopted.all_tables(None))?;
+    changes.extend(tables.map(|tables| Change::added(found.root.join("Cargo.toml"), &found.manifest, tables)));
     Ok(changes)
 }
 

@@ -8,17 +8,17 @@ mod insert;
 mod plan;
 mod questions;
 mod survey;
+mod tables;
 mod toml_text;
 pub mod write;
 
 use xtask_ecs::{Command, Context};
 
-use choice::{Given, Place};
+use choice::{Configuration, Given, Place};
 pub use choice::{Shipped, candidates};
 pub use insert::Change;
-pub use plan::{image_lines, tag};
 pub use survey::Survey;
-pub use toml_text::TomlText;
+pub use tables::{Head, Table, block, image_lines, tag, version_of};
 
 /// Begin an xtask of this workspace's own: a package, an alias, and the configuration of what it ships
 #[derive(clap::Parser)]
@@ -44,6 +44,9 @@ impl Command for Init {
         let found = Survey::of_this_folder()?;
         let choice = choice::choose(&found, self.given)?;
         let plan = plan::plan(&found, &choice)?;
+        if let Some(Configuration::Adopted(adopted)) = &choice.configuration {
+            adopted.tell(context.events());
+        }
         for (verb, what) in &plan.notes {
             context.events().note(verb, what.clone());
         }
@@ -69,7 +72,7 @@ impl Command for Init {
             context.events().note(verb, what);
         }
         if choice.rehearse && choice.place != Place::Module {
-            write::rehearse(&found, &choice, context);
+            write::rehearse(&found, &choice, context)?;
         }
         Ok(())
     }

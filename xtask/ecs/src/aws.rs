@@ -95,11 +95,7 @@ impl Session {
     /// Fails (exit 2) where an environment is chosen and the credentials are of another account than it is.
     pub(crate) fn open(config: &Config, session: &str) -> Result<Self> {
         net::wait(async {
-            let sdk = loader(config, http_client()?).load().await;
-            let Some(provider) = sdk.credentials_provider() else {
-                return Err(no_credentials(&CredentialsError::not_loaded("no provider")));
-            };
-            provider.provide_credentials().await.map_err(|error| no_credentials(&error))?;
+            let sdk = with_credentials(&config.region).await?;
             known(&config.registry, has_endpoint(&sdk))?;
             let sdk = match &config.role {
                 Some(role) => identity::assume(sdk, role, session).await?,
@@ -116,6 +112,18 @@ impl Session {
         })
     }
 
+    /// Where nothing is configured yet: the account is that of the credentials.
+    #[cfg(feature = "rehearse")]
+    pub(crate) fn of_these_credentials(region: &str) -> Result<Self> {
+        net::wait(async {
+            let sdk = with_credentials(region).await?;
+            let identity = identity::ask(&sdk).await?;
+            let own = Home { account: identity.account.clone(), region: region.to_owned() };
+            let pace = Arc::new(pace::Pace::new());
+            Ok(Self { sdk, own, registry: String::new(), identity: Some(identity), end_of_keys: None, pace })
+        })
+    }
+
     /// Talks to a stand-in, with its own keys, whatever the environment says. There nobody else waits for a turn, so
     /// what is throttled is soon asked again.
     #[cfg(any(test, feature = "rehearse"))]
@@ -125,7 +133,7 @@ impl Session {
         let client = aws_smithy_http_client::Builder::new();
         let client = client.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let loader =
-            loader(config, client).retry_config(retries).credentials_provider(keys).endpoint_url(&endpoint.url);
+            loader(&config.region, client).retry_config(retries).credentials_provider(keys).endpoint_url(&endpoint.url);
         let sdk = net::wait(loader.load());
         Self::of(sdk, config)
     }
@@ -212,9 +220,19 @@ fn new_http_client() -> Result<SharedHttpClient> {
     }))
 }
 
-fn loader(config: &Config, client: SharedHttpClient) -> ConfigLoader {
+/// Credentials that are there, so that their absence is one clear error.
+async fn with_credentials(region: &str) -> Result<SdkConfig> {
+    let sdk = loader(region, http_client()?).load().await;
+    let Some(provider) = sdk.credentials_provider() else {
+        return Err(no_credentials(&CredentialsError::not_loaded("no provider")));
+    };
+    provider.provide_credentials().await.map_err(|error| no_credentials(&error))?;
+    Ok(sdk)
+}
+
+fn loader(region: &str, client: SharedHttpClient) -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .region(Region::new(config.region.clone()))
+        .region(Region::new(region.to_owned()))
         .http_client(client)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(

@@ -56,7 +56,7 @@ pub use model::{
     Schedule, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task, TaskDefinitionSource,
     TrivyPin, WhenLocked, Workflows, is_malicious,
 };
-pub use moving::moving_tags;
+pub use moving::{is_moving_tag, moving_tags};
 pub(crate) use origin::toml_value;
 pub use origin::{Loaded, Origin, Origins, Setting, render, to_json};
 pub(crate) use partition::Partition;

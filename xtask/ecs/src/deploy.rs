@@ -10,6 +10,8 @@ mod gate;
 mod group;
 pub(crate) mod history;
 mod hopeless;
+#[cfg(feature = "rehearse")]
+mod live;
 pub(crate) mod lock;
 mod many;
 mod normal;
@@ -42,6 +44,8 @@ use tasks::Ready;
 pub use by_digest::ByDigest;
 pub use diff::Change;
 pub use fargate::fargate_size;
+#[cfg(feature = "rehearse")]
+pub use live::{Account, LiveService};
 pub(crate) use outcome::{Conclusion, Newer, TOLD_WITHIN, serving};
 pub(crate) use pause::Checks;
 pub use pause::{Answer, Pause};

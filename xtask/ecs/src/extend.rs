@@ -236,9 +236,10 @@ impl Xtask {
         stream.finish();
         let Some(successor) = successor else { return ExitCode::from(exit_code) };
         let program = successor.program;
-        let error = successor.take_over();
-        drop(writeln!(std::io::stderr(), "error: `{program}` could not be started: {error}"));
-        ExitCode::from(Ending::World as u8)
+        successor.take_over().unwrap_or_else(|error| {
+            drop(writeln!(std::io::stderr(), "error: `{program}` could not be started: {error}"));
+            ExitCode::from(Ending::World as u8)
+        })
     }
 
     /// The first prints; the others tell GitHub, Slack and whom this repository added of a stage's run. A plan is

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -329,13 +329,18 @@ pub fn become_program(program: impl AsRef<OsStr>, args: &[OsString]) -> std::io:
 }
 
 fn become_with(program: &OsStr, args: &[OsString], variables: &[(&'static str, String)]) -> std::io::Error {
-    let mut command = std::process::Command::new(program);
+    command(program, args, variables).exec()
+}
+
+fn command(program: &OsStr, args: &[OsString], variables: &[(&'static str, String)]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|of| name.to_string_lossy().starts_with(of)) {
             command.env_remove(name);
         }
     }
-    command.args(args).envs(variables.iter().map(|(name, value)| (name, value))).exec()
+    command.args(args).envs(variables.iter().map(|(name, value)| (name, value)));
+    command
 }
 
 /// A program that takes this one's place, terminal and all, when everything has been told.
@@ -347,13 +352,20 @@ pub struct Successor {
     pub args: Vec<String>,
     /// What it is told in a way that no other user of this machine can read.
     pub variables: Vec<(&'static str, String)>,
+    /// What takes over from it, where it ends well.
+    pub then: Option<Box<Successor>>,
 }
 
 impl Successor {
-    /// Returns only where that failed.
-    pub fn take_over(self) -> std::io::Error {
+    /// Returns only where it could not be started, or ended otherwise than well before another one.
+    pub fn take_over(self) -> std::io::Result<ExitCode> {
         let args: Vec<OsString> = self.args.into_iter().map(OsString::from).gather();
-        become_with(self.program.as_ref(), &args, &self.variables)
+        let Some(then) = self.then else { return Err(become_with(self.program.as_ref(), &args, &self.variables)) };
+        let status = command(self.program.as_ref(), &args, &self.variables).status()?;
+        if status.success() {
+            return then.take_over();
+        }
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
     }
 }
 

@@ -57,22 +57,29 @@ impl Built {
     }
 }
 
-/// The table of an image that nothing tells how to build: what builds it is found by its container's name or its repository's.
-pub fn image_table(found: &Survey, container: &str, repository: &str) -> Result<String, Failure> {
+/// What here builds the image of a container: by the container's name, by the repository's, or (`only`) the one service there is.
+pub fn builder(found: &Survey, container: &str, repository: &str, only: bool) -> Option<Shipped> {
     let all = candidates(found);
     let last = repository.rsplit('/').next().unwrap_or_default();
-    let by_name = |name: &str| all.iter().find(|(it, _)| it.name() == name);
-    let only = || all.iter().filter(|(_, is_service)| *is_service).collect::<Vec<_>>();
-    let found_one = by_name(container).or_else(|| by_name(last)).or_else(|| match only()[..] {
-        [one] => Some(one),
-        _ => None,
-    });
-    let Some((shipped, _)) = found_one else {
-        let known: Vec<&str> = all.iter().map(|(it, _)| it.name()).collect();
-        return Err(Failure::usage(format_args!("nothing here builds the image of container {container}"))
-            .help(format!("a Dockerfile or a package of that name would; there are {}", known.join(", "))));
-    };
-    Ok(image_lines(found, shipped, repository))
+    let named = [container, last].iter().find_map(|name| all.iter().find(|(it, _)| it.name() == *name));
+    let services: Vec<_> = all.iter().filter(|(_, is_service)| *is_service).collect();
+    let one = || services.first().copied().filter(|_| only && services.len() == 1);
+    named.or_else(one).map(|(shipped, _)| shipped.clone())
+}
+
+/// What could be built here, for whoever asked for another one.
+pub fn buildable(found: &Survey) -> String {
+    let all = candidates(found);
+    let known: Vec<&str> = all.iter().map(|(it, _)| it.name()).collect();
+    format!("a Dockerfile or a package of that name would; there are {}", known.join(", "))
+}
+
+/// The table of an image that nothing tells how to build.
+pub fn image_table(found: &Survey, container: &str, repository: &str) -> Result<String, Failure> {
+    let shipped = builder(found, container, repository, true).ok_or_else(|| {
+        Failure::usage(format_args!("nothing here builds the image of container {container}")).help(buildable(found))
+    })?;
+    Ok(image_lines(&shipped, repository, &tag(found, &shipped)))
 }
 
 /// `name = { a = "b" }`, where there is something.

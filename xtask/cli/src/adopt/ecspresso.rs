@@ -8,6 +8,7 @@ use xtask_ecs::process::{is_in_path, question};
 
 use super::adopted::Adopted;
 use super::built::image_table;
+use super::running::{Image, differences, without_tags};
 use super::template::convert;
 use super::yaml::Document;
 use super::{beside, key, parsed, read};
@@ -39,9 +40,10 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
     let containers: Vec<String> = images.iter().map(|image| format!("{0} = \"{0}\"", image.container)).collect();
     lines.push(format!("containers = {{ {} }}", containers.join(", ")));
     for image in &images {
-        adopted.account.clone_from(&image.account);
+        let Some(home) = &image.home else { continue };
+        adopted.account.clone_from(&home.account);
         if adopted.region.is_empty() {
-            adopted.region.clone_from(&image.region);
+            adopted.region.clone_from(&home.region);
         }
         adopted
             .tables
@@ -59,28 +61,6 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
 
 fn no_lookup(file: &str, line: usize, template: &str) -> String {
     format!("{file}:{line}: `{template}` is no lookup: write what it stands for")
-}
-
-/// A container that runs an image of ECR.
-struct Image {
-    container: String,
-    account: String,
-    region: String,
-    repository: String,
-}
-
-impl Image {
-    fn of(container: &Value) -> Option<Self> {
-        let (host, rest) = container["image"].as_str()?.split_once('/')?;
-        let (account, region) = host.split_once(".dkr.ecr.")?;
-        let repository = rest.split(['@', ':', '$']).next()?.trim_end_matches(['/', ':']);
-        Some(Self {
-            container: container["name"].as_str()?.to_owned(),
-            account: account.to_owned(),
-            region: region.split(".amazonaws").next()?.to_owned(),
-            repository: repository.to_owned(),
-        })
-    }
 }
 
 /// The old document with lookups in the place of its templates, the new one, and the images in it.
@@ -105,18 +85,11 @@ fn task_definition(
     })?;
     let mut new = old.clone();
     let containers = new["containerDefinitions"].as_array().cloned().unwrap_or_default();
-    let images: Vec<Image> = containers.iter().filter_map(Image::of).collect();
+    let images: Vec<Image> = containers.iter().filter_map(Image::of).filter(|image| image.home.is_some()).collect();
     if images.is_empty() {
         return Err(Failure::usage(format_args!("no container of {name} runs an image of ECR")));
     }
-    for container in new["containerDefinitions"].as_array_mut().into_iter().flatten() {
-        // A deploy puts the digest there: what stood for the tag would only have to be looked up.
-        if let (Some(image), Some(host)) =
-            (Image::of(container), container["image"].as_str().and_then(|it| it.split('/').next()))
-        {
-            container["image"] = Value::from(format!("{host}/{}", image.repository));
-        }
-    }
+    without_tags(&mut new, |image| image.home.is_some());
     let text = serde_json::to_string_pretty(&new).map_err(|error| Failure::caused_by(error.into()))?;
     Ok((old, text + "\n", images))
 }
@@ -133,32 +106,6 @@ fn rendered(file: &Path, name: &str) -> Result<String, Failure> {
     let folder = file.parent().unwrap_or(Path::new("."));
     question(folder, "ecspresso", &["--config", &config, "render", "task-definition"])
         .map_err(|said| Failure::world(format_args!("ecspresso could not render {name}")).said(said).help(help))
-}
-
-/// Where two documents differ, by paths.
-fn differences(old: &Value, new: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let new: Value = serde_json::from_str(new).unwrap_or_default();
-    compare(old, &new, "", &mut found);
-    found
-}
-
-fn compare(old: &Value, new: &Value, path: &str, found: &mut Vec<String>) {
-    match (old, new) {
-        (Value::Object(before), Value::Object(after)) => {
-            for name in before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))) {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                compare(&old[name], &new[name], &path, found);
-            }
-        }
-        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
-            for (at, (before, after)) in before.iter().zip(after).enumerate() {
-                compare(before, after, &format!("{path}[{at}]"), found);
-            }
-        }
-        _ if old == new => {}
-        _ => found.push(format!("{path}: {old} → {new}; a deploy pins it by digest")),
-    }
 }
 
 /// What a service is made of stays in ECS; a number of tasks that is written is sent.

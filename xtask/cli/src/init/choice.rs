@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use xtask_ecs::Failure;
+use xtask_ecs::deploy::Account;
 
 use super::questions::Questions;
 use super::survey::{Dockerfile, Survey};
 use super::toml_text::TomlText;
+use crate::adopt::{Adopted, Live, Wanted};
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -21,6 +23,13 @@ pub struct Given {
     /// The ECS cluster
     #[arg(long)]
     cluster: Option<String>,
+    /// A service that is there already, as CLUSTER/NAME or an ARN; as often as wanted. Configuration and task definition are then
+    /// what it runs
+    #[arg(long = "service", value_name = "CLUSTER/NAME", conflicts_with_all = ["images", "cluster"])]
+    services: Vec<Wanted>,
+    /// Write its service definition, too, so that what is written there is deployed
+    #[arg(long, requires = "services")]
+    service_definition: bool,
     /// An image to ship, by the name that a Dockerfile here gives it, or a package; as often as wanted
     #[arg(long = "image", value_name = "NAME")]
     images: Vec<String>,
@@ -33,7 +42,7 @@ pub struct Given {
     /// Where the library comes from: a version, a folder, or a git repository with #TAG or #COMMIT
     #[arg(long, value_name = "SOURCE", default_value = env!("CARGO_PKG_VERSION"), value_parser = library)]
     xtask_ecs: Library,
-    /// Do not rehearse at the end
+    /// Run nothing at the end: no rehearsal, and no `deploy --plan`
     #[arg(long)]
     no_rehearse: bool,
 }
@@ -67,8 +76,16 @@ pub struct Choice {
 }
 
 /// What `[workspace.metadata.xtask]` will say.
+pub enum Configuration {
+    /// Of files and answers.
+    Drafted(Drafted),
+    /// Of services that are there.
+    Adopted(Adopted),
+}
+
+/// What files and answers say.
 #[derive(Debug)]
-pub struct Configuration {
+pub struct Drafted {
     pub account: String,
     pub region: String,
     pub cluster: String,
@@ -105,7 +122,13 @@ fn choose_with(found: &Survey, given: Given, questions: &mut Questions<'_>) -> R
     refuse_old_toolchain(found)?;
     let is_configured =
         TomlText::parse(&found.manifest).is_ok_and(|it| it.get(&["workspace", "metadata", "xtask"]).is_some());
-    let configuration = if is_configured { None } else { Some(configuration(found, &given, questions)?) };
+    let configuration = if !given.services.is_empty() {
+        Some(Configuration::Adopted(adopted(found, &given, questions)?))
+    } else if is_configured {
+        None
+    } else {
+        Some(Configuration::Drafted(drafted(found, &given, questions)?))
+    };
     let taken = found.has("xtask");
     let place = match given.place {
         Some(Place::Module) if their_xtask(found).is_none() => {
@@ -116,7 +139,8 @@ fn choose_with(found: &Survey, given: Given, questions: &mut Questions<'_>) -> R
         None if found.own.is_some() => Place::Member,
         None => ask_place(found, questions),
     };
-    let name = given.name.unwrap_or_else(|| if taken { "ship" } else { "xtask" }.to_owned());
+    let name =
+        given.name.or_else(|| found.own_name()).unwrap_or_else(|| if taken { "ship" } else { "xtask" }.to_owned());
     if found.own.is_none() && place != Place::Module && found.has(&name) {
         return Err(Failure::usage(format_args!("there is a `{name}` here already, a package, a folder or an alias"))
             .help("another --name is free, or `--place module` adds to it"));
@@ -153,17 +177,36 @@ fn ask_place(found: &Survey, questions: &mut Questions<'_>) -> Place {
     }
 }
 
-fn configuration(found: &Survey, given: &Given, questions: &mut Questions<'_>) -> Result<Configuration, Failure> {
-    let variable =
-        |names: [&str; 2]| names.iter().find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
+/// The services that are there, as ECS has them.
+fn adopted(found: &Survey, given: &Given, questions: &mut Questions<'_>) -> Result<Adopted, Failure> {
+    let of_arns = given.services.iter().find_map(|wanted| wanted.region.clone());
+    let told = given.region.clone().or(of_arns);
+    let region = told.or_else(|| questions.ask("Region", region_here(found).as_deref()));
+    let region = region.ok_or_else(|| {
+        Failure::usage("nothing here tells the region of the service, and there is no terminal to ask on")
+            .help("say it: --region, or the service's ARN")
+    })?;
+    let account = Account::of_these_credentials(&region)?;
+    let live = Live { found, account: &account, region: &region, definition: given.service_definition };
+    live.adopt(&given.services, given.account.as_deref())
+}
+
+fn variable(names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()))
+}
+
+fn region_here(found: &Survey) -> Option<String> {
+    variable(&["AWS_REGION", "AWS_DEFAULT_REGION"]).or_else(|| found.hints.region.clone())
+}
+
+fn drafted(found: &Survey, given: &Given, questions: &mut Questions<'_>) -> Result<Drafted, Failure> {
     let hints = &found.hints;
     let mut answer = |given: &Option<String>, question: &str, default: Option<String>| {
         given.clone().or_else(|| questions.ask(question, default.as_deref()))
     };
-    let account = variable(["AWS_ACCOUNT_ID", "AWS_ACCOUNT_ID"]).or_else(|| hints.account.clone());
+    let account = variable(&["AWS_ACCOUNT_ID"]).or_else(|| hints.account.clone());
     let account = answer(&given.account, "AWS account, twelve digits", account);
-    let region = variable(["AWS_REGION", "AWS_DEFAULT_REGION"]).or_else(|| hints.region.clone());
-    let region = answer(&given.region, "Region", region);
+    let region = answer(&given.region, "Region", region_here(found));
     let cluster = hints.cluster.clone().unwrap_or_else(|| "default".to_owned());
     let cluster = answer(&given.cluster, "ECS cluster", Some(cluster));
     let images = images(found, given, questions)?;
@@ -181,7 +224,7 @@ fn configuration(found: &Survey, given: &Given, questions: &mut Questions<'_>) -
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Failure::usage(format_args!("`{account}` is no AWS account: twelve digits, as AWS writes them")));
     }
-    Ok(Configuration { account, region, cluster, images })
+    Ok(Drafted { account, region, cluster, images })
 }
 
 fn images(found: &Survey, given: &Given, questions: &mut Questions<'_>) -> Result<Vec<Shipped>, Failure> {

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use xtask_ecs::Failure;
 
-use super::choice::{Choice, Configuration, Library, Place, Shipped, compiled_in, their_xtask};
+use super::choice::{Choice, Configuration, Drafted, Library, Place, compiled_in, their_xtask};
 use super::insert::{Change, Edit, Insertion};
-use super::survey::{Document, Survey};
+use super::survey::Survey;
+use super::tables::{self, Head, parsed};
 use super::toml_text::TomlText;
 
 /// What is done, in this order, and what is said of it.
@@ -30,10 +31,19 @@ pub fn plan(found: &Survey, choice: &Choice) -> Result<Plan, Failure> {
             Place::Module => module(found, choice, &mut plan)?,
         }
     }
-    if let Some(configuration) = &choice.configuration {
-        manifest.push(configured(found, choice, configuration)?);
-        notes(found, configuration, &mut plan);
-    }
+    let head = Head { command: &command(choice), member: member(choice) };
+    let tables = match &choice.configuration {
+        Some(Configuration::Drafted(drafted)) => {
+            notes(found, drafted, &mut plan);
+            tables::of_draft(found, choice, drafted)
+        }
+        Some(Configuration::Adopted(adopted)) => {
+            plan.changes.extend(adopted.new_documents(found)?);
+            adopted.all_tables(tables::of_package(choice))
+        }
+        None => Vec::new(),
+    };
+    manifest.extend(tables::block(found, &head, &tables)?);
     let edit = Edit::new(found.root.join("Cargo.toml"), found.manifest.clone(), manifest);
     if !edit.is_empty() {
         plan.changes.push(Change::Extend(edit));
@@ -45,7 +55,8 @@ pub fn plan(found: &Survey, choice: &Choice) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
-fn command(choice: &Choice) -> String {
+/// How it is called in this workspace.
+pub fn command(choice: &Choice) -> String {
     match choice.place {
         Place::Module => "cargo xtask-ecs".to_owned(),
         _ => format!("cargo {}", choice.name),
@@ -116,6 +127,16 @@ fn dependency(library: &Library, folder: &Path, found: &Survey) -> String {
     }
 }
 
+/// Where a new workspace has the package.
+fn member(choice: &Choice) -> Option<(&'static str, &str)> {
+    (choice.place != Place::Module).then(|| (member_key(choice), choice.name.as_str()))
+}
+
+/// The list of the workspace that has the package.
+fn member_key(choice: &Choice) -> &'static str {
+    if choice.place == Place::Apart { "exclude" } else { "members" }
+}
+
 /// What makes the package a member, or keeps it from being one.
 fn membership(found: &Survey, choice: &Choice) -> Result<Vec<Insertion>, Failure> {
     let toml = parsed(&found.manifest, "Cargo.toml")?;
@@ -123,7 +144,7 @@ fn membership(found: &Survey, choice: &Choice) -> Result<Vec<Insertion>, Failure
     if toml.get(&["workspace"]).is_none() {
         return Ok(Vec::new());
     }
-    let key = if choice.place == Place::Member { "members" } else { "exclude" };
+    let key = member_key(choice);
     let mut wanted = vec![(key, choice.name.as_str())];
     // Cargo takes every folder that `*` finds for a member, one that is hidden and has no manifest included.
     if toml.strings(&["workspace", "members"]).iter().any(|it| ["*", "**"].contains(it)) && found.cargo.1.is_none() {
@@ -217,94 +238,7 @@ pub fn run(words: Vec<String>) -> ExitCode {
 }
 ";
 
-/// The configuration as a block of Cargo.toml.
-fn configured(found: &Survey, choice: &Choice, said: &Configuration) -> Result<Insertion, Failure> {
-    let toml = parsed(&found.manifest, "Cargo.toml")?;
-    let Configuration { account, region, cluster, images } = said;
-    let mut tables = Vec::new();
-    let is_package = toml.get(&["workspace"]).is_none();
-    if is_package {
-        let key = if choice.place == Place::Apart { "exclude" } else { "members" };
-        tables.push(format!("[workspace]\n{key} = [\"{}\"]\n", choice.name));
-    }
-    tables.push(format!(
-        "# What `{}` acts on.\n[workspace.metadata.xtask]\naccount = \"{account}\"\nregion = \"{region}\"\ncluster = \"{cluster}\"\n",
-        command(choice)
-    ));
-    tables.extend(images.iter().map(|image| image_table(found, image)));
-    if choice.place != Place::Module && (choice.place == Place::Apart || choice.name != "xtask") {
-        tables.push(format!("[workspace.metadata.xtask.workflows]\nmanifest = \"{}/Cargo.toml\"\n", choice.name));
-    }
-    tables.extend(images.iter().map(|image| service_table(found, image.name(), images.len())));
-    let block = tables.join("\n");
-    Ok(toml.behind(if is_package { "package" } else { "workspace" }, &block))
-}
-
-fn image_table(found: &Survey, image: &Shipped) -> String {
-    let name = image.name();
-    let lines = image_lines(found, image, repository(found, name));
-    format!("[workspace.metadata.xtask.images.{name}]\n{lines}")
-}
-
-/// What the table of an image says: where it goes, its tag, and what builds it.
-pub fn image_lines(found: &Survey, image: &Shipped, repository: &str) -> String {
-    let built = match image {
-        Shipped::Dockerfile(dockerfile) => {
-            let context = dockerfile.context.as_ref().map_or(String::new(), |it| format!("context = \"{it}\"\n"));
-            format!("dockerfile = \"{}\"\n{context}", dockerfile.name)
-        }
-        Shipped::Package(package, None) => format!("package = \"{package}\"\n"),
-        Shipped::Package(package, Some(binary)) => format!("package = \"{package}\"\nbin = \"{binary}\"\n"),
-    };
-    format!("repository = \"{repository}\"\ntag = {}\n{built}", tag(found, image))
-}
-
-fn service_table(found: &Survey, name: &str, images: usize) -> String {
-    let document = document(found, name, images);
-    let source = document.map_or_else(|| format!("{{ family = \"{name}\" }}"), |it| format!("\"{}\"", it.name));
-    let container = document.map_or(name, |it| container(it, name));
-    format!(
-        "[workspace.metadata.xtask.services.{name}]\ntask-definition = {source}\ncontainers = {{ {container} = \"{name}\" }}\n"
-    )
-}
-
-/// The repository of that name that the files speak of, with its folders.
-fn repository<'a>(found: &'a Survey, image: &'a str) -> &'a str {
-    let named = found.hints.repositories.iter().find(|it| it.rsplit('/').next() == Some(image));
-    named.map_or(image, String::as_str)
-}
-
-/// The version of the package whose program the image is.
-pub fn tag(found: &Survey, image: &Shipped) -> String {
-    let program = match image {
-        Shipped::Dockerfile(dockerfile) => dockerfile.facts.starts.clone(),
-        Shipped::Package(package, _) => Some(package.clone()),
-    };
-    let versioned = || found.packages.iter().filter(|package| package.has_version);
-    let of = |name: &str| versioned().find(|one| one.name == name || one.binaries.iter().any(|binary| binary == name));
-    let only = || versioned().next().filter(|_| versioned().count() == 1);
-    match program.as_deref().and_then(of).or_else(|| of(image.name())).or_else(only) {
-        Some(package) => format!("{{ package = \"{}\" }}", package.name),
-        None if found.has_workspace_version() => "{ workspace-version = true }".to_owned(),
-        None => "\"0.1.0\"".to_owned(),
-    }
-}
-
-fn document<'a>(found: &'a Survey, image: &str, images: usize) -> Option<&'a Document> {
-    let by_container = || found.documents.iter().find(|it| it.containers.iter().any(|container| container == image));
-    let by_family =
-        || found.documents.iter().find(|it| it.family == image || it.family.ends_with(&format!("-{image}")));
-    by_container()
-        .or_else(by_family)
-        .or_else(|| found.documents.first().filter(|_| images == 1 && found.documents.len() == 1))
-}
-
-fn container<'a>(document: &'a Document, image: &'a str) -> &'a str {
-    let same = document.containers.iter().find(|container| *container == image);
-    same.or(document.containers.first()).map_or(image, String::as_str)
-}
-
-fn notes(found: &Survey, said: &Configuration, plan: &mut Plan) {
+fn notes(found: &Survey, said: &Drafted, plan: &mut Plan) {
     let shipped = |name: &str| said.images.iter().any(|image| image.name() == name);
     for one in found.dockerfiles.iter().filter(|one| !shipped(&one.image)) {
         plan.notes.push(("Left out", format!("{}: {}", one.name, one.aside.unwrap_or("it was not chosen"))));
@@ -315,8 +249,4 @@ fn notes(found: &Survey, said: &Configuration, plan: &mut Plan) {
             format!("{file}:{line} compiles this workspace inside the image: a member would be compiled there with all the others, or missed where only some folders are copied"),
         ));
     }
-}
-
-fn parsed<'a>(text: &'a str, file: &str) -> Result<TomlText<'a>, Failure> {
-    TomlText::parse(text).map_err(|why| Failure::usage(format_args!("{file} is not TOML: {why}")))
 }

@@ -35,8 +35,8 @@ pub struct Package {
     pub name: String,
     pub folder: PathBuf,
     pub binaries: Vec<String>,
-    /// Whether its manifest says one.
-    pub has_version: bool,
+    /// Where its manifest says one.
+    pub version: Option<String>,
 }
 
 /// A Dockerfile of the repository.
@@ -100,11 +100,16 @@ impl Survey {
             manifest,
             packages,
         };
-        let folder = found.own.as_deref().and_then(Path::parent).and_then(Path::file_name);
-        if folder.and_then(|name| name.to_str()).is_some_and(|name| found.has_begun(name)) {
+        if found.own_name().is_some_and(|name| found.has_begun(&name)) {
             found.own = None;
         }
         Ok(found)
+    }
+
+    /// What the program that is made with the library already is called.
+    pub fn own_name(&self) -> Option<String> {
+        let folder = self.own.as_deref()?.parent()?.file_name()?;
+        Some(folder.to_string_lossy().into_owned())
     }
 
     /// A path as people write it, relative to the root.
@@ -169,7 +174,7 @@ fn packages(metadata: &Value) -> Vec<Package> {
             name: package["name"].as_str().unwrap_or_default().to_owned(),
             folder: manifest.parent().unwrap_or(manifest).to_owned(),
             binaries: binaries.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect(),
-            has_version: package["version"] != "0.0.0",
+            version: package["version"].as_str().filter(|version| *version != "0.0.0").map(str::to_owned),
         }
     })
     .collect()

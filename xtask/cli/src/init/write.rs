@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use xtask_ecs::config::{self, Config, Loaded};
+use xtask_ecs::deploy::Account;
 use xtask_ecs::process::{Successor, Tool, ask};
 use xtask_ecs::{Context, Failure};
 
 use super::choice::{Choice, Place};
 use super::insert::Change;
+use super::plan;
 use super::survey::Survey;
 
 /// How long cargo may look at a registry's index.
@@ -72,10 +75,36 @@ pub fn lock(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Fa
         .help("`cargo update --workspace` does it again; --xtask-ecs says where the library comes from"))
 }
 
-/// The workspace's own xtask, compiled with its sandbox, rehearses.
-pub fn rehearse(found: &Survey, choice: &Choice, context: &Context) {
+/// The workspace's own xtask, compiled with its sandbox, rehearses; with credentials of the account it then says what a deploy
+/// would change.
+pub fn rehearse(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Failure> {
+    let Loaded { config, .. } = config::load(&found.root, &|name| std::env::var(name).ok())?;
     let manifest = found.root.join(&choice.name).join("Cargo.toml").display().to_string();
+    let run = |words: &[&str], then| {
+        let cargo = ["run", "--quiet", "--manifest-path", &manifest, "--features", "rehearse", "--"];
+        let args = cargo.iter().chain(words).map(|word| (*word).to_owned()).collect();
+        Successor { program: "cargo", args, variables: Vec::new(), then }
+    };
+    let plan = match why_not_planned(&config) {
+        None => Some(Box::new(run(&["deploy", "--plan"], None))),
+        Some(why) => {
+            let plan = format!("`{} deploy --plan`", plan::command(choice));
+            context.events().note("Left out", format!("{plan}, which says what a deploy would change: {why}"));
+            None
+        }
+    };
     context.events().note("Rehearsing", "with the new package, which is compiled first: minutes, this once");
-    let args = ["run", "--quiet", "--manifest-path", &manifest, "--features", "rehearse", "--", "rehearse"];
-    context.hand_over(Successor { program: "cargo", args: args.map(str::to_owned).into(), variables: Vec::new() });
+    context.hand_over(run(&["rehearse"], plan));
+    Ok(())
+}
+
+/// In one line, why the account is not asked.
+fn why_not_planned(config: &Config) -> Option<String> {
+    match Account::of_these_credentials(&config.region) {
+        Err(failure) => Some(failure.to_string().lines().next().unwrap_or_default().to_owned()),
+        Ok(account) if account.id() != config.account => {
+            Some(format!("these credentials are of {}, and the configuration is of {}", account.id(), config.account))
+        }
+        Ok(_) => None,
+    }
 }

@@ -4,5 +4,6 @@ mod adopt;
 mod adopt_others;
 mod handover;
 mod init;
+mod live;
 mod miniature;
 mod shell;

@@ -81,6 +81,12 @@ impl Miniature {
         self.run(Command::new(env!("CARGO_BIN_EXE_cargo-xtask-ecs")).args(args))
     }
 
+    /// The same with these variables.
+    pub fn xtask_ecs_with(&self, variables: &[(String, String)], args: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-xtask-ecs"));
+        self.run_with(variables, command.args(args))
+    }
+
     /// `init` with what it would ask for, and a library that is compiled at once.
     pub fn init(&self, args: &[&str]) -> Run {
         let library = stand_in();
@@ -98,6 +104,10 @@ impl Miniature {
     }
 
     fn run(&self, command: &mut Command) -> Run {
+        self.run_with(&[], command)
+    }
+
+    fn run_with(&self, variables: &[(String, String)], command: &mut Command) -> Run {
         for (name, _) in std::env::vars() {
             let foreign = [
                 "AWS_",
@@ -116,6 +126,7 @@ impl Miniature {
         let path = std::env::var("PATH").expect("a PATH");
         command.env("PATH", format!("{}:{path}", self.root().join("tools").display()));
         let command = command.current_dir(self.root()).env("NO_COLOR", "1").env("AWS_EC2_METADATA_DISABLED", "true");
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         let output = command.stdin(Stdio::null()).output().expect("the program starts");
         Run {
             code: output.status.code().unwrap_or(-1),

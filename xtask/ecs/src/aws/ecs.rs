@@ -4,6 +4,8 @@
 mod convert;
 mod document;
 mod express;
+#[cfg(feature = "rehearse")]
+mod listed;
 mod members;
 mod run;
 mod service_document;

@@ -31,7 +31,7 @@ pub(crate) type Exchange = Arc<dyn Fn(Request<Bytes>) -> (Duration, Option<Respo
 /// What a session's clients are made from, where all that is asked is answered by this.
 pub(super) fn sdk(config: &Config, endpoint: &Endpoint, exchange: Exchange) -> SdkConfig {
     let keys = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "stand-in");
-    let loader = loader(config, SharedHttpClient::new(Inside(exchange)))
+    let loader = loader(&config.region, SharedHttpClient::new(Inside(exchange)))
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .credentials_provider(keys)
         .sleep_impl(Naps)

@@ -25,10 +25,14 @@ const MOVING: [&str; 18] = [
     "release",
 ];
 
+/// Whether a tag is one that others push again and again.
+pub fn is_moving_tag(tag: &str) -> bool {
+    MOVING.iter().any(|moving| tag.eq_ignore_ascii_case(moving))
+}
+
 /// A sentence for each image whose tag is one of them.
 pub fn moving_tags(config: &Config) -> Vec<String> {
-    let moves = |tag: &str| MOVING.iter().any(|moving| tag.eq_ignore_ascii_case(moving));
-    let images = config.images.values().filter(|image| moves(image.tag().as_str()));
+    let images = config.images.values().filter(|image| is_moving_tag(image.tag().as_str()));
     images
         .map(|image| {
             format!(

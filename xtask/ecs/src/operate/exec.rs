@@ -81,6 +81,7 @@ fn successor(session: &Session) -> Successor {
         program: PLUGIN,
         args: args.map(str::to_owned).into(),
         variables: vec![(VARIABLE, session.started.to_string())],
+        then: None,
     }
 }
 

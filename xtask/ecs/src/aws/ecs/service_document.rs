@@ -97,7 +97,7 @@ impl Ecs {
         let input = json!({ "cluster": cluster, "services": [service], "include": ["TAGS"] });
         net::wait(self.pace.turn(calls::DESCRIBE_SERVICES.action));
         let mut answer = Signed::new(&self.sdk).json(&ECS, &calls::DESCRIBE_SERVICES, &subject, &input)?;
-        let mut found = answer["services"][0].take();
+        let mut found = answer["services"].get_mut(0).map(Value::take).unwrap_or_default();
         let primary = found["deployments"].as_array().and_then(|all| all.iter().find(|one| one["status"] == "PRIMARY"));
         let primary = primary.cloned().unwrap_or_default();
         for name in ROLLS_OUT {

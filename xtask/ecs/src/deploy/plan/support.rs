@@ -29,7 +29,7 @@ pub(in crate::deploy) fn usable(service: &Service, cluster: &str, found: Option<
         };
         return Err(Failure::world(format_args!("service {service} in cluster {cluster} {why}")).help(help));
     }
-    match unsupported(&found) {
+    match unsupported(&found.controller, &found.scheduling) {
         Some((why, help)) => {
             Err(Failure::world(format_args!("service {service} in cluster {cluster} {why}")).help(help))
         }
@@ -38,14 +38,13 @@ pub(in crate::deploy) fn usable(service: &Service, cluster: &str, found: Option<
 }
 
 /// Why there is no rollout here that could be followed to its end, and what to do then.
-fn unsupported(found: &Live) -> Option<(String, &'static str)> {
-    let Live { controller, scheduling, .. } = found;
+pub(in crate::deploy) fn unsupported(controller: &str, scheduling: &str) -> Option<(String, &'static str)> {
     if controller != "ECS" {
         let why =
             format!("has the deployment controller {controller}, which is not supported: only ECS's own controller is");
         return Some((
             why,
-            match controller.as_str() {
+            match controller {
                 "CODE_DEPLOY" => {
                     "deploy it with `aws deploy create-deployment`, or move it to ECS's own blue/green deployments"
                 }
@@ -54,7 +53,7 @@ fn unsupported(found: &Live) -> Option<(String, &'static str)> {
             },
         ));
     }
-    (!matches!(scheduling.as_str(), "REPLICA" | "")).then(|| {
+    (!matches!(scheduling, "REPLICA" | "")).then(|| {
         let why = format!(
             "has the scheduling strategy {scheduling}, which is not supported: its number of tasks follows the cluster's \
              instances"
