@@ -92,7 +92,7 @@ impl Live<'_> {
         let LiveService { cluster, name, service, .. } = live;
         let images = self.images(live, adopted)?;
         let (table, file) = (key(name), format!("ecs/{}.json", key(name)));
-        let document = self.document(live, &images, &file, adopted);
+        let document = document(live, &images, &file, adopted);
         let text = |value: &Value| format!("{value:#}\n");
         let mut lines = Vec::new();
         if *cluster != adopted.cluster {
@@ -180,22 +180,6 @@ impl Live<'_> {
         image_lines(shipped, repository, &tag)
     }
 
-    /// What could be registered again: without tags of images that are keys now, without what says nothing, and without values
-    /// that look like secrets.
-    fn document(&self, live: &LiveService, images: &[(String, String)], file: &str, adopted: &mut Adopted) -> Value {
-        let mut document = live.task_definition.clone();
-        without_tags(&mut document, |image| images.iter().any(|(container, _)| *container == image.container));
-        leave_out_empty(&mut document);
-        escape(&mut document);
-        for Hidden { path, variable } in hide(&mut document) {
-            adopted.warnings.push(format!(
-                "{path} of {} looks like a secret in plain sight: it is not written to {file}, where `${{env:{variable}}}` stands; make it one of `secrets`",
-                live.name
-            ));
-        }
-        document
-    }
-
     fn kept(&self, live: &LiveService, is_express: bool, adopted: &mut Adopted) {
         let name = &live.name;
         if !live.read_only.is_empty() {
@@ -220,6 +204,22 @@ impl Live<'_> {
             adopted.kept.push(format!("service {name}: {} stay as they are in ECS{how}", list(&there)));
         }
     }
+}
+
+/// What could be registered again: without tags of images that are keys now, without what says nothing, and without values
+/// that look like secrets.
+fn document(live: &LiveService, images: &[(String, String)], file: &str, adopted: &mut Adopted) -> Value {
+    let mut document = live.task_definition.clone();
+    without_tags(&mut document, |image| images.iter().any(|(container, _)| *container == image.container));
+    leave_out_empty(&mut document);
+    escape(&mut document);
+    for Hidden { path, variable } in hide(&mut document) {
+        adopted.warnings.push(format!(
+            "{path} of {} looks like a secret in plain sight: it is not written to {file}, where `${{env:{variable}}}` stands; make it one of `secrets`",
+            live.name
+        ));
+    }
+    document
 }
 
 fn list(names: &[String]) -> String {
