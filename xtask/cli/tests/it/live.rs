@@ -19,7 +19,7 @@ fn ecs(sandbox: &Sandbox, operation: &str, input: Value) -> Value {
 }
 
 /// A service `shop/NAME` of these containers, and whatever more is said of it.
-fn serve(sandbox: &Sandbox, name: &str, containers: Value, more: &Value) {
+fn serve(sandbox: &Sandbox, name: &str, containers: &Value, more: &Value) {
     ecs(sandbox, "CreateCluster", json!({ "clusterName": "shop" }));
     let document = json!({
         "family": format!("shop-{name}"), "cpu": "256", "memory": "512", "networkMode": "awsvpc",
@@ -76,7 +76,7 @@ fn push(sandbox: &Sandbox, repository: &str, tag: &str) -> String {
 fn what_was_taken_over_plans_nothing_to_do_where_the_released_image_runs_by_digest() {
     let (miniature, sandbox) = (Miniature::of("many"), sandbox());
     let digest = push(&sandbox, "shop/api", "2.0.1");
-    serve(&sandbox, "api", api(&format!("{}/shop/api@{digest}", sandbox.registry())), &json!({}));
+    serve(&sandbox, "api", &api(&format!("{}/shop/api@{digest}", sandbox.registry())), &json!({}));
     sandbox.advance(std::time::Duration::from_secs(1800));
     let library = stand_in();
     let args = ["init", "--service", "shop/api", "--service-definition", "--xtask-ecs", &library, "--no-rehearse"];
@@ -112,7 +112,7 @@ fn an_express_service_another_registry_and_an_image_of_no_registry_of_ours_are_t
     );
 
     let miniature = Miniature::of("many");
-    serve(&sandbox, "api", api("210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/api:1"), &json!({}));
+    serve(&sandbox, "api", &api("210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/api:1"), &json!({}));
     init(&miniature, &sandbox, &["--service", "shop/api"]).ends(0);
     let registry = "registry = \"210987654321.dkr.ecr.eu-west-1.amazonaws.com\"\n";
     assert!(miniature.read("Cargo.toml").contains(registry), "{}", miniature.read("Cargo.toml"));
@@ -152,11 +152,11 @@ fn a_service_that_runs_becomes_configuration_and_a_document_and_what_stays_with_
                           { "name": "GREETING", "value": "${name}, hello" }] },
         { "name": "envoy", "image": "public.ecr.aws/envoy/envoy:v1.31", "essential": true },
     ]);
-    serve(&sandbox, "api", containers, &json!({}));
+    serve(&sandbox, "api", &containers, &json!({}));
     serve(
         &sandbox,
         "back_office",
-        json!([{ "name": "worker", "image": format!("{REGISTRY}/jobs/worker:3f2a9c1") }]),
+        &json!([{ "name": "worker", "image": format!("{REGISTRY}/jobs/worker:3f2a9c1") }]),
         &json!({}),
     );
     let dry = init(&miniature, &sandbox, &["--service", "shop/api", "--dry-run"]);
@@ -200,8 +200,8 @@ fn a_service_that_runs_becomes_configuration_and_a_document_and_what_stays_with_
 #[test]
 fn a_service_that_is_not_there_or_cannot_be_deployed_is_told_before_anything_is_written() {
     let (miniature, sandbox) = (Miniature::of("many"), sandbox());
-    serve(&sandbox, "api", api(&format!("{REGISTRY}/shop/api:1")), &json!({}));
-    serve(&sandbox, "web", json!([{ "name": "web", "image": "nginx:1.25" }]), &json!({}));
+    serve(&sandbox, "api", &api(&format!("{REGISTRY}/shop/api:1")), &json!({}));
+    serve(&sandbox, "web", &json!([{ "name": "web", "image": "nginx:1.25" }]), &json!({}));
     let daemon = json!({ "schedulingStrategy": "DAEMON", "desiredCount": null, "launchType": "EC2" });
     ecs(
         &sandbox,
@@ -211,7 +211,7 @@ fn a_service_that_is_not_there_or_cannot_be_deployed_is_told_before_anything_is_
     );
     let mut more = daemon;
     more["taskDefinition"] = json!("agent");
-    serve(&sandbox, "agent", api("x"), &more);
+    serve(&sandbox, "agent", &api("x"), &more);
     let before = miniature.files();
     let arn = "arn:aws:ecs:ap-northeast-1:999999999999:service/shop/api";
     for (args, code, said) in [
