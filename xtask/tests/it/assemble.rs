@@ -1,7 +1,6 @@
 //! An image that several machines make between them: each leaves what it made, and one puts the tag.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use xtask_sandbox::Sandbox;
@@ -17,21 +16,8 @@ const ASSEMBLE: [&str; 2] = ["release", "--assemble"];
 /// A clone of the sample on a machine of its own: the same commit wherever the message is the same.
 fn machine(message: &str) -> (Workspace, Sandbox) {
     let (workspace, sandbox) = workspace(BOTH);
-    commit(&workspace, message);
+    workspace.commit(message, &["Cargo.toml", "app"]);
     (workspace, sandbox)
-}
-
-fn commit(workspace: &Workspace, message: &str) {
-    let git = |arguments: &[&str]| {
-        let who = ["-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false"];
-        let day = "2026-11-27T00:00:00Z";
-        let mut git = Command::new("git");
-        let git = git.env("GIT_AUTHOR_DATE", day).env("GIT_COMMITTER_DATE", day).current_dir(workspace.root());
-        assert!(git.args(who).args(arguments).status().unwrap().success(), "{arguments:?}");
-    };
-    git(&["init", "--quiet"]);
-    git(&["add", "--force", "Cargo.toml", "app"]);
-    git(&["commit", "--quiet", "--allow-empty", "--message", message]);
 }
 
 fn part(workspace: &Workspace, architecture: &str) -> PathBuf {

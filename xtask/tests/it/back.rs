@@ -11,15 +11,19 @@ use crate::support::{Workspace, calls, layout, sandbox};
 pub fn three() -> (Workspace, Sandbox) {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
+    release_two(&workspace, &sandbox);
+    (workspace, sandbox)
+}
+
+fn release_two(workspace: &Workspace, sandbox: &Sandbox) {
     for command in ["release", "deploy"] {
-        workspace.xtask(&sandbox, &[command]).ends(0);
+        workspace.xtask(sandbox, &[command]).ends(0);
     }
     workspace.change(&[("tag = { package = \"app\" }", "tag = \"1.5.0\"")]);
     layout::write(&workspace.root().join("built"), &[b"another layer"]);
     for command in ["release", "deploy"] {
-        workspace.xtask(&sandbox, &[command]).ends(0);
+        workspace.xtask(sandbox, &[command]).ends(0);
     }
-    (workspace, sandbox)
 }
 
 fn service(sandbox: &Sandbox) -> Value {
@@ -123,18 +127,25 @@ fn a_rollout_under_way_is_stopped_and_its_way_back_is_what_was_asked_for() {
 
 #[test]
 fn history_says_when_what_by_whom_and_how_it_ended() {
-    let (workspace, sandbox) = three();
+    let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
+    workspace.that_releases();
+    let commit = workspace.commit("one", &["Cargo.toml"]);
+    release_two(&workspace, &sandbox);
     let run = workspace.xtask(&sandbox, &["history"]);
     run.ends(0).says("History app: 3 deployments, usually in ");
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(lines.len(), 3, "{}", run.stdout);
-    for (line, words) in lines.iter().zip([["app:3", "app 1.5.0", "SUCCESSFUL"], ["app:2", "app 1.4.0", "SUCCESSFUL"]])
-    {
+    let short = &commit[..9];
+    for (line, words) in lines.iter().zip([
+        ["app:3", "app 1.5.0", &format!("{short}-dirty"), "SUCCESSFUL"],
+        ["app:2", "app 1.4.0", short, "SUCCESSFUL"],
+    ]) {
         assert!(words.iter().all(|word| line.contains(word)), "{line}");
     }
     let json = workspace.xtask(&sandbox, &["history", "--format", "json"]);
     let json: Value = serde_json::from_str(&json.ends(0).stdout).unwrap();
     let newest = &json["services"]["app"]["deployments"][0];
+    assert_eq!(newest["images"][0]["commit"], format!("{commit}-dirty"));
     assert_eq!((&newest["revision"], &newest["images"][0]["tags"]), (&json!("app:3"), &json!(["1.5.0"])));
     assert!(
         newest["seconds"].as_f64().unwrap() > 0.0 && newest["who"].as_str().is_some_and(|who| !who.is_empty()),

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
@@ -42,17 +41,8 @@ fn stage() -> Stage {
     workspace.write("app/ecs/task-definition.json", &document.to_string());
     let login = format!(r#"{{ "auths": {{ "registry.example": {{ "auth": "{CANARY}-docker" }} }} }}"#);
     workspace.write(".docker/config.json", &login);
-    for line in [
-        "init --quiet",
-        "config user.email a@example.com",
-        "config user.name a",
-        "add Cargo.toml app",
-        "commit --quiet -m one",
-        &format!("remote add origin https://x:{CANARY}-remote@github.com/sample/app"),
-    ] {
-        let git = Command::new("git").args(line.split(' ')).current_dir(&root).status();
-        assert!(git.expect("git runs").success(), "git {line}");
-    }
+    workspace.commit("one", &["Cargo.toml", "app"]);
+    workspace.git(&["remote", "add", "origin", &format!("https://x:{CANARY}-remote@github.com/sample/app")]);
     let told = Arc::new(Mutex::new(String::new()));
     let heard = Arc::clone(&told);
     let host = serve(move |asked| {

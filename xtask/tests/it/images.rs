@@ -277,8 +277,7 @@ fn the_target_that_cargo_is_configured_for_is_built_for_where_it_fits() {
 fn a_repository_that_git_refuses_is_told_with_gits_advice() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
-    let git = Command::new("git").args(["init", "--quiet"]).current_dir(workspace.root()).status().expect("git runs");
-    assert!(git.success());
+    workspace.git(&["init", "--quiet"]);
     release_with(&workspace, &sandbox, &[("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")])
         .ends(1)
         .says("git does not tell which commit is in")

@@ -271,15 +271,8 @@ fn an_image_for_another_architecture_than_the_tasks_is_refused_in_the_plan() {
 fn where_tags_have_no_order_the_commits_that_the_images_are_of_have_one() {
     let (workspace, sandbox) = (Workspace::sample(), sandbox(vec![]));
     workspace.that_releases();
-    let git = |arguments: &[&str]| {
-        let who = ["-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false"];
-        let mut git = std::process::Command::new("git");
-        let done = git.args(who).args(arguments).current_dir(workspace.root()).status().expect("git runs");
-        assert!(done.success(), "{arguments:?}");
-    };
-    git(&["init", "--quiet"]);
     for tag in ["green", "blue"] {
-        git(&["commit", "--quiet", "--allow-empty", "--message", tag]);
+        workspace.commit(tag, &["Cargo.toml"]);
         release(&workspace, &sandbox, tag);
         workspace.xtask(&sandbox, &["deploy"]).ends(0);
     }

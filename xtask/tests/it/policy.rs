@@ -22,7 +22,7 @@ const fn scenario(world: World, arguments: &'static [&'static str], code: i32) -
 
 /// What a command does without and says nothing of, for it then only tells less; and what only an interrupt, a rollout that
 /// cannot succeed, bounds, or a service that names no rollout leads to.
-const UNSEEN: [(&str, &str); 18] = [
+const UNSEEN: [(&str, &str); 19] = [
     ("deploy", "application-autoscaling:DescribeScalableTargets"),
     ("deploy --plan", "application-autoscaling:DescribeScalableTargets"),
     ("continue", "ecr:BatchGetImage"),
@@ -31,6 +31,7 @@ const UNSEEN: [(&str, &str); 18] = [
     ("status", "ecr:BatchGetImage"),
     ("status", "ecr:DescribeImages"),
     ("status", "ecs:DescribeTaskDefinition"),
+    ("history", "ecr:BatchGetImage"),
     ("history", "ecr:DescribeImages"),
     ("history", "ecs:DescribeTaskDefinition"),
     ("history", "ecs:ListServiceDeployments"),
@@ -238,12 +239,8 @@ fn a_role_is_compared_with_what_is_needed() {
 fn the_workflows_of_a_repository_on_github_are_trusted_and_nobody_else() {
     let (workspace, sandbox) = fresh();
     workspace.xtask(&sandbox, &["iam", "--trust"]).ends(2).says("is no repository on github.com");
-    let git = |args: &[&str]| {
-        let status = std::process::Command::new("git").args(args).current_dir(workspace.root()).status();
-        assert!(status.expect("git starts").success());
-    };
-    git(&["init", "--quiet"]);
-    git(&["remote", "add", "origin", "git@github.com:sample/shop.git"]);
+    workspace.git(&["init", "--quiet"]);
+    workspace.git(&["remote", "add", "origin", "git@github.com:sample/shop.git"]);
     let run = workspace.xtask(&sandbox, &["iam", "--trust"]);
     run.ends(0).looks_like("iam/trust");
     assert!(run.stdout.contains("repo:sample/shop:ref:refs/tags/v*"), "{}", run.stdout);

@@ -1,27 +1,12 @@
 //! Where the images in ECR come from, the whole binary against the sandbox.
 
-use std::process::Command;
-
 use crate::support::{Run, Workspace, sandbox};
 use serde_json::json;
 use xtask_sandbox::Sandbox;
 
 /// Commits everything and says what the commit is called in messages.
 fn commit(workspace: &Workspace, message: &str) -> String {
-    let git = |args: &[&str]| {
-        let output = Command::new("git")
-            .args(["-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false"])
-            .args(args)
-            .current_dir(workspace.root())
-            .output()
-            .expect("git starts");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("git prints text").trim().to_owned()
-    };
-    git(&["init", "--quiet"]);
-    git(&["add", "--force", "Cargo.toml"]);
-    git(&["commit", "--quiet", "--allow-empty", "--message", message]);
-    git(&["rev-parse", "HEAD"])[..12].to_owned()
+    workspace.commit(message, &["Cargo.toml"])[..12].to_owned()
 }
 
 fn deploy(workspace: &Workspace, sandbox: &Sandbox, args: &[&str]) -> Run {

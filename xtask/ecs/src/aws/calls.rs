@@ -207,6 +207,7 @@ pub(crate) const BATCH_GET_IMAGE: Call = call(
         DeployPlan,
         Deploy,
         Continue,
+        History,
         Run,
         Status,
         Verify,

@@ -4,7 +4,7 @@ use serde_json::{Map, json};
 use super::{Format, to_json};
 use crate::config::services_named;
 use crate::context::Context;
-use crate::deploy::history::{Entry, history, usual};
+use crate::deploy::history::{Entry, Running, history, usual};
 use crate::failure::Result;
 use crate::gather::Gather;
 use crate::text::{quantity, table};
@@ -52,10 +52,12 @@ fn rows(entries: &[Entry]) -> Vec<Vec<String>> {
             let short = image.digest.get(..19).unwrap_or(&image.digest);
             format!("{} {}", image.container, image.tags.first().map_or(short, String::as_str))
         });
+        let commits = entry.images.iter().map(Running::short_commit).filter(|commit| !commit.is_empty());
         vec![
             entry.at.clone(),
             entry.revision.clone(),
             images.gather::<Vec<_>>().join(", "),
+            commits.gather::<Vec<_>>().join(", "),
             entry.status.clone(),
             entry.seconds.map_or(String::new(), quantity::duration),
             entry.who.clone(),

@@ -92,7 +92,7 @@ fn row(service: &ServiceStatus, revision: Option<&RevisionStatus>, first: bool) 
         said.join(", ")
     };
     let digest = |image: &ImageStatus| image.running.digest.get(7..19).unwrap_or_default().to_owned();
-    let commit = |image: &ImageStatus| image.commit.as_deref().map_or(String::new(), short_commit);
+    let commit = |image: &ImageStatus| image.running.short_commit();
     let tasks = revision.map_or_else(
         || format!("0/{}", service.desired),
         |revision| {
@@ -121,11 +121,4 @@ fn row(service: &ServiceStatus, revision: Option<&RevisionStatus>, first: bool) 
         rollout.trim().to_owned(),
         if first { service.since.clone() } else { String::new() },
     ]
-}
-
-/// As git shortens it, with what stands behind it.
-fn short_commit(commit: &str) -> String {
-    let (hash, rest) = commit.split_once('-').map_or((commit, ""), |(hash, rest)| (hash, rest));
-    let short = hash.get(..9).unwrap_or(hash);
-    if rest.is_empty() { short.to_owned() } else { format!("{short}-{rest}") }
 }

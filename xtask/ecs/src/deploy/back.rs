@@ -1,8 +1,8 @@
 //! The way back: which revision a service was well on before, and whether it still can be.
 
-use std::slice::{from_mut, from_ref};
+use std::slice::from_ref;
 
-use super::history::{Entry, name_tags, pinned, remembered};
+use super::history::{Entry, Running, name_tags, pinned, remembered};
 use super::lock;
 use super::plan::{Action, Pin, Plan};
 use super::service_definition::Settings;
@@ -49,7 +49,8 @@ impl Deploys<'_> {
     fn entries(&self, service: &Service, to: Option<&str>) -> Result<Vec<Entry>> {
         let mut entries = remembered(self.session, service)?;
         if to.is_some_and(|to| !entries.iter().any(|entry| is(entry, to))) {
-            name_tags(self.config, self.session, &mut entries);
+            let mut images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).gather();
+            name_tags(self.config, self.session, &mut images);
         }
         Ok(entries)
     }
@@ -61,7 +62,7 @@ impl Deploys<'_> {
         let found = joined.or_else(|| chosen(&entries, &live.task_definition, to));
         let Some((entry, older)) = found else { return Err(nothing(self.config, (service, &live), &entries, to)) };
         let mut entry = entry.clone();
-        name_tags(self.config, self.session, from_mut(&mut entry));
+        name_tags(self.config, self.session, &mut entry.images.iter_mut().gather::<Vec<_>>());
         let unusable = |why: String| {
             let failure =
                 Failure::usage(format_args!("service {} cannot go back to {}: {why}", service.name, entry.revision));
@@ -199,7 +200,6 @@ fn pins(service: &Service, entry: &Entry, revision: &TaskDefinition) -> Vec<Pin>
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::Running;
     use super::*;
 
     fn entry(revision: &str, status: &str, tag: &str) -> Entry {
@@ -208,6 +208,7 @@ mod tests {
             digest: format!("sha256:{tag}"),
             image: String::new(),
             tags: vec![tag.to_owned()],
+            commit: None,
         }];
         Entry {
             at: "2026-11-27T12:00:00Z".to_owned(),

@@ -44,6 +44,17 @@ pub(crate) struct Running {
     pub image: String,
     /// The tags that ECR has for it by now; of images of this workspace alone.
     pub tags: Vec<String>,
+    /// What the image says that it was built of; of images of this workspace alone.
+    pub commit: Option<String>,
+}
+
+impl Running {
+    /// As git shortens it, with what stands behind it (`-dirty`); empty where it is not known.
+    pub(crate) fn short_commit(&self) -> String {
+        let commit = self.commit.as_deref().unwrap_or_default();
+        let (hash, rest) = commit.split_at(commit.find('-').unwrap_or(commit.len()));
+        format!("{}{rest}", hash.get(..9).unwrap_or(hash))
+    }
 }
 
 impl Entry {
@@ -62,13 +73,15 @@ pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> 
         known.filter_map(|(name, found)| Some((name.as_str(), found.ok().flatten()?))).gather();
     for entry in &mut entries {
         let found = known.get(entry.task_definition.as_str());
-        entry.who = found.map(|found| name(&found.registered_by)).unwrap_or_default();
+        entry.who = found.map(|found| last(&found.registered_by)).unwrap_or_default();
     }
-    name_tags(config, session, &mut entries);
+    let mut images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).gather();
+    name_tags(config, session, &mut images);
+    name_commits(config, session, &mut images);
     Ok(entries)
 }
 
-/// The same without tags and without who: those take a call for each image and each revision.
+/// The same without tags, commits and who: those take a call for each image and each revision.
 pub(super) fn remembered(session: &Session, service: &Service) -> Result<Vec<Entry>> {
     let ecs = session.ecs();
     let listed = ecs.service_deployments(&service.cluster, &service.service, 0)?;
@@ -116,18 +129,30 @@ fn seconds(one: &ListedDeployment) -> Option<f64> {
 pub(super) fn running(image: &ContainerImage) -> Running {
     let written = image.image.split_once('@').map(|(_, digest)| digest.to_owned());
     let digest = written.or_else(|| Some(image.digest.as_ref()?.to_string())).unwrap_or_default();
-    Running { container: image.container.clone(), digest, image: image.image.clone(), tags: Vec::new() }
+    Running { container: image.container.clone(), digest, image: image.image.clone(), tags: Vec::new(), commit: None }
 }
 
 /// Fills in the tags, asking for each image once. Where ECR does not tell, there are none to show.
-pub(super) fn name_tags(config: &Config, session: &Session, entries: &mut [Entry]) {
-    let images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).gather();
+pub(super) fn name_tags(config: &Config, session: &Session, images: &mut [&mut Running]) {
     let asked = ours(config, images.iter().map(|image| &**image));
-    let answers = session.ecr().kept(&asked).into_iter().map(|kept| kept.map(Kept::tags).unwrap_or_default());
-    let tags: SortedMap<&Digest, Vec<String>> = asked.iter().map(|(_, digest)| digest).zip(answers).gather();
-    for image in images {
-        image.tags = pinned(&image.image).and_then(|is| tags.get(&is.digest).cloned()).unwrap_or_default();
+    for ((_, digest), kept) in asked.iter().zip(session.ecr().kept(&asked)) {
+        let tags = kept.map(Kept::tags).unwrap_or_default();
+        of(digest, images).for_each(|image| image.tags.clone_from(&tags));
     }
+}
+
+/// Fills in the commits, likewise.
+pub(super) fn name_commits(config: &Config, session: &Session, images: &mut [&mut Running]) {
+    let asked = ours(config, images.iter().map(|image| &**image));
+    for ((_, digest), found) in asked.iter().zip(session.ecr().images(&asked)) {
+        let commit = found.ok().flatten().and_then(|found| found.marks.commit);
+        of(digest, images).for_each(|image| image.commit.clone_from(&commit));
+    }
+}
+
+fn of<'a>(digest: &'a Digest, images: &'a mut [&mut Running]) -> impl Iterator<Item = &'a mut Running> {
+    let pins = move |image: &Running| pinned(&image.image).is_some_and(|is| is.digest == *digest);
+    images.iter_mut().map(|image| &mut **image).filter(move |image| pins(image))
 }
 
 /// Where the images of this workspace that are among these are, each once.
@@ -140,7 +165,7 @@ pub(super) fn ours<'a>(config: &Config, images: impl Iterator<Item = &'a Running
 }
 
 /// The last part of an ARN: `xtask-deploy-alice` of a session, `alice` of a user.
-fn name(arn: &str) -> String {
+fn last(arn: &str) -> String {
     arn.rsplit('/').next().unwrap_or_default().to_owned()
 }
 

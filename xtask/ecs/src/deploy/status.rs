@@ -4,9 +4,9 @@ use std::thread;
 
 use serde::Serialize;
 
-use super::history::{Running, ours, pinned, running};
+use super::history::{Running, name_commits, name_tags, pinned, running};
 use super::plan::{images, live_services};
-use crate::aws::ecr::{Found, Kept};
+use crate::aws::ecr::Found;
 use crate::aws::ecs::{ContainerImage, Ecs, Service as Live, Strategy, TaskDefinition, short};
 use crate::aws::{AwsError, Session};
 use crate::config::{Config, Image, Service, services_named};
@@ -57,8 +57,6 @@ pub(crate) struct RevisionStatus {
 pub(crate) struct ImageStatus {
     #[serde(flatten)]
     pub running: Running,
-    /// What the image says that it was built of.
-    pub commit: Option<String>,
     /// Whether these are the bytes under the tag of the configuration; absent where the image is none of this workspace,
     /// or ECR does not tell.
     pub released: Option<bool>,
@@ -163,7 +161,7 @@ fn look(ecs: &Ecs, services: &[(&Service, Live)]) -> Result<Vec<ServiceStatus>> 
 }
 
 fn of_revision(task_definition: &str, (running_now, pending): (u32, u32), images: &[ContainerImage]) -> RevisionStatus {
-    let image = |image| ImageStatus { running: running(image), commit: None, released: None };
+    let image = |image| ImageStatus { running: running(image), released: None };
     RevisionStatus {
         revision: short(task_definition).to_owned(),
         running: running_now,
@@ -184,32 +182,29 @@ pub(super) fn images_of(document: &TaskDefinition) -> Vec<ContainerImage> {
 
 /// Says of every image of this workspace which version and commit it is. Only what was not released just now is asked for.
 fn name_images(config: &Config, session: &Session, released: &Released<'_>, status: &mut [ServiceStatus]) {
-    let mut images: Vec<&mut ImageStatus> =
+    let images: Vec<&mut ImageStatus> =
         status.iter_mut().flat_map(|service| &mut service.revisions).flat_map(|revision| &mut revision.images).gather();
     let is_released = |digest: &Digest| {
         released.values().find(|(_, found)| matches!(found, Ok(Some(found)) if found.digest == *digest))
     };
-    let mut asked = ours(config, images.iter().map(|image| &image.running));
-    asked.retain(|(_, digest)| is_released(digest).is_none());
-    let (tags, found) = thread::scope(|scope| {
-        let tags = scope.spawn(|| session.ecr().kept(&asked));
-        let found = session.ecr().images(&asked);
-        (tags.join().expect("a lookup does not panic"), found)
-    });
-    for image in &mut images {
+    let mut unknown = Vec::new();
+    for image in images {
         let Some(is) = pinned(&image.running.image) else { continue };
         if let Some((of, Ok(Some(found)))) = is_released(&is.digest) {
             image.running.tags = vec![of.tag().to_string()];
-            image.commit.clone_from(&found.marks.commit);
+            image.running.commit.clone_from(&found.marks.commit);
             image.released = Some(true);
             continue;
         }
-        let Some(position) = asked.iter().position(|(_, digest)| *digest == is.digest) else { continue };
-        image.running.tags = tags[position].clone().map(Kept::tags).unwrap_or_default();
-        image.commit = found[position].clone().ok().flatten().and_then(|found| found.marks.commit);
+        if is.registry != config.registry {
+            continue;
+        }
         let of = released.values().find(|(of, _)| *of.repository() == is.repository);
         image.released = of.and_then(|(_, found)| found.as_ref().ok()).map(|_| false);
+        unknown.push(&mut image.running);
     }
+    name_tags(config, session, &mut unknown);
+    name_commits(config, session, &mut unknown);
 }
 
 fn missing<'a>(config: &Config, released: &'a Released<'_>) -> impl Iterator<Item = Failure> + 'a {

@@ -104,6 +104,28 @@ impl Workspace {
         self.docker_that_builds(&layout).trivy_that_passes()
     }
 
+    /// What git prints in the workspace's folder; a commit is the same wherever its files and its message are.
+    pub fn git(&self, args: &[&str]) -> String {
+        let day = "2026-11-27T00:00:00Z";
+        let output = Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false"])
+            .args(args)
+            .current_dir(self.root())
+            .envs([("GIT_AUTHOR_DATE", day), ("GIT_COMMITTER_DATE", day)])
+            .output()
+            .expect("git starts");
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("git prints text").trim().to_owned()
+    }
+
+    /// Commits these files and returns the commit's hash.
+    pub fn commit(&self, message: &str, files: &[&str]) -> String {
+        self.git(&["init", "--quiet"]);
+        self.git(&[&["add", "--force"], files].concat());
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
     /// Runs the binary against a sandbox.
     pub fn xtask(&self, sandbox: &Sandbox, args: &[&str]) -> Run {
         let environment = sandbox.environment();
