@@ -8,7 +8,7 @@ use clap::Parser;
 use crate::aws::{Identity, SdkConfig, Session, session_name};
 use crate::config::{self, Answers, Config, ENVIRONMENT_VARIABLE, Loaded, LookUp, suggestion};
 use crate::deploy::lock::Holder;
-use crate::deploy::{Answer, Checks, DeployPlan, Deploys, Pause, Report, Tasks};
+use crate::deploy::{Answer, Checks, DeployPlan, Deploys, Pause, Report, Tasks, unanswered};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::gate::{Gate, Scanner};
@@ -153,8 +153,18 @@ impl Context {
     ///
     /// Fails (exit 1) where there are no credentials.
     pub fn deploys(&self) -> Result<Deploys<'_>> {
-        let deploys = Deploys::new(self.config()?, self.session()?, &self.events, &self.interrupt);
+        let config = self.config().map_err(|failure| self.with_documents(failure))?;
+        let deploys = Deploys::new(config, self.session()?, &self.events, &self.interrupt);
         Ok(deploys.around(self).checked(self).look_up(self).held_by(self.holder()))
+    }
+
+    /// What lookups of the configuration failed with, and with it what those of the documents do: one run tells of all.
+    fn with_documents(&self, failure: Failure) -> Failure {
+        let of_lookups = self.drafted().ok().filter(|drafted| drafted.stands_in && !failure.faults.is_empty());
+        let Some(Loaded { config, .. }) = of_lookups else { return failure };
+        let mut all = unanswered(config, &|wanted| self.own.sources.ask(config, &|| self.session_of(config), wanted));
+        all.insert(0, failure);
+        Failure::together(all)
     }
 
     /// One-off tasks: `tasks.run("migrate")` is `cargo xtask run migrate`.

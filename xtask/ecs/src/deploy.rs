@@ -4,6 +4,7 @@ mod back;
 mod by_digest;
 mod cadence;
 mod diff;
+mod documents;
 mod fargate;
 mod foresight;
 mod gate;
@@ -43,6 +44,7 @@ use tasks::Ready;
 
 pub use by_digest::ByDigest;
 pub use diff::Change;
+pub(crate) use documents::unanswered;
 pub use fargate::fargate_size;
 #[cfg(feature = "rehearse")]
 pub use live::{Account, LiveService};

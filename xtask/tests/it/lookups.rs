@@ -141,6 +141,15 @@ fn every_lookup_that_fails_is_told_with_its_place_and_nothing_is_done() {
         .says("is a secret of Secrets Manager")
         .says("there is no source `secretsmanager`")
         .does_not_say("hunter2");
+
+    // What is wrong in the configuration and in a document comes in one run.
+    let table = table("s3://states/app/terraform.tfstate");
+    workspace.change(&[(IMAGES, &table), ("cluster = \"sample\"", "cluster = \"${cfn:base.Clutser}\"")]);
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(2)
+        .says("the stack `base` has no output `Clutser`")
+        .says("the state has no output `idd`");
 }
 
 #[test]
@@ -154,4 +163,7 @@ fn without_credentials_that_is_told_once_and_is_no_mistake_of_the_configurations
 fn commands_that_ask_nobody_need_nobody() {
     let workspace = workspace("s3://states/app/terraform.tfstate");
     workspace.xtask_with(&[], &["workflows"]).ends(0);
+    for command in [&["deploy"][..], &["rollback"], &["status"], &["verify"], &["lock", "--reason", "x"], &["run"]] {
+        workspace.xtask_with(&[], &[command, &["ap"]].concat()).ends(2).does_not_say("credentials");
+    }
 }

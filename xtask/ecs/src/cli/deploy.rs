@@ -43,7 +43,7 @@ pub(crate) struct Deploy {
 impl Deploy {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
-        config::services_named(context.config()?, &self.services)?;
+        config::services_named(&context.drafted()?.config, &self.services)?;
         let deploys = context.deploys()?.allow_older(self.allow_older).until(self.until).create(self.create);
         let stage = deploys.digests(self.digest.clone()).run_tasks(self.run_tasks);
         let plan = stage.plan(&self.services)?;

@@ -47,7 +47,7 @@ pub(crate) struct Unlock {
 impl Lock {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
-        services_named(context.config()?, &self.services)?;
+        services_named(&context.drafted()?.config, &self.services)?;
         let done = lock::lock(context, &self.services, &self.reason, self.lasts)?;
         print(context, self.format, &done)
     }
@@ -55,7 +55,7 @@ impl Lock {
 
 impl Unlock {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        services_named(context.config()?, &self.services)?;
+        services_named(&context.drafted()?.config, &self.services)?;
         let done = lock::unlock(context, &self.services)?;
         print(context, self.format, &done)
     }

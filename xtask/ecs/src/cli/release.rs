@@ -40,7 +40,7 @@ pub(crate) struct Release {
 impl Release {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
-        config::images_named(context.config()?, &self.images)?;
+        config::images_named(&context.drafted()?.config, &self.images)?;
         let mut stage = context.releases()?;
         if self.assemble {
             return self.tell(context, stage.assemble(&self.images));

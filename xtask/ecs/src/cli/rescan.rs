@@ -28,7 +28,7 @@ pub(crate) struct Rescan {
 impl Rescan {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
-        config::images_named(context.config()?, &self.images)?;
+        config::images_named(&context.drafted()?.config, &self.images)?;
         let Ended { done, result } = context.releases()?.rescan(&self.images);
         match self.format {
             Format::Text => {

@@ -30,7 +30,7 @@ pub(crate) struct Rollback {
 impl Rollback {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
-        services_named(context.config()?, &self.services)?;
+        services_named(&context.drafted()?.config, &self.services)?;
         let back = rollback::plan(context, &self.services, self.to.as_deref())?;
         if self.plan {
             if let (Back::To(plan), Format::Json) = (&back, self.format) {

@@ -33,7 +33,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
-        task_named(context.config()?, &self.task)?;
+        task_named(&context.drafted()?.config, &self.task)?;
         let tasks = context.tasks()?.arguments(&self.arguments).again(self.again);
         let plan = tasks.plan(&self.task)?;
         let Ended { done, result } =

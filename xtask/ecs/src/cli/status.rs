@@ -45,7 +45,7 @@ pub(crate) struct Status {
 impl Status {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
-        services_named(context.config()?, &self.services)?;
+        services_named(&context.drafted()?.config, &self.services)?;
         let mut shown: Option<Vec<ServiceStatus>> = None;
         loop {
             let Ended { done, result } = status(context.config()?, context.session()?, &self.services, self.check)?;

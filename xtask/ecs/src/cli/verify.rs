@@ -28,7 +28,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         // A wrong name is told of before credentials are looked for.
-        services_named(context.config()?, &self.services)?;
+        services_named(&context.drafted()?.config, &self.services)?;
         let findings = verify(context.config()?, context.session()?, context, &self.services)?;
         match self.format {
             Format::Json => context.print(to_json(&json!({ "findings": findings }))?),

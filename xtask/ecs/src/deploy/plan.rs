@@ -9,20 +9,20 @@ use std::thread;
 
 use super::by_digest::{self, ByDigest};
 use super::diff::{Change, changes};
+use super::documents;
 use super::lock;
 use super::normal::Normal;
-use super::service_definition::{self, Settings};
-use super::task_definition::{self, doubts};
+use super::service_definition::Settings;
+use super::task_definition::doubts;
 use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, ServiceDocument, TaskDefinition};
 use crate::aws::{AwsError, Session};
 use crate::commit;
-use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource};
-use crate::event::{DesiredCount, Event, Events, ImageSource, Lock, ServiceAction, VersionChange};
-use crate::failure::{Failure, Fault, Result};
+use crate::config::{Config, Image, Service, TaskDefinitionSource};
+use crate::event::{DesiredCount, Events, ImageSource, Lock, ServiceAction, VersionChange};
+use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
-use crate::lookup::Lookup;
 use crate::reference::Pinned;
-use crate::sorted::{Arrange, SortedMap, SortedSet};
+use crate::sorted::{Arrange, SortedMap};
 use crate::sources::LookUps;
 use crate::time;
 pub(super) use versions::refuse_older;
@@ -138,8 +138,8 @@ pub(super) fn plan(
 ) -> Result<Vec<Plan>> {
     let chosen = by_digest::named(config, services, digests)?;
     let mut problems = Vec::new();
-    let answers = look_up.look_up(&lookups(services))?;
-    let documents = documents((config, &answers, look_up.stands_in()), services, events, &mut problems);
+    let answers = look_up.look_up(&documents::lookups(services))?;
+    let documents = documents::read((config, &answers, look_up.stands_in()), services, events, &mut problems);
     let ecs = session.ecs();
     let images = images::of(config, services);
     let (found, live) = thread::scope(|scope| {
@@ -216,54 +216,6 @@ fn doubt(config: &Config, service: &Service, document: &serde_json::Value, event
             service.name
         ));
     }
-}
-
-fn lookups(services: &[&Service]) -> SortedSet<Lookup> {
-    let files = services.iter().flat_map(|service| task_definition::lookups_of(&service.task_definition));
-    let definitions = services.iter().filter_map(|service| service.definition.as_ref());
-    files.chain(definitions.flat_map(service_definition::lookups)).gather()
-}
-
-/// Tells what was looked up, and for which line. What is in a variable may be what its owner shows nobody.
-fn announce(loaded: &task_definition::Loaded, answers: &Answers, events: &Events) {
-    for filled in &loaded.filled {
-        for lookup in filled.lookups.iter().filter(|lookup| lookup.source != "env") {
-            let Some(Ok(value)) = answers.get(lookup) else { continue };
-            let place =
-                filled.place.as_ref().map_or_else(String::new, |place| format!(" at {}:{}", place.file, place.line));
-            events.note("Looked up", format!("{lookup}{place}: {value}"));
-        }
-    }
-}
-
-/// The documents that are files, by service.
-fn documents(
-    (config, answers, stand_in): (&Config, &Answers, bool),
-    services: &[&Service],
-    events: &Events,
-    problems: &mut Vec<Failure>,
-) -> SortedMap<String, Document> {
-    let mut documents = SortedMap::new();
-    for service in services {
-        let TaskDefinitionSource::File { file, overlay } = &service.task_definition else { continue };
-        let (overlay, root) = (overlay.as_deref(), &config.root);
-        let read = if stand_in {
-            task_definition::load_with_stand_ins(file, overlay, root)
-        } else {
-            task_definition::load(file, overlay, root, Some(answers))
-        };
-        match read {
-            Ok(loaded) => {
-                announce(&loaded, answers, events);
-                for Fault { message, place, .. } in loaded.warnings {
-                    events.emit(Event::Warning { message, place });
-                }
-                documents.insert(service.name.clone(), loaded.document);
-            }
-            Err(failure) => problems.push(failure),
-        }
-    }
-    documents
 }
 
 pub(super) type LiveServices<'a> = Vec<(&'a str, Result<Vec<Option<Live>>, AwsError>, Vec<&'a Service>)>;
