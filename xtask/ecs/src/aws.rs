@@ -186,7 +186,7 @@ impl Session {
     }
 
     pub(crate) fn ecs(&self) -> ecs::Ecs {
-        ecs::Ecs::new(&self.sdk, Arc::clone(&self.pace))
+        ecs::Ecs::new(&self.sdk, Arc::clone(&self.pace), &self.own.account)
     }
 }
 

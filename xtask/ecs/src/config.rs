@@ -48,7 +48,6 @@ pub(crate) use environments::VARIABLE as ENVIRONMENT_VARIABLE;
 pub(crate) use load::load_resolved;
 pub use load::{load, load_every};
 pub(crate) use lookups::{Answers, LookUp, stand_in, told};
-pub(crate) use model::command;
 pub use model::{
     Abandoned, AcceptedSystem, Asset, Base, Builder, By, Cache, Ci, Clockwork, Compression, Config, Definition, Deploy,
     DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Kind, Lock, Lookups, Matrix, Network, OnFailure,
@@ -56,6 +55,7 @@ pub use model::{
     Schedule, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task, TaskDefinitionSource,
     TrivyPin, WhenLocked, Workflows, is_malicious,
 };
+pub(crate) use model::{DAEMON, DAEMON_FAMILY, called, command};
 pub use moving::{is_moving_tag, moving_tags};
 pub(crate) use origin::toml_value;
 pub use origin::{Loaded, Origin, Origins, Setting, render, to_json};

@@ -72,7 +72,7 @@ fn task_definition(bytes: &[u8]) {
     let (file, overlay) = (root.join("td.json"), root.join("over.json"));
     std::fs::write(&file, document).expect("there is room");
     std::fs::write(&overlay, over.unwrap_or_default()).expect("there is room");
-    match load_with_stand_ins(&file, over.map(|_| overlay.as_path()), &root) {
+    match load_with_stand_ins((&file, over.map(|_| overlay.as_path())), config::Kind::Service, &root) {
         Ok(loaded) => assert!(loaded.document.value().is_object()),
         Err(failure) => assert!(!failure.to_string().is_empty()),
     }

@@ -12,6 +12,7 @@ mod config;
 #[cfg(feature = "rehearse")]
 mod console;
 mod crashes;
+mod daemon;
 mod deploy;
 mod environments;
 mod evidence;

@@ -29,6 +29,12 @@ pub(crate) enum On {
     /// The services, and their revisions.
     Revisions,
     TaskDefinitions,
+    Daemons,
+    /// The daemons, and their deployments.
+    DaemonRollouts,
+    /// The daemons, and their revisions.
+    DaemonRevisions,
+    DaemonTaskDefinitions,
     Tasks,
     /// The clusters and their tasks.
     Shells,
@@ -74,6 +80,10 @@ impl On {
             Self::Rollouts => "the services and their deployments",
             Self::Revisions => "the services and their revisions",
             Self::TaskDefinitions => "the task definitions",
+            Self::Daemons => "the daemons",
+            Self::DaemonRollouts => "the daemons and their deployments",
+            Self::DaemonRevisions => "the daemons and their revisions",
+            Self::DaemonTaskDefinitions => "the daemon task definitions",
             Self::Tasks => "the tasks",
             Self::Shells => "the clusters and their tasks",
             Self::Forwarding => "the tasks and the document that forwards",
@@ -161,6 +171,7 @@ use By::{
     ReleasePlan, Rescan, Rollback, Run, Sbom, Scale, Status, Unlock, Verify,
 };
 
+const DAEMONS: &str = "of a service that is `daemon`";
 const POST_MORTEM: &str = "for a post-mortem, which does without where it is denied";
 
 pub(crate) const EVERYONE: &[By] = &[
@@ -260,6 +271,46 @@ pub(crate) const DESCRIBE_EXPRESS_GATEWAY_SERVICE: Call = Call {
     when: "of a service that is `express`, to tell where it is reached, which does without where it is denied",
     ..call("ecs:DescribeExpressGatewayService", On::Services, &[Deploy, Rollback])
 };
+pub(crate) const DESCRIBE_DAEMON: Call = Call {
+    when: DAEMONS,
+    ..call(
+        "ecs:DescribeDaemon",
+        On::Daemons,
+        &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Exec, Forward, Verify],
+    )
+};
+pub(crate) const DESCRIBE_DAEMON_DEPLOYMENTS: Call = Call {
+    when: DAEMONS,
+    ..call(
+        "ecs:DescribeDaemonDeployments",
+        On::DaemonRollouts,
+        &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Exec, Forward, Verify],
+    )
+};
+pub(crate) const DESCRIBE_DAEMON_REVISIONS: Call = Call {
+    when: DAEMONS,
+    ..call(
+        "ecs:DescribeDaemonRevisions",
+        On::DaemonRevisions,
+        &[DeployPlan, Deploy, Continue, Rollback, History, Run, Status, Logs, Exec, Forward, Verify],
+    )
+};
+pub(crate) const LIST_DAEMON_DEPLOYMENTS: Call =
+    Call { when: DAEMONS, ..call("ecs:ListDaemonDeployments", On::Daemons, &[Deploy, Continue, Rollback, History]) };
+pub(crate) const DESCRIBE_DAEMON_TASK_DEFINITION: Call = Call {
+    when: DAEMONS,
+    ..call(
+        "ecs:DescribeDaemonTaskDefinition",
+        On::DaemonTaskDefinitions,
+        &[DeployPlan, Deploy, Rollback, History, Status, Logs, Verify],
+    )
+};
+pub(crate) const REGISTER_DAEMON_TASK_DEFINITION: Call =
+    Call { when: DAEMONS, ..call("ecs:RegisterDaemonTaskDefinition", On::DaemonTaskDefinitions, &[Deploy]) };
+pub(crate) const UPDATE_DAEMON: Call =
+    Call { when: DAEMONS, ..call("ecs:UpdateDaemon", On::Daemons, &[Deploy, Rollback]) };
+pub(crate) const CREATE_DAEMON: Call =
+    Call { when: "of a service that is `daemon`, with `--create`", ..call("ecs:CreateDaemon", On::Daemons, &[Deploy]) };
 pub(crate) const CREATE_SERVICE: Call =
     Call { when: "with `--create`", ..call("ecs:CreateService", On::Services, &[Deploy]) };
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
@@ -363,6 +414,14 @@ pub(crate) const CALLS: &[&Call] = &[
     &UPDATE_SERVICE,
     &UPDATE_EXPRESS_GATEWAY_SERVICE,
     &DESCRIBE_EXPRESS_GATEWAY_SERVICE,
+    &DESCRIBE_DAEMON,
+    &DESCRIBE_DAEMON_DEPLOYMENTS,
+    &DESCRIBE_DAEMON_REVISIONS,
+    &LIST_DAEMON_DEPLOYMENTS,
+    &DESCRIBE_DAEMON_TASK_DEFINITION,
+    &REGISTER_DAEMON_TASK_DEFINITION,
+    &UPDATE_DAEMON,
+    &CREATE_DAEMON,
     &CREATE_SERVICE,
     &LIST_SERVICE_DEPLOYMENTS,
     &DESCRIBE_SERVICE_DEPLOYMENTS,
@@ -420,78 +479,4 @@ pub(crate) const IMPLIED: &[Call] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::path::{Path, PathBuf};
-
-    use super::*;
-
-    /// The files of this room.
-    fn sources() -> Vec<(PathBuf, String)> {
-        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws")];
-        let mut files = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for path in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let text = std::fs::read_to_string(&path).expect("a source");
-                    files.push((path, text));
-                }
-            }
-        }
-        files
-    }
-
-    /// `ecs:DescribeServices` for `self.client.describe_services(`, however it is broken into lines.
-    fn operations((path, text): &(PathBuf, String)) -> Vec<String> {
-        let service = match path.file_stem().and_then(|name| name.to_str()) {
-            Some("identity") => "sts",
-            Some("ecr") => "ecr",
-            _ => "ecs",
-        };
-        let text = text.replace("aws_sdk_sts::Client::new(sdk)", ".client");
-        let calls = text.split(".client").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('.'));
-        let names = calls.filter_map(|rest| rest.split_once('(').map(|(name, _)| name.trim()));
-        names.map(|name| format!("{service}:{}", pascal(name))).collect()
-    }
-
-    /// `logs:GetLogEvents` for `&calls::GET_LOG_EVENTS`: what has no SDK crate is called by its declaration.
-    fn signed((_, text): &(PathBuf, String)) -> Vec<String> {
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let names = code
-            .split("&calls::")
-            .skip(1)
-            .filter_map(|rest| rest.split(|c: char| c != '_' && !c.is_ascii_uppercase()).next());
-        let operation = |name: &str| format!(":{}", pascal(&name.to_lowercase()));
-        let all = || CALLS.iter().chain(OF_INIT);
-        let declared = |name: &str| all().find(|call| call.action.ends_with(&operation(name)));
-        names.map(|name| declared(name).map_or(name, |call| call.action).to_owned()).collect()
-    }
-
-    fn pascal(name: &str) -> String {
-        name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
-    }
-
-    #[test]
-    fn every_operation_that_is_called_declares_its_action_and_every_declared_one_is_called() {
-        let sources = sources();
-        let called: BTreeSet<String> =
-            sources.iter().flat_map(|file| operations(file).into_iter().chain(signed(file))).collect();
-        let declared: BTreeSet<String> = CALLS.iter().chain(OF_INIT).map(|call| call.action.to_owned()).collect();
-        assert_eq!(called, declared);
-        let is_call = |line: &&str| line.starts_with("pub(crate) const ") && line.contains(": Call =");
-        let written = include_str!("calls.rs").lines().filter(is_call).count();
-        assert_eq!(written, CALLS.len() + OF_INIT.len(), "one is not in the list");
-    }
-
-    #[test]
-    fn an_action_is_written_out_nowhere_else_in_this_room() {
-        for (path, text) in sources() {
-            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let name = path.file_name().expect("a file").to_string_lossy();
-            let literals = ["\"ecr:", "\"ecs:", "\"iam:"].map(|start| code.matches(start).count());
-            assert!(name == "calls.rs" || literals == [0; 3], "{name} has an action of its own");
-        }
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //! Source: Amazon ECS API Reference, version 2014-11-13.
 
 mod convert;
+mod daemon;
 mod document;
 mod express;
 #[cfg(feature = "rehearse")]
@@ -41,6 +42,7 @@ use super::AwsError;
 use super::calls::{self, Call};
 use super::pace::Pace;
 use super::retry::Later;
+use crate::config::DAEMON;
 use crate::gather::Gather;
 use crate::net;
 use crate::sorted::{Arrange, SortedMap};
@@ -60,6 +62,8 @@ pub(crate) struct Ecs {
     client: Client,
     sdk: SdkConfig,
     pace: Arc<Pace>,
+    /// The account's number.
+    account: String,
 }
 
 /// The members of one UpdateService. What is `None` or false is not sent, so it stays as it is.
@@ -92,14 +96,13 @@ impl Update {
     }
 }
 
-/// A service, where something is said of it.
-pub(super) fn subject(cluster: &str, service: &str) -> String {
-    format!("service {service} in cluster {cluster}")
-}
+/// A service or a daemon, where something is said of it.
+pub(super) use crate::config::called as subject;
 
 impl Ecs {
-    pub(super) fn new(sdk: &SdkConfig, pace: Arc<Pace>) -> Self {
-        Self { client: Client::from_conf(Builder::from(sdk).retry_classifier(Later).build()), sdk: sdk.clone(), pace }
+    pub(super) fn new(sdk: &SdkConfig, pace: Arc<Pace>, account: &str) -> Self {
+        let client = Client::from_conf(Builder::from(sdk).retry_classifier(Later).build());
+        Self { client, sdk: sdk.clone(), pace, account: account.to_owned() }
     }
 
     /// Makes a call when its turn has come. All of it is made on the runtime's own threads, whose stacks it grows: those of
@@ -130,7 +133,16 @@ impl Ecs {
     fn described(&self, cluster: &str, names: &[&str], tags: bool) -> Result<Vec<Option<Service>>, AwsError> {
         const CALL: &str = calls::DESCRIBE_SERVICES.action;
         let mut found = SortedMap::new();
-        for batch in names.chunks(SERVICES) {
+        let (mut daemons, mut services) = (Vec::new(), Vec::new());
+        for name in names {
+            if name.starts_with(DAEMON) { daemons.push(*name) } else { services.push(*name) }
+        }
+        for name in daemons {
+            if let Some(daemon) = self.daemon(cluster, name)? {
+                found.insert(name.to_owned(), daemon);
+            }
+        }
+        for batch in services.chunks(SERVICES) {
             let asked =
                 self.client.describe_services().cluster(cluster).set_include(tags.then(|| vec![ServiceField::Tags]));
             let asked = asked.set_services(Some(batch.iter().map(ToString::to_string).gather()));
@@ -160,24 +172,35 @@ impl Ecs {
     /// What is said of a service that was there before.
     pub(crate) fn gone(cluster: &str, name: &str) -> AwsError {
         let subject = subject(cluster, name);
-        let message = "the cluster has no such service any more";
-        AwsError::answered(calls::DESCRIBE_SERVICES.action, subject, "MISSING", message)
+        let (call, what) = if name.starts_with(DAEMON) {
+            (&calls::DESCRIBE_DAEMON, "daemon")
+        } else {
+            (&calls::DESCRIBE_SERVICES, "service")
+        };
+        AwsError::answered(call.action, subject, "MISSING", &format!("the cluster has no such {what} any more"))
     }
 
     /// The revisions in the order asked, each a family (its newest active revision), `FAMILY:REVISION` or ARN; `None`
     /// for one that ECS does not have. All at once.
     pub(crate) fn task_definitions(&self, names: &[String]) -> Vec<Result<Option<TaskDefinition>, AwsError>> {
-        net::wait(async {
-            let ask = |name: &String| {
-                let (ecs, name) = (self.clone(), name.clone());
+        let of_services: Vec<&String> = names.iter().filter(|name| !daemon::is_definition(name)).gather();
+        let answers = net::wait(async {
+            let ask = |name: &&String| {
+                let (ecs, name) = (self.clone(), (*name).clone());
                 tokio::spawn(async move { ecs.ask_for_task_definition(&name).await })
             };
             let mut answers = Vec::new();
-            for running in names.iter().map(ask).gather::<Vec<_>>() {
+            for running in of_services.iter().map(ask).gather::<Vec<_>>() {
                 answers.push(running.await.expect("a lookup does not panic"));
             }
             answers
-        })
+        });
+        let (mut answers, mut all) = (answers.into_iter(), Vec::new());
+        for name in names {
+            let of_service = if daemon::is_definition(name) { None } else { answers.next() };
+            all.push(of_service.unwrap_or_else(|| self.daemon_definition(name)));
+        }
+        all
     }
 
     async fn ask_for_task_definition(&self, name: &str) -> Result<Option<TaskDefinition>, AwsError> {
@@ -198,6 +221,9 @@ impl Ecs {
     /// Registers the document exactly as it is and returns the new revision's ARN.
     pub(crate) fn register_task_definition(&self, document: &PinnedDocument) -> Result<String, AwsError> {
         const CALL: &str = calls::REGISTER_TASK_DEFINITION.action;
+        if document.is_daemons() {
+            return self.register_daemon(document);
+        }
         let family = document.family();
         let subject = format!("task definition {family}");
         let asked = self.client.register_task_definition().family(family).set_container_definitions(Some(Vec::new()));
@@ -213,6 +239,9 @@ impl Ecs {
     /// One UpdateService; answers with the service as it is from now on.
     pub(crate) fn update_service(&self, update: &Update, live: &Service) -> Result<Service, AwsError> {
         const CALL: &str = calls::UPDATE_SERVICE.action;
+        if update.service.starts_with(DAEMON) {
+            return self.update_daemon(update);
+        }
         if live.express {
             return self.update_express(&live.arn, update);
         }
@@ -236,6 +265,11 @@ impl Ecs {
         after: i64,
     ) -> Result<Vec<ListedDeployment>, AwsError> {
         const CALL: &str = calls::LIST_SERVICE_DEPLOYMENTS.action;
+        if service.starts_with(DAEMON) {
+            let mut listed = self.listed_of_daemon(cluster, service, after)?;
+            listed.arrange_by_key(|deployment: &ListedDeployment| std::cmp::Reverse(deployment.created_at));
+            return Ok(listed);
+        }
         let since = CreatedAt::builder().after(DateTime::from_millis(after)).build();
         let pages = |token| {
             let asked = self.client.list_service_deployments().cluster(cluster).service(service);
@@ -259,8 +293,10 @@ impl Ecs {
 
     /// The service deployments of these ARNs in their order, `None` for one that ECS does not know. Twenty a call.
     pub(crate) fn service_deployments_of(&self, arns: &[String]) -> Result<Vec<Option<ServiceDeployment>>, AwsError> {
+        let (of_daemons, of_services) = parted(arns);
         let mut found = SortedMap::new();
-        for batch in arns.chunks(DEPLOYMENTS) {
+        found.extend(self.deployments_of_daemons(&of_daemons)?.into_iter().map(|one| (one.arn.clone(), one)));
+        for batch in of_services.chunks(DEPLOYMENTS) {
             let asked = self.client.describe_service_deployments().set_service_deployment_arns(Some(batch.to_vec()));
             let answer = self
                 .send(&calls::DESCRIBE_SERVICE_DEPLOYMENTS, move || asked.send())
@@ -278,8 +314,9 @@ impl Ecs {
 
     /// The service revisions that ECS knows of these ARNs. Twenty a call.
     pub(crate) fn service_revisions(&self, arns: &[String]) -> Result<Vec<ServiceRevision>, AwsError> {
-        let mut revisions = Vec::new();
-        for batch in arns.chunks(REVISIONS) {
+        let (of_daemons, of_services) = parted(arns);
+        let mut revisions = self.revisions_of_daemons(&of_daemons)?;
+        for batch in of_services.chunks(REVISIONS) {
             let asked = self.client.describe_service_revisions().set_service_revision_arns(Some(batch.to_vec()));
             let answer = self
                 .send(&calls::DESCRIBE_SERVICE_REVISIONS, move || asked.send())
@@ -293,7 +330,11 @@ impl Ecs {
     pub(crate) fn list_tasks(&self, cluster: &str, service: &str, stopped: bool) -> Result<Vec<String>, AwsError> {
         let status = if stopped { DesiredStatus::Stopped } else { DesiredStatus::Running };
         let subject = subject(cluster, service);
-        let asked = self.client.list_tasks().cluster(cluster).service_name(service).desired_status(status);
+        let asked = self.client.list_tasks().cluster(cluster).desired_status(status);
+        let asked = match service.strip_prefix(DAEMON) {
+            Some(daemon) => asked.daemon_name(daemon),
+            None => asked.service_name(service),
+        };
         Ok(self.task_pages(&asked, &subject, usize::MAX)?.unwrap_or_default())
     }
 
@@ -368,6 +409,10 @@ impl Ecs {
 
     /// Stops a service deployment and lets ECS roll the service back, even where no rollback is configured.
     pub(crate) fn roll_back(&self, arn: &str) -> Result<(), AwsError> {
+        if daemon::is_daemons(arn) {
+            let message = "ECS has no call that stops a daemon's deployment";
+            return Err(AwsError::answered(calls::STOP_SERVICE_DEPLOYMENT.action, arn, "Unsupported", message));
+        }
         let asked = self.client.stop_service_deployment().service_deployment_arn(arn);
         let asked = asked.stop_type(StopServiceDeploymentStopType::Rollback);
         let answered = self
@@ -376,6 +421,15 @@ impl Ecs {
             .map_err(|error| AwsError::new(calls::STOP_SERVICE_DEPLOYMENT.action, arn, &error));
         self.unless_done(answered, arn, ServiceDeployment::goes_back)
     }
+}
+
+/// ARNs of what is of daemons, and of what is of services.
+fn parted(arns: &[String]) -> (Vec<String>, Vec<String>) {
+    let (mut daemons, mut services) = (Vec::new(), Vec::new());
+    for arn in arns {
+        if daemon::is_daemons(arn) { daemons.push(arn.clone()) } else { services.push(arn.clone()) }
+    }
+    (daemons, services)
 }
 
 impl fmt::Debug for Ecs {

@@ -21,16 +21,30 @@ struct Limit {
 }
 
 const LIMITS: [Limit; 9] = [
-    Limit { actions: &[&calls::REGISTER_TASK_DEFINITION], burst: 20.0, refill: 1.0 },
-    Limit { actions: &[&calls::DESCRIBE_TASK_DEFINITION], burst: 50.0, refill: 20.0 },
-    // Those of Express services are documented nowhere, and taken to be like others.
+    // Those of Express services and of daemons are documented nowhere, and taken to be like others.
     Limit {
-        actions: &[&calls::UPDATE_SERVICE, &calls::CREATE_SERVICE, &calls::UPDATE_EXPRESS_GATEWAY_SERVICE],
+        actions: &[&calls::REGISTER_TASK_DEFINITION, &calls::REGISTER_DAEMON_TASK_DEFINITION],
+        burst: 20.0,
+        refill: 1.0,
+    },
+    Limit {
+        actions: &[&calls::DESCRIBE_TASK_DEFINITION, &calls::DESCRIBE_DAEMON_TASK_DEFINITION],
+        burst: 50.0,
+        refill: 20.0,
+    },
+    Limit {
+        actions: &[
+            &calls::UPDATE_SERVICE,
+            &calls::CREATE_SERVICE,
+            &calls::UPDATE_EXPRESS_GATEWAY_SERVICE,
+            &calls::UPDATE_DAEMON,
+            &calls::CREATE_DAEMON,
+        ],
         burst: 50.0,
         refill: 5.0,
     },
     Limit {
-        actions: &[&calls::DESCRIBE_SERVICES, &calls::DESCRIBE_EXPRESS_GATEWAY_SERVICE],
+        actions: &[&calls::DESCRIBE_SERVICES, &calls::DESCRIBE_EXPRESS_GATEWAY_SERVICE, &calls::DESCRIBE_DAEMON],
         burst: 100.0,
         refill: 20.0,
     },
@@ -41,6 +55,9 @@ const LIMITS: [Limit; 9] = [
             &calls::LIST_SERVICE_DEPLOYMENTS,
             &calls::DESCRIBE_SERVICE_DEPLOYMENTS,
             &calls::DESCRIBE_SERVICE_REVISIONS,
+            &calls::LIST_DAEMON_DEPLOYMENTS,
+            &calls::DESCRIBE_DAEMON_DEPLOYMENTS,
+            &calls::DESCRIBE_DAEMON_REVISIONS,
         ],
         burst: 50.0,
         refill: 20.0,

@@ -14,6 +14,7 @@ use std::time::Duration;
 pub use images::{Asset, Base, Builder, Cache, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
 pub use scan::{AcceptedSystem, Evidence, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
 pub use schedules::{Clockwork, Schedule};
+pub(crate) use services::{DAEMON, DAEMON_FAMILY, called};
 pub use services::{
     Definition, Deploy, DeployGate, Exits, FailFast, Kind, Lock, OnFailure, OnInterrupt, Rollout, Service,
     TaskDefinitionSource, WhenLocked,

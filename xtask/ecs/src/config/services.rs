@@ -8,7 +8,9 @@ use toml::de::DeValue;
 use super::diagnostic::suggestion;
 use super::file;
 use super::keys::{Keys, derived, optional, or, required};
-use super::model::{Definition, Exits, FailFast, Kind, OnInterrupt, Rollout, Service, TaskDefinitionSource};
+use super::model::{
+    DAEMON, DAEMON_FAMILY, Definition, Exits, FailFast, Kind, OnInterrupt, Rollout, Service, TaskDefinitionSource,
+};
 use super::order;
 use super::origin::{Effective, Origin};
 use super::table::Table;
@@ -25,6 +27,12 @@ pub(super) const SERVICE: Keys = Keys {
             "true or false",
             "whether it is an Express service, of which ECS makes load balancer and scaling itself; its task definition has a \
              container `Main` with one named TCP port",
+        ),
+        optional(
+            "daemon",
+            "true or false",
+            "whether it is a managed daemon, of which ECS runs one task on each instance of its capacity providers; \
+             `service-definition` is as CreateDaemon takes it then",
         ),
         required("task-definition", "a JSON file, or a table", "what is registered and rolled out"),
         optional(
@@ -110,7 +118,11 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
             })
         };
         let service = table.or("service", |value| value.check(is_name), name.clone());
-        let kind = if table.optional("express", Value::boolean) == Some(true) { Kind::Express } else { Kind::Service };
+        let kind = kind(&mut table);
+        let service = if kind == Kind::Daemon { format!("{DAEMON}{service}") } else { service };
+        if kind == Kind::Daemon {
+            table.refuse(&["desired-count"], "is of no daemon: that has one task on each instance");
+        }
         if kind == Kind::Express {
             table.refuse(
                 &["desired-count", "service-definition", "force-new-deployment"],
@@ -124,7 +136,10 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
         );
         let overlay = table.optional("overlay", |value| overlay(value, task_definition.as_ref()));
         let task_definition = task_definition.map(|source| match source {
-            TaskDefinitionSource::File { file, .. } => TaskDefinitionSource::File { file, overlay },
+            TaskDefinitionSource::File { file, .. } => TaskDefinitionSource::File { file, overlay, kind },
+            TaskDefinitionSource::Family(family) if kind == Kind::Daemon => {
+                TaskDefinitionSource::Family(format!("{DAEMON_FAMILY}{family}"))
+            }
             family @ TaskDefinitionSource::Family(_) => family,
         });
         let containers =
@@ -132,7 +147,7 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
         let desired_count = table.optional("desired-count", Value::count);
         let definition = table.optional("service-definition", |value| file::file(value, "service definition"));
         let service_overlay = table.optional("service-overlay", |value| service_overlay(value, definition.as_ref()));
-        let definition = definition.map(|file| Definition { file, overlay: service_overlay });
+        let definition = definition.map(|file| Definition { file, overlay: service_overlay, kind });
         let force_new_deployment = table.or("force-new-deployment", Value::boolean, false);
         let after = |value: &Value<'a>| {
             orders.insert(name.clone(), value.clone());
@@ -142,7 +157,7 @@ pub(super) fn read<'a>(table: &mut Table<'a>, default_cluster: Option<&(String, 
         let tasks = |value: &Value<'a>| order::tasks(value, &name, &tasks);
         let before_deploy = table.or("before-deploy", tasks, Vec::new());
         let after_deploy = table.or("after-deploy", tasks, Vec::new());
-        let rollout = rollout(&mut table);
+        let rollout = rollout(&mut table, kind);
         let same = services.values().find(|other| Some(&other.cluster) == cluster.as_ref() && other.service == service);
         if let Some(other) = same {
             let message = format!("`services.{}` and `services.{name}` are the same ECS service", other.name);
@@ -187,7 +202,8 @@ pub(super) fn is_name(text: &str) -> Result<String, &'static str> {
 pub(super) fn task_definition(value: &Value<'_>) -> Option<TaskDefinitionSource> {
     match value.get() {
         DeValue::String(_) => {
-            file::file(value, "task definition").map(|file| TaskDefinitionSource::File { file, overlay: None })
+            let of_file = |file| TaskDefinitionSource::File { file, overlay: None, kind: Kind::Service };
+            file::file(value, "task definition").map(of_file)
         }
         DeValue::Table(_) => {
             let mut table = value.table(&[&FAMILY])?;
@@ -221,7 +237,7 @@ impl Effective for TaskDefinitionSource {
     fn effective(&self, root: &std::path::Path) -> serde_json::Value {
         match self {
             Self::File { file, .. } => file.effective(root),
-            Self::Family(family) => serde_json::json!({ "family": family }),
+            Self::Family(family) => serde_json::json!({ "family": family.trim_start_matches(DAEMON_FAMILY) }),
         }
     }
 }
@@ -264,20 +280,58 @@ fn exits(value: &Value<'_>) -> Option<Exits> {
     }
 }
 
-fn rollout(table: &mut Table<'_>) -> Rollout {
+fn kind(table: &mut Table<'_>) -> Kind {
+    let express = table.optional("express", Value::boolean) == Some(true);
+    let exclusive = |value: &Value<'_>| {
+        let daemon = value.boolean()?;
+        if daemon && express {
+            value.error("a daemon is no Express service", "leave `express` or `daemon` out");
+        }
+        Some(daemon)
+    };
+    match table.optional("daemon", exclusive) {
+        Some(true) => Kind::Daemon,
+        _ if express => Kind::Express,
+        _ => Kind::Service,
+    }
+}
+
+fn rollout(table: &mut Table<'_>, kind: Kind) -> Rollout {
     let rollout = match table.take("rollout") {
         Some(value) => value.table(&[&ROLLOUT]),
         None => Some(table.empty("rollout", &[&ROLLOUT])),
     };
-    let default = Rollout::default();
+    let mut default = Rollout::default();
+    if kind == Kind::Daemon {
+        default.fail_fast = FailFast::Off;
+    }
     let Some(mut table) = rollout else { return default };
+    // Source: Amazon ECS API Reference: of daemons there is no call like StopServiceDeployment.
+    let stops = |value: &Value<'_>, stops: bool| {
+        if stops && kind == Kind::Daemon {
+            value.error(
+                "ECS has no call that stops a daemon's deployment",
+                "leave it out: ECS's own breaker takes it back",
+            );
+        }
+    };
     let choices = [("leave", OnInterrupt::Leave), ("rollback", OnInterrupt::Rollback)];
     let ends = [("decisive", FailFast::Decisive), ("off", FailFast::Off)];
+    let on_interrupt = |value: &Value<'_>| {
+        let chosen = value.one_of(&choices)?;
+        stops(value, chosen == OnInterrupt::Rollback);
+        Some(chosen)
+    };
+    let fail_fast = |value: &Value<'_>| {
+        let chosen = value.one_of(&ends)?;
+        stops(value, chosen == FailFast::Decisive);
+        Some(chosen)
+    };
     let rollout = Rollout {
         deadline: table.or("deadline", Value::duration, default.deadline),
         poll: table.or("poll", Value::duration, default.poll),
-        on_interrupt: table.or("on-interrupt", |value| value.one_of(&choices), default.on_interrupt),
-        fail_fast: table.or("fail-fast", |value| value.one_of(&ends), default.fail_fast),
+        on_interrupt: table.or("on-interrupt", on_interrupt, default.on_interrupt),
+        fail_fast: table.or("fail-fast", fail_fast, default.fail_fast),
         exits: table.or("exits", exits, default.exits),
         log_lines: table.or("log-lines", Value::count, default.log_lines),
     };

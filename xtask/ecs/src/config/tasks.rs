@@ -66,7 +66,13 @@ pub(super) fn read(
     let names = table.names("services");
     let mut tasks = BTreeMap::new();
     for (name, mut table) in table.children("tasks", &[&TASK]) {
-        let service = table.optional("service", |value| value.known("service", &names));
+        let service = table.optional("service", |value| {
+            let name = value.known("service", &names)?;
+            if services.get(&name).is_some_and(|service| service.is_daemon()) {
+                value.error(format!("`{name}` is a daemon, which lends no task its network"), "name a service");
+            }
+            Some(name)
+        });
         let source = table.optional("task-definition", services::task_definition);
         let containers = table.optional("containers", |value| services::containers(value, &images));
         let lends = service.as_ref().and_then(|service| services.get(service));

@@ -78,7 +78,7 @@ impl Deploys<'_> {
         let revision = self.session.ecs().task_definitions(from_ref(&entry.task_definition)).pop();
         let revision =
             revision.transpose()?.flatten().ok_or_else(|| unusable("ECS does not have it any more".to_owned()))?;
-        if revision.document["status"] == "INACTIVE" {
+        if revision.document["status"].as_str().is_some_and(|status| status != "ACTIVE") {
             return Err(unusable("it was deregistered".to_owned()));
         }
         let pins = pins(service, &entry, &revision);

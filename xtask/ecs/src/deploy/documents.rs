@@ -37,12 +37,12 @@ pub(super) fn read(
 ) -> SortedMap<String, Document> {
     let mut documents = SortedMap::new();
     for service in services {
-        let TaskDefinitionSource::File { file, overlay } = &service.task_definition else { continue };
+        let TaskDefinitionSource::File { file, overlay, kind } = &service.task_definition else { continue };
         let (overlay, root) = (overlay.as_deref(), &config.root);
         let read = if stand_in {
-            task_definition::load_with_stand_ins(file, overlay, root)
+            task_definition::load_with_stand_ins((file, overlay), *kind, root)
         } else {
-            task_definition::load(file, overlay, root, Some(answers))
+            task_definition::load((file, overlay), *kind, root, Some(answers))
         };
         match read {
             Ok(loaded) => {
@@ -65,10 +65,10 @@ pub(crate) fn unanswered(config: &Config, ask: &dyn Fn(&SortedSet<Lookup>) -> Re
     let mut wrong = Vec::new();
     for service in services {
         // A file whose name is looked up is none yet.
-        if let TaskDefinitionSource::File { file, overlay } = &service.task_definition
+        if let TaskDefinitionSource::File { file, overlay, kind } = &service.task_definition
             && file.exists()
         {
-            wrong.extend(task_definition::load(file, overlay.as_deref(), &config.root, Some(&answers)).err());
+            wrong.extend(task_definition::load((file, overlay.as_deref()), *kind, &config.root, Some(&answers)).err());
         }
         if let Some(definition) = service.definition.as_ref().filter(|definition| definition.file.exists()) {
             wrong.extend(service_definition::read(config, definition, Some(&answers), false).err());

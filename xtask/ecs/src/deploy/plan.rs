@@ -183,7 +183,7 @@ pub(super) fn plan(
             );
         }
         doubt(config, service, document.value(), events);
-        let (running, newest) = (known.get(&live.task_definition), known.get(document.family()));
+        let (running, newest) = (known.get(&live.task_definition), known.get(&document.asked_by()));
         let (mut service, mut live, versions) = ((*service).clone(), live.clone(), Vec::new());
         let written = settings::written(config, &mut service, &answers, look_up.stands_in(), events);
         let found = written.and_then(|document| settings::find(session, &mut service, &mut live, document));
@@ -274,7 +274,7 @@ fn task_definitions(
     problems: &mut Vec<Failure>,
 ) -> SortedMap<String, TaskDefinition> {
     let mut names: Vec<String> = live.values().map(|live| live.task_definition.clone()).gather();
-    names.extend(documents.values().map(|document| document.family().to_owned()));
+    names.extend(documents.values().map(Document::asked_by));
     let families: Vec<&String> = services
         .iter()
         .filter_map(|service| match &service.task_definition {
@@ -310,7 +310,7 @@ fn decide(
     running: Option<&TaskDefinition>,
     newest: Option<&TaskDefinition>,
 ) -> (Action, Vec<Change>) {
-    let wanted = Normal::of(document.value());
+    let wanted = Normal::of(&document.told_again());
     let from = |revision: &TaskDefinition| changes(Some(&Normal::of(&revision.document)), &wanted);
     let changed = running.map_or_else(|| changes(None, &wanted), from);
     let scales = service.desired_count.is_some_and(|count| count != live.desired);

@@ -8,7 +8,7 @@ use super::diff::changes;
 use super::normal::{Normal, label, text_of};
 use super::task_definition::places::Places;
 use super::{service_definition, task_definition};
-use crate::config::{Config, Loaded, Service, TaskDefinitionSource};
+use crate::config::{Config, DAEMON_FAMILY, Loaded, Service, TaskDefinitionSource};
 use crate::failure::{Failure, Fault, Result};
 use crate::gather::Gather;
 use crate::sources::LookUps;
@@ -96,24 +96,29 @@ pub(crate) fn differences(before: &Rendered, after: &Rendered) -> Vec<Change> {
 
 /// The document that a configuration has a file of; `None` where the family is somebody else's.
 pub(crate) fn document(config: &Config, source: &TaskDefinitionSource, look_up: &dyn LookUps) -> Result<Option<Value>> {
-    let TaskDefinitionSource::File { file, overlay } = source else { return Ok(None) };
+    let TaskDefinitionSource::File { file, overlay, kind } = source else { return Ok(None) };
     let answers = look_up.look_up(&task_definition::lookups_of(source))?;
-    let loaded = task_definition::load(file, overlay.as_deref(), &config.root, Some(&answers))?;
+    let loaded = task_definition::load((file, overlay.as_deref()), *kind, &config.root, Some(&answers))?;
     Ok(Some(loaded.document.value().clone()))
 }
 
 fn written(config: &Config, service: &Service, look_up: Option<&dyn LookUps>) -> Result<task_definition::Loaded> {
     match &service.task_definition {
-        TaskDefinitionSource::File { file, overlay } => {
+        TaskDefinitionSource::File { file, overlay, kind } => {
             let overlay = overlay.as_deref();
             let answers = look_up.map(|it| it.look_up(&task_definition::lookups(file, overlay))).transpose()?;
-            task_definition::load(file, overlay, &config.root, answers.as_ref())
+            task_definition::load((file, overlay), *kind, &config.root, answers.as_ref())
         }
-        TaskDefinitionSource::Family(family) => Err(Failure::usage(format_args!(
-            "the task definition of service {} is the family {family} in ECS, and no file of this workspace",
-            service.name
-        ))
-        .help(format!("`aws ecs describe-task-definition --task-definition {family}` shows it"))),
+        TaskDefinitionSource::Family(family) => {
+            let (option, family) = family
+                .strip_prefix(DAEMON_FAMILY)
+                .map_or(("task-definition", family.as_str()), |own| ("daemon-task-definition", own));
+            Err(Failure::usage(format_args!(
+                "the task definition of service {} is the family {family} in ECS, and no file of this workspace",
+                service.name
+            ))
+            .help(format!("`aws ecs describe-{option} --{option} {family}` shows it")))
+        }
     }
 }
 

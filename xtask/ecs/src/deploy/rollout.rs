@@ -317,8 +317,11 @@ impl Watch<'_> {
         };
         for task in tasks.into_iter().filter(|task| last || task.tells_its_end()) {
             self.told.tasks.insert(task.arn.clone());
-            let of_rollback = goes_back(seen) && seen.service.primary().is_some_and(|it| it.id == task.started_by);
-            if task.started_by != self.target.deployment && !of_rollback {
+            let primary = seen.service.primary().filter(|_| goes_back(seen));
+            let of_rollback = primary.is_some_and(|it| task.is_of(&it.id, &it.task_definition));
+            let ours = task.is_of(&self.target.deployment, &self.target.revision);
+            let earlier = task.started_by != self.target.deployment && task.created_at < self.target.since;
+            if earlier || !(ours || of_rollback) {
                 continue;
             }
             self.events.emit(Event::TaskStopped {

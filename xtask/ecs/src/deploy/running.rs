@@ -57,7 +57,7 @@ fn of_revision<O: Observe>(observe: &mut O, seen: &Observation) -> Result<Vec<Co
 
 fn of_tasks<O: Observe>(observe: &mut O, seen: &Observation) -> Result<Vec<ContainerImage>, AwsError> {
     let tasks = observe.tasks(false, &SortedSet::new())?;
-    let ours = tasks.into_iter().filter(|task| task.started_by == seen.deployment);
+    let ours = tasks.into_iter().filter(|task| task.is_of(&seen.deployment, &seen.revision));
     Ok(ours.flat_map(|task| task.containers).map(|container| container.image).gather())
 }
 

@@ -55,7 +55,7 @@ impl Registered {
         register: impl FnOnce() -> Result<String>,
     ) -> Result<(String, bool)> {
         let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = Arc::clone(families.or_default(document.family().to_owned()));
+        let family = Arc::clone(families.or_default(document.asked_by()));
         drop(families);
         let mut known = family.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, revision)) = known.iter().find(|(known, _)| known == document) {

@@ -58,10 +58,10 @@ pub(crate) fn read(
     }
     let filled = answers.map_or(Ok(Vec::new()), |answers| fill::fill(&mut document, &places, answers));
     let filled = filled.map_err(Failure::together)?;
-    if let (false, Err(flaws)) = (filled.is_empty(), ServiceDocument::written(document.clone())) {
+    if let (false, Err(flaws)) = (filled.is_empty(), ServiceDocument::written(document.clone(), definition.kind)) {
         fill::fit(&mut document, &filled, &flaws, stand_in);
     }
-    let (document, odd) = ServiceDocument::written(document)
+    let (document, odd) = ServiceDocument::written(document, definition.kind)
         .map_err(|flaws| invalid(flaws.into_iter().map(|flaw| fault(&places, &name, flaw)).gather(), &name))?;
     let warning = |Oddity { path, .. }: &Oddity| {
         let message = format!("this tool does not know the member `{path}`; it is sent to ECS as it is written");
@@ -93,7 +93,8 @@ pub(super) fn settings(service: &Service, document: &ServiceDocument, live: &Val
             }));
             continue;
         }
-        settings.rolls_out |= rolls_out(name);
+        // Every update of a daemon is a deployment.
+        settings.rolls_out |= rolls_out(name) || service.is_daemon();
         settings.members.insert(name.clone(), laid_over(has, wanted));
         if let Some(has) = has.filter(|has| !has.is_null()) {
             settings.before.insert(name.clone(), has.clone());
@@ -168,9 +169,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::Kind;
 
     fn settled(wanted: &Value, live: &Value) -> Result<Settings> {
-        settings(&Service::of_family("app"), &ServiceDocument::written(wanted.clone()).unwrap().0, live)
+        settings(&Service::of_family("app"), &ServiceDocument::written(wanted.clone(), Kind::Service).unwrap().0, live)
     }
 
     fn live() -> Value {

@@ -14,7 +14,7 @@ use fill::Filled;
 use places::Places;
 
 use crate::aws::ecs::{Document, Flaw, Oddity, OddityKind};
-use crate::config::{Answers, TaskDefinitionSource};
+use crate::config::{Answers, Kind, TaskDefinitionSource};
 use crate::failure::{Ending, Failure, Fault, Place, Result};
 use crate::gather::Gather as _;
 use crate::lookup::Lookup;
@@ -36,7 +36,7 @@ pub(crate) struct Loaded {
 /// The lookups of a task definition that is a file; a family of somebody else's has none.
 pub(crate) fn lookups_of(source: &TaskDefinitionSource) -> SortedSet<Lookup> {
     match source {
-        TaskDefinitionSource::File { file, overlay } => lookups(file, overlay.as_deref()),
+        TaskDefinitionSource::File { file, overlay, .. } => lookups(file, overlay.as_deref()),
         TaskDefinitionSource::Family(_) => SortedSet::new(),
     }
 }
@@ -53,21 +53,31 @@ pub(crate) fn lookups(file: &Path, overlay: Option<&Path>) -> SortedSet<Lookup> 
 /// they stay as they are written. Messages say paths relative to `root`.
 ///
 /// Every problem is in one failure, with file, line and column where it has one.
-pub(crate) fn load(file: &Path, overlay: Option<&Path>, root: &Path, answers: Option<&Answers>) -> Result<Loaded> {
-    read(file, overlay, root, answers.map(|answers| (answers, false)))
+pub(crate) fn load(
+    (file, overlay): (&Path, Option<&Path>),
+    kind: Kind,
+    root: &Path,
+    answers: Option<&Answers>,
+) -> Result<Loaded> {
+    read((file, overlay), kind, root, answers.map(|answers| (answers, false)))
 }
 
 /// The same where names stand in for what was looked up.
-pub(crate) fn load_with_stand_ins(file: &Path, overlay: Option<&Path>, root: &Path) -> Result<Loaded> {
+pub(crate) fn load_with_stand_ins((file, overlay): (&Path, Option<&Path>), kind: Kind, root: &Path) -> Result<Loaded> {
     let answers = StandIns.look_up(&lookups(file, overlay))?;
-    read(file, overlay, root, Some((&answers, true)))
+    read((file, overlay), kind, root, Some((&answers, true)))
 }
 
-fn read(file: &Path, overlay: Option<&Path>, root: &Path, answers: Option<(&Answers, bool)>) -> Result<Loaded> {
+fn read(
+    (file, overlay): (&Path, Option<&Path>),
+    kind: Kind,
+    root: &Path,
+    answers: Option<(&Answers, bool)>,
+) -> Result<Loaded> {
     let name = |file: &Path| file.strip_prefix(root).unwrap_or(file).display().to_string();
     let base = Text::read(file, name(file), "task definition")?;
     let over = overlay.map(|file| Text::read(file, name(file), "overlay")).transpose()?;
-    parse(base, over, answers)
+    parse(base, over, kind, answers)
 }
 
 /// A file's text, what it holds, and where.
@@ -93,13 +103,13 @@ impl Text {
     }
 }
 
-fn parse(base: Text, over: Option<Text>, answers: Option<(&Answers, bool)>) -> Result<Loaded> {
+fn parse(base: Text, over: Option<Text>, kind: Kind, answers: Option<(&Answers, bool)>) -> Result<Loaded> {
     let Text { name, mut document, mut places } = base;
     let name = &name;
     if let Some(over) = over {
         let wrong = overlay::lay_over(&mut document, &over.document).err().unwrap_or_default();
         let wrong = wrong.into_iter().map(|(path, what)| at(&over.name, over.places.get(&path), what));
-        let misspelt = Document::misspelt_in(&over.document).into_iter().map(Flaw::Odd);
+        let misspelt = Document::misspelt_in(&over.document, kind).into_iter().map(Flaw::Odd);
         let faults: Vec<_> = wrong.chain(misspelt.map(|flaw| fault(&over.places, &over.name, flaw))).gather();
         if !faults.is_empty() {
             return Err(invalid(faults, &over.name));
@@ -112,11 +122,11 @@ fn parse(base: Text, over: Option<Text>, answers: Option<(&Answers, bool)>) -> R
     if stand_in {
         fill::size(&mut document, &filled);
     }
-    if let (false, Err(flaws)) = (filled.is_empty(), Document::written(document.clone())) {
+    if let (false, Err(flaws)) = (filled.is_empty(), Document::written(document.clone(), kind)) {
         fill::fit(&mut document, &filled, &flaws, stand_in);
     }
     let mut faults: Vec<Fault> = doubts::twice(&document).into_iter().map(|problem| at(name, None, problem)).gather();
-    let (document, odd) = match Document::written(document) {
+    let (document, odd) = match Document::written(document, kind) {
         Ok(written) if faults.is_empty() => written,
         written => {
             faults.extend(written.err().into_iter().flatten().map(|flaw| fault(&places, name, flaw)));
@@ -204,7 +214,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str, name: &str) -> Result<Loaded> {
-        parse(Text::of(text, name.to_owned())?, None, None)
+        parse(Text::of(text, name.to_owned())?, None, Kind::Service, None)
     }
 
     fn message(text: &str) -> String {

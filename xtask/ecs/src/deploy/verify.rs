@@ -18,7 +18,7 @@ use super::task_definition::{self, doubts};
 use crate::aws::ecr::Found;
 use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition, short};
 use crate::aws::{AwsError, Identity, Kind, Session};
-use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, services_named};
+use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, called, services_named};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
 use crate::sorted::SortedSet;
@@ -108,7 +108,8 @@ impl Look<'_> {
     fn all(mut self, cluster: &str, found: Result<Option<Live>, AwsError>) -> Vec<Finding> {
         let live = match found.map(|found| support::usable(self.service, cluster, found)) {
             Ok(Ok(live)) => {
-                self.ok("service", format!("{} in cluster {cluster} takes deployments", self.service.service));
+                let called = called(cluster, &self.service.service);
+                self.ok("service", format!("{} takes deployments", called.trim_start_matches("service ")));
                 Some(live)
             }
             Ok(Err(failure)) => {
@@ -140,9 +141,9 @@ impl Look<'_> {
 
     fn document(&mut self) -> Option<Value> {
         match &self.service.task_definition {
-            TaskDefinitionSource::File { file, overlay } => {
+            TaskDefinitionSource::File { file, overlay, kind } => {
                 let (root, answers) = (&self.around.config.root, self.around.answers);
-                match task_definition::load(file, overlay.as_deref(), root, Some(answers)) {
+                match task_definition::load((file, overlay.as_deref()), *kind, root, Some(answers)) {
                     Ok(loaded) => {
                         let document = loaded.document.value().clone();
                         for (path, placeholder) in doubts::placeholders(&document) {
@@ -330,5 +331,5 @@ impl Look<'_> {
 /// The revision that serves; `None` where it is not active any more.
 fn serving(ecs: &Ecs, live: &Live) -> Result<Option<TaskDefinition>, AwsError> {
     let found = ecs.task_definitions(std::slice::from_ref(&live.task_definition)).pop().transpose()?.flatten();
-    Ok(found.filter(|found| found.document["status"] != "INACTIVE"))
+    Ok(found.filter(|found| found.document["status"].as_str().is_none_or(|status| status == "ACTIVE")))
 }

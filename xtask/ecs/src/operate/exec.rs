@@ -134,8 +134,13 @@ fn tasks(config: &Config, ecs: &Ecs, service: &Service, at: &Where) -> Result<Ve
 fn newest(tasks: Vec<Task>, service: &Service, enabled: bool) -> Result<Task> {
     let takes_commands = tasks.into_iter().filter(|task| task.executes).max_by_key(|task| task.created_at);
     takes_commands.ok_or_else(|| {
-        let Service { name, cluster, service, .. } = service;
-        let update = format!("aws ecs update-service --cluster {cluster} --service {service}");
+        let Service { name, cluster, .. } = service;
+        if service.is_daemon() {
+            let message = format!("daemon {name} has no task that commands can be executed in");
+            return Failure::usage(message)
+                .help("write `enableExecuteCommand` in its `service-definition`, and deploy it: a task has it from its start on");
+        }
+        let update = format!("aws ecs update-service --cluster {cluster} --service {}", service.service);
         let role = "the task role has to allow `ssmmessages:CreateControlChannel`, `ssmmessages:CreateDataChannel`, \
                     `ssmmessages:OpenControlChannel` and `ssmmessages:OpenDataChannel`";
         let (message, fix) = if enabled {

@@ -6,7 +6,7 @@ use crate::config::{Service, services_named};
 use crate::context::Context;
 use crate::deploy::lock::{live, locks, readable, write};
 use crate::event::{Lock, LockKind};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 use crate::time;
 
@@ -19,7 +19,7 @@ pub(crate) fn lock(
 ) -> Result<Vec<(String, Lock)>> {
     let config = context.config()?;
     let session = context.session()?;
-    let services = services_named(config, names)?;
+    let services = lockable(context, names)?;
     let (holder, lasts) = (context.holder(), lasts.unwrap_or(config.lock.expires));
     let lock = holder.lock(LockKind::Hand, reason, lasts);
     if lock.reason != reason.trim() {
@@ -42,11 +42,27 @@ pub(crate) fn lock(
     Ok(done)
 }
 
+/// The services that can be locked: what locks them is a tag, and those of a daemon ECS tells nobody.
+fn lockable<'a>(context: &'a Context, names: &[String]) -> Result<Vec<&'a Service>> {
+    let mut services = services_named(context.config()?, names)?;
+    let daemons: Vec<&str> = services.iter().filter(|it| it.is_daemon()).map(|service| service.name.as_str()).gather();
+    if daemons.is_empty() {
+        return Ok(services);
+    }
+    let them = daemons.join(", ");
+    if !names.is_empty() {
+        let message = format!("a lock is a tag, and ECS tells nobody which tags a daemon has: {them}");
+        return Err(Failure::usage(message).help("lock the services beside it"));
+    }
+    context.events().warn(format!("not locked, for ECS tells nobody which tags a daemon has: {them}"));
+    services.retain(|service| !service.is_daemon());
+    Ok(services)
+}
+
 /// Takes every lock of services away, whoever's it is, and says whose it was.
 pub(crate) fn unlock(context: &Context, names: &[String]) -> Result<Vec<(String, Lock)>> {
-    let config = context.config()?;
     let session = context.session()?;
-    let services: Vec<&Service> = services_named(config, names)?;
+    let services = lockable(context, names)?;
     let mut done = Vec::new();
     for (service, live) in services.iter().zip(live(&session.ecs(), &services)?) {
         let name = &service.name;

@@ -28,7 +28,8 @@ pub(crate) fn plan(context: &Context, names: &[String], to: Option<&str>) -> Res
         let live = ecs.service(&service.cluster, &service.service)?;
         let Some(rollout) = under_way(&ecs, &live)? else { continue };
         // One that goes back already is joined: to stop it would lead to where the rollback came from.
-        if context.deploys()?.goes_back(service, &live, to)? {
+        // Nothing stops a daemon's deployment but another one, which the way back is.
+        if service.is_daemon() || context.deploys()?.goes_back(service, &live, to)? {
             continue;
         }
         let (name, stage) = (&service.name, if rollout.stage.is_empty() { "" } else { &rollout.stage });

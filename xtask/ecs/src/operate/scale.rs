@@ -23,6 +23,10 @@ pub(crate) enum To {
 pub(crate) fn scale(context: &Context, name: &str, to: To) -> Result<Value> {
     let config = context.config()?;
     let service = services_named(config, &[name.to_owned()])?[0];
+    if service.is_daemon() {
+        let message = format!("{name} is a daemon, which has one task on each instance of its capacity providers");
+        return Err(Failure::usage(message).help("scale the capacity provider, or deploy a service beside it"));
+    }
     let session = context.session()?;
     let (sdk, live) = (session.sdk(), lock::live(&session.ecs(), &[service])?.remove(0));
     if let Some(refusal) = lock::refusal(config, name, &in_the_way(&live, &context.holder(), Way::Back)) {

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::aws::calls::{By, Call, On};
 use crate::config::{
-    Base, Builder, Clockwork, FailFast, Kind, Loaded, OnInterrupt, Origin, Partition, Schedule, State,
-    TaskDefinitionSource,
+    Base, Builder, Clockwork, DAEMON, DAEMON_FAMILY, FailFast, Kind, Loaded, OnInterrupt, Origin, Partition, Schedule,
+    State, TaskDefinitionSource,
 };
 use crate::deploy::{render, service_definition, task_definition};
 use crate::failure::Result;
@@ -31,7 +31,10 @@ pub(crate) struct Facts {
     clusters: Vec<String>,
     /// Cluster and service.
     services: Vec<(String, String)>,
+    /// Cluster and daemon.
+    daemons: Vec<(String, String)>,
     families: Vec<String>,
+    daemon_families: Vec<String>,
     roles: Vec<String>,
     execution_roles: Vec<String>,
     log_groups: Vec<String>,
@@ -100,7 +103,10 @@ impl Facts {
         let mut sources: Vec<&TaskDefinitionSource> = Vec::new();
         for service in config.services.values() {
             let cluster = name_of(&service.cluster);
-            facts.services.push((cluster.clone(), service.service.clone()));
+            match service.service.strip_prefix(DAEMON) {
+                Some(daemon) => facts.daemons.push((cluster.clone(), daemon.to_owned())),
+                None => facts.services.push((cluster.clone(), service.service.clone())),
+            }
             facts.clusters.push(cluster);
             facts.learn(Habit::RunsTasks, !service.before_deploy.is_empty() || !service.after_deploy.is_empty());
             facts.learn(Habit::Expresses, service.kind == Kind::Express);
@@ -120,7 +126,7 @@ impl Facts {
         for source in sources {
             facts.lookups.extend(task_definition::lookups_of(source));
             match render::document(config, source, look_up)? {
-                Some(document) => facts.read(&document),
+                Some(document) => facts.read(&document, source),
                 None => facts.family_of_somebody_else(source),
             }
         }
@@ -145,6 +151,7 @@ impl Facts {
             &mut self.bases,
             &mut self.clusters,
             &mut self.families,
+            &mut self.daemon_families,
             &mut self.roles,
             &mut self.execution_roles,
             &mut self.log_groups,
@@ -158,8 +165,12 @@ impl Facts {
     }
 
     /// What a document's registration and its tasks lead to.
-    fn read(&mut self, document: &Value) {
-        self.families.extend(document["family"].as_str().map(str::to_owned));
+    fn read(&mut self, document: &Value, source: &TaskDefinitionSource) {
+        let family = document["family"].as_str().map(str::to_owned);
+        match source {
+            TaskDefinitionSource::File { kind: Kind::Daemon, .. } => self.daemon_families.extend(family),
+            _ => self.families.extend(family),
+        }
         self.learn(Habit::Tags, document["tags"].as_array().is_some_and(|tags| !tags.is_empty()));
         let role = |member: &str| document[member].as_str().filter(|arn| !arn.is_empty()).map(str::to_owned);
         self.roles.extend(role("taskRoleArn"));
@@ -186,8 +197,11 @@ impl Facts {
     /// What is not in this workspace could be anything of the account.
     fn family_of_somebody_else(&mut self, source: &TaskDefinitionSource) {
         let TaskDefinitionSource::Family(family) = source else { return };
-        self.families.push(family.clone());
-        self.unknown.push(family.clone());
+        match family.strip_prefix(DAEMON_FAMILY) {
+            Some(family) => self.daemon_families.push(family.to_owned()),
+            None => self.families.push(family.clone()),
+        }
+        self.unknown.push(family.trim_start_matches(DAEMON_FAMILY).to_owned());
         let (any_role, partition) = (self.role_arn("*"), self.partition);
         self.roles.push(any_role.clone());
         self.execution_roles.push(any_role);
@@ -201,7 +215,14 @@ impl Facts {
             let one = |(cluster, service): &(String, String)| self.ecs(&format!("{kind}/{cluster}/{service}{behind}"));
             self.services.iter().map(one).gather()
         };
+        let of_daemons = |kind: &str, behind: &str| -> Vec<String> {
+            let one = |(cluster, daemon): &(String, String)| self.ecs(&format!("{kind}/{cluster}/{daemon}{behind}"));
+            self.daemons.iter().map(one).gather()
+        };
         let services = || of_services("service", "");
+        let daemons = || of_daemons("daemon", "");
+        let of_family = |family: &String| self.ecs(&format!("daemon-task-definition/{family}:*"));
+        let daemon_definitions = || self.daemon_families.iter().map(of_family);
         let tasks = || self.clusters.iter().map(|cluster| self.ecs(&format!("task/{cluster}/*"))).gather::<Vec<_>>();
         let definitions = || self.families.iter().map(|family| self.ecs(&format!("task-definition/{family}:*")));
         match call.on {
@@ -212,6 +233,10 @@ impl Facts {
             On::Rollouts => [services(), of_services("service-deployment", "/*")].concat(),
             On::Revisions => [services(), of_services("service-revision", "/*")].concat(),
             On::TaskDefinitions => definitions().gather(),
+            On::Daemons => daemons(),
+            On::DaemonRollouts => [daemons(), of_daemons("daemon-deployment", "/*")].concat(),
+            On::DaemonRevisions => [daemons(), of_daemons("daemon-revision", "/*")].concat(),
+            On::DaemonTaskDefinitions => daemon_definitions().gather(),
             On::Tasks => tasks(),
             On::Shells => [self.cluster_arns(), tasks()].concat(),
             On::Forwarding => {
@@ -223,7 +248,8 @@ impl Facts {
                 let locks = by == By::Lock || (self.has(Habit::Locks) && by != By::Run);
                 let tagged = self.has(Habit::Tags) && [By::Deploy, By::Run].contains(&by);
                 let services = if locks { services() } else { Vec::new() };
-                let definitions = definitions().filter(|_| tagged);
+                let definitions =
+                    definitions().chain(daemon_definitions().filter(|_| by == By::Deploy)).filter(|_| tagged);
                 services.into_iter().chain(definitions).chain(tasks().into_iter().filter(|_| tagged)).gather()
             }
             On::Schedules => self.scheduled(Clockwork::Scheduler, "scheduler", "schedule/default"),

@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use xtask_sandbox::{ApiError, Clock, Options, Sandbox};
 
-use crate::config::{Builder, Clockwork, Config, Dockerfile, Kind, Package, Schedule, Service, TaskDefinitionSource};
+use crate::config::{
+    Builder, Clockwork, Config, DAEMON, DAEMON_FAMILY, Dockerfile, Kind, Package, Schedule, Service,
+    TaskDefinitionSource,
+};
 use crate::deploy::load_with_stand_ins;
 use crate::event::Events;
 use crate::failure::{Failure, Place, Result};
@@ -55,17 +58,21 @@ pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
     for service in config.services.values().filter(|service| service.kind == Kind::Service) {
         services.push((&service.cluster, &service.service, first_definition(service, &config.root)?));
     }
-    let unfurnished = |error: ApiError| {
-        Failure::world(format_args!("could not furnish the sandbox: {}: {}", error.code, error.message))
-    };
     sandbox.furnish(&repositories, &services).map_err(unfurnished)?;
     for service in config.services.values().filter(|service| service.kind == Kind::Express) {
         express(sandbox, service).map_err(unfurnished)?;
+    }
+    for service in config.services.values().filter(|service| service.is_daemon()) {
+        daemon(sandbox, config, service)?;
     }
     for schedule in &config.schedules {
         clock(sandbox, config, schedule).map_err(unfurnished)?;
     }
     Ok(())
+}
+
+fn unfurnished(error: ApiError) -> Failure {
+    Failure::world(format_args!("could not furnish the sandbox: {}: {}", error.code, error.message))
 }
 
 /// Any role will do for what nobody starts.
@@ -78,6 +85,26 @@ fn express(sandbox: &Sandbox, service: &Service) -> std::result::Result<(), ApiE
         "primaryContainer": { "image": "public.ecr.aws/docker/library/main:before" },
         "infrastructureRoleArn": ROLE, "executionRoleArn": ROLE });
     sandbox.ecs("CreateExpressGatewayService", input)?;
+    sandbox.advance(Duration::from_secs(30 * 60));
+    Ok(())
+}
+
+/// A daemon that runs an older image.
+fn daemon(sandbox: &Sandbox, config: &Config, service: &Service) -> Result<()> {
+    let mut document = first_definition(service, &config.root)?;
+    if let Some(members) = document.as_object_mut() {
+        members.retain(|name, _| !["networkMode", "requiresCompatibilities"].contains(&name.as_str()));
+    }
+    let cluster = service.cluster.rsplit('/').next().unwrap_or(&service.cluster);
+    let provider = format!("arn:aws:ecs:{}:{}:capacity-provider/rehearsed", config.region, config.account);
+    let made = || {
+        sandbox.ecs("CreateCluster", json!({ "clusterName": cluster }))?;
+        let registered = sandbox.ecs("RegisterDaemonTaskDefinition", document)?;
+        let input = json!({ "daemonName": service.service.trim_start_matches(DAEMON), "clusterArn": cluster,
+            "daemonTaskDefinitionArn": registered["daemonTaskDefinitionArn"], "capacityProviderArns": [provider] });
+        sandbox.ecs("CreateDaemon", input)
+    };
+    made().map_err(unfurnished)?;
     sandbox.advance(Duration::from_secs(30 * 60));
     Ok(())
 }
@@ -131,11 +158,11 @@ fn json_of(file: &Path, what: &str) -> Result<(String, Value)> {
 fn first_definition(service: &Service, root: &Path) -> Result<Value> {
     let older = |name: &str| format!("public.ecr.aws/docker/library/{name}:before");
     let mut document = match &service.task_definition {
-        TaskDefinitionSource::File { file, overlay } => {
-            load_with_stand_ins(file, overlay.as_deref(), root)?.document.value().clone()
+        TaskDefinitionSource::File { file, overlay, kind } => {
+            load_with_stand_ins((file, overlay.as_deref()), *kind, root)?.document.value().clone()
         }
         TaskDefinitionSource::Family(family) => json!({
-            "family": family,
+            "family": family.trim_start_matches(DAEMON_FAMILY),
             "cpu": "256",
             "memory": "512",
             "networkMode": "awsvpc",

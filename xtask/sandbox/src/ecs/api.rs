@@ -9,6 +9,7 @@ use crate::protocol::{ApiError, ApiResult};
 
 mod clusters;
 mod configuration;
+mod daemons;
 mod definitions;
 mod deployments;
 mod execute;
@@ -90,6 +91,18 @@ impl Ecs {
             "UpdateExpressGatewayService" => self.update_express_service(input, caller, now),
             "DescribeExpressGatewayService" => self.describe_express_service(input),
             "DeleteExpressGatewayService" => self.delete_express_service(input, now),
+            "RegisterDaemonTaskDefinition" => self.register_daemon_definition(input, caller, now),
+            "DescribeDaemonTaskDefinition" => self.describe_daemon_definition(input),
+            "DeleteDaemonTaskDefinition" => self.delete_daemon_definition(input, now),
+            "ListDaemonTaskDefinitions" => self.list_daemon_definitions(input),
+            "CreateDaemon" => self.create_daemon(input, caller, now),
+            "UpdateDaemon" => self.update_daemon(input, now),
+            "DeleteDaemon" => self.delete_daemon(input, now),
+            "DescribeDaemon" => self.describe_daemon(input),
+            "ListDaemons" => self.list_daemons(input),
+            "ListDaemonDeployments" => self.list_daemon_deployments(input),
+            "DescribeDaemonDeployments" => self.describe_daemon_deployments(input),
+            "DescribeDaemonRevisions" => self.describe_daemon_revisions(input),
             "ListServiceDeployments" => self.list_service_deployments(input),
             "DescribeServiceDeployments" => self.describe_service_deployments(input),
             "StopServiceDeployment" => self.stop_service_deployment(input, now),

@@ -9,6 +9,7 @@ mod daemon;
 mod definition;
 mod express;
 mod failure;
+mod managed_daemon;
 mod monitors;
 mod refusal;
 mod rollout;

@@ -83,6 +83,21 @@ fn of_ecs(state: &mut State, home: &Home, target: &Target, input: &Value) -> Vec
     };
     match target.operation.as_str() {
         "DescribeServices" => on(listed("services").iter().map(|name| named("service", name)).collect()),
+        "DescribeDaemon" | "UpdateDaemon" | "DeleteDaemon" | "ListDaemonDeployments" => on(listed("daemonArn")),
+        "DescribeDaemonDeployments" => on(with_services(&listed("daemonDeploymentArns"))),
+        "DescribeDaemonRevisions" => on(with_services(&listed("daemonRevisionArns"))),
+        "DescribeDaemonTaskDefinition" => {
+            let named = input["daemonTaskDefinition"].as_str().unwrap_or_default();
+            let family = named.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
+            on(vec![arn(home, &format!("daemon-task-definition/{family}:*"))])
+        }
+        "CreateDaemon" => {
+            let cluster = input["clusterArn"].as_str().unwrap_or("default").rsplit('/').next().unwrap_or_default();
+            let daemon = arn(home, &format!("daemon/{cluster}/{}", input["daemonName"].as_str().unwrap_or_default()));
+            let asked = json!({ "daemonTaskDefinition": input["daemonTaskDefinitionArn"] });
+            let found = state.call(home, ("ecs", "DescribeDaemonTaskDefinition"), asked, None).unwrap_or_default();
+            on(vec![daemon]).into_iter().chain(passed(&found["daemonTaskDefinition"])).collect()
+        }
         "DescribeServiceDeployments" => on(with_services(&listed("serviceDeploymentArns"))),
         "ContinueServiceDeployment" | "StopServiceDeployment" => on(with_services(&listed("serviceDeploymentArn"))),
         "DescribeServiceRevisions" => on(with_services(&listed("serviceRevisionArns"))),
@@ -97,9 +112,10 @@ fn of_ecs(state: &mut State, home: &Home, target: &Target, input: &Value) -> Vec
             vec![Need { context, ..need(&action, "*".to_owned()) }]
         }
         "TagResource" | "UntagResource" => on(listed("resourceArn")),
-        "RegisterTaskDefinition" => {
+        "RegisterTaskDefinition" | "RegisterDaemonTaskDefinition" => {
             let family = input["family"].as_str().unwrap_or_default();
-            let definition = arn(home, &format!("task-definition/{family}:*"));
+            let kind = if target.operation.contains("Daemon") { "daemon-task-definition" } else { "task-definition" };
+            let definition = arn(home, &format!("{kind}/{family}:*"));
             let tagged = input["tags"].as_array().is_some_and(|tags| !tags.is_empty());
             let tag = tagged.then(|| need("ecs:TagResource", definition.clone()));
             on(vec![definition]).into_iter().chain(tag).chain(passed(input)).collect()
@@ -130,13 +146,14 @@ fn passed(definition: &Value) -> Vec<Need> {
     roles.filter(|role| !role.is_empty()).map(need).collect()
 }
 
-/// Each of these, and the service that it is of.
+/// Each of these, and the service or the daemon that it is of.
 fn with_services(arns: &[String]) -> Vec<String> {
     let service = |arn: &String| {
         let (head, rest) = arn.split_once('/')?;
         let head = head.rsplit_once(':')?.0;
         let (service, _) = rest.rsplit_once('/')?;
-        Some(format!("{head}:service/{service}"))
+        let kind = if arn.contains(":daemon-") { "daemon" } else { "service" };
+        Some(format!("{head}:{kind}/{service}"))
     };
     arns.iter().filter_map(service).chain(arns.iter().cloned()).collect()
 }

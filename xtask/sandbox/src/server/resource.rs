@@ -51,6 +51,9 @@ fn of_ecs(operation: &str, input: &Value, arn: &dyn Fn(&str, &str) -> String) ->
     let cluster = member("cluster").or(member("clusterName")).unwrap_or("default");
     let service =
         member("serviceArn").or(member("service")).or(member("serviceName")).or(input["services"][0].as_str());
+    if let Some(daemon) = member("daemonArn") {
+        return daemon.to_owned();
+    }
     if let Some(family) = member("family") {
         return arn("task-definition/", &format!("{family}:*"));
     }

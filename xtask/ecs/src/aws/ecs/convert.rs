@@ -256,6 +256,7 @@ pub(super) fn task(task: &types::Task) -> Task {
     Task {
         arn: text(task.task_arn()),
         started_by: text(task.started_by()),
+        revision: text(task.task_definition_arn()),
         status: text(task.last_status()),
         wanted: task.desired_status() == Some("RUNNING"),
         created_at: millis(task.created_at()),

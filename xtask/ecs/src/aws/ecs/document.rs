@@ -3,13 +3,15 @@
 use serde_json::{Map, Value};
 
 use super::{Oddity, OddityKind, TaskDefinition, oddities};
+use crate::config::{DAEMON_FAMILY, Kind};
 use crate::gather::Gather;
 use crate::reference::Pinned;
 use crate::sorted::SortedMap;
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition does not take.
 /// Source: Amazon ECS API Reference, TaskDefinition beside RegisterTaskDefinition.
-const READ_ONLY: [&str; 9] = [
+const READ_ONLY: [&str; 10] = [
+    "daemonTaskDefinitionArn",
     "taskDefinitionArn",
     "revision",
     "status",
@@ -57,7 +59,14 @@ const EMPTY_MEANS_NOTHING: [&str; 29] = [
 
 /// A task definition without the members that only ECS writes, and without a fault that can be seen before ECS is asked.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Document(Value);
+pub(crate) struct Document(Value, Whose);
+
+/// Which of ECS's two kinds of task definitions it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    Services,
+    Daemons,
+}
 
 /// A [`Document`] in which every container that the configuration names has its image by digest.
 ///
@@ -85,7 +94,7 @@ pub(crate) struct Document(Value);
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PinnedDocument(Value);
+pub(crate) struct PinnedDocument(Value, Whose);
 
 /// Why something is no [`Document`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,11 +111,12 @@ pub(crate) enum Flaw {
 impl Document {
     /// What somebody wrote, with what is odd about it: members that the SDK does not know and ECS may, and empty ones
     /// that are left out; or everything that is wrong with it.
-    pub(crate) fn written(value: Value) -> Result<(Self, Vec<Oddity>), Vec<Flaw>> {
+    pub(crate) fn written(value: Value, kind: Kind) -> Result<(Self, Vec<Oddity>), Vec<Flaw>> {
         if !value.is_object() {
             return Err(vec![Flaw::NoObject]);
         }
-        let mut document = Self(strip_read_only(value));
+        let whose = if kind == Kind::Daemon { Whose::Daemons } else { Whose::Services };
+        let mut document = Self(strip_read_only(value), whose);
         let mut odd = leave_out_empty(&mut document.0);
         let mut flaws = Vec::new();
         if document.family().is_empty() {
@@ -116,7 +126,7 @@ impl Document {
             flaws.push(Flaw::NoContainers);
         }
         let (unknown, wrong): (Vec<_>, Vec<_>) =
-            oddities(&document.0).into_iter().partition(|oddity| oddity.kind == OddityKind::Unknown);
+            oddities(&document.0, kind).into_iter().partition(|oddity| oddity.kind == OddityKind::Unknown);
         odd.extend(unknown);
         flaws.extend(wrong.into_iter().map(Flaw::Odd));
         if flaws.is_empty() { Ok((document, odd)) } else { Err(flaws) }
@@ -124,7 +134,8 @@ impl Document {
 
     /// What ECS has.
     pub(crate) fn registered(revision: &TaskDefinition) -> Self {
-        Self(strip_read_only(revision.document.clone()))
+        let daemons = revision.arn.contains(DAEMON_FAMILY);
+        Self(strip_read_only(revision.document.clone()), if daemons { Whose::Daemons } else { Whose::Services })
     }
 
     /// Empty where it has none.
@@ -132,10 +143,15 @@ impl Document {
         self.0["family"].as_str().unwrap_or_default()
     }
 
+    /// What ECS is asked by for the family's newest revision.
+    pub(crate) fn asked_by(&self) -> String {
+        asked_by(&self.0, self.1)
+    }
+
     /// The members of a part of a document that are near to one that ECS knows. In the whole they might stand beside
     /// the very member that was meant.
-    pub(crate) fn misspelt_in(part: &Value) -> Vec<Oddity> {
-        let mut found = oddities(part);
+    pub(crate) fn misspelt_in(part: &Value, kind: Kind) -> Vec<Oddity> {
+        let mut found = oddities(part, kind);
         found.retain(|oddity| matches!(oddity.kind, OddityKind::Typo { .. }));
         found
     }
@@ -163,7 +179,7 @@ impl Document {
                 definition.insert("image".to_owned(), Value::String(pinned));
             }
         }
-        Ok(PinnedDocument(self.0))
+        Ok(PinnedDocument(self.0, self.1))
     }
 }
 
@@ -173,9 +189,33 @@ impl PinnedDocument {
         self.0["family"].as_str().unwrap_or_default()
     }
 
+    /// What ECS is asked by for the family's newest revision.
+    pub(crate) fn asked_by(&self) -> String {
+        asked_by(&self.0, self.1)
+    }
+
+    /// Whether it is a daemon's.
+    pub(super) fn is_daemons(&self) -> bool {
+        self.1 == Whose::Daemons
+    }
+
+    /// As far as ECS tells of it again: which tags a daemon's task definition has, it does not.
+    pub(crate) fn told_again(&self) -> Value {
+        let mut value = self.0.clone();
+        if let (Whose::Daemons, Some(members)) = (self.1, value.as_object_mut()) {
+            members.retain(|name, _| name != "tags");
+        }
+        value
+    }
+
     pub(crate) fn value(&self) -> &Value {
         &self.0
     }
+}
+
+fn asked_by(document: &Value, whose: Whose) -> String {
+    let family = document["family"].as_str().unwrap_or_default();
+    if whose == Whose::Daemons { format!("{DAEMON_FAMILY}{family}") } else { family.to_owned() }
 }
 
 /// The document without the members that only ECS writes, nor the tags that only AWS may.
@@ -272,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_is_no_object_or_lacks_what_every_one_has_is_no_document() {
-        assert_eq!(Document::written(json!([])), Err(vec![Flaw::NoObject]));
-        assert_eq!(Document::written(json!({})), Err(vec![Flaw::NoFamily, Flaw::NoContainers]));
+        assert_eq!(Document::written(json!([]), Kind::Service), Err(vec![Flaw::NoObject]));
+        assert_eq!(Document::written(json!({}), Kind::Service), Err(vec![Flaw::NoFamily, Flaw::NoContainers]));
     }
 }

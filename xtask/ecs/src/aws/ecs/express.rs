@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 
+use super::wire::millis;
 use super::{Deployment, Ecs, Service, Update, subject};
 use crate::aws::{AwsError, calls};
 use crate::sorted::Arrange;
@@ -87,10 +88,4 @@ fn primary(configuration: &Value, service: &Service, state: &str) -> Deployment 
         created_at: millis(&configuration["createdAt"]),
         ..Deployment::default()
     }
-}
-
-/// Of seconds with a fraction.
-#[expect(clippy::cast_possible_truncation, reason = "a time of this century")]
-fn millis(value: &Value) -> i64 {
-    (value.as_f64().unwrap_or_default() * 1000.0).round() as i64
 }

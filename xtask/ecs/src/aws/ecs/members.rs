@@ -3,12 +3,14 @@
 //! The SDK's own reader of RegisterTaskDefinition's input is led through the document, so what it asks for at
 //! each place is what ECS takes there; members that it never asks for are newer than the SDK, or typos.
 
+use aws_sdk_ecs::operation::register_daemon_task_definition::RegisterDaemonTaskDefinitionInput;
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
 use aws_smithy_schema::serde::{SerdeError, ShapeDeserializer};
 use aws_smithy_schema::{Schema, ShapeType};
 use aws_smithy_types::{BigDecimal, BigInteger, Blob, DateTime, Document};
 use serde_json::Value;
 
+use crate::config::Kind;
 use crate::text::misspelt;
 
 /// A member that ECS would not take as it is written.
@@ -36,10 +38,13 @@ pub(crate) enum OddityKind {
 }
 
 /// Everything odd about a document that is to be registered, in its order.
-pub(super) fn oddities(document: &Value) -> Vec<Oddity> {
+pub(super) fn oddities(document: &Value, kind: Kind) -> Vec<Oddity> {
     // The walk records what is wrong and goes on; only a missing family or container list ends it with an error,
     // and those are checked where the document is read.
-    oddities_of(document, |reader| drop(RegisterTaskDefinitionInput::deserialize(reader)))
+    oddities_of(document, |reader| match kind {
+        Kind::Daemon => drop(RegisterDaemonTaskDefinitionInput::deserialize(reader)),
+        Kind::Service | Kind::Express => drop(RegisterTaskDefinitionInput::deserialize(reader)),
+    })
 }
 
 /// The same for whatever input reads the document.
@@ -236,7 +241,7 @@ mod tests {
             "containerDefinitions": [{ "name": "app", "image": "x", "enviroment": [{ "name": "A", "value": "b" }] }],
         });
         assert_eq!(
-            oddities(&document),
+            oddities(&document, Kind::Service),
             [Oddity {
                 path: "containerDefinitions[app].enviroment".into(),
                 member: "enviroment".into(),
@@ -248,7 +253,7 @@ mod tests {
     #[test]
     fn a_member_in_the_wrong_case_is_a_typo_too() {
         let document = json!({ "family": "app", "containerDefinitions": [], "networkmode": "awsvpc" });
-        assert_eq!(oddities(&document)[0].kind, OddityKind::Typo { nearest: "networkMode".into() });
+        assert_eq!(oddities(&document, Kind::Service)[0].kind, OddityKind::Typo { nearest: "networkMode".into() });
     }
 
     #[test]
@@ -258,7 +263,7 @@ mod tests {
             "containerDefinitions": [{ "name": "app", "healthCheck": { "command": [], "quantumState": 1 } }],
             "futureField": { "a": 1 },
         });
-        let kinds: Vec<_> = oddities(&document).into_iter().map(|odd| (odd.path, odd.kind)).collect();
+        let kinds: Vec<_> = oddities(&document, Kind::Service).into_iter().map(|odd| (odd.path, odd.kind)).collect();
         assert_eq!(
             kinds,
             [
@@ -271,7 +276,7 @@ mod tests {
     #[test]
     fn a_near_name_beside_the_known_one_is_no_typo() {
         let document = json!({ "family": "app", "containerDefinitions": [], "volumes": [], "volumess": [] });
-        assert_eq!(oddities(&document)[0].kind, OddityKind::Unknown);
+        assert_eq!(oddities(&document, Kind::Service)[0].kind, OddityKind::Unknown);
     }
 
     #[test]
@@ -281,7 +286,7 @@ mod tests {
             "cpu": 256,
             "containerDefinitions": [{ "name": "app", "memory": "512", "essential": "yes", "command": "run" }],
         });
-        let found: Vec<_> = oddities(&document).into_iter().map(|odd| odd.path).collect();
+        let found: Vec<_> = oddities(&document, Kind::Service).into_iter().map(|odd| odd.path).collect();
         assert_eq!(
             found,
             [
@@ -303,6 +308,6 @@ mod tests {
                 "logConfiguration": { "logDriver": "awslogs", "options": { "awslogs-group": "app" } },
             }],
         });
-        assert_eq!(oddities(&document), []);
+        assert_eq!(oddities(&document, Kind::Service), []);
     }
 }

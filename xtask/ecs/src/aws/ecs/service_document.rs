@@ -1,18 +1,32 @@
 //! A service as a document: what CreateService takes, of which UpdateService takes a part.
 //! Source: Amazon ECS API Reference, CreateService and UpdateService.
 
+use aws_sdk_ecs::operation::create_daemon::CreateDaemonInput;
 use aws_sdk_ecs::operation::create_service::CreateServiceInput;
+use aws_smithy_schema::serde::ShapeDeserializer;
 use serde_json::{Map, Value, json};
 
 use super::members::oddities_of;
 use super::{DeploymentSettings, Ecs, Flaw, Oddity, OddityKind, convert, subject};
 use crate::aws::signed::{ECS, Signed};
 use crate::aws::{AwsError, calls};
+use crate::config::{DAEMON, Kind};
 use crate::gather::Gather;
 use crate::net;
 
 /// What this tool says itself, from the configuration and from what it registers.
-const OURS: [&str; 6] = ["cluster", "service", "serviceName", "taskDefinition", "clientToken", "forceNewDeployment"];
+const OURS: [&str; 10] = [
+    "cluster",
+    "service",
+    "serviceName",
+    "taskDefinition",
+    "clientToken",
+    "forceNewDeployment",
+    "clusterArn",
+    "daemonName",
+    "daemonArn",
+    "daemonTaskDefinitionArn",
+];
 
 /// What a service is given when it is created, and keeps.
 const FOR_GOOD: [&str; 5] = ["launchType", "schedulingStrategy", "deploymentController", "role", "tags"];
@@ -35,11 +49,13 @@ pub(crate) struct ServiceDocument(Map<String, Value>);
 
 impl ServiceDocument {
     /// What somebody wrote, with the members that the SDK does not know and ECS may; or everything that is wrong with it.
-    pub(crate) fn written(value: Value) -> Result<(Self, Vec<Oddity>), Vec<Flaw>> {
+    pub(crate) fn written(value: Value, kind: Kind) -> Result<(Self, Vec<Oddity>), Vec<Flaw>> {
+        let read = |reader: &mut dyn ShapeDeserializer| match kind {
+            Kind::Daemon => drop(CreateDaemonInput::deserialize(reader)),
+            Kind::Service | Kind::Express => drop(CreateServiceInput::deserialize(reader)),
+        };
         let (odd, wrong): (Vec<_>, Vec<_>) =
-            oddities_of(&value, |reader| drop(CreateServiceInput::deserialize(reader)))
-                .into_iter()
-                .partition(|oddity| oddity.kind == OddityKind::Unknown);
+            oddities_of(&value, read).into_iter().partition(|oddity| oddity.kind == OddityKind::Unknown);
         let Value::Object(members) = value else { return Err(vec![Flaw::NoObject]) };
         let ours = members.keys().filter(|name| OURS.contains(&name.as_str())).cloned().map(Flaw::Ours);
         let flaws: Vec<Flaw> = ours.chain(wrong.into_iter().map(Flaw::Odd)).gather();
@@ -80,6 +96,11 @@ impl ServiceDocument {
     }
 }
 
+/// The same bytes for the same service are the same request: 64 hexadecimal digits, which a token may have.
+pub(super) fn token(input: &Value) -> Value {
+    json!(&crate::digest::Digest::of(input.to_string().as_bytes()).hex()[..36])
+}
+
 /// Whether a member is given to a service when that is created, and never changed.
 pub(crate) fn is_for_good(member: &str) -> bool {
     FOR_GOOD.contains(&member)
@@ -93,6 +114,9 @@ pub(crate) fn rolls_out(member: &str) -> bool {
 impl Ecs {
     /// A service as ECS has it, in ECS's own members; what its newest deployment alone tells is put beside the rest.
     pub(crate) fn described_service(&self, cluster: &str, service: &str) -> Result<Value, AwsError> {
+        if service.starts_with(DAEMON) {
+            return self.described_daemon(cluster, service);
+        }
         let subject = subject(cluster, service);
         let input = json!({ "cluster": cluster, "services": [service], "include": ["TAGS"] });
         net::wait(self.pace.turn(calls::DESCRIBE_SERVICES.action));
@@ -116,15 +140,16 @@ impl Ecs {
         (revision, desired): (&str, Option<u32>),
     ) -> Result<(), AwsError> {
         let mut input = document.value();
+        if let Some(daemon) = service.strip_prefix(DAEMON) {
+            return self.create_daemon((cluster, daemon), input, revision);
+        }
         input["cluster"] = json!(cluster);
         input["serviceName"] = json!(service);
         input["taskDefinition"] = json!(revision);
         if let Some(desired) = desired {
             input["desiredCount"] = json!(desired);
         }
-        // The same bytes for the same service are the same request: 64 hexadecimal digits, which a token may have.
-        let token = crate::digest::Digest::of(input.to_string().as_bytes());
-        input["clientToken"] = json!(&token.hex()[..36]);
+        input["clientToken"] = token(&input);
         let subject = subject(cluster, service);
         net::wait(self.pace.turn(calls::CREATE_SERVICE.action));
         Signed::new(&self.sdk).json(&ECS, &calls::CREATE_SERVICE, &subject, &input).map(drop)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::config::DAEMON_FAMILY;
 use crate::digest::Digest;
 use crate::event::{Breaker, EarlySuccess, Hook, RevisionProgress};
 
@@ -284,8 +285,10 @@ pub(crate) struct ContainerImage {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Task {
     pub arn: String,
-    /// The id of the deployment it belongs to.
+    /// The id of the deployment it belongs to; ECS promises none of a daemon's tasks.
     pub started_by: String,
+    /// The ARN of the revision of its task definition.
+    pub revision: String,
     /// ECS's word, such as `RUNNING`.
     pub status: String,
     /// Whether ECS means it to run on.
@@ -308,6 +311,11 @@ impl Task {
     pub(crate) fn tells_its_end(&self) -> bool {
         let says = !self.stop_code.is_empty() || !self.stopped_reason.is_empty();
         self.status == "STOPPED" || says || self.containers.iter().any(|it| it.exit_code.is_some())
+    }
+
+    /// Whether it is of this deployment (its id) of this revision (its ARN): a daemon's task is told by the revision alone.
+    pub(crate) fn is_of(&self, deployment: &str, revision: &str) -> bool {
+        self.started_by == deployment || self.revision.contains(DAEMON_FAMILY) && self.revision == revision
     }
 
     /// The last part of the ARN, which is what people and the AWS CLI call the task.

@@ -72,6 +72,12 @@ pub(super) fn task_definition(body: &[u8]) -> Result<TaskDefinition, String> {
     Ok(TaskDefinition { arn, document, registered_by })
 }
 
+/// Of seconds with a fraction, as AWS JSON has times.
+#[expect(clippy::cast_possible_truncation, reason = "a time of this century")]
+pub(super) fn millis(value: &Value) -> i64 {
+    (value.as_f64().unwrap_or_default() * 1000.0).round() as i64
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used)]

@@ -11,7 +11,7 @@ pub struct Service {
     pub name: String,
     /// A name or an ARN.
     pub cluster: String,
-    /// The ECS service's name; the key by default. From `service`.
+    /// The ECS service's name; the key by default. From `service`. A daemon's begins with `daemon/`.
     pub service: String,
     /// What ECS calls it.
     pub kind: Kind,
@@ -33,6 +33,13 @@ pub struct Service {
     pub after_deploy: Vec<String>,
     /// How its rollouts are followed.
     pub rollout: Rollout,
+}
+
+impl Service {
+    /// Whether it is a managed daemon.
+    pub fn is_daemon(&self) -> bool {
+        self.kind == Kind::Daemon
+    }
 }
 
 /// `[workspace.metadata.xtask.deploy]`.
@@ -128,15 +135,34 @@ pub enum Kind {
     Service,
     /// A service of which ECS makes everything around the tasks, load balancer and scaling included.
     Express,
+    /// A managed daemon: one task on each instance of its capacity providers, with task definitions and deployments of its
+    /// own.
+    Daemon,
+}
+
+/// What begins a daemon's name where services have theirs, and what begins the family of its task definitions: no name of
+/// ECS's has a slash, and a service and a daemon may have one name.
+pub(crate) const DAEMON: &str = "daemon/";
+/// See [`DAEMON`].
+pub(crate) const DAEMON_FAMILY: &str = "daemon-task-definition/";
+
+/// As a sentence names it: `service app in cluster sample`, `daemon agent in cluster sample`.
+pub(crate) fn called(cluster: &str, service: &str) -> String {
+    match service.strip_prefix(DAEMON) {
+        Some(daemon) => format!("daemon {daemon} in cluster {cluster}"),
+        None => format!("service {service} in cluster {cluster}"),
+    }
 }
 
 /// A service as a document: a JSON file of the workspace, and one that is laid over it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
-    /// As CreateService and UpdateService take it.
+    /// As CreateService and UpdateService take it, or of a daemon CreateDaemon and UpdateDaemon.
     pub file: PathBuf,
     /// A merge patch, as that of a task definition.
     pub overlay: Option<PathBuf>,
+    /// Whose it is.
+    pub kind: Kind,
 }
 
 /// Who owns the task definition.
@@ -148,8 +174,11 @@ pub enum TaskDefinitionSource {
         file: PathBuf,
         /// A merge patch, in which containers, variables and the like are told apart by their names.
         overlay: Option<PathBuf>,
+        /// Whose it is: those of daemons are registered by another call.
+        kind: Kind,
     },
-    /// Somebody else (IaC): the family's newest active revision, with the named containers' images replaced.
+    /// Somebody else (IaC): the family's newest active revision, with the named containers' images replaced. A daemon's
+    /// begins with `daemon-task-definition/`.
     Family(String),
 }
 

@@ -95,8 +95,8 @@ fn rests_as(now: &Live, before: &Live) -> bool {
 /// Those of a plan that do something to their service, and do not merely look, with their places.
 fn acting(plan: &DeployPlan) -> impl Iterator<Item = (usize, &Plan)> {
     let acts = |one: &Plan| {
-        // A service that is not there yet has no tags.
-        if one.creates.is_some() {
+        // A service that is not there yet has no tags, and those of a daemon ECS tells nobody.
+        if one.creates.is_some() || one.service.is_daemon() {
             return false;
         }
         let looks = matches!(one.action, Action::NothingToDo { .. } | Action::Follow { .. });

@@ -61,7 +61,9 @@ pub(super) fn find(
         return Ok((settings(service, &document, &described)?, None));
     }
     // What ECS wants of a service that it creates, and the least that is worth creating.
-    service.desired_count = service.desired_count.or(Some(1));
+    if !service.is_daemon() {
+        service.desired_count = service.desired_count.or(Some(1));
+    }
     (live.launch, live.settings) = (document.launch(), document.settings());
     Ok((Settings::default(), Some(document)))
 }

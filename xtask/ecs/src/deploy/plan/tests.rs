@@ -28,7 +28,7 @@ fn revision(arn: &str, image: &str) -> TaskDefinition {
 
 fn wanted(image: &str) -> PinnedDocument {
     let document = json!({ "family": "app", "containerDefinitions": [{ "name": "app", "image": image }] });
-    Document::written(document).unwrap().0.pin(&SortedMap::new()).unwrap()
+    Document::written(document, crate::config::Kind::Service).unwrap().0.pin(&SortedMap::new()).unwrap()
 }
 
 fn action(service: &Service, live: &Live, image: &str) -> Action {

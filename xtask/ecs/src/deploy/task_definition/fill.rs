@@ -157,6 +157,7 @@ mod tests {
 
     use super::super::{Loaded, load, lookups};
     use super::*;
+    use crate::config::Kind;
     use crate::failure::Result;
 
     /// A document in a folder of its own, read with what this says of each lookup, by how it is written.
@@ -166,7 +167,7 @@ mod tests {
             let answer = answer(&lookup.to_string());
             (lookup, answer)
         });
-        load(&file, None, folder.path(), Some(&answers.gather()))
+        load((&file, None), Kind::Service, folder.path(), Some(&answers.gather()))
     }
 
     fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -264,7 +265,7 @@ mod tests {
     #[test]
     fn without_anybody_to_ask_a_document_stays_as_it_is_written() {
         let (folder, file) = written(r#"{ "family": "${ssm:/x}", "containerDefinitions": [{ "name": "app" }] }"#);
-        let loaded = load(&file, None, folder.path(), None).expect("it is a document");
+        let loaded = load((&file, None), Kind::Service, folder.path(), None).expect("it is a document");
         assert_eq!(loaded.document.value()["family"], "${ssm:/x}");
     }
 }

@@ -7,7 +7,7 @@ use xtask_sandbox::ecs::Tasks;
 use xtask_sandbox::{Effect, Fault, Which};
 
 use super::stage::{Stage, document};
-use crate::config::{OnFailure, TaskDefinitionSource};
+use crate::config::{Kind, OnFailure, TaskDefinitionSource};
 use crate::deploy::Became;
 use crate::event::{Event, Outcome};
 
@@ -21,7 +21,7 @@ fn stage(services: &[(&str, &str)], on_failure: OnFailure) -> Stage {
         let file = stage.folder.path().join(format!("{name}.json"));
         std::fs::write(&file, own.to_string()).unwrap();
         let service = stage.config.services.get_mut(*name).unwrap();
-        service.task_definition = TaskDefinitionSource::File { file, overlay: None };
+        service.task_definition = TaskDefinitionSource::File { file, overlay: None, kind: Kind::Service };
         service.after = after.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     }
     stage.config.deploy.on_failure = on_failure;

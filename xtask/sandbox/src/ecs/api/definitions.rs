@@ -7,6 +7,7 @@ use crate::clock::Instant;
 use crate::ecs::json::{client, page, required, seconds, short, text, texts};
 use crate::ecs::state::Ecs;
 use crate::ecs::state::definition::Definition;
+use crate::ecs::state::key::DAEMON;
 use crate::protocol::{ApiError, ApiResult};
 
 impl Ecs {
@@ -72,7 +73,8 @@ impl Ecs {
             .families
             .values()
             .flatten()
-            .filter(|it| it.active != inactive && family.is_none_or(|family| it.family == family))
+            .filter(|it| it.active != inactive && !it.family.starts_with(DAEMON))
+            .filter(|it| family.is_none_or(|family| it.family == family))
             .map(|it| json!(self.definition_arn(it)))
             .collect();
         if text(input, "sort") == Some("DESC") {

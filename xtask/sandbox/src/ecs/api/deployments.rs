@@ -47,7 +47,7 @@ impl Ecs {
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for arn in arns {
             let all = self.services.values().flat_map(|service| service.rollouts.iter().map(move |it| (service, it)));
-            match { all }.find(|(_, rollout)| rollout.arn == arn) {
+            match { all }.find(|(service, rollout)| rollout.arn == arn && !service.key.is_daemon()) {
                 Some((service, rollout)) => found.push(self.rollout_answer(service, rollout)),
                 None => failures.push(missing(arn)),
             }

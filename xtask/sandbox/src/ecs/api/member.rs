@@ -37,7 +37,8 @@ pub(crate) fn oddity(operation: &str, answer: Value) -> Option<String> {
 /// The input without its nulls, if it has only members that the operation has, of the right types, and all that it
 /// requires. A task definition keeps members that resemble no known one: they are of a newer model than this.
 pub(crate) fn check(operation: &str, input: Value) -> Result<Value, ApiError> {
-    let keep: Keep = if operation == "RegisterTaskDefinition" { is_newer } else { none };
+    let registers = ["RegisterTaskDefinition", "RegisterDaemonTaskDefinition"].contains(&operation);
+    let keep: Keep = if registers { is_newer } else { none };
     let input = if input.is_null() { Value::Object(Map::new()) } else { input };
     INPUTS.check(&format!("{operation}Request"), input, keep).map_err(refusal)
 }

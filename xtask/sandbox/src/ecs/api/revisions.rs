@@ -17,7 +17,7 @@ impl Ecs {
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for arn in arns {
             let all = self.services.values().flat_map(|service| service.revisions.iter().map(move |it| (service, it)));
-            match { all }.find(|(_, revision)| revision.arn == arn) {
+            match { all }.find(|(service, revision)| revision.arn == arn && !service.key.is_daemon()) {
                 Some((service, revision)) => found.push(self.revision_answer(service, revision)),
                 None => failures.push(missing(arn)),
             }

@@ -37,7 +37,7 @@ impl Ecs {
         let arns = self
             .services
             .values()
-            .filter(|it| it.key.cluster == cluster && it.is_active())
+            .filter(|it| it.key.cluster == cluster && it.is_active() && !it.key.is_daemon())
             .filter(|it| launch.is_none_or(|launch| it.given["launchType"] == launch))
             .filter(|it| strategy.is_none_or(|strategy| it.given["schedulingStrategy"] == strategy))
             .map(|it| json!(it.arn))

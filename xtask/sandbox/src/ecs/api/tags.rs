@@ -43,7 +43,11 @@ impl Ecs {
         let known = match resource.split('/').collect::<Vec<_>>()[..] {
             ["cluster", name] => self.clusters.contains_key(name),
             ["service", cluster, name] => self.services.keys().any(|key| key.cluster == cluster && key.name == name),
+            ["daemon", cluster, name] => {
+                self.services.keys().any(|key| key.cluster == cluster && key.kind() == ("daemon", name))
+            }
             ["task-definition", name] => self.definition(name).is_some(),
+            ["daemon-task-definition", _] => self.definition(arn).is_some(),
             ["task", cluster, id] => self.task(cluster, id).is_some(),
             _ => false,
         };

@@ -11,9 +11,10 @@ use crate::protocol::ApiResult;
 impl Ecs {
     pub(crate) fn list_tasks(&self, input: &Value) -> ApiResult {
         let cluster = self.cluster_of(input)?;
-        let service = match text(input, "serviceName") {
-            Some(name) => Some(&self.named_service(&cluster, name)?.key),
-            None => None,
+        let service = match (text(input, "serviceName"), text(input, "daemonName")) {
+            (Some(name), _) => Some(&self.named_service(&cluster, name)?.key),
+            (None, Some(name)) => Some(&self.named_daemon(&cluster, name)?.key),
+            (None, None) => None,
         };
         let stopped = text(input, "desiredStatus") == Some("STOPPED");
         let (started_by, family) = (text(input, "startedBy"), text(input, "family"));
@@ -71,7 +72,8 @@ impl Task {
             "pullStartedAt": at(self.pull_started_at),
             "pullStoppedAt": at(self.pull_stopped_at),
             "startedAt": at(self.started_at),
-            "startedBy": self.started_by,
+            // What a daemon's tasks have there is documented nowhere.
+            "startedBy": self.started_by.as_ref().filter(|_| !self.group.starts_with("daemon:")),
             "stopCode": self.stop.as_ref().map(|stop| stop.code),
             "stoppedAt": at(self.stopped_at),
             "stoppedReason": self.stop.as_ref().map(|stop| stop.reason.as_str()),

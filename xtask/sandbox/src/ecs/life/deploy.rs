@@ -29,7 +29,8 @@ impl Ecs {
             let reason = "Service deployment stopped because it was superseded by a new service deployment.";
             service.rollouts[current].finish(Progress::Stopped, Some(reason), now);
         }
-        let (cluster, name) = (service.key.cluster.clone(), service.key.name.clone());
+        let (cluster, (kind, name)) = (&service.key.cluster, service.key.kind());
+        let (cluster, name) = (cluster.clone(), name.to_owned());
         let frozen: Map<String, Value> = FROZEN
             .iter()
             .filter_map(|member| Some(((*member).to_owned(), service.given.get(*member)?.clone())))
@@ -40,7 +41,7 @@ impl Ecs {
         let images = images.collect();
         let number = self.long_number();
         let revision = Revision {
-            arn: self.arn(&format!("service-revision/{cluster}/{name}/{number}")),
+            arn: self.arn(&format!("{kind}-revision/{cluster}/{name}/{number}")),
             given: Value::Object(frozen),
             created_at: now,
             swapped: swaps(service),
@@ -58,7 +59,7 @@ impl Ecs {
         service.revisions.push(revision);
         let id = &self.long_hex()[..22];
         let rollout = Rollout {
-            arn: self.arn(&format!("service-deployment/{cluster}/{name}/{id}")),
+            arn: self.arn(&format!("{kind}-deployment/{cluster}/{name}/{id}")),
             progress: Progress::Pending,
             reason: None,
             target,

@@ -170,7 +170,7 @@ impl Ecs {
                         revision: primary.revision,
                     }),
                     started_by: Some(primary.id.clone()),
-                    group: format!("service:{}", service.key.name),
+                    group: service.key.kind().0.to_owned() + ":" + service.key.kind().1,
                     constant: constant.clone(),
                     target: target.clone().map(|(group, port)| Target { group, port, health: Health::Unknown }),
                     grace: grace * 1000,

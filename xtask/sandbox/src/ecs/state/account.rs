@@ -8,7 +8,7 @@ use super::behaviour::{Behaviour, NextRun, Rule, Tasks, Trouble};
 use super::cluster::Cluster;
 use super::definition::Definition;
 use super::earnest::Order;
-use super::key::Key;
+use super::key::{DAEMON, Key};
 use super::log::Line;
 use super::roll::Roll;
 use super::service::Service;
@@ -128,11 +128,13 @@ impl Ecs {
 
     /// The revision that a family, `family:revision` or an ARN means. A bare family is its newest active revision.
     pub(crate) fn definition(&self, name: &str) -> Option<&Definition> {
-        if name.starts_with("arn:") && !name.starts_with(&self.arn("task-definition/")) {
+        let of_daemon = name.strip_prefix(&self.arn("daemon-task-definition/")).map(|rest| format!("{DAEMON}{rest}"));
+        if of_daemon.is_none() && name.starts_with("arn:") && !name.starts_with(&self.arn("task-definition/")) {
             return None;
         }
-        match short(name).split_once(':') {
-            None => self.families.get(short(name))?.iter().rev().find(|it| it.active),
+        let name = of_daemon.as_deref().unwrap_or(if name.starts_with(DAEMON) { name } else { short(name) });
+        match name.split_once(':') {
+            None => self.families.get(name)?.iter().rev().find(|it| it.active),
             Some((family, revision)) => {
                 let place = revision.parse::<usize>().ok()?.checked_sub(1)?;
                 self.families.get(family)?.get(place)
@@ -141,7 +143,11 @@ impl Ecs {
     }
 
     pub(crate) fn definition_arn(&self, definition: &Definition) -> String {
-        self.arn(&format!("task-definition/{}:{}", definition.family, definition.revision))
+        let Definition { family, revision, .. } = definition;
+        match family.strip_prefix(DAEMON) {
+            Some(family) => self.arn(&format!("daemon-task-definition/{family}:{revision}")),
+            None => self.arn(&format!("task-definition/{family}:{revision}")),
+        }
     }
 
     /// The task of this id in a cluster.
