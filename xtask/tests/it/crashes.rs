@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use xtask_sandbox::{Call, Moment, Sandbox};
 
 use crate::support::{Workspace, kill, layout, sandbox, tagged};
-use crate::{express, promote, service_definition};
+use crate::{daemon, express, promote, service_definition};
 
 /// Whether a call may change something.
 fn acts(call: &str) -> bool {
@@ -138,6 +138,26 @@ fn a_service_whose_creation_is_killed_at_any_effect_is_created_once_of_one_revis
 fn an_express_service_whose_deploy_is_killed_at_any_effect_is_rolled_out_once_to_one_revision() {
     let effects = converges(&express::express, &["deploy"], &deployed);
     assert_eq!(effects, ["ecs:RegisterTaskDefinition", "ecs:UpdateExpressGatewayService"]);
+}
+
+#[test]
+fn a_daemon_whose_creation_or_update_is_killed_at_any_effect_has_one_deployment_of_one_revision() {
+    let deployed = |sandbox: &Sandbox| {
+        let arn = "arn:aws:ecs:ap-northeast-1:123456789012:daemon/sample/agent";
+        let ask = |operation: &str, input: Value| {
+            sandbox
+                .ecs(operation, input)
+                .unwrap_or_else(|error| panic!("{operation}: {} {}", error.code, error.message))
+        };
+        let deployments = ask("ListDaemonDeployments", json!({ "daemonArn": arn }))["daemonDeployments"].clone();
+        let states: Vec<&Value> = deployments.as_array().unwrap().iter().map(|one| &one["status"]).collect();
+        let revisions = ask("ListDaemonTaskDefinitions", json!({ "family": "agent" }))["daemonTaskDefinitions"].clone();
+        json!({ "deployments": states, "revisions": revisions.as_array().unwrap().len() })
+    };
+    let effects = converges(&daemon::released, &["deploy", "--create"], &deployed);
+    assert_eq!(effects, ["ecs:RegisterDaemonTaskDefinition", "ecs:CreateDaemon"]);
+    let effects = converges(&daemon::daemon, &["deploy"], &deployed);
+    assert_eq!(effects, ["ecs:RegisterDaemonTaskDefinition", "ecs:UpdateDaemon"]);
 }
 
 /// Starts it, and does not wait for its end.

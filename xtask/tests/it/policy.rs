@@ -177,6 +177,8 @@ fn a_deploy_needs_what_is_printed_for_it_and_nothing_else() {
         scenario(locking, &["deploy"], 0),
         scenario(crate::tasks::migrating, &["deploy"], 0),
         scenario(crate::express::express, &["deploy"], 0),
+        scenario(crate::daemon::daemon, &["deploy"], 0),
+        scenario(crate::daemon::released, &["deploy", "--create"], 0),
         scenario(crate::schedules::none, &["deploy", "--create"], 0),
         scenario(crate::schedules::both, &["deploy"], 0),
         scenario(crate::service_definition::absent, &["deploy", "--create"], 0),
@@ -187,9 +189,12 @@ fn a_deploy_needs_what_is_printed_for_it_and_nothing_else() {
 #[test]
 fn what_comes_after_a_deploy_needs_what_is_printed_for_it_and_nothing_else() {
     is_exact(&["continue"], &[scenario(paused, &["continue", "app"], 0)]);
-    is_exact(&["rollback"], &[scenario(crate::back::three, &["rollback"], 0), scenario(paused, &["rollback"], 0)]);
+    let ways_back =
+        [crate::back::three, paused, crate::daemon::deployed].map(|world| scenario(world, &["rollback"], 0));
+    is_exact(&["rollback"], &ways_back);
     is_exact(&["history"], &[scenario(crate::back::three, &["history"], 0)]);
-    is_exact(&["status"], &[scenario(released, &["status"], 0), scenario(paused, &["status"], 0)]);
+    let looks = [released, paused, crate::daemon::deployed].map(|world| scenario(world, &["status"], 0));
+    is_exact(&["status"], &looks);
     is_exact(&["verify"], &[scenario(crate::verify::sound, &["verify"], 0)]);
 }
 

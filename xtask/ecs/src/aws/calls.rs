@@ -273,18 +273,14 @@ pub(crate) const DESCRIBE_EXPRESS_GATEWAY_SERVICE: Call = Call {
 };
 pub(crate) const DESCRIBE_DAEMON: Call = Call {
     when: DAEMONS,
-    ..call(
-        "ecs:DescribeDaemon",
-        On::Daemons,
-        &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Exec, Forward, Verify],
-    )
+    ..call("ecs:DescribeDaemon", On::Daemons, &[DeployPlan, Deploy, Rollback, Status, Logs, Exec, Forward, Verify])
 };
 pub(crate) const DESCRIBE_DAEMON_DEPLOYMENTS: Call = Call {
     when: DAEMONS,
     ..call(
         "ecs:DescribeDaemonDeployments",
         On::DaemonRollouts,
-        &[DeployPlan, Deploy, Continue, Rollback, Run, Status, Logs, Exec, Forward, Verify],
+        &[DeployPlan, Deploy, Rollback, Status, Logs, Exec, Forward, Verify],
     )
 };
 pub(crate) const DESCRIBE_DAEMON_REVISIONS: Call = Call {
@@ -292,17 +288,17 @@ pub(crate) const DESCRIBE_DAEMON_REVISIONS: Call = Call {
     ..call(
         "ecs:DescribeDaemonRevisions",
         On::DaemonRevisions,
-        &[DeployPlan, Deploy, Continue, Rollback, History, Run, Status, Logs, Exec, Forward, Verify],
+        &[DeployPlan, Deploy, Rollback, History, Status, Logs, Exec, Forward, Verify],
     )
 };
 pub(crate) const LIST_DAEMON_DEPLOYMENTS: Call =
-    Call { when: DAEMONS, ..call("ecs:ListDaemonDeployments", On::Daemons, &[Deploy, Continue, Rollback, History]) };
+    Call { when: DAEMONS, ..call("ecs:ListDaemonDeployments", On::Daemons, &[Deploy, Rollback, History]) };
 pub(crate) const DESCRIBE_DAEMON_TASK_DEFINITION: Call = Call {
     when: DAEMONS,
     ..call(
         "ecs:DescribeDaemonTaskDefinition",
         On::DaemonTaskDefinitions,
-        &[DeployPlan, Deploy, Rollback, History, Status, Logs, Verify],
+        &[DeployPlan, Deploy, Rollback, History, Logs, Verify],
     )
 };
 pub(crate) const REGISTER_DAEMON_TASK_DEFINITION: Call =

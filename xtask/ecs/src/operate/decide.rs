@@ -23,6 +23,10 @@ pub(crate) enum Which {
 pub(crate) fn decide(context: &Context, service: &str, which: &Which, back: bool) -> Result<()> {
     let config = context.config()?;
     let service = services_named(config, &[service.to_owned()])?[0];
+    if service.is_daemon() {
+        let message = format!("{} is a daemon, whose deployments wait for no decision", service.name);
+        return Err(Failure::usage(message).help(format!("`{}` shows how it stands", config.command("status"))));
+    }
     let ecs = context.session()?.ecs();
     let live = lock::live(&ecs, &[service])?.remove(0);
     // To let traffic move on is a change of the service; to take it back is what a lock does not keep out.
@@ -42,7 +46,6 @@ pub(crate) fn decide(context: &Context, service: &str, which: &Which, back: bool
     Ok(())
 }
 
-/// The rollout that the service is on.
 /// ` --digest …` for each image of which this rollout brings other bytes than those under the tag of the configuration: a deploy
 /// without it would put those in their place.
 fn digests(context: &Context, service: &Service, rollout: &ServiceDeployment) -> Result<String> {
@@ -60,6 +63,7 @@ fn digests(context: &Context, service: &Service, rollout: &ServiceDeployment) ->
     Ok(words)
 }
 
+/// The rollout that the service is on.
 fn rollout(ecs: &Ecs, service: &Service, live: &Live) -> Result<ServiceDeployment> {
     let none = || Failure::world(format_args!("service {} has no rollout that goes on", service.name));
     let arn = current(ecs, service, live)?.ok_or_else(none)?;

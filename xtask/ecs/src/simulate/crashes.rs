@@ -20,6 +20,18 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
         "ecs:UpdateExpressGatewayService",
         "an_express_service_whose_deploy_is_killed_at_any_effect_is_rolled_out_once_to_one_revision",
     ),
+    (
+        "ecs:RegisterDaemonTaskDefinition",
+        "a_daemon_whose_creation_or_update_is_killed_at_any_effect_has_one_deployment_of_one_revision",
+    ),
+    (
+        "ecs:CreateDaemon",
+        "a_daemon_whose_creation_or_update_is_killed_at_any_effect_has_one_deployment_of_one_revision",
+    ),
+    (
+        "ecs:UpdateDaemon",
+        "a_daemon_whose_creation_or_update_is_killed_at_any_effect_has_one_deployment_of_one_revision",
+    ),
     ("ecs:ExecuteCommand", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),
     ("ssm:StartSession", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),
     ("ecs:StopTask", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),

@@ -43,6 +43,23 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
     ("ecs:CreateService", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
     ("ecs:UpdateExpressGatewayService", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
     ("ecs:DescribeExpressGatewayService", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
+    ("ecs:DescribeDaemon", "what_is_wrong_with_a_call_about_a_daemon_is_tried_again_or_named_with_its_action"),
+    (
+        "ecs:DescribeDaemonDeployments",
+        "what_is_wrong_with_a_call_about_a_daemon_is_tried_again_or_named_with_its_action",
+    ),
+    ("ecs:DescribeDaemonRevisions", "what_is_wrong_with_a_call_about_a_daemon_is_tried_again_or_named_with_its_action"),
+    (
+        "ecs:DescribeDaemonTaskDefinition",
+        "what_is_wrong_with_a_call_about_a_daemon_is_tried_again_or_named_with_its_action",
+    ),
+    (
+        "ecs:RegisterDaemonTaskDefinition",
+        "what_is_wrong_with_a_call_about_a_daemon_is_tried_again_or_named_with_its_action",
+    ),
+    ("ecs:UpdateDaemon", "what_is_wrong_with_a_call_about_a_daemon_is_tried_again_or_named_with_its_action"),
+    ("ecs:CreateDaemon", "what_is_wrong_with_a_call_about_a_daemon_is_tried_again_or_named_with_its_action"),
+    ("ecs:ListDaemonDeployments", "what_is_wrong_with_a_call_about_a_daemon_is_tried_again_or_named_with_its_action"),
     ("scheduler:GetSchedule", "a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
     (
         "scheduler:UpdateSchedule",

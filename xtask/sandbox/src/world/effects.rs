@@ -126,8 +126,11 @@ impl State {
     }
 
     fn supersede(&mut self, home: &Home, by: &str, input: &Value) {
-        let Some((cluster, service)) = named_service(input) else { return };
         let caller = Caller { arn: format!("arn:aws:iam::{}:user/{by}", home.account) };
+        if let Some(revision) = input["daemonTaskDefinitionArn"].as_str() {
+            return self.supersede_daemon(home, revision, input, &caller);
+        }
+        let Some((cluster, service)) = named_service(input) else { return };
         let mut update = json!({"cluster": cluster, "service": service, "forceNewDeployment": true});
         // A revision of their own tells whose deployment it is.
         if let Some(arn) = self.register_copy(home, input, &caller) {
@@ -141,6 +144,19 @@ impl State {
     fn abort(&mut self, home: &Home, input: &Value) {
         let rollout = self.service(home, input)["currentServiceDeployment"].clone();
         self.look(home, "StopServiceDeployment", json!({"serviceDeploymentArn": rollout, "stopType": "ABORT"}));
+    }
+
+    /// The same of a daemon that was updated to this revision.
+    fn supersede_daemon(&mut self, home: &Home, revision: &str, input: &Value, caller: &Caller) {
+        let mut found = self.look(home, "DescribeDaemonTaskDefinition", json!({ "daemonTaskDefinition": revision }));
+        let mut copy = found["daemonTaskDefinition"].take();
+        if let Some(members) = copy.as_object_mut() {
+            members.retain(|member, _| !READ_ONLY.contains(&member.as_str()) && member != "daemonTaskDefinitionArn");
+        }
+        let Ok(registered) = self.ecs(home, "RegisterDaemonTaskDefinition", copy, caller) else { return };
+        let mut update = input.clone();
+        update["daemonTaskDefinitionArn"] = registered["daemonTaskDefinitionArn"].clone();
+        drop(self.ecs(home, "UpdateDaemon", update, caller));
     }
 
     /// Has the call's service deploy like this from now on.

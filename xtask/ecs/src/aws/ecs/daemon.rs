@@ -11,6 +11,7 @@ use super::{
     Deployment, Ecs, ListedDeployment, PinnedDocument, Service, ServiceDeployment, ServiceRevision, Status,
     TaskDefinition, Update, service_document, subject,
 };
+use crate::aws::calls::Call;
 use crate::aws::{AwsError, calls};
 use crate::config::{DAEMON, DAEMON_FAMILY, Partition};
 use crate::gather::Gather;
@@ -142,7 +143,7 @@ impl Ecs {
 
     /// Registers a daemon's document exactly as it is and returns the new revision's ARN.
     pub(super) fn register_daemon(&self, document: &PinnedDocument) -> Result<String, AwsError> {
-        const CALL: &calls::Call = &calls::REGISTER_DAEMON_TASK_DEFINITION;
+        const CALL: &Call = &calls::REGISTER_DAEMON_TASK_DEFINITION;
         let subject = format!("daemon task definition {}", document.family());
         let answer = self.signed(CALL, &subject, document.value())?;
         let arn = text(&answer["daemonTaskDefinitionArn"]);
@@ -215,7 +216,7 @@ impl Ecs {
 
     fn batches(
         &self,
-        call: &'static calls::Call,
+        call: &'static Call,
         [asked, answered]: [&str; 2],
         arns: &[String],
     ) -> Result<Vec<Value>, AwsError> {
