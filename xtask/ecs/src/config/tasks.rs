@@ -68,7 +68,7 @@ pub(super) fn read(
     for (name, mut table) in table.children("tasks", &[&TASK]) {
         let service = table.optional("service", |value| {
             let name = value.known("service", &names)?;
-            if services.get(&name).is_some_and(|service| service.is_daemon()) {
+            if services.get(&name).is_some_and(Service::is_daemon) {
                 value.error(format!("`{name}` is a daemon, which lends no task its network"), "name a service");
             }
             Some(name)

@@ -58,20 +58,20 @@ pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
     for service in config.services.values().filter(|service| service.kind == Kind::Service) {
         services.push((&service.cluster, &service.service, first_definition(service, &config.root)?));
     }
-    sandbox.furnish(&repositories, &services).map_err(unfurnished)?;
+    sandbox.furnish(&repositories, &services).map_err(|error| unfurnished(&error))?;
     for service in config.services.values().filter(|service| service.kind == Kind::Express) {
-        express(sandbox, service).map_err(unfurnished)?;
+        express(sandbox, service).map_err(|error| unfurnished(&error))?;
     }
     for service in config.services.values().filter(|service| service.is_daemon()) {
         daemon(sandbox, config, service)?;
     }
     for schedule in &config.schedules {
-        clock(sandbox, config, schedule).map_err(unfurnished)?;
+        clock(sandbox, config, schedule).map_err(|error| unfurnished(&error))?;
     }
     Ok(())
 }
 
-fn unfurnished(error: ApiError) -> Failure {
+fn unfurnished(error: &ApiError) -> Failure {
     Failure::world(format_args!("could not furnish the sandbox: {}: {}", error.code, error.message))
 }
 
@@ -104,7 +104,7 @@ fn daemon(sandbox: &Sandbox, config: &Config, service: &Service) -> Result<()> {
             "daemonTaskDefinitionArn": registered["daemonTaskDefinitionArn"], "capacityProviderArns": [provider] });
         sandbox.ecs("CreateDaemon", input)
     };
-    made().map_err(unfurnished)?;
+    made().map_err(|error| unfurnished(&error))?;
     sandbox.advance(Duration::from_secs(30 * 60));
     Ok(())
 }

@@ -78,7 +78,7 @@ impl Ecs {
     pub(super) fn described_daemon(&self, cluster: &str, name: &str) -> Result<Value, AwsError> {
         let (daemon, newest) = self.daemon_and_newest(cluster, name)?.ok_or_else(|| Self::gone(cluster, name))?;
         let rests_on = shown::rests_on(&daemon, &newest);
-        let revision = self.daemon_revisions(&[rests_on.clone()])?.pop().unwrap_or_default();
+        let revision = self.daemon_revisions(std::slice::from_ref(&rests_on))?.pop().unwrap_or_default();
         let mut members = Map::new();
         for name in MEMBERS {
             if let Some(value) = revision.get(name) {
