@@ -144,6 +144,17 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         from: Option<String>,
     },
+    /// What passed is in its repository under no tag; `release --assemble` puts the tag by the file.
+    ImageLeft {
+        /// The key under `images`, with ` (PLATFORM)` behind it where the image has several platforms.
+        image: String,
+        /// `REGISTRY/REPOSITORY:TAG`, as it is going to be.
+        reference: String,
+        /// That of the manifest.
+        digest: Digest,
+        /// Where it is written down what was made.
+        file: String,
+    },
     /// What the plan says of one service.
     ServicePlanned {
         /// The key under `services`.

@@ -42,6 +42,8 @@ pub(crate) struct ImageRecord {
     pub upload: Option<(u64, u64)>,
     /// Whether the tag is in ECR; `Some(true)` where this command put it there.
     pub released: Option<bool>,
+    /// Whether it is in its repository under no tag.
+    pub left: bool,
     /// What is worth knowing of one that was there before.
     pub remark: Option<String>,
     /// Whether it came from another environment's registry.
@@ -118,12 +120,13 @@ impl ImageRecord {
         Some(format!("{untagged}@{digest}"))
     }
 
-    /// `released`, `promoted`, `already-released`, `refused`, or `unfinished`.
+    /// `released`, `promoted`, `already-released`, `left` under no tag, `refused`, or `unfinished`.
     pub(crate) fn outcome(&self) -> &'static str {
         match (self.released, &self.scan) {
             (Some(true), _) if self.promoted => "promoted",
             (Some(true), _) => "released",
             (Some(false), _) => "already-released",
+            (None, _) if self.left => "left",
             (None, Some(scan)) if !scan.passed => "refused",
             _ => "unfinished",
         }
@@ -211,6 +214,11 @@ impl Record {
                 image.digest = Some(digest.clone());
                 image.released = Some(*new);
             }
+            Event::ImageLeft { image, digest, .. } => {
+                let image = self.image(image);
+                image.digest = Some(digest.clone());
+                image.left = true;
+            }
             _ => {}
         }
     }
@@ -282,8 +290,8 @@ impl Record {
             || self.services.iter().any(|service| service.outcome() != Outcome::NothingToDo.word())
     }
 
-    /// One word for the command's end: [`Ending::word`], or after success `released`, `promoted` or `deployed` where that is what
-    /// happened, else `nothing-to-do` or `done`.
+    /// One word for the command's end: [`Ending::word`], or after success `released`, `promoted`, `left` or `deployed` where that is
+    /// what happened, else `nothing-to-do` or `done`.
     pub(crate) fn outcome(&self) -> &'static str {
         match &self.end {
             None => Ending::World.word(),
@@ -291,7 +299,7 @@ impl Record {
             Some(_) if self.nothing_to_do() => "nothing-to-do",
             Some(_) if self.services.iter().any(|service| service.outcome == Some(Outcome::Deployed)) => "deployed",
             Some(_) => {
-                let changed = self.images.iter().find(|image| image.released == Some(true));
+                let changed = self.images.iter().find(|image| image.released == Some(true) || image.left);
                 changed.map_or("done", ImageRecord::outcome)
             }
         }

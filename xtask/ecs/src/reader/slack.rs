@@ -143,6 +143,7 @@ impl Reader for Slack {
             | Event::ImagePlanned { .. }
             | Event::ImageScanned { .. }
             | Event::ImageReleased { .. }
+            | Event::ImageLeft { .. }
             | Event::UploadProgress { .. }
             | Event::ServicePlanned { .. }
             | Event::RolloutStarted { .. }

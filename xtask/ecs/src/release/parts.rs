@@ -14,7 +14,7 @@ use super::{Making, Released, Releases, already, plan, push};
 use crate::commit::Commit;
 use crate::config::{Config, Image, images_named};
 use crate::digest::Digest;
-use crate::event::ImageAction;
+use crate::event::{Event, ImageAction};
 use crate::evidence::verdicts;
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Passed, Policy, Record};
@@ -84,8 +84,9 @@ pub(super) fn leave(making: &Making<'_>, passed: &Passed, record: &Record) -> Re
     let Making { image, events, line, interrupt, .. } = *making;
     let remote = line.registry.repository(image.repository(), events, interrupt);
     remote.put_document(passed.document()).map_err(failure)?;
-    let path = write(making, record)?;
-    events.note("Left", format!("{} {} under no tag, see {}", image.name, record.digest.short(), path.display()));
+    let file = write(making, record)?.display().to_string();
+    let (image, reference, digest) = (image.name.clone(), image.reference.to_string(), record.digest.clone());
+    events.emit(Event::ImageLeft { image, reference, digest, file });
     Ok(())
 }
 

@@ -98,6 +98,13 @@ pub(crate) fn released() -> Vec<Event> {
     ]
 }
 
+/// An image that another run is to put the tag on.
+pub(crate) fn left() -> Vec<Event> {
+    let (image, reference, file) = ("app".to_owned(), REFERENCE.to_owned(), "target/xtask/parts/app.json".to_owned());
+    let left = Event::ImageLeft { image, reference, digest: digest(), file };
+    vec![started("release"), planned(ImageAction::Release), scanned(true, 0), left, finished("release", None)]
+}
+
 pub(crate) fn already_released() -> Vec<Event> {
     let source = ImageSource { released: true, ..ImageSource::default() };
     let planned = planned(ImageAction::AlreadyReleased { digest: digest(), source });
@@ -300,6 +307,7 @@ fn written_by_others(event: &mut Event) -> Vec<&mut String> {
             texts.chain([image, scanner]).collect()
         }
         Event::ImageReleased { image, reference, pinned, .. } => vec![image, reference, pinned],
+        Event::ImageLeft { image, reference, file, .. } => vec![image, reference, file],
         Event::ServicePlanned { cluster, .. } => vec![cluster],
         Event::TaskDefinitionChange { path, before, after, .. } => {
             before.iter_mut().chain(after).chain([path]).collect()

@@ -49,11 +49,11 @@ pub(super) fn under_way(record: &Record, origin: &Origin) -> Message {
     page.fields(&fields(record, origin));
     for image in &record.images {
         let state = match (image.released, &image.scan, image.upload) {
-            (Some(_), ..) => image.outcome().to_owned(),
+            _ if image.released.is_some() || image.left => image.outcome().to_owned(),
             (None, Some(scan), _) if !scan.passed => "refused".to_owned(),
-            (None, _, Some((sent, total))) => format!("sent {} of {}", quantity::size(sent), quantity::size(total)),
-            (None, Some(_), None) => "scanned".to_owned(),
-            (None, None, None) => "building".to_owned(),
+            (_, _, Some((sent, total))) => format!("sent {} of {}", quantity::size(sent), quantity::size(total)),
+            (_, Some(_), None) => "scanned".to_owned(),
+            (_, None, None) => "building".to_owned(),
         };
         page.line(&format!("*{}* {}: {state}", escape(&image.name), code(image.tag())));
     }
@@ -141,6 +141,7 @@ fn title(record: &Record) -> String {
     let (mark, phrase) = match record.outcome() {
         "released" => ("✅", "Released".to_owned()),
         "promoted" => ("✅", "Promoted".to_owned()),
+        "left" => ("✅", "Ready, under no tag".to_owned()),
         "deployed" => ("✅", "Deployed".to_owned()),
         "nothing-to-do" => ("✅", "Nothing to do".to_owned()),
         "done" => ("✅", format!("{} done", capitalised(&record.command))),

@@ -117,6 +117,10 @@ impl Render {
                 let verb = if from.is_some() { "Promoted" } else { "Released" };
                 lines([Line::status(verb, &format!("{reference} ({})", digest.short()))])
             }
+            Event::ImageLeft { image, digest, file, .. } => {
+                let text = format!("{image} {} under no tag, see {file}", digest.short());
+                lines([Line::status("Left", &text)])
+            }
             Event::ServicePlanned { service, action, desired_count, versions, sources, .. } => {
                 self.remarks.insert(service.clone(), remarks(*desired_count, versions, sources));
                 self.changing += usize::from(*action != ServiceAction::NothingToDo);

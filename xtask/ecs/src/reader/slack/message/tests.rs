@@ -21,6 +21,7 @@ pub(crate) static ALL: LazyLock<Vec<Message>> = LazyLock::new(|| {
     let runs = [
         samples::released(),
         samples::already_released(),
+        samples::left(),
         samples::refused(3),
         samples::refused(2000),
         samples::deployed(),
@@ -119,6 +120,17 @@ fn nobody_is_mentioned_but_whom_the_configuration_names() {
     assert_eq!(mention("S0AB"), "<!subteam^S0AB> ");
     assert_eq!(mention("here"), "<!here> ");
     assert_eq!(mention("U1> <!channel"), "");
+}
+
+#[test]
+fn an_image_that_another_run_is_to_tag_is_ready_and_not_unfinished() {
+    let record = samples::record(&samples::left());
+    let message = end(&record, &origin(), &SlackConfig::default());
+    assert_eq!(message.text, "✅ Ready, under no tag: app 1.4.0");
+    assert!(text_of(&message.blocks).contains("*app* `1.4.0`: left"), "{:?}", message.blocks);
+    let [events @ .., _] = &samples::left()[..] else { unreachable!("there are events") };
+    let text = text_of(&under_way(&samples::record(events), &origin()).blocks);
+    assert!(text.contains("*app* `1.4.0`: left"), "{text}");
 }
 
 #[test]
