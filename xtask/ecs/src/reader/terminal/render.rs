@@ -6,9 +6,7 @@ mod tasks;
 
 use super::failure;
 use super::style::Line;
-use crate::event::{
-    Cause, ContainerExit, Event, ImageAction, Outcome, PostMortem, Progress, ServiceAction, Step, remarks,
-};
+use crate::event::{Cause, ContainerExit, Event, Outcome, PostMortem, Progress, ServiceAction, Step, remarks};
 use crate::failure::Failure;
 use crate::gather::Gather;
 use crate::reader::shift;
@@ -82,23 +80,7 @@ impl Render {
                 let place = place.as_ref().map(|place| Line::plain(&format!("  --> {place}")));
                 lines([Line::warning(message)].into_iter().chain(place))
             }
-            Event::ImagePlanned { image, reference, action } => lines([match action {
-                ImageAction::Release => {
-                    Line::status("Planned", &format!("{image}: build, scan, push {reference}")).prose()
-                }
-                ImageAction::AlreadyReleased { digest, source } => {
-                    let more = source.sentence().map_or(String::new(), |sentence| format!("; {sentence}"));
-                    let text = format!("{image}: {reference} is already released ({}){more}", digest.short());
-                    Line::status("Fresh", &text).prose()
-                }
-                ImageAction::AlreadyPromoted { digest, .. } => {
-                    Line::status("Fresh", &format!("{image}: {reference} is already there ({})", digest.short()))
-                        .prose()
-                }
-                ImageAction::Promote { from, digest } => {
-                    Line::status("Planned", &format!("{image}: copy {from} ({}) to {reference}", digest.short()))
-                }
-            }]),
+            Event::ImagePlanned { image, reference, action } => lines([planned::image(image, reference, action)]),
             Event::BuildOutput { image, line } => self.build_output(image, line),
             Event::ImageBuilt { image, digest, layers } => {
                 let total: u64 = layers.iter().map(|layer| layer.size).sum();

@@ -1,8 +1,27 @@
-//! What the plan says of a service.
+//! What the plan says of an image and of a service.
 
 use super::Line;
-use crate::event::{DesiredCount, Direction, Event, ImageSource, Lock, ServiceAction, VersionChange};
+use crate::event::{DesiredCount, Direction, Event, ImageAction, ImageSource, Lock, ServiceAction, VersionChange};
 use crate::gather::Gather;
+
+/// What is going to be done about an image.
+pub(super) fn image(image: &str, reference: &str, action: &ImageAction) -> Line {
+    match action {
+        ImageAction::Release => Line::status("Planned", &format!("{image}: build, scan, push {reference}")).prose(),
+        ImageAction::AlreadyReleased { digest, source } => {
+            let more = source.sentence().map_or(String::new(), |sentence| format!("; {sentence}"));
+            let text = format!("{image}: {reference} is already released ({}){more}", digest.short());
+            Line::status("Fresh", &text).prose()
+        }
+        ImageAction::AlreadyPromoted { digest, .. } => {
+            let text = format!("{image}: {reference} is already there ({})", digest.short());
+            Line::status("Fresh", &text).prose()
+        }
+        ImageAction::Promote { from, digest } => {
+            Line::status("Planned", &format!("{image}: copy {from} ({}) to {reference}", digest.short()))
+        }
+    }
+}
 
 pub(super) fn show(event: &Event) -> Vec<Line> {
     let Event::ServicePlanned {
