@@ -32,6 +32,7 @@ SERVICES = [
     ("iam", "2010-05-08", SOURCE / "iam.rs", SOURCE / "iam"),
     ("application-autoscaling", "2016-02-06", SOURCE / "autoscaling.rs", SOURCE / "autoscaling"),
     ("scheduler", "2021-06-30", SOURCE / "scheduler.rs", SOURCE / "scheduler"),
+    ("lambda", "2015-03-31", SOURCE / "lambda.rs", SOURCE / "lambda"),
     ("events", "2015-10-07", SOURCE / "events.rs", SOURCE / "events"),
     ("secretsmanager", "2017-10-17", SOURCE / "secretsmanager.rs", SOURCE / "secretsmanager"),
 ]

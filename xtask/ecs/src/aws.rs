@@ -16,6 +16,7 @@ pub(crate) mod iam;
 mod identity;
 #[cfg(feature = "rehearse")]
 mod inside;
+pub(crate) mod lambda;
 pub(crate) mod logs;
 mod pace;
 mod retry;

@@ -40,6 +40,7 @@ mod furnish;
 mod home;
 mod http;
 mod iam;
+mod lambda;
 mod limits;
 mod logs;
 mod machine;
@@ -328,6 +329,7 @@ pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> 
         "application-autoscaling" => autoscaling::TABLES.oddity(operation, answer),
         "secretsmanager" => secretsmanager::TABLES.oddity(operation, answer),
         "scheduler" => scheduler::TABLES.oddity(operation, answer),
+        "lambda" => lambda::TABLES.oddity(operation, answer),
         "events" => events::TABLES.oddity(operation, answer),
         other => Some(format!("nothing is known of {other}")),
     }

@@ -23,6 +23,7 @@ impl Sandbox {
     ///     "secretsmanager": {"app/password": "correct horse"},
     ///     "iam": {"app": {"services": ["ecs-tasks.amazonaws.com"], "allows": {"ssm:GetParameters": "*"}}},
     ///     "elasticloadbalancing": {"blue": {"path": "/health", "port": "8081", "matcher": "200-299"}},
+    ///     "lambda": {"smoke-test": "Active"},
     ///     "logs": {"/ecs/app": {"app/app/0123456789abcdef": "first line\nsecond line"}},
     /// }))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -57,6 +58,7 @@ impl Site<'_> {
                     "secretsmanager" => self.seed_secret(name, value),
                     "iam" => self.seed_role(name, value),
                     "elasticloadbalancing" => self.seed_target_group(name, value),
+                    "lambda" => self.seed_function(name, value),
                     "logs" => self.seed_log(name, value),
                     _ => return Err(format!("`{service}` is none of {SERVICES}")),
                 };
@@ -123,6 +125,12 @@ impl Site<'_> {
         Ok(())
     }
 
+    fn seed_function(&self, name: &str, value: &Value) -> Result<(), String> {
+        let state = value.as_str().ok_or("it is a function's state, such as Active")?;
+        self.lock().put_function(&self.home, name, state);
+        Ok(())
+    }
+
     fn seed_target_group(&self, name: &str, value: &Value) -> Result<(), String> {
         let mut checks = Checks::default();
         for (member, value) in value.as_object().ok_or("it is an object of path, port and matcher")? {
@@ -153,7 +161,7 @@ impl Site<'_> {
     }
 }
 
-const SERVICES: &str = "ssm, cloudformation, s3, secretsmanager, iam, elasticloadbalancing, logs";
+const SERVICES: &str = "ssm, cloudformation, s3, secretsmanager, iam, elasticloadbalancing, lambda, logs";
 
 fn texts(list: &Value) -> Result<Vec<&str>, String> {
     let items = list.as_array().into_iter().flatten();

@@ -195,7 +195,7 @@ fn what_comes_after_a_deploy_needs_what_is_printed_for_it_and_nothing_else() {
     is_exact(&["history"], &[scenario(crate::back::three, &["history"], 0)]);
     let looks = [released, paused, crate::daemon::deployed].map(|world| scenario(world, &["status"], 0));
     is_exact(&["status"], &looks);
-    is_exact(&["verify"], &[scenario(crate::verify::sound, &["verify"], 0)]);
+    is_exact(&["verify"], &[scenario(crate::verify::hooked, &["verify"], 0)]);
 }
 
 #[test]

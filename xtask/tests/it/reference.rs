@@ -64,7 +64,7 @@ fn called(workspace: &Workspace, sandbox: &Sandbox, arguments: &[&str], code: i3
     let operations = sandbox.calls().into_iter().skip(before).map(|call| call.operation);
     operations
         .filter(|operation| {
-            ["ecr:", "ecs:", "iam:", "logs:", "secretsmanager:"].iter().any(|of| operation.starts_with(of))
+            ["ecr:", "ecs:", "iam:", "lambda:", "logs:", "secretsmanager:"].iter().any(|of| operation.starts_with(of))
         })
         .filter(|operation| !BESIDES.contains(&operation.as_str()))
         .collect()
@@ -155,7 +155,7 @@ fn each_command_asks_for_the_actions_that_the_reference_marks_and_for_no_other()
     and("rollback", asked);
     looked.insert("ecs:DescribeTaskDefinition".to_owned());
     and("status", looked);
-    let (workspace, sandbox) = crate::verify::sound();
+    let (workspace, sandbox) = crate::verify::hooked();
     and("verify", called(&workspace, &sandbox, &["verify"], 0));
     let (workspace, sandbox) = crate::logs::serving();
     and("logs", called(&workspace, &sandbox, &["logs"], 0));

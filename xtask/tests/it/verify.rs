@@ -138,3 +138,57 @@ fn an_image_of_the_revision_that_serves_that_is_gone_leaves_no_way_back() {
     assert!(line(&run, "is not in ECR").starts_with("problem "), "{}", run.stdout);
     assert!(line(&run, "the image of app:2, which serves, is gone from ECR").starts_with("problem "), "{}", run.stdout);
 }
+
+const FUNCTION: &str = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke-test";
+
+fn hook() -> Value {
+    json!({ "hookTargetArn": FUNCTION, "roleArn": "arn:aws:iam::123456789012:role/hook",
+        "lifecycleStages": ["POST_SCALE_UP"] })
+}
+
+/// The same, whose service definition has a hook that can be called.
+pub fn hooked() -> (Workspace, Sandbox) {
+    let (workspace, sandbox) = sound();
+    let document = json!({ "deploymentConfiguration": { "strategy": "BLUE_GREEN", "lifecycleHooks": [hook()] } });
+    let table = "task-definition = \"app/ecs/task-definition.json\"\n";
+    workspace.write("app/ecs/service.json", &document.to_string());
+    workspace.change(&[(table, &format!("{table}service-definition = \"app/ecs/service.json\"\n"))]);
+    hooks_role(&sandbox, "ecs.amazonaws.com", "lambda:InvokeFunction");
+    sandbox.seed(&json!({ "lambda": { "smoke-test": "Active" } })).unwrap();
+    (workspace, sandbox)
+}
+
+fn hooks_role(sandbox: &Sandbox, service: &str, action: &str) {
+    sandbox.seed(&json!({ "iam": { "hook": { "services": [service], "allows": { action: FUNCTION } } } })).unwrap();
+}
+
+#[test]
+fn the_functions_that_hooks_call_are_looked_at_with_the_roles_that_call_them() {
+    let (workspace, sandbox) = hooked();
+    let found = |says: &str, verdict: &str| {
+        let run = workspace.xtask(&sandbox, &["verify"]);
+        assert!(line(&run, says).starts_with(verdict), "{}", run.stdout);
+        run
+    };
+    found("function:smoke-test exists", "ok ");
+    found("role/hook exists, ECS may assume it, and it may call the function", "ok ");
+    sandbox.seed(&json!({ "lambda": { "smoke-test": "Failed" } })).unwrap();
+    hooks_role(&sandbox, "ecs.amazonaws.com", "lambda:GetFunction");
+    found("function:smoke-test is Failed, so a rollout that calls it fails", "problem ");
+    found("role/hook may not `lambda:InvokeFunction` on arn:aws:lambda", "problem ");
+    hooks_role(&sandbox, "ecs-tasks.amazonaws.com", "lambda:InvokeFunction");
+    found("role/hook exists, and ECS may not assume it", "problem ");
+    let denied = Effect::Error {
+        status: 403,
+        code: "AccessDeniedException".to_owned(),
+        message: "not authorized".to_owned(),
+        retry_after: None,
+    };
+    sandbox.inject(Fault { call: "lambda:GetFunction".to_owned(), which: Which::Nth(1), effect: denied });
+    found("lambda:GetFunction is denied on function arn:aws:lambda", "cannot tell");
+    // What nobody has written is what the service has.
+    let (workspace, sandbox) = crate::shift::stage(json!({ "strategy": "BLUE_GREEN", "lifecycleHooks": [hook()] }));
+    let run = workspace.xtask(&sandbox, &["verify"]);
+    assert!(line(&run, "there is no function arn:aws:lambda").starts_with("problem "), "{run}");
+    assert!(line(&run, "there is no role arn:aws:iam::123456789012:role/hook").starts_with("problem "), "{run}");
+}

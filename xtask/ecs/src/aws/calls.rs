@@ -54,7 +54,9 @@ pub(crate) enum On {
     LogStreams,
     LogGroups,
     Secrets,
-    /// The roles of the tasks.
+    /// What a rollout's hooks call.
+    Functions,
+    /// The roles of the tasks, and of the hooks.
     Roles,
     /// The execution roles, and whoever asks.
     Simulated,
@@ -96,6 +98,7 @@ impl On {
             Self::LogStreams => "the log groups' streams",
             Self::LogGroups => "the log groups",
             Self::Secrets => "the secrets",
+            Self::Functions => "the functions",
             Self::Roles => "the task role and the execution role",
             Self::Simulated => "the execution role and this identity",
             Self::Parameters => "the parameters",
@@ -368,6 +371,10 @@ pub(crate) const DESCRIBE_SECRET: Call =
     Call { when: "where a task is given a secret", ..call("secretsmanager:DescribeSecret", On::Secrets, &[Verify]) };
 pub(crate) const GET_ROLE: Call = call("iam:GetRole", On::Roles, &[Verify, Check]);
 pub(crate) const SIMULATE_PRINCIPAL_POLICY: Call = call("iam:SimulatePrincipalPolicy", On::Simulated, &[Verify, Check]);
+pub(crate) const GET_FUNCTION: Call = Call {
+    when: "where a service definition has hooks that are Lambda functions",
+    ..call("lambda:GetFunction", On::Functions, &[Verify])
+};
 pub(crate) const GET_LIFECYCLE_POLICY: Call = call("ecr:GetLifecyclePolicy", On::Repositories, &[Verify]);
 pub(crate) const GET_PARAMETERS: Call =
     Call { when: "where `${ssm:…}` is looked up", ..call("ssm:GetParameters", On::Parameters, EVERYONE) };
@@ -442,6 +449,7 @@ pub(crate) const CALLS: &[&Call] = &[
     &DESCRIBE_SECRET,
     &GET_ROLE,
     &SIMULATE_PRINCIPAL_POLICY,
+    &GET_FUNCTION,
     &GET_LIFECYCLE_POLICY,
     &GET_SCHEDULE,
     &UPDATE_SCHEDULE,

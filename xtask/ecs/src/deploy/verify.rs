@@ -1,6 +1,7 @@
 //! Whether what a deploy leans on is there: everything in one run, and each thing well, a problem, or not to be told.
 
 mod given;
+mod hooks;
 mod lifecycle;
 mod references;
 mod size;
@@ -10,13 +11,15 @@ use std::thread;
 use serde::Serialize;
 use serde_json::Value;
 
+pub(crate) use hooks::hooks;
+
 use super::foresight;
 use super::history::{Running, ours, running};
 use super::plan::{images, live_services, support};
 use super::service_definition;
 use super::task_definition::{self, doubts};
 use crate::aws::ecr::Found;
-use crate::aws::ecs::{Ecs, Service as Live, TaskDefinition, short};
+use crate::aws::ecs::{Ecs, Service as Live, ServiceDocument, TaskDefinition, short};
 use crate::aws::{AwsError, Identity, Kind, Session};
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, called, services_named};
 use crate::failure::{Failure, Result};
@@ -44,8 +47,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Finding {
     /// The service's name in the configuration.
     pub service: String,
-    /// What kind of thing: `service`, `definition`, `document`, `image`, `size`, `role`, `secret`, `log`, `target`, `rollout`, `way-back`
-    /// or `lifecycle`.
+    /// What kind of thing: `service`, `definition`, `document`, `image`, `size`, `role`, `secret`, `log`, `target`, `hook`, `rollout`,
+    /// `way-back` or `lifecycle`.
     pub about: &'static str,
     pub verdict: Verdict,
     pub text: String,
@@ -121,7 +124,8 @@ impl Look<'_> {
                 None
             }
         };
-        self.definition(live.as_ref());
+        let written = self.definition(live.as_ref());
+        self.hooks(written.as_ref(), live.as_ref());
         if let Some(document) = self.document() {
             self.images(&document);
             self.size(&document);
@@ -176,8 +180,8 @@ impl Look<'_> {
     }
 
     /// The service's own document, and whether the service can become what that says.
-    fn definition(&mut self, live: Option<&Live>) {
-        let Some(definition) = &self.service.definition else { return };
+    fn definition(&mut self, live: Option<&Live>) -> Option<ServiceDocument> {
+        let definition = self.service.definition.as_ref()?;
         let read = service_definition::read(self.around.config, definition, Some(self.around.answers), false);
         let document = match read {
             Ok(written) => {
@@ -186,16 +190,22 @@ impl Look<'_> {
                 }
                 written.document
             }
-            Err(failure) => return self.failed("definition", &failure),
+            Err(failure) => {
+                self.failed("definition", &failure);
+                return None;
+            }
         };
         if live.is_none() {
-            let settings = Live { settings: document.settings(), ..Live::default() };
-            return self.rollout(&settings);
+            self.rollout(&Live { settings: document.settings(), ..Live::default() });
+            return Some(document);
         }
         let ecs = self.around.session.ecs();
         let described = match ecs.described_service(&self.service.cluster, &self.service.service) {
             Ok(described) => described,
-            Err(error) => return self.not_told("definition", &error),
+            Err(error) => {
+                self.not_told("definition", &error);
+                return Some(document);
+            }
         };
         match service_definition::settings(self.service, &document, &described) {
             Ok(settings) if settings.changes.is_empty() => {
@@ -209,6 +219,7 @@ impl Look<'_> {
             }
             Err(failure) => self.failed("definition", &failure),
         }
+        Some(document)
     }
 
     fn images(&mut self, document: &Value) {

@@ -9,6 +9,7 @@ use crate::config::{
     Base, Builder, Clockwork, DAEMON, DAEMON_FAMILY, FailFast, Kind, Loaded, OnInterrupt, Origin, Partition, Schedule,
     State, TaskDefinitionSource,
 };
+use crate::deploy::verify::hooks;
 use crate::deploy::{render, service_definition, task_definition};
 use crate::failure::Result;
 use crate::gather::Gather;
@@ -35,6 +36,9 @@ pub(crate) struct Facts {
     daemons: Vec<(String, String)>,
     families: Vec<String>,
     daemon_families: Vec<String>,
+    /// What hooks call, and the roles that they call it with.
+    functions: Vec<String>,
+    hook_roles: Vec<String>,
     roles: Vec<String>,
     execution_roles: Vec<String>,
     log_groups: Vec<String>,
@@ -113,6 +117,7 @@ impl Facts {
             facts.learn(Habit::Creates, service.definition.is_some());
             facts.learn(Habit::Counts, service.definition.is_some() || service.desired_count.is_some());
             facts.lookups.extend(service.definition.iter().flat_map(service_definition::lookups));
+            facts.read_hooks(render::render_service(config, service, look_up)?);
             let rollout = &service.rollout;
             let stops = rollout.fail_fast != FailFast::Off || rollout.on_interrupt == OnInterrupt::Rollback;
             facts.learn(Habit::StopsRollouts, stops);
@@ -194,6 +199,14 @@ impl Facts {
         }
     }
 
+    /// What `verify` looks at of a service definition; hooks that only the live service has are not known here.
+    fn read_hooks(&mut self, definition: Option<Value>) {
+        for hook in hooks(&definition.unwrap_or_default()["deploymentConfiguration"]) {
+            self.functions.push(hook.function.split(':').take(7).gather::<Vec<_>>().join(":"));
+            self.hook_roles.push(hook.role);
+        }
+    }
+
     /// What is not in this workspace could be anything of the account.
     fn family_of_somebody_else(&mut self, source: &TaskDefinitionSource) {
         let TaskDefinitionSource::Family(family) = source else { return };
@@ -264,7 +277,10 @@ impl Facts {
             On::LogGroups => self.log_groups.iter().flat_map(|group| [group.clone(), format!("{group}:*")]).gather(),
             On::Secrets => self.secrets.clone(),
             On::Roles if by == By::Check => vec![self.role_arn("*")],
-            On::Roles if by == By::Verify => [&self.roles[..], &self.execution_roles, &self.own_roles].concat(),
+            On::Functions => self.functions.clone(),
+            On::Roles if by == By::Verify => {
+                [&self.roles[..], &self.execution_roles, &self.own_roles, &self.hook_roles].concat()
+            }
             On::Roles => [&self.roles[..], &self.execution_roles].concat(),
             On::Simulated => self.simulated(by),
             On::Parameters => self.looked_up("ssm", |name| {
@@ -313,7 +329,7 @@ impl Facts {
         if by == By::Check {
             vec![self.role_arn("*"), self.user("*")]
         } else {
-            [&self.execution_roles[..], &own].concat()
+            [&self.execution_roles[..], &own, &self.hook_roles].concat()
         }
     }
 

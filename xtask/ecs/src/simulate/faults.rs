@@ -32,6 +32,7 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
     ("ssm:GetParameters", "every_lookup_that_fails_is_told_with_its_place_and_nothing_is_done"),
     ("cloudformation:DescribeStacks", "a_stack_is_asked_for_in_a_form_and_answers_in_xml"),
     ("s3:GetObject", "a_bucket_in_another_region_is_found_by_what_the_refusal_says"),
+    ("lambda:GetFunction", "the_functions_that_hooks_call_are_looked_at_with_the_roles_that_call_them"),
     ("secretsmanager:DescribeSecret", "what_comes_after_a_deploy_needs_what_is_printed_for_it_and_nothing_else"),
     (
         "application-autoscaling:DescribeScalingPolicies",

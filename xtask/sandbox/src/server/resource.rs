@@ -27,6 +27,11 @@ pub(super) fn resource(home: &Home, target: &Target, input: &Value) -> String {
             let group = member("GroupName").unwrap_or("default");
             arn("schedule/", &format!("{group}/{}", member("Name").unwrap_or_default()))
         }
+        // A version or an alias is of its function.
+        "lambda" => {
+            let name = member("FunctionName").unwrap_or_default();
+            arn("function:", name).split(':').take(7).collect::<Vec<_>>().join(":")
+        }
         "events" => named(member("Name").or(member("Rule")), "rule/"),
         "sts" => member("RoleArn").unwrap_or("*").to_owned(),
         "ssm" => {

@@ -1,5 +1,5 @@
-//! EventBridge Scheduler's protocol: method and path say the operation, the body has the rest in JSON.
-//! Source: Smithy, "AWS restJson1 protocol"; Amazon EventBridge Scheduler API Reference.
+//! The protocol of EventBridge Scheduler and of Lambda: method and path say the operation, the body has the rest in JSON.
+//! Source: Smithy, "AWS restJson1 protocol"; Amazon EventBridge Scheduler and AWS Lambda API References.
 
 use hyper::Method;
 use hyper::http::request::Parts;
@@ -9,9 +9,14 @@ use super::protocol::{Protocol, Target};
 use super::signature::Signature;
 use crate::registry::decode;
 
-/// What a request that is signed for the scheduler asks for.
+/// What a request that is signed for one of the two asks for.
 pub(super) fn target(head: &Parts) -> Option<Target> {
-    Signature::of(&head.headers).filter(|signature| signature.service() == Some("scheduler"))?;
+    let signature = Signature::of(&head.headers)?;
+    if signature.service() == Some("lambda") {
+        let operation = if head.method == Method::GET && function(head).is_some() { "GetFunction" } else { "Unknown" };
+        return Some(Target { protocol: Protocol::RestJson, service: "lambda", operation: operation.to_owned() });
+    }
+    Some(signature).filter(|signature| signature.service() == Some("scheduler"))?;
     let operation = match (&head.method, name(head)) {
         (&Method::GET, Some(_)) => "GetSchedule",
         (&Method::POST, Some(_)) => "CreateSchedule",
@@ -29,6 +34,9 @@ pub(super) fn input(head: &Parts, body: &[u8]) -> Result<Value, String> {
     if !input.is_object() {
         return Err("the body is no object".to_owned());
     }
+    if let Some(name) = function(head) {
+        input["FunctionName"] = json!(name);
+    }
     if let Some(name) = name(head) {
         input["Name"] = json!(name);
     }
@@ -37,6 +45,10 @@ pub(super) fn input(head: &Parts, body: &[u8]) -> Result<Value, String> {
         input["GroupName"] = json!(decode(value));
     }
     Ok(input)
+}
+
+fn function(head: &Parts) -> Option<String> {
+    head.uri.path().strip_prefix("/2015-03-31/functions/").filter(|name| !name.is_empty()).map(decode)
 }
 
 fn name(head: &Parts) -> Option<String> {

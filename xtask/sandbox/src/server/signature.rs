@@ -59,7 +59,9 @@ impl<'a> Signature<'a> {
             format!("{name}:{}\n", words.join(" "))
         };
         let headers: String = self.signed_headers.split(';').map(line).collect();
-        let (method, path, query) = (&head.method, head.uri.path(), canonical(head.uri.query().unwrap_or_default()));
+        let (method, query) = (&head.method, canonical(head.uri.query().unwrap_or_default()));
+        let path = head.uri.path();
+        let path = if self.service() == Some("s3") { path.to_owned() } else { encoded_again(path) };
         // S3 lets a body go unsigned.
         let unsigned = Some(header("x-amz-content-sha256")).filter(|text| *text == "UNSIGNED-PAYLOAD");
         let body = unsigned.map_or_else(|| hash(body), str::to_owned);
@@ -69,6 +71,16 @@ impl<'a> Signature<'a> {
         let key = self.scope.split('/').fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac(&key, part));
         hex(&hmac(&key, &text)) == self.hexadecimal
     }
+}
+
+/// A path is signed as it is encoded once more, but for S3.
+/// Source: AWS IAM User Guide, "Create a signed AWS API request", canonical URI.
+fn encoded_again(path: &str) -> String {
+    let letter = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    path.bytes().map(letter).collect()
 }
 
 /// A query in the order in which it is signed.

@@ -13,6 +13,7 @@ use crate::elasticloadbalancing::{Balancing, Checks};
 use crate::events::Rules;
 use crate::home::Home;
 use crate::iam::{Iam, Role};
+use crate::lambda::Functions;
 use crate::logs::Logs;
 use crate::protocol::ApiResult;
 use crate::s3::{Object, S3};
@@ -40,6 +41,7 @@ struct Place {
     scaling: Scaling,
     balancing: Balancing,
     scheduler: Scheduler,
+    functions: Functions,
     rules: Rules,
 }
 
@@ -67,6 +69,7 @@ impl State {
             "secretsmanager" => self.place(home).secrets.call(home, operation, input),
             "application-autoscaling" => self.place(home).scaling.call(home, operation, input, now),
             "scheduler" => self.place(home).scheduler.call(home, operation, input, now),
+            "lambda" => self.place(home).functions.call(home, operation, input),
             "events" => self.place(home).rules.call(home, operation, input),
             "logs" => {
                 self.settle();
@@ -108,6 +111,10 @@ impl State {
 
     pub fn put_target_group(&mut self, home: &Home, name: &str, checks: Checks) {
         self.place(home).balancing.put(name, checks);
+    }
+
+    pub fn put_function(&mut self, home: &Home, name: &str, state: &str) {
+        self.place(home).functions.put(name, state);
     }
 
     pub fn put_object(&mut self, home: &Home, bucket: &str, key: &str, bytes: &[u8]) {

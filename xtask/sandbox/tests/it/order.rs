@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "secretsmanager",
     "autoscaling",
     "scheduler",
+    "lambda",
     "events",
     "s3",
     "logs",
