@@ -42,7 +42,7 @@ use super::AwsError;
 use super::calls::{self, Call};
 use super::pace::Pace;
 use super::retry::Later;
-use crate::config::DAEMON;
+use crate::config::{DAEMON, called};
 use crate::gather::Gather;
 use crate::net;
 use crate::sorted::{Arrange, SortedMap};
@@ -97,7 +97,9 @@ impl Update {
 }
 
 /// A service or a daemon, where something is said of it.
-pub(super) use crate::config::called as subject;
+pub(super) fn subject(cluster: &str, service: &str) -> String {
+    format!("{} in cluster {cluster}", called(service))
+}
 
 impl Ecs {
     pub(super) fn new(sdk: &SdkConfig, pace: Arc<Pace>, account: &str) -> Self {

@@ -111,8 +111,9 @@ impl Look<'_> {
     fn all(mut self, cluster: &str, found: Result<Option<Live>, AwsError>) -> Vec<Finding> {
         let live = match found.map(|found| support::usable(self.service, cluster, found)) {
             Ok(Ok(live)) => {
-                let called = called(cluster, &self.service.service);
-                self.ok("service", format!("{} takes deployments", called.trim_start_matches("service ")));
+                let called = called(&self.service.service);
+                let called = called.trim_start_matches("service ");
+                self.ok("service", format!("{called} in cluster {cluster} takes deployments"));
                 Some(live)
             }
             Ok(Err(failure)) => {

@@ -146,11 +146,11 @@ pub(crate) const DAEMON: &str = "daemon/";
 /// See [`DAEMON`].
 pub(crate) const DAEMON_FAMILY: &str = "daemon-task-definition/";
 
-/// As a sentence names it: `service app in cluster sample`, `daemon agent in cluster sample`.
-pub(crate) fn called(cluster: &str, service: &str) -> String {
+/// As a sentence names it: `service app`, `daemon agent`.
+pub(crate) fn called(service: &str) -> String {
     match service.strip_prefix(DAEMON) {
-        Some(daemon) => format!("daemon {daemon} in cluster {cluster}"),
-        None => format!("service {service} in cluster {cluster}"),
+        Some(daemon) => format!("daemon {daemon}"),
+        None => format!("service {service}"),
     }
 }
 

@@ -7,21 +7,20 @@ use serde_json::Value;
 
 pub(in crate::deploy) fn usable(service: &Service, cluster: &str, found: Option<Live>) -> Result<Live> {
     let defined = service.definition.is_some();
-    let called = called(cluster, &service.service);
+    let called = called(&service.service);
     let create = if defined { "`deploy --create` creates it of its `service-definition`" } else { "create it" };
     let Service { name, kind, .. } = service;
     let Some(found) = found else {
-        return Err(Failure::world(format!(
-            "{} is not in cluster {cluster}",
-            called.trim_end_matches(&format!(" in cluster {cluster}"))
-        ))
-        .help(format!(
+        return Err(Failure::world(format_args!("{called} is not in cluster {cluster}")).help(format!(
             "{create}, or correct `service` and `cluster` under [workspace.metadata.xtask.services.{name}]"
         )));
     };
     if found.status != "ACTIVE" {
-        return Err(Failure::world(format_args!("{called} is {}, so ECS takes no deployment of it", found.status))
-            .help(if defined { create } else { "create it again" }));
+        return Err(Failure::world(format_args!(
+            "{called} in cluster {cluster} is {}, so ECS takes no deployment of it",
+            found.status
+        ))
+        .help(if defined { create } else { "create it again" }));
     }
     if (*kind == Kind::Express) != found.express {
         let (why, help) = if found.express {
@@ -29,10 +28,10 @@ pub(in crate::deploy) fn usable(service: &Service, cluster: &str, found: Option<
         } else {
             ("is no Express service", "leave `express` out, or correct `service` and `cluster`")
         };
-        return Err(Failure::world(format_args!("{called} {why}")).help(help));
+        return Err(Failure::world(format_args!("{called} in cluster {cluster} {why}")).help(help));
     }
     match unsupported(&found.controller, &found.scheduling) {
-        Some((why, help)) => Err(Failure::world(format_args!("{called} {why}")).help(help)),
+        Some((why, help)) => Err(Failure::world(format_args!("{called} in cluster {cluster} {why}")).help(help)),
         None => Ok(found),
     }
 }
