@@ -20,6 +20,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub(crate) use play::Command;
+use world::World;
 
 use crate::context::Context;
 use crate::failure::{Failure, Result};
@@ -36,6 +37,8 @@ pub(crate) struct Worlds {
     pub count: u64,
     /// In so many processes at once, because time is a whole process's; 0 in one that another one started.
     pub jobs: u64,
+    /// Nobody looks more often than every 15 s.
+    pub sparse: bool,
 }
 
 /// Plays them. `command` runs a command line.
@@ -45,12 +48,12 @@ pub(crate) fn run(worlds: &Worlds, command: Command, context: &Context) -> Resul
     if !threads::are_told_of() {
         return Err(Failure::world("a simulation looks into /proc for what its threads do, and there is none here"));
     }
-    let Worlds { first, count, jobs } = *worlds;
+    let Worlds { first, count, jobs, sparse } = *worlds;
     let began = Instant::now();
     let bad = if jobs > 1 && count > jobs {
-        side_by_side(first, count, jobs, context)?
+        side_by_side((first, count), (jobs, sparse), context)?
     } else {
-        alone((first, count), command, context)?
+        alone((first, count, sparse), command, context)?
     };
     if jobs == 0 {
         // Whoever began this one says what there is to say.
@@ -108,22 +111,23 @@ fn alone_in_time() -> Result<&'static turned::Turned> {
 }
 
 /// How many of the worlds are bad, each told of on stdout.
-fn alone((first, count): (u64, u64), command: Command, context: &Context) -> Result<u64> {
+fn alone((first, count, sparse): (u64, u64, bool), command: Command, context: &Context) -> Result<u64> {
     let clock = alone_in_time()?;
     let mut bad = 0;
     for seed in first..first.saturating_add(count) {
         if context.interrupt().is_set() {
             return Err(Failure::interrupted(format_args!("interrupted before seed {seed}")));
         }
+        let world = if sparse { World::of(seed).sparse() } else { World::of(seed) };
         if count == 1 {
-            context.print(format_args!("{:#?}", world::World::of(seed)));
+            context.print(format_args!("{world:#?}"));
         }
         let tell = |text: &str| {
             if count == 1 {
                 context.print(text);
             }
         };
-        let findings = play::play(clock, command, seed, &tell)?;
+        let findings = play::play(clock, command, (&world, seed), &tell)?;
         for finding in &findings {
             context.print(format_args!("seed {seed}: {finding}"));
         }
@@ -132,7 +136,7 @@ fn alone((first, count): (u64, u64), command: Command, context: &Context) -> Res
     Ok(bad)
 }
 
-fn side_by_side(first: u64, count: u64, jobs: u64, context: &Context) -> Result<u64> {
+fn side_by_side((first, count): (u64, u64), (jobs, sparse): (u64, bool), context: &Context) -> Result<u64> {
     let program = std::env::current_exe().map_err(anyhow::Error::new)?;
     let each = count.div_ceil(jobs);
     let parts = (0..jobs).map(|job| (first + job * each, each.min(count.saturating_sub(job * each))));
@@ -148,6 +152,7 @@ fn side_by_side(first: u64, count: u64, jobs: u64, context: &Context) -> Result<
                     format!("--seed={first}"),
                     format!("--seeds={count}"),
                 ];
+                let words = words.into_iter().chain(sparse.then(|| "--sparse".to_owned()));
                 let tool = Tool::new(&program, NIGHT).args(words);
                 scope.spawn(move || tool.run(interrupt, |_| {}))
             })

@@ -287,6 +287,18 @@ impl Sandbox {
         self.world.lock().calls.clone()
     }
 
+    /// What a service runs now: how many tasks of which revision, `app:3`. DescribeServices says so, too, and ninety things more.
+    pub fn running(&self, cluster: &str, service: &str) -> Vec<(String, u64)> {
+        let mut state = self.world.lock();
+        state.settle();
+        state.ecs_of(&self.home).running(cluster, service)
+    }
+
+    /// How many calls there were so far.
+    pub fn count(&self) -> usize {
+        self.world.lock().calls.len()
+    }
+
     /// An account in a region, for what is asked without the network.
     pub fn site(&self, account: &str, region: &str) -> Site<'_> {
         Site::new(self, Home::new(account, region))

@@ -73,6 +73,9 @@ pub(crate) struct Simulate {
     /// Of one story alone
     #[arg(long, value_name = "NAME", requires = "faults")]
     pub story: Option<String>,
+    /// Look at each rollout every 15 s at most: several times as many worlds in a time, and less of each is seen
+    #[arg(long)]
+    pub sparse: bool,
     /// In so many processes at once
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub jobs: u64,
@@ -108,7 +111,7 @@ impl Simulate {
         if let Some(page) = &self.faults {
             return crate::simulate::faults(run, page, self.story.as_deref(), context);
         }
-        let worlds = Worlds { first: self.seed, count: self.seeds, jobs: self.jobs };
+        let worlds = Worlds { first: self.seed, count: self.seeds, jobs: self.jobs, sparse: self.sparse };
         crate::simulate::run(&worlds, run, context)
     }
 }

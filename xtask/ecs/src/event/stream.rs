@@ -1,8 +1,9 @@
 //! One stream, many readers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,59 @@ const FINISH: Duration = Duration::from_secs(10);
 /// How long the first may take to print what is left, where the others took all the time.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
+/// How many lines of builders may wait for a reader. A builder writes faster than a terminal is drawn.
+const LINES: usize = 1_000;
+/// How long a further line waits for one that has so many; what hangs is not waited for again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The writing end of the stream, cheap to clone; stages hold one.
 #[derive(Clone, Default)]
-pub struct Events(Vec<Sender<Event>>);
+pub struct Events(Vec<Queue>);
+
+/// The way to one reader.
+#[derive(Clone)]
+struct Queue {
+    sender: Sender<Event>,
+    /// Gone where nobody reads, or by hand.
+    lines: Weak<Lines>,
+}
+
+/// The lines of builders that a reader has not read.
+#[derive(Default)]
+struct Lines {
+    waiting: AtomicUsize,
+    hangs: AtomicBool,
+}
+
+impl Queue {
+    fn by_hand(sender: Sender<Event>) -> Self {
+        Self { sender, lines: Weak::new() }
+    }
+
+    fn send(&self, event: Event) {
+        if let (Event::BuildOutput { .. }, Some(lines)) = (&event, self.lines.upgrade()) {
+            lines.make_room();
+        }
+        // A reader that ended has been reported by its thread already.
+        drop(self.sender.send(event));
+    }
+}
+
+impl Lines {
+    fn make_room(&self) {
+        let began = Instant::now();
+        while self.waiting.load(Ordering::Relaxed) >= LINES && !self.hangs.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1));
+            self.hangs.fetch_or(began.elapsed() >= PATIENCE, Ordering::Relaxed);
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn read(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.hangs.store(false, Ordering::Relaxed);
+    }
+}
 
 impl Events {
     /// A stream that nobody reads, for tests and for work whose events nobody wants.
@@ -27,25 +78,24 @@ impl Events {
     /// A stream whose events a test receives itself.
     pub fn collect() -> (Self, Receiver<Event>) {
         let (sender, receiver) = channel();
-        (Self(vec![sender]), receiver)
+        (Self(vec![Queue::by_hand(sender)]), receiver)
     }
 
     /// This stream with one more reader, who receives by hand.
     pub fn tee(&self) -> (Self, Receiver<Event>) {
         let (sender, receiver) = channel();
         let mut queues = self.0.clone();
-        queues.push(sender);
+        queues.push(Queue::by_hand(sender));
         (Self(queues), receiver)
     }
 
-    /// Hands it to every reader, without waiting for one.
+    /// Hands it to every reader, without waiting for one; but a builder's line waits, for a while, where very many do.
     pub fn emit(&self, event: Event) {
         let Some((last, others)) = self.0.split_last() else { return };
         for queue in others {
-            // A reader that ended has been reported by its thread already.
-            drop(queue.send(event.clone()));
+            queue.send(event.clone());
         }
-        drop(last.send(event));
+        last.send(event);
     }
 
     /// Does a step's work between the events that tell of it; the end is told of a failure, too.
@@ -87,9 +137,12 @@ impl Stream {
             let name = reader.name();
             let first = stream.first.as_ref().map(Arc::downgrade);
             stream.first.get_or_insert_with(|| Arc::new(sender.clone()));
-            stream.events.0.push(sender);
+            let lines = Arc::new(Lines::default());
+            stream.events.0.push(Queue { sender, lines: Arc::downgrade(&lines) });
             let thread = std::thread::spawn(move || {
-                let Some(failure) = read_all(reader.as_mut(), &receiver) else { return };
+                let failure = read_all(reader.as_mut(), &receiver, &lines);
+                drop(lines);
+                let Some(failure) = failure else { return };
                 if let Some(first) = first.and_then(|first| first.upgrade()) {
                     drop(first.send(Event::Warning { message: failure, place: None }));
                 }
@@ -136,9 +189,12 @@ fn ends_by(deadline: Instant, thread: &JoinHandle<()>) -> bool {
     thread.is_finished()
 }
 
-fn read_all(reader: &mut dyn Reader, queue: &Receiver<Event>) -> Option<String> {
+fn read_all(reader: &mut dyn Reader, queue: &Receiver<Event>, lines: &Lines) -> Option<String> {
     let name = reader.name();
     for event in queue {
+        if matches!(event, Event::BuildOutput { .. }) {
+            lines.read();
+        }
         match catch_unwind(AssertUnwindSafe(|| reader.read(&event))) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Some(format!("the {name} reader stopped: {error:#}")),
@@ -193,6 +249,59 @@ mod tests {
         let heard = heard.lock().expect("not poisoned");
         assert_eq!(heard.iter().filter(|message| message.contains("panicking reader")).count(), 1);
         assert!(heard.contains(&"two".to_owned()));
+    }
+
+    /// Counts, and is slow.
+    struct Slow(Arc<Mutex<usize>>);
+
+    impl Reader for Slow {
+        fn name(&self) -> &'static str {
+            "slow"
+        }
+
+        fn read(&mut self, event: &Event) -> anyhow::Result<()> {
+            if let Event::BuildOutput { line, .. } = event {
+                *self.0.lock().expect("no reader panics with the lock") += 1;
+                // Longer than it takes to emit a line.
+                std::hint::black_box(line.repeat(500));
+            }
+            Ok(())
+        }
+    }
+
+    fn says(events: &Events, lines: usize) {
+        for _ in 0..lines {
+            events.emit(Event::BuildOutput { image: "app".to_owned(), line: "x".repeat(80) });
+        }
+    }
+
+    #[test]
+    fn a_builder_that_says_more_than_is_read_waits_and_each_line_of_it_is_read() {
+        let read = Arc::new(Mutex::new(0));
+        let stream = Stream::start(vec![Box::new(Slow(Arc::clone(&read)))]);
+        let events = stream.events();
+        let unread = || events.0[0].lines.upgrade().expect("it reads").waiting.load(Ordering::Relaxed);
+        let mut most = 0;
+        for _ in 0..100 {
+            says(&events, 100);
+            most = most.max(unread());
+        }
+        assert!((1..=LINES).contains(&most), "{most}");
+        drop(events);
+        stream.finish();
+        assert_eq!(*read.lock().expect("not poisoned"), 10_000);
+    }
+
+    #[test]
+    fn a_builder_waits_for_a_reader_that_hangs_once_and_for_one_that_has_ended_not_at_all() {
+        let (_kept, never) = channel();
+        let stream = Stream::start(vec![Box::new(Hangs(never)), Box::new(Panics)]);
+        let events = stream.events();
+        let began = Instant::now();
+        says(&events, 3 * LINES);
+        assert!(began.elapsed() < PATIENCE * 2, "{:?}", began.elapsed());
+        drop(events);
+        stream.finish_within(Duration::from_millis(20));
     }
 
     struct Hangs(Receiver<()>);

@@ -28,37 +28,41 @@ const LONGEST: Duration = Duration::from_secs(30 * 3600);
 pub(crate) type Command = fn(&[String], &Context) -> Result<()>;
 
 /// Says what is wrong with how the commands of this world ended; nothing, if all is well.
-pub(super) fn play(clock: &'static Turned, command: Command, seed: u64, tell: &dyn Fn(&str)) -> Result<Vec<String>> {
-    let world = World::of(seed);
-    let mut stage = Stage::furnished(&world)?;
+pub(super) fn play(
+    clock: &'static Turned,
+    command: Command,
+    (world, seed): (&World, u64),
+    tell: &dyn Fn(&str),
+) -> Result<Vec<String>> {
+    let mut stage = Stage::furnished(world)?;
     world.faults.iter().cloned().for_each(|fault| stage.sandbox.inject(fault));
     let mut findings = Vec::new();
     for run in &world.runs {
         if let Some(tag) = &run.tag {
-            stage.release(&world, tag)?;
+            stage.release(world, tag)?;
         }
         if let Some(tasks) = &run.tasks {
             stage.behave(tasks);
         }
         stage.sandbox.troubles(run.trouble.clone().into_iter().collect());
-        let played = once(clock, command, (&world, &stage), (run, seed), None)?;
+        let played = once(clock, command, (world, &stage), (run, seed), None)?;
         tell(&played.told());
-        findings.extend(oracle::judge(&world, run, &stage, &played));
+        findings.extend(oracle::judge(world, run, &stage, &played));
         if run.rests {
-            stage.rest(&world);
+            stage.rest(world);
         }
     }
     // Whatever happened, one more deploy of something good, undisturbed, comes to a good end.
     stage.sandbox.calm();
     // Locks last an hour, or as long as a rollout may.
     stage.sandbox.advance(Duration::from_secs(3 * 3600));
-    stage.rest(&world);
+    stage.rest(world);
     stage.behave(&xtask_sandbox::ecs::Tasks::Healthy);
-    stage.release(&world, "9.0")?;
+    stage.release(world, "9.0")?;
     let last = Run::last();
-    let played = once(clock, command, (&world, &stage), (&last, seed), None)?;
+    let played = once(clock, command, (world, &stage), (&last, seed), None)?;
     tell(&played.told());
-    findings.extend(converged(&world, &stage, &played));
+    findings.extend(converged(world, &stage, &played));
     Ok(findings)
 }
 
@@ -79,7 +83,7 @@ pub(super) fn once(
     clock.begin(skewed(calendar, world.skew), seed);
 
     let loaded = stage.configuration()?;
-    let calls_before = stage.sandbox.calls().len();
+    let calls_before = stage.sandbox.count();
     let other_before = Truth::of(&stage.sandbox, OTHER);
     let names: Vec<String> = world.services.iter().map(|service| service.name.clone()).collect();
     let line = Arc::new(Line::new(&stage.sandbox, &names, hurt));

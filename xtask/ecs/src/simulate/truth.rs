@@ -71,14 +71,7 @@ pub(super) type Running = Vec<(String, u64)>;
 
 /// What a service runs now.
 pub(super) fn serving(sandbox: &Sandbox, service: &str) -> Running {
-    let found =
-        sandbox.ecs("DescribeServices", json!({ "cluster": CLUSTER, "services": [service] })).unwrap_or_default();
-    let deployments = found["services"][0]["deployments"].as_array().into_iter().flatten();
-    let running = deployments.filter_map(|it| {
-        let revision = it["taskDefinition"].as_str()?.rsplit('/').next()?.to_owned();
-        Some((revision, it["runningCount"].as_u64().filter(|count| *count > 0)?))
-    });
-    let mut running: Running = running.collect();
+    let mut running = sandbox.running(CLUSTER, service);
     running.sort();
     running
 }

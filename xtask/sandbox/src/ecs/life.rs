@@ -25,33 +25,25 @@ impl Ecs {
             self.hand_over(now);
         }
         while let Some(at) = self.next_event().filter(|at| *at <= now) {
-            let due: Vec<u64> = self.alive().filter(|(_, task)| task.next() == Some(at)).map(|(id, _)| id).collect();
-            for id in due {
+            for id in self.tasks.due(at) {
                 self.step(id, at, images);
             }
-            let due: Vec<_> =
-                self.services.iter().filter(|(_, it)| it.look_at == Some(at)).map(|(key, _)| key.clone()).collect();
-            for key in due {
+            for key in self.services.due(at) {
                 self.look(&key, at);
             }
             if self.earnest {
                 self.hand_over(at);
             }
         }
-        let roll = &mut self.roll;
-        self.tasks.retain(|_, task| {
-            let visible = task.visible(now);
-            if !visible {
-                roll.forget(&task.id);
+        while let Some(number) = self.roll.seen_last(now) {
+            if let Some(task) = self.tasks.remove(&number) {
+                self.roll.forget(number, &task.id, task.placement.as_ref().map(|it| &it.key));
             }
-            visible
-        });
+        }
     }
 
     /// When the next discrete event is due, so that a server can serve waits well. None: nothing is planned.
     pub fn next_event(&self) -> Option<Instant> {
-        let tasks = self.alive().filter_map(|(_, task)| task.next());
-        let services = self.services.values().filter_map(|service| service.look_at);
-        tasks.chain(services).min()
+        self.tasks.first().into_iter().chain(self.services.first()).min()
     }
 }

@@ -1,6 +1,7 @@
 //! What is remembered: clusters, task definitions, services, tasks. Nothing happens to them in here.
 
 mod account;
+pub(crate) mod agenda;
 pub(crate) mod behaviour;
 pub(crate) mod cluster;
 pub(crate) mod definition;

@@ -13,6 +13,9 @@ pub(super) struct FailFast<'a> {
     /// Nothing is to be stopped, or it cannot be.
     over: bool,
     conflicts: u32,
+    /// How many tasks and messages have been judged, and what came of it.
+    judged: (usize, usize),
+    verdict: Option<String>,
     /// Why ECS was asked to roll back.
     cause: Option<String>,
 }
@@ -20,7 +23,7 @@ pub(super) struct FailFast<'a> {
 impl<'a> FailFast<'a> {
     pub(super) fn new(target: &'a Target, events: &'a Events) -> Self {
         let off = target.rollout.fail_fast == config::FailFast::Off || target.only_scaled;
-        Self { target, events, over: off, conflicts: 0, cause: None }
+        Self { target, events, over: off, conflicts: 0, judged: (0, 0), verdict: None, cause: None }
     }
 
     pub(super) fn has_stopped(&self) -> bool {
@@ -39,13 +42,7 @@ impl<'a> FailFast<'a> {
         if self.over || !goes_forward(seen) {
             return None;
         }
-        let cause = hopeless(&Signs {
-            tasks: &watch.stopped,
-            messages: &watch.told.texts,
-            document: &self.target.document,
-            pinned: &self.target.pinned,
-            exits: self.target.rollout.exits.0,
-        })?;
+        let cause = self.judge(watch)?;
         let revision = short(&self.target.revision);
         if !self.target.way_back {
             return Some(Conclusion::RollbackFailed { reason: format!("{cause}; {NOTHING_BEFORE}") });
@@ -56,6 +53,23 @@ impl<'a> FailFast<'a> {
             self.give_up(&format!("the rollout of {revision} cannot succeed: {cause}; {why}"));
         }
         None
+    }
+
+    /// Why it cannot succeed. A rollout that goes on for a day has many tasks and messages, which do not change any more.
+    fn judge(&mut self, watch: &Watch<'_>) -> Option<String> {
+        let signs = Signs {
+            tasks: &watch.stopped,
+            messages: &watch.told.texts,
+            document: &self.target.document,
+            pinned: &self.target.pinned,
+            exits: self.target.rollout.exits.0,
+        };
+        let known = (signs.tasks.len(), signs.messages.len());
+        if self.judged != known {
+            self.judged = known;
+            self.verdict = hopeless(&signs);
+        }
+        self.verdict.clone()
     }
 
     fn stop<O: Observe>(&mut self, observe: &mut O, arn: &str, cause: String) {

@@ -77,14 +77,16 @@ impl Ecs {
 
     pub(crate) fn delete_daemon(&mut self, input: &Value, now: Instant) -> ApiResult {
         let key = self.daemon_of(input)?.key.clone();
-        let daemon = self.services.get_mut(&key).ok_or_else(lost)?;
-        daemon.status = Status::Draining;
-        daemon.desired = 0;
-        if let Some(current) = daemon.current_rollout() {
-            daemon.rollouts[current].finish(Progress::Stopped, Some("The daemon was deleted."), now);
-        }
-        daemon.look_by(after(now, timing::SCHEDULER));
-        Ok(answer(daemon, Some(now)))
+        let deleted = self.services.change(&key, |daemon| {
+            daemon.status = Status::Draining;
+            daemon.desired = 0;
+            if let Some(current) = daemon.current_rollout() {
+                daemon.rollouts[current].finish(Progress::Stopped, Some("The daemon was deleted."), now);
+            }
+            daemon.look_by(after(now, timing::SCHEDULER));
+            answer(daemon, Some(now))
+        });
+        deleted.ok_or_else(lost)
     }
 
     pub(crate) fn describe_daemon(&self, input: &Value) -> ApiResult {

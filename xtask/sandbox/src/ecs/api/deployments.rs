@@ -113,61 +113,76 @@ impl Ecs {
 
     pub(crate) fn stop_service_deployment(&mut self, input: &Value, now: Instant) -> ApiResult {
         let arn = required(input, "serviceDeploymentArn")?;
-        let (service, at) = self.named_rollout(arn, "Service deployment not found.")?;
-        let rollout = &mut service.rollouts[at];
-        if rollout.progress.is_final() {
-            let status = rollout.progress.word();
-            let message = format!("The service deployment cannot be stopped because it is in the {status} state.");
-            return Err(ApiError::new("ConflictException", message));
-        }
-        // In the other states it is being stopped or rolled back already, and goes on with that.
-        if matches!(rollout.progress, Progress::Pending | Progress::Ongoing) {
-            let abort = text(input, "stopType") == Some("ABORT");
-            rollout.progress = if abort { Progress::StopRequested } else { Progress::RollbackRequested };
-            rollout.updated_at = now;
-            service.look_by(after(now, timing::SCHEDULER));
-        }
+        self.with_rollout((arn, "Service deployment not found."), |service, at| stop(service, at, input, now))?;
         Ok(json!({ "serviceDeploymentArn": arn }))
     }
 
     pub(crate) fn continue_service_deployment(&mut self, input: &Value, now: Instant) -> ApiResult {
         let (arn, id) = (required(input, "serviceDeploymentArn")?, required(input, "hookId")?);
-        let (service, at) = self.named_rollout(arn, "The service deployment does not exist.")?;
-        if !["ecs-pause-", "ecs-lambda-"].iter().any(|prefix| id.starts_with(prefix)) {
-            return Err(invalid("Invalid hookId: hookId must follow the format: ecs-{hookType}-{id}"));
-        }
-        let rollout = &mut service.rollouts[at];
-        if rollout.progress.is_final() {
-            return Err(invalid(
-                "Continuing a service deployment is not allowed for service deployment in terminal states.",
-            ));
-        }
-        let awaited = |hook: &&mut Hook| hook.id == id && hook.waits == Waits::Pause && hook.answer == Answer::Awaited;
-        let Some(hook) = rollout.shift.as_mut().and_then(|shift| shift.hooks.iter_mut().find(awaited)) else {
-            return Err(invalid(
-                "Provided hookId is either completed, unavailable, or not associated with the given Resource ARN",
-            ));
-        };
-        hook.answer = match Action::read(input, Action::Continue) {
-            Action::Continue => Answer::Succeeded,
-            Action::RollBack => Answer::Failed,
-        };
-        rollout.updated_at = now;
-        service.look_by(after(now, timing::SCHEDULER));
+        let lost = "The service deployment does not exist.";
+        self.with_rollout((arn, lost), |service, at| decide(service, at, (id, input), now))?;
         Ok(json!({ "serviceDeploymentArn": arn }))
     }
 
-    /// The service, and the index of its rollout, that an ARN means.
-    fn named_rollout(&mut self, arn: &str, lost: &str) -> Result<(&mut Service, usize), ApiError> {
+    /// What is done to the rollout that an ARN means: the service has it at this index.
+    fn with_rollout(
+        &mut self,
+        (arn, lost): (&str, &str),
+        change: impl FnOnce(&mut Service, usize) -> Result<(), ApiError>,
+    ) -> Result<(), ApiError> {
         if !arn.starts_with(&self.arn("service-deployment/")) {
             return Err(invalid("Invalid ARN: the service deployment ARN is not valid."));
         }
-        let found = self.services.values_mut().find_map(|service| {
+        let found = self.services.iter().find_map(|(key, service)| {
             let at = service.rollouts.iter().position(|it| it.arn == arn)?;
-            Some((service, at))
+            Some((key.clone(), at))
         });
-        found.ok_or_else(|| ApiError::new("ServiceDeploymentNotFoundException", lost))
+        let lost = || ApiError::new("ServiceDeploymentNotFoundException", lost);
+        let (key, at) = found.ok_or_else(lost)?;
+        self.services.change(&key, |service| change(service, at)).ok_or_else(lost)?
     }
+}
+
+fn stop(service: &mut Service, at: usize, input: &Value, now: Instant) -> Result<(), ApiError> {
+    let rollout = &mut service.rollouts[at];
+    if rollout.progress.is_final() {
+        let status = rollout.progress.word();
+        let message = format!("The service deployment cannot be stopped because it is in the {status} state.");
+        return Err(ApiError::new("ConflictException", message));
+    }
+    // In the other states it is being stopped or rolled back already, and goes on with that.
+    if matches!(rollout.progress, Progress::Pending | Progress::Ongoing) {
+        let abort = text(input, "stopType") == Some("ABORT");
+        rollout.progress = if abort { Progress::StopRequested } else { Progress::RollbackRequested };
+        rollout.updated_at = now;
+        service.look_by(after(now, timing::SCHEDULER));
+    }
+    Ok(())
+}
+
+fn decide(service: &mut Service, at: usize, (id, input): (&str, &Value), now: Instant) -> Result<(), ApiError> {
+    if !["ecs-pause-", "ecs-lambda-"].iter().any(|prefix| id.starts_with(prefix)) {
+        return Err(invalid("Invalid hookId: hookId must follow the format: ecs-{hookType}-{id}"));
+    }
+    let rollout = &mut service.rollouts[at];
+    if rollout.progress.is_final() {
+        return Err(invalid(
+            "Continuing a service deployment is not allowed for service deployment in terminal states.",
+        ));
+    }
+    let awaited = |hook: &&mut Hook| hook.id == id && hook.waits == Waits::Pause && hook.answer == Answer::Awaited;
+    let Some(hook) = rollout.shift.as_mut().and_then(|shift| shift.hooks.iter_mut().find(awaited)) else {
+        return Err(invalid(
+            "Provided hookId is either completed, unavailable, or not associated with the given Resource ARN",
+        ));
+    };
+    hook.answer = match Action::read(input, Action::Continue) {
+        Action::Continue => Answer::Succeeded,
+        Action::RollBack => Answer::Failed,
+    };
+    rollout.updated_at = now;
+    service.look_by(after(now, timing::SCHEDULER));
+    Ok(())
 }
 
 /// Adds a revision's weights, in percent.

@@ -61,11 +61,11 @@ impl Ecs {
         let asked = super::member::check("CreateService", asked)?;
         self.create_service(&asked, caller, now)?;
         let key = Key { cluster, name };
-        if let Some(service) = self.services.get_mut(&key) {
+        self.services.change(&key, |service| {
             let kept = ["infrastructureRoleArn", "healthCheckPath", "scalingTarget"];
             let kept = kept.iter().filter_map(|member| Some(((*member).to_owned(), input.get(*member)?.clone())));
             service.express = Some(Value::Object(kept.collect()));
-        }
+        });
         Ok(json!({ "service": self.express_answer(&self.services[&key]) }))
     }
 
@@ -82,16 +82,16 @@ impl Ecs {
         }
         asked.insert("cluster".to_owned(), json!(key.cluster));
         asked.insert("service".to_owned(), json!(key.name));
-        let kept = self.services.get_mut(&key).and_then(|service| service.express.take());
+        let kept = self.services.change(&key, |service| service.express.take()).flatten();
         let updated = self.update_service(&Value::Object(asked), now);
-        if let Some(service) = self.services.get_mut(&key) {
+        self.services.change(&key, |service| {
             service.express = kept;
             for member in ["healthCheckPath", "scalingTarget"] {
                 if let (Some(express), Some(value)) = (service.express.as_mut(), input.get(member)) {
                     express[member] = value.clone();
                 }
             }
-        }
+        });
         updated?;
         let service = &self.services[&key];
         let newest = service.revisions.len().saturating_sub(1);

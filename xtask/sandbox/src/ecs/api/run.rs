@@ -93,16 +93,16 @@ impl Ecs {
         let id = short(required(input, "task")?);
         let reason = text(input, "reason").unwrap_or("Task stopped by user");
         let number = self.task(&cluster, id).and_then(|_| self.roll.number(id));
-        let Some(task) = number.and_then(|number| self.tasks.get_mut(&number)) else {
-            return Err(invalid("The referenced task was not found."));
-        };
-        task.stop("UserInitiated", reason, now);
-        let answer = json!({ "task": task.answer() });
-        if let Some(key) = task.placement.as_ref().map(|it| it.key.clone())
-            && let Some(service) = self.services.get_mut(&key)
-        {
-            service.look_by(after(now, timing::SCHEDULER));
+        let stopped = number.and_then(|number| {
+            self.tasks.change(&number, |task| {
+                task.stop("UserInitiated", reason, now);
+                (task.answer(), task.placement.as_ref().map(|it| it.key.clone()))
+            })
+        });
+        let Some((task, key)) = stopped else { return Err(invalid("The referenced task was not found.")) };
+        if let Some(key) = key {
+            self.services.change(&key, |service| service.look_by(after(now, timing::SCHEDULER)));
         }
-        Ok(answer)
+        Ok(json!({ "task": task }))
     }
 }

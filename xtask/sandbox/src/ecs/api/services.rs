@@ -133,6 +133,18 @@ impl Ecs {
         }))
     }
 
+    /// How many tasks of which revision run; nothing where there is no such service.
+    pub(crate) fn running(&self, cluster: &str, name: &str) -> Vec<(String, u64)> {
+        let Ok(service) = self.named_service(cluster, name) else { return Vec::new() };
+        let of = |deployment: &Deployment| {
+            let revision = service.revisions[deployment.revision].given["taskDefinition"].as_str()?;
+            let runs = |task: &Task| task.phase == Phase::Running && task.started_by.as_ref() == Some(&deployment.id);
+            let count = self.alive_of(&service.key).filter(|(_, task)| runs(task)).count() as u64;
+            (count > 0).then(|| (short(revision).to_owned(), count))
+        };
+        service.deployments.iter().filter_map(of).collect()
+    }
+
     /// The service that ListTasks filters by.
     pub(crate) fn named_service(&self, cluster: &str, name: &str) -> Result<&Service, ApiError> {
         let key = Key { cluster: cluster.to_owned(), name: short(name).to_owned() };

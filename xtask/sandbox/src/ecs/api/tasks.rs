@@ -11,19 +11,26 @@ use crate::protocol::ApiResult;
 impl Ecs {
     pub(crate) fn list_tasks(&self, input: &Value) -> ApiResult {
         let cluster = self.cluster_of(input)?;
-        let service = match (text(input, "serviceName"), text(input, "daemonName")) {
+        let key = match (text(input, "serviceName"), text(input, "daemonName")) {
             (Some(name), _) => Some(&self.named_service(&cluster, name)?.key),
             (None, Some(name)) => Some(&self.named_daemon(&cluster, name)?.key),
             (None, None) => None,
         };
+        let numbers: Vec<u64> = match key {
+            Some(key) => {
+                let mut numbers: Vec<u64> = self.roll.of(key).chain(self.roll.had(key)).collect();
+                numbers.sort_unstable();
+                numbers
+            }
+            None => self.tasks.keys().copied().collect(),
+        };
         let stopped = text(input, "desiredStatus") == Some("STOPPED");
         let (started_by, family) = (text(input, "startedBy"), text(input, "family"));
         let launch = text(input, "launchType");
-        let arns = self
-            .tasks
-            .values()
+        let arns = numbers
+            .iter()
+            .filter_map(|number| self.tasks.get(number))
             .filter(|task| task.cluster == cluster && task.is_wanted() != stopped)
-            .filter(|task| service.is_none_or(|key| task.placement.as_ref().is_some_and(|it| it.key == *key)))
             .filter(|task| started_by.is_none_or(|by| task.started_by.as_deref() == Some(by)))
             .filter(|task| family.is_none_or(|family| task.family == family))
             .filter(|task| launch.is_none_or(|launch| task.constant["launchType"] == launch))

@@ -192,10 +192,11 @@ impl Ecs {
         let mut names = Vec::new();
         let mut targets: Vec<String> = Vec::new();
         for number in numbers {
-            let Some(task) = self.tasks.get_mut(number) else { continue };
-            names.push(format!("(task {})", task.id));
-            targets.extend(task.target.as_ref().map(|target| target.group.clone()));
-            task.stop("ServiceSchedulerInitiated", format!("Scaling activity initiated by (deployment {by})"), at);
+            self.tasks.change(number, |task| {
+                names.push(format!("(task {})", task.id));
+                targets.extend(task.target.as_ref().map(|target| target.group.clone()));
+                task.stop("ServiceSchedulerInitiated", format!("Scaling activity initiated by (deployment {by})"), at);
+            });
         }
         if let Some(group) = targets.first() {
             service.tell(&format!("deregistered {} targets in (target-group {group})", targets.len()), at);
@@ -210,8 +211,8 @@ impl Ecs {
             return;
         }
         for number in numbers {
-            let Some(task) = self.tasks.get_mut(number) else { continue };
-            task.stop("ServiceSchedulerInitiated", format!("Scaling activity initiated by (deployment {by})"), at);
+            let reason = format!("Scaling activity initiated by (deployment {by})");
+            self.tasks.change(number, |task| task.stop("ServiceSchedulerInitiated", reason, at));
         }
         service.tell(&format!("stopped {} pending tasks.", numbers.len()), at);
     }

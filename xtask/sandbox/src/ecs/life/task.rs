@@ -9,6 +9,7 @@ use super::speech;
 use crate::clock::Instant;
 use crate::ecs::json::{list, text, texts};
 use crate::ecs::state::Ecs;
+use crate::ecs::state::agenda::Timed;
 use crate::ecs::state::behaviour::Tasks;
 use crate::ecs::state::key::Key;
 use crate::ecs::state::log::Sink;
@@ -151,7 +152,7 @@ impl Ecs {
         }
         self.written.append(&mut task.written);
         if task.phase == Phase::Stopped && task.next().is_none() {
-            self.roll.stopped(number, key.as_ref());
+            self.roll.stopped(number, key.as_ref(), task.stopped_at.unwrap_or(at));
         }
         self.tasks.insert(number, task);
         if let (Some(key), Some(mut service)) = (key, service) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::agenda::Agenda;
 use super::behaviour::{Behaviour, NextRun, Rule, Tasks, Trouble};
 use super::cluster::Cluster;
 use super::definition::Definition;
@@ -24,9 +25,9 @@ pub struct Ecs {
     pub(crate) identifiers: u64,
     pub(crate) clusters: BTreeMap<String, Cluster>,
     pub(crate) families: BTreeMap<String, Vec<Definition>>,
-    pub(crate) services: BTreeMap<Key, Service>,
+    pub(crate) services: Agenda<Key, Service>,
     /// By order of their start.
-    pub(crate) tasks: BTreeMap<u64, Task>,
+    pub(crate) tasks: Agenda<u64, Task>,
     pub(crate) roll: Roll,
     pub(crate) tags: BTreeMap<String, Vec<Value>>,
     pub(crate) run_tokens: BTreeMap<String, Remembered>,
@@ -53,8 +54,8 @@ impl Ecs {
             identifiers: 0,
             clusters: BTreeMap::new(),
             families: BTreeMap::new(),
-            services: BTreeMap::new(),
-            tasks: BTreeMap::new(),
+            services: Agenda::default(),
+            tasks: Agenda::default(),
             roll: Roll::default(),
             tags: BTreeMap::new(),
             run_tokens: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! What a service is made of: revisions, deployments, service deployments, events.
 
+use super::agenda::Timed;
 use std::collections::VecDeque;
 
 use serde_json::Value;
@@ -111,6 +112,12 @@ pub(crate) struct Service {
     told: u64,
     /// When the service scheduler looks next.
     pub(crate) look_at: Option<Instant>,
+}
+
+impl Timed for Service {
+    fn next(&self) -> Option<Instant> {
+        self.look_at
+    }
 }
 
 impl Service {

@@ -1,5 +1,6 @@
 //! One task: its containers, where it is in its life, how it looks to the outside.
 
+use super::agenda::Timed;
 use serde_json::Value;
 
 use super::behaviour::Tasks;
@@ -195,13 +196,15 @@ impl Container {
     }
 }
 
-impl Task {
-    /// When something happens to it next, if nobody stops it before.
-    pub(crate) fn next(&self) -> Option<Instant> {
+impl Timed for Task {
+    /// When something happens to it, if nobody stops it before.
+    fn next(&self) -> Option<Instant> {
         let own = [self.due, self.health_at, self.target_at, self.proven_at].into_iter().flatten();
         own.chain(self.next_exit()).min()
     }
+}
 
+impl Task {
     /// When the next of its containers ends by itself.
     pub(crate) fn next_exit(&self) -> Option<Instant> {
         self.containers.iter().filter_map(|container| container.exit_at).min()
@@ -217,11 +220,6 @@ impl Task {
         let checks = self.checks.is_none() || self.health == Health::Healthy;
         let target = self.target.as_ref().is_none_or(|target| target.health == Health::Healthy);
         self.phase == Phase::Running && self.is_wanted() && self.behaviour != Tasks::NeverStable && checks && target
-    }
-
-    /// Whether Describe and List still show it.
-    pub(crate) fn visible(&self, now: Instant) -> bool {
-        self.stopped_at.is_none_or(|at| now.0 < at.0 + timing::STOPPED_VISIBLE)
     }
 
     pub(crate) fn enter(&mut self, phase: Phase, due: Option<Instant>) {
