@@ -131,3 +131,38 @@ fn a_port_of_a_container_or_of_a_host_that_it_reaches_is_brought_here() {
     assert_eq!(request["Parameters"]["host"], json!(["db.internal"]));
     workspace.xtask(&sandbox, &["forward", "app", "80"]).ends(2).says("it is LOCAL:REMOTE or LOCAL:HOST:REMOTE");
 }
+
+/// The command's own event in its JSON log, as docs/OPERATING.md shows it: without a time, and with `TASK` for the task's id.
+fn own_event(run: &Run, name: &str) -> String {
+    let lines = run.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let own: Vec<Value> = lines.filter(|line| line["event"] == name).collect();
+    let [event] = own.as_slice() else { panic!("{} events {name}\n{run}", own.len()) };
+    let mut event = event.clone();
+    let members = event.as_object_mut().unwrap();
+    assert!(members.shift_remove("time").is_some(), "{members:?}");
+    if let Some(task) = members.get_mut("task") {
+        assert_eq!(task.as_str().map(str::len), Some(32), "{task}");
+        *task = json!("TASK");
+    }
+    event.to_string()
+}
+
+#[test]
+fn each_look_and_each_session_has_an_event_of_its_own_that_the_page_shows() {
+    let (workspace, sandbox) = open();
+    let page = include_str!("../../../docs/OPERATING.md");
+    let mut events = String::new();
+    for (name, code, arguments) in [
+        ("status-shown", 0, &["status"][..]),
+        ("verified", 1, &["verify"]),
+        ("logs-read", 0, &["logs"]),
+        ("session-started", 7, &["exec", "app", "--", "ls"]),
+        ("session-started", 7, &["forward", "app", "8081:8080"]),
+        ("service-scaled", 0, &["scale", "app", "3"]),
+    ] {
+        let run = workspace
+            .xtask(&sandbox, &[arguments[..1].to_vec(), vec!["--log", "json"], arguments[1..].to_vec()].concat());
+        events += &(own_event(run.ends(code), name) + "\n");
+    }
+    assert!(page.contains(&events), "{events}");
+}
