@@ -231,11 +231,17 @@ async fn with_credentials(region: &str) -> Result<SdkConfig> {
     Ok(sdk)
 }
 
+/// As often as `AWS_MAX_ATTEMPTS` says, which is AWS's own variable for it.
+fn attempts() -> u32 {
+    let wanted = std::env::var("AWS_MAX_ATTEMPTS").ok().and_then(|text| text.parse().ok());
+    wanted.filter(|attempts| *attempts > 0).unwrap_or(ATTEMPTS)
+}
+
 fn loader(region: &str, client: SharedHttpClient) -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(region.to_owned()))
         .http_client(client)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts()))
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(5))

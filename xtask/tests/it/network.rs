@@ -45,7 +45,22 @@ fn run(variables: &[(&str, &str)], command: &[&str]) -> Run {
         ("no_proxy", ""),
     ];
     environment.extend(variables);
-    Workspace::sample().xtask_with(&environment, command)
+    let workspace = match command[0] {
+        "promote" => beside(&format!("{STAGING}{PRODUCTION}account = \"222222222222\"\n\n")),
+        "run" => beside("[workspace.metadata.xtask.tasks.migrate]\nservice = \"app\"\ncommand = [\"true\"]\n\n"),
+        _ => Workspace::sample(),
+    };
+    workspace.tool("session-manager-plugin", "#!/bin/sh\necho 1.2.707.0\n");
+    workspace.xtask_with(&environment, command)
+}
+
+const STAGING: &str = "[workspace.metadata.xtask.environments.staging]\n\n";
+const PRODUCTION: &str = "[workspace.metadata.xtask.environments.production]\n";
+
+/// The sample with these tables beside its own.
+fn beside(tables: &str) -> Workspace {
+    const OWN: &str = "[workspace.metadata.xtask.services.app]";
+    Workspace::with(&[(OWN, &format!("{tables}{OWN}"))])
 }
 
 #[test]
@@ -172,10 +187,11 @@ fn with_no_name_or_no_trust_each_command_ends_as_the_page_of_faults_says() {
             let [_, command, no_name, no_trust, call, _] = row[..] else { panic!("{row:?}") };
             let ends = move |url: &str, code: &str, says: &[&str]| {
                 let words: Vec<&str> = command.split(' ').collect();
+                let what = if call.starts_with("sts:") { "these credentials" } else { "app" };
                 let run = run(&[("AWS_ENDPOINT_URL", url)], &words);
                 let text = run.stdout.clone() + &run.stderr;
                 assert_eq!(run.code.to_string(), code, "{command}: {text}");
-                for part in says.iter().chain([&call, &"app"]) {
+                for part in says.iter().chain([&call, &what]) {
                     assert!(text.contains(part), "{command} does not say `{part}`: {text}");
                 }
             };
