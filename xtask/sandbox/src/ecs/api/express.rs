@@ -74,7 +74,10 @@ impl Ecs {
         let mut asked = Map::new();
         if input.get("taskDefinitionArn").is_some() || input.get("primaryContainer").is_some() {
             let definition = self.express_definition(input, &key.name, caller, now)?;
-            self.port_of(&definition)?;
+            // The load balancer that ECS made sends to the port of the new revision.
+            let mut balancers = self.services[&key].given["loadBalancers"].clone();
+            balancers[0]["containerPort"] = self.port_of(&definition)?;
+            asked.insert("loadBalancers".to_owned(), balancers);
             asked.insert("taskDefinition".to_owned(), json!(definition));
         }
         if let Some(least) = input["scalingTarget"]["minTaskCount"].as_u64() {

@@ -53,6 +53,13 @@ fn a_new_revision_is_rolled_out_as_a_canary_and_is_then_the_one_configuration() 
         world.call("DescribeServices", json!({ "cluster": "sample", "services": ["web"] }))["services"][0].clone();
     assert_eq!((&service["resourceManagementType"], &service["taskDefinition"]), (&json!("ECS"), &Value::Null));
     assert_eq!(service["runningCount"], 2);
+    // The load balancer follows the port of the container.
+    let revision = register(&mut world, "Main", json!({ "name": "http", "containerPort": 9090 }));
+    world.call("UpdateExpressGatewayService", json!({ "serviceArn": ARN, "taskDefinitionArn": revision }));
+    world.settle();
+    let service =
+        world.call("DescribeServices", json!({ "cluster": "sample", "services": ["web"] }))["services"][0].clone();
+    assert_eq!((&service["loadBalancers"][0]["containerPort"], &service["runningCount"]), (&json!(9090), &json!(2)));
 }
 
 #[test]
