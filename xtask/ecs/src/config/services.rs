@@ -334,6 +334,7 @@ fn rollout(table: &mut Table<'_>, kind: Kind) -> Rollout {
         fail_fast: table.or("fail-fast", fail_fast, default.fail_fast),
         exits: table.or("exits", exits, default.exits),
         log_lines: table.or("log-lines", Value::count, default.log_lines),
+        speed: default.speed,
     };
     table.finish();
     rollout

@@ -27,7 +27,7 @@ pub(super) fn warnings(service: &Service, live: &Live) -> Vec<String> {
         ));
     }
     let deadline = service.rollout.deadline;
-    if least > deadline {
+    if least / service.rollout.speed > deadline {
         warnings.push(format!(
             "a rollout of service {name} bakes for {} at least, and its deadline is {}: raise \
              `rollout = {{ deadline = … }}`, or the watch ends before it",
@@ -109,6 +109,15 @@ mod tests {
         assert_eq!((told(None), told(Some(900))), (None, None));
         let warning = told(Some(300)).expect("5 min are less than 15 min");
         assert!(warning.starts_with("the credentials end in 5"), "{warning}");
+    }
+
+    #[test]
+    fn a_bake_of_a_rehearsal_passes_as_fast_as_its_clock() {
+        let (mut service, baking) =
+            (Service::of_family("app"), live(2, DeploymentSettings { least: Duration::from_secs(1800), ..SOUND }));
+        assert_eq!(warnings(&service, &baking).len(), 1);
+        service.rollout.speed = 30;
+        assert_eq!(warnings(&service, &baking), [""; 0]);
     }
 
     #[test]

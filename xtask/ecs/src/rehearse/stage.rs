@@ -46,6 +46,7 @@ pub(super) fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Confi
     }
     for service in config.services.values_mut() {
         service.rollout.deadline = (service.rollout.deadline / speed).max(Duration::from_secs(10));
+        service.rollout.speed = speed;
     }
     config
 }

@@ -198,6 +198,8 @@ pub struct Rollout {
     pub exits: Exits,
     /// How much of a failed container's log a post-mortem shows; 20 by default, and none for 0.
     pub log_lines: u32,
+    /// How many times as fast as ECS it goes: 1, but for a rehearsal.
+    pub speed: u32,
 }
 
 /// What is done about a rollout that cannot succeed.
@@ -231,6 +233,7 @@ impl Default for Rollout {
             fail_fast: FailFast::Decisive,
             exits: Exits(Some(3)),
             log_lines: 20,
+            speed: 1,
         }
     }
 }
