@@ -1,4 +1,5 @@
 mod current;
+mod day;
 mod fail_fast;
 mod late;
 mod story;
