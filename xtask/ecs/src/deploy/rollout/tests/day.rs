@@ -85,7 +85,7 @@ fn of_a_rollout_that_goes_on_for_a_day_each_task_and_each_message_is_told_once()
     let mut target = target(OnInterrupt::Leave);
     assert_eq!(target.revision, OURS);
     target.rollout.deadline = Duration::from_secs(2 * DAY);
-    target.rollout.poll = Duration::from_secs(10);
+    target.rollout.poll = Duration::from_secs(60);
     target.rollout.exits.0 = None;
     let (events, heard) = Events::collect();
     let mut day = Day(Story { scenes: vec![ours(Status::InProgress, 1)], ..Story::default() });
