@@ -8,6 +8,9 @@ use std::process::ExitCode;
 use serde_json::Value;
 use toml::de::DeTable;
 use xtask_ecs::process::{ask, become_program};
+use xtask_ecs::{Context, Failure};
+
+use crate::init::MODULE;
 
 /// What is done here even beside a workspace's own.
 const OURS: [&str; 4] = ["init", "adopt", "completions", "man"];
@@ -18,7 +21,7 @@ pub fn to_the_workspace(arguments: &[OsString]) -> Option<ExitCode> {
         return None;
     }
     let here = std::env::current_dir().ok()?;
-    let own = own_xtask(&here)?;
+    let own = with_library(&here).filter(|manifest| !is_module(manifest))?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let run = ["run", "--quiet", "--manifest-path"].map(OsString::from);
     let words = run.into_iter().chain([own.into(), "--".into()]).chain(arguments.iter().skip(1).cloned());
@@ -42,7 +45,7 @@ fn command(arguments: &[OsString]) -> Option<&OsString> {
 
 /// The manifest of the workspace's program that is made with the library: a member, or a folder below the root that is a
 /// workspace of its own.
-pub fn own_xtask(here: &Path) -> Option<PathBuf> {
+pub fn with_library(here: &Path) -> Option<PathBuf> {
     let metadata = metadata(here)?;
     let root = PathBuf::from(metadata["workspace_root"].as_str()?);
     let members = metadata["packages"].as_array()?.iter();
@@ -60,6 +63,24 @@ pub fn metadata(here: &Path) -> Option<Value> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let text = ask(here, &cargo, &["metadata", "--no-deps", "--format-version", "1"])?;
     serde_json::from_str(&text).ok()
+}
+
+/// Whether what uses the library is a module that `init` put into somebody else's program, whose words are its own.
+fn is_module(manifest: &Path) -> bool {
+    let module = std::fs::read_to_string(manifest.with_file_name("src/ecs.rs"));
+    module.is_ok_and(|text| text.lines().next() == MODULE.lines().next())
+}
+
+/// The workflows compile and run a package of the workspace's.
+pub fn refuse_workflows(_: &Context, name: &str, go: &mut dyn FnMut() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    if name != "workflows" {
+        return go();
+    }
+    Err(Failure::usage("the workflows run an xtask of the workspace's own, and there is none here")
+        .help(
+            "`cargo xtask-ecs init` begins one; a workflow of your own can call `cargo xtask-ecs release` and `deploy`",
+        )
+        .into())
 }
 
 fn is_own(manifest: &Path) -> bool {

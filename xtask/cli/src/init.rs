@@ -17,6 +17,7 @@ use xtask_ecs::{Command, Context};
 use choice::{Configuration, Given, Place};
 pub use choice::{Shipped, candidates};
 pub use insert::Change;
+pub use plan::MODULE;
 pub use survey::Survey;
 pub use tables::{Head, Table, block, image_lines, tag, version_of};
 

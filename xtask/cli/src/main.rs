@@ -20,6 +20,8 @@ fn main() -> ExitCode {
 
 fn program() -> Xtask {
     Xtask::new()
+        .called("cargo xtask-ecs")
+        .wrap(handover::refuse_workflows)
         .command::<init::Init>()
         .command::<adopt::Adopt>()
         .command::<shell::Completions>()

@@ -24,11 +24,12 @@ mod tools;
 mod verify;
 mod workflows;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Failure, Result};
+use crate::text::{as_called, called};
 
 /// Ship this workspace's containers to Amazon ECS.
 #[derive(Parser)]
@@ -136,6 +137,19 @@ impl Builtin {
     }
 }
 
+/// The built-in commands, in whose help this program is called as it is.
+pub(crate) fn command_line() -> clap::Command {
+    let cli = Cli::command().bin_name(called());
+    spoken(cli).mut_subcommands(spoken)
+}
+
+fn spoken(command: clap::Command) -> clap::Command {
+    match command.get_after_help().map(|text| as_called(&text.to_string())) {
+        Some(text) => command.after_help(text),
+        None => command,
+    }
+}
+
 /// A document in which GitHub's runner sees no command either, and whoever reads JSON the same as without that.
 fn to_json(value: &impl Serialize) -> Result<String> {
     let document = serde_json::to_string_pretty(value).map_err(|error| Failure::caused_by(error.into()))?;
@@ -144,8 +158,6 @@ fn to_json(value: &impl Serialize) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
     use crate::failure::Ending;
 

@@ -8,9 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 
-use crate::cli::{Cli, Log};
+use crate::cli::{Cli, Log, command_line};
 use crate::config::{Builder, ENVIRONMENT_VARIABLE, Loaded};
 use crate::context::{Command, Context, Environment, Own, load};
 use crate::deploy::{self, Answer, DeployPlan, Pause, Report};
@@ -25,6 +25,7 @@ use crate::reader::slack::{self, Slack};
 use crate::reader::terminal::Terminal;
 use crate::release::{Order, Planned, Released};
 use crate::sources::Asking;
+use crate::text;
 use crate::time;
 
 type Run = Box<dyn FnOnce(&clap::ArgMatches, &Context) -> anyhow::Result<()>>;
@@ -62,6 +63,14 @@ impl Xtask {
     /// The library's commands and nothing else.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Says how people call this program where that is not `cargo xtask`: what an alias of the workspace's makes of it, such as
+    /// `cargo ship`. Help, hints and workflows name it so. It holds for all of this process.
+    #[must_use]
+    pub fn called(self, name: &str) -> Self {
+        text::called::call(name);
+        self
     }
 
     /// Adds a command, under the name that its clap type gives it.
@@ -177,7 +186,7 @@ impl Xtask {
     /// The command line as clap has it, this repository's commands in it: for completions, a man page, or a page of one's own.
     pub fn command_line(&self) -> clap::Command {
         let own = self.commands.iter().map(|added| added.command.clone());
-        own.fold(Cli::command(), clap::Command::subcommand)
+        own.fold(command_line(), clap::Command::subcommand)
     }
 
     /// Reads the command line, runs what it says, and returns the exit code ([`Failure::exit_code`]).

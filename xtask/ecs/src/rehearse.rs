@@ -19,7 +19,7 @@ use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 use crate::release::{Releases, Share};
-use crate::text::nearest;
+use crate::text::{as_called, nearest};
 use scanner::Vulnerable;
 
 /// Simulated seconds in one real second: a rollout of two minutes takes four seconds.
@@ -216,5 +216,5 @@ fn unknown(name: &str) -> Failure {
     let hint = nearest.map_or(String::new(), |known| format!("did you mean `{known}`?"));
     Failure::usage(format_args!("there is no fault `{name}`"))
         .help(hint)
-        .help("`cargo xtask rehearse --fault list` names them")
+        .help(as_called("`cargo xtask rehearse --fault list` names them"))
 }

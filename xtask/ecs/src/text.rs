@@ -1,5 +1,6 @@
 //! What people read and type: how wide it is, sizes and durations, the name that was meant.
 
+pub(crate) mod called;
 mod nearest;
 mod printable;
 pub(crate) mod quantity;
@@ -7,6 +8,7 @@ mod table;
 pub(crate) mod version;
 mod width;
 
+pub(crate) use called::{as_called, called};
 pub(crate) use nearest::{misspelt, nearest};
 pub(crate) use printable::{plain, printable};
 pub(crate) use table::table;

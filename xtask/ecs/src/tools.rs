@@ -20,6 +20,7 @@ use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Cmd, Tool, ToolError, cmd, shell};
+use crate::text::{as_called, called};
 
 pub(crate) use self::database::{Database, staleness, updated};
 pub(crate) use self::slots::Slots;
@@ -129,7 +130,7 @@ fn sha256<'a>(pin: &'a TrivyPin, platform: &str) -> Result<&'a str> {
     let version = &pin.version;
     pin.sha256.get(platform).map(String::as_str).ok_or_else(|| {
         Failure::usage(format_args!("trivy {version} is not in PATH, and has no hash for {platform} to be fetched by"))
-            .help(format!("`cargo xtask tools pin trivy {version}` prints the hashes and what they rest on"))
+            .help(format!("`{} tools pin trivy {version}` prints the hashes and what they rest on", called()))
     })
 }
 
@@ -264,7 +265,7 @@ fn refuse_malicious(version: &str) -> Result<()> {
     Err(Failure::usage(format_args!(
         "trivy {version} was published by an attacker in March 2026 and is not run, whatever its hash"
     ))
-    .help("pin another version: `cargo xtask tools pin trivy VERSION`"))
+    .help(as_called("pin another version: `cargo xtask tools pin trivy VERSION`")))
 }
 
 /// What `trivy --version` says, where there is a trivy.

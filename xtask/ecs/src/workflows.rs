@@ -15,11 +15,15 @@ use anyhow::Context;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
+use crate::text::{as_called, called};
 
 use fill::fill;
 
 /// Every file that was written here begins with it.
-const MARK: &str = "# Written by `cargo xtask workflows`";
+fn is_ours(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    first.starts_with("# Written by `cargo ") && first.contains(" workflows`")
+}
 
 /// Where the templates have the compiled xtask between the stages.
 const STAGE: &str = "target/xtask/stage";
@@ -70,7 +74,7 @@ pub(crate) fn render(environments: &[Config], has_ci: bool) -> Vec<File> {
     let own = own_folder(config);
     let configured = Some(config.workflows.ci.run.clone()).filter(|commands| !commands.is_empty());
     let commands = configured.or_else(|| has_ci.then(|| vec!["exec cargo xtask ci".to_owned()]));
-    let finish = |text: String| run_by(config, &text.replace("target/xtask", &own));
+    let finish = |text: String| as_called(&run_by(config, &text.replace("target/xtask", &own)));
     let text = |template, holes| Some(finish(fill(template, &holes)));
     vec![
         checkout.file("build.yml", Some(finish(build(config, &checkout)))),
@@ -137,7 +141,7 @@ pub(crate) fn write(environments: &[Config], has_ci: bool) -> Result<Vec<(&'stat
                     .with_context(|| format!("failed to write {}", file.path.display()))?;
                 done.push(("Wrote", file.name));
             }
-            (None, Some(found)) if found.starts_with(MARK) => {
+            (None, Some(found)) if is_ours(&found) => {
                 std::fs::remove_file(&file.path)
                     .with_context(|| format!("failed to remove {}", file.path.display()))?;
                 done.push(("Removed", file.name));
@@ -151,17 +155,18 @@ pub(crate) fn write(environments: &[Config], has_ci: bool) -> Result<Vec<(&'stat
 /// What somebody else wrote is not written over.
 fn refuse_foreign(files: &[File], found: &[Option<String>]) -> Result<()> {
     let is_foreign = |(file, found): &(&File, &Option<String>)| {
-        found.as_ref().is_some_and(|found| !found.starts_with(MARK) && file.text.is_some())
+        found.as_ref().is_some_and(|found| !is_ours(found) && file.text.is_some())
     };
     let foreign: Vec<&str> = files.iter().zip(found).filter(is_foreign).map(|(file, _)| file.name.as_str()).gather();
     if foreign.is_empty() {
         return Ok(());
     }
-    let message = format!("{} was not written by `cargo xtask workflows`, and is not written over", foreign.join(", "));
-    Err(Failure::usage(message).help(
+    let message =
+        format!("{} was not written by `{} workflows`, and is not written over", foreign.join(", "), called());
+    Err(Failure::usage(message).help(as_called(
         "rename it or remove it, `cargo xtask workflows --check` shows what would be there; \
          `workflows.ci.run` says what CI runs",
-    ))
+    )))
 }
 
 /// Whether the files are what [`render`] gives. Fails with [`Ending::Usage`](crate::failure::Ending::Usage) and the differences: `-` is what a file
@@ -172,7 +177,7 @@ pub(crate) fn check(environments: &[Config], has_ci: bool) -> Result<()> {
         let name = &file.name;
         let difference = match (read(&file)?, &file.text) {
             (None, Some(_)) => format!("{name} is missing"),
-            (Some(found), None) if found.starts_with(MARK) => {
+            (Some(found), None) if is_ours(&found) => {
                 let asks = if name.ends_with("ci.yml") {
                     "what CI should run: `workflows.ci.run`"
                 } else {
@@ -192,8 +197,10 @@ pub(crate) fn check(environments: &[Config], has_ci: bool) -> Result<()> {
         return Ok(());
     }
     Err(Failure::usage(format_args!("the workflows are not what the configuration says")).said(differences).help(
-        "`cargo xtask workflows` writes them, and what they should say otherwise goes into \
+        as_called(
+            "`cargo xtask workflows` writes them, and what they should say otherwise goes into \
          [workspace.metadata.xtask.workflows]",
+        ),
     ))
 }
 
@@ -208,7 +215,7 @@ fn read(file: &File) -> Result<Option<String>> {
         }
     };
     let (theirs, ours) = (folder(&found), file.text.as_deref().map(folder));
-    if found.starts_with(MARK) && ours.is_some_and(|ours| ours != theirs) {
+    if is_ours(&found) && ours.is_some_and(|ours| ours != theirs) {
         return Err(Failure::usage(format_args!(
             "{} was written for the workspace in {}",
             file.name,

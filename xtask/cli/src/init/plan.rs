@@ -88,10 +88,15 @@ fn package(found: &Survey, choice: &Choice, plan: &mut Plan) {
         env!("CARGO_PKG_RUST_VERSION")
     );
     plan.changes.push(Change::Create { path: folder.join("Cargo.toml"), text });
-    plan.changes.push(Change::Create { path: folder.join("src/main.rs"), text: MAIN.replace("NAME", name) });
+    plan.changes.push(Change::Create { path: folder.join("src/main.rs"), text: main(name) });
     if !is_member {
         plan.changes.push(Change::Create { path: folder.join(".gitignore"), text: "/target\n".to_owned() });
     }
+}
+
+fn main(name: &str) -> String {
+    let called = if name == "xtask" { String::new() } else { format!(".called(\"cargo {name}\")") };
+    MAIN.replace("NAME", name).replace(".CALLED", &called)
 }
 
 const MAIN: &str = "\
@@ -102,7 +107,7 @@ use std::process::ExitCode;
 use xtask_ecs::Xtask;
 
 fn main() -> ExitCode {
-    Xtask::new().run()
+    Xtask::new().CALLED.run()
 }
 ";
 
@@ -220,12 +225,12 @@ fn module(found: &Survey, choice: &Choice, plan: &mut Plan) -> Result<(), Failur
     let main = found.name_of(&folder.join("src/main.rs"));
     plan.next.push((
         "Call",
-        format!("it from {main}: `mod ecs;`, and `ecs::run(words)` with the words behind the program's name"),
+        format!("it from {main} as `cargo xtask ship`: `mod ecs;`, and `ecs::run(words)` with the words behind `ship`"),
     ));
     Ok(())
 }
 
-const MODULE: &str = "\
+pub const MODULE: &str = "\
 //! Shipping to Amazon ECS: `release`, `deploy` and what goes with them.
 
 use std::process::ExitCode;
@@ -234,7 +239,7 @@ use xtask_ecs::Xtask;
 
 /// Runs one of its commands, such as `[\"deploy\", \"--plan\"]`.
 pub fn run(words: Vec<String>) -> ExitCode {
-    Xtask::new().run_from(std::iter::once(\"xtask\".to_owned()).chain(words))
+    Xtask::new().called(\"cargo xtask ship\").run_from(std::iter::once(\"xtask\".to_owned()).chain(words))
 }
 ";
 

@@ -9,7 +9,7 @@ use xtask_ecs::process::{ask, question};
 
 use super::docker::{self, Facts};
 use super::toml_text::TomlText;
-use crate::handover::{metadata, own_xtask};
+use crate::handover::{metadata, with_library};
 
 /// A workspace, as far as it matters to whoever adds to it.
 pub struct Survey {
@@ -92,7 +92,7 @@ impl Survey {
             dockerfiles: dockerfiles(&root, &files, &packages),
             documents: documents(&root, &files),
             cargo: cargo_config(&root),
-            own: own_xtask(&here),
+            own: with_library(&here),
             toolchain: toolchain(&root),
             hints: git.as_ref().map_or_else(|| hints(&root, &files), |git| hints(git, &self::files(git))),
             root,

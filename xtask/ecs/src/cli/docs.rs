@@ -5,7 +5,7 @@ use super::{Cli, Format, to_json};
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
-use crate::text::nearest;
+use crate::text::{as_called, nearest};
 
 /// The reference of this version: a link, so that the package has it.
 const REFERENCE: &str = include_str!("reference.md");
@@ -78,8 +78,8 @@ impl Docs {
         let rows = rows(REFERENCE);
         let Some(asked) = &self.name else {
             match self.format {
-                Format::Text => context.print(REFERENCE.trim_end()),
-                Format::Json => context.print(to_json(&rows.iter().map(Row::json).gather::<Vec<_>>())?),
+                Format::Text => context.print(as_called(REFERENCE.trim_end())),
+                Format::Json => context.print(as_called(&to_json(&rows.iter().map(Row::json).gather::<Vec<_>>())?)),
             }
             return Ok(());
         };
@@ -91,12 +91,12 @@ impl Docs {
         match self.format {
             Format::Text => {
                 let texts = help.into_iter().chain(found.iter().map(|row| row.text()));
-                context.print(texts.gather::<Vec<_>>().join("\n\n"));
+                context.print(as_called(&texts.gather::<Vec<_>>().join("\n\n")));
             }
             Format::Json => {
                 let command = help.map(|help| json!({ "name": asked, "part": "Commands", "help": help }));
                 let all: Vec<Value> = command.into_iter().chain(found.iter().map(|row| row.json())).gather();
-                context.print(to_json(&all)?);
+                context.print(as_called(&to_json(&all)?));
             }
         }
         Ok(())
@@ -105,7 +105,7 @@ impl Docs {
 
 /// The help of a built-in command.
 fn help(name: &str) -> Option<String> {
-    let mut cli = Cli::command();
+    let mut cli = super::command_line();
     cli.build();
     let command = cli.find_subcommand_mut(name)?;
     Some(command.render_long_help().to_string().trim_end().to_owned())
@@ -120,7 +120,7 @@ fn unknown(asked: &str, rows: &[Row]) -> Failure {
     let near = nearest(asked, names).map_or(String::new(), |near| format!("did you mean `{near}`?"));
     Failure::usage(format_args!("the reference has nothing called `{asked}`"))
         .help(near)
-        .help("`cargo xtask docs` prints all of it")
+        .help(as_called("`cargo xtask docs` prints all of it"))
 }
 
 /// The rows of all tables of the reference.

@@ -7,6 +7,7 @@ mod services;
 mod tasks;
 mod workflows;
 
+use crate::text::called;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -78,9 +79,10 @@ impl Config {
 
 /// A command line for people, of this environment.
 pub(crate) fn command(environment: Option<&str>, words: &str) -> String {
+    let name = called();
     match environment {
-        Some(environment) => format!("cargo xtask -e {environment} {words}"),
-        None => format!("cargo xtask {words}"),
+        Some(environment) => format!("{name} -e {environment} {words}"),
+        None => format!("{name} {words}"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::{DesiredCount, Direction, ImageSource, VersionChange};
 use crate::gather::Gather;
-use crate::text::version;
+use crate::text::{called, version};
 
 impl VersionChange {
     /// From one of the tags that what runs has, the latest of them where that can be told.
@@ -55,7 +55,8 @@ impl ImageSource {
         let Self { image, tag, released, commit, here, .. } = self;
         if !released {
             return Some(format!(
-                "{image} {tag} does not say that `cargo xtask release` made it: whether it passed a scan is not known"
+                "{image} {tag} does not say that `{} release` made it: whether it passed a scan is not known",
+                called()
             ));
         }
         // Files that differ here make no other image of it; those that differed there did.
