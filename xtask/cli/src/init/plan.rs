@@ -77,12 +77,12 @@ fn package(found: &Survey, choice: &Choice, plan: &mut Plan) {
     let own_workspace = if is_member {
         ""
     } else {
-        "# Apart from the workspace around it, so that no image and no check compiles it.\n[workspace]\n\n"
+        "\n# Apart from the workspace around it, so that no image and no check compiles it.\n[workspace]\n"
     };
     let lints = if is_member && has(&["workspace", "lints"]) { "\n[lints]\nworkspace = true\n" } else { "" };
     let (name, library) = (&choice.name, dependency(&choice.library, &folder, found));
     let text = format!(
-        "{own_workspace}[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n{edition}\nrust-version = \"{}\"\npublish = false\n\n\
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n{edition}\nrust-version = \"{}\"\npublish = false\n{own_workspace}\n\
          [features]\n# `cargo {name} rehearse` turns it on by itself.\nrehearse = [\"xtask-ecs/rehearse\"]\n\n\
          [dependencies]\nxtask-ecs = {library}\n{lints}",
         env!("CARGO_PKG_RUST_VERSION")

@@ -33,7 +33,7 @@ fn is_called_by_its_name(run: &Run, what: &str) {
 
 #[test]
 fn without_an_alias_help_hints_and_the_reference_name_the_program_that_is_there() {
-    let (miniature, other) = (Miniature::of("lone"), "210987654321");
+    let miniature = Miniature::of("lone");
     let help = miniature.xtask_ecs(&["--help"]);
     help.ends(0);
     assert!(help.stdout.contains("Usage: cargo xtask-ecs "), "{}", help.stdout);
@@ -44,8 +44,8 @@ fn without_an_alias_help_hints_and_the_reference_name_the_program_that_is_there(
         is_called_by_its_name(&miniature.xtask_ecs(&[command, "--help"]), command);
     }
     miniature.init(&[]).ends(0);
-    std::fs::remove_dir_all(miniature.root().join("xtask")).expect("it was made");
-    let manifest = miniature.read("Cargo.toml").replace("members = [\"xtask\"]\n", "").replace("123456789012", other);
+    miniature.without_package("xtask");
+    let manifest = miniature.read("Cargo.toml").replace("123456789012", "210987654321");
     std::fs::write(miniature.root().join("Cargo.toml"), manifest).expect("a file");
     for (words, said) in [
         (&["docs"][..], "`cargo xtask-ecs config` prints what holds"),

@@ -82,9 +82,7 @@ fn what_was_taken_over_plans_nothing_to_do_where_the_released_image_runs_by_dige
     let args = ["init", "--service", "shop/api", "--service-definition", "--xtask-ecs", &library, "--no-rehearse"];
     miniature.xtask_ecs_with(&sandbox.environment(), &args).ends(0).says("Created ecs/api.service.json");
     // This program itself does the rest, where the workspace has none.
-    std::fs::remove_dir_all(miniature.root().join("xtask")).expect("it was made");
-    let manifest = miniature.read("Cargo.toml").replace("    \"xtask\",\n", "");
-    std::fs::write(miniature.root().join("Cargo.toml"), manifest).expect("a file");
+    miniature.without_package("xtask");
     let plan = miniature.xtask_ecs_with(&sandbox.environment(), &["deploy", "--plan"]);
     plan.ends(0).says("api in shop: nothing to do");
 }

@@ -95,6 +95,18 @@ impl Miniature {
         self.xtask_ecs(&[&given[..], args].concat())
     }
 
+    /// Takes the package out again that `init` has made, so that this program does what that would do.
+    pub fn without_package(&self, name: &str) {
+        std::fs::remove_dir_all(self.root().join(name)).expect("it was made");
+        let manifest = self.read("Cargo.toml");
+        let is_of_it = |line: &&str| line.contains(&format!("{name}/Cargo.toml")) || line.ends_with("xtask.workflows]");
+        let kept: Vec<&str> =
+            manifest.lines().filter(|line| !is_of_it(line) && line.trim() != format!("\"{name}\",")).collect();
+        let kept = kept.join("\n").replace(&format!(", \"{name}\"]"), "]").replace(&format!("\"{name}\", "), "");
+        let kept = kept.replace(&format!("[\"{name}\"]"), "[]") + "\n";
+        std::fs::write(self.root().join("Cargo.toml"), kept).expect("a file");
+    }
+
     /// A program of `tools`, which is looked for there first.
     pub fn executable(&self, name: &str) {
         use std::os::unix::fs::PermissionsExt;

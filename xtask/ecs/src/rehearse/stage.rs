@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use xtask_sandbox::{ApiError, Clock, Options, Sandbox};
 
 use crate::config::{
-    Builder, Clockwork, Config, DAEMON, DAEMON_FAMILY, Dockerfile, Kind, Package, Schedule, Service,
-    TaskDefinitionSource,
+    Builder, Clockwork, Config, DAEMON, DAEMON_FAMILY, Kind, Package, Program, Schedule, Service, TaskDefinitionSource,
 };
 use crate::deploy::load_with_stand_ins;
 use crate::event::Events;
 use crate::failure::{Failure, Place, Result};
 use crate::gather::Gather;
 use crate::interrupt::Interrupt;
+use crate::process;
 use crate::release::engine::Engine;
 
 /// A sandbox of the configuration's account and region.
@@ -180,36 +180,83 @@ fn first_definition(service: &Service, root: &Path) -> Result<Value> {
     Ok(document)
 }
 
-/// Where no docker engine answers, images whose Dockerfile only packs binaries of this workspace are built by the
-/// native builder, and that is said.
+/// Where no docker engine answers, images whose Dockerfile packs one binary of this workspace, or starts one that it compiles
+/// itself, are built by the native builder, and that is said.
 pub(super) fn without_engine(mut config: Config, sandbox: &Sandbox, events: &Events, interrupt: &Interrupt) -> Config {
-    let packs_binary = |dockerfile: &Dockerfile| dockerfile.binaries.len() == 1;
-    let candidates =
-        config.images.values().any(|image| matches!(&image.builder, Builder::Dockerfile(one) if packs_binary(one)));
-    if !candidates || Engine::probe(&[], interrupt).is_ok() {
+    let has_dockerfile = config.images.values().any(|image| matches!(&image.builder, Builder::Dockerfile(_)));
+    if !has_dockerfile || Engine::probe(&[], interrupt).is_ok() {
         return config;
     }
+    let members = members(&config.root);
     for image in config.images.values_mut() {
         let Builder::Dockerfile(dockerfile) = &image.builder else { continue };
-        if packs_binary(dockerfile) {
-            events.warn(format!(
-                "no docker engine answers, so image `{}` is built by the native builder instead of {}",
-                image.name,
-                dockerfile.file.strip_prefix(&config.root).unwrap_or(&dockerfile.file).display()
-            ));
-            if let Some(program) = entry_point(&dockerfile.file) {
-                sandbox.link(image.reference.repository.as_str(), &program);
-            }
-            image.builder = Builder::Package(Package::new(dockerfile.binaries[0].clone(), &dockerfile.platform));
+        let entry_point = entry_point(&dockerfile.file);
+        let program = match &dockerfile.binaries[..] {
+            [one] => Some(one.clone()),
+            _ => entry_point.as_deref().and_then(|path| compiled_here(&members, path)),
+        };
+        let Some(program) = program else { continue };
+        events.warn(format!(
+            "no docker engine answers, so image `{}` is built by the native builder instead of {}",
+            image.name,
+            dockerfile.file.strip_prefix(&config.root).unwrap_or(&dockerfile.file).display()
+        ));
+        if let Some(path) = entry_point.filter(|path| path.starts_with('/')) {
+            sandbox.link(image.reference.repository.as_str(), &path);
         }
+        image.builder = Builder::Package(Package::new(program, &dockerfile.platform));
     }
     config
 }
 
-/// The program of a Dockerfile's last `ENTRYPOINT ["/program"]`.
+/// The program that a Dockerfile starts: of its last `ENTRYPOINT`, or of its last `CMD` where it has none.
 fn entry_point(file: &Path) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
-    let words = text.lines().rev().find_map(|line| line.trim().strip_prefix("ENTRYPOINT"))?;
-    let words: Vec<String> = serde_json::from_str(words).ok()?;
-    words.into_iter().next()
+    let last = |keyword: &str| text.lines().rev().find_map(|line| line.trim().strip_prefix(keyword)).map(str::trim);
+    let words = last("ENTRYPOINT ").or_else(|| last("CMD "))?;
+    let list = serde_json::from_str::<Vec<String>>(words);
+    list.map_or_else(
+        |_| words.split(' ').find(|word| *word != "exec").map(str::to_owned),
+        |list| list.into_iter().next(),
+    )
+}
+
+/// The packages of this workspace, as cargo tells them.
+fn members(root: &Path) -> Value {
+    let told = process::ask(root, "cargo", &["metadata", "--no-deps", "--format-version", "1"]).unwrap_or_default();
+    serde_json::from_str(&told).unwrap_or_default()
+}
+
+/// The program of this workspace that has the name of the one at this path.
+fn compiled_here(members: &Value, path: &str) -> Option<Program> {
+    let name = path.rsplit('/').next()?;
+    let is_binary = |target: &Value| target["name"] == name && target["kind"][0] == "bin";
+    let packages = members["packages"].as_array()?;
+    let package = packages.iter().find(|one| one["targets"].as_array().is_some_and(|all| all.iter().any(is_binary)))?;
+    Some(Program { bin: Some(name.to_owned()), ..Program::new(package["name"].as_str()?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_that_a_dockerfile_starts_is_found_among_those_of_the_workspace() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("Dockerfile");
+        let members = json!({ "packages": [
+            { "name": "web", "targets": [{ "name": "web", "kind": ["lib"] }, { "name": "shop", "kind": ["bin"] }] }] });
+        for (end, package) in [
+            ("ENTRYPOINT [\"/usr/bin/shop\", \"serve\"]\nCMD [\"x\"]", Some("web")),
+            ("CMD [\"./shop\"]", Some("web")),
+            ("CMD exec shop now", Some("web")),
+            ("ENTRYPOINT [\"/usr/bin/web\"]", None),
+            ("RUN true", None),
+        ] {
+            std::fs::write(&file, format!("FROM rust AS build\nRUN cargo build\nFROM debian\n{end}\n"))
+                .expect("a file");
+            let found = entry_point(&file).and_then(|path| compiled_here(&members, &path));
+            assert_eq!(found.map(|program| program.package).as_deref(), package, "{end}");
+        }
+    }
 }
