@@ -81,7 +81,7 @@ impl<'a> TomlText<'a> {
         let items = self.get(path)?.as_array()?;
         let quoted = format!("\"{new}\"");
         let names: Vec<&str> = items.iter().filter_map(|item| item.get_ref().as_str()).collect();
-        let is_sorted = names.len() > 1 && names.is_sorted();
+        let is_sorted = names.is_sorted();
         let place = if is_sorted { names.iter().position(|name| *name > new) } else { None };
         if let Some(next) = place.and_then(|place| items.get(place)) {
             let start = next.span().start;

@@ -187,13 +187,13 @@ pub(super) fn without_engine(mut config: Config, sandbox: &Sandbox, events: &Eve
     if !has_dockerfile || Engine::probe(&[], interrupt).is_ok() {
         return config;
     }
-    let members = members(&config.root);
+    let packages = members(&config.root);
     for image in config.images.values_mut() {
         let Builder::Dockerfile(dockerfile) = &image.builder else { continue };
         let entry_point = entry_point(&dockerfile.file);
         let program = match &dockerfile.binaries[..] {
             [one] => Some(one.clone()),
-            _ => entry_point.as_deref().and_then(|path| compiled_here(&members, path)),
+            _ => entry_point.as_deref().and_then(|path| compiled_here(&packages, path)),
         };
         let Some(program) = program else { continue };
         events.warn(format!(
@@ -212,8 +212,8 @@ pub(super) fn without_engine(mut config: Config, sandbox: &Sandbox, events: &Eve
 /// The program that a Dockerfile starts: of its last `ENTRYPOINT`, or of its last `CMD` where it has none.
 fn entry_point(file: &Path) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
-    let last = |keyword: &str| text.lines().rev().find_map(|line| line.trim().strip_prefix(keyword)).map(str::trim);
-    let words = last("ENTRYPOINT ").or_else(|| last("CMD "))?;
+    let of = |keyword: &str| text.lines().rev().find_map(|line| line.trim().strip_prefix(keyword)).map(str::trim);
+    let words = of("ENTRYPOINT ").or_else(|| of("CMD "))?;
     let list = serde_json::from_str::<Vec<String>>(words);
     list.map_or_else(
         |_| words.split(' ').find(|word| *word != "exec").map(str::to_owned),
