@@ -29,7 +29,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Failure, Result};
-use crate::text::{as_called, called};
+use crate::text::{as_called, program};
 
 /// Ship this workspace's containers to Amazon ECS.
 #[derive(Parser)]
@@ -139,7 +139,7 @@ impl Builtin {
 
 /// The built-in commands, in whose help this program is called as it is.
 pub(crate) fn command_line() -> clap::Command {
-    let cli = Cli::command().bin_name(called());
+    let cli = Cli::command().bin_name(program());
     spoken(cli).mut_subcommands(spoken)
 }
 

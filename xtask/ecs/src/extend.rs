@@ -69,7 +69,7 @@ impl Xtask {
     /// `cargo ship`. Help, hints and workflows name it so. It holds for all of this process.
     #[must_use]
     pub fn called(self, name: &str) -> Self {
-        text::called::call(name);
+        text::program::call(name);
         self
     }
 

@@ -1,16 +1,16 @@
 //! What people read and type: how wide it is, sizes and durations, the name that was meant.
 
-pub(crate) mod called;
 mod nearest;
 mod printable;
+pub(crate) mod program;
 pub(crate) mod quantity;
 mod table;
 pub(crate) mod version;
 mod width;
 
-pub(crate) use called::{as_called, called};
 pub(crate) use nearest::{misspelt, nearest};
 pub(crate) use printable::{plain, printable};
+pub(crate) use program::{as_called, program};
 pub(crate) use table::table;
 pub(crate) use width::{cut, pad, width};
 

@@ -20,7 +20,7 @@ use crate::event::Events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::process::{Cmd, Tool, ToolError, cmd, shell};
-use crate::text::{as_called, called};
+use crate::text::{as_called, program};
 
 pub(crate) use self::database::{Database, staleness, updated};
 pub(crate) use self::slots::Slots;
@@ -130,7 +130,7 @@ fn sha256<'a>(pin: &'a TrivyPin, platform: &str) -> Result<&'a str> {
     let version = &pin.version;
     pin.sha256.get(platform).map(String::as_str).ok_or_else(|| {
         Failure::usage(format_args!("trivy {version} is not in PATH, and has no hash for {platform} to be fetched by"))
-            .help(format!("`{} tools pin trivy {version}` prints the hashes and what they rest on", called()))
+            .help(format!("`{} tools pin trivy {version}` prints the hashes and what they rest on", program()))
     })
 }
 

@@ -15,7 +15,7 @@ use anyhow::Context;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
-use crate::text::{as_called, called};
+use crate::text::{as_called, program};
 
 use fill::fill;
 
@@ -162,7 +162,7 @@ fn refuse_foreign(files: &[File], found: &[Option<String>]) -> Result<()> {
         return Ok(());
     }
     let message =
-        format!("{} was not written by `{} workflows`, and is not written over", foreign.join(", "), called());
+        format!("{} was not written by `{} workflows`, and is not written over", foreign.join(", "), program());
     Err(Failure::usage(message).help(as_called(
         "rename it or remove it, `cargo xtask workflows --check` shows what would be there; \
          `workflows.ci.run` says what CI runs",

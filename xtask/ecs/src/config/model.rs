@@ -7,7 +7,7 @@ mod services;
 mod tasks;
 mod workflows;
 
-use crate::text::called;
+use crate::text::program;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,7 +79,7 @@ impl Config {
 
 /// A command line for people, of this environment.
 pub(crate) fn command(environment: Option<&str>, words: &str) -> String {
-    let name = called();
+    let name = program();
     match environment {
         Some(environment) => format!("{name} -e {environment} {words}"),
         None => format!("{name} {words}"),

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::{DesiredCount, Direction, ImageSource, VersionChange};
 use crate::gather::Gather;
-use crate::text::{called, version};
+use crate::text::{program, version};
 
 impl VersionChange {
     /// From one of the tags that what runs has, the latest of them where that can be told.
@@ -56,7 +56,7 @@ impl ImageSource {
         if !released {
             return Some(format!(
                 "{image} {tag} does not say that `{} release` made it: whether it passed a scan is not known",
-                called()
+                program()
             ));
         }
         // Files that differ here make no other image of it; those that differed there did.

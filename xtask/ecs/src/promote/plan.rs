@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::event::{Event, ImageAction};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
-use crate::text::called;
+use crate::text::program;
 /// What will be done about each image, found out before anything is done.
 pub(crate) struct PromotionPlan<'a> {
     pub(super) images: Vec<Wanted<'a>>,
@@ -94,7 +94,7 @@ fn decide<'a>(
     let Some(digest) = there else {
         let (name, environment) = (&image.name, stage.from.name());
         return Err(Failure::conflict(format_args!("image {name} is not in {environment}: {from} was not found"))
-            .help(format!("release it there first: `{} -e {environment} release {name}`", called())));
+            .help(format!("release it there first: `{} -e {environment} release {name}`", program())));
     };
     let new = here.is_none();
     if stage.to.config.promotion.by == By::Replication && source.repository() != image.repository() {

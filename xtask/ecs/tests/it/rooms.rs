@@ -67,7 +67,7 @@ fn a_command_to_run_next_names_its_environment() {
     for file in of_environments {
         let text = fs::read_to_string(&file).unwrap();
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        let named = |line: &str| line.contains("`cargo xtask ") || line.contains(", called())");
+        let named = |line: &str| line.contains("`cargo xtask ") || line.contains(", program())");
         let hints = code.filter(|line| named(line) && !line.contains(" -e {environment} "));
         // Both ends of a promotion are named by its own flags; a task that is stopped runs in one cluster.
         let hints = hints.filter(|line| !line.contains(" promote --from {from} --to {to}") && !line.contains("{why}"));
@@ -77,7 +77,7 @@ fn a_command_to_run_next_names_its_environment() {
     assert!(written_out.is_empty(), "{}", written_out.join("\n"));
 }
 
-/// What people type is an alias of their workspace's: `text::called` knows it. Not so in what is data: what marks an image and is part
+/// What people type is an alias of their workspace's: `text::program` knows it. Not so in what is data: what marks an image and is part
 /// of its digest, and the texts that are put through `as_called`, which are those of help, of the reference and of workflows.
 #[test]
 fn what_this_program_is_called_is_said_by_one_room() {
@@ -90,7 +90,7 @@ fn what_this_program_is_called_is_said_by_one_room() {
         "oci/layout/marks.rs",
         "reader/record/samples.rs",
         "simulate",
-        "text/called.rs",
+        "text/program.rs",
         "workflows/",
     ];
     let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
@@ -102,7 +102,7 @@ fn what_this_program_is_called_is_said_by_one_room() {
         let is_passed_by = DATA.iter().any(|data| inside.starts_with(data)) || inside.contains("tests");
         let mut before = "";
         for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
-            let is_renamed = [before, line].iter().any(|line| line.contains("as_called(")) || line.ends_with("\\");
+            let is_renamed = [before, line].iter().any(|line| line.contains("as_called(")) || line.ends_with('\\');
             if line.contains("cargo xtask ") && !is_passed_by && !is_renamed && !line.contains("exec cargo xtask ") {
                 written_out.push(format!("{inside}: {}", line.trim()));
             }

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::gather::Gather as _;
 use crate::platform::Platform;
 use crate::sorted::SortedMap;
-use crate::text::called;
+use crate::text::program;
 
 /// An image that is in ECR.
 pub(super) struct InEcr {
@@ -107,7 +107,7 @@ pub(in crate::deploy) fn missing(config: &Config, image: &Image, named: Option<&
     let failure = Failure::conflict(format_args!("image {name} is not in ECR: {reference} was not found"));
     match (&config.promoted_from, &config.environment) {
         (Some(from), Some(to)) => {
-            failure.help(format!("promote it first: `{} promote --from {from} --to {to} {name}`", called()))
+            failure.help(format!("promote it first: `{} promote --from {from} --to {to} {name}`", program()))
         }
         _ => failure.help(format!("release it first: `{} {name}`", config.command("release"))),
     }

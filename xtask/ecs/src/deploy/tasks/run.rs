@@ -20,7 +20,7 @@ use crate::event::{Event, Step, TaskOutcome};
 use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather as _;
 use crate::stage::Ended;
-use crate::text::called;
+use crate::text::program;
 use crate::time::{self, Backoff, chance};
 
 /// How long ECS may take to show a task that it has just started: its answers are eventually consistent.
@@ -300,7 +300,7 @@ impl Watch<'_> {
             let again = self.means.config.command(&format!("run {}", task.name));
             return failure.help(format!("`{again}` joins it while it runs"));
         }
-        let reason = format!("{}: {why}", called());
+        let reason = format!("{}: {why}", program());
         let stopped: Vec<String> = self
             .arns
             .iter()

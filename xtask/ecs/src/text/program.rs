@@ -13,13 +13,13 @@ pub(crate) fn call(name: &str) {
 }
 
 /// What people type in front of a command.
-pub(crate) fn called() -> &'static str {
+pub(crate) fn program() -> &'static str {
     CALLED.get().map_or(USUAL, String::as_str)
 }
 
 /// A text of this tool's own, in which the usual name stands.
 pub(crate) fn as_called(text: &str) -> String {
-    renamed(text, called())
+    renamed(text, program())
 }
 
 fn renamed(text: &str, name: &str) -> String {
@@ -43,6 +43,6 @@ mod tests {
             renamed("`cargo xtask deploy`, `cargo xtask`, `cargo xtask-ecs init`", "cargo ship"),
             "`cargo ship deploy`, `cargo ship`, `cargo xtask-ecs init`"
         );
-        assert_eq!(called(), USUAL);
+        assert_eq!(program(), USUAL);
     }
 }
