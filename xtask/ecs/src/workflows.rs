@@ -19,7 +19,7 @@ use crate::text::{as_called, program};
 
 use fill::fill;
 
-/// Every file that was written here begins with it.
+/// Whether a file was written here: each begins with a line that says so, by whatever name this program had.
 fn is_ours(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
     first.starts_with("# Written by `cargo ") && first.contains(" workflows`")
