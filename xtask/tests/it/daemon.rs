@@ -223,7 +223,13 @@ fn what_no_daemon_takes_is_refused_before_anything_is_done() {
     write(&workspace, |document| document["containerDefinitions"][0]["enviroment"] = json!([]));
     deploy(&workspace, &sandbox, &[]).ends(2).says("unknown member `containerDefinitions[agent].enviroment`");
     write(&workspace, |document| document["networkMode"] = json!("awsvpc"));
-    deploy(&workspace, &sandbox, &["--plan"]).ends(0).says("this tool does not know the member `networkMode`");
+    deploy(&workspace, &sandbox, &[]).ends(2).says("ECS takes no `networkMode` in the task definition of a daemon");
+    write(&workspace, |document| {
+        document["containerDefinitions"][0]["portMappings"] = json!([{ "containerPort": 80 }])
+    });
+    deploy(&workspace, &sandbox, &[]).ends(2).says("ECS takes no `containerDefinitions[agent].portMappings`");
+    write(&workspace, |document| document["futureField"] = json!(1));
+    deploy(&workspace, &sandbox, &["--plan"]).ends(0).says("this tool does not know the member `futureField`");
     write(&workspace, |_| {});
     define(&workspace, &json!({ "capacityProviderArn": [PROVIDER] }));
     deploy(&workspace, &sandbox, &[]).ends(2).says("`capacityProviderArns` is the nearest");

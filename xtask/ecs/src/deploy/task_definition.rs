@@ -159,6 +159,10 @@ pub(super) fn fault(places: &Places, name: &str, flaw: Flaw) -> Fault {
             help: vec!["leave it out: the configuration says it, or what is deployed".to_owned()],
             ..at(name, places.get(&member), format!("`{member}` is no setting of the service's own"))
         },
+        Flaw::NotOfDaemons(path) => Fault {
+            help: vec!["leave it out".to_owned()],
+            ..at(name, places.get(&path), format!("ECS takes no `{path}` in the task definition of a daemon"))
+        },
         Flaw::Odd(Oddity { path, kind, .. }) => {
             let at = |message| at(name, places.get(&path), message);
             match kind {

@@ -106,6 +106,8 @@ pub(crate) enum Flaw {
     /// A member of a service's document that this tool says itself.
     Ours(String),
     Odd(Oddity),
+    /// A member that task definitions of services have, and those of daemons have not; its path.
+    NotOfDaemons(String),
 }
 
 impl Document {
@@ -127,7 +129,12 @@ impl Document {
         }
         let (unknown, wrong): (Vec<_>, Vec<_>) =
             oddities(&document.0, kind).into_iter().partition(|oddity| oddity.kind == OddityKind::Unknown);
-        odd.extend(unknown);
+        // What services' task definitions have and daemons' have not is nothing newer than the SDK.
+        let of_services = if whose == Whose::Daemons { oddities(&document.0, Kind::Service) } else { unknown.clone() };
+        let is_newer = |oddity: &Oddity| of_services.iter().any(|other| other.path == oddity.path);
+        let (newer, foreign): (Vec<_>, Vec<_>) = unknown.into_iter().partition(is_newer);
+        odd.extend(newer);
+        flaws.extend(foreign.into_iter().map(|oddity| Flaw::NotOfDaemons(oddity.path)));
         flaws.extend(wrong.into_iter().map(Flaw::Odd));
         if flaws.is_empty() { Ok((document, odd)) } else { Err(flaws) }
     }
