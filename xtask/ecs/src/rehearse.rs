@@ -78,6 +78,9 @@ pub(crate) fn run(rehearsing: &Rehearsing<'_>, context: &Context) -> Result<()> 
     let result = both_stages(fault, &config, &session, &events, context);
     drop(events);
     summary(context, &steps);
+    if let Some(name) = fault.filter(|name| *name != "vulnerable" && !sandbox.befell()) {
+        context.events().warn(format!("nothing of this workspace met the fault `{name}`, so it shows nothing"));
+    }
     if result.is_ok() {
         context.events().note("Rehearsed", format!("both stages in {:.1} s", started.elapsed().as_secs_f64()));
     }

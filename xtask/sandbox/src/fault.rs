@@ -97,22 +97,31 @@ pub enum Effect {
 
 /// The faults of a sandbox and how often each has been met.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<(Fault, u32)>);
+pub(crate) struct Faults {
+    all: Vec<(Fault, u32)>,
+    /// Whether something befell a call.
+    befell: bool,
+}
 
 impl Faults {
     pub fn inject(&mut self, fault: Fault) {
-        self.0.push((fault, 0));
+        self.all.push((fault, 0));
+    }
+
+    /// Whether any of them has befallen a call.
+    pub fn befell(&self) -> bool {
+        self.befell
     }
 
     /// Whether any of them asks for the past.
     pub fn look_back(&self) -> bool {
-        self.0.iter().any(|(fault, _)| matches!(fault.effect, Effect::Lag { .. }))
+        self.all.iter().any(|(fault, _)| matches!(fault.effect, Effect::Lag { .. }))
     }
 
     /// Counts this call, and says what befalls it.
     pub fn strike(&mut self, call: &str) -> Struck {
         let mut struck = Struck::default();
-        for (fault, met) in &mut self.0 {
+        for (fault, met) in &mut self.all {
             let matches = match fault.call.strip_suffix('*') {
                 Some(prefix) => call.starts_with(prefix),
                 None => fault.call == call,
@@ -129,6 +138,7 @@ impl Faults {
             };
             if due {
                 struck.add(fault.effect.clone());
+                self.befell = true;
             }
         }
         struck

@@ -246,6 +246,11 @@ impl Sandbox {
         self.world.lock().faults.inject(fault);
     }
 
+    /// Whether any of the faults has befallen a call.
+    pub fn befell(&self) -> bool {
+        self.world.lock().faults.befell()
+    }
+
     /// Has somebody told of each call from now on, while whoever made it waits for the answer: a test can kill it then.
     /// The first listener stays.
     pub fn listen(&self, listener: impl Fn(&str, Moment) + Send + Sync + 'static) {

@@ -161,7 +161,9 @@ fn a_daemon_that_somebody_else_deploys_meanwhile_is_superseded_and_one_that_neve
     let (workspace, sandbox) = daemon();
     sandbox.behave_newer(Tasks::NeverStarts);
     configure_with(&workspace, DAEMON, "deadline = \"1s\"");
-    deploy(&workspace, &sandbox, &[]).ends(7).says("did not end within 1 s").says("it goes on in ECS");
+    let run = deploy(&workspace, &sandbox, &[]);
+    run.ends(7).says("did not end within 1 s").says("it goes on in ECS");
+    run.says("next: aws ecs describe-daemon-deployments --daemon-deployment-arns arn:aws:ecs:");
 }
 
 #[test]
@@ -285,4 +287,14 @@ fn what_is_wrong_with_a_call_about_a_daemon_is_tried_again_or_named_with_its_act
     };
     refused("DescribeDaemonTaskDefinition", &["deploy"]);
     refused("ListDaemonDeployments", &["history"]);
+}
+
+#[test]
+fn a_rehearsal_has_daemons_and_express_services_meet_its_faults_and_says_where_nothing_did() {
+    let (workspace, _) = released();
+    let rehearse = |workspace: &Workspace, fault: &str| workspace.xtask_with(&[], &["rehearse", "--fault", fault]);
+    rehearse(&workspace, "superseded").ends(6).says("was superseded by a deployment of agent:3, registered by ");
+    rehearse(&workspace, "no-room").ends(0).says("nothing of this workspace met the fault `no-room`");
+    let (workspace, _) = crate::express::express();
+    rehearse(&workspace, "superseded").ends(6).says("was superseded by a deployment of app:2, registered by ");
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::aws::ecs::{Container, ServiceDeployment, Status, Task};
 use crate::cause::{Blamed, Case, Decisive, Fault, Finding, Log, Look, Pinned, blame, declared, explain_event};
+use crate::config::DAEMON;
 use crate::config::command;
 use crate::event::{Cause, ContainerExit, PostMortem};
 use crate::gather::Gather;
@@ -270,9 +271,20 @@ fn blamed(sentence: String, fix: String) -> Blamed {
 fn next(evidence: &Evidence<'_>, blamed: &Blamed) -> String {
     let Evidence { cluster, service, region, .. } = evidence;
     let (cluster, service) = (shell_word(cluster), shell_word(service));
+    let of_service = || match (evidence.service.strip_prefix(DAEMON), evidence.rollout) {
+        // A daemon has no events of its own.
+        (Some(_), Some(rollout)) => {
+            let arn = &rollout.arn;
+            format!("aws ecs describe-daemon-deployments --daemon-deployment-arns {arn} --region {region}")
+        }
+        (Some(daemon), None) => {
+            format!("aws ecs list-tasks --cluster {cluster} --daemon-name {daemon} --region {region}")
+        }
+        (None, _) => events(&cluster, &service, region),
+    };
     let tasks = || match evidence.tasks.last() {
         Some(task) => format!("aws ecs describe-tasks --cluster {cluster} --tasks {} --region {region}", task.id()),
-        None => events(&cluster, &service, region),
+        None => of_service(),
     };
     match (blamed.finding.look, &blamed.container, &blamed.image) {
         (Look::Log, Some(container), _) => log_command(evidence, container).unwrap_or_else(tasks),
@@ -281,7 +293,7 @@ fn next(evidence: &Evidence<'_>, blamed: &Blamed) -> String {
             format!("{} && {}", command(&format!("release {image}")), command("deploy"))
         }
         (Look::Log | Look::Release | Look::Tasks, ..) => tasks(),
-        (Look::Service, ..) => events(&cluster, &service, region),
+        (Look::Service, ..) => of_service(),
     }
 }
 

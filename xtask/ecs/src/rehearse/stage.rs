@@ -104,7 +104,9 @@ fn daemon(sandbox: &Sandbox, config: &Config, service: &Service) -> Result<()> {
         sandbox.ecs("CreateCluster", json!({ "clusterName": cluster }))?;
         let registered = sandbox.ecs("RegisterDaemonTaskDefinition", document)?;
         let input = json!({ "daemonName": service.service.trim_start_matches(DAEMON), "clusterArn": cluster,
-            "daemonTaskDefinitionArn": registered["daemonTaskDefinitionArn"], "capacityProviderArns": [provider] });
+            "daemonTaskDefinitionArn": registered["daemonTaskDefinitionArn"], "capacityProviderArns": [provider],
+            // One that goes off takes a deployment back.
+            "deploymentConfiguration": { "alarms": { "enable": true, "alarmNames": ["rehearsed"] } } });
         sandbox.ecs("CreateDaemon", input)
     };
     made().map_err(|error| unfurnished(&error))?;

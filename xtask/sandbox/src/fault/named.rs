@@ -64,7 +64,25 @@ pub fn fault_named(name: &str) -> Option<Vec<Fault>> {
         "no-room" => vec![first(2, "ecs:RunTask", Effect::Unplaced { reason: "RESOURCE:MEMORY".to_owned() })],
         _ => return None,
     };
-    Some(faults)
+    let mut all = Vec::new();
+    for fault in faults {
+        // How a service deploys is nothing that an Express service or a daemon could be told.
+        let calls = if matches!(fault.effect, Effect::Configure { .. }) { &[] } else { alike(&fault.call) };
+        all.extend(calls.iter().map(|call| Fault { call: (*call).to_owned(), ..fault.clone() }));
+        all.push(fault);
+    }
+    Some(all)
+}
+
+/// The calls that do for Express services and daemons what this one does for services.
+fn alike(call: &str) -> &'static [&'static str] {
+    match call {
+        "ecs:RegisterTaskDefinition" => &["ecs:RegisterDaemonTaskDefinition"],
+        "ecs:UpdateService" => &["ecs:UpdateExpressGatewayService", "ecs:UpdateDaemon"],
+        "ecs:DescribeServices" => &["ecs:DescribeDaemon"],
+        "ecs:DescribeServiceDeployments" => &["ecs:DescribeDaemonDeployments"],
+        _ => &[],
+    }
 }
 
 fn every(call: &str, effect: Effect) -> Fault {

@@ -34,9 +34,7 @@ impl State {
                 Effect::Say { lines } => self.ecs_of(home).say(lines),
                 Effect::Behave(tasks) => self.ecs_of(home).behave_newer(tasks.clone()),
                 Effect::ForgetPreviousImages => {
-                    if let Some(running) = self.service(home, input)["taskDefinition"].as_str() {
-                        doomed.extend(self.images_of(home, running));
-                    }
+                    doomed.extend(self.images_running(home, input));
                 }
                 _ => {}
             }
@@ -87,7 +85,29 @@ impl State {
         found["services"][0].clone()
     }
 
+    /// The images that the service or the daemon of a call runs.
+    fn images_running(&mut self, home: &Home, input: &Value) -> Vec<String> {
+        let service = match input["daemonArn"].as_str() {
+            Some(daemon) => {
+                let found = self.look(home, "DescribeDaemon", json!({ "daemonArn": daemon }));
+                let revision = found["daemon"]["currentRevisions"][0]["arn"].clone();
+                let asked = json!({ "daemonRevisionArns": [revision] });
+                self.look(home, "DescribeDaemonRevisions", asked)["daemonRevisions"][0].clone()
+            }
+            None => self.service(home, input),
+        };
+        let named = service["daemonTaskDefinitionArn"].as_str().or(service["taskDefinition"].as_str());
+        // An Express service has its revision in its deployments alone.
+        let named = named.or(service["deployments"][0]["taskDefinition"].as_str());
+        named.map(|revision| self.images_of(home, revision)).unwrap_or_default()
+    }
+
     fn images_of(&mut self, home: &Home, task_definition: &str) -> Vec<String> {
+        if task_definition.contains(":daemon-task-definition/") {
+            let asked = json!({ "daemonTaskDefinition": task_definition });
+            let found = self.look(home, "DescribeDaemonTaskDefinition", asked);
+            return images_in(&found["daemonTaskDefinition"]);
+        }
         let found = self.look(home, "DescribeTaskDefinition", json!({"taskDefinition": task_definition}));
         images_in(&found["taskDefinition"])
     }
@@ -105,6 +125,10 @@ impl State {
                 (None, None) => repository.images.keys().cloned().collect(),
             };
             return digests.iter().map(|digest| format!("{}/{name}@{digest}", self.host)).collect();
+        }
+        let updated = input["daemonTaskDefinitionArn"].as_str().or(input["taskDefinitionArn"].as_str());
+        if let Some(revision) = updated {
+            return self.images_of(home, revision);
         }
         let service = self.service(home, input);
         match service["taskDefinition"].as_str().or(input["taskDefinition"].as_str()) {
@@ -127,8 +151,10 @@ impl State {
 
     fn supersede(&mut self, home: &Home, by: &str, input: &Value) {
         let caller = Caller { arn: format!("arn:aws:iam::{}:user/{by}", home.account) };
-        if let Some(revision) = input["daemonTaskDefinitionArn"].as_str() {
-            return self.supersede_daemon(home, revision, input, &caller);
+        for member in ["daemonTaskDefinitionArn", "taskDefinitionArn"] {
+            if input[member].is_string() {
+                return self.supersede_alike(home, member, input, &caller);
+            }
         }
         let Some((cluster, service)) = named_service(input) else { return };
         let mut update = json!({"cluster": cluster, "service": service, "forceNewDeployment": true});
@@ -146,17 +172,23 @@ impl State {
         self.look(home, "StopServiceDeployment", json!({"serviceDeploymentArn": rollout, "stopType": "ABORT"}));
     }
 
-    /// The same of a daemon that was updated to this revision.
-    fn supersede_daemon(&mut self, home: &Home, revision: &str, input: &Value, caller: &Caller) {
-        let mut found = self.look(home, "DescribeDaemonTaskDefinition", json!({ "daemonTaskDefinition": revision }));
-        let mut copy = found["daemonTaskDefinition"].take();
+    /// The same of a daemon or an Express service, by the very call that updated it to the revision in this member.
+    fn supersede_alike(&mut self, home: &Home, member: &str, input: &Value, caller: &Caller) {
+        let daemon = member.starts_with("daemon");
+        let (kind, name, update) = if daemon {
+            ("DaemonTaskDefinition", "daemonTaskDefinition", "UpdateDaemon")
+        } else {
+            ("TaskDefinition", "taskDefinition", "UpdateExpressGatewayService")
+        };
+        let mut found = self.look(home, &format!("Describe{kind}"), json!({ name: input[member] }));
+        let mut copy = found[name].take();
         if let Some(members) = copy.as_object_mut() {
             members.retain(|member, _| !READ_ONLY.contains(&member.as_str()) && member != "daemonTaskDefinitionArn");
         }
-        let Ok(registered) = self.ecs(home, "RegisterDaemonTaskDefinition", copy, caller) else { return };
-        let mut update = input.clone();
-        update["daemonTaskDefinitionArn"] = registered["daemonTaskDefinitionArn"].clone();
-        drop(self.ecs(home, "UpdateDaemon", update, caller));
+        let Ok(registered) = self.ecs(home, &format!("Register{kind}"), copy, caller) else { return };
+        let mut again = input.clone();
+        again[member] = if daemon { registered[member].clone() } else { registered[name][member].clone() };
+        drop(self.ecs(home, update, again, caller));
     }
 
     /// Has the call's service deploy like this from now on.
@@ -198,6 +230,10 @@ fn named_service(input: &Value) -> Option<(String, String)> {
     let arn = input["serviceDeploymentArns"][0].as_str().or(input["serviceDeploymentArn"].as_str());
     if let Some(arn) = arn {
         let mut parts = arn.split_once(":service-deployment/")?.1.split('/');
+        return Some((parts.next()?.to_owned(), parts.next()?.to_owned()));
+    }
+    if let Some(arn) = input["serviceArn"].as_str() {
+        let mut parts = arn.split_once(":service/")?.1.split('/');
         return Some((parts.next()?.to_owned(), parts.next()?.to_owned()));
     }
     let service = input["service"].as_str().or(input["serviceName"].as_str()).or(input["services"][0].as_str())?;
