@@ -26,12 +26,14 @@ pub(super) struct Signs<'a> {
     pub exits: Option<u32>,
 }
 
-/// Why no further task of this revision will do better, as a fragment; none as long as one may.
-pub(super) fn hopeless(signs: &Signs<'_>) -> Option<String> {
-    let by_task = signs.tasks.iter().find_map(|task| decided(&blame_of(task, signs)));
+/// Why no further task of this revision will do better, as a fragment; none as long as one may. So many of the first tasks and
+/// messages have been judged by themselves before, and were not decisive: neither changes any more.
+pub(super) fn hopeless(signs: &Signs<'_>, (tasks, messages): (usize, usize)) -> Option<String> {
+    let by_task = signs.tasks[tasks..].iter().find_map(|task| decided(&blame_of(task, signs)));
     let said =
         |text: &String| explain_event(text, Some(signs.document), signs.pinned).and_then(|blamed| decided(&blamed));
-    by_task.or_else(|| signs.messages.iter().find_map(said)).or_else(|| same_end(signs))
+    let by_message = || signs.messages[messages..].iter().find_map(said);
+    by_task.or_else(by_message).or_else(|| if tasks < signs.tasks.len() { same_end(signs) } else { None })
 }
 
 fn decided(blamed: &Blamed) -> Option<String> {

@@ -36,7 +36,7 @@ fn decide(tasks: &[Task], messages: &[&str], exits: Option<u32>) -> Option<Strin
         platform: "linux/amd64".into(),
         reference: PINNED.into(),
     }];
-    hopeless(&Signs { tasks, messages: &messages, document: &document(), pinned: &pinned, exits })
+    hopeless(&Signs { tasks, messages: &messages, document: &document(), pinned: &pinned, exits }, (0, 0))
 }
 
 #[test]

@@ -65,9 +65,9 @@ impl<'a> FailFast<'a> {
             exits: self.target.rollout.exits.0,
         };
         let known = (signs.tasks.len(), signs.messages.len());
-        if self.judged != known {
+        if self.verdict.is_none() && self.judged != known {
+            self.verdict = hopeless(&signs, self.judged);
             self.judged = known;
-            self.verdict = hopeless(&signs);
         }
         self.verdict.clone()
     }
