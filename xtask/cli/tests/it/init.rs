@@ -74,6 +74,31 @@ fn an_init_that_is_killed_before_or_after_any_file_comes_to_the_same_when_it_is_
     }
 }
 
+/// Each time as soon as one more of its files is there, whether whole or on its way; where it is quicker than that it ends.
+#[test]
+fn an_init_whose_process_is_killed_at_any_file_comes_to_the_same_when_it_is_run_again() {
+    let whole = Miniature::of("lone");
+    let names = written(whole.init(&[]).ends(0));
+    let expected = whole.files();
+    let mut killed = 0;
+    for name in &names {
+        let miniature = Miniature::of("lone");
+        let before = std::fs::read(miniature.root().join(name)).ok();
+        let mut process = miniature.begin_init();
+        while process.try_wait().expect("it can be asked").is_none() {
+            let file = miniature.root().join(name);
+            if file.with_extension("partial").exists() || std::fs::read(&file).ok() != before {
+                process.kill().expect("it can be killed");
+                break;
+            }
+        }
+        killed += usize::from(!process.wait().expect("it ends").success());
+        miniature.init(&["--force"]).ends(0);
+        assert_eq!(miniature.files(), expected, "killed at {name}");
+    }
+    assert!(killed > names.len() / 2, "{killed} of {} were killed", names.len());
+}
+
 #[test]
 fn what_is_added_compiles_under_the_workspaces_own_lints_and_lock_file_and_the_alias_runs_it() {
     for name in ALL {

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+
+/// `init` with what it would ask for; the library's folder comes behind it.
+const INIT: [&str; 7] = ["init", "--account", "123456789012", "--region", "eu-west-1", "--no-rehearse", "--xtask-ecs"];
 
 /// A copy, committed.
 pub struct Miniature {
@@ -90,9 +93,14 @@ impl Miniature {
     /// `init` with what it would ask for, and a library that is compiled at once.
     pub fn init(&self, args: &[&str]) -> Run {
         let library = stand_in();
-        let given =
-            ["init", "--account", "123456789012", "--region", "eu-west-1", "--xtask-ecs", &library, "--no-rehearse"];
-        self.xtask_ecs(&[&given[..], args].concat())
+        self.xtask_ecs(&[&INIT[..], &[library.as_str()], args].concat())
+    }
+
+    /// The same, begun and left to itself.
+    pub fn begin_init(&self) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-xtask-ecs"));
+        self.prepare(&[], command.args(INIT).arg(stand_in()));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
     }
 
     /// Takes the package out again that `init` has made, so that this program does what that would do.
@@ -120,6 +128,16 @@ impl Miniature {
     }
 
     fn run_with(&self, variables: &[(String, String)], command: &mut Command) -> Run {
+        self.prepare(variables, command);
+        let output = command.output().expect("the program starts");
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    fn prepare(&self, variables: &[(String, String)], command: &mut Command) {
         for (name, _) in std::env::vars() {
             let foreign = [
                 "AWS_",
@@ -138,13 +156,7 @@ impl Miniature {
         let path = std::env::var("PATH").expect("a PATH");
         command.env("PATH", format!("{}:{path}", self.root().join("tools").display()));
         let command = command.current_dir(self.root()).env("NO_COLOR", "1").env("AWS_EC2_METADATA_DISABLED", "true");
-        command.envs(variables.iter().map(|(name, value)| (name, value)));
-        let output = command.stdin(Stdio::null()).output().expect("the program starts");
-        Run {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        command.envs(variables.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
     }
 
     /// Every file of the repository by name, but for git's own and compiled ones.
