@@ -227,7 +227,7 @@ fn what_no_daemon_takes_is_refused_before_anything_is_done() {
     write(&workspace, |document| document["networkMode"] = json!("awsvpc"));
     deploy(&workspace, &sandbox, &[]).ends(2).says("ECS takes no `networkMode` in the task definition of a daemon");
     write(&workspace, |document| {
-        document["containerDefinitions"][0]["portMappings"] = json!([{ "containerPort": 80 }])
+        document["containerDefinitions"][0]["portMappings"] = json!([{ "containerPort": 80 }]);
     });
     deploy(&workspace, &sandbox, &[]).ends(2).says("ECS takes no `containerDefinitions[agent].portMappings`");
     write(&workspace, |document| document["futureField"] = json!(1));
