@@ -32,19 +32,11 @@ import tempfile
 import threading
 import time
 
-from sandbox import ECS, ROOT, XTASK, Client, Sandbox
+from sandbox import ECS, ROOT, TOP, XTASK, Client, Sandbox
 
 FINAL = {"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"}
 LOOK, QUIET = 2.0, 6.0
-TOP = """\
-[workspace]
-members = []
-
-[workspace.metadata.xtask]
-account = "123456789012"
-region = "ap-northeast-1"
-cluster = "sample"
-
+IMAGE = """
 [workspace.metadata.xtask.images.app]
 repository = "sample/app"
 tag = "1.0"
@@ -63,7 +55,7 @@ def workspace(folder: pathlib.Path, names: list[str], own: bool) -> None:
     for name in names if own else ["app"]:
         (folder / f"{name}.json").write_text(json.dumps({**document, "family": name}))
     services = "".join(SERVICE.format(name=name, document=name if own else "app") for name in names)
-    (folder / "Cargo.toml").write_text(TOP + services)
+    (folder / "Cargo.toml").write_text(TOP + IMAGE + services)
 
 
 def chunks(items: list, size: int) -> list[list]:

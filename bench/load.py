@@ -18,8 +18,8 @@ import subprocess
 import tempfile
 import time
 
-from fifty import TOP, workspace
-from sandbox import ECS, ROOT, XTASK, Sandbox
+from fifty import IMAGE, workspace
+from sandbox import ECS, ROOT, TOP, XTASK, Sandbox
 
 
 def percentile(times: list[float], percent: float) -> float:
@@ -71,7 +71,7 @@ def plan_of_many(images: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         table = '\n[workspace.metadata.xtask.images.i{0}]\nrepository = "sample/app"\ntag = "{0}"\ndockerfile = "Dockerfile"\n'
-        (folder / "Cargo.toml").write_text(TOP + "".join(table.format(number) for number in range(images)))
+        (folder / "Cargo.toml").write_text(TOP + IMAGE + "".join(table.format(number) for number in range(images)))
         (folder / "Dockerfile").write_text("FROM scratch\n")
         with Sandbox(folder) as sandbox:
             sandbox.put_image("sample/app", ["1.0", *map(str, range(images))])
@@ -88,7 +88,7 @@ def talking_builder(megabytes: int) -> None:
     flood = f"yes '{line}' | head -c {megabytes * 1024 * 1024} >&2"
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        (folder / "Cargo.toml").write_text(TOP)
+        (folder / "Cargo.toml").write_text(TOP + IMAGE)
         (folder / "Dockerfile").write_text("FROM scratch\n")
         (folder / "tools").mkdir()
         docker = (support / "docker.sh").read_text().replace('"buildx bake") write', f'"buildx bake") {flood}; exit 1; write')

@@ -19,18 +19,9 @@ import subprocess
 import tempfile
 import time
 
-from sandbox import ECR, ECS, ROOT, XTASK, Sandbox
+from sandbox import ECR, ECS, ROOT, TOP, XTASK, Sandbox
 
 LOOK = 5.0
-TOP = """\
-[workspace]
-members = []
-
-[workspace.metadata.xtask]
-account = "123456789012"
-region = "ap-northeast-1"
-cluster = "sample"
-"""
 TABLES = """
 [workspace.metadata.xtask.images.{name}]
 repository = "sample/{name}"

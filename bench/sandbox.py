@@ -30,6 +30,16 @@ XTASK = built()
 WANTED = {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "XTASK_REGISTRY"}
 ECR = "AmazonEC2ContainerRegistry_V20150921"
 ECS = "AmazonEC2ContainerServiceV20141113"
+# How the Cargo.toml of a benchmark's workspace begins.
+TOP = """\
+[workspace]
+members = []
+
+[workspace.metadata.xtask]
+account = "123456789012"
+region = "ap-northeast-1"
+cluster = "sample"
+"""
 
 
 class Sandbox:

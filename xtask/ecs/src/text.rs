@@ -14,6 +14,12 @@ pub(crate) use program::{as_called, program};
 pub(crate) use table::table;
 pub(crate) use width::{cut, pad, width};
 
+/// The last part of an ARN, or of a name that may be written as one: `FAMILY:REVISION` of a task definition, the name of a
+/// cluster, a role or a session.
+pub(crate) fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
 /// A text of JSON; empty where it is another value, or absent.
 pub(crate) fn of_json(value: &serde_json::Value) -> String {
     value.as_str().unwrap_or_default().to_owned()

@@ -7,6 +7,7 @@ use super::ecs::subject;
 use super::signed::{Api, ECS, Signed};
 use super::{AwsError, SdkConfig, calls};
 use crate::gather::Gather;
+use crate::text::short;
 
 const SCALING: Api = Api { id: "Application Auto Scaling", target: "AnyScaleFrontendService" };
 
@@ -21,8 +22,7 @@ pub(crate) struct Target {
 
 /// A service's desired count as Auto Scaling names it.
 fn named(cluster: &str, service: &str) -> Value {
-    let short = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
-    let resource = ["service", &short(cluster), &short(service)].join("/");
+    let resource = ["service", short(cluster), short(service)].join("/");
     let dimension = ["ecs", "service", "DesiredCount"].join(":");
     json!({ "ServiceNamespace": "ecs", "ScalableDimension": dimension, "ResourceId": resource })
 }

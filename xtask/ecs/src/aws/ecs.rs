@@ -35,7 +35,7 @@ pub(crate) use run::Unplaced;
 pub(crate) use service_document::{ServiceDocument, is_for_good, rolls_out};
 pub(crate) use types::{
     Behind, Container, ContainerImage, Deployment, DeploymentSettings, ListedDeployment, Rollback, Service,
-    ServiceDeployment, ServiceMessage, ServiceRevision, Status, Strategy, Task, TaskDefinition, short,
+    ServiceDeployment, ServiceMessage, ServiceRevision, Status, Strategy, Task, TaskDefinition,
 };
 
 use super::AwsError;
@@ -46,6 +46,7 @@ use crate::config::{DAEMON, called};
 use crate::gather::Gather;
 use crate::net;
 use crate::sorted::{Arrange, SortedMap};
+pub(crate) use crate::text::short;
 
 /// Services in one DescribeServices.
 const SERVICES: usize = 10;

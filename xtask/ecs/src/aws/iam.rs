@@ -7,6 +7,7 @@ use super::xml::Element;
 use super::{AwsError, SdkConfig, calls};
 use crate::config::Partition;
 use crate::gather::Gather;
+use crate::text::short;
 
 const IAM: Api = Api { id: "IAM", target: "2010-05-08" };
 
@@ -21,7 +22,7 @@ pub(crate) struct Role {
 
 /// A role by its ARN or name; `None` where the account has none of that name.
 pub(crate) fn role(sdk: &SdkConfig, arn: &str) -> Result<Option<Role>, AwsError> {
-    let name = arn.rsplit('/').next().unwrap_or(arn);
+    let name = short(arn);
     let asked = signed(sdk).query(&IAM, &calls::GET_ROLE, &format!("role {name}"), &[("RoleName", name)]);
     match asked {
         Ok(answer) => Ok(Some(read(&answer))),

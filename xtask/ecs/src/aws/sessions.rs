@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::signed::{Api, ECS, Signed};
 use super::{AwsError, SdkConfig, calls};
+use crate::text::short;
 
 const SSM: Api = Api { id: "SSM", target: "AmazonSSM" };
 
@@ -31,8 +32,7 @@ pub(crate) struct Place<'a> {
 
 impl Place<'_> {
     fn target(&self) -> String {
-        let cluster = self.cluster.rsplit('/').next().unwrap_or(self.cluster);
-        ["ecs", &[cluster, self.task, self.runtime_id].join("_")].join(":")
+        ["ecs", &[short(self.cluster), self.task, self.runtime_id].join("_")].join(":")
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a service has been on: the service deployments that ECS remembers, for ninety days.
 
+use std::thread;
+
 use serde::Serialize;
 
 use crate::aws::Session;
@@ -73,11 +75,10 @@ pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> 
         known.filter_map(|(name, found)| Some((name.as_str(), found.ok().flatten()?))).gather();
     for entry in &mut entries {
         let found = known.get(entry.task_definition.as_str());
-        entry.who = found.map(|found| last(&found.registered_by)).unwrap_or_default();
+        entry.who = found.map(|found| short(&found.registered_by).to_owned()).unwrap_or_default();
     }
     let mut images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).gather();
-    name_tags(config, session, &mut images);
-    name_commits(config, session, &mut images);
+    name(config, session, &mut images);
     Ok(entries)
 }
 
@@ -141,12 +142,21 @@ pub(super) fn name_tags(config: &Config, session: &Session, images: &mut [&mut R
     }
 }
 
-/// Fills in the commits, likewise.
-pub(super) fn name_commits(config: &Config, session: &Session, images: &mut [&mut Running]) {
+/// Fills in tags and commits, both asked for at once.
+pub(super) fn name(config: &Config, session: &Session, images: &mut [&mut Running]) {
     let asked = ours(config, images.iter().map(|image| &**image));
-    for ((_, digest), found) in asked.iter().zip(session.ecr().images(&asked)) {
+    let (kept, found) = thread::scope(|scope| {
+        let kept = scope.spawn(|| session.ecr().kept(&asked));
+        let found = session.ecr().images(&asked);
+        (kept.join().expect("a lookup does not panic"), found)
+    });
+    for (((_, digest), kept), found) in asked.iter().zip(kept).zip(found) {
+        let tags = kept.map(Kept::tags).unwrap_or_default();
         let commit = found.ok().flatten().and_then(|found| found.marks.commit);
-        of(digest, images).for_each(|image| image.commit.clone_from(&commit));
+        for image in of(digest, images) {
+            image.tags.clone_from(&tags);
+            image.commit.clone_from(&commit);
+        }
     }
 }
 
@@ -162,11 +172,6 @@ pub(super) fn ours<'a>(config: &Config, images: impl Iterator<Item = &'a Running
     let is_ours = |image: &Pinned| image.registry == config.registry && known.contains(&image.repository);
     let unique: SortedSet<_> = pinned.filter(is_ours).map(|image| (image.repository, image.digest)).gather();
     unique.into_iter().gather()
-}
-
-/// The last part of an ARN: `xtask-deploy-alice` of a session, `alice` of a user.
-fn last(arn: &str) -> String {
-    arn.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

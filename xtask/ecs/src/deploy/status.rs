@@ -4,7 +4,7 @@ use std::thread;
 
 use serde::Serialize;
 
-use super::history::{Running, name_commits, name_tags, pinned, running};
+use super::history::{Running, name, pinned, running};
 use super::plan::{images, live_services};
 use crate::aws::ecr::Found;
 use crate::aws::ecs::{ContainerImage, Ecs, Service as Live, Strategy, TaskDefinition, short};
@@ -203,8 +203,7 @@ fn name_images(config: &Config, session: &Session, released: &Released<'_>, stat
         image.released = of.and_then(|(_, found)| found.as_ref().ok()).map(|_| false);
         unknown.push(&mut image.running);
     }
-    name_tags(config, session, &mut unknown);
-    name_commits(config, session, &mut unknown);
+    name(config, session, &mut unknown);
 }
 
 fn missing<'a>(config: &Config, released: &'a Released<'_>) -> impl Iterator<Item = Failure> + 'a {

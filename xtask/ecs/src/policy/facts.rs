@@ -16,6 +16,7 @@ use crate::gather::Gather;
 use crate::lookup::{self, Lookup};
 use crate::reference::Home;
 use crate::sources::LookUps;
+use crate::text::short;
 
 /// Everything that a policy is about.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +107,7 @@ impl Facts {
         }
         let mut sources: Vec<&TaskDefinitionSource> = Vec::new();
         for service in config.services.values() {
-            let cluster = name_of(&service.cluster);
+            let cluster = short(&service.cluster).to_owned();
             match service.service.strip_prefix(DAEMON) {
                 Some(daemon) => facts.daemons.push((cluster.clone(), daemon.to_owned())),
                 None => facts.services.push((cluster.clone(), service.service.clone())),
@@ -124,7 +125,7 @@ impl Facts {
             sources.push(&service.task_definition);
         }
         for task in config.tasks.values() {
-            facts.clusters.push(name_of(&task.cluster));
+            facts.clusters.push(short(&task.cluster).to_owned());
             sources.extend(task.own.as_ref().map(|own| &own.source));
         }
         facts.schedules.extend(config.schedules.iter().cloned());
@@ -361,11 +362,6 @@ impl Facts {
             home.as_ref().map_or((&self.account, &self.region), |home| (&home.account, &home.region));
         format!("arn:{}:ecr:{region}:{account}:repository/{name}", self.partition)
     }
-}
-
-/// A cluster is written as its name or as its ARN.
-fn name_of(cluster: &str) -> String {
-    cluster.rsplit('/').next().unwrap_or(cluster).to_owned()
 }
 
 /// The lookups that a value of the configuration is made of.

@@ -16,6 +16,7 @@ use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::process;
 use crate::release::engine::Engine;
+use crate::text::short;
 
 /// A sandbox of the configuration's account and region.
 pub(super) fn options(config: &Config, clock: Clock) -> Options {
@@ -98,7 +99,7 @@ fn daemon(sandbox: &Sandbox, config: &Config, service: &Service) -> Result<()> {
     if let Some(members) = document.as_object_mut() {
         members.retain(|name, _| !["networkMode", "requiresCompatibilities"].contains(&name.as_str()));
     }
-    let cluster = service.cluster.rsplit('/').next().unwrap_or(&service.cluster);
+    let cluster = short(&service.cluster);
     let provider = format!("arn:aws:ecs:{}:{}:capacity-provider/rehearsed", config.region, config.account);
     let made = || {
         sandbox.ecs("CreateCluster", json!({ "clusterName": cluster }))?;
@@ -191,13 +192,15 @@ pub(super) fn without_engine(mut config: Config, sandbox: &Sandbox, events: &Eve
     if !has_dockerfile || Engine::probe(&[], interrupt).is_ok() {
         return config;
     }
-    let packages = members(&config.root);
+    let mut packages = None;
     for image in config.images.values_mut() {
         let Builder::Dockerfile(dockerfile) = &image.builder else { continue };
         let entry_point = entry_point(&dockerfile.file);
         let program = match &dockerfile.binaries[..] {
             [one] => Some(one.clone()),
-            _ => entry_point.as_deref().and_then(|path| compiled_here(&packages, path)),
+            _ => entry_point
+                .as_deref()
+                .and_then(|path| compiled_here(packages.get_or_insert_with(|| members(&config.root)), path)),
         };
         let Some(program) = program else { continue };
         events.warn(format!(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use xtask_sandbox::Sandbox;
 
 use super::stage::CLUSTER;
-use crate::text::of_json as text;
+use crate::text::{of_json as text, short};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Truth {
@@ -38,7 +38,6 @@ impl Truth {
         let ask = |operation: &str, input: Value| sandbox.ecs(operation, input).unwrap_or_default();
         let found = ask("DescribeServices", json!({ "cluster": CLUSTER, "services": [service] }));
         let found = &found["services"][0];
-        let short = |value: &Value| text(value).rsplit('/').next().unwrap_or_default().to_owned();
         let number = |value: &Value| value.as_u64().unwrap_or_default();
         let listed =
             ask("ListServiceDeployments", json!({ "cluster": CLUSTER, "service": service, "maxResults": 100 }));
@@ -55,7 +54,7 @@ impl Truth {
         });
         Self {
             desired: number(&found["desiredCount"]),
-            revision: short(&found["taskDefinition"]),
+            revision: short(&text(&found["taskDefinition"])).to_owned(),
             rollouts: rollouts.collect(),
         }
     }
@@ -84,8 +83,8 @@ fn rollout(sandbox: &Sandbox, it: &Value) -> Rollout {
     let images = revision["containerImages"].as_array().into_iter().flatten();
     let digests = images.filter_map(|it| Some((text(&it["containerName"]), it["imageDigest"].as_str()?.to_owned())));
     Rollout {
-        id: format!("ecs-svc/{}", text(target).rsplit('/').next().unwrap_or_default()),
-        revision: text(&revision["taskDefinition"]).rsplit('/').next().unwrap_or_default().to_owned(),
+        id: format!("ecs-svc/{}", short(&text(target))),
+        revision: short(&text(&revision["taskDefinition"])).to_owned(),
         status: text(&it["status"]),
         created: it["createdAt"].as_f64().unwrap_or_default(),
         finished: it["finishedAt"].as_f64(),

@@ -15,8 +15,8 @@ use crate::aws::calls::Call;
 use crate::aws::{AwsError, calls};
 use crate::config::{DAEMON, DAEMON_FAMILY, Partition};
 use crate::gather::Gather;
-use crate::text::of_json as text;
-use shown::{each, id};
+use crate::text::{of_json as text, short};
+use shown::each;
 
 /// What UpdateDaemon is told beside the task definition. What an update leaves out is promised to nobody, so that it says
 /// again what the daemon has.
@@ -49,8 +49,7 @@ impl Ecs {
     }
 
     fn daemon_arn(&self, cluster: &str, name: &str) -> String {
-        let cluster = cluster.rsplit('/').next().unwrap_or(cluster);
-        self.arn(&format!("{DAEMON}{cluster}/{}", name.trim_start_matches(DAEMON)))
+        self.arn(&format!("{DAEMON}{}/{}", short(cluster), name.trim_start_matches(DAEMON)))
     }
 
     /// A daemon as a service; `None` where the cluster has none of this name.
@@ -110,7 +109,7 @@ impl Ecs {
                 deployment.status.replace_range(.., "ACTIVE");
             }
             let primary = Deployment {
-                id: id(&started),
+                id: short(&started).to_owned(),
                 status: "PRIMARY".to_owned(),
                 task_definition: task_definition.clone(),
                 desired: after.desired,

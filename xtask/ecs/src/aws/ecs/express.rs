@@ -9,7 +9,7 @@ use super::wire::millis;
 use super::{Deployment, Ecs, Service, Update, subject};
 use crate::aws::{AwsError, calls};
 use crate::sorted::Arrange;
-use crate::text::of_json as text;
+use crate::text::{of_json as text, short};
 
 impl Ecs {
     /// Sets an Express service to a revision, and says how it is then.
@@ -76,9 +76,8 @@ impl Ecs {
 /// The entry of `deployments` that a configuration is: it has the number of its service revision.
 fn primary(configuration: &Value, service: &Service, state: &str) -> Deployment {
     let revision = text(&configuration["serviceRevisionArn"]);
-    let number = revision.rsplit('/').next().unwrap_or_default();
     Deployment {
-        id: format!("ecs-svc/{number}"),
+        id: format!("ecs-svc/{}", short(&revision)),
         status: "PRIMARY".to_owned(),
         task_definition: text(&configuration["taskDefinitionArn"]),
         desired: service.desired,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::config::DAEMON_FAMILY;
 use crate::digest::Digest;
 use crate::event::{Breaker, EarlySuccess, Hook, RevisionProgress};
+use crate::text::short;
 
 /// A service as DescribeServices and UpdateService answer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -320,7 +321,7 @@ impl Task {
 
     /// The last part of the ARN, which is what people and the AWS CLI call the task.
     pub(crate) fn id(&self) -> &str {
-        self.arn.rsplit('/').next().unwrap_or_default()
+        short(&self.arn)
     }
 }
 
@@ -343,11 +344,6 @@ pub(crate) struct TaskDefinition {
     pub document: Value,
     /// The ARN of who registered it; empty where ECS does not say.
     pub registered_by: String,
-}
-
-/// `FAMILY:REVISION` of a task definition's ARN, which is how people say it.
-pub(crate) fn short(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::super::post_mortem::log::{From, Masks, from};
 use super::Means;
 use crate::aws::Kind;
 use crate::event::Event;
+use crate::text::short;
 
 /// Reads in a row that find nothing, after which nothing more is expected: CloudWatch has a line a moment after it was
 /// written.
@@ -29,8 +30,7 @@ pub(super) struct Output<'a> {
 impl<'a> Output<'a> {
     /// `names` are the task's key and the container; `document` is what the task runs.
     pub(super) fn of(names: (&'a str, &str), task: &str, document: &Value, masks: &'a Masks, region: &str) -> Self {
-        let id = task.rsplit('/').next().unwrap_or_default();
-        Self { name: names.0, from: from(document, names.1, id, region), token: None, masks, given_up: false }
+        Self { name: names.0, from: from(document, names.1, short(task), region), token: None, masks, given_up: false }
     }
 
     /// Log group and stream; empty where it is not in CloudWatch.

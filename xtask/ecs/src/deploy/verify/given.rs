@@ -16,22 +16,8 @@ impl Look<'_> {
         for member in ["executionRoleArn", "taskRoleArn"] {
             let Some(arn) = document[member].as_str().filter(|arn| !arn.is_empty()) else { continue };
             passed.push(arn);
-            match iam::role(sdk, arn) {
-                Ok(Some(role)) if role.services.iter().any(|service| service == TASKS) => {
-                    self.ok("role", format!("{arn} exists, and tasks may assume it"));
-                }
-                Ok(Some(_)) => {
-                    let help = format!("allow {TASKS} `sts:AssumeRole` in its trust policy");
-                    self.problem("role", format!("{arn} exists, and tasks may not assume it"), &help);
-                }
-                Ok(None) => {
-                    self.problem(
-                        "role",
-                        format!("`{member}`: there is no role {arn}"),
-                        "create it, or correct the ARN",
-                    );
-                }
-                Err(error) => self.not_told("role", &error),
+            if self.may_be_assumed("role", arn, (TASKS, "tasks"), &format!("`{member}`: ")) {
+                self.ok("role", format!("{arn} exists, and tasks may assume it"));
             }
         }
         if passed.is_empty() {
@@ -49,6 +35,23 @@ impl Look<'_> {
             }
             Err(error) => self.not_told("role", &error),
         }
+    }
+
+    /// Whether the role is there and trusts this service; what is wrong is told, behind the place that names the role.
+    pub(super) fn may_be_assumed(&mut self, what: &'static str, arn: &str, by: (&str, &str), place: &str) -> bool {
+        let (service, called) = by;
+        match iam::role(self.around.session.sdk(), arn) {
+            Ok(Some(role)) if role.services.iter().any(|one| one == service) => return true,
+            Ok(Some(_)) => {
+                let help = format!("allow {service} `sts:AssumeRole` in its trust policy");
+                self.problem(what, format!("{arn} exists, and {called} may not assume it"), &help);
+            }
+            Ok(None) => {
+                self.problem(what, format!("{place}there is no role {arn}"), "create it, or correct the ARN");
+            }
+            Err(error) => self.not_told(what, &error),
+        }
+        false
     }
 
     /// What ECS reads for a task before its containers start, with the execution role.

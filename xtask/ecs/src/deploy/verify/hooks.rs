@@ -72,16 +72,8 @@ impl Look<'_> {
 
     fn role_of_hook(&mut self, Hook { function, role }: &Hook) {
         let sdk = self.around.session.sdk();
-        match iam::role(sdk, role) {
-            Ok(Some(found)) if found.services.iter().any(|service| service == ECS) => {}
-            Ok(Some(_)) => {
-                let help = format!("allow {ECS} `sts:AssumeRole` in its trust policy");
-                return self.problem("hook", format!("{role} exists, and ECS may not assume it"), &help);
-            }
-            Ok(None) => {
-                return self.problem("hook", format!("there is no role {role}"), "create it, or correct the ARN");
-            }
-            Err(error) => return self.not_told("hook", &error),
+        if !self.may_be_assumed("hook", role, (ECS, "ECS"), "") {
+            return;
         }
         match iam::denied(sdk, role, INVOKE, &[function], None) {
             Ok(refused) if refused.is_empty() => {

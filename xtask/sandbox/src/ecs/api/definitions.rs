@@ -16,25 +16,29 @@ impl Ecs {
         let family = required(input, "family")?.to_owned();
         let mut document = normal::fill(input);
         let tags = document.as_object_mut().and_then(|members| members.shift_remove("tags"));
-        let revision = self.families.get(&family).map_or(0, |all| all.len() as u64) + 1;
+        let definition = self.next_revision(family, document, caller, now);
         if let Some(Value::Array(tags)) = tags.clone() {
-            self.tags.insert(self.arn(&format!("task-definition/{family}:{revision}")), tags);
+            self.tags.insert(self.definition_arn(&definition), tags);
         }
-        let definition = Definition {
-            family: family.clone(),
-            revision,
+        let mut answer = json!({ "taskDefinition": self.definition_answer(&definition) });
+        if let Some(tags) = tags {
+            answer["tags"] = tags;
+        }
+        self.families.entry(definition.family.clone()).or_default().push(definition);
+        Ok(answer)
+    }
+
+    /// What the next revision of a family is; it is not kept yet.
+    pub(crate) fn next_revision(&self, family: String, document: Value, caller: &Caller, now: Instant) -> Definition {
+        Definition {
+            revision: self.families.get(&family).map_or(0, |all| all.len() as u64) + 1,
+            family,
             document,
             active: true,
             registered_at: now,
             deregistered_at: None,
             registered_by: caller.arn.clone(),
-        };
-        let mut answer = json!({ "taskDefinition": self.definition_answer(&definition) });
-        if let Some(tags) = tags {
-            answer["tags"] = tags;
         }
-        self.families.entry(family).or_default().push(definition);
-        Ok(answer)
     }
 
     pub(crate) fn describe_task_definition(&self, input: &Value) -> ApiResult {

@@ -8,7 +8,7 @@ use super::super::{
 };
 use crate::event::{Breaker, RevisionProgress};
 use crate::gather::Gather;
-use crate::text::of_json as text;
+use crate::text::{of_json as text, short};
 use std::time::Duration;
 
 /// The daemon, its newest deployment, and the revisions that either of them names.
@@ -26,9 +26,9 @@ pub(super) fn service(daemon: &Value, newest: &Value, revisions: &[Value]) -> Se
     let total = if over { total } else { total.max(1) };
     let of = |arn: &str| told.iter().find(|one| one["arn"] == arn).map_or(0, |one| running(one));
     let rests_on = rests_on(daemon, newest);
-    let own = id(&rollout.arn);
+    let own = short(&rollout.arn);
     let primary = Deployment {
-        id: if back { format!("{own}/back") } else { own.clone() },
+        id: if back { format!("{own}/back") } else { own.to_owned() },
         status: "PRIMARY".to_owned(),
         task_definition: definition(&rests_on),
         desired: total,
@@ -46,7 +46,7 @@ pub(super) fn service(daemon: &Value, newest: &Value, revisions: &[Value]) -> Se
             continue;
         }
         deployments.push(Deployment {
-            id: if failed { own.clone() } else { arn.clone() },
+            id: if failed { own.to_owned() } else { arn.clone() },
             status: "ACTIVE".to_owned(),
             task_definition: definition(&arn),
             desired: running(one),
@@ -154,11 +154,6 @@ pub(super) fn providers<'a>(daemon: &'a Value, newest: &'a Value, rests_on: &str
     if own.is_empty() { each(&newest["rollback"]["rollbackCapacityProviders"]) } else { own }
 }
 
-/// The last part of a deployment's ARN.
-pub(super) fn id(arn: &str) -> String {
-    arn.rsplit('/').next().unwrap_or_default().to_owned()
-}
-
 /// The elements of a list; none where it is none.
 pub(super) fn each(list: &Value) -> Vec<&Value> {
     list.as_array().into_iter().flatten().gather()
@@ -237,7 +232,7 @@ mod tests {
     fn lines(service: &Service) -> Vec<String> {
         let line = |it: &Deployment| {
             let Deployment { id, status, task_definition, desired, running, rollout_state, .. } = it;
-            format!("{} {status} {task_definition} {running}/{desired} {rollout_state}", super::id(id))
+            format!("{} {status} {task_definition} {running}/{desired} {rollout_state}", short(id))
         };
         service.deployments.iter().map(line).collect()
     }

@@ -26,21 +26,12 @@ impl Ecs {
                 members.retain(|name, _| !["portMappings", "volumesFrom"].contains(&name.as_str()));
             }
         }
-        let revision = self.families.get(&family).map_or(0, |all| all.len() as u64) + 1;
-        let definition = Definition {
-            family: family.clone(),
-            revision,
-            document,
-            active: true,
-            registered_at: now,
-            deregistered_at: None,
-            registered_by: caller.arn.clone(),
-        };
+        let definition = self.next_revision(family, document, caller, now);
         let arn = self.definition_arn(&definition);
         if let Some(Value::Array(tags)) = tags {
             self.tags.insert(arn.clone(), tags);
         }
-        self.families.entry(family).or_default().push(definition);
+        self.families.entry(definition.family.clone()).or_default().push(definition);
         Ok(json!({ "daemonTaskDefinitionArn": arn }))
     }
 
