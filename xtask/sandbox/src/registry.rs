@@ -269,10 +269,11 @@ fn refuse_unallowed(world: &World, home: &Home, method: &Method, route: &Route) 
     };
     let (action, resource) =
         (format!("ecr:{action}"), format!("arn:aws:ecr:{}:{}:repository/{name}", home.region, home.account));
-    let need = Need { action: action.clone(), resource: resource.clone(), context: None };
-    if world.lock().policy.as_ref().is_none_or(|policy| policy.allows(&need)) {
-        return None;
-    }
+    let mut state = world.lock();
+    let create = state.create_on_push(home, &action, name);
+    let needs = [Need { action, resource, context: None }].into_iter().chain(create);
+    let policy = state.policy.as_ref()?;
+    let Need { action, resource, .. } = needs.into_iter().find(|need| !policy.allows(need))?;
     let message = format!(
         "User: arn:aws:iam::{}:user/sandbox is not authorized to perform: {action} on resource: {resource} because no \
          identity-based policy allows the {action} action",

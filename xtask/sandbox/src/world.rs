@@ -16,7 +16,7 @@ use crate::ecs::{self, Caller, Ecs, Images};
 use crate::fault::{Faults, Struck};
 use crate::home::Home;
 use crate::limits::Limits;
-use crate::policy::Policy;
+use crate::policy::{Need, Policy};
 use crate::protocol::ApiResult;
 use crate::sts::Sts;
 
@@ -204,6 +204,17 @@ impl State {
         let mut ecs = Ecs::new(account, region);
         ecs.earnest = self.earnest;
         self.services.insert(home.clone(), ecs);
+    }
+
+    /// What a push needs beside its own right, where it makes the repository.
+    /// Source: Amazon ECR User Guide, "Pull through cache", of the pull that makes one.
+    pub fn create_on_push(&mut self, home: &Home, action: &str, name: &str) -> Option<Need> {
+        let pushes = ["ecr:InitiateLayerUpload", "ecr:PutImage"].contains(&action);
+        (pushes && self.ecr_of(home).made_by_push(name).is_some()).then(|| Need {
+            action: "ecr:CreateRepository".to_owned(),
+            resource: format!("arn:aws:ecr:{}:{}:repository/{name}", home.region, home.account),
+            context: None,
+        })
     }
 
     pub fn ecr_of(&mut self, home: &Home) -> &mut Ecr {

@@ -48,7 +48,9 @@ fn printed(workspace: &Workspace, sandbox: &Sandbox, commands: &[&str]) -> Value
     let mut statements = Vec::new();
     for command in commands {
         let (environment, command) = command.split_once('@').unwrap_or(("", command));
+        let (command, flag) = command.split_once('+').map_or((command, None), |(command, flag)| (command, Some(flag)));
         let mut words = vec!["iam", "--command", command];
+        words.extend(flag);
         if !environment.is_empty() {
             words.extend(["-e", environment]);
         }
@@ -56,9 +58,11 @@ fn printed(workspace: &Workspace, sandbox: &Sandbox, commands: &[&str]) -> Value
         run.ends(0);
         let policy: Value = serde_json::from_str(&run.stdout).expect("a policy is JSON");
         for statement in policy["Statement"].as_array().expect("it has statements") {
-            let is_same =
-                |other: &Value| ["Action", "Resource", "Condition"].iter().all(|it| other[it] == statement[it]);
-            if !statements.iter().any(is_same) {
+            let is_in = |other: &Value| {
+                ["Resource", "Condition"].iter().all(|it| other[it] == statement[it])
+                    && actions(statement).iter().all(|action| actions(other).contains(action))
+            };
+            if !statements.iter().any(is_in) {
                 statements.push(statement.clone());
             }
         }
@@ -215,6 +219,32 @@ fn a_promotion_needs_what_is_printed_for_its_two_ends_and_nothing_else() {
         &["staging@promote --from", "production@promote --to"],
         &[scenario(crate::promote::two, &crate::promote::PROMOTE, 0)],
     );
+}
+
+/// Pushes make the repositories of an account that has none.
+fn created_on_push() -> (Workspace, Sandbox) {
+    let (workspace, sandbox) = (Workspace::sample(), Sandbox::start(xtask_sandbox::Options::default()).unwrap());
+    workspace.that_releases();
+    let template = json!({ "prefix": "ROOT", "appliedFor": ["CREATE_ON_PUSH"] });
+    sandbox.ecr("CreateRepositoryCreationTemplate", template).unwrap();
+    (workspace, sandbox)
+}
+
+#[test]
+fn what_a_push_needs_that_makes_its_repository_is_printed_where_it_is_asked_for() {
+    is_exact(&["release --plan+--create-on-push"], &[scenario(created_on_push, &["release", "--plan"], 0)]);
+    is_exact(&["release+--create-on-push"], &[scenario(created_on_push, &["release"], 0)]);
+    is_exact(
+        &["production@promote --to+--create-on-push", "staging@promote --from"],
+        &[scenario(crate::promote::created_on_push, &crate::promote::PROMOTE, 0)],
+    );
+    let (workspace, sandbox) = created_on_push();
+    let printed = workspace.xtask(&sandbox, &["iam", "--command", "release", "--create-on-push"]);
+    let without = printed.ends(0).stdout.replace("\"ecr:CreateRepository\",", "");
+    assert_ne!(without, printed.stdout);
+    sandbox.restrict(&serde_json::from_str(&without).expect("it is still JSON")).unwrap();
+    workspace.xtask(&sandbox, &["release"]).ends(1).says("ecr:CreateRepository on resource");
+    assert!(sandbox.ecr("DescribeRepositories", json!({})).unwrap()["repositories"].as_array().unwrap().is_empty());
 }
 
 #[test]

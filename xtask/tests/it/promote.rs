@@ -30,6 +30,13 @@ pub fn two() -> (Workspace, Sandbox) {
     (workspace, sandbox)
 }
 
+/// The same where production has no repository, and a push makes it.
+pub fn created_on_push() -> (Workspace, Sandbox) {
+    let two = Two::new();
+    two.has_pushes_create();
+    (two.workspace, two.sandbox)
+}
+
 /// What an account has, asked without the network.
 struct Registry<'a>(Site<'a>);
 
@@ -137,6 +144,13 @@ impl Two {
         Registry(self.sandbox.site(PRODUCTION, REGION))
     }
 
+    fn has_pushes_create(&self) {
+        let production = self.production();
+        production.ask("DeleteRepository", json!({ "repositoryName": "live/app" }));
+        let template = json!({ "prefix": "live", "appliedFor": ["CREATE_ON_PUSH"], "imageTagMutability": "IMMUTABLE" });
+        production.ask("CreateRepositoryCreationTemplate", template);
+    }
+
     fn run(&self, arguments: &[&str]) -> Run {
         self.workspace.xtask(&self.sandbox, arguments)
     }
@@ -201,6 +215,28 @@ fn an_image_that_the_source_does_not_have_names_the_command_that_releases_it() {
     two.staging()
         .ask("BatchDeleteImage", json!({ "repositoryName": "sample/app", "imageIds": [{ "imageTag": "1.4.0" }] }));
     two.run(&PROMOTE).ends(8).says("image app is not in staging").says("cargo xtask -e staging release app");
+}
+
+#[test]
+fn a_repository_that_a_push_makes_in_the_target_is_no_error_and_one_that_none_makes_is() {
+    let two = Two::new();
+    two.has_pushes_create();
+    let why = "live/app is not there, and made by the push: the template `live` says so";
+    two.run(&[&PROMOTE[..], &["--plan"]].concat()).ends(0).says(why).says("Planned app: copy");
+    let none = json!({ "repositoryNames": ["live/app"] });
+    two.sandbox.site(PRODUCTION, REGION).ecr("DescribeRepositories", none.clone()).expect_err("a plan makes nothing");
+    two.run(&PROMOTE).ends(0).says(why);
+    assert_eq!(two.production().tagged("live/app", "1.4.0"), Some(two.digest.clone()));
+    assert_eq!(
+        two.production().ask("DescribeRepositories", none)["repositories"][0]["imageTagMutability"],
+        "IMMUTABLE"
+    );
+    two.run(&PROMOTE).ends(0).does_not_say("made by the push");
+
+    let two = Two::new();
+    two.production().ask("DeleteRepository", json!({ "repositoryName": "live/app" }));
+    two.run(&PROMOTE).ends(1).says("repository live/app").says("aws ecr create-repository --repository-name live/app");
+    assert_eq!(two.done("registry:POST blob"), 0);
 }
 
 #[test]
@@ -338,6 +374,8 @@ fn replicated(promotion: &str) -> Two {
 #[test]
 fn what_a_rule_replicates_is_waited_for_and_verified_and_nothing_is_sent() {
     let two = replicated("");
+    // A rule makes the repository, too.
+    two.production().ask("DeleteRepository", json!({ "repositoryName": "sample/app" }));
     let environment = two.sandbox.environment();
     let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
     let mut promote = two.workspace.command(&environment, &PROMOTE);
@@ -346,6 +384,7 @@ fn what_a_rule_replicates_is_waited_for_and_verified_and_nothing_is_sent() {
     let waits = lines.find(|line| line.contains("Waiting")).expect("it waits");
     assert!(waits.contains("app to be replicated to ") && waits.contains("/sample/app:1.4.0"), "{waits}");
     // What ECR does.
+    two.production().ask("CreateRepository", json!({ "repositoryName": "sample/app" }));
     let digest = two.production().release("sample/app", "1.4.0", &vec![7; 300_000]);
     assert_eq!(digest, two.digest);
     let rest: Vec<String> = lines.collect();

@@ -7,7 +7,7 @@ use xtask_sandbox::Sandbox;
 
 /// What AWS asks for beside the calls that are made, what environments, lookups, locks and schedules lead to, and what only an interrupt, a rollout that cannot succeed, a service that names no
 /// rollout, or a missing repository leads to.
-const BESIDES: [&str; 34] = [
+const BESIDES: [&str; 35] = [
     "scheduler:GetSchedule",
     "scheduler:UpdateSchedule",
     "scheduler:CreateSchedule",
@@ -35,6 +35,7 @@ const BESIDES: [&str; 34] = [
     "ecs:ListServiceDeployments",
     "ecs:ListDaemonDeployments",
     "ecr:GetDownloadUrlForLayer",
+    "ecr:CreateRepository",
     "ecr:InitiateLayerUpload",
     "ecr:UploadLayerPart",
     "ecr:CompleteLayerUpload",

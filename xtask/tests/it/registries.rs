@@ -66,7 +66,8 @@ fn a_missing_repository_is_named_with_the_registry_that_was_asked() {
         .xtask_with(&environment, &["release"])
         .ends(1)
         .says(&format!("repository {ELSEWHERE}/sample/absent"))
-        .says("create it in account 210987654321: `aws ecr create-repository --repository-name sample/absent --region us-east-1`");
+        .says("create it in account 210987654321: `aws ecr create-repository --repository-name sample/absent --region us-east-1`")
+        .says("whether one of its creation templates has a push make it, only that account is told");
 }
 
 #[test]

@@ -48,6 +48,21 @@ fn line<'a>(run: &'a Run, says: &str) -> &'a str {
 }
 
 #[test]
+fn a_repository_that_the_first_release_makes_is_told_as_such() {
+    let (workspace, sandbox) = sound();
+    let gone = json!({ "repositoryName": "sample/app", "force": true });
+    sandbox.ecr("DeleteRepository", gone).unwrap();
+    let run = workspace.xtask(&sandbox, &["verify"]);
+    assert!(line(run.ends(1), "repository sample/app").contains("RepositoryNotFoundException"));
+    let template = json!({ "prefix": "sample", "appliedFor": ["CREATE_ON_PUSH"] });
+    sandbox.ecr("CreateRepositoryCreationTemplate", template).unwrap();
+    let run = workspace.xtask(&sandbox, &["verify"]);
+    let why = "was not found; sample/app is not there, and made by the push: the template `sample` says so";
+    assert!(line(run.ends(1), why).contains("image app is not in ECR"), "{}", run.stdout);
+    assert!(run.stdout.contains("release it first: `cargo xtask release app`"), "{}", run.stdout);
+}
+
+#[test]
 fn where_all_is_well_each_thing_that_was_looked_at_is_told() {
     let (workspace, sandbox) = sound();
     let run = workspace.xtask(&sandbox, &["verify"]);

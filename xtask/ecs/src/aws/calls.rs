@@ -174,6 +174,7 @@ use By::{
     ReleasePlan, Rescan, Rollback, Run, Sbom, Scale, Status, Unlock, Verify,
 };
 
+const CREATED_ON_PUSH: &str = "where a repository is missing; `iam` prints it with `--create-on-push`";
 const DAEMONS: &str = "of a service that is `daemon`";
 const POST_MORTEM: &str = "for a post-mortem, which does without where it is denied";
 
@@ -235,10 +236,9 @@ pub(crate) const LIST_IMAGE_REFERRERS: Call = Call {
     when: "of `release` with `--assemble`, of `deploy` with `deploy.gate`; there is no action of this name, and AWS asks for ecr:BatchGetImage",
     ..call("ecr:ListImageReferrers", On::Nothing, &[Release, DeployPlan, Deploy, Sbom, Attached])
 };
-/// What `iam` prints has no room for it: most never need it.
 pub(crate) const DESCRIBE_REPOSITORY_CREATION_TEMPLATES: Call = Call {
-    when: "where a repository is missing; who has pushes make theirs allows it beside what `iam` prints",
-    ..call("ecr:DescribeRepositoryCreationTemplates", On::Nothing, &[ReleasePlan, Release])
+    when: CREATED_ON_PUSH,
+    ..call("ecr:DescribeRepositoryCreationTemplates", On::Anything, &[ReleasePlan, Release, PromoteTo, Verify])
 };
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
@@ -477,6 +477,7 @@ pub(crate) const IMPLIED: &[Call] = &[
     call("ecr:InitiateLayerUpload", On::Repositories, &[Release, PromoteTo, Rescan]),
     call("ecr:UploadLayerPart", On::Repositories, &[Release, PromoteTo, Rescan]),
     call("ecr:CompleteLayerUpload", On::Repositories, &[Release, PromoteTo, Rescan]),
+    Call { when: CREATED_ON_PUSH, ..call("ecr:CreateRepository", On::Repositories, &[Release, PromoteTo]) },
     call("iam:PassRole", On::Roles, &[Deploy, Run]),
     Call { when: SCHEDULED, ..call("iam:PassRole", On::ScheduleRoles, &[Deploy, Rollback]) },
     Call { when: SCHEDULED, ..call("iam:PassRole", On::RuleRoles, &[Deploy, Rollback]) },

@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use id::Id;
 pub(crate) use kept::{Kept, Known};
 pub(crate) use tagged::Tagged;
-pub(crate) use templates::made_by_push;
+pub(crate) use templates::Templates;
 
 use super::retry::Later;
 use super::signed::{Api, Signed};
@@ -64,6 +64,8 @@ pub(crate) struct Ecr {
     home: Home,
     /// What stands before a repository's name: nothing for the registry of the session's own account and region.
     place: String,
+    /// Whether the registry is of another account than these credentials.
+    is_foreign: bool,
 }
 
 /// The image under a tag.
@@ -92,6 +94,7 @@ impl Ecr {
             client: Client::from_conf(Builder::from(sdk).region(region).retry_classifier(Later).build()),
             signed: Signed::new(sdk).in_region(home.region.clone()),
             place: if home == *own { String::new() } else { format!("{host}/") },
+            is_foreign: home.account != own.account,
             home,
         }
     }
@@ -284,20 +287,22 @@ impl Ecr {
         asked.send().await.map_err(|error| self.failed(calls::BATCH_GET_IMAGE.action, repository, &error))
     }
 
-    /// Which of these blobs the repository does not hold yet; one question for each hundred.
+    /// Which of these blobs the repository does not hold yet; one question for each hundred. One that is not there holds
+    /// none: the push makes it, or the registry says that it is missing.
     pub(crate) fn missing(&self, repository: &Repository, blobs: &[Digest]) -> Result<Vec<Digest>, AwsError> {
         const CALL: &str = calls::BATCH_CHECK_LAYER_AVAILABILITY.action;
         let mut missing = Vec::new();
         for batch in blobs.chunks(BATCH) {
-            let answer = net::wait(
-                self.client
-                    .batch_check_layer_availability()
-                    .registry_id(&self.home.account)
-                    .repository_name(repository.as_str())
-                    .set_layer_digests(Some(batch.iter().map(ToString::to_string).gather()))
-                    .send(),
-            )
-            .map_err(|error| self.failed(CALL, repository, &error))?;
+            let asked = self
+                .client
+                .batch_check_layer_availability()
+                .registry_id(&self.home.account)
+                .repository_name(repository.as_str())
+                .set_layer_digests(Some(batch.iter().map(ToString::to_string).gather()));
+            let answer = match net::wait(asked.send()) {
+                Err(error) if error.code() == Some(NO_REPOSITORY) => return Ok(blobs.to_vec()),
+                answer => answer.map_err(|error| self.failed(CALL, repository, &error))?,
+            };
             let available: Vec<&str> = answer
                 .layers()
                 .iter()

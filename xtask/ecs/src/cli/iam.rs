@@ -24,6 +24,9 @@ pub(crate) struct Iam {
     /// What the policy is for, such as `deploy`, `release --plan` or `promote --from`; as often as wanted
     #[arg(long = "command", value_name = "COMMAND", value_parser = command)]
     commands: Vec<By>,
+    /// With what a push needs that makes its repository, by a creation template of ECR's
+    #[arg(long, conflicts_with = "trust")]
+    create_on_push: bool,
     /// The trust policy for GitHub's OIDC in its place: repository, tags and environment
     #[arg(long)]
     trust: bool,
@@ -52,6 +55,7 @@ impl Iam {
         let loaded = context.loaded()?;
         let mut facts = Facts::of(loaded, context)?;
         facts.learn(Habit::DecidesAtPauses, !context.stages().is_empty());
+        facts.learn(Habit::HasPushesCreate, self.create_on_push);
         for family in &facts.unknown {
             context.events().warn(format!(
                 "the task definition {family} is not in this workspace: its roles, log groups and secrets are all of the account's in this policy"

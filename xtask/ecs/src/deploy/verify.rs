@@ -18,7 +18,7 @@ use super::history::{Running, ours, running};
 use super::plan::{images, live_services, support};
 use super::service_definition;
 use super::task_definition::{self, doubts};
-use crate::aws::ecr::Found;
+use crate::aws::ecr::{Found, NO_REPOSITORY, Templates};
 use crate::aws::ecs::{Ecs, Service as Live, ServiceDocument, TaskDefinition, short};
 use crate::aws::{AwsError, Identity, Kind, Session};
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, called, services_named};
@@ -235,7 +235,12 @@ impl Look<'_> {
                     }
                 }
                 Ok(None) => self.failed("image", &images::missing(self.around.config, image, None)),
-                Err(error) => self.not_told("image", error),
+                Err(error) => {
+                    self.not_found(image, error);
+                    if error.code == NO_REPOSITORY {
+                        continue;
+                    }
+                }
             }
             let rules = match self.around.session.ecr().lifecycle_policy(image.repository()) {
                 Ok(rules) => rules,
@@ -251,6 +256,15 @@ impl Look<'_> {
                     self.problem("lifecycle", format!("image {}: {why}", image.reference), help);
                 }
             }
+        }
+    }
+
+    /// A deploy needs an image; whether a release makes the repository with it is told where it can be.
+    fn not_found(&mut self, image: &Image, error: &AwsError) {
+        let ecr = self.around.session.ecr();
+        match Templates::new(&ecr).made_by_push(image.repository(), error.clone()) {
+            Ok(why) => self.failed("image", &images::missing(self.around.config, image, None).and(why)),
+            Err(wrong) => wrong.iter().for_each(|error| self.not_told("image", error)),
         }
     }
 

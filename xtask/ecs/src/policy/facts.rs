@@ -67,6 +67,8 @@ pub(crate) enum Habit {
     Expresses,
     /// A service may be created of its document.
     Creates,
+    /// A push makes a repository that is missing.
+    HasPushesCreate,
     /// A service has tasks before or after it.
     RunsTasks,
     /// A rollout that cannot succeed, or is interrupted, is stopped.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Promotions, Side, Wanted};
 use crate::aws::AwsError;
+use crate::aws::ecr::{NO_REPOSITORY, Templates};
 use crate::config::{By, Image, images_named};
 use crate::digest::Digest;
 use crate::event::{Event, ImageAction};
@@ -55,13 +56,27 @@ pub(super) fn plan<'a>(stage: &Promotions<'a>, names: &[String]) -> Result<Promo
     });
     let mut problems = Vec::new();
     let mut planned = Vec::new();
+    let templates = Templates::new(&to.ecr);
     for (((image, source), there), here) in images.into_iter().zip(sources).zip(there).zip(here) {
+        let here = here.or_else(|error| match to.config.promotion.by {
+            // A rule makes the repository, too.
+            By::Replication if error.code == NO_REPOSITORY => Ok(None),
+            By::Replication => Err(vec![error]),
+            By::Copy => {
+                let why = templates.made_by_push(image.repository(), error)?;
+                events.note("Repository", why);
+                Ok(None)
+            }
+        });
         match (there, here) {
             (Ok(there), Ok(here)) => match decide(stage, image, source, (there, here)) {
                 Ok(wanted) => planned.push(wanted),
                 Err(problem) => problems.push(problem),
             },
-            (there, here) => problems.extend([there.err(), here.err()].into_iter().flatten().map(Failure::from)),
+            (there, here) => {
+                let wrong = there.err().into_iter().chain(here.err().into_iter().flatten());
+                problems.extend(wrong.map(Failure::from));
+            }
         }
     }
     if !problems.is_empty() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Promotions, Sent, Wanted, copy, plan};
+use crate::aws::ecr::NO_REPOSITORY;
 use crate::failure::{Ending, Failure, Result};
 use crate::oci::registry::failure;
 use crate::text::quantity;
@@ -20,7 +21,12 @@ pub(super) fn wait(stage: &Promotions<'_>, wanted: &Wanted<'_>) -> Result<Sent> 
     events.note("Waiting", format!("{} to be replicated to {}", image.name, image.reference));
     let (begun, mut pause) = (time::instant(), PAUSES.0);
     loop {
-        match to.ecr.find(&[(image.repository(), image.tag())]).pop().transpose()?.flatten() {
+        let found = match to.ecr.find(&[(image.repository(), image.tag())]).pop() {
+            // The rule makes it with the first image.
+            Some(Err(error)) if error.code == NO_REPOSITORY => None,
+            found => found.transpose()?.flatten(),
+        };
+        match found {
             Some(found) if found.digest == *digest => break,
             Some(found) => return Err(plan::taken(stage, wanted, Some(&found.digest))),
             None if time::since(begun) >= deadline => return Err(late(stage, wanted)),

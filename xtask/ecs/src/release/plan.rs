@@ -10,7 +10,7 @@ use super::git_tag;
 use super::handed;
 use super::trivy::Trivy;
 use super::{Released, Releases, already};
-use crate::aws::ecr::{NO_REPOSITORY, made_by_push};
+use crate::aws::ecr::Templates;
 use crate::binary;
 use crate::commit;
 use crate::config::{Builder, Config, Image, moving_tags, suggestion};
@@ -167,28 +167,22 @@ pub(super) fn look_up<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<
     let mut problems = Vec::new();
     let mut planned = Vec::new();
     let here = LazyCell::new(|| commit::here(&config.root));
-    let templates = LazyCell::new(|| stage.session.ecr().templates());
-    for (&image, found) in images.iter().zip(stage.session.ecr().find(&wanted)) {
+    let ecr = stage.session.ecr();
+    let templates = Templates::new(&ecr);
+    for (&image, found) in images.iter().zip(ecr.find(&wanted)) {
         match found {
             Ok(None) => planned.push((image, ImageAction::Release)),
             Ok(Some(found)) => {
                 let source = commit::source(image, &found.marks, here.as_deref());
                 planned.push((image, ImageAction::AlreadyReleased { digest: found.digest, source }));
             }
-            Err(error) if error.code == NO_REPOSITORY => match &*templates {
-                Ok(templates) => match made_by_push(templates, image.repository()) {
-                    Some(prefix) => {
-                        let repository = image.repository();
-                        let why =
-                            format!("{repository} is not there, and made by the push: the template `{prefix}` says so");
-                        events.note("Repository", why);
-                        planned.push((image, ImageAction::Release));
-                    }
-                    None => problems.push(error.into()),
-                },
-                Err(untold) => problems.extend([error.into(), untold.clone().into()]),
+            Err(error) => match templates.made_by_push(image.repository(), error) {
+                Ok(why) => {
+                    events.note("Repository", why);
+                    planned.push((image, ImageAction::Release));
+                }
+                Err(wrong) => problems.extend(wrong.into_iter().map(Failure::from)),
             },
-            Err(error) => problems.push(error.into()),
         }
     }
     Ok((planned, problems))

@@ -6,7 +6,7 @@ use super::build::Built;
 use super::login::DockerLogin;
 use super::look::{self, Look, Seen};
 use super::{Making, parts};
-use crate::aws::ecr::{Ecr, NO_REPOSITORY};
+use crate::aws::ecr::Ecr;
 use crate::config::{Config, Image};
 use crate::digest::Digest;
 use crate::event::{Event, Step};
@@ -103,11 +103,7 @@ fn send(
     let Making { image, ecr, events, line, place, .. } = *making;
     let _turn = line.uploads.take(place, stop).ok_or_else(|| stopped(image))?;
     let digests: Vec<_> = blobs.iter().map(|blob| blob.digest.clone()).gather();
-    let missing = match ecr.missing(image.repository(), &digests) {
-        // The push makes it, or the registry says that it is not there.
-        Err(error) if error.code == NO_REPOSITORY => digests,
-        told => told?,
-    };
+    let missing = ecr.missing(image.repository(), &digests)?;
     let blobs: Vec<Descriptor> = blobs.iter().filter(|blob| missing.contains(&blob.digest)).cloned().gather();
     let progress = |sent, total| events.emit(Event::UploadProgress { image: image.name.clone(), sent, total });
     let remote = line.registry.repository(image.repository(), events, stop);

@@ -49,19 +49,20 @@ impl Ecr {
         Ok(json!({"registryId": self.account, "repositoryCreationTemplate": removed}))
     }
 
-    /// Makes the repository that something is pushed to, where it is not there and its template is for that.
-    pub fn create_on_push(&mut self, name: &str, now: Instant) -> Result<(), ApiError> {
-        if self.repositories.contains_key(name) {
-            return Ok(());
-        }
+    /// The template by which a push makes this repository; none where that is there. Whoever pushes needs
+    /// `ecr:CreateRepository` then.
+    pub fn made_by_push(&self, name: &str) -> Option<&Value> {
         let mut for_it: Vec<(&String, &Value)> =
             self.templates.iter().filter(|(prefix, _)| covers(prefix, name)).collect();
         for_it.sort_by_key(|(prefix, _)| if *prefix == ROOT { 0 } else { prefix.len() });
-        let Some((_, template)) = for_it.pop() else { return Ok(()) };
-        let applies = template["appliedFor"].as_array().is_some_and(|all| all.iter().any(|it| it == "CREATE_ON_PUSH"));
-        if !applies {
-            return Ok(());
-        }
+        let (_, template) = for_it.pop().filter(|_| !self.repositories.contains_key(name))?;
+        let applied = template["appliedFor"].as_array()?;
+        applied.iter().any(|it| it == "CREATE_ON_PUSH").then_some(template)
+    }
+
+    /// Makes the repository that something is pushed to, where it is not there and its template is for that.
+    pub fn create_on_push(&mut self, name: &str, now: Instant) -> Result<(), ApiError> {
+        let Some(template) = self.made_by_push(name) else { return Ok(()) };
         let mut settings = json!({"repositoryName": name, "tags": template["resourceTags"]});
         for member in ["imageTagMutability", "imageTagMutabilityExclusionFilters", "encryptionConfiguration"] {
             settings[member] = template[member].clone();

@@ -69,6 +69,11 @@ impl Drop for Lease {
 }
 
 pub(super) fn post(exchange: &mut Exchange, name: &str) -> Outcome {
+    {
+        let mut state = exchange.world.lock();
+        let now = state.now();
+        state.ecr_of(&exchange.home).create_on_push(name, now)?;
+    }
     if let (Some(digest), Some(from)) = (exchange.parameter("mount"), exchange.parameter("from"))
         && mount(exchange, name, &digest, &from)?
     {
@@ -84,10 +89,7 @@ pub(super) fn post(exchange: &mut Exchange, name: &str) -> Outcome {
     // What cannot be mounted, and `digest`, are answered with an ordinary upload, as the specification allows.
     let id = {
         let mut state = exchange.world.lock();
-        let now = state.now();
-        let ecr = state.ecr_of(&exchange.home);
-        ecr.create_on_push(name, now)?;
-        ecr.begin_upload(name)?
+        state.ecr_of(&exchange.home).begin_upload(name)?
     };
     exchange.note["uploadId"] = json!(id);
     empty(

@@ -32,6 +32,10 @@ pub(super) fn needs(state: &mut State, home: &Home, target: &Target, input: &Val
                 context: None,
             }]
         }
+        "ecr" => {
+            let create = state.create_on_push(home, &action, input["repositoryName"].as_str().unwrap_or_default());
+            on(vec![resource(home, target, input)]).into_iter().chain(create).collect()
+        }
         "ssm" if target.operation == "StartSession" => {
             let session = input["Target"].as_str().unwrap_or_default().trim_start_matches("ecs:");
             let mut parts = session.split('_');

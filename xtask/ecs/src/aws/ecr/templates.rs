@@ -1,9 +1,11 @@
 //! Repositories that a push makes.
 //! Source: Amazon ECR API Reference, DescribeRepositoryCreationTemplates and CreateRepositoryCreationTemplate.
 
+use std::cell::OnceCell;
+
 use serde_json::{Value, json};
 
-use super::{ECR, Ecr};
+use super::{ECR, Ecr, NO_REPOSITORY};
 use crate::aws::{AwsError, calls};
 use crate::reference::Repository;
 
@@ -12,17 +14,50 @@ const ROOT: &str = "ROOT";
 
 /// Which repositories are made with which settings, by the beginning of their names.
 #[derive(Clone, Debug)]
-pub(crate) struct Template {
+struct Template {
     prefix: String,
     on_push: bool,
 }
 
+/// The templates of one registry, asked for where a repository is missing, and once.
+pub(crate) struct Templates<'a> {
+    ecr: &'a Ecr,
+    asked: OnceCell<Result<Vec<Template>, AwsError>>,
+}
+
+impl<'a> Templates<'a> {
+    pub(crate) fn new(ecr: &'a Ecr) -> Self {
+        Self { ecr, asked: OnceCell::new() }
+    }
+
+    /// A question about a repository failed: the sentence why nothing is wrong, for the first push makes what is missing; or
+    /// all that is wrong.
+    pub(crate) fn made_by_push(&self, repository: &Repository, mut error: AwsError) -> Result<String, Vec<AwsError>> {
+        if error.code != NO_REPOSITORY {
+            return Err(vec![error]);
+        }
+        if self.ecr.is_foreign {
+            error.fix += "; whether one of its creation templates has a push make it, only that account is told";
+            return Err(vec![error]);
+        }
+        match self.asked.get_or_init(|| self.ecr.templates()) {
+            Ok(templates) => match made_by_push(templates, repository) {
+                Some(prefix) => {
+                    Ok(format!("{repository} is not there, and made by the push: the template `{prefix}` says so"))
+                }
+                None => Err(vec![error]),
+            },
+            Err(untold) => Err(vec![error, untold.clone()]),
+        }
+    }
+}
+
 impl Ecr {
-    /// The templates of this account in this region. Another account's cannot be asked for: there are none then.
-    pub(crate) fn templates(&self) -> Result<Vec<Template>, AwsError> {
+    /// The templates of this account in the registry's region. Another account's cannot be asked for.
+    fn templates(&self) -> Result<Vec<Template>, AwsError> {
         let mut found = Vec::new();
         let mut input = json!({});
-        while self.place.is_empty() {
+        loop {
             let answer =
                 self.signed.json(&ECR, &calls::DESCRIBE_REPOSITORY_CREATION_TEMPLATES, "the registry", &input)?;
             for template in answer["repositoryCreationTemplates"].as_array().into_iter().flatten() {
@@ -41,7 +76,7 @@ impl Ecr {
 
 /// The prefix of the template by which a push makes this repository; `None` where none does. The closest template is the only
 /// one that counts.
-pub(crate) fn made_by_push<'a>(templates: &'a [Template], repository: &Repository) -> Option<&'a str> {
+fn made_by_push<'a>(templates: &'a [Template], repository: &Repository) -> Option<&'a str> {
     let mut closest: Option<&Template> = None;
     for template in templates {
         let below = repository.as_str().strip_prefix(&template.prefix).is_some_and(|rest| rest.starts_with('/'));
