@@ -19,7 +19,9 @@ pub use image::{Finding, Layer};
 pub use lock::{Lock, LockKind};
 pub use planned::remarks;
 pub use post_mortem::{Cause, LogTail, PostMortem, TargetGroup, TargetHealth};
-pub use rollout::{Breaker, ContainerExit, EarlySuccess, Hook, Outcome, Progress, RevisionProgress, TaskOutcome};
+pub use rollout::{
+    Breaker, ContainerExit, EarlySuccess, Hook, Outcome, Progress, RevisionProgress, TaskOutcome, Usual,
+};
 pub use stream::{Events, Stream};
 
 use crate::digest::Digest;

@@ -73,7 +73,8 @@ pub enum Clock {
     Scaled(u32),
     /// Not at all, until [`crate::Sandbox::advance`].
     Manual,
-    /// Not at all, but for so much at every ECS call that only looks (`Describe…`, `List…`).
+    /// Not at all, but for so much at every ECS call that only looks (`Describe…`, `List…`), and not at what has been
+    /// (`ListServiceDeployments`).
     PerLook(Duration),
 }
 

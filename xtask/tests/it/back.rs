@@ -154,6 +154,48 @@ fn history_says_when_what_by_whom_and_how_it_ended() {
 }
 
 #[test]
+fn what_rollouts_usually_take_is_told_while_one_goes_on_and_waited_for_by_nobody() {
+    let (workspace, sandbox) = three();
+    let history = workspace.xtask(&sandbox, &["history", "--format", "json"]);
+    let history: Value = serde_json::from_str(&history.ends(0).stdout).unwrap();
+    let usually = &history["services"]["app"]["usual-seconds"];
+    assert!(usually.as_f64().is_some_and(|it| it > 0.0), "{history}");
+
+    let deploy = |tag: &str| {
+        workspace.change(&[("tag = { package = \"app\" }", &format!("tag = \"{tag}\""))]);
+        let run = workspace.xtask(&sandbox, &["deploy", "--allow-older", "--log", "json"]);
+        let lines = run.ends(0).stderr.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.collect::<Vec<Value>>()
+    };
+    let told = |lines: &[Value]| {
+        let usual = lines.iter().map(|line| &line["usual"]).filter(|usual| !usual.is_null());
+        usual.cloned().collect::<Vec<Value>>()
+    };
+    let lines = deploy("1.4.0");
+    let usual = told(&lines);
+    assert!(usual.iter().any(|it| it["seconds"] == *usually && it["left-seconds"].as_u64() > Some(0)), "{lines:?}");
+    assert!(usual.iter().all(|it| it["seconds"] == *usually), "{lines:?}");
+
+    let error =
+        |code: &str| Effect::Error { status: 400, code: code.to_owned(), message: "no".to_owned(), retry_after: None };
+    for (tag, effect) in [
+        ("1.5.0", error("ThrottlingException")),
+        ("1.4.0", error("AccessDeniedException")),
+        ("1.5.0", Effect::Stall { millis: 60_000 }),
+    ] {
+        let lists = calls(&sandbox, "ecs:ListServiceDeployments");
+        let call = "ecs:ListServiceDeployments".to_owned();
+        sandbox.inject(Fault { call, which: Which::Every, effect });
+        let began = std::time::Instant::now();
+        let lines = deploy(tag);
+        assert!(began.elapsed() < Duration::from_secs(20), "a deploy waits for it");
+        assert!(told(&lines).is_empty() && lines.iter().all(|line| line["event"] != "warning"), "{lines:?}");
+        assert!(calls(&sandbox, "ecs:ListServiceDeployments") <= lists + 1, "it is asked for again");
+        sandbox.calm();
+    }
+}
+
+#[test]
 fn a_rollback_that_was_cut_short_is_joined_and_not_taken_back() {
     let (workspace, sandbox) = three();
     let update = |revision: &str| {

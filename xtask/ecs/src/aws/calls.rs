@@ -313,7 +313,7 @@ pub(crate) const CREATE_DAEMON: Call =
 pub(crate) const CREATE_SERVICE: Call =
     Call { when: "with `--create`", ..call("ecs:CreateService", On::Services, &[Deploy]) };
 pub(crate) const LIST_SERVICE_DEPLOYMENTS: Call = Call {
-    when: "where the service does not name its rollout",
+    when: "of `deploy` only for what rollouts usually take, and where the service does not name its own",
     ..call("ecs:ListServiceDeployments", On::Services, &[Deploy, Continue, Rollback, History])
 };
 pub(crate) const DESCRIBE_SERVICE_DEPLOYMENTS: Call =

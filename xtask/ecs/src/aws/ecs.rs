@@ -19,12 +19,13 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
+use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::operation::list_tasks::builders::ListTasksFluentBuilder;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{
-    CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, ServiceField, StopServiceDeploymentStopType,
-    TaskDefinitionField,
+    CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, ServiceDeploymentStatus, ServiceField,
+    StopServiceDeploymentStopType, TaskDefinitionField,
 };
 use serde_json::{Map, Value, json};
 
@@ -56,6 +57,8 @@ const TASKS: usize = 100;
 const REVISIONS: usize = 20;
 /// Service deployments in one DescribeServiceDeployments.
 const DEPLOYMENTS: usize = 20;
+/// Service deployments in one ListServiceDeployments, at most.
+const LISTED: i32 = 100;
 
 /// ECS in the session's account and region. Methods block.
 #[derive(Clone)]
@@ -292,6 +295,22 @@ impl Ecs {
         }
         listed.arrange_by_key(|deployment: &ListedDeployment| std::cmp::Reverse(deployment.created_at));
         Ok(listed)
+    }
+
+    /// The newest service deployments that ended well, as far as they can be had for nothing: asked once, when that takes
+    /// nobody's turn, and none where it fails.
+    pub(crate) async fn successful(&self, cluster: &str, service: &str) -> Vec<ListedDeployment> {
+        if service.starts_with(DAEMON) {
+            return Vec::new();
+        }
+        self.pace.spare(calls::LIST_SERVICE_DEPLOYMENTS.action).await;
+        let asked = self.client.list_service_deployments().cluster(cluster).service(service);
+        let asked = asked.status(ServiceDeploymentStatus::Successful).max_results(LISTED).customize();
+        let once = Builder::new().retry_config(RetryConfig::disabled());
+        match Box::pin(asked.config_override(once).send()).await {
+            Ok(answer) => answer.service_deployments().iter().map(convert::listed).gather(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// The service deployments of these ARNs in their order, `None` for one that ECS does not know. Twenty a call.

@@ -94,6 +94,18 @@ impl Bucket {
     }
 }
 
+impl Bucket {
+    /// Takes one token where more than half of all are there, which is none that anybody waits for.
+    fn spare(&mut self, now: Instant) -> bool {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = (self.tokens + since * self.refill).min(self.burst);
+        self.at = now;
+        let spare = self.tokens > self.burst / 2.0;
+        self.tokens -= if spare { 1.0 } else { 0.0 };
+        spare
+    }
+}
+
 /// The buckets of one account and region.
 #[derive(Debug)]
 pub(super) struct Pace(Mutex<[Bucket; LIMITS.len()]>);
@@ -106,13 +118,24 @@ impl Pace {
 
     /// Waits until such a call may be made.
     pub(super) async fn turn(&self, action: &str) {
-        let place = LIMITS.iter().position(|limit| limit.actions.iter().any(|call| call.action == action));
-        let Some(place) = place else { return };
+        let Some(place) = place(action) else { return };
         let wait = self.0.lock().unwrap_or_else(PoisonError::into_inner)[place].take(time::instant());
         if !wait.is_zero() {
             time::sleep(wait).await;
         }
     }
+
+    /// Waits until such a call takes nobody's turn.
+    pub(super) async fn spare(&self, action: &str) {
+        let Some(place) = place(action) else { return };
+        while !self.0.lock().unwrap_or_else(PoisonError::into_inner)[place].spare(time::instant()) {
+            time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+fn place(action: &str) -> Option<usize> {
+    LIMITS.iter().position(|limit| limit.actions.iter().any(|call| call.action == action))
 }
 
 #[cfg(test)]
@@ -154,6 +177,16 @@ mod tests {
         }
         let later = start + Duration::from_secs(3600);
         assert!((0..19).all(|_| bucket.take(later).is_zero()) && !bucket.take(later).is_zero());
+    }
+
+    #[test]
+    fn what_nobody_waits_for_leaves_half_of_what_may_be_asked_at_once_to_the_others() {
+        let start = Instant::now();
+        let mut bucket = Bucket::of(&LIMITS[0], start);
+        let spared = (0..19).filter(|_| bucket.spare(start)).count();
+        assert_eq!(spared, 10);
+        assert!((0..9).all(|_| bucket.take(start).is_zero()), "the others need not wait for it");
+        assert!(!bucket.spare(start + Duration::from_secs(10)) && bucket.spare(start + Duration::from_secs(11)));
     }
 
     #[test]

@@ -107,11 +107,22 @@ pub(super) fn remembered(session: &Session, service: &Service) -> Result<Vec<Ent
     Ok(entries.gather())
 }
 
-/// What a rollout of this service usually takes: the median of those that went well.
+/// So many rollouts must have gone well before there is something usual about them.
+const SEVERAL: usize = 3;
+
+/// What a rollout of this service usually takes, in seconds: the median of those that went well.
 pub(crate) fn usual(entries: &[Entry]) -> Option<f64> {
-    let mut took: Vec<f64> = entries.iter().filter(|entry| entry.is_good()).filter_map(|entry| entry.seconds).gather();
+    median(entries.iter().filter(|entry| entry.is_good()).filter_map(|entry| entry.seconds).gather())
+}
+
+/// The same of what ECS lists.
+pub(super) fn usual_of(listed: &[ListedDeployment]) -> Option<f64> {
+    median(listed.iter().filter(|one| one.status == Status::Successful).filter_map(seconds).gather())
+}
+
+fn median(mut took: Vec<f64>) -> Option<f64> {
     took.arrange_by(f64::total_cmp);
-    took.get(took.len() / 2).copied()
+    took.get(took.len() / 2).filter(|_| took.len() >= SEVERAL).copied()
 }
 
 /// The image that a reference pins.
@@ -202,6 +213,25 @@ mod tests {
             entry("SUCCESSFUL", Some(120.0)),
         ];
         assert_eq!(usual(&entries), Some(120.0));
+        assert_eq!(usual(&entries[1..]), None, "two are nothing usual");
+    }
+
+    #[test]
+    fn the_list_alone_tells_the_same() {
+        let listed = |status, created_at, finished_at| ListedDeployment {
+            status,
+            created_at,
+            finished_at,
+            ..ListedDeployment::default()
+        };
+        let all = [
+            listed(Status::Successful, 400_000, Some(500_000)),
+            listed(Status::RollbackSuccessful, 300_000, Some(400_000)),
+            listed(Status::Successful, 200_000, Some(340_000)),
+            listed(Status::InProgress, 600_000, None),
+            listed(Status::Successful, 100_000, Some(220_000)),
+        ];
+        assert_eq!((usual_of(&all), usual_of(&all[1..])), (Some(120.0), None));
     }
 
     #[test]

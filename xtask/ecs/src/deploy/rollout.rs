@@ -7,6 +7,7 @@ mod line;
 mod live;
 mod looks;
 mod sight;
+mod usual;
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use crate::aws::{AwsError, Kind};
 use crate::cause::Pinned as OurImage;
 use crate::config::{self, OnInterrupt, Rollout};
 use crate::digest::Digest;
-use crate::event::{Event, Events, Progress};
+use crate::event::{Event, Events, Progress, Usual};
 use crate::gather::Gather;
 use crate::reference::Pinned;
 use crate::sorted::SortedSet;
@@ -55,6 +56,10 @@ pub(super) trait Observe {
     fn children(&mut self, pinned: &Pinned) -> Result<Vec<Digest>, AwsError>;
     /// Who registered a revision.
     fn registered_by(&mut self, revision: &str) -> Result<String, AwsError>;
+    /// What rollouts of the service usually take, in seconds, once that is known.
+    fn usual(&mut self) -> Option<f64> {
+        None
+    }
     fn roll_back(&mut self, arn: &str) -> Result<(), AwsError>;
     /// What this repository's own check decides; none where it has none for this stage.
     fn check(&mut self, _: &Pause) -> Option<Answer> {
@@ -95,6 +100,8 @@ pub(super) struct Target {
     /// When that entry was created.
     pub since: i64,
     pub only_scaled: bool,
+    /// Another run began it, earlier.
+    pub joined: bool,
     /// Whether there is a revision that completed, to go back to.
     pub way_back: bool,
     pub rollout: Rollout,
@@ -225,6 +232,7 @@ fn ask_for_rollback<O: Observe>(observe: &mut O, sight: &Sight<'_>, events: &Eve
 #[derive(Default)]
 struct Told {
     progress: Option<Progress>,
+    usual: Option<Usual>,
     messages: SortedSet<String>,
     texts: Vec<String>,
     tasks: SortedSet<String>,
@@ -257,10 +265,12 @@ impl Watch<'_> {
         let progress = progress(seen);
         let news = self.told.progress.as_ref() != Some(&progress);
         changed |= news;
-        if news {
-            let (service, progress) = (service.clone(), progress.clone());
+        let usual = if last { None } else { usual::of(observe, self.target, seen) };
+        if news || usual != self.told.usual {
+            let (service, progress) = (service.clone(), Progress { usual: usual.clone(), ..progress.clone() });
             self.events.emit(Event::RolloutProgress { service, progress });
         }
+        self.told.usual = usual;
         self.tell_flapping(&progress);
         self.pace = Pace {
             unchanged: if changed { 0 } else { self.pace.unchanged + 1 },
@@ -298,7 +308,9 @@ impl Watch<'_> {
         if seen.elapsed.saturating_sub(self.told.at) >= SILENCE {
             self.told.at = seen.elapsed;
             let (service, so_far) = (&self.target.service, quantity::duration(seen.elapsed.as_secs_f64()));
-            self.events.note("Waiting", format!("{service}: for {waiting_for}; {so_far} so far"));
+            let usually = self.told.usual.as_ref().map(|usual| quantity::duration(usual.seconds));
+            let usually = usually.map_or(String::new(), |it| format!(", usually {it}"));
+            self.events.note("Waiting", format!("{service}: for {waiting_for}; {so_far} so far{usually}"));
         }
     }
 
@@ -373,6 +385,7 @@ fn progress(seen: &Observation) -> Progress {
         breaker: rollout.breaker,
         bake_minutes: bakes.map(|minutes| u32::try_from(minutes).unwrap_or(u32::MAX)),
         early_success: rollout.early_success,
+        usual: None,
     }
 }
 

@@ -225,7 +225,7 @@ impl<'a> Stage<'a> {
         let from = live.deployments.iter().find(|deployment| deployment.status != "PRIMARY");
         let previous = from.map_or(revision, |deployment| &deployment.task_definition);
         self.shared.events.note("Joining", format!("the rollout of {} that is under way", short(revision)));
-        self.target(live, revision, previous)
+        Ok(Target { joined: true, ..self.target(live, revision, previous)? })
     }
 
     /// A rollout of this revision, by whichever run it was begun.
@@ -251,6 +251,7 @@ impl<'a> Stage<'a> {
             since: primary.created_at,
             start: live.clone(),
             only_scaled: false,
+            joined: false,
             way_back: self.plan.live.last_good().is_some(),
             rollout: self.plan.service.rollout.clone(),
             until: self.shared.until,

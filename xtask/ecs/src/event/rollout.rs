@@ -33,6 +33,18 @@ pub struct Progress {
     pub bake_minutes: Option<u32>,
     /// None where that is not enabled.
     pub early_success: Option<EarlySuccess>,
+    /// None where that is not known, or says nothing of this rollout: it goes back, waits for a decision, or has ended.
+    pub usual: Option<Usual>,
+}
+
+/// What rollouts of this service usually take: the median of those of the last 90 days that went well, of three at least.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Usual {
+    /// From the update to the end.
+    pub seconds: f64,
+    /// What is left of that, in whole tens; 0 where it takes longer, null where the rollout was begun by another run.
+    pub left_seconds: Option<u32>,
 }
 
 /// One service revision in a rollout. Weights are percentages of the traffic, null where none is shifted.

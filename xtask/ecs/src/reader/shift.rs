@@ -1,7 +1,8 @@
 //! What a rollout that shifts traffic shows besides its numbers.
 
-use crate::event::{Hook, Progress};
+use crate::event::{Hook, Progress, Usual};
 use crate::gather::Gather;
+use crate::text::quantity::duration;
 use crate::time::timestamp;
 
 /// ` BAKE_TIME`, to follow the status; nothing in a rolling rollout.
@@ -23,6 +24,18 @@ pub(crate) fn detail(progress: &Progress) -> String {
         parts.push(format!("in ALARM: {}", progress.triggered.join(", ")));
     }
     parts.iter().fold(String::new(), |text, part| text + "; " + part)
+}
+
+/// `; some 1 min 20 s left, usually 2 min 10 s`, to follow all of that.
+pub(crate) fn usual(progress: &Progress) -> String {
+    let Some(Usual { seconds, left_seconds }) = progress.usual else { return String::new() };
+    let usually = duration(seconds);
+    match left_seconds {
+        None => format!("; usually {usually}"),
+        Some(0) => format!("; longer than usual ({usually})"),
+        Some(left @ ..60) => format!("; some {left} s left, usually {usually}"),
+        Some(left) => format!("; some {} left, usually {usually}", duration(left.into())),
+    }
 }
 
 /// What tells one state from another; what only time changes is not among it.
@@ -87,6 +100,21 @@ mod tests {
     fn a_rolling_rollout_shows_nothing_more() {
         let rolling = Progress { revisions: canary().revisions, stage: String::new(), ..Progress::default() };
         assert_eq!((stage(&rolling), detail(&rolling)), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn what_is_usual_is_shown_with_what_is_left_of_it_and_is_no_news() {
+        let at = |left_seconds| Progress { usual: Some(Usual { seconds: 130.0, left_seconds }), ..Progress::default() };
+        for (left, text) in [
+            (Some(80), "; some 1 min 20 s left, usually 2 min 10 s"),
+            (Some(10), "; some 10 s left, usually 2 min 10 s"),
+            (Some(0), "; longer than usual (2 min 10 s)"),
+            (None, "; usually 2 min 10 s"),
+        ] {
+            assert_eq!(usual(&at(left)), text);
+            assert_eq!(news(&at(left)), news(&Progress::default()));
+        }
+        assert_eq!(usual(&Progress::default()), "");
     }
 
     #[test]

@@ -130,6 +130,10 @@ impl Observe for Live<'_> {
         Ok(found.map(|revision| revision.registered_by).unwrap_or_default())
     }
 
+    fn usual(&mut self) -> Option<f64> {
+        self.looks.usual.of(self.cluster, self.service)
+    }
+
     fn roll_back(&mut self, arn: &str) -> Result<(), AwsError> {
         self.looks.ecs.roll_back(arn)
     }

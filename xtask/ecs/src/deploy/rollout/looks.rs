@@ -5,6 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::line::{Asked, Line};
+use super::usual::Usually;
 use super::{Answer, AwsError, Pause, Service, ServiceDeployment, ServiceRevision, Task};
 use crate::aws::ecr::Ecr;
 use crate::aws::ecs::Ecs;
@@ -25,6 +26,7 @@ pub(in crate::deploy) struct Looks<'a> {
     services: Line<Option<Service>>,
     rollouts: Line<Option<ServiceDeployment>>,
     revisions: Line<Option<ServiceRevision>>,
+    pub(super) usual: Usually,
     /// By cluster.
     stopped: Mutex<SortedMap<String, Stopped>>,
     /// Why every rollout is to go back.
@@ -55,6 +57,7 @@ impl<'a> Looks<'a> {
             services: Line::new(10),
             rollouts: Line::new(20),
             revisions: Line::new(20),
+            usual: Usually::new(ecs),
             stopped: Mutex::default(),
             recalled: OnceLock::new(),
             checks: OnceLock::new(),

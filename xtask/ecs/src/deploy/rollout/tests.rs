@@ -3,6 +3,7 @@ mod day;
 mod fail_fast;
 mod late;
 mod story;
+mod usual;
 
 use story::*;
 

@@ -182,7 +182,11 @@ impl Render {
         let told = is_new && !(self.several() && self.has_live_line);
         Shown {
             lines: told.then_some(line).into_iter().gather(),
-            live: Change::To(Live { of: service.to_owned(), verb: "Watching".to_owned(), text }),
+            live: Change::To(Live {
+                of: service.to_owned(),
+                verb: "Watching".to_owned(),
+                text: text + &shift::usual(progress),
+            }),
         }
     }
 

@@ -134,6 +134,29 @@ fn screen(events: &[Event]) -> Vec<String> {
 }
 
 #[test]
+fn what_is_left_of_a_rollout_is_on_the_live_line_alone() {
+    let progress = |left| Event::RolloutProgress {
+        service: "app".to_owned(),
+        progress: crate::event::Progress {
+            status: "IN_PROGRESS".to_owned(),
+            desired: 2,
+            running: 1,
+            usual: Some(crate::event::Usual { seconds: 130.0, left_seconds: Some(left) }),
+            ..crate::event::Progress::default()
+        },
+    };
+    let seen = screen(&[progress(90), progress(80)]);
+    let seen: Vec<&str> = seen.iter().map(|line| line.trim()).collect();
+    assert_eq!(
+        seen,
+        [
+            "Rollout app IN_PROGRESS: 1/2 running, 0 pending",
+            "Watching app IN_PROGRESS: 1/2 running, 0 pending; some 1 min 20 s left, us…"
+        ]
+    );
+}
+
+#[test]
 fn each_of_several_services_has_its_live_line_and_the_rest_is_counted() {
     let planned = |service: &String| Event::ServicePlanned {
         service: service.clone(),

@@ -47,6 +47,8 @@ pub(super) struct Story {
     /// Calls that are answered with something that is no answer.
     pub(super) broken: Vec<&'static str>,
     pub(super) calls: Vec<String>,
+    /// What rollouts usually take.
+    pub(super) usual: Option<f64>,
 }
 
 impl Story {
@@ -125,6 +127,10 @@ impl Observe for Story {
     fn registered_by(&mut self, revision: &str) -> Result<String, AwsError> {
         self.ask("ecs:DescribeTaskDefinition")?;
         Ok(format!("who registered {}", short(revision)))
+    }
+
+    fn usual(&mut self) -> Option<f64> {
+        self.usual
     }
 
     fn roll_back(&mut self, arn: &str) -> Result<(), AwsError> {
@@ -237,6 +243,7 @@ pub(super) fn target(on_interrupt: OnInterrupt) -> Target {
         deployment: "ecs-svc/4".into(),
         since: 1_000_000,
         only_scaled: false,
+        joined: false,
         way_back: true,
         rollout: Rollout { deadline: Duration::from_secs(900), poll: POLL, on_interrupt, ..Rollout::default() },
         until: Until::Done,
