@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use xtask_sandbox::ecs::Tasks;
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 use crate::support::{Workspace, calls, layout, sandbox};
@@ -67,6 +68,7 @@ fn what_cannot_run_any_more_is_refused_before_anything_is_done_and_the_next_olde
         .xtask(&sandbox, &["rollback"])
         .ends(2)
         .says("cannot go back to app:2: the image of container app is gone from ECR")
+        .does_not_say("Back app")
         .says("`cargo xtask rollback app --to app:1`");
     sandbox.ecs("DeregisterTaskDefinition", json!({ "taskDefinition": "app:1" })).unwrap();
     workspace.xtask(&sandbox, &["rollback", "--to", "app:1"]).ends(2).says("it was deregistered").says("no older one");
@@ -215,6 +217,35 @@ fn a_rollback_that_was_cut_short_is_joined_and_not_taken_back() {
     // With the revision named, the same.
     update("app:1");
     workspace.xtask(&sandbox, &["rollback", "--to", "app:1"]).ends(0).says("Deployed app: app:1");
+}
+
+#[test]
+fn a_rollout_that_ecs_takes_back_itself_is_followed_and_that_is_what_was_asked_for() {
+    let (workspace, sandbox) = three();
+    sandbox.behave_newer(Tasks::Exits { code: 1, after_seconds: 1, container: None });
+    let described = sandbox.ecs("DescribeTaskDefinition", json!({ "taskDefinition": "app:3" })).unwrap();
+    let mut document = json!({ "family": "app" });
+    for member in
+        ["containerDefinitions", "cpu", "memory", "networkMode", "requiresCompatibilities", "executionRoleArn"]
+    {
+        document[member] = described["taskDefinition"][member].clone();
+    }
+    sandbox.ecs("RegisterTaskDefinition", document).unwrap();
+    let update = json!({ "cluster": "sample", "service": "app", "taskDefinition": "app:4" });
+    sandbox.ecs("UpdateService", update).unwrap();
+    let newest = || {
+        let listed = sandbox.ecs("ListServiceDeployments", json!({ "cluster": "sample", "service": "app" })).unwrap();
+        listed["serviceDeployments"][0]["status"].as_str().unwrap().to_owned()
+    };
+    while newest() != "ROLLBACK_IN_PROGRESS" {
+        assert!(!newest().ends_with("SUCCESSFUL"), "it goes back");
+        sandbox.advance(Duration::from_secs(1));
+    }
+    let updates = calls(&sandbox, "ecs:UpdateService");
+    let run = workspace.xtask(&sandbox, &["rollback"]);
+    run.ends(0).says("Joining the rollback of app").says("ROLLBACK_SUCCESSFUL").does_not_say("warning:");
+    assert_eq!((newest().as_str(), calls(&sandbox, "ecs:UpdateService")), ("ROLLBACK_SUCCESSFUL", updates));
+    assert_eq!((serving(&sandbox).as_str(), calls(&sandbox, "ecs:StopServiceDeployment")), ("app:3", 0));
 }
 
 /// Before the nth of these calls somebody else stops the rollout, which is not to go back.

@@ -12,7 +12,11 @@ const PROVIDER: &str = "arn:aws:ecs:ap-northeast-1:123456789012:capacity-provide
 
 /// A workspace whose image is released, for a daemon that is not there yet.
 pub fn released() -> (Workspace, Sandbox) {
-    let (workspace, sandbox) = (Workspace::sample(), sandbox_with_looks_of(20, vec![]));
+    released_with_looks_of(20)
+}
+
+fn released_with_looks_of(seconds: u64) -> (Workspace, Sandbox) {
+    let (workspace, sandbox) = (Workspace::sample(), sandbox_with_looks_of(seconds, vec![]));
     write(&workspace, |_| {});
     define(&workspace, &json!({ "capacityProviderArns": [PROVIDER] }));
     configure(&workspace, DAEMON);
@@ -23,7 +27,10 @@ pub fn released() -> (Workspace, Sandbox) {
 
 /// The same for a daemon that runs an image of somebody else, set up by somebody else.
 pub fn daemon() -> (Workspace, Sandbox) {
-    let (workspace, sandbox) = released();
+    set_up(released())
+}
+
+fn set_up((workspace, sandbox): (Workspace, Sandbox)) -> (Workspace, Sandbox) {
     let container = json!({ "name": "agent", "image": "public.ecr.aws/docker/library/httpd:2.4", "memory": 64 });
     let document = json!({ "family": "agent", "containerDefinitions": [container] });
     let first = sandbox.ecs("RegisterDaemonTaskDefinition", document).unwrap()["daemonTaskDefinitionArn"].clone();
@@ -180,6 +187,66 @@ fn the_way_back_of_a_daemon_is_another_update_of_it() {
     assert_eq!(history.stdout.matches("SUCCESSFUL").count(), 3, "{history}");
     sandbox.ecs("DeleteDaemonTaskDefinition", json!({ "daemonTaskDefinition": "agent:2" })).unwrap();
     workspace.xtask(&sandbox, &["rollback"]).ends(2).says("it was deregistered");
+}
+
+#[test]
+fn a_deployment_of_a_daemon_that_is_under_way_goes_back_by_another_one_and_a_re_run_joins_that() {
+    let (workspace, sandbox) = daemon();
+    sandbox.behave_newer(Tasks::NeverStarts);
+    configure_with(&workspace, DAEMON, "deadline = \"1s\"");
+    deploy(&workspace, &sandbox, &[]).ends(7);
+    configure(&workspace, DAEMON);
+    let back = |more: &[&str]| workspace.xtask(&sandbox, &[&["rollback"], more].concat());
+    back(&["--plan"]).ends(0).says("Back app from agent:2 to agent:1");
+    back(&["--to", "agent:2"]).ends(2).says("is on agent:2 already").does_not_say("Back app");
+    assert_eq!(calls(&sandbox, "ecs:UpdateDaemon"), 1);
+    let run = back(&[]);
+    run.ends(0).says("Back app from agent:2 to agent:1").says("Deployed app: agent:1");
+    let updates = sent(&sandbox, "ecs:UpdateDaemon");
+    assert_eq!((updates.len(), &updates[1]["daemonTaskDefinitionArn"]), (2, &json!(revision(1))));
+    let history = workspace.xtask(&sandbox, &["history"]);
+    assert_eq!(history.ends(0).stdout.lines().filter(|line| line.contains(" SUCCESSFUL ")).count(), 2, "{history}");
+    assert!(
+        history.stdout.lines().nth(1).is_some_and(|it| it.contains("agent:2") && it.contains("STOPPED")),
+        "{history}"
+    );
+    assert_eq!(calls(&sandbox, "ecs:StopServiceDeployment"), 0);
+
+    // One that was cut short behind its update is followed, and not begun again.
+    let (workspace, sandbox) = deployed();
+    let mut update = sent(&sandbox, "ecs:UpdateDaemon").remove(0);
+    update["daemonTaskDefinitionArn"] = json!(revision(1));
+    update["deploymentConfiguration"]["bakeTimeInMinutes"] = json!(10);
+    sandbox.ecs("UpdateDaemon", update).unwrap();
+    let updates = calls(&sandbox, "ecs:UpdateDaemon");
+    workspace.xtask(&sandbox, &["rollback"]).ends(0).says("Joining").says("Deployed app: agent:1");
+    assert_eq!(calls(&sandbox, "ecs:UpdateDaemon"), updates);
+}
+
+#[test]
+fn a_daemon_that_ecs_takes_back_itself_is_followed_by_a_rollback_and_that_is_what_was_asked_for() {
+    let (workspace, sandbox) = set_up(released_with_looks_of(1));
+    deploy(&workspace, &sandbox, &[]).ends(0);
+    sandbox.behave_newer(Tasks::Exits { code: 1, after_seconds: 1, container: None });
+    let document = json!({ "family": "agent", "containerDefinitions": [
+        { "name": "agent", "image": "public.ecr.aws/docker/library/httpd:2.5", "memory": 64 }] });
+    sandbox.ecs("RegisterDaemonTaskDefinition", document).unwrap();
+    let mut update = sent(&sandbox, "ecs:UpdateDaemon").remove(0);
+    update["daemonTaskDefinitionArn"] = json!(revision(3));
+    sandbox.ecs("UpdateDaemon", update).unwrap();
+    let newest = || {
+        let listed = sandbox.ecs("ListDaemonDeployments", json!({ "daemonArn": ARN })).unwrap();
+        listed["daemonDeployments"][0]["status"].as_str().unwrap().to_owned()
+    };
+    while newest() != "ROLLBACK_IN_PROGRESS" {
+        assert!(!newest().ends_with("SUCCESSFUL"), "it goes back");
+        sandbox.advance(std::time::Duration::from_secs(1));
+    }
+    let updates = calls(&sandbox, "ecs:UpdateDaemon");
+    workspace.xtask(&sandbox, &["rollback", "--to", "agent:1"]).ends(2).says("goes where it came from");
+    let run = workspace.xtask(&sandbox, &["rollback"]);
+    run.ends(0).says("Joining the rollback of app").says("ROLLBACK_SUCCESSFUL").does_not_say("warning:");
+    assert_eq!((newest().as_str(), calls(&sandbox, "ecs:UpdateDaemon")), ("ROLLBACK_SUCCESSFUL", updates));
 }
 
 #[test]

@@ -21,18 +21,22 @@ impl Deploys<'_> {
     /// Fails (exit 2) where there is nothing to go back to, and where what there is cannot run any more: every problem at
     /// once, and nothing is done.
     pub fn plan_back(&self, names: &[String], to: Option<&str>) -> Result<DeployPlan> {
-        let (ecs, mut services, mut problems) = (self.session.ecs(), Vec::new(), Vec::new());
+        let (ecs, mut services, mut ways, mut problems) = (self.session.ecs(), Vec::new(), Vec::new(), Vec::new());
         let wanted = services_named(self.config, names)?;
         for (service, live) in wanted.iter().zip(lock::live(&ecs, &wanted)?) {
             match self.back(service, live, to) {
-                Ok(plan) => services.push(plan),
+                Ok((plan, way)) => {
+                    services.push(plan);
+                    ways.push(way);
+                }
                 Err(problem) => problems.push(problem),
             }
         }
         if !problems.is_empty() {
             return Err(Failure::together(problems));
         }
-        for plan in &services {
+        for (plan, way) in services.iter().zip(ways) {
+            self.events.note("Back", way);
             super::announce(plan, false, self.events);
         }
         let schedules = schedules::of_services(self.config, &services);
@@ -55,7 +59,8 @@ impl Deploys<'_> {
         Ok(entries)
     }
 
-    fn back(&self, service: &Service, live: Live, to: Option<&str>) -> Result<Plan> {
+    /// The plan of one service, and from where to where that goes.
+    fn back(&self, service: &Service, live: Live, to: Option<&str>) -> Result<(Plan, String)> {
         let entries = self.entries(service, to)?;
         let joined = under_way_from(&live).and_then(|from| chosen(&entries, from, to));
         let joined = joined.filter(|(entry, _)| entry.task_definition == live.task_definition);
@@ -83,18 +88,9 @@ impl Deploys<'_> {
         }
         let pins = pins(service, &entry, &revision);
         let images: Vec<String> = pins.iter().map(|pin| format!("{} {}", pin.image, pin.tag)).gather();
-        self.events.note(
-            "Back",
-            format!(
-                "{} from {} to {} of {}: {}",
-                service.name,
-                short(&live.task_definition),
-                entry.revision,
-                entry.at,
-                images.join(", ")
-            )
-            .trim_end_matches(": "),
-        );
+        let (name, now) = (&service.name, short(&live.task_definition));
+        let way = format!("{name} from {now} to {} of {}: {}", entry.revision, entry.at, images.join(", "));
+        let way = way.trim_end_matches(": ").to_owned();
         let ours: Vec<&Pin> = pins.iter().filter(|pin| pin.pinned.registry == self.config.registry).gather();
         let asked: Vec<_> = ours.iter().map(|pin| (pin.pinned.repository.clone(), pin.pinned.digest.clone())).gather();
         for (Pin { container, pinned, .. }, kept) in ours.into_iter().zip(self.session.ecr().kept(&asked)) {
@@ -116,18 +112,9 @@ impl Deploys<'_> {
         let still = Service { desired_count: None, force_new_deployment: false, definition: None, ..service.clone() };
         let service = Service { before_deploy, after_deploy, ..still };
         let (changes, versions, sources) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Plan {
-            service,
-            live,
-            document,
-            pins,
-            changes,
-            versions,
-            sources,
-            action,
-            settings: Settings::default(),
-            creates: None,
-        })
+        let settings = Settings::default();
+        let plan = Plan { service, live, document, pins, changes, versions, sources, action, settings, creates: None };
+        Ok((plan, way))
     }
 }
 

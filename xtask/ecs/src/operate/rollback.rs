@@ -27,9 +27,10 @@ pub(crate) fn plan(context: &Context, names: &[String], to: Option<&str>) -> Res
     for service in &services {
         let live = ecs.service(&service.cluster, &service.service)?;
         let Some(rollout) = under_way(&ecs, &live)? else { continue };
-        // One that goes back already is joined: to stop it would lead to where the rollback came from.
-        // Nothing stops a daemon's deployment but another one, which the way back is.
-        if service.is_daemon() || context.deploys()?.goes_back(service, &live, to)? {
+        // What ECS takes back by itself is followed. One that is a way back already is joined: to stop it would lead to where
+        // the rollback came from. Nothing stops a daemon's deployment but another one, which the way back is.
+        let goes_back = rollout.goes_back();
+        if !goes_back && (service.is_daemon() || context.deploys()?.goes_back(service, &live, to)?) {
             continue;
         }
         let (name, stage) = (&service.name, if rollout.stage.is_empty() { "" } else { &rollout.stage });
@@ -43,8 +44,12 @@ pub(crate) fn plan(context: &Context, names: &[String], to: Option<&str>) -> Res
             return Err(Failure::usage(format_args!("a rollout of service {name} is under way"))
                 .help(format!("`{}` stops that one; the others rest", again(config, name))));
         }
-        let where_it_is = format!("the rollout of {name} to {} {stage}", short(&live.task_definition));
-        context.events().note("Stop", where_it_is.trim_end());
+        if goes_back {
+            context.events().note("Joining", format!("the rollback of {name} that is under way"));
+        } else {
+            let where_it_is = format!("the rollout of {name} to {} {stage}", short(&live.task_definition));
+            context.events().note("Stop", where_it_is.trim_end());
+        }
         return Ok(Back::Stop { service: Box::new((*service).clone()), rollout: Box::new(rollout) });
     }
     Ok(Back::To(context.deploys()?.plan_back(names, to)?))
@@ -70,12 +75,8 @@ fn under_way(ecs: &Ecs, live: &Live) -> Result<Option<ServiceDeployment>> {
 /// Stops a rollout, or refuses at the hook where it waits.
 fn stop(context: &Context, service: &Service, rollout: &ServiceDeployment) -> Result<()> {
     let (config, ecs) = (context.config()?, context.session()?.ecs());
-    let going_back = matches!(rollout.status, Status::RollbackRequested | Status::RollbackInProgress);
     let asked = match rollout.pause() {
-        _ if going_back => {
-            context.events().note("Joining", "the rollback that is under way");
-            Ok(())
-        }
+        _ if rollout.goes_back() => Ok(()),
         Some(hook) => ecs.continue_service_deployment(&rollout.arn, &hook.id, false),
         None => ecs.roll_back(&rollout.arn),
     };
