@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
-use crate::support::{Run, Workspace, sandbox};
+use crate::support::{Run, Workspace, calls, sandbox};
 
 const SECRETS: &str = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret";
 
@@ -206,4 +206,13 @@ fn the_functions_that_hooks_call_are_looked_at_with_the_roles_that_call_them() {
     let run = workspace.xtask(&sandbox, &["verify"]);
     assert!(line(&run, "there is no function arn:aws:lambda").starts_with("problem "), "{run}");
     assert!(line(&run, "there is no role arn:aws:iam::123456789012:role/hook").starts_with("problem "), "{run}");
+    // What hooks it has and what its document would change is told by one answer.
+    let before = calls(&sandbox, "ecs:DescribeServices");
+    workspace.write("app/ecs/service.json", "{ \"propagateTags\": \"SERVICE\" }");
+    let defined = ("task-definition = ", "service-definition = \"app/ecs/service.json\"\ntask-definition = ");
+    workspace.change(&[defined]);
+    let run = workspace.xtask(&sandbox, &["verify"]);
+    assert!(line(&run, "a deploy changes 1 member of the service").starts_with("ok "), "{run}");
+    assert!(line(&run, "there is no function arn:aws:lambda").starts_with("problem "), "{run}");
+    assert_eq!(calls(&sandbox, "ecs:DescribeServices") - before, 2, "the live state, and its own members");
 }

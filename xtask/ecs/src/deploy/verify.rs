@@ -6,6 +6,7 @@ mod lifecycle;
 mod references;
 mod size;
 
+use std::cell::OnceCell;
 use std::thread;
 
 use serde::Serialize;
@@ -82,7 +83,8 @@ pub(crate) fn verify(
             };
             for (service, found) in members.into_iter().zip(each) {
                 let around = &around;
-                looks.push(scope.spawn(move || Look { around, service, found: Vec::new() }.all(cluster, found)));
+                let look = || Look { around, service, found: Vec::new(), described: OnceCell::new() };
+                looks.push(scope.spawn(move || look().all(cluster, found)));
             }
         }
         looks.into_iter().flat_map(|look| look.join().expect("a look does not panic")).gather()
@@ -105,9 +107,16 @@ struct Look<'a> {
     around: &'a Around<'a>,
     service: &'a Service,
     found: Vec<Finding>,
+    /// The service in ECS's own members, once it was asked for.
+    described: OnceCell<Result<Value, AwsError>>,
 }
 
 impl Look<'_> {
+    fn described(&self) -> Result<Value, AwsError> {
+        let (cluster, name) = (&self.service.cluster, &self.service.service);
+        self.described.get_or_init(|| self.around.session.ecs().described_service(cluster, name)).clone()
+    }
+
     fn all(mut self, cluster: &str, found: Result<Option<Live>, AwsError>) -> Vec<Finding> {
         let live = match found.map(|found| support::usable(self.service, cluster, found)) {
             Ok(Ok(live)) => {
@@ -200,8 +209,7 @@ impl Look<'_> {
             self.rollout(&Live { settings: document.settings(), ..Live::default() });
             return Some(document);
         }
-        let ecs = self.around.session.ecs();
-        let described = match ecs.described_service(&self.service.cluster, &self.service.service) {
+        let described = match self.described() {
             Ok(described) => described,
             Err(error) => {
                 self.not_told("definition", &error);

@@ -41,8 +41,7 @@ impl Look<'_> {
         let configuration = match (written, live) {
             (Some(written), _) => written,
             (None, Some(live)) if matches!(live.settings.strategy, Strategy::Shifting { .. }) => {
-                let ecs = self.around.session.ecs();
-                match ecs.described_service(&self.service.cluster, &self.service.service) {
+                match self.described() {
                     Ok(mut described) => described["deploymentConfiguration"].take(),
                     Err(error) => return self.not_told("hook", &error),
                 }
