@@ -255,6 +255,35 @@ fn a_task_that_ended_before_the_first_look_is_as_good_as_any() {
     assert_eq!(calls(&sandbox, "ecs:DescribeTasks"), 1, "RUNNING is not waited for");
 }
 
+/// The run of a task that has stopped before the first look, where so many reads of its log find nothing yet; and how often that was
+/// read.
+fn read_late(silent: usize) -> (Run, usize) {
+    let (workspace, sandbox) = stage_in(sandbox_with_looks_of(300, vec![]), &migrate("exit 0"), "");
+    let times = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&times);
+    let url = changing(&sandbox, &["GetLogEvents"], move |answer| {
+        if counted.fetch_add(1, Ordering::SeqCst) < silent {
+            *answer = json!({ "events": [] });
+        }
+    });
+    let mut environment = sandbox.environment();
+    environment.push(("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS".to_owned(), url));
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let run = workspace.xtask_with(&environment, &["run", "migrate"]);
+    assert_eq!(calls(&sandbox, "ecs:DescribeTasks"), 1, "it has stopped by the first look");
+    (run, times.load(Ordering::SeqCst))
+}
+
+#[test]
+fn a_log_is_read_on_after_the_end_until_two_reads_find_nothing() {
+    let (run, reads) = read_late(2);
+    run.ends(0).says("[migrate] INFO app: done");
+    assert_eq!(reads, 5, "one while it ran, one that found nothing, the lines, and two that found nothing");
+    let (run, reads) = read_late(3);
+    run.ends(0).does_not_say("[migrate]");
+    assert_eq!(reads, 3);
+}
+
 #[test]
 fn a_task_without_an_exit_code_failed_and_ecs_says_why() {
     let (workspace, sandbox) = stage(&migrate("exit 0"), BEFORE);

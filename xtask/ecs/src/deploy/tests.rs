@@ -4,6 +4,7 @@
 mod alike;
 mod endings;
 mod many;
+mod one_off;
 mod planning;
 mod stage;
 mod updates;

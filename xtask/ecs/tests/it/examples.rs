@@ -338,4 +338,15 @@ fn a_command_of_the_repositorys_own_runs_one_off_tasks() {
     let command = |place: usize| asked[place].input["overrides"]["containerOverrides"][0]["command"].clone();
     assert_eq!(command(0), json!(["/app", "backfill", "2026-01"]));
     assert_eq!(command(1), json!(["/app", "backfill", "2026-02"]));
+    // Each call of `tasks()` is a run of its own, and in a workflow run of GitHub's all of them are one.
+    let tokens = |job: Option<&str>| {
+        let before = sandbox.calls().len();
+        let mut command = self::command(workspace.root(), "one_off", &["backfill", "2026-03", "2026-03"]);
+        command.envs(sandbox.environment()).envs(job.map(|job| ("GITHUB_RUN_ID", job)));
+        ends(&command.output().unwrap(), 0);
+        let asked = sandbox.calls().into_iter().skip(before).filter(|call| call.operation == "ecs:RunTask");
+        asked.map(|call| call.input["clientToken"].to_string()).collect::<Vec<_>>()
+    };
+    assert!(matches!(&tokens(None)[..], [first, second] if first != second));
+    assert!(matches!(&tokens(Some("7"))[..], [first, second] if first == second));
 }

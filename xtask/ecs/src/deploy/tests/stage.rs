@@ -129,16 +129,20 @@ impl Stage {
         self.run(true)
     }
 
-    fn run(&mut self, plan_only: bool) -> Result<()> {
+    pub(super) fn session(&self) -> Session {
         let environment: BTreeMap<_, _> = self.sandbox.environment().into_iter().collect();
-        let session = Session::at(
+        Session::at(
             &self.config,
             &Endpoint {
                 url: environment["AWS_ENDPOINT_URL"].clone(),
                 access_key_id: environment["AWS_ACCESS_KEY_ID"].clone(),
                 secret_access_key: environment["AWS_SECRET_ACCESS_KEY"].clone(),
             },
-        );
+        )
+    }
+
+    fn run(&mut self, plan_only: bool) -> Result<()> {
+        let session = self.session();
         let (events, heard) = Events::collect();
         let (sandbox, interrupt) = (Arc::clone(&self.sandbox), self.interrupt.clone());
         let mut meanwhile = self.meanwhile.take();
@@ -245,6 +249,11 @@ fn config(sandbox: &Sandbox, folder: &TempDir, services: &[&str]) -> Config {
         writeln!(toml, "[workspace.metadata.xtask.services.{name}]").unwrap();
         writeln!(toml, "task-definition = \"task-definition.json\"").unwrap();
         writeln!(toml, "containers = {{ app = \"app\" }}").unwrap();
+    }
+    if services.contains(&"app") {
+        toml.push_str(
+            "[workspace.metadata.xtask.tasks.migrate]\nservice = \"app\"\ncommand = [\"sh\", \"-c\", \"exit 0\"]\n",
+        );
     }
     std::fs::write(folder.path().join("Cargo.toml"), toml).unwrap();
     std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
