@@ -243,7 +243,10 @@ impl Judge<'_> {
                 let idle = truth.desired == 0
                     || self.happened(|it| matches!(it, Happening::Scales { .. }))
                     || service.desired_count.is_some();
-                if !(status == "SUCCESSFUL" || status == "none" && idle || idle && status != "ROLLBACK_SUCCESSFUL") {
+                // Where no task is to run there is nothing to wait for, and a rollout that is not over yet may still be taken back.
+                let taken_back =
+                    self.happened(|it| matches!(it, Happening::Stops { service, back: true } if *service == place));
+                if status != "SUCCESSFUL" && !(idle && (status != "ROLLBACK_SUCCESSFUL" || taken_back)) {
                     self.say(format!("{name}: said to be deployed, and its rollout is {status}"));
                 }
                 let expected = self.stage.digest();

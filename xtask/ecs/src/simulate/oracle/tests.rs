@@ -8,6 +8,16 @@ const ID: &str = "ecs-svc/1";
 
 /// A deploy of the first world whose rollout ended like this in ECS, and of which this was said.
 fn judged(status: &str, said: Outcome, result: Result<(), Failure>) -> Vec<String> {
+    judged_in(&|_, _| {}, status, said, result)
+}
+
+/// The same of a world and a truth that were changed like this.
+fn judged_in(
+    change: &dyn Fn(&mut World, &mut Truth),
+    status: &str,
+    said: Outcome,
+    result: Result<(), Failure>,
+) -> Vec<String> {
     let mut world = World::of(1);
     world.services.truncate(1);
     (world.lag, world.hard, world.on_failure) = (0, false, "stop");
@@ -19,8 +29,9 @@ fn judged(status: &str, said: Outcome, result: Result<(), Failure>) -> Vec<Strin
     let stage = Stage::furnished(&world).expect("it is furnished");
     let name = world.services[0].name.clone();
     let rollout = Rollout { id: ID.into(), revision: "app:2".into(), status: status.into(), ..Rollout::default() };
-    let truth = Truth { desired: 2, revision: "app:2".into(), rollouts: vec![rollout] };
+    let mut truth = Truth { desired: 2, revision: "app:2".into(), rollouts: vec![rollout] };
     let other = Truth::default();
+    change(&mut world, &mut truth);
     let events = vec![
         Event::RolloutStarted { service: name.clone(), deployment: ID.into(), revision: "app:2".into() },
         Event::RolloutEnded {
@@ -54,6 +65,20 @@ fn what_is_true_is_no_finding_and_what_is_not_is_one() {
     let found = judged("ROLLBACK_SUCCESSFUL", Outcome::Deployed, Ok(()));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("said to be deployed, and its rollout is ROLLBACK_SUCCESSFUL"), "{found:?}");
+}
+
+#[test]
+fn a_rollout_of_no_tasks_that_somebody_takes_back_later_was_deployed_all_the_same() {
+    let idle = |happens: Option<Happening>| {
+        let change = |world: &mut World, truth: &mut Truth| {
+            world.runs[0].happens = happens.iter().cloned().map(|it| (20_000, it)).collect();
+            truth.desired = 0;
+        };
+        judged_in(&change, "ROLLBACK_SUCCESSFUL", Outcome::Deployed, Ok(()))
+    };
+    assert_eq!(idle(Some(Happening::Stops { service: 0, back: true })), [""; 0]);
+    assert_eq!(idle(Some(Happening::Stops { service: 1, back: true })).len(), 1, "another one");
+    assert_eq!(idle(None).len(), 1);
 }
 
 #[test]
