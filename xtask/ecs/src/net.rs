@@ -49,12 +49,21 @@ pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(workers())
             .enable_io()
             .enable_time()
             .build()
             .expect("threads and epoll are to be had")
     })
+}
+
+/// In a simulation time stands until all have come to rest: a second one would only be woken and find nothing to do.
+fn workers() -> usize {
+    #[cfg(feature = "rehearse")]
+    if crate::time::turned::clock().is_some() {
+        return 1;
+    }
+    2
 }
 
 /// The client for any address. Fails where the machine has no root certificates at all, and where what the environment

@@ -30,10 +30,10 @@ pub(super) fn turn<T>(
     until: Duration,
     passes: &dyn Fn(Duration),
 ) -> Result<(), Stuck> {
-    let mut threads = Threads::default();
+    let mut threads = Threads::of_this_process().expect("who began this has looked for them");
     dues.sort_by_key(|due| std::cmp::Reverse(due.at));
     loop {
-        threads.settle(&|| thread.is_finished());
+        threads.settle(&|| thread.is_finished(), &|at_most| clock.watch(at_most));
         if thread.is_finished() {
             return Ok(());
         }

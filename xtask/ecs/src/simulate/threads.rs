@@ -2,90 +2,101 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::Duration;
 
 const TASKS: &str = "/proc/self/task";
 
+/// How soon and how seldom it is looked again.
+const SHORTEST: Duration = Duration::from_micros(10);
+const LONGEST: Duration = Duration::from_millis(1);
+
+/// So much of what is said of a thread holds its state.
+const HEAD: usize = 32;
+
 /// The threads of this process but the one that looks, by their numbers.
-#[derive(Default)]
-pub(super) struct Threads(BTreeMap<u32, Thread>);
+pub(super) struct Threads {
+    own: u32,
+    /// Which say how many there are.
+    folder: File,
+    known: BTreeMap<u32, Thread>,
+    count: u64,
+}
 
 struct Thread {
     stat: File,
     schedule: File,
 }
 
-/// How often a thread was let run, and whether it sleeps.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    number: u32,
-    turns: u64,
-    sleeps: bool,
-}
+/// How often each thread was let run.
+type Turns = Vec<(u32, u64)>;
 
 impl Threads {
-    /// Waits until no other thread runs or could run: none of them will do anything until time passes.
+    /// Fails where Linux tells nothing of them.
+    pub(super) fn of_this_process() -> io::Result<Self> {
+        Ok(Self { own: own(), folder: File::open(TASKS)?, known: BTreeMap::new(), count: 0 })
+    }
+
+    /// Waits until no other thread runs or could run: none of them will do anything until time passes. `waits` says whether
+    /// one has begun to wait for that, or does within a time: mostly that is all there is to see, and looking costs more.
     ///
     /// A thread that was woken is not said to sleep, even before it runs. So where all sleep in two looks, and none has run
     /// between them, none was there to wake another.
-    pub(super) fn settle(&mut self, over: &dyn Fn() -> bool) {
-        let own = own();
-        let (mut before, mut rounds) = (Vec::new(), 0_u32);
+    pub(super) fn settle(&mut self, over: &dyn Fn() -> bool, waits: &dyn Fn(Duration) -> bool) {
+        let mut patience = LONGEST;
         while !over() {
-            let now = self.look(own);
-            if now.iter().all(|thread| thread.sleeps) {
-                if now == before {
-                    return;
-                }
-                before = now;
-                continue;
+            patience = if waits(patience) { SHORTEST } else { LONGEST.min(patience * 2) };
+            let before = self.asleep();
+            if before.is_some() && before == self.asleep() {
+                return;
             }
-            before.clear();
-            rounds += 1;
-            if rounds > 10 { std::thread::sleep(Duration::from_micros(30)) } else { std::thread::yield_now() }
         }
     }
 
-    fn look(&mut self, own: u32) -> Vec<Seen> {
+    /// None where one of them does not sleep, or has ended.
+    fn asleep(&mut self) -> Option<Turns> {
+        // A folder has two links, and one more for each folder in it. Who has ended is still known, and found to be gone.
+        let count = self.folder.metadata().ok()?.nlink();
+        if count != self.count {
+            self.list();
+            self.count = count;
+        }
+        let turns: Option<Turns> =
+            self.known.iter().map(|(number, thread)| Some((*number, thread.asleep()?))).collect();
+        if turns.is_none() && self.known.values().any(Thread::has_ended) {
+            self.count = 0;
+        }
+        turns
+    }
+
+    fn list(&mut self) {
         let listed = fs::read_dir(TASKS).into_iter().flatten().flatten();
-        let numbers: Vec<u32> = listed
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(|number| *number != own)
-            .collect();
-        self.0.retain(|number, _| numbers.contains(number));
-        numbers.into_iter().filter_map(|number| self.seen(number)).collect()
-    }
-
-    /// None for one that has ended.
-    fn seen(&mut self, number: u32) -> Option<Seen> {
-        if let Some(seen) = self.0.get(&number).and_then(|thread| thread.seen(number)) {
-            return Some(seen);
-        }
-        // Another one may have been given the number of one that ended.
-        self.0.remove(&number);
-        let thread = Thread {
-            stat: File::open(format!("{TASKS}/{number}/stat")).ok()?,
-            schedule: File::open(format!("{TASKS}/{number}/schedstat")).ok()?,
-        };
-        let seen = thread.seen(number);
-        self.0.insert(number, thread);
-        seen
+        let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let numbers = numbers.filter(|number| *number != self.own);
+        self.known = numbers.filter_map(|number| Some((number, Thread::open(number)?))).collect();
     }
 }
 
 impl Thread {
-    fn seen(&self, number: u32) -> Option<Seen> {
-        let mut bytes = [0; 512];
-        let mut read = |file: &File| {
-            let count = file.read_at(&mut bytes, 0).ok()?;
-            Some(String::from_utf8_lossy(&bytes[..count]).into_owned())
-        };
-        let turns = read(&self.schedule)?.split_whitespace().nth(2)?.parse().ok()?;
-        // The state stands after the name in parentheses, which may hold anything.
-        let stat = read(&self.stat)?;
-        let state = stat.rsplit_once(") ")?.1.chars().next()?;
-        Some(Seen { number, turns, sleeps: matches!(state, 'S' | 'Z' | 'X') })
+    fn open(number: u32) -> Option<Self> {
+        let open = |name| File::open(format!("{TASKS}/{number}/{name}")).ok();
+        Some(Self { stat: open("stat")?, schedule: open("schedstat")? })
+    }
+
+    /// How often it was let run; None where it does not sleep.
+    fn asleep(&self) -> Option<u64> {
+        let mut bytes = [0; 64];
+        let count = self.schedule.read_at(&mut bytes, 0).ok()?;
+        let turns = str::from_utf8(&bytes[..count]).ok()?.split_ascii_whitespace().nth(2)?.parse().ok()?;
+        // A number of 7 digits at most, and a name of 15 bytes in parentheses, which may hold anything; then the state.
+        let count = self.stat.read_at(&mut bytes[..HEAD], 0).ok()?;
+        let end = bytes[..count].iter().rposition(|byte| *byte == b')')?;
+        matches!(bytes.get(end + 2), Some(b'S' | b'Z' | b'X')).then_some(turns)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.schedule.read_at(&mut [0; 1], 0).is_err()
     }
 }
 

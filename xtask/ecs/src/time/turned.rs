@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -16,12 +16,14 @@ pub(crate) fn clock() -> Option<&'static Turned> {
 
 /// Has this process go by a clock that stands still until it is turned, from now on and for ever.
 pub(crate) fn stop_time() -> &'static Turned {
-    CLOCK.get_or_init(|| Turned { began: Instant::now(), state: Mutex::default() })
+    CLOCK.get_or_init(|| Turned { began: Instant::now(), state: Mutex::default(), waits: Condvar::new() })
 }
 
 pub(crate) struct Turned {
     began: Instant,
     state: Mutex<State>,
+    /// Somebody has begun to wait.
+    waits: Condvar,
 }
 
 #[derive(Default)]
@@ -32,6 +34,8 @@ struct State {
     epoch: Duration,
     order: u64,
     sleepers: BTreeMap<Place, Waker>,
+    /// Somebody has begun to wait since that was asked.
+    new: bool,
     chance: u64,
 }
 
@@ -81,6 +85,12 @@ impl Turned {
     /// When the next of those who wait is to wake, since the clock was stopped.
     pub(crate) fn next(&self) -> Option<Duration> {
         self.state().sleepers.first_key_value().map(|((until, _), _)| *until)
+    }
+
+    /// Whether somebody has begun to wait since this was asked last, or does within so long of real time.
+    pub(crate) fn watch(&self, at_most: Duration) -> bool {
+        let waited = self.waits.wait_timeout_while(self.state(), at_most, |state| !state.new);
+        std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).0.new)
     }
 
     pub(crate) fn passed(&self) -> Duration {
@@ -134,7 +144,9 @@ impl Future for Nap<'_> {
         let place = self.place.unwrap_or((self.until, state.order));
         state.order += 1;
         state.sleepers.insert(place, context.waker().clone());
+        state.new = true;
         drop(state);
+        self.clock.waits.notify_all();
         self.place = Some(place);
         Poll::Pending
     }
