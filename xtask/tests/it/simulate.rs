@@ -8,8 +8,8 @@ fn plays(seed: &str, count: &str) {
 
 #[test]
 fn in_worlds_that_seeds_make_commands_say_what_is_true_and_do_what_is_right() {
-    let words = ["simulate", "--seed", "1", "--seeds", "40", "--jobs", "2", "--sparse"];
-    Workspace::sample().xtask_with(&[], &words).ends(0).says("Simulated 40 worlds");
+    let words = ["simulate", "--seed", "1", "--seeds", "250", "--jobs", "2", "--sparse"];
+    Workspace::sample().xtask_with(&[], &words).ends(0).says("Simulated 250 worlds");
 }
 
 #[test]
