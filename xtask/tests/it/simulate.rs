@@ -52,6 +52,13 @@ fn what_goes_back_with_another_goes_to_what_had_come_up() {
     plays("10676", "1");
 }
 
+#[test]
+fn a_service_without_tasks_is_deployed_when_no_hook_can_turn_it_back_any_more() {
+    for seed in ["20269", "20447"] {
+        plays(seed, "1");
+    }
+}
+
 /// One story of those whose table is in the documentation; the others are played at night.
 #[test]
 fn whatever_befalls_each_call_of_a_story_it_ends_as_the_page_of_faults_says() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::until::Until;
-use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, short};
+use crate::aws::ecs::{Deployment, Service, ServiceDeployment, Status, Strategy, short};
 use crate::cause::Message;
 use crate::event::Outcome;
 use crate::failure::{Ending, Failure};
@@ -189,8 +189,13 @@ pub(super) fn outcome(seen: &Observation) -> Decision {
     }
 }
 
-/// A service that should run nothing has nothing to wait for, once it is on the new revision.
+/// A service that should run nothing has nothing to wait for, once it is on the new revision; but hooks, bakes and alarms turn
+/// a rollout of no tasks back, too.
 fn at_once(seen: &Observation) -> Option<Conclusion> {
+    let settings = seen.service.settings;
+    if settings.strategy != Strategy::Rolling || settings.alarms || !settings.least.is_zero() {
+        return None;
+    }
     let primary = seen.service.primary()?;
     let ours = primary.id == seen.deployment && primary.task_definition == seen.revision;
     let failed =

@@ -297,6 +297,27 @@ fn a_desired_count_of_zero_is_deployed_at_once() {
 }
 
 #[test]
+fn a_desired_count_of_zero_waits_for_what_may_turn_its_rollout_back() {
+    let mut zero = listed(Status::Pending);
+    zero.service.desired = 0;
+    let mut shifting = zero.clone();
+    shifting.service.settings.strategy = Strategy::Shifting { pauses: false };
+    let back = Observation { rollout: Some(rollout(Status::RollbackSuccessful)), ..shifting.clone() };
+    let mut watched = zero.clone();
+    watched.service.settings.alarms = true;
+    let mut baking = zero.clone();
+    baking.service.settings.least = Duration::from_secs(60);
+    let begins = "ECS to begin the rollout";
+    expect(vec![
+        ("task by task", zero, Decision::Ended(Conclusion::Deployed)),
+        ("with stages to pass", shifting, watch(begins)),
+        ("one of which refused it", back, rolled_back("tasks failed to start")),
+        ("with alarms", watched, watch(begins)),
+        ("with a bake", baking, watch(begins)),
+    ]);
+}
+
+#[test]
 fn a_new_desired_count_alone_is_done_when_so_many_run() {
     let scaled = |running| Observation { only_scaled: true, ..seen(vec![ours("PRIMARY", "COMPLETED", running)]) };
     expect(vec![
