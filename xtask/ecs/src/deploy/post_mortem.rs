@@ -245,7 +245,9 @@ fn without_tasks(evidence: &Evidence<'_>) -> Blamed {
                 format!("{failed} {tasks} failed before this was looked at, and ECS shows none of them any more");
             return blamed(sentence, "deploy again, and the next one to fail is looked at; or see their log".to_owned());
         }
-        let (sentence, fix) = if running >= desired {
+        let (sentence, fix) = if !evidence.tasks.is_empty() {
+            ("ECS stopped the tasks of this rollout with it, and none of them had failed until then", "")
+        } else if running >= desired {
             (
                 "all tasks run, but ECS does not find them healthy, or the old ones do not end",
                 "check the health checks and the deregistration delay",

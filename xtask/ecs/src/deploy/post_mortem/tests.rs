@@ -306,6 +306,15 @@ fn a_hook_whose_time_was_over_and_that_let_the_rollout_go_on_is_no_cause() {
 }
 
 #[test]
+fn of_tasks_that_were_only_stopped_with_the_rollout_it_is_said_that_they_were() {
+    let scaled_in =
+        |n| task(n, "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/9)", None, "");
+    let found = post_mortem(&Evidence { running: (0, 2), ..evidence(&[scaled_in(1), scaled_in(2)]) });
+    assert!(found.likely_cause.starts_with("ECS stopped the tasks of this rollout with it"), "{}", found.likely_cause);
+    assert_eq!(found.causes.len(), 1);
+}
+
+#[test]
 fn tasks_that_failed_and_are_forgotten_are_counted_and_nothing_is_made_up() {
     let breaker = Some(Breaker { count: 4, threshold: 3, resets: false });
     let rollout = ServiceDeployment { breaker, ..ServiceDeployment::default() };
