@@ -15,7 +15,7 @@ const FINISH: Duration = Duration::from_secs(10);
 /// How long the first may take to print what is left, where the others took all the time.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// How many lines of builders may wait for a reader. A builder writes faster than a terminal is drawn.
+/// How many lines of builders and tasks may wait for a reader. A builder writes faster than a terminal is drawn.
 const LINES: usize = 1_000;
 /// How long a further line waits for one that has so many; what hangs is not waited for again.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ struct Queue {
     lines: Weak<Lines>,
 }
 
-/// The lines of builders that a reader has not read.
+/// The lines of builders and tasks that a reader has not read.
 #[derive(Default)]
 struct Lines {
     waiting: AtomicUsize,
@@ -45,12 +45,17 @@ impl Queue {
     }
 
     fn send(&self, event: Event) {
-        if let (Event::BuildOutput { .. }, Some(lines)) = (&event, self.lines.upgrade()) {
+        if let (true, Some(lines)) = (is_line(&event), self.lines.upgrade()) {
             lines.make_room();
         }
         // A reader that ended has been reported by its thread already.
         drop(self.sender.send(event));
     }
+}
+
+/// Whether somebody else's program wrote it, who may write faster than is read.
+fn is_line(event: &Event) -> bool {
+    matches!(event, Event::BuildOutput { .. } | Event::TaskOutput { .. })
 }
 
 impl Lines {
@@ -89,7 +94,7 @@ impl Events {
         (Self(queues), receiver)
     }
 
-    /// Hands it to every reader, without waiting for one; but a builder's line waits, for a while, where very many do.
+    /// Hands it to every reader, without waiting for one; but a line of a builder or a task waits, for a while, where very many do.
     pub fn emit(&self, event: Event) {
         let Some((last, others)) = self.0.split_last() else { return };
         for queue in others {
@@ -192,7 +197,7 @@ fn ends_by(deadline: Instant, thread: &JoinHandle<()>) -> bool {
 fn read_all(reader: &mut dyn Reader, queue: &Receiver<Event>, lines: &Lines) -> Option<String> {
     let name = reader.name();
     for event in queue {
-        if matches!(event, Event::BuildOutput { .. }) {
+        if is_line(&event) {
             lines.read();
         }
         match catch_unwind(AssertUnwindSafe(|| reader.read(&event))) {
@@ -260,13 +265,38 @@ mod tests {
         }
 
         fn read(&mut self, event: &Event) -> anyhow::Result<()> {
-            if let Event::BuildOutput { line, .. } = event {
+            if let Event::BuildOutput { line, .. } | Event::TaskOutput { line, .. } = event {
                 *self.0.lock().expect("no reader panics with the lock") += 1;
                 // Longer than it takes to emit a line.
                 std::hint::black_box(line.repeat(500));
             }
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_task_that_writes_more_than_is_read_waits_and_what_is_said_of_a_rollout_meanwhile_does_not() {
+        let (_kept, never) = channel();
+        let stream = Stream::start(vec![Box::new(Hangs(never))]);
+        let events = stream.events();
+        let unread = || events.0[0].lines.upgrade().expect("it reads").waiting.load(Ordering::Relaxed);
+        let task = {
+            let events = stream.events();
+            std::thread::spawn(move || {
+                for _ in 0..LINES + 2 {
+                    events.emit(Event::TaskOutput { task: "migrate".to_owned(), line: "x".repeat(80) });
+                }
+            })
+        };
+        while unread() < LINES {
+            std::thread::yield_now();
+        }
+        let began = Instant::now();
+        events.note("Waiting", "for the rollout to end");
+        assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+        task.join().expect("it does not panic");
+        drop(events);
+        stream.finish_within(Duration::from_millis(20));
     }
 
     fn says(events: &Events, lines: usize) {
