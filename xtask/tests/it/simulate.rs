@@ -59,6 +59,11 @@ fn a_service_without_tasks_is_deployed_when_no_hook_can_turn_it_back_any_more() 
     }
 }
 
+#[test]
+fn an_interrupt_while_ecs_has_not_told_what_took_a_rollouts_place_does_not_say_that_it_goes_on() {
+    plays("22190", "1");
+}
+
 /// One story of those whose table is in the documentation; the others are played at night.
 #[test]
 fn whatever_befalls_each_call_of_a_story_it_ends_as_the_page_of_faults_says() {

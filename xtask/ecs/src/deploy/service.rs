@@ -278,10 +278,17 @@ impl<'a> Stage<'a> {
             rollout::Ended::Interrupted { asked: Some(conclusion) } => (conclusion.clone(), true),
             rollout::Ended::Interrupted { asked: None } => {
                 self.report.outcome = Became::Interrupted;
+                // ECS had not told yet what took its place.
+                let over = end.seen.rollout.as_ref().is_some_and(|rollout| rollout.status.is_final());
+                let (became, tells) = if over {
+                    ("was stopped before its end", "tells what took its place")
+                } else {
+                    ("goes on in ECS", "follows it to its end")
+                };
                 return Err(Failure::interrupted(format_args!(
-                    "interrupted: {now}, and the rollout of {revision} on service {name} goes on in ECS"
+                    "interrupted: {now}, and the rollout of {revision} on service {name} {became}"
                 ))
-                .help(format!("`{}` follows it to its end", self.again())));
+                .help(format!("`{}` {tells}", self.again())));
             }
         };
         let conclusion = match &proof {

@@ -79,6 +79,8 @@ impl Judge<'_> {
         let true_of_it = if text.contains("goes on in ECS") {
             let slack = slack(self.world, service);
             !rollout.is_final() || rollout.finished.is_some_and(|at| self.played.now - at < slack)
+        } else if text.contains("was stopped before its end") {
+            status == "STOPPED"
         } else if text.contains("was rolled back") {
             status == "ROLLBACK_SUCCESSFUL"
         } else if text.contains("had ended well") {
