@@ -54,7 +54,7 @@ fn what_goes_back_with_another_goes_to_what_had_come_up() {
 
 #[test]
 fn a_service_without_tasks_is_deployed_when_no_hook_can_turn_it_back_any_more() {
-    for seed in ["20269", "20447"] {
+    for seed in ["20269", "20447", "23337"] {
         plays(seed, "1");
     }
 }

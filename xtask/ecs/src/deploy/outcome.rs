@@ -198,8 +198,8 @@ fn at_once(seen: &Observation) -> Option<Conclusion> {
     }
     let primary = seen.service.primary()?;
     let ours = primary.id == seen.deployment && primary.task_definition == seen.revision;
-    let failed =
-        seen.rollout.as_ref().is_some_and(|rollout| rollout.status.is_final() && rollout.status != Status::Successful);
+    let forward = |status: &Status| matches!(status, Status::Pending | Status::InProgress | Status::Successful);
+    let failed = seen.rollout.as_ref().is_some_and(|rollout| !forward(&rollout.status));
     (ours && seen.service.desired == 0 && !failed && !seen.seen_failed && seen.newer.is_none())
         .then_some(Conclusion::Deployed)
 }

@@ -285,12 +285,17 @@ fn a_desired_count_of_zero_is_deployed_at_once() {
     let mut zero = seen(vec![ours("PRIMARY", "IN_PROGRESS", 0)]);
     zero.service.desired = 0;
     let failed = Observation { rollout: Some(rollout(Status::RollbackFailed)), ..zero.clone() };
+    let mut leaving = zero.clone();
+    leaving.rollout = Some(rollout(Status::RollbackRequested));
+    leaving.service.deployments[0].desired = 0;
+    let waits = "the rollback to finish, tasks: 0 of 0 running, 2 pending";
     let mut other = zero.clone();
     other.service.deployments[0].id = "ecs-svc/2".into();
     other.unlisted = true;
     other.service.deployments[0].task_definition = OTHER.into();
     expect(vec![
         ("on the new revision", zero, Decision::Ended(Conclusion::Deployed)),
+        ("but on its way back", leaving, watch(waits)),
         ("but failed", failed, rollback_failed("tasks failed to start, and the rollback failed too")),
         ("on another revision", other, superseded(&Newer { revision: OTHER.into(), who: String::new() })),
     ]);
