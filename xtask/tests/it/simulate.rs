@@ -60,6 +60,11 @@ fn a_service_without_tasks_is_deployed_when_no_hook_can_turn_it_back_any_more() 
 }
 
 #[test]
+fn a_list_that_is_stale_does_not_make_an_older_rollout_of_the_same_revision_ours() {
+    plays("23430", "1");
+}
+
+#[test]
 fn an_interrupt_while_ecs_has_not_told_what_took_a_rollouts_place_does_not_say_that_it_goes_on() {
     plays("22190", "1");
 }

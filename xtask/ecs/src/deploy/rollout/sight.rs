@@ -165,8 +165,12 @@ impl<'a> Sight<'a> {
     fn listed<O: Observe>(&mut self, observe: &mut O) -> Result<Option<String>, AwsError> {
         let listed = observe.listed(self.target.since - SLACK)?;
         let mut ours = Vec::new();
+        // At first an older one of the same revision may be all that is listed.
+        let within = if observe.elapsed() < LISTED_WITHIN { NEAR } else { SLACK };
         for deployment in &listed {
-            if self.task_definition(observe, &deployment.target)? == self.target.revision {
+            if (deployment.created_at - self.target.since).abs() <= within
+                && self.task_definition(observe, &deployment.target)? == self.target.revision
+            {
                 ours.push(deployment);
             }
         }
