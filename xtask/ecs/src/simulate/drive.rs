@@ -21,6 +21,9 @@ pub(super) enum Stuck {
     TooLong,
 }
 
+/// How often it is looked again, over two seconds, before nothing is said to come.
+const DOUBTS: u32 = 40;
+
 /// Turns the clock until the thread has ended, at most as far as `until`. `passes` is told how far it is turned each time,
 /// before whoever waits for that moment wakes.
 pub(super) fn turn<T>(
@@ -31,6 +34,7 @@ pub(super) fn turn<T>(
     passes: &dyn Fn(Duration),
 ) -> Result<(), Stuck> {
     let mut threads = Threads::of_this_process().expect("who began this has looked for them");
+    let mut doubts = 0;
     dues.sort_by_key(|due| std::cmp::Reverse(due.at));
     loop {
         threads.settle(&|| thread.is_finished(), &|at_most| clock.watch(at_most));
@@ -38,7 +42,16 @@ pub(super) fn turn<T>(
             return Ok(());
         }
         let due = dues.last().map(|due| due.at);
-        let next = clock.next().into_iter().chain(due).min().ok_or(Stuck::Forever)?;
+        let Some(next) = clock.next().into_iter().chain(due).min() else {
+            // One that was kept from its core in the midst of going to sleep looks as if it slept.
+            doubts += 1;
+            if doubts == DOUBTS {
+                return Err(Stuck::Forever);
+            }
+            clock.watch(Duration::from_millis(50));
+            continue;
+        };
+        doubts = 0;
         if next > until {
             return Err(Stuck::TooLong);
         }

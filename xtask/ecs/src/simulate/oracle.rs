@@ -294,12 +294,13 @@ impl Judge<'_> {
             Outcome::Reached | Outcome::Paused => {}
         }
         if matches!(outcome, Outcome::RolledBack | Outcome::RollbackFailed | Outcome::TimedOut) {
-            self.cause(name);
+            self.cause(service);
         }
     }
 
     /// What a post-mortem names is what was wrong.
-    fn cause(&mut self, name: &str) {
+    fn cause(&mut self, of: &Service) {
+        let name = &of.name;
         let found = self.played.events.iter().find_map(|event| match event {
             Event::PostMortem { service, post_mortem } if service == name => Some(post_mortem),
             _ => None,
@@ -326,7 +327,8 @@ impl Judge<'_> {
             Some(Tasks::Exits { code: 139, .. }) => &["139", "segmentation"],
             Some(Tasks::Exits { code: 101, .. }) => &["101", "panic"],
             Some(Tasks::Exits { code: 1, .. }) => &["exit", "1"],
-            Some(Tasks::Unhealthy) => &["health"],
+            // Without anybody who looks at their health they are as good as others.
+            Some(Tasks::Unhealthy) if of.health_check || of.balanced => &["health"],
             _ => return,
         };
         // Who is interrupted goes back before a task has failed.
