@@ -217,7 +217,7 @@ impl<'a> Deploys<'a> {
         if !self.allow_older {
             plan::refuse_older(self.config, &services)?;
         }
-        gate::hold(config, session, &services, events)?;
+        gate::hold(config, session, &services, events, self.interrupt)?;
         let schedules = schedules::plan(self, &services, &tasks, names.is_empty())?;
         Ok(DeployPlan { services, tasks, schedules, run_tasks: self.run_tasks, back: false })
     }

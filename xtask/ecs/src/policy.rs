@@ -84,6 +84,7 @@ fn resources_of(call: &Call, by: By, facts: &Facts) -> Vec<String> {
         "application-autoscaling:DescribeScalableTargets" => by == By::Scale || facts.has(Habit::Counts),
         "ecs:UpdateExpressGatewayService" | "ecs:DescribeExpressGatewayService" => facts.has(Habit::Expresses),
         "ecr:CreateRepository" | "ecr:DescribeRepositoryCreationTemplates" => facts.has(Habit::HasPushesCreate),
+        "ecr:DescribeImageSigningStatus" => by == By::Attached || facts.has(Habit::WantsSignatures),
         "ecs:CreateService" | "ecs:CreateDaemon" => facts.has(Habit::Creates),
         "ecs:UntagResource" => by == By::Unlock || facts.has(Habit::Locks),
         _ => true,

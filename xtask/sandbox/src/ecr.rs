@@ -21,6 +21,7 @@ mod put;
 mod referrers;
 mod repositories;
 mod settings;
+mod signing;
 mod tags;
 mod templates;
 
@@ -47,6 +48,8 @@ pub(crate) struct Ecr {
     settings: BTreeMap<String, &'static str>,
     /// By prefix.
     templates: BTreeMap<String, Value>,
+    /// The rules that have images signed, and since when.
+    signing: Option<(Value, Instant)>,
 }
 
 /// One repository. Layers belong to it: another repository's are not seen.
@@ -87,6 +90,7 @@ impl Ecr {
             uploads: HashMap::new(),
             settings: BTreeMap::new(),
             templates: BTreeMap::new(),
+            signing: None,
         }
     }
 
@@ -127,6 +131,10 @@ impl Ecr {
             "CreateRepositoryCreationTemplate" => self.create_repository_creation_template(input, now),
             "DescribeRepositoryCreationTemplates" => self.describe_repository_creation_templates(input),
             "DeleteRepositoryCreationTemplate" => self.delete_repository_creation_template(input),
+            "PutSigningConfiguration" => self.put_signing_configuration(input, now),
+            "GetSigningConfiguration" => self.get_signing_configuration(),
+            "DeleteSigningConfiguration" => self.delete_signing_configuration(),
+            "DescribeImageSigningStatus" => self.describe_image_signing_status(input, now),
             "ListImageReferrers" => self.list_image_referrers(input, now),
             "GetAuthorizationToken" => Ok(json!({})),
             _ => Err(ApiError::new("UnknownOperationException", format!("ECR has no operation {operation} here"))),

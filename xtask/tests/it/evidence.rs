@@ -1,5 +1,9 @@
 //! What a release attaches, what reads it, and the gate before a deploy.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
@@ -211,4 +215,76 @@ fn an_index_that_does_not_say_what_its_images_run_on_gets_no_verdict() {
     workspace.change(&[("{ package = \"app\" }", "\"2.0.0\"")]);
     workspace.xtask(&sandbox, &["rescan"]).ends(1).says("and not what it runs on, so it cannot be scanned");
     assert!(referrers(&sandbox, &tagged(&sandbox, "sample/app", "2.0.0").unwrap()).is_empty());
+}
+
+/// Has this registry sign what is pushed from now on, by a profile of this region.
+pub fn signs(sandbox: &Sandbox, region: &str) {
+    let profile = format!("arn:aws:signer:{region}:123456789012:/signing-profiles/release");
+    let rule = json!({ "signingProfileArn": profile,
+        "repositoryFilters": [{ "filter": "sample/*", "filterType": "WILDCARD_MATCH" }] });
+    sandbox.ecr("PutSigningConfiguration", json!({ "signingConfiguration": { "rules": [rule] } })).unwrap();
+}
+
+/// The sample that wants signatures, released where they are made.
+pub fn signed() -> (Workspace, Sandbox) {
+    let (workspace, sandbox) = with("deploy.signed = true");
+    signs(&sandbox, "ap-northeast-1");
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    sandbox.advance(Duration::from_secs(60));
+    (workspace, sandbox)
+}
+
+#[test]
+fn what_ecr_has_not_signed_is_not_deployed_and_what_it_is_signing_is_waited_for() {
+    let (workspace, sandbox) = with("deploy.signed = true");
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    // A rule is for what is pushed after it.
+    sandbox.advance(Duration::from_secs(1));
+    signs(&sandbox, "ap-northeast-1");
+    let refused = workspace.xtask(&sandbox, &["deploy"]);
+    refused.ends(3).says("is not deployed: ECR has not signed it").says("aws ecr get-signing-configuration");
+    let none = workspace.xtask(&sandbox, &["evidence", "app"]);
+    assert!(!none.ends(0).stdout.contains("signature"), "{}", none.stdout);
+
+    let (workspace, sandbox) = with("deploy.signed = true");
+    signs(&sandbox, "eu-west-1");
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(3)
+        .says(
+            "not signed by arn:aws:signer:eu-west-1:123456789012:/signing-profiles/release: ResourceNotFoundException",
+        )
+        .says("signer:SignPayload");
+    let call = "ecr:DescribeImageSigningStatus".to_owned();
+    let effect =
+        Effect::Error { status: 400, code: "AccessDeniedException".into(), message: "no".into(), retry_after: None };
+    sandbox.inject(Fault { call, which: Which::Every, effect });
+    workspace.xtask(&sandbox, &["deploy"]).ends(1).says("allow the action ecr:DescribeImageSigningStatus");
+    let told = workspace.xtask(&sandbox, &["evidence", "app"]);
+    told.ends(0).says("is signed is not told").says("ecr:DescribeImageSigningStatus");
+    assert_eq!(calls(&sandbox, "ecs:RegisterTaskDefinition") + calls(&sandbox, "ecs:UpdateService"), 0);
+
+    let (workspace, sandbox) = with("deploy.signed = true");
+    signs(&sandbox, "ap-northeast-1");
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let environment = sandbox.environment();
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let mut deploy = workspace.command(&environment, &["deploy"]);
+    let mut deploy = deploy.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(deploy.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let waits = lines.find(|line| line.contains("Waiting")).expect("it waits");
+    assert!(waits.contains("app is being signed by arn:aws:signer:ap-northeast-1:"), "{waits}");
+    sandbox.advance(Duration::from_secs(60));
+    let rest: Vec<String> = lines.collect();
+    assert!(deploy.wait().unwrap().success(), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("is signed by arn:aws:signer:")), "{rest:?}");
+
+    let told = workspace.xtask(&sandbox, &["evidence", "app"]).ends(0).stdout.clone();
+    let digest = tagged(&sandbox, "sample/app", "1.4.0").unwrap();
+    let line = format!("signature   {digest}  signed by arn:aws:signer:ap-northeast-1:");
+    assert!(told.lines().any(|told| told.starts_with(&line)), "{told}");
+    let told = workspace.xtask(&sandbox, &["evidence", "app", "--format", "json"]);
+    let told: Value = serde_json::from_str(&told.ends(0).stdout).unwrap();
+    assert_eq!(told["signing"][0]["status"], "COMPLETE");
 }

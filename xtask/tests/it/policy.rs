@@ -178,6 +178,7 @@ fn a_deploy_needs_what_is_printed_for_it_and_nothing_else() {
     let scenarios = [
         scenario(that_fails, &["deploy"], 4),
         scenario(released, &["deploy"], 0),
+        scenario(crate::evidence::signed, &["deploy"], 0),
         scenario(locking, &["deploy"], 0),
         scenario(crate::tasks::migrating, &["deploy"], 0),
         scenario(crate::express::express, &["deploy"], 0),

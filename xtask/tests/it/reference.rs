@@ -7,7 +7,7 @@ use xtask_sandbox::Sandbox;
 
 /// What AWS asks for beside the calls that are made, what environments, lookups, locks and schedules lead to, and what only an interrupt, a rollout that cannot succeed, a service that names no
 /// rollout, or a missing repository leads to.
-const BESIDES: [&str; 35] = [
+const BESIDES: [&str; 36] = [
     "scheduler:GetSchedule",
     "scheduler:UpdateSchedule",
     "scheduler:CreateSchedule",
@@ -17,6 +17,7 @@ const BESIDES: [&str; 35] = [
     "events:PutRule",
     "ecr:ListImageReferrers",
     "ecr:DescribeRepositoryCreationTemplates",
+    "ecr:DescribeImageSigningStatus",
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:RegisterScalableTarget",

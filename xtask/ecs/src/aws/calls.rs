@@ -240,6 +240,10 @@ pub(crate) const DESCRIBE_REPOSITORY_CREATION_TEMPLATES: Call = Call {
     when: CREATED_ON_PUSH,
     ..call("ecr:DescribeRepositoryCreationTemplates", On::Anything, &[ReleasePlan, Release, PromoteTo, Verify])
 };
+pub(crate) const DESCRIBE_IMAGE_SIGNING_STATUS: Call = Call {
+    when: "of `deploy` with `deploy.signed`; of `evidence`, which does without where it is denied",
+    ..call("ecr:DescribeImageSigningStatus", On::Repositories, &[DeployPlan, Deploy, Attached])
+};
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
     ..call("ecr:DescribeImages", On::Repositories, &[DeployPlan, Deploy, Rollback, History, Run, Status, Verify])
@@ -409,6 +413,7 @@ pub(crate) const CALLS: &[&Call] = &[
     &LIST_IMAGE_REFERRERS,
     &DESCRIBE_REPOSITORY_CREATION_TEMPLATES,
     &DESCRIBE_IMAGES,
+    &DESCRIBE_IMAGE_SIGNING_STATUS,
     &BATCH_CHECK_LAYER_AVAILABILITY,
     &PUT_IMAGE,
     &DESCRIBE_SERVICES,

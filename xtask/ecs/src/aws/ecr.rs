@@ -4,6 +4,7 @@
 mod id;
 mod kept;
 mod referrers;
+mod signing;
 mod tagged;
 mod templates;
 
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use id::Id;
 pub(crate) use kept::{Kept, Known};
+pub(crate) use signing::Signing;
 pub(crate) use tagged::Tagged;
 pub(crate) use templates::Templates;
 

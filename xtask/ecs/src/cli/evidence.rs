@@ -2,8 +2,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Format, to_json};
+use crate::aws::ecr::Signing;
 use crate::config;
 use crate::context::Context;
+use crate::digest::Digest;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 use crate::operate::evidence::{Piece, Told, contents, told};
@@ -12,7 +14,8 @@ use crate::platform::Platform;
 /// What is attached to a released image
 #[derive(Args)]
 #[command(after_help = "\
-stdout gets a line a piece: what it is, its digest, of several platforms which one it is about, and of a verdict what it says
+stdout gets a line a piece: what it is, its digest, of several platforms which one it is about, and of a verdict what it says; and one \
+for each of ECR's rules that sign it
 
 Exit codes: 0 told · 1 the world failed · 2 usage or configuration · 8 the image is not released")]
 pub(crate) struct Evidence {
@@ -32,19 +35,32 @@ impl Evidence {
         match self.format {
             Format::Text => {
                 for one in &all {
-                    one.pieces.iter().for_each(|piece| context.print(line(one, piece)));
+                    let pieces = one.pieces.iter().map(|piece| (piece.name(), &piece.digest, piece.says()));
+                    let signed = signing(context, one).iter().map(|signing| ("signature", &one.digest, signing.says()));
+                    pieces.chain(signed).for_each(|piece| context.print(line(one, piece)));
                 }
             }
             Format::Json => {
                 let mut data = json!({ "image": image.name });
                 let mut platforms = Vec::new();
-                for Told { platform, digest, pieces } in &all {
-                    let pieces: Vec<_> = pieces.iter().map(Piece::data).gather();
-                    let Some(platform) = platform else {
-                        (data["digest"], data["evidence"]) = (json!(digest), json!(pieces));
-                        continue;
-                    };
-                    platforms.push(json!({ "platform": platform.to_string(), "digest": digest, "evidence": pieces }));
+                for one in &all {
+                    let pieces: Vec<_> = one.pieces.iter().map(Piece::data).gather();
+                    let mut told = json!({ "digest": one.digest, "evidence": pieces });
+                    let signing = signing(context, one);
+                    if !signing.is_empty() {
+                        told["signing"] = json!(signing);
+                    }
+                    match &one.platform {
+                        None => data
+                            .as_object_mut()
+                            .into_iter()
+                            .zip(told.as_object().cloned())
+                            .for_each(|(it, told)| it.extend(told)),
+                        Some(platform) => {
+                            told["platform"] = json!(platform.to_string());
+                            platforms.push(told);
+                        }
+                    }
                 }
                 if !platforms.is_empty() {
                     data["platforms"] = json!(platforms);
@@ -56,9 +72,20 @@ impl Evidence {
     }
 }
 
-fn line(of: &Told, piece: &Piece) -> String {
+/// What became of signing it; one that is not told is warned of.
+fn signing<'a>(context: &Context, of: &'a Told) -> &'a [Signing] {
+    match &of.signing {
+        Ok(signing) => signing,
+        Err(error) => {
+            context.events().warn(format!("whether {} is signed is not told: {error}", of.digest));
+            &[]
+        }
+    }
+}
+
+fn line(of: &Told, (name, digest, says): (&str, &Digest, String)) -> String {
     let about = of.platform.as_ref().map_or(String::new(), |platform| format!("{platform}  "));
-    format!("{:<10}  {}  {about}{}", piece.name(), piece.digest, piece.says()).trim_end().to_owned()
+    format!("{name:<10}  {digest}  {about}{says}").trim_end().to_owned()
 }
 
 /// Print what a released image holds, as CycloneDX

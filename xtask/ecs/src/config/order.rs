@@ -24,6 +24,12 @@ pub(super) const DEPLOY: Keys = Keys {
             "`verdict`",
             "what an image must have attached before it is deployed: a verdict that lets it pass",
         ),
+        or(
+            "signed",
+            "a boolean",
+            "false",
+            "whether an image must have been signed by ECR (managed signing) before it is deployed",
+        ),
         or("verdict-days", "a number", "30", "how many days old a verdict may be"),
     ],
 };
@@ -40,6 +46,7 @@ pub(super) fn deploy(table: &mut Table<'_>) -> Deploy {
     let deploy = Deploy {
         on_failure: table.or("on-failure", |value| value.one_of(&choices), default.on_failure),
         gate: table.optional("gate", |value| value.one_of(&[("verdict", DeployGate::Verdict)])),
+        signed: table.or("signed", Value::boolean, default.signed),
         verdict_days: table.or("verdict-days", Value::count, default.verdict_days),
     };
     table.finish();

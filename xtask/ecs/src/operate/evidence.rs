@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::aws::Session;
+use crate::aws::ecr::Signing;
+use crate::aws::{AwsError, Session};
 use crate::config::{Config, Evidence, Image};
 use crate::context::Context;
 use crate::digest::Digest;
@@ -60,17 +61,20 @@ pub(crate) struct Told {
     pub platform: Option<Platform>,
     pub digest: Digest,
     pub pieces: Vec<Piece>,
+    /// What became of signing it; whoever asks may not be allowed to know.
+    pub signing: Result<Vec<Signing>, AwsError>,
 }
 
 /// What the tag of an image is on, and then, where that is an index, the image of each platform.
 pub(crate) fn told(config: &Config, session: &Session, image: &Image) -> Result<Vec<Told>> {
     let digest = released(config, session, image)?;
     let platforms = platforms(session, image, &digest)?;
-    let mut all = vec![Told { platform: None, pieces: pieces(session, image, &digest)?, digest }];
-    for (platform, digest) in platforms {
-        all.push(Told { platform: Some(platform), pieces: pieces(session, image, &digest)?, digest });
-    }
-    Ok(all)
+    let one = |(platform, digest): (Option<Platform>, Digest)| -> Result<Told> {
+        let signing = session.ecr().signing(image.repository(), &digest);
+        Ok(Told { platform, pieces: pieces(session, image, &digest)?, digest, signing })
+    };
+    let each = platforms.into_iter().map(|(platform, digest)| (Some(platform), digest));
+    [(None, digest)].into_iter().chain(each).map(one).collect()
 }
 
 /// The images of an index; none of what is an image itself.

@@ -67,6 +67,8 @@ pub(crate) enum Habit {
     Expresses,
     /// A service may be created of its document.
     Creates,
+    /// A deploy asks whether ECR has signed the images.
+    WantsSignatures,
     /// A push makes a repository that is missing.
     HasPushesCreate,
     /// A service has tasks before or after it.
@@ -92,6 +94,7 @@ impl Facts {
             ..Self::default()
         };
         facts.learn(Habit::Locks, config.lock.deploys);
+        facts.learn(Habit::WantsSignatures, config.deploy.signed);
         if let Some(State::Object { bucket, key }) = &config.lookups.tfstate {
             facts.state = Some(format!("arn:{}:s3:::{bucket}/{key}", facts.partition));
         }

@@ -63,6 +63,11 @@ pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
         services.push((&service.cluster, &service.service, first_definition(service, &config.root)?));
     }
     sandbox.furnish(&repositories, &services).map_err(|error| unfurnished(&error))?;
+    if config.deploy.signed {
+        let profile = format!("arn:aws:signer:{}:{}:/signing-profiles/rehearsal", config.region, config.account);
+        let rules = json!({ "signingConfiguration": { "rules": [{ "signingProfileArn": profile }] } });
+        sandbox.ecr("PutSigningConfiguration", rules).map_err(|error| unfurnished(&error))?;
+    }
     for service in config.services.values().filter(|service| service.kind == Kind::Express) {
         express(sandbox, service).map_err(|error| unfurnished(&error))?;
     }

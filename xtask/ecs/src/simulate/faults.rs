@@ -25,6 +25,7 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
         "ecr:ListImageReferrers",
         "a_verdict_by_a_weaker_policy_is_none_and_one_that_cannot_be_looked_for_lets_nothing_pass",
     ),
+    ("ecr:DescribeImageSigningStatus", "what_ecr_has_not_signed_is_not_deployed_and_what_it_is_signing_is_waited_for"),
     (
         "ecr:DescribeRepositoryCreationTemplates",
         "a_repository_that_a_push_makes_is_no_error_and_one_that_no_template_is_for_is",

@@ -26,6 +26,10 @@ impl Image {
         Self { manifest: manifest.to_owned(), media_type, read, pushed_at: now, archived: Archived::default() }
     }
 
+    pub(super) fn pushed_at(&self) -> Instant {
+        self.pushed_at
+    }
+
     /// The bytes that a pull transfers, but for the manifest.
     fn size(&self) -> u64 {
         self.read.blobs.iter().map(|(_, size)| size).sum()

@@ -49,6 +49,8 @@ pub struct Deploy {
     pub on_failure: OnFailure,
     /// What an image must have attached; nothing by default.
     pub gate: Option<DeployGate>,
+    /// Whether ECR must have signed an image; false by default.
+    pub signed: bool,
     /// How many days a verdict counts; 30 by default.
     pub verdict_days: u32,
 }
@@ -62,7 +64,7 @@ pub enum DeployGate {
 
 impl Default for Deploy {
     fn default() -> Self {
-        Self { on_failure: OnFailure::default(), gate: None, verdict_days: 30 }
+        Self { on_failure: OnFailure::default(), gate: None, signed: false, verdict_days: 30 }
     }
 }
 

@@ -97,6 +97,7 @@ log-lines    = 20          # default
 
 [workspace.metadata.xtask.deploy]
 on-failure   = "stop"  # default
+signed       = false   # default
 verdict-days = 30      # default
 
 [workspace.metadata.xtask.promotion]
