@@ -85,6 +85,9 @@ fn resources_of(call: &Call, by: By, facts: &Facts) -> Vec<String> {
         "ecs:UpdateExpressGatewayService" | "ecs:DescribeExpressGatewayService" => facts.has(Habit::Expresses),
         "ecr:CreateRepository" | "ecr:DescribeRepositoryCreationTemplates" => facts.has(Habit::HasPushesCreate),
         "ecr:DescribeImageSigningStatus" => by == By::Attached || facts.has(Habit::WantsSignatures),
+        "ecs:DescribeCapacityProviders" | "ecs:ListContainerInstances" | "ecs:DescribeContainerInstances" => {
+            facts.has(Habit::RunsOnInstances)
+        }
         "ecs:CreateService" | "ecs:CreateDaemon" => facts.has(Habit::Creates),
         "ecs:UntagResource" => by == By::Unlock || facts.has(Habit::Locks),
         _ => true,

@@ -42,6 +42,11 @@ impl<'a> Site<'a> {
         self.lock().call(&self.home, (service, operation), input, Some(&root))
     }
 
+    /// An instance of this architecture (`x86_64`, `arm64`) joins a cluster, of a capacity provider or of none.
+    pub fn join(&self, cluster: &str, architecture: &str, provider: Option<&str>) {
+        self.lock().ecs_of(&self.home).join(cluster, architecture, provider);
+    }
+
     /// Writes a line to a log stream, now; both are made where they are not there.
     pub fn write_log(&self, group: &str, stream: &str, line: &str) {
         self.lock().write_log(&self.home, group, stream, line);

@@ -260,7 +260,7 @@ fn what_ecr_has_not_signed_is_not_deployed_and_what_it_is_signing_is_waited_for(
     let effect =
         Effect::Error { status: 400, code: "AccessDeniedException".into(), message: "no".into(), retry_after: None };
     sandbox.inject(Fault { call, which: Which::Every, effect });
-    workspace.xtask(&sandbox, &["deploy"]).ends(1).says("allow the action ecr:DescribeImageSigningStatus");
+    workspace.xtask(&sandbox, &["deploy"]).ends(1).says("allow the action `ecr:DescribeImageSigningStatus`");
     let told = workspace.xtask(&sandbox, &["evidence", "app"]);
     told.ends(0).says("is signed is not told").says("ecr:DescribeImageSigningStatus");
     assert_eq!(calls(&sandbox, "ecs:RegisterTaskDefinition") + calls(&sandbox, "ecs:UpdateService"), 0);

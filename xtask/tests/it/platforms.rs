@@ -1,7 +1,7 @@
 //! Images of several platforms: a layout and a scan each, and one index under the tag.
 
 use serde_json::{Value, json};
-use xtask_sandbox::Sandbox;
+use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 
 use crate::many::{docker, trivy};
 use crate::support::{Run, Workspace, calls, layout, sandbox, tagged};
@@ -126,6 +126,95 @@ fn an_image_is_deployed_only_to_what_it_is_built_for() {
     workspace.write("app/Cargo.toml", "[package]\nname = \"app\"\nversion = \"1.5.0\"\nedition = \"2024\"\n");
     workspace.xtask(&sandbox, &["release"]).ends(0);
     workspace.xtask(&sandbox, &["deploy"]).ends(0).says("Deployed");
+}
+
+/// Has the service run on these.
+fn runs_on(sandbox: &Sandbox, providers: &[&str]) {
+    let item = |name: &&str| json!({ "capacityProvider": name, "weight": 1 });
+    let strategy: Vec<Value> = providers.iter().map(item).collect();
+    let update = json!({ "cluster": "sample", "service": "app", "capacityProviderStrategy": strategy });
+    sandbox.ecs("UpdateService", update).unwrap();
+}
+
+fn provider(sandbox: &Sandbox, name: &str, makers: Option<Value>) {
+    let group = json!({ "autoScalingGroupArn": "arn:aws:autoscaling:ap-northeast-1:123456789012:autoScalingGroup:1:autoScalingGroupName/one" });
+    let managed = |makers: Value| {
+        let template = json!({
+            "ec2InstanceProfileArn": "arn:aws:iam::123456789012:instance-profile/one",
+            "networkConfiguration": { "subnets": ["subnet-1"] },
+            "instanceRequirements": { "vCpuCount": { "min": 1 }, "memoryMiB": { "min": 1024 }, "cpuManufacturers": makers },
+        });
+        json!({ "infrastructureRoleArn": "arn:aws:iam::123456789012:role/one", "instanceLaunchTemplate": template })
+    };
+    let input = match makers {
+        None => json!({ "name": name, "autoScalingGroupProvider": group }),
+        Some(makers) => json!({ "name": name, "cluster": "sample", "managedInstancesProvider": managed(makers) }),
+    };
+    sandbox.ecs("CreateCapacityProvider", input).unwrap();
+}
+
+#[test]
+fn an_image_is_held_against_the_instances_that_a_service_runs_on_where_they_can_be_seen() {
+    let (workspace, sandbox) = workspace("");
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let path = workspace.root().join("app/ecs/task-definition.json");
+    let document = std::fs::read_to_string(&path).unwrap();
+    workspace.write("app/ecs/task-definition.json", &document.replace("\"FARGATE\"", "\"EC2\""));
+    let site = sandbox.site("123456789012", "ap-northeast-1");
+    let plan = |code: i32| {
+        let run = workspace.xtask(&sandbox, &["deploy", "--plan"]);
+        run.ends(code);
+        run
+    };
+    let why = "image `app` of container `app` is built for linux/amd64, and the capacity of the service is ARM64";
+    let looks = ["DescribeCapacityProviders", "ListContainerInstances", "DescribeContainerInstances"];
+    let looked = || sandbox.calls().iter().filter(|call| looks.iter().any(|it| call.operation.ends_with(it))).count();
+    plan(0);
+    assert_eq!(looked(), 0, "Fargate is asked about nothing");
+
+    provider(&sandbox, "graviton", None);
+    runs_on(&sandbox, &["graviton"]);
+    site.join("sample", "x86_64", Some("another"));
+    plan(0);
+    site.join("sample", "arm64", Some("graviton"));
+    plan(2).says(why);
+    let verified = workspace.xtask(&sandbox, &["verify"]);
+    assert!(
+        verified.stdout.contains("is built for linux/amd64, and the capacity of the service is ARM64"),
+        "{verified}"
+    );
+    for look in looks {
+        let refused = Effect::Error {
+            status: 400,
+            code: "AccessDeniedException".into(),
+            message: "no".into(),
+            retry_after: None,
+        };
+        sandbox.inject(Fault { call: format!("ecs:{look}"), which: Which::Nth(1), effect: refused });
+        plan(0);
+    }
+    plan(2).says(why);
+    // One that fits is enough, whatever else is there.
+    site.join("sample", "x86_64", Some("graviton"));
+    plan(0);
+
+    provider(&sandbox, "ours", Some(json!(["amazon-web-services"])));
+    provider(&sandbox, "theirs", Some(json!(["intel", "amd"])));
+    provider(&sandbox, "any", Some(json!([])));
+    for (providers, code) in
+        [(&["ours"][..], 2), (&["theirs"], 0), (&["any"], 0), (&["ours", "theirs"], 0), (&["gone"], 0)]
+    {
+        runs_on(&sandbox, providers);
+        plan(code);
+    }
+    runs_on(&sandbox, &["ours"]);
+    let before = sandbox.calls().len();
+    workspace.xtask(&sandbox, &["deploy"]).ends(2).says(why);
+    assert!(sandbox.calls()[before..].iter().all(|call| !call.operation.contains("Register")));
+    let policy = workspace.xtask(&sandbox, &["iam", "--command", "deploy"]);
+    for look in looks {
+        assert!(policy.ends(0).stdout.contains(&format!("ecs:{look}")), "{policy}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use xtask_sandbox::Sandbox;
 
 /// What AWS asks for beside the calls that are made, what environments, lookups, locks and schedules lead to, and what only an interrupt, a rollout that cannot succeed, a service that names no
 /// rollout, or a missing repository leads to.
-const BESIDES: [&str; 36] = [
+const BESIDES: [&str; 39] = [
     "scheduler:GetSchedule",
     "scheduler:UpdateSchedule",
     "scheduler:CreateSchedule",
@@ -23,6 +23,9 @@ const BESIDES: [&str; 36] = [
     "application-autoscaling:RegisterScalableTarget",
     "ssm:StartSession",
     "ecs:StopTask",
+    "ecs:DescribeCapacityProviders",
+    "ecs:ListContainerInstances",
+    "ecs:DescribeContainerInstances",
     "logs:FilterLogEvents",
     "ecs:ContinueServiceDeployment",
     "logs:GetLogEvents",

@@ -36,6 +36,8 @@ pub(crate) enum On {
     DaemonRevisions,
     DaemonTaskDefinitions,
     Tasks,
+    /// The clusters and their instances.
+    Instances,
     /// The clusters and their tasks.
     Shells,
     /// The tasks and the document that forwards.
@@ -87,6 +89,7 @@ impl On {
             Self::DaemonRevisions => "the daemons and their revisions",
             Self::DaemonTaskDefinitions => "the daemon task definitions",
             Self::Tasks => "the tasks",
+            Self::Instances => "the clusters and their instances",
             Self::Shells => "the clusters and their tasks",
             Self::Forwarding => "the tasks and the document that forwards",
             Self::Schedules => "the schedules",
@@ -174,6 +177,8 @@ use By::{
     ReleasePlan, Rescan, Rollback, Run, Sbom, Scale, Status, Unlock, Verify,
 };
 
+const CAPACITY: &str =
+    "of a service on EC2, or on capacity providers other than Fargate's, which does without where it is denied";
 const CREATED_ON_PUSH: &str = "where a repository is missing; `iam` prints it with `--create-on-push`";
 const DAEMONS: &str = "of a service that is `daemon`";
 const POST_MORTEM: &str = "for a post-mortem, which does without where it is denied";
@@ -328,6 +333,12 @@ pub(crate) const CONTINUE_SERVICE_DEPLOYMENT: Call = Call {
 };
 pub(crate) const DESCRIBE_SERVICE_REVISIONS: Call =
     call("ecs:DescribeServiceRevisions", On::Revisions, &[Deploy, Continue, Rollback, History, Status]);
+pub(crate) const DESCRIBE_CAPACITY_PROVIDERS: Call =
+    Call { when: CAPACITY, ..call("ecs:DescribeCapacityProviders", On::Anything, &[DeployPlan, Deploy, Verify]) };
+pub(crate) const LIST_CONTAINER_INSTANCES: Call =
+    Call { when: CAPACITY, ..call("ecs:ListContainerInstances", On::Instances, &[DeployPlan, Deploy, Verify]) };
+pub(crate) const DESCRIBE_CONTAINER_INSTANCES: Call =
+    Call { when: CAPACITY, ..call("ecs:DescribeContainerInstances", On::Instances, &[DeployPlan, Deploy, Verify]) };
 pub(crate) const LIST_TASKS: Call = call("ecs:ListTasks", On::Clusters, &[Deploy, Rollback, Run, Exec, Forward]);
 pub(crate) const DESCRIBE_TASKS: Call = call("ecs:DescribeTasks", On::Tasks, &[Deploy, Rollback, Run, Exec, Forward]);
 pub(crate) const RUN_TASK: Call = Call {
@@ -434,6 +445,9 @@ pub(crate) const CALLS: &[&Call] = &[
     &LIST_SERVICE_DEPLOYMENTS,
     &DESCRIBE_SERVICE_DEPLOYMENTS,
     &DESCRIBE_SERVICE_REVISIONS,
+    &DESCRIBE_CAPACITY_PROVIDERS,
+    &LIST_CONTAINER_INSTANCES,
+    &DESCRIBE_CONTAINER_INSTANCES,
     &LIST_TASKS,
     &DESCRIBE_TASKS,
     &RUN_TASK,

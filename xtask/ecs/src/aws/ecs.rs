@@ -1,6 +1,7 @@
 //! ECS's JSON API: services, task definitions, service deployments and revisions, tasks.
 //! Source: Amazon ECS API Reference, version 2014-11-13.
 
+mod capacity;
 mod convert;
 mod daemon;
 mod document;

@@ -49,7 +49,17 @@ const LIMITS: [Limit; 9] = [
         refill: 20.0,
     },
     Limit { actions: &[&calls::RUN_TASK, &calls::STOP_TASK], burst: 100.0, refill: 40.0 },
-    Limit { actions: &[&calls::LIST_TASKS, &calls::DESCRIBE_TASKS], burst: 100.0, refill: 20.0 },
+    Limit {
+        actions: &[
+            &calls::LIST_TASKS,
+            &calls::DESCRIBE_TASKS,
+            &calls::DESCRIBE_CAPACITY_PROVIDERS,
+            &calls::LIST_CONTAINER_INSTANCES,
+            &calls::DESCRIBE_CONTAINER_INSTANCES,
+        ],
+        burst: 100.0,
+        refill: 20.0,
+    },
     Limit {
         actions: &[
             &calls::LIST_SERVICE_DEPLOYMENTS,

@@ -1,5 +1,6 @@
 //! What a deploy will do, found out for every service before anything is done. All problems come together.
 
+pub(super) mod capacity;
 pub(super) mod images;
 mod settings;
 pub(super) mod support;
@@ -152,7 +153,11 @@ pub(super) fn plan(
     let here = commit::here(&config.root);
     let source = |image: &&Image| Some(released.get(&image.name)?.source(image, here.as_deref()));
     let sources: Vec<ImageSource> = images.iter().filter_map(source).gather();
-    let known = task_definitions(&ecs, services, &documents, &live, &mut problems);
+    let (known, capacity) = thread::scope(|scope| {
+        let capacity = scope.spawn(|| capacity::find(&ecs, services, &live));
+        let known = task_definitions(&ecs, services, &documents, &live, &mut problems);
+        (known, capacity.join().expect("a lookup does not panic"))
+    });
     let mut plans = Vec::new();
     for service in services {
         let name = &service.name;
@@ -172,7 +177,8 @@ pub(super) fn plan(
         };
         let wrong = pins.iter().filter_map(|pin| {
             let platforms = released.get(&pin.image)?.platforms(config.images.get(&pin.image)?);
-            let why = doubts::wrong_platform(document.value(), &platforms)?;
+            let instances = || doubts::wrong_capacity(&platforms, capacity.get(name)?);
+            let why = doubts::wrong_platform(document.value(), &platforms).or_else(instances)?;
             let (image, container) = (&pin.image, &pin.container);
             Some(Failure::usage(format_args!("service {name}: image `{image}` of container `{container}` {why}")))
         });

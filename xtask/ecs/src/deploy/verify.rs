@@ -16,7 +16,7 @@ pub(crate) use hooks::hooks;
 
 use super::foresight;
 use super::history::{Running, ours, running};
-use super::plan::{images, live_services, support};
+use super::plan::{capacity, images, live_services, support};
 use super::service_definition;
 use super::task_definition::{self, doubts};
 use crate::aws::ecr::{Found, NO_REPOSITORY, Templates};
@@ -137,7 +137,7 @@ impl Look<'_> {
         let written = self.definition(live.as_ref());
         self.hooks(written.as_ref(), live.as_ref());
         if let Some(document) = self.document() {
-            self.images(&document);
+            self.images(&document, live.as_ref());
             self.size(&document);
             self.roles(&document);
             self.secrets(&document);
@@ -231,14 +231,18 @@ impl Look<'_> {
         Some(document)
     }
 
-    fn images(&mut self, document: &Value) {
+    fn images(&mut self, document: &Value, live: Option<&Live>) {
+        let ecs = self.around.session.ecs();
+        let capacity = live.and_then(|live| capacity::of(&ecs, &self.service.cluster, live));
         let names: SortedSet<&String> = self.service.containers.values().gather();
         for (image, found) in self.around.released.iter().filter(|(image, _)| names.contains(&image.name)) {
             match found {
                 Ok(Some(found)) => {
                     self.ok("image", format!("{} is in ECR, {}", image.reference, found.digest));
-                    if let Some(why) = doubts::wrong_platform(document, &images::platforms(image, found)) {
-                        let help = "make `platforms` and `runtimePlatform` the same";
+                    let platforms = images::platforms(image, found);
+                    let instances = || doubts::wrong_capacity(&platforms, capacity.as_ref()?);
+                    if let Some(why) = doubts::wrong_platform(document, &platforms).or_else(instances) {
+                        let help = "make `platforms`, `runtimePlatform` and the service's capacity the same";
                         self.problem("image", format!("image `{}` {why}", image.name), help);
                     }
                 }

@@ -69,6 +69,8 @@ pub(crate) enum Habit {
     Creates,
     /// A deploy asks whether ECR has signed the images.
     WantsSignatures,
+    /// A task definition is for more than Fargate.
+    RunsOnInstances,
     /// A push makes a repository that is missing.
     HasPushesCreate,
     /// A service has tasks before or after it.
@@ -182,6 +184,9 @@ impl Facts {
             TaskDefinitionSource::File { kind: Kind::Daemon, .. } => self.daemon_families.extend(family),
             _ => self.families.extend(family),
         }
+        let mut compatible = document["requiresCompatibilities"].as_array().into_iter().flatten();
+        let daemon = matches!(source, TaskDefinitionSource::File { kind: Kind::Daemon, .. });
+        self.learn(Habit::RunsOnInstances, !daemon && compatible.any(|it| it != "FARGATE"));
         self.learn(Habit::Tags, document["tags"].as_array().is_some_and(|tags| !tags.is_empty()));
         let role = |member: &str| document[member].as_str().filter(|arn| !arn.is_empty()).map(str::to_owned);
         self.roles.extend(role("taskRoleArn"));
@@ -257,6 +262,10 @@ impl Facts {
             On::DaemonRevisions => [daemons(), of_daemons("daemon-revision", "/*")].concat(),
             On::DaemonTaskDefinitions => daemon_definitions().gather(),
             On::Tasks => tasks(),
+            On::Instances => {
+                let of = |cluster: &String| self.ecs(&format!("container-instance/{cluster}/*"));
+                [self.cluster_arns(), self.clusters.iter().map(of).gather()].concat()
+            }
             On::Shells => [self.cluster_arns(), tasks()].concat(),
             On::Forwarding => {
                 let document = "document/AWS-StartPortForwardingSession";

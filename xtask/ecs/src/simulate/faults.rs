@@ -39,6 +39,18 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
         "application-autoscaling:DescribeScalingPolicies",
         "without_the_right_to_see_it_a_count_is_set_with_a_warning_and_the_next_deploys_count_is_named",
     ),
+    (
+        "ecs:DescribeCapacityProviders",
+        "an_image_is_held_against_the_instances_that_a_service_runs_on_where_they_can_be_seen",
+    ),
+    (
+        "ecs:ListContainerInstances",
+        "an_image_is_held_against_the_instances_that_a_service_runs_on_where_they_can_be_seen",
+    ),
+    (
+        "ecs:DescribeContainerInstances",
+        "an_image_is_held_against_the_instances_that_a_service_runs_on_where_they_can_be_seen",
+    ),
     ("ecs:ExecuteCommand", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),
     ("ssm:StartSession", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),
     ("ecs:StopTask", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),

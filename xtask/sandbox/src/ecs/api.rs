@@ -7,6 +7,7 @@ use super::state::Ecs;
 use crate::clock::Instant;
 use crate::protocol::{ApiError, ApiResult};
 
+mod capacity;
 mod clusters;
 mod configuration;
 mod daemons;
@@ -75,6 +76,10 @@ impl Ecs {
             "DeleteCluster" => self.delete_cluster(input),
             "DescribeClusters" => Ok(self.describe_clusters(input)),
             "ListClusters" => self.list_clusters(input),
+            "CreateCapacityProvider" => Ok(self.create_capacity_provider(input)),
+            "DescribeCapacityProviders" => Ok(self.describe_capacity_providers(input)),
+            "ListContainerInstances" => self.list_container_instances(input),
+            "DescribeContainerInstances" => self.describe_container_instances(input),
             "TagResource" => self.tag_resource(input),
             "UntagResource" => self.untag_resource(input),
             "ListTagsForResource" => self.list_tags(input),

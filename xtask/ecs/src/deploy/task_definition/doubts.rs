@@ -81,6 +81,18 @@ pub(crate) fn wrong_platform(document: &Value, platforms: &[Platform]) -> Option
     Some(format!("is built for {}, and the task definition asks {}", built_for.join(" and "), first?))
 }
 
+/// Why none of an image's platforms can run on what a service's tasks are placed on, by its architectures.
+pub(crate) fn wrong_capacity(platforms: &[Platform], architectures: &[&str]) -> Option<String> {
+    let runs = |platform: &Platform| architectures.contains(&platform.architecture.as_str());
+    if platforms.is_empty() || platforms.iter().any(runs) {
+        return None;
+    }
+    let built_for: Vec<String> = platforms.iter().map(ToString::to_string).gather();
+    let words = |architecture: &&str| if *architecture == "amd64" { "X86_64" } else { "ARM64" };
+    let has: Vec<&str> = architectures.iter().map(words).gather();
+    Some(format!("is built for {}, and the capacity of the service is {}", built_for.join(" and "), has.join(" and ")))
+}
+
 fn unfit(document: &Value, platform: &Platform) -> Option<String> {
     let asked = &document["runtimePlatform"];
     let fargate =

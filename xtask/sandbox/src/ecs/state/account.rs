@@ -24,6 +24,9 @@ pub struct Ecs {
     /// Where the next identifier comes from; counting makes a run repeatable.
     pub(crate) identifiers: u64,
     pub(crate) clusters: BTreeMap<String, Cluster>,
+    /// Capacity providers by name, and the container instances of each cluster, as they are described.
+    pub(crate) providers: BTreeMap<String, Value>,
+    pub(crate) instances: BTreeMap<String, Vec<Value>>,
     pub(crate) families: BTreeMap<String, Vec<Definition>>,
     pub(crate) services: Agenda<Key, Service>,
     /// By order of their start.
@@ -53,6 +56,8 @@ impl Ecs {
             region: region.to_owned(),
             identifiers: 0,
             clusters: BTreeMap::new(),
+            providers: BTreeMap::new(),
+            instances: BTreeMap::new(),
             families: BTreeMap::new(),
             services: Agenda::default(),
             tasks: Agenda::default(),
