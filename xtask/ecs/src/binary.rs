@@ -25,6 +25,7 @@ use self::dependencies::Compiled;
 use self::elf::Elf;
 use self::metadata::Metadata;
 use self::toolchain::Toolchain;
+use crate::beside::both;
 use crate::config::Program;
 use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
@@ -125,20 +126,18 @@ pub(crate) fn build(request: &Request, events: &Events, interrupt: &Interrupt) -
     let linker = linker.map(|linker| (linker::setting(&target), linker));
     let set = flags.environment().into_iter().chain(linker);
     let tool = set.fold(tool, |tool, (name, value)| tool.env(name, value));
-    let (metadata, ended) = std::thread::scope(|scope| {
-        // Which crates there are does not depend on the build, and takes as long as a small one.
-        let metadata = scope.spawn(|| Metadata::resolved(request, &access, &targets, &features, interrupt));
-        let ended = run(&tool, interrupt, |line| {
+    let compile = || {
+        run(&tool, interrupt, |line| {
             // It is the question beside it that is waited for, a moment each time.
             if line.trim() == "Blocking waiting for file lock on package cache" {
                 return;
             }
             events.emit(Event::BuildOutput { image: request.image.clone(), line: line.to_owned() });
-        });
-        (metadata.join(), ended)
-    });
-    let metadata = metadata.map_err(|_| Failure::world("reading cargo's metadata panicked; this is a bug"))??;
-    let ended = ended?;
+        })
+    };
+    // Which crates there are does not depend on the build, and takes as long as a small one.
+    let (metadata, ended) = both(|| Metadata::resolved(request, &access, &targets, &features, interrupt), compile);
+    let (metadata, ended) = (metadata?, ended?);
     if !ended.status.success() {
         return Err(toolchain::build_failure(request, &target, &ended.tail));
     }

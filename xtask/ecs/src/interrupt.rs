@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::beside::apart;
 use crate::time;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -29,7 +30,7 @@ impl Interrupt {
         let interrupt = Self::default();
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
         let flag = interrupt.clone();
-        std::thread::spawn(move || {
+        apart(move || {
             for signal in signals.forever() {
                 if flag.is_set() {
                     // Ends the process; it returns only for signals whose default is to do nothing.

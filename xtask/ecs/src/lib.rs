@@ -42,6 +42,7 @@ pub mod reference;
 pub mod release;
 
 mod aws;
+mod beside;
 mod binary;
 mod cause;
 mod cli;

@@ -7,7 +7,7 @@ pub(crate) mod route;
 
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -21,7 +21,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
+use crate::gather::Gather;
 use route::{Proxy, Way};
 
 /// How long a connection may take to come about.
@@ -42,6 +44,48 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     let one_type: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(async { answer = Some(future.await) });
     runtime().block_on(one_type);
     answer.expect("the future has ended")
+}
+
+/// Runs these at once on the runtime's own threads; what they come to has their order.
+pub(crate) fn all<T: Send + 'static>(futures: Vec<impl Future<Output = T> + Send + 'static>) -> Vec<T> {
+    let running: Vec<Running<T>> = futures.into_iter().map(spawn).gather();
+    let mut ended = Vec::new();
+    for one in running {
+        ended.push(one.end());
+    }
+    ended
+}
+
+/// Starts this on the runtime's own threads.
+pub(crate) fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Running<T> {
+    let answer = Arc::new(Mutex::new(None));
+    let told = Arc::clone(&answer);
+    // A task is compiled anew for every type as well.
+    let task = runtime().spawn(boxed(async move {
+        let value = future.await;
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }));
+    Running { task, answer }
+}
+
+/// Something that runs on the runtime's own threads.
+pub(crate) struct Running<T> {
+    task: JoinHandle<()>,
+    answer: Arc<Mutex<Option<T>>>,
+}
+
+impl<T> Running<T> {
+    /// Waits for what it comes to. Panics where it did.
+    pub(crate) fn end(self) -> T {
+        wait(self.task).expect("what runs does not panic");
+        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        answer.expect("it has ended")
+    }
+}
+
+/// The one type of task.
+pub(crate) fn boxed(future: impl Future<Output = ()> + Send + 'static) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(future)
 }
 
 /// Where tasks run beside each other.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 pub use xshell::{Cmd, Shell, cmd};
 
+use crate::beside::apart;
 use crate::failure::Failure;
 use crate::gather::Gather;
 use crate::interrupt::Interrupt;
@@ -217,7 +218,7 @@ impl Tool {
             start(&expression).map_err(start_error)?
         };
         let (sender, lines) = sync_channel(WAITING);
-        std::thread::spawn(move || {
+        apart(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                     break;

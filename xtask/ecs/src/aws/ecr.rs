@@ -148,30 +148,24 @@ impl Ecr {
             })
             .gather();
         let mut answers: Vec<Option<Result<Option<Found>, AwsError>>> = vec![None; wanted.len()];
-        net::wait(async {
-            let lanes = Arc::new(Semaphore::new(LANES));
-            let running: Vec<_> = batches
-                .into_iter()
-                .map(|(repository, positions)| {
-                    let ids: Vec<Id> = positions.iter().map(|&position| wanted[position].1.clone()).gather();
-                    let (ecr, repository, lanes) = (self.clone(), repository.clone(), Arc::clone(&lanes));
-                    let lookup = async move {
-                        let _lane = lanes.acquire().await;
-                        ecr.find_in(&repository, &ids).await
-                    };
-                    (positions, tokio::spawn(lookup))
-                })
-                .gather();
-            for (positions, batch) in running {
-                let found = batch.await.expect("a lookup does not panic");
-                for (place, position) in positions.into_iter().enumerate() {
-                    answers[position] = Some(match &found {
-                        Ok(found) => found[place].clone(),
-                        Err(error) => Err(error.clone()),
-                    });
-                }
+        let lanes = Arc::new(Semaphore::new(LANES));
+        let ask = |(repository, positions): &(&Repository, Vec<usize>)| {
+            let ids: Vec<Id> = positions.iter().map(|&position| wanted[position].1.clone()).gather();
+            let (ecr, repository, lanes) = (self.clone(), (*repository).clone(), Arc::clone(&lanes));
+            async move {
+                let _lane = lanes.acquire().await;
+                ecr.find_in(&repository, &ids).await
             }
-        });
+        };
+        let found = net::all(batches.iter().map(ask).gather());
+        for ((_, positions), found) in batches.iter().zip(found) {
+            for (place, &position) in positions.iter().enumerate() {
+                answers[position] = Some(match &found {
+                    Ok(found) => found[place].clone(),
+                    Err(error) => Err(error.clone()),
+                });
+            }
+        }
         answers.into_iter().map(|answer| answer.expect("each position is in one batch")).gather()
     }
 
@@ -216,17 +210,11 @@ impl Ecr {
 
     /// Where each image is kept, and under which tags, in the order asked, all at once.
     pub(crate) fn kept(&self, wanted: &[(Repository, Digest)]) -> Vec<Result<Kept, AwsError>> {
-        net::wait(async {
-            let ask = |(repository, digest): &(Repository, Digest)| {
-                let (ecr, repository, digest) = (self.clone(), repository.clone(), digest.clone());
-                tokio::spawn(async move { ecr.kept_one(&repository, &digest).await })
-            };
-            let mut answers = Vec::new();
-            for running in wanted.iter().map(ask).gather::<Vec<_>>() {
-                answers.push(running.await.expect("a lookup does not panic"));
-            }
-            answers
-        })
+        let ask = |(repository, digest): &(Repository, Digest)| {
+            let (ecr, repository, digest) = (self.clone(), repository.clone(), digest.clone());
+            async move { ecr.kept_one(&repository, &digest).await }
+        };
+        net::all(wanted.iter().map(ask).gather())
     }
 
     async fn kept_one(&self, repository: &Repository, digest: &Digest) -> Result<Kept, AwsError> {

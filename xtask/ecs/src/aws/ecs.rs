@@ -120,11 +120,11 @@ impl Ecs {
         F: Future<Output = T> + Send + 'static,
     {
         let pace = Arc::clone(&self.pace);
-        let answer = net::runtime().spawn(async move {
+        let answer = net::spawn(async move {
             pace.turn(call.action).await;
             Box::pin(made()).await
         });
-        net::wait(answer).expect("a call does not panic")
+        answer.end()
     }
 
     /// The services in the order asked, `None` for one that the cluster does not have. Ten a call.
@@ -191,18 +191,12 @@ impl Ecs {
     /// for one that ECS does not have. All at once.
     pub(crate) fn task_definitions(&self, names: &[String]) -> Vec<Result<Option<TaskDefinition>, AwsError>> {
         let of_services: Vec<&String> = names.iter().filter(|name| !daemon::is_definition(name)).gather();
-        let answers = net::wait(async {
-            let ask = |name: &&String| {
-                let (ecs, name) = (self.clone(), (*name).clone());
-                tokio::spawn(async move { ecs.ask_for_task_definition(&name).await })
-            };
-            let mut answers = Vec::new();
-            for running in of_services.iter().map(ask).gather::<Vec<_>>() {
-                answers.push(running.await.expect("a lookup does not panic"));
-            }
-            answers
-        });
-        let (mut answers, mut all) = (answers.into_iter(), Vec::new());
+        let ask = |name: &&String| {
+            let (ecs, name) = (self.clone(), (*name).clone());
+            async move { ecs.ask_for_task_definition(&name).await }
+        };
+        let mut answers = net::all(of_services.iter().map(ask).gather()).into_iter();
+        let mut all = Vec::new();
         for name in names {
             let of_service = if daemon::is_definition(name) { None } else { answers.next() };
             all.push(of_service.unwrap_or_else(|| self.daemon_definition(name)));

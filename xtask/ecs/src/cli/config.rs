@@ -9,7 +9,7 @@ use crate::failure::Result;
 #[derive(Args)]
 pub(crate) struct ShowConfig {
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

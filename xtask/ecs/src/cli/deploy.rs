@@ -36,7 +36,7 @@ pub(crate) struct Deploy {
     #[arg(long, value_name = "WHEN", default_value = "done")]
     until: Until,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Diff {
     #[arg(long, value_name = "ENVIRONMENT")]
     against: String,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Docs {
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

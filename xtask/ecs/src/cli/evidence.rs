@@ -23,7 +23,7 @@ pub(crate) struct Evidence {
     #[arg(value_name = "IMAGE")]
     image: String,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

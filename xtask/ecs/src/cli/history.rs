@@ -17,7 +17,7 @@ pub(crate) struct History {
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

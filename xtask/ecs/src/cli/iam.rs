@@ -31,7 +31,7 @@ pub(crate) struct Iam {
     #[arg(long)]
     trust: bool,
     /// How it is written
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "json")]
     format: Written,
     /// Compare with what this role may do, by its ARN or name; print nothing
     #[arg(long, value_name = "ROLE", conflicts_with = "trust")]

@@ -28,7 +28,7 @@ pub(crate) struct Lock {
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     lasts: Option<Duration>,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Unlock {
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

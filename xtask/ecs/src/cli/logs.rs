@@ -41,7 +41,7 @@ pub(crate) struct Logs {
     #[arg(long, value_name = "NAME")]
     container: Option<String>,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct ServeSandbox {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4680")]
     pub listen: SocketAddr,
     /// How many times as fast as the real one its clock runs
-    #[arg(long, value_name = "TIMES", default_value_t = 1)]
+    #[arg(long, value_name = "TIMES", default_value = "1")]
     pub speed: u32,
     /// A further account, and the access key id whose calls are its own; as often as wanted
     #[arg(long = "account", value_name = "ACCOUNT=ACCESS_KEY", value_parser = account)]
@@ -59,10 +59,10 @@ pub(crate) struct ServeSandbox {
 #[derive(Args)]
 pub(crate) struct Simulate {
     /// The seed of the first world; by itself, that world is told of in full
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
     pub seed: u64,
     /// How many worlds, of this seed and those after it
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(long, value_name = "COUNT", default_value = "1")]
     pub seeds: u64,
     /// Kill the commands before and after each of their effects instead
     #[arg(long, conflicts_with_all = ["seeds", "faults"])]
@@ -77,7 +77,7 @@ pub(crate) struct Simulate {
     #[arg(long)]
     pub sparse: bool,
     /// In so many processes at once
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(long, value_name = "COUNT", default_value = "1")]
     pub jobs: u64,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Release {
     #[arg(long, conflicts_with = "plan")]
     assemble: bool,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

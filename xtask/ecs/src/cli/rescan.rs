@@ -21,7 +21,7 @@ pub(crate) struct Rescan {
     #[arg(value_name = "IMAGE")]
     images: Vec<String>,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Rollback {
     #[arg(long)]
     pub(super) plan: bool,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Scale {
     #[arg(value_name = "N|MIN..MAX")]
     to: Wanted,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

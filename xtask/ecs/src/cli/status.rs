@@ -38,7 +38,7 @@ pub(crate) struct Status {
     #[arg(long)]
     watch: bool,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

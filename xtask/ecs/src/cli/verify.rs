@@ -21,7 +21,7 @@ pub(crate) struct Verify {
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
     /// What goes to stdout
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 

@@ -1,12 +1,11 @@
 //! What a service has been on: the service deployments that ECS remembers, for ninety days.
 
-use std::thread;
-
 use serde::Serialize;
 
 use crate::aws::Session;
 use crate::aws::ecr::Kept;
 use crate::aws::ecs::{ContainerImage, ListedDeployment, Status, TaskDefinition, short};
+use crate::beside::both;
 use crate::config::{Config, Service};
 use crate::digest::Digest;
 use crate::failure::Result;
@@ -156,11 +155,7 @@ pub(super) fn name_tags(config: &Config, session: &Session, images: &mut [&mut R
 /// Fills in tags and commits, both asked for at once.
 pub(super) fn name(config: &Config, session: &Session, images: &mut [&mut Running]) {
     let asked = ours(config, images.iter().map(|image| &**image));
-    let (kept, found) = thread::scope(|scope| {
-        let kept = scope.spawn(|| session.ecr().kept(&asked));
-        let found = session.ecr().images(&asked);
-        (kept.join().expect("a lookup does not panic"), found)
-    });
+    let (kept, found) = both(|| session.ecr().kept(&asked), || session.ecr().images(&asked));
     for (((_, digest), kept), found) in asked.iter().zip(kept).zip(found) {
         let tags = kept.map(Kept::tags).unwrap_or_default();
         let commit = found.ok().flatten().and_then(|found| found.marks.commit);

@@ -9,6 +9,7 @@ use super::pause::{Answer, Checks, Pause};
 use super::plan::{Action, Plan};
 use super::report::{Became, Report, ServiceReport};
 use super::service::{Shared, Stage};
+use crate::beside::Work;
 use crate::config::OnFailure;
 use crate::event::{Outcome, ServiceAction};
 use crate::failure::{Ending, Failure, Result};
@@ -72,11 +73,12 @@ impl Many<'_> {
                 for place in places {
                     any = true;
                     let (tell, mut report) = (tell.clone(), reports[place].clone());
-                    scope.spawn(move || {
+                    let service: Work<'_> = Box::new(move || {
                         let mut stage = Stage { shared, plan: &plans[place], report: &mut report };
                         let result = catch_unwind(AssertUnwindSafe(|| work(&mut stage)));
                         drop(tell.send(Heard::Ended(place, Box::new(report), result)));
                     });
+                    scope.spawn(service);
                 }
                 if !group.runs() {
                     break;

@@ -6,8 +6,6 @@ mod settings;
 pub(super) mod support;
 mod versions;
 
-use std::thread;
-
 use super::by_digest::{self, ByDigest};
 use super::diff::{Change, changes};
 use super::documents;
@@ -17,6 +15,7 @@ use super::service_definition::Settings;
 use super::task_definition::doubts;
 use crate::aws::ecs::{Document, Ecs, PinnedDocument, Service as Live, ServiceDocument, TaskDefinition};
 use crate::aws::{AwsError, Session};
+use crate::beside::both;
 use crate::commit;
 use crate::config::{Config, Image, Service, TaskDefinitionSource};
 use crate::event::{DesiredCount, Events, ImageSource, Lock, ServiceAction, VersionChange};
@@ -143,21 +142,14 @@ pub(super) fn plan(
     let documents = documents::read((config, &answers, look_up.stands_in()), services, events, &mut problems);
     let ecs = session.ecs();
     let images = images::of(config, services);
-    let (found, live) = thread::scope(|scope| {
-        let found = scope.spawn(|| images::find(session, &images, &chosen));
-        let live = live_services(&ecs, services);
-        (found.join().expect("a lookup does not panic"), live)
-    });
+    let (found, live) = both(|| images::find(session, &images, &chosen), || live_services(&ecs, services));
     let live = sort_out(live, creates, &mut problems);
     let released = images::sort_out(config, &images, found, &chosen, &mut problems);
     let here = commit::here(&config.root);
     let source = |image: &&Image| Some(released.get(&image.name)?.source(image, here.as_deref()));
     let sources: Vec<ImageSource> = images.iter().filter_map(source).gather();
-    let (known, capacity) = thread::scope(|scope| {
-        let capacity = scope.spawn(|| capacity::find(&ecs, services, &live));
-        let known = task_definitions(&ecs, services, &documents, &live, &mut problems);
-        (known, capacity.join().expect("a lookup does not panic"))
-    });
+    let capacity = || capacity::find(&ecs, services, &live);
+    let (capacity, known) = both(capacity, || task_definitions(&ecs, services, &documents, &live, &mut problems));
     let mut plans = Vec::new();
     for service in services {
         let name = &service.name;

@@ -1,7 +1,5 @@
 //! What services run now, found out for all of them in one look.
 
-use std::thread;
-
 use serde::Serialize;
 
 use super::history::{Running, name, pinned, running};
@@ -9,6 +7,7 @@ use super::plan::{images, live_services};
 use crate::aws::ecr::Found;
 use crate::aws::ecs::{ContainerImage, Ecs, Service as Live, Strategy, TaskDefinition, short};
 use crate::aws::{AwsError, Session};
+use crate::beside::both;
 use crate::config::{Config, Image, Service, services_named};
 use crate::digest::Digest;
 use crate::failure::{Ending, Failure, Result};
@@ -83,11 +82,8 @@ pub(crate) fn status(
 ) -> Result<Ended<Vec<ServiceStatus>>> {
     let services = services_named(config, names)?;
     let (ecs, wanted) = (session.ecs(), images::of(config, &services));
-    let (found, live) = thread::scope(|scope| {
-        let ids: Vec<_> = wanted.iter().map(|image| (image.repository(), image.tag())).gather();
-        let found = scope.spawn(move || session.ecr().find(&ids));
-        (found.join().expect("a lookup does not panic"), live_services(&ecs, &services))
-    });
+    let ids: Vec<_> = wanted.iter().map(|image| (image.repository(), image.tag())).gather();
+    let (found, live) = both(|| session.ecr().find(&ids), || live_services(&ecs, &services));
     let released: Released<'_> =
         wanted.into_iter().zip(found).map(|(image, found)| (image.name.as_str(), (image, found))).gather();
     let (mut present, mut problems) = (Vec::new(), Vec::new());

@@ -7,7 +7,6 @@ mod references;
 mod size;
 
 use std::cell::OnceCell;
-use std::thread;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -22,6 +21,7 @@ use super::task_definition::{self, doubts};
 use crate::aws::ecr::{Found, NO_REPOSITORY, Templates};
 use crate::aws::ecs::{Ecs, Service as Live, ServiceDocument, TaskDefinition, short};
 use crate::aws::{AwsError, Identity, Kind, Session};
+use crate::beside;
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, called, services_named};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
@@ -74,22 +74,19 @@ pub(crate) fn verify(
     let who = session.who();
     let around = Around { config, session, answers: &answers, released: &released, who: &who };
     let live = live_services(&session.ecs(), &services);
-    let found = thread::scope(|scope| {
-        let mut looks = Vec::new();
-        for (cluster, answer, members) in live {
-            let each = match answer {
-                Ok(found) => found.into_iter().map(Ok).gather(),
-                Err(error) => vec![Err(error); members.len()],
-            };
-            for (service, found) in members.into_iter().zip(each) {
-                let around = &around;
-                let look = || Look { around, service, found: Vec::new(), described: OnceCell::new() };
-                looks.push(scope.spawn(move || look().all(cluster, found)));
-            }
+    let mut looks = Vec::new();
+    for (cluster, answer, members) in live {
+        let each = match answer {
+            Ok(found) => found.into_iter().map(Ok).gather(),
+            Err(error) => vec![Err(error); members.len()],
+        };
+        for (service, found) in members.into_iter().zip(each) {
+            let around = &around;
+            let look = || Look { around, service, found: Vec::new(), described: OnceCell::new() };
+            looks.push(move || look().all(cluster, found));
         }
-        looks.into_iter().flat_map(|look| look.join().expect("a look does not panic")).gather()
-    });
-    Ok(found)
+    }
+    Ok(beside::all(looks).into_iter().flatten().gather())
 }
 
 /// What the looks at all services share.

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Event, Reader, Step};
+use crate::beside::apart;
 use crate::time;
 
 /// How long readers may take to finish after the last event, all together.
@@ -144,7 +145,7 @@ impl Stream {
             stream.first.get_or_insert_with(|| Arc::new(sender.clone()));
             let lines = Arc::new(Lines::default());
             stream.events.0.push(Queue { sender, lines: Arc::downgrade(&lines) });
-            let thread = std::thread::spawn(move || {
+            let thread = apart(move || {
                 let failure = read_all(reader.as_mut(), &receiver, &lines);
                 drop(lines);
                 let Some(failure) = failure else { return };

@@ -39,6 +39,7 @@ use self::access::Access;
 use self::exchange::Ask;
 use self::retry::{Task, Trouble};
 use super::layout::{Descriptor, Manifest};
+use crate::beside::{Work, beside};
 use crate::digest::Digest;
 use crate::event::Events;
 use crate::gather::Gather;
@@ -218,12 +219,8 @@ where
             results.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(result);
         }
     };
-    std::thread::scope(|scope| {
-        for _ in 1..things.len().min(AT_ONCE) {
-            scope.spawn(worker);
-        }
-        worker();
-    });
+    let others = (1..things.len().min(AT_ONCE)).map(|_| -> Work<'_> { Box::new(worker) });
+    beside(others.gather(), Box::new(worker));
     results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().try_gather()
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Promotions, Side, Wanted};
 use crate::aws::AwsError;
 use crate::aws::ecr::{NO_REPOSITORY, Templates};
+use crate::beside::both;
 use crate::config::{By, Image, images_named};
 use crate::digest::Digest;
 use crate::event::{Event, ImageAction};
@@ -49,11 +50,7 @@ pub(super) fn plan<'a>(stage: &Promotions<'a>, names: &[String]) -> Result<Promo
     let images = images_named(to.config, names)?;
     // Every environment has the images of the one table, and may call their repositories otherwise.
     let sources: Vec<&Image> = images.iter().map(|image| &from.config.images[&image.name]).gather();
-    let (there, here) = std::thread::scope(|scope| {
-        let there = scope.spawn(|| find(from, &sources));
-        let here = find(to, &images);
-        (there.join().expect("a lookup does not panic"), here)
-    });
+    let (there, here) = both(|| find(from, &sources), || find(to, &images));
     let mut problems = Vec::new();
     let mut planned = Vec::new();
     let templates = Templates::new(&to.ecr);

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::beside::both;
 use crate::config::{Builder, Image};
 use crate::event::Events;
 use crate::failure::{Failure, Result};
@@ -34,13 +35,16 @@ impl Engine {
     pub(crate) fn probe(images: &[&Image], interrupt: &Interrupt) -> Result<Self> {
         // Each of these starts for a tenth of a second, mostly on one core.
         let (store, version) = ("{{json .DriverStatus}}", "{{.Server.Version}}");
-        let (server, buildx, inspected, info) = std::thread::scope(|scope| {
-            let buildx = scope.spawn(|| docker(|sh| cmd!(sh, "docker buildx version"), ANSWER, interrupt));
-            let inspected = scope.spawn(|| docker(|sh| cmd!(sh, "docker buildx inspect"), ANSWER, interrupt));
-            let info = scope.spawn(|| docker(|sh| cmd!(sh, "docker info --format {store}"), ANSWER, interrupt));
-            let server = docker(|sh| cmd!(sh, "docker version --format {version}"), ANSWER, interrupt);
-            (server, joined(buildx), joined(inspected), joined(info))
-        });
+        let ask = |command: fn(&Shell) -> Cmd<'_>| move || docker(command, ANSWER, interrupt);
+        let of_buildx =
+            || both(ask(|sh| cmd!(sh, "docker buildx version")), ask(|sh| cmd!(sh, "docker buildx inspect")));
+        let of_docker = || {
+            both(
+                || docker(|sh| cmd!(sh, "docker info --format {store}"), ANSWER, interrupt),
+                || docker(|sh| cmd!(sh, "docker version --format {version}"), ANSWER, interrupt),
+            )
+        };
+        let ((buildx, inspected), (info, server)) = both(of_buildx, of_docker);
         let server = server?;
         if !server.status.success() {
             return Err(no_engine(&server));
@@ -202,10 +206,6 @@ fn no_engine(answer: &Ended) -> Failure {
     Failure::world("the docker engine does not answer")
         .said(&answer.tail)
         .help("start it, or set DOCKER_HOST to one that runs")
-}
-
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
-    thread.join().unwrap_or_else(|_| Err(Failure::world("a question to docker panicked; this is a bug")))
 }
 
 fn has_containerd_store(info: &Ended) -> bool {

@@ -10,6 +10,7 @@ use super::mounts::Mounts;
 use super::plan::{ReleasePlan, Tools};
 use super::turns::{Turn, Turns};
 use super::{Making, Ready, Released, Releases, already, push, scanner};
+use crate::beside::Work;
 use crate::commit::Commit;
 use crate::config::{Builder, Image};
 use crate::event::{Events, ImageAction};
@@ -163,9 +164,13 @@ fn get_ready<'scope, 'env>(
 ) {
     let Way { tools, scanner, .. } = *way;
     let (builder, database) = (stop.clone(), stop.clone());
-    scope.spawn(move || line.registry.sign_in().ok());
-    scope.spawn(move || tools.engine.as_ref().map(|engine| engine.prepare(events, &builder).ok()));
-    scope.spawn(move || {
+    let sign_in: Work<'scope> = Box::new(move || drop(line.registry.sign_in()));
+    let start_builder: Work<'scope> = Box::new(move || {
+        if let Some(engine) = &tools.engine {
+            drop(engine.prepare(events, &builder));
+        }
+    });
+    let fetch_database: Work<'scope> = Box::new(move || {
         if let Err(error) = scanner.prepare(&database)
             && !database.is_set()
         {
@@ -174,6 +179,9 @@ fn get_ready<'scope, 'env>(
             events.warn(format!("the scanner could not be made ready, which the first scan tries again: {why}"));
         }
     });
+    for work in [sign_in, start_builder, fetch_database] {
+        scope.spawn(work);
+    }
 }
 
 /// An image that failed by itself after one before it had failed.

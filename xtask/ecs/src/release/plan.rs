@@ -11,6 +11,7 @@ use super::handed;
 use super::trivy::Trivy;
 use super::{Released, Releases, already};
 use crate::aws::ecr::Templates;
+use crate::beside::both;
 use crate::binary;
 use crate::commit;
 use crate::config::{Builder, Config, Image, moving_tags, suggestion};
@@ -115,13 +116,8 @@ pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<Rel
     let mut tools = None;
     if !to_build.is_empty() {
         let with_dockerfile = to_build.iter().any(|image| matches!(image.builder, Builder::Dockerfile(_)));
-        let (engine, scanner) = std::thread::scope(|scope| {
-            let engine = with_dockerfile.then(|| scope.spawn(|| Engine::probe(&to_build, interrupt)));
-            let scanner = find_scanner(stage);
-            let panicked = |_| Err(Failure::world("asking docker panicked; this is a bug"));
-            (engine.map(|engine| engine.join().unwrap_or_else(panicked)).transpose(), scanner)
-        });
-        match (engine, scanner) {
+        let engine = || with_dockerfile.then(|| Engine::probe(&to_build, interrupt)).transpose();
+        match both(engine, || find_scanner(stage)) {
             (Ok(engine), Ok(scanner)) => tools = Some(Tools { engine, scanner }),
             (engine, scanner) => {
                 for failure in [engine.err(), scanner.err()].into_iter().flatten() {

@@ -7,6 +7,7 @@ use super::login::DockerLogin;
 use super::look::{self, Look, Seen};
 use super::{Making, parts};
 use crate::aws::ecr::Ecr;
+use crate::beside::both;
 use crate::config::{Config, Image};
 use crate::digest::Digest;
 use crate::event::{Event, Step};
@@ -23,21 +24,18 @@ use crate::reference::Repository;
 pub(super) fn scan_and_upload(making: &Making<'_>, built: &Built) -> Result<(Passed, Record)> {
     let Making { image, events, interrupt, line, place, .. } = *making;
     let stop = interrupt.child();
-    std::thread::scope(|scope| {
-        let upload = scope.spawn(|| upload(making, built, &stop));
-        let verdict = line
-            .scans
-            .take(place, interrupt)
-            .ok_or_else(|| stopped(image))
-            .and_then(|_turn| events.step(Step::Scan, &image.name, || verdict(making, built)));
+    let scan = || {
+        let turn = line.scans.take(place, interrupt).ok_or_else(|| stopped(image));
+        let verdict = turn.and_then(|_turn| events.step(Step::Scan, &image.name, || verdict(making, built)));
         if verdict.is_err() {
             stop.set();
         }
-        let uploaded = upload.join().map_err(|_| Failure::world("the upload panicked; this is a bug"))?;
-        let passed = verdict?;
-        uploaded?;
-        Ok(passed)
-    })
+        verdict
+    };
+    let (uploaded, verdict) = both(|| upload(making, built, &stop), scan);
+    let passed = verdict?;
+    uploaded?;
+    Ok(passed)
 }
 
 fn stopped(image: &Image) -> Failure {

@@ -1,13 +1,13 @@
 //! The sources that are far away, each in a thread of its own.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use serde_json::Value;
 
 use super::fetch;
 use crate::aws::ssm::{Kept, Parameter};
 use crate::aws::{AwsError, Kind, SdkConfig, cloudformation, ssm};
+use crate::beside::{self, both};
 use crate::config::{Answers, Config, State};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
@@ -29,23 +29,22 @@ impl Wanted<'_> {
 
     /// `sdk` is there where [`Self::needs_aws`].
     pub(super) fn ask(&self, config: &Config, sdk: Option<&SdkConfig>) -> Answers {
-        thread::scope(|scope| {
-            let names: SortedSet<&str> = self.cfn.iter().filter_map(|lookup| Some(output(lookup).ok()?.0)).gather();
-            let stacks: Vec<_> = sdk
-                .into_iter()
-                .flat_map(|sdk| names.iter().map(move |stack| (sdk, *stack)))
-                .map(|(sdk, stack)| (stack, scope.spawn(move || cloudformation::outputs(sdk, stack))))
-                .gather();
-            let state = (!self.tfstate.is_empty()).then(|| scope.spawn(|| state(config, sdk)));
-            let parameters = sdk.map(|sdk| parameters(config, sdk, &self.ssm)).unwrap_or_default();
-            let ended = "no call panics";
-            let stacks: Stacks<'_> =
-                stacks.into_iter().map(|(stack, asked)| (stack, asked.join().expect(ended))).gather();
-            let state = state.map(|asked| asked.join().expect(ended));
-            let outputs = self.cfn.iter().map(|lookup| ((*lookup).clone(), output_of(&stacks, lookup)));
-            let found = self.tfstate.iter().map(|lookup| ((*lookup).clone(), found(state.as_ref(), lookup)));
-            parameters.into_iter().chain(outputs).chain(found).gather()
-        })
+        let stacks = || self.stacks(sdk);
+        let state = || (!self.tfstate.is_empty()).then(|| state(config, sdk));
+        let parameters = || sdk.map(|sdk| parameters(config, sdk, &self.ssm)).unwrap_or_default();
+        let (stacks, (state, parameters)) = both(stacks, || both(state, parameters));
+        let outputs = self.cfn.iter().map(|lookup| ((*lookup).clone(), output_of(&stacks, lookup)));
+        let found = self.tfstate.iter().map(|lookup| ((*lookup).clone(), found(state.as_ref(), lookup)));
+        parameters.into_iter().chain(outputs).chain(found).gather()
+    }
+
+    /// What each stack that is named puts out.
+    fn stacks(&self, sdk: Option<&SdkConfig>) -> Stacks<'_> {
+        let Some(sdk) = sdk else { return Stacks::default() };
+        let names: SortedSet<&str> = self.cfn.iter().filter_map(|lookup| Some(output(lookup).ok()?.0)).gather();
+        let names: Vec<&str> = names.into_iter().gather();
+        let asked = names.iter().map(|stack| move || cloudformation::outputs(sdk, stack)).gather();
+        names.iter().copied().zip(beside::all(asked)).gather()
     }
 }
 

@@ -8,6 +8,7 @@ const ROOMS: &[&str] = &[
     // ground
     "digest",
     "gather",
+    "beside",
     "sorted",
     "gzip",
     "partial",

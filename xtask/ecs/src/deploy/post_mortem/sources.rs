@@ -8,6 +8,7 @@ use super::Evidence;
 use super::log::{self, From, Masks, Wanted};
 use crate::aws::logs::Stream;
 use crate::aws::{AwsError, Kind, SdkConfig, elb, logs};
+use crate::beside::apart;
 use crate::event::{LogTail, TargetGroup};
 use crate::gather::Gather;
 
@@ -94,7 +95,7 @@ fn gather_within(patience: Duration, sources: &Arc<dyn Sources>, asked: &Asked<'
     for ask in asks {
         let (answer, sources, lines) = (answer.clone(), Arc::clone(sources), *lines);
         // Nobody waits for one that takes too long.
-        std::thread::spawn(move || drop(answer.send(ask.of(&*sources, lines))));
+        apart(move || drop(answer.send(ask.of(&*sources, lines))));
     }
     let late = || format!("it could not be read within {} s", patience.as_secs());
     let mut read: Vec<Result<Vec<String>, String>> = wanted

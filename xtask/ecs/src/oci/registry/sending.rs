@@ -57,14 +57,14 @@ impl Registry {
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(to.size));
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         let client = client(request.uri())?;
-        let running = net::runtime().spawn(async move {
+        let running = net::runtime().spawn(net::boxed(async move {
             let exchange = async {
                 let (parts, body) = client.request(request).await.map_err(|error| lost(&error))?.into_parts();
                 let body = collect(body, 64 * 1024).await?;
                 Ok(Answer { status: parts.status, headers: parts.headers, body, authorization })
             };
             drop(back.send(Signal::Ended(exchange.await)));
-        });
+        }));
         let (sent, size) = (Arc::clone(&to.sent), to.size);
         Ok(Sending { running, signals, sent, size, stall: self.stall, began: Instant::now(), give_up })
     }

@@ -13,6 +13,7 @@ use super::origin::Origin;
 use super::retry::{TICK, Task, Trouble};
 use super::sending::Target;
 use super::{Registry, Remote, side_by_side};
+use crate::beside::both;
 use crate::digest::Digest;
 use crate::gather::Gather;
 use crate::oci::layout::{Descriptor, Layout};
@@ -102,12 +103,11 @@ impl Remote<'_> {
             failure: Mutex::default(),
         };
         let (done, finished) = channel::<()>();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                side_by_side(&upload.sent, |(blob, slot)| upload.one(blob, slot).map_err(|error| upload.halt(error)))
-                    .ok();
-                drop(done);
-            });
+        let transfer = || {
+            side_by_side(&upload.sent, |(blob, slot)| upload.one(blob, slot).map_err(|error| upload.halt(error))).ok();
+            drop(done);
+        };
+        let tell = || {
             let mut told = u64::MAX;
             while finished.recv_timeout(2 * TICK) == Err(RecvTimeoutError::Timeout) {
                 let sent = upload.sent();
@@ -116,7 +116,8 @@ impl Remote<'_> {
                     told = sent;
                 }
             }
-        });
+        };
+        both(transfer, tell);
         if let Some(failure) = upload.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(failure);
         }
