@@ -95,21 +95,22 @@ impl Bucket {
         Self { burst, refill: limit.refill * SHARE, tokens: burst, at: now }
     }
 
-    /// Takes one token; how long it is until that is there.
-    fn take(&mut self, now: Instant) -> Duration {
-        let since = now.saturating_duration_since(self.at).as_secs_f64();
-        self.tokens = (self.tokens + since * self.refill).min(self.burst) - 1.0;
-        self.at = now;
-        Duration::from_secs_f64((-self.tokens).max(0.0) / self.refill)
-    }
-}
-
-impl Bucket {
-    /// Takes one token where more than half of all are there, which is none that anybody waits for.
-    fn spare(&mut self, now: Instant) -> bool {
+    fn refill(&mut self, now: Instant) {
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = (self.tokens + since * self.refill).min(self.burst);
         self.at = now;
+    }
+
+    /// Takes one token; how long it is until that is there.
+    fn take(&mut self, now: Instant) -> Duration {
+        self.refill(now);
+        self.tokens -= 1.0;
+        Duration::from_secs_f64((-self.tokens).max(0.0) / self.refill)
+    }
+
+    /// Takes one token where more than half of all are there, which is none that anybody waits for.
+    fn spare(&mut self, now: Instant) -> bool {
+        self.refill(now);
         let spare = self.tokens > self.burst / 2.0;
         self.tokens -= if spare { 1.0 } else { 0.0 };
         spare

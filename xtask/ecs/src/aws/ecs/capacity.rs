@@ -5,10 +5,8 @@
 use serde_json::{Value, json};
 
 use super::{Ecs, short};
-use crate::aws::calls::{self, Call};
-use crate::aws::signed::{ECS, Signed};
+use crate::aws::calls;
 use crate::gather::Gather;
-use crate::net;
 use crate::sorted::SortedSet;
 
 /// Instances on one page, at most.
@@ -24,7 +22,7 @@ impl Ecs {
         let mut by_instances: Vec<&str> = Vec::new();
         if !providers.is_empty() {
             let input = json!({ "capacityProviders": providers });
-            let answer = self.told(&calls::DESCRIBE_CAPACITY_PROVIDERS, cluster, &input)?;
+            let answer = self.signed(&calls::DESCRIBE_CAPACITY_PROVIDERS, cluster, &input).ok()?;
             for name in providers {
                 let mut described = answer["capacityProviders"].as_array()?.iter();
                 let provider = described.find(|it| it["name"].as_str() == Some(short(name)))?;
@@ -62,13 +60,13 @@ impl Ecs {
         let mut instances = Vec::new();
         let mut input = json!({ "cluster": cluster, "status": "ACTIVE", "maxResults": PAGE });
         for _ in 0..PAGES {
-            let answer = self.told(&calls::LIST_CONTAINER_INSTANCES, cluster, &input)?;
+            let answer = self.signed(&calls::LIST_CONTAINER_INSTANCES, cluster, &input).ok()?;
             let arns = &answer["containerInstanceArns"];
             if arns.as_array()?.is_empty() {
                 return Some(instances);
             }
             let asked = json!({ "cluster": cluster, "containerInstances": arns });
-            let described = self.told(&calls::DESCRIBE_CONTAINER_INSTANCES, cluster, &asked)?;
+            let described = self.signed(&calls::DESCRIBE_CONTAINER_INSTANCES, cluster, &asked).ok()?;
             for instance in described["containerInstances"].as_array()? {
                 let mut attributes = instance["attributes"].as_array()?.iter();
                 let is = attributes.find(|it| it["name"] == "ecs.cpu-architecture")?;
@@ -86,11 +84,6 @@ impl Ecs {
             }
         }
         None
-    }
-
-    fn told(&self, call: &'static Call, cluster: &str, input: &Value) -> Option<Value> {
-        net::wait(self.pace.turn(call.action));
-        Signed::new(&self.sdk).json(&ECS, call, cluster, input).ok()
     }
 }
 

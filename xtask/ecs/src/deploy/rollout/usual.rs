@@ -47,7 +47,7 @@ impl Usually {
         found.known.insert(name.clone(), None);
         found.open.push_back(name);
         if found.asking.as_ref().is_none_or(JoinHandle::is_finished) {
-            found.asking = Some(net::runtime().spawn(ask(self.ecs.clone(), Arc::clone(&self.found))));
+            found.asking = Some(net::runtime().spawn(net::boxed(ask(self.ecs.clone(), Arc::clone(&self.found)))));
         }
         None
     }
