@@ -12,15 +12,22 @@ struct Running {
 impl Running {
     /// Starts the service and waits until it says that it listens.
     fn start() -> Self {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = free.local_addr().expect("an address").port().to_string();
-        drop(free);
-        let mut child = app(&port).stderr(Stdio::piped()).spawn().expect("the app starts");
-        let mut said = String::new();
-        let stderr = child.stderr.as_mut().expect("a pipe");
-        BufReader::new(stderr).read_line(&mut said).expect("the app says something");
-        assert!(said.ends_with(&format!("listens on port {port}\n")), "{said}");
-        Self { child, port }
+        loop {
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+            let port = free.local_addr().expect("an address").port().to_string();
+            drop(free);
+            let mut child = app(&port).stderr(Stdio::piped()).spawn().expect("the app starts");
+            let mut said = String::new();
+            let stderr = child.stderr.as_mut().expect("a pipe");
+            BufReader::new(stderr).read_line(&mut said).expect("the app says something");
+            let running = Self { child, port };
+            // Somebody else may have taken the port meanwhile.
+            if said.contains("Address already in use") {
+                continue;
+            }
+            assert!(said.ends_with(&format!("listens on port {}\n", running.port)), "{said}");
+            return running;
+        }
     }
 }
 
