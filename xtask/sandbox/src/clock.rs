@@ -73,8 +73,8 @@ pub enum Clock {
     Scaled(u32),
     /// Not at all, until [`crate::Sandbox::advance`].
     Manual,
-    /// Not at all, but for so much at every ECS call that only looks (`Describe…`, `List…`), and not at what has been
-    /// (`ListServiceDeployments`).
+    /// Not at all, but for so much at every ECS call that only looks (`Describe…`, `List…`), and not where it asks for
+    /// rollouts that are over alone.
     PerLook(Duration),
 }
 

@@ -185,14 +185,12 @@ fn the_aws_cli_follows_a_rollout_on_the_sandboxs_ecs() {
     let service = ["--cluster", "sample", "--service", "app"];
     let updated = aws(&sandbox, &[&["ecs", "update-service", "--task-definition", &revision], &service[..]].concat());
     assert_eq!(updated["service"]["taskDefinition"], revision.as_str());
-    let rollout = loop {
+    let looks = (0..50).map(|_| {
         let list = aws(&sandbox, &[&["ecs", "list-service-deployments"], &service[..]].concat());
-        let newest = list["serviceDeployments"][0].clone();
-        match newest["status"].as_str() {
-            Some("PENDING" | "IN_PROGRESS") => {}
-            _ => break newest,
-        }
-    };
+        list["serviceDeployments"][0].clone()
+    });
+    let mut ended = looks.filter(|newest| !["PENDING", "IN_PROGRESS"].map(Some).contains(&newest["status"].as_str()));
+    let rollout = ended.next().expect("time goes on at each look");
     assert_eq!(rollout["status"], "SUCCESSFUL", "{rollout}");
     aws(&sandbox, &["ecs", "wait", "services-stable", "--cluster", "sample", "--services", "app"]);
 

@@ -141,11 +141,18 @@ fn at_once(world: &World, head: &Parts, target: &Target, body: Option<&Bytes>, s
     Ok(response)
 }
 
+/// Whether a call asks for rollouts that are over, and for no others: that is no look at what goes on.
+fn asks_what_has_been(operation: &str, input: &Value) -> bool {
+    const OVER: [&str; 4] = ["SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"];
+    let wanted = input["status"].as_array().filter(|wanted| !wanted.is_empty());
+    let over = |status: &Value| status.as_str().is_some_and(|status| OVER.contains(&status));
+    operation == "ListServiceDeployments" && wanted.is_some_and(|wanted| wanted.iter().all(over))
+}
+
 fn dispatch(state: &mut State, target: &Target, input: &Value, (visitor, lag): (&Visitor, Option<u64>)) -> ApiResult {
     let operation = target.operation.as_str();
     if target.service == "ecs" && looks(operation) {
-        // What has been is no look at what goes on.
-        if operation != "ListServiceDeployments" {
+        if !asks_what_has_been(operation, input) {
             state.timeline.look();
         }
         let caller = visitor.principal.as_ref().map(|principal| Caller { arn: principal.arn.clone() });

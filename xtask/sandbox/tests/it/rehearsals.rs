@@ -238,6 +238,21 @@ fn a_look_moves_a_clock_that_moves_per_look() {
 }
 
 #[test]
+fn to_list_rollouts_is_a_look_but_for_those_that_are_over() {
+    let clock = Clock::PerLook(Duration::from_secs(5));
+    let sandbox = Sandbox::start(Options { clock, ..Options::default() }).unwrap();
+    sandbox.furnish(&["sample/app"], &[("sample", "app", task_definition("placeholder"))]).unwrap();
+    deploy(&sandbox);
+    let newest_after = |looks: usize, statuses: Value| {
+        let input = json!({"cluster": "sample", "service": "app", "status": statuses});
+        (0..looks).for_each(|_| drop(call(&sandbox, "ecs", "ListServiceDeployments", &input).unwrap()));
+        list(&sandbox)[0]["status"].clone()
+    };
+    assert_ne!(newest_after(100, json!(["SUCCESSFUL"])), "SUCCESSFUL");
+    assert_eq!(newest_after(100, json!([])), "SUCCESSFUL");
+}
+
+#[test]
 fn register_race_is_over_after_two_tries() {
     let sandbox = stage("register-race");
     let document = task_definition("public.ecr.aws/x:1");
