@@ -148,7 +148,8 @@ pub(super) fn plan(
     let here = commit::here(&config.root);
     let source = |image: &&Image| Some(released.get(&image.name)?.source(image, here.as_deref()));
     let sources: Vec<ImageSource> = images.iter().filter_map(source).gather();
-    let capacity = || capacity::find(&ecs, services, &live);
+    let lives = services.iter().filter_map(|service| Some((*service, live.get(&service.name)?)));
+    let capacity = || capacity::find(&ecs, lives);
     let (capacity, known) = both(capacity, || task_definitions(&ecs, services, &documents, &live, &mut problems));
     let mut plans = Vec::new();
     for service in services {

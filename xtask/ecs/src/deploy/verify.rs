@@ -25,7 +25,7 @@ use crate::beside;
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, called, services_named};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather as _;
-use crate::sorted::SortedSet;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::sources::LookUps;
 
 /// What assumes a task's roles.
@@ -72,8 +72,11 @@ pub(crate) fn verify(
     let ids: Vec<_> = images.iter().map(|image| (image.repository(), image.tag())).gather();
     let released: Vec<_> = images.iter().copied().zip(session.ecr().find(&ids)).gather();
     let who = session.who();
-    let around = Around { config, session, answers: &answers, released: &released, who: &who };
     let live = live_services(&session.ecs(), &services);
+    let lives = live.iter().flat_map(|(_, answer, members)| members.iter().zip(answer.iter().flatten()));
+    let lives = lives.filter_map(|(service, live)| Some((*service, live.as_ref()?)));
+    let capacity = &capacity::find(&session.ecs(), lives);
+    let around = Around { config, session, answers: &answers, released: &released, who: &who, capacity };
     let mut looks = Vec::new();
     for (cluster, answer, members) in live {
         let each = match answer {
@@ -97,6 +100,8 @@ struct Around<'a> {
     /// The images under the tags of the configuration.
     released: &'a [(&'a Image, Result<Option<Found>, AwsError>)],
     who: &'a Result<Identity, AwsError>,
+    /// The architectures that services run on, where they are known.
+    capacity: &'a SortedMap<String, Vec<&'static str>>,
 }
 
 /// The look at one service.
@@ -134,7 +139,7 @@ impl Look<'_> {
         let written = self.definition(live.as_ref());
         self.hooks(written.as_ref(), live.as_ref());
         if let Some(document) = self.document() {
-            self.images(&document, live.as_ref());
+            self.images(&document);
             self.size(&document);
             self.roles(&document);
             self.secrets(&document);
@@ -228,16 +233,15 @@ impl Look<'_> {
         Some(document)
     }
 
-    fn images(&mut self, document: &Value, live: Option<&Live>) {
-        let ecs = self.around.session.ecs();
-        let capacity = live.and_then(|live| capacity::of(&ecs, &self.service.cluster, live));
+    fn images(&mut self, document: &Value) {
+        let capacity = self.around.capacity.get(&self.service.name);
         let names: SortedSet<&String> = self.service.containers.values().gather();
         for (image, found) in self.around.released.iter().filter(|(image, _)| names.contains(&image.name)) {
             match found {
                 Ok(Some(found)) => {
                     self.ok("image", format!("{} is in ECR, {}", image.reference, found.digest));
                     let platforms = images::platforms(image, found);
-                    let instances = || doubts::wrong_capacity(&platforms, capacity.as_ref()?);
+                    let instances = || doubts::wrong_capacity(&platforms, capacity?);
                     if let Some(why) = doubts::wrong_platform(document, &platforms).or_else(instances) {
                         let help = "make `platforms`, `runtimePlatform` and the service's capacity the same";
                         self.problem("image", format!("image `{}` {why}", image.name), help);

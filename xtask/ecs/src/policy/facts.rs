@@ -180,12 +180,9 @@ impl Facts {
     /// What a document's registration and its tasks lead to.
     fn read(&mut self, document: &Value, source: &TaskDefinitionSource) {
         let family = document["family"].as_str().map(str::to_owned);
-        match source {
-            TaskDefinitionSource::File { kind: Kind::Daemon, .. } => self.daemon_families.extend(family),
-            _ => self.families.extend(family),
-        }
-        let mut compatible = document["requiresCompatibilities"].as_array().into_iter().flatten();
         let daemon = matches!(source, TaskDefinitionSource::File { kind: Kind::Daemon, .. });
+        if daemon { &mut self.daemon_families } else { &mut self.families }.extend(family);
+        let mut compatible = document["requiresCompatibilities"].as_array().into_iter().flatten();
         self.learn(Habit::RunsOnInstances, !daemon && compatible.any(|it| it != "FARGATE"));
         self.learn(Habit::Tags, document["tags"].as_array().is_some_and(|tags| !tags.is_empty()));
         let role = |member: &str| document[member].as_str().filter(|arn| !arn.is_empty()).map(str::to_owned);

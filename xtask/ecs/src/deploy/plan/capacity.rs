@@ -8,15 +8,14 @@ use crate::gather::Gather as _;
 use crate::sorted::SortedMap;
 
 /// The architectures that each service runs on, by its name in the configuration; each cluster's providers are asked for once.
-pub(super) fn find(
+pub(in crate::deploy) fn find<'a>(
     ecs: &Ecs,
-    services: &[&Service],
-    live: &SortedMap<String, Live>,
+    services: impl Iterator<Item = (&'a Service, &'a Live)>,
 ) -> SortedMap<String, Vec<&'static str>> {
     let mut asked: SortedMap<(String, Vec<String>), Option<Vec<&'static str>>> = SortedMap::new();
     let mut found = SortedMap::new();
-    for service in services {
-        let Some(providers) = live.get(&service.name).and_then(|live| providers(&live.launch)) else { continue };
+    for (service, live) in services {
+        let Some(providers) = providers(&live.launch) else { continue };
         let key = (service.cluster.clone(), providers);
         if asked.get(&key).is_none() {
             let told = ecs.architectures(&key.0, &key.1);
@@ -27,11 +26,6 @@ pub(super) fn find(
         }
     }
     found
-}
-
-/// The same of one service.
-pub(in crate::deploy) fn of(ecs: &Ecs, cluster: &str, live: &Live) -> Option<Vec<&'static str>> {
-    ecs.architectures(cluster, &providers(&live.launch)?)
 }
 
 /// The capacity providers to ask about, none for all instances of the cluster; `None` where Fargate is among them.
