@@ -49,11 +49,7 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 /// Runs these at once on the runtime's own threads; what they come to has their order.
 pub(crate) fn all<T: Send + 'static>(futures: Vec<impl Future<Output = T> + Send + 'static>) -> Vec<T> {
     let running: Vec<Running<T>> = futures.into_iter().map(spawn).gather();
-    let mut ended = Vec::new();
-    for one in running {
-        ended.push(one.end());
-    }
-    ended
+    running.into_iter().map(Running::end).gather()
 }
 
 /// Starts this on the runtime's own threads.

@@ -15,7 +15,7 @@ mod tests;
 mod timing;
 
 pub use api::{Call, Caller};
-pub(crate) use api::{Condition, READ_ONLY, Registered, looks, oddity};
+pub(crate) use api::{Condition, READ_ONLY, Registered, asks_what_has_been, looks, oddity};
 pub use life::Images;
 pub use state::Ecs;
 pub(crate) use state::behaviour::NextRun;

@@ -3,6 +3,10 @@
 //! Errors name the action from here, and docs/REFERENCE.md lists them. Source of what an action can be granted on: the
 //! Service Authorization Reference, "Actions, resources, and condition keys" for Amazon ECR and Amazon ECS.
 
+mod kinds;
+
+pub(crate) use kinds::{By, On};
+
 /// One action.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -13,163 +17,6 @@ pub(crate) struct Call {
     /// When, where it is not always.
     #[cfg_attr(not(test), expect(dead_code, reason = "the reference reads it"))]
     pub when: &'static str,
-}
-
-/// What a policy grants an action on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum On {
-    /// The action knows no resources.
-    Anything,
-    /// Everything of the clusters.
-    Clusters,
-    Repositories,
-    Services,
-    /// The services, and their rollouts.
-    Rollouts,
-    /// The services, and their revisions.
-    Revisions,
-    TaskDefinitions,
-    Daemons,
-    /// The daemons, and their deployments.
-    DaemonRollouts,
-    /// The daemons, and their revisions.
-    DaemonRevisions,
-    DaemonTaskDefinitions,
-    Tasks,
-    /// The clusters and their instances.
-    Instances,
-    /// The clusters and their tasks.
-    Shells,
-    /// The tasks and the document that forwards.
-    Forwarding,
-    /// Schedules of EventBridge Scheduler, and rules of EventBridge.
-    Schedules,
-    Rules,
-    /// The roles that start tasks by the clock.
-    ScheduleRoles,
-    RuleRoles,
-    /// What a lock or a document tags.
-    Tagged,
-    /// The services that locks are on.
-    Locked,
-    Targets,
-    LogStreams,
-    LogGroups,
-    Secrets,
-    /// What a rollout's hooks call.
-    Functions,
-    /// The roles of the tasks, and of the hooks.
-    Roles,
-    /// The execution roles, and whoever asks.
-    Simulated,
-    Parameters,
-    Stacks,
-    /// Terraform's state.
-    State,
-    /// The role that is assumed.
-    Role,
-    /// AWS allows it to everyone.
-    Nothing,
-}
-
-impl On {
-    /// As the reference says it.
-    #[cfg(test)]
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::Anything | Self::Nothing => "`*`",
-            Self::Clusters => "`*`, of the clusters",
-            Self::Repositories => "the repositories",
-            Self::Services | Self::Locked => "the services",
-            Self::Rollouts => "the services and their deployments",
-            Self::Revisions => "the services and their revisions",
-            Self::TaskDefinitions => "the task definitions",
-            Self::Daemons => "the daemons",
-            Self::DaemonRollouts => "the daemons and their deployments",
-            Self::DaemonRevisions => "the daemons and their revisions",
-            Self::DaemonTaskDefinitions => "the daemon task definitions",
-            Self::Tasks => "the tasks",
-            Self::Instances => "the clusters and their instances",
-            Self::Shells => "the clusters and their tasks",
-            Self::Forwarding => "the tasks and the document that forwards",
-            Self::Schedules => "the schedules",
-            Self::Rules => "the rules",
-            Self::ScheduleRoles => "the schedules' roles",
-            Self::RuleRoles => "the roles of the rules' targets",
-            Self::Tagged => "the services, the task definitions and the tasks",
-            Self::Targets => "the scalable targets",
-            Self::LogStreams => "the log groups' streams",
-            Self::LogGroups => "the log groups",
-            Self::Secrets => "the secrets",
-            Self::Functions => "the functions",
-            Self::Roles => "the task role and the execution role",
-            Self::Simulated => "the execution role and this identity",
-            Self::Parameters => "the parameters",
-            Self::Stacks => "the stacks",
-            Self::State => "the state",
-            Self::Role => "the role",
-        }
-    }
-}
-
-/// A command, as far as what it may do differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
-    ReleasePlan,
-    Release,
-    /// A promotion, of the environment that it copies from.
-    PromoteFrom,
-    /// And of the one that it copies to.
-    PromoteTo,
-    DeployPlan,
-    Deploy,
-    Continue,
-    Rollback,
-    History,
-    Run,
-    Status,
-    Logs,
-    Lock,
-    Unlock,
-    Exec,
-    Forward,
-    Verify,
-    Scale,
-    /// A comparison of a role with the policy that is needed.
-    Check,
-    Rescan,
-    Sbom,
-    Attached,
-}
-
-impl By {
-    /// The command as it is typed.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            ReleasePlan => "release --plan",
-            Release => "release",
-            PromoteFrom => "promote --from",
-            PromoteTo => "promote --to",
-            DeployPlan => "deploy --plan",
-            Deploy => "deploy",
-            Continue => "continue",
-            Rollback => "rollback",
-            History => "history",
-            Run => "run",
-            Status => "status",
-            Logs => "logs",
-            Lock => "lock",
-            Unlock => "unlock",
-            Exec => "exec",
-            Forward => "forward",
-            Verify => "verify",
-            Scale => "scale",
-            Check => "iam --check",
-            Rescan => "rescan",
-            Sbom => "sbom",
-            Attached => "evidence",
-        }
-    }
 }
 
 use By::{

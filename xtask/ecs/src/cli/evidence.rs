@@ -41,26 +41,20 @@ impl Evidence {
                 }
             }
             Format::Json => {
-                let mut data = json!({ "image": image.name });
+                let mut data = json!({});
                 let mut platforms = Vec::new();
                 for one in &all {
                     let pieces: Vec<_> = one.pieces.iter().map(Piece::data).gather();
-                    let mut told = json!({ "digest": one.digest, "evidence": pieces });
+                    let mut told = match &one.platform {
+                        None => json!({ "image": image.name }),
+                        Some(platform) => json!({ "platform": platform.to_string() }),
+                    };
+                    (told["digest"], told["evidence"]) = (json!(one.digest), json!(pieces));
                     let signing = signing(context, one);
                     if !signing.is_empty() {
                         told["signing"] = json!(signing);
                     }
-                    match &one.platform {
-                        None => data
-                            .as_object_mut()
-                            .into_iter()
-                            .zip(told.as_object().cloned())
-                            .for_each(|(it, told)| it.extend(told)),
-                        Some(platform) => {
-                            told["platform"] = json!(platform.to_string());
-                            platforms.push(told);
-                        }
-                    }
+                    if one.platform.is_none() { data = told } else { platforms.push(told) }
                 }
                 if !platforms.is_empty() {
                     data["platforms"] = json!(platforms);

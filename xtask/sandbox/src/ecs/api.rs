@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::json::texts;
 use super::life::Images;
 use super::state::Ecs;
+use super::state::rollout::Progress;
 use crate::clock::Instant;
 use crate::protocol::{ApiError, ApiResult};
 
@@ -33,6 +35,13 @@ pub(crate) use targets::{Condition, Registered};
 /// Whether an operation changes nothing.
 pub(crate) fn looks(operation: &str) -> bool {
     operation.starts_with("Describe") || operation.starts_with("List")
+}
+
+/// Whether a call asks for rollouts that are over, and for no others: that is no look at what goes on.
+pub(crate) fn asks_what_has_been(operation: &str, input: &Value) -> bool {
+    let wanted = texts(input, "status");
+    let over = |status: &&str| Progress::FINAL.iter().any(|it| it.word() == *status);
+    operation == "ListServiceDeployments" && !wanted.is_empty() && wanted.iter().all(over)
 }
 
 /// Who calls.

@@ -14,7 +14,7 @@ use super::admission::{Visitor, admit, permit, skewed};
 use super::protocol::{Protocol, Target};
 use super::signature::Signature;
 use super::{rest, rest_json};
-use crate::ecs::{Caller, looks};
+use crate::ecs::{Caller, asks_what_has_been, looks};
 use crate::fault::Struck;
 use crate::http::{Answer, Cut, collect, drain, read_some};
 use crate::protocol::{ApiError, ApiResult};
@@ -139,14 +139,6 @@ fn at_once(world: &World, head: &Parts, target: &Target, body: Option<&Bytes>, s
     };
     world.log_by(&key, &name, input, response.status().as_u16());
     Ok(response)
-}
-
-/// Whether a call asks for rollouts that are over, and for no others: that is no look at what goes on.
-fn asks_what_has_been(operation: &str, input: &Value) -> bool {
-    const OVER: [&str; 4] = ["SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"];
-    let wanted = input["status"].as_array().filter(|wanted| !wanted.is_empty());
-    let over = |status: &Value| status.as_str().is_some_and(|status| OVER.contains(&status));
-    operation == "ListServiceDeployments" && wanted.is_some_and(|wanted| wanted.iter().all(over))
 }
 
 fn dispatch(state: &mut State, target: &Target, input: &Value, (visitor, lag): (&Visitor, Option<u64>)) -> ApiResult {

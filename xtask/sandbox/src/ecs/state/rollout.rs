@@ -22,6 +22,9 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
+    pub(crate) const FINAL: [Self; 4] =
+        [Self::Successful, Self::Stopped, Self::RollbackSuccessful, Self::RollbackFailed];
+
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
@@ -37,7 +40,7 @@ impl Progress {
     }
 
     pub(crate) fn is_final(self) -> bool {
-        matches!(self, Self::Successful | Self::Stopped | Self::RollbackSuccessful | Self::RollbackFailed)
+        Self::FINAL.contains(&self)
     }
 }
 
