@@ -29,8 +29,8 @@ const SPEED: u32 = 30;
 pub(crate) struct Rehearsing<'a> {
     /// A name of [`FAULTS`], or `list`.
     pub fault: Option<&'a str>,
-    /// Whether the released containers run in earnest.
-    pub run: bool,
+    /// What runs the released containers in earnest, as [`stage::in_earnest`] has it.
+    pub run: Option<&'a str>,
     /// A document for [`Sandbox::seed`].
     pub seed: Option<&'a Path>,
 }
@@ -49,11 +49,14 @@ pub(crate) fn run(rehearsing: &Rehearsing<'_>, context: &Context) -> Result<()> 
     let faults = fault.map_or(Ok(Vec::new()), |name| fault_named(name).ok_or_else(|| unknown(name)))?;
     let clock = Clock::Scaled(SPEED);
     let config = &context.drafted()?.config;
-    stage::in_earnest(run)?;
-    let sandbox = Sandbox::start(Options { run, ..stage::options(config, clock) })
+    let runner = stage::in_earnest(run)?;
+    let running = runner
+        .as_ref()
+        .map(|runner| format!("the released containers in earnest {runner}, with no network but their task's own"));
+    let sandbox = Sandbox::start(Options { run: runner, ..stage::options(config, clock) })
         .map_err(|error| Failure::world(format_args!("could not start the sandbox: {error}")))?;
     // A program is no faster for a fast clock.
-    let config = stage::rehearsed(config, &sandbox, if run { 1 } else { SPEED });
+    let config = stage::rehearsed(config, &sandbox, if running.is_some() { 1 } else { SPEED });
     stage::furnish(&sandbox, &config)?;
     seed.map_or(Ok(()), |file| stage::seed(&sandbox, file))?;
     for fault in faults {
@@ -68,8 +71,8 @@ pub(crate) fn run(rehearsing: &Rehearsing<'_>, context: &Context) -> Result<()> 
     if let Some(name) = fault {
         events.note("Fault", name);
     }
-    if run {
-        events.note("Running", "the released containers in earnest, with no network but their task's own");
+    if let Some(running) = running {
+        events.note("Running", running);
     }
     let config = stage::without_engine(config, &sandbox, events, context.interrupt());
     let session = Session::at(&config, &endpoint(&sandbox));
@@ -125,8 +128,8 @@ pub(crate) struct Serving<'a> {
     pub accounts: &'a [(String, String)],
     /// A document for [`Sandbox::seed`].
     pub seed: Option<&'a Path>,
-    /// Whether containers run in earnest.
-    pub run: bool,
+    /// As [`Rehearsing::run`].
+    pub run: Option<&'a str>,
     /// Whether what goes beyond ECS's documented limits is throttled.
     pub limits: bool,
     /// All that whoever calls may do.
@@ -149,8 +152,9 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
     let config = &context.drafted()?.config;
     let further = accounts.iter().cloned();
     let further = further.map(|(id, access_key)| Account { id, access_key, roles: Vec::new() }).gather();
-    stage::in_earnest(run)?;
-    let options = Options { listen, accounts: further, limited: limits, run, ..stage::options(config, clock) };
+    let runner = stage::in_earnest(run)?;
+    let running = runner.as_ref().map(|runner| format!("its own images' containers in earnest {runner}"));
+    let options = Options { listen, accounts: further, limited: limits, run: runner, ..stage::options(config, clock) };
     let sandbox = Sandbox::start(options).map_err(|error| {
         Failure::world(format_args!("could not listen on {listen}: {error}"))
             .help("another --listen address may be free")
@@ -167,6 +171,9 @@ pub(crate) fn serve(serving: &Serving<'_>, context: &Context) -> Result<()> {
         "Serving",
         format!("ECR, ECS and a registry on http://{registry}; Ctrl-C stops it and forgets everything"),
     );
+    if let Some(running) = running {
+        events.note("Running", running);
+    }
     for (account, key) in accounts {
         events.note("Account", format!("{account} with access key id {key} and any secret"));
     }

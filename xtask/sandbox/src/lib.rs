@@ -63,6 +63,7 @@ pub use clock::{Clock, Instant};
 pub use fault::{Effect, FAULTS, Fault, Which, fault_named};
 use home::Home;
 use limits::Limits;
+pub use machine::Runner;
 pub use protocol::{ApiError, ApiResult};
 pub use server::ACCESS_KEY;
 pub use site::Site;
@@ -91,9 +92,8 @@ pub struct Options {
     pub limited: bool,
     /// How long the session of a role lasts, whatever is asked for.
     pub sessions_last: Option<Duration>,
-    /// Whether containers of images of the sandbox's own registry run in earnest, where [`Sandbox::can_run`] says so; they are
-    /// simulated by default.
-    pub run: bool,
+    /// What runs containers of images of the sandbox's own registry in earnest; they are simulated by default.
+    pub run: Option<Runner>,
 }
 
 impl Default for Options {
@@ -107,7 +107,7 @@ impl Default for Options {
             faults: Vec::new(),
             limited: false,
             sessions_last: None,
-            run: false,
+            run: None,
         }
     }
 }
@@ -165,11 +165,6 @@ impl Sandbox {
         Self::made(options, address)
     }
 
-    /// Whether containers can run in earnest here; the error says what this machine lacks for it.
-    pub fn can_run() -> Result<(), String> {
-        machine::can_run()
-    }
-
     /// Has the program of this repository's images at a further path, in containers that run in earnest: for an image that is
     /// built another way than what it stands for.
     pub fn link(&self, repository: &str, path: &str) {
@@ -187,13 +182,14 @@ impl Sandbox {
         if options.limited {
             state.limits = Limits::of_ecs(std::time::Instant::now());
         }
-        if run {
+        if run.is_some() {
             state.in_earnest();
         }
         let scratch = folder.path().join("machine");
         let world = Arc::new(World::new(state, folder));
         let speed = if let Clock::Scaled(speed) = clock { speed } else { 1 };
-        let machine = run.then(|| Machine::start(Arc::clone(&world), home.clone(), scratch, speed));
+        let machine =
+            run.map(|runner| Machine::start(runner, (Arc::clone(&world), home.clone()), scratch, speed)).transpose()?;
         Ok(Self { world, address, home, stop: None, thread: None, machine })
     }
 

@@ -1,17 +1,21 @@
 //! Runs the containers of tasks in earnest: the only room that starts programs.
 //!
 //! A thread asks the simulation what is to be started and stopped, and every container has one that tells it what becomes of
-//! it: the image's own files in namespaces of their own, which takes util-linux, iproute2 and a kernel that lets this user
-//! have them.
+//! it. There are two ways of running one: docker, where an engine answers, and namespaces, which take util-linux, iproute2
+//! and a kernel that lets this user have them.
 
 mod container;
+mod docker;
 mod image;
 mod namespace;
 mod probes;
 mod program;
+mod runner;
 mod usage;
+mod way;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,21 +25,16 @@ use std::time::Duration;
 use crate::ecs::earnest::{Launch, News, Order};
 use crate::home::Home;
 use crate::world::World;
-use namespace::Network;
+pub use runner::Runner;
+use way::{Room, Way};
 
 /// Between two looks at what is to be done.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Whether containers can run here; the error says what this machine lacks.
-pub(crate) fn can_run() -> Result<(), String> {
-    namespace::are_allowed()
-}
-
 /// A container that is to run.
 struct Container {
     launch: Launch,
-    /// Its image's own settings: `Env`, `Entrypoint`, `Cmd`, `User`, `WorkingDir`.
-    settings: serde_json::Value,
+    image: image::Image,
     environment: Vec<(String, String)>,
 }
 
@@ -49,9 +48,7 @@ pub(crate) struct Machine {
 struct Floor {
     world: Arc<World>,
     home: Home,
-    /// Where images are unpacked and containers have their files.
-    folder: PathBuf,
-    images: image::Images,
+    way: Box<dyn Way>,
     /// How many times as fast as the real one the clock runs.
     speed: u32,
     stops: Arc<AtomicBool>,
@@ -63,29 +60,36 @@ struct Task {
     /// Whether they are to stop.
     stops: AtomicBool,
     /// Made for the first of them; what is left of them ends with it.
-    network: Mutex<Option<Network>>,
+    room: Mutex<Option<Arc<dyn Room>>>,
     /// How each stands, for those that depend on it.
     stands: Mutex<BTreeMap<String, container::Stand>>,
 }
 
 impl Task {
-    fn network(&self) -> Result<u32, String> {
-        let mut network = locked(&self.network);
-        if let Some(network) = &*network {
-            return Ok(network.pid);
+    fn room(&self, way: &dyn Way, name: &str) -> Result<Arc<dyn Room>, String> {
+        let mut room = locked(&self.room);
+        if let Some(room) = &*room {
+            return Ok(Arc::clone(room));
         }
-        let made = Network::make().map_err(|why| format!("the task's network was not made: {why}"))?;
-        Ok(network.insert(made).pid)
+        let made = way.room(name).map_err(|why| format!("the task's network was not made: {why}"))?;
+        Ok(Arc::clone(room.insert(made)))
     }
 }
 
 impl Machine {
-    pub(crate) fn start(world: Arc<World>, home: Home, folder: PathBuf, speed: u32) -> Self {
+    /// Images and what containers write are in this folder, where there is no engine that keeps them; the clock runs so many
+    /// times as fast as the real one.
+    pub(crate) fn start(
+        runner: Runner,
+        (world, home): (Arc<World>, Home),
+        folder: PathBuf,
+        speed: u32,
+    ) -> io::Result<Self> {
         let stops = Arc::new(AtomicBool::new(false));
-        let images = image::Images::new(folder.clone());
-        let floor = Arc::new(Floor { world, home, folder, images, speed, stops: Arc::clone(&stops) });
-        let thread = std::thread::Builder::new().name("machine".to_owned()).spawn(move || floor.work());
-        Self { stops, thread: thread.ok() }
+        let way = runner.way(&world, folder).map_err(io::Error::other)?;
+        let floor = Arc::new(Floor { world, home, way, speed, stops: Arc::clone(&stops) });
+        let thread = std::thread::Builder::new().name("machine".to_owned()).spawn(move || floor.work())?;
+        Ok(Self { stops, thread: Some(thread) })
     }
 }
 

@@ -25,6 +25,7 @@ mod effects;
 mod past;
 mod stores;
 
+pub(crate) use earnest::Stored;
 use past::Past;
 use stores::Stores;
 
@@ -101,6 +102,8 @@ pub(crate) struct State {
     pub earnest: bool,
     /// By repository: a further path of its images' program, in containers that do.
     pub links: BTreeMap<String, String>,
+    /// The word that opens every registry for reading: for whoever runs containers in earnest.
+    guest: Option<String>,
     /// Whether a pull through an index ends at a platform's digest.
     pub platforms: bool,
 }
@@ -187,6 +190,7 @@ impl State {
             platforms: false,
             earnest: false,
             links: BTreeMap::new(),
+            guest: None,
         };
         state.open(home);
         state

@@ -1,10 +1,10 @@
 //! What is only found when a container runs in earnest, before AWS.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use xtask_sandbox::{Clock, Options, Sandbox};
+use xtask_sandbox::{Clock, Options, Runner, Sandbox};
 
 use crate::support::{Run, Workspace, send, task_definition};
 
@@ -70,49 +70,111 @@ fn with_container(workspace: &Workspace, change: impl Fn(&mut Value)) {
     workspace.write("app/ecs/task-definition.json", &document.to_string());
 }
 
-/// Whether this machine can; each test says that it was not made where it cannot.
-#[expect(clippy::print_stderr, reason = "what was not tested is said")]
-fn can_run() -> bool {
-    Sandbox::can_run().map_err(|why| eprintln!("not tested here: {why}")).is_ok()
+/// A way of running containers that this machine has.
+struct Way {
+    runner: Runner,
+    flag: &'static str,
+    /// A docker that finds the engine.
+    docker: Option<String>,
 }
 
-/// Three hundred times as fast as the real one.
-fn sandbox() -> Sandbox {
-    let options = Options { clock: Clock::Scaled(300), run: true, ..Options::default() };
-    let sandbox = Sandbox::start(options).unwrap();
-    let mut first = task_definition();
-    first["containerDefinitions"][0]["image"] = json!("public.ecr.aws/docker/library/app:before");
-    sandbox.furnish(&["sample/app"], &[("sample", "app", first)]).unwrap();
-    sandbox
+impl Way {
+    fn workspace(&self) -> Workspace {
+        let workspace = workspace();
+        if let Some(script) = &self.docker {
+            workspace.tool("docker", script);
+        }
+        workspace
+    }
+
+    /// Three hundred times as fast as the real one.
+    fn sandbox(&self) -> Sandbox {
+        let options = Options { clock: Clock::Scaled(300), run: Some(self.runner.clone()), ..Options::default() };
+        let sandbox = Sandbox::start(options).unwrap();
+        let mut first = task_definition();
+        first["containerDefinitions"][0]["image"] = json!("public.ecr.aws/docker/library/app:before");
+        sandbox.furnish(&["sample/app"], &[("sample", "app", first)]).unwrap();
+        sandbox
+    }
+}
+
+/// Each way that there is here, both stores of docker's engine where `cargo xtask ci` started them. What was not tested is said.
+#[expect(clippy::print_stderr, reason = "what was not tested is said")]
+fn each_way(test: impl Fn(&Way)) {
+    let lacks = |name: &str, why: String| eprintln!("not tested here with {name}: {why}");
+    match Runner::namespaces() {
+        Ok(runner) => test(&Way { runner, flag: "--run=namespaces", docker: None }),
+        Err(why) => lacks("namespaces", why),
+    }
+    let own = ["XTASK_DOCKER_CONTAINERD", "XTASK_DOCKER_PLAIN"].map(|name| std::env::var(name).ok());
+    let own: Vec<String> = own.into_iter().flatten().collect();
+    let hosts = if own.is_empty() { vec![None] } else { own.into_iter().map(Some).collect() };
+    for host in hosts {
+        let runner = match Runner::docker(host.as_deref()) {
+            Ok(runner) => runner,
+            Err(why) => {
+                lacks("docker", why);
+                continue;
+            }
+        };
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let docker = std::env::split_paths(&folders).map(|folder| folder.join("docker")).find(|file| file.exists());
+        let docker = docker.expect("it just answered").display().to_string();
+        let host = host.or_else(|| std::env::var("DOCKER_HOST").ok()).map(|host| format!("DOCKER_HOST='{host}'"));
+        let script = format!("#!/bin/sh\n{} exec '{docker}' \"$@\"\n", host.unwrap_or_default());
+        test(&Way { runner, flag: "--run=docker", docker: Some(script) });
+    }
 }
 
 #[test]
 fn a_rehearsal_in_earnest_deploys_what_is_well_with_a_secret_that_a_seed_gives() {
-    if !can_run() {
-        return;
-    }
-    let workspace = workspace();
+    each_way(deploys_what_is_well);
+}
+
+fn deploys_what_is_well(way: &Way) {
+    let workspace = way.workspace();
     with_container(&workspace, |container| {
         container["environment"] = json!([]);
         container["secrets"] = json!([{ "name": "DATABASE_URL", "valueFrom": SECRET }]);
     });
     workspace.write("seed.json", &json!({ "secretsmanager": { "url": URL } }).to_string());
-    let run = workspace.xtask_with(&[], &["rehearse", "--run", "--seed", "seed.json"]);
-    run.ends(0).says("Running the released containers in earnest").says("Deployed app: app:2").does_not_say(URL);
+    let run = workspace.xtask_with(&[], &["rehearse", way.flag, "--seed", "seed.json"]);
+    let running = format!("Running the released containers in earnest {}, with no network", way.runner);
+    run.ends(0).says(&running).says("Deployed app: app:2").does_not_say(URL);
+}
+
+#[test]
+fn an_engine_that_cannot_reach_this_machine_is_handed_the_image() {
+    each_way(|way| {
+        let Some(script) = &way.docker else { return };
+        let workspace = way.workspace();
+        let refused = "pull) echo 'dial tcp 127.0.0.1: connection refused' >&2; exit 1 ;; load) : > handed ;;";
+        workspace.tool("docker", &script.replacen('\n', &format!("\ncase $1 in {refused} esac\n"), 1));
+        workspace.xtask_with(&[], &["rehearse", way.flag]).ends(0).says("Deployed app: app:2");
+        assert!(workspace.root().join("handed").exists());
+    });
+}
+
+#[test]
+fn docker_alone_is_not_replaced_by_namespaces_where_no_engine_answers() {
+    let workspace = workspace();
+    let run = workspace.xtask_with(&[], &["rehearse", "--run=docker"]);
+    run.ends(1).says("cannot run in earnest on this machine: there is no docker in PATH").says("start docker");
 }
 
 #[test]
 fn no_program_outlives_a_rehearsal_however_that_ends() {
-    if !can_run() {
-        return;
-    }
-    let workspace = workspace();
+    each_way(is_outlived_by_none);
+}
+
+fn is_outlived_by_none(way: &Way) {
+    let workspace = way.workspace();
     let marker = format!("serve-{}", std::process::id());
     with_container(&workspace, |container| container["command"] = json!([marker]));
     let runs = || {
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
         let lines = processes.filter_map(|it| std::fs::read_to_string(it.path().join("cmdline")).ok());
-        { lines }.any(|line| line.contains(&marker))
+        { lines }.any(|line| line.contains(&marker)) || is_known_to(way, &marker)
     };
     let until = |wanted: bool| {
         let began = Instant::now();
@@ -122,7 +184,7 @@ fn no_program_outlives_a_rehearsal_however_that_ends() {
         }
     };
     for signal in ["-INT", "-KILL"] {
-        let mut command = workspace.command(&[], &["rehearse", "--run"]);
+        let mut command = workspace.command(&[], &["rehearse", way.flag]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         until(true);
         send(signal, &child);
@@ -131,12 +193,21 @@ fn no_program_outlives_a_rehearsal_however_that_ends() {
     }
 }
 
+/// Whether docker has a container whose command has this word, running or not.
+fn is_known_to(way: &Way, word: &str) -> bool {
+    let Some(script) = &way.docker else { return false };
+    let list = format!("{} ps --all --no-trunc --format '{{{{.Command}}}}'", script.trim().trim_end_matches(" \"$@\""));
+    let listed = Command::new("sh").args(["-c", &list]).output().unwrap();
+    String::from_utf8_lossy(&listed.stdout).contains(word)
+}
+
 #[test]
 fn what_only_a_program_that_runs_shows_is_found_with_its_cause_and_what_is_well_is_deployed() {
-    if !can_run() {
-        return;
-    }
-    let (workspace, sandbox) = (workspace(), sandbox());
+    each_way(finds_what_only_a_program_shows);
+}
+
+fn finds_what_only_a_program_shows(way: &Way) {
+    let (workspace, sandbox) = (way.workspace(), way.sandbox());
     let xtask = |words: &[&str]| -> Run { workspace.xtask(&sandbox, words) };
     xtask(&["release"]).ends(0);
     // A variable is missing.

@@ -16,9 +16,10 @@ pub(crate) struct Rehearse {
     /// Let this go wrong; `list` shows what can
     #[arg(long, value_name = "NAME")]
     pub fault: Option<String>,
-    /// Run the released containers in earnest, in namespaces of their own
-    #[arg(long, conflicts_with = "fault")]
-    pub run: bool,
+    /// Run the released containers in earnest, with docker where an engine answers, or else in namespaces of their own
+    #[arg(long, value_name = "WITH", num_args = 0..=1, require_equals = true, default_missing_value = "either")]
+    #[arg(value_parser = ["either", "docker", "namespaces"], conflicts_with = "fault")]
+    pub run: Option<String>,
     /// A JSON document of what is there from the start, such as the secrets that containers are given
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
@@ -40,9 +41,11 @@ pub(crate) struct ServeSandbox {
     /// A JSON document of the parameters, stacks, objects and secrets that it holds
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
-    /// Run containers of its own registry's images in earnest, in namespaces of their own
-    #[arg(long)]
-    pub run: bool,
+    /// Run containers of its own registry's images in earnest, with docker where an engine answers, or else in namespaces
+    /// of their own
+    #[arg(long, value_name = "WITH", num_args = 0..=1, require_equals = true, default_missing_value = "either")]
+    #[arg(value_parser = ["either", "docker", "namespaces"])]
+    pub run: Option<String>,
     /// Throttle what goes beyond ECS's documented limits
     #[arg(long)]
     pub limits: bool,
@@ -129,7 +132,10 @@ mod with_sandbox {
 
     pub(super) fn rehearse(command: &Rehearse, context: &Context) -> Result<()> {
         let Rehearse { fault, run, seed } = command;
-        crate::rehearse::run(&Rehearsing { fault: fault.as_deref(), run: *run, seed: seed.as_deref() }, context)
+        crate::rehearse::run(
+            &Rehearsing { fault: fault.as_deref(), run: run.as_deref(), seed: seed.as_deref() },
+            context,
+        )
     }
 
     pub(super) fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
@@ -138,7 +144,7 @@ mod with_sandbox {
             speed: command.speed,
             accounts: &command.accounts,
             seed: command.seed.as_deref(),
-            run: command.run,
+            run: command.run.as_deref(),
             limits: command.limits,
             policy: command.policy.as_deref(),
             calls: command.calls.as_deref(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use xtask_sandbox::{ApiError, Clock, Options, Sandbox};
+use xtask_sandbox::{ApiError, Clock, Options, Runner, Sandbox};
 
 use crate::config::{
     Builder, Clockwork, Config, DAEMON, DAEMON_FAMILY, Kind, Package, Program, Schedule, Service, TaskDefinitionSource,
@@ -23,17 +23,26 @@ pub(super) fn options(config: &Config, clock: Clock) -> Options {
     Options { account: config.account.clone(), region: config.region.clone(), clock, ..Options::default() }
 }
 
-/// Whether containers can run in earnest on this machine, where they are to.
-pub(super) fn in_earnest(run: bool) -> Result<()> {
-    if !run {
-        return Ok(());
-    }
-    Sandbox::can_run().map_err(|why| {
-        Failure::world(format_args!("containers cannot run in earnest on this machine: {why}"))
-            .help("it takes Linux, `unshare`, `nsenter` and `ip`, and a kernel that lets this user make namespaces")
-            .help("where AppArmor forbids them: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`")
-            .help("without `--run` they are simulated")
-    })
+/// What runs containers in earnest on this machine, where they are to: `docker`, `namespaces`, or `either`.
+pub(super) fn in_earnest(run: Option<&str>) -> Result<Option<Runner>> {
+    let found = match run {
+        None => return Ok(None),
+        Some("docker") => Runner::docker(None),
+        Some("namespaces") => Runner::namespaces(),
+        Some(_) => Runner::find(),
+    };
+    let failed = |why| {
+        let failure = Failure::world(format_args!("containers cannot run in earnest on this machine: {why}"));
+        let failure = if run == Some("docker") {
+            failure.help("start docker; `docker version` says whether its engine answers")
+        } else {
+            failure
+                .help("it takes docker, or Linux, `unshare`, `nsenter` and `ip`, and a kernel that lets this user make namespaces")
+                .help("where AppArmor forbids them: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`")
+        };
+        failure.help("without `--run` they are simulated")
+    };
+    found.map(Some).map_err(failed)
 }
 
 /// The configuration with the sandbox's registry; deadlines shrink as its clock is faster.

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::namespace::{self, Running};
+use super::image::Image;
 use super::probes::{Found, Probes};
-use super::program::signal;
-use super::{Container, Floor, Task, locked, usage};
+use super::way::{Room, Running};
+use super::{Container, Floor, Task, locked};
 use crate::ecs::earnest::{Launch, News};
 
 /// How a container stands, as far as others depend on it. Source: Amazon ECS API Reference, `ContainerDependency`.
@@ -30,17 +30,19 @@ const STOP_TIMEOUT: u64 = 30;
 const LEAST_TO_STOP: Duration = Duration::from_secs(2);
 
 /// The exit code of a program that was: 128 and the signal.
-const KILLED: i32 = 137;
+pub(super) const KILLED: i32 = 137;
+/// Source: Amazon ECS Developer Guide, "Stopped tasks error codes".
+const OUT_OF_MEMORY: &str = "OutOfMemoryError: Container killed due to memory usage";
 
 pub(super) fn run(floor: &Floor, launch: &Launch, task: &Task) {
     let stand = |stand: Stand| {
         locked(&task.stands).insert(launch.name.clone(), stand);
     };
     let begun = wait_for_others(floor, launch, task).and_then(|()| prepare(floor, launch)).and_then(|container| {
-        let network = task.network()?;
-        Ok((namespace::start(&container, network, &floor.folder)?, network, container))
+        let room = task.room(&*floor.way, &launch.task)?;
+        Ok((room.start(&container)?, room, container))
     });
-    let (running, network, container) = match begun {
+    let (running, room, container) = match begun {
         Ok(begun) => begun,
         Err(reason) => {
             stand(Stand::Ended(None));
@@ -48,7 +50,7 @@ pub(super) fn run(floor: &Floor, launch: &Launch, task: &Task) {
         }
     };
     stand(Stand::Started);
-    let mut life = Life { floor, container: &container, running, network, stops: &task.stops };
+    let mut life = Life { floor, container: &container, running, room: &*room, stops: &task.stops };
     let (code, reason) = life.last(&stand);
     stand(Stand::Ended(Some(code)));
     floor.tell(launch, News::Ended { code, reason });
@@ -58,8 +60,8 @@ pub(super) fn run(floor: &Floor, launch: &Launch, task: &Task) {
 struct Life<'a> {
     floor: &'a Floor,
     container: &'a Container,
-    running: Running,
-    network: u32,
+    running: Box<dyn Running>,
+    room: &'a dyn Room,
     stops: &'a AtomicBool,
 }
 
@@ -73,44 +75,48 @@ impl Life<'_> {
         let (mut told_to_stop, mut weighed) = (None::<Instant>, Instant::now());
         let (mut killed, mut reason) = (false, None);
         let code = loop {
-            self.hand_on(self.running.program.lines.try_iter().collect());
-            if let Some(code) = self.running.program.ended() {
+            let written = self.running.program().lines.try_iter().collect();
+            self.hand_on(written);
+            if let Some(code) = self.running.program().ended() {
                 break code;
             }
             match told_to_stop {
                 None if self.floor.is_over(self.stops) => {
                     told_to_stop = Some(Instant::now());
-                    self.send("TERM");
+                    self.running.send(&self.container.stop_signal());
                 }
                 Some(since) if !killed && (since.elapsed() >= patience || self.floor.ends()) => {
                     killed = true;
-                    self.send("KILL");
+                    self.running.send("KILL");
                 }
                 Some(_) => {}
                 None => {
                     if let Some(found) =
-                        probes.as_mut().and_then(|it| it.look(self.container, &self.running, self.network))
+                        probes.as_mut().and_then(|it| it.look(self.container, &*self.running, self.room))
                     {
                         self.found(found, stand);
                     }
                 }
             }
-            if !killed && limit.is_some() && weighed.elapsed() >= WEIGH {
+            if let Some(limit) = limit.filter(|_| !killed && weighed.elapsed() >= WEIGH) {
                 weighed = Instant::now();
-                if Some(usage::memory(self.running.pid)) > limit {
-                    // Source: Amazon ECS Developer Guide, "Stopped tasks error codes".
-                    reason = Some("OutOfMemoryError: Container killed due to memory usage".to_owned());
+                if self.running.exceeds(limit) {
+                    reason = Some(OUT_OF_MEMORY.to_owned());
                     killed = true;
-                    self.send("KILL");
+                    self.running.send("KILL");
                 }
             }
             std::thread::sleep(LOOK);
         };
-        let mut last = self.running.program.last_lines();
+        let mut last = self.running.program().last_lines();
         // util-linux cannot end itself by SIGKILL as its child did, says so, and ends with another code.
         last.retain(|line| !(killed && line.starts_with("unshare: sigprocmask unblock failed")));
         self.hand_on(last);
-        (if killed { KILLED } else { code }, reason)
+        let end = self.running.end(code);
+        if end.out_of_memory {
+            reason = Some(OUT_OF_MEMORY.to_owned());
+        }
+        (if killed { KILLED } else { end.code }, reason)
     }
 
     fn found(&self, found: Found, stand: &dyn Fn(Stand)) {
@@ -130,10 +136,6 @@ impl Life<'_> {
         if !lines.is_empty() {
             self.floor.tell(&self.container.launch, News::Wrote(lines));
         }
-    }
-
-    fn send(&self, name: &str) {
-        signal(&self.running.pid.to_string(), name);
     }
 
     /// How long it may take to stop.
@@ -169,14 +171,14 @@ fn wait_for_others(floor: &Floor, launch: &Launch, task: &Task) -> Result<(), St
 
 /// The image's settings, and the whole environment.
 fn prepare(floor: &Floor, launch: &Launch) -> Result<Container, String> {
-    let settings = floor.images.settings(&floor.world, &floor.home, launch)?;
+    let image = Image::find(&floor.world, &floor.home, launch)?;
     let mut environment: Vec<(String, String)> = Vec::new();
     let mut set = |name: String, value: String| {
         environment.retain(|(known, _)| *known != name);
         environment.push((name, value));
     };
     set("PATH".to_owned(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
-    for pair in settings["Env"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for pair in image.settings["Env"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         if let Some((name, value)) = pair.split_once('=') {
             set(name.to_owned(), value.to_owned());
         }
@@ -189,7 +191,7 @@ fn prepare(floor: &Floor, launch: &Launch) -> Result<Container, String> {
         let value = floor.world.lock().secret(&floor.home, &text(&secret["valueFrom"]))?;
         set(text(&secret["name"]), value);
     }
-    Ok(Container { launch: launch.clone(), settings, environment })
+    Ok(Container { launch: launch.clone(), image, environment })
 }
 
 impl Container {
@@ -204,21 +206,21 @@ impl Container {
         // An entry point takes the image's command away, as docker has it.
         if entry.is_empty() {
             if command.is_empty() {
-                command = list(&self.settings["Cmd"]);
+                command = list(&self.image.settings["Cmd"]);
             }
-            return [list(&self.settings["Entrypoint"]), command].concat();
+            return [list(&self.image.settings["Entrypoint"]), command].concat();
         }
         [entry, command].concat()
     }
 
     pub(super) fn user(&self) -> String {
         let own = text(&self.launch.definition["user"]);
-        if own.is_empty() { text(&self.settings["User"]) } else { own }
+        if own.is_empty() { text(&self.image.settings["User"]) } else { own }
     }
 
     pub(super) fn folder(&self) -> String {
         let own = text(&self.launch.definition["workingDirectory"]);
-        let own = if own.is_empty() { text(&self.settings["WorkingDir"]) } else { own };
+        let own = if own.is_empty() { text(&self.image.settings["WorkingDir"]) } else { own };
         if own.is_empty() { "/".to_owned() } else { own }
     }
 
@@ -226,8 +228,12 @@ impl Container {
         self.environment.iter().find(|(name, _)| name == "PATH").map_or("", |(_, path)| path)
     }
 
+    fn stop_signal(&self) -> String {
+        stop_signal(&self.image.settings)
+    }
+
     /// In bytes: its own limit, or else that of its task.
-    fn memory_limit(&self) -> Option<u64> {
+    pub(super) fn memory_limit(&self) -> Option<u64> {
         let own = self.launch.definition["memory"].as_u64();
         let task = || self.launch.memory.as_deref().and_then(mebibytes);
         Some(own.or_else(task)? * 1024 * 1024)
@@ -236,6 +242,12 @@ impl Container {
     pub(super) fn is_read_only(&self) -> bool {
         self.launch.definition["readonlyRootFilesystem"] == true
     }
+}
+
+/// What asks the program of an image to end, without `SIG`. Source: Amazon ECS API Reference, StopTask.
+fn stop_signal(settings: &Value) -> String {
+    let own = text(&settings["StopSignal"]);
+    if own.is_empty() { "TERM".to_owned() } else { own.trim_start_matches("SIG").to_owned() }
 }
 
 pub(super) fn text(value: &Value) -> String {
@@ -256,4 +268,16 @@ fn mebibytes(text: &str) -> Option<u64> {
     let part = format!("0.{part}").parse::<f64>().ok()?;
     let mebibytes = [0.0, 0.25, 0.5, 0.75].iter().zip([0, 256, 512, 768]).rfind(|(least, _)| part >= **least)?.1;
     Some(whole.parse::<u64>().ok()? * 1024 + mebibytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_image_says_which_signal_ends_its_program() {
+        let signals = [json!({}), json!({ "StopSignal": "SIGQUIT" }), json!({ "StopSignal": "3" })];
+        assert_eq!(signals.each_ref().map(stop_signal), ["TERM", "QUIT", "3"]);
+    }
 }

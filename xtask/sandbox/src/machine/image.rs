@@ -12,39 +12,56 @@ use super::container::text;
 use super::locked;
 use crate::ecs::earnest::Launch;
 use crate::home::Home;
-use crate::world::World;
+use crate::world::{Stored, World};
 
-pub(super) struct Images {
-    folder: PathBuf,
-    /// By digest: where its files are.
-    unpacked: Mutex<BTreeMap<String, PathBuf>>,
+/// An image that a container is made of.
+pub(super) struct Image {
+    pub stored: Stored,
+    /// As `linux/arm64`.
+    pub platform: String,
+    /// Its `config`: `Env`, `Entrypoint`, `Cmd`, `User`, `WorkingDir`.
+    pub settings: Value,
 }
 
-impl Images {
+impl Image {
+    pub fn find(world: &World, home: &Home, launch: &Launch) -> Result<Self, String> {
+        let stored = world.lock().image(home, &launch.image, &launch.digest)?;
+        let config = fs::read(path(&stored.blobs, &stored.manifest()["config"])).map_err(|error| error.to_string())?;
+        let config: Value = serde_json::from_slice(&config).map_err(|error| error.to_string())?;
+        let (os, architecture) = (text(&config["os"]), text(&config["architecture"]));
+        Ok(Self { stored, platform: format!("{os}/{architecture}"), settings: config["config"].clone() })
+    }
+
+    /// A further path of its program, and the program.
+    pub fn link(&self) -> Option<(&str, &str)> {
+        self.stored.link.as_deref().zip(self.settings["Entrypoint"][0].as_str())
+    }
+}
+
+/// Images that were unpacked, each once.
+pub(super) struct Unpacked {
+    pub folder: PathBuf,
+    /// By digest: where its files are.
+    done: Mutex<BTreeMap<String, PathBuf>>,
+}
+
+impl Unpacked {
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, unpacked: Mutex::default() }
+        Self { folder, done: Mutex::default() }
     }
 
-    /// The image's `config`.
-    pub fn settings(&self, world: &World, home: &Home, launch: &Launch) -> Result<Value, String> {
-        let (manifest, blobs, link) = world.lock().image(home, &launch.image, &launch.digest)?;
-        let config = read(&blobs, &manifest["config"])?;
-        let program = config["config"]["Entrypoint"][0].as_str();
-        self.unpack(&launch.digest, &manifest, &blobs, link.as_deref().zip(program))?;
-        Ok(config["config"].clone())
-    }
-
-    /// The image's files, unpacked once, with a link to one of them.
-    fn unpack(&self, digest: &str, manifest: &Value, blobs: &Path, link: Option<(&str, &str)>) -> Result<(), String> {
-        let mut unpacked = locked(&self.unpacked);
-        if unpacked.contains_key(digest) {
-            return Ok(());
+    /// Where the image's files are, with a link to one of them.
+    pub fn root(&self, image: &Image) -> Result<PathBuf, String> {
+        let mut done = locked(&self.done);
+        let digest = &image.stored.digest;
+        if let Some(root) = done.get(digest) {
+            return Ok(root.clone());
         }
-        let root = root(&self.folder, digest);
+        let root = self.folder.join("images").join(digest.trim_start_matches("sha256:"));
         let failed =
             |what: &dyn std::fmt::Display| format!("CannotPullContainerError: {digest} was not unpacked: {what}");
         fs::create_dir_all(&root).map_err(|error| failed(&error))?;
-        for layer in manifest["layers"].as_array().into_iter().flatten() {
+        for layer in image.stored.manifest()["layers"].as_array().into_iter().flatten() {
             let compression = match text(&layer["mediaType"]) {
                 kind if kind.ends_with("gzip") => Some("--gzip"),
                 kind if kind.ends_with("zstd") => Some("--zstd"),
@@ -52,37 +69,28 @@ impl Images {
             };
             let mut tar = Command::new("tar");
             tar.args(["--extract", "--no-same-owner", "--directory"]).arg(&root).args(compression);
-            tar.arg("--file").arg(path(blobs, layer)).stdin(Stdio::null());
+            tar.arg("--file").arg(path(&image.stored.blobs, layer)).stdin(Stdio::null());
             let ended = tar.output().map_err(|error| failed(&format!("tar: {error}")))?;
             if !ended.status.success() {
                 return Err(failed(&String::from_utf8_lossy(&ended.stderr).trim()));
             }
             remove_whiteouts(&root).map_err(|error| failed(&error))?;
         }
-        if let Some((from, to)) = link {
+        if let Some((from, to)) = image.link() {
             let from = root.join(from.trim_start_matches('/'));
             if from.symlink_metadata().is_err() {
                 std::os::unix::fs::symlink(to, from).map_err(|error| failed(&error))?;
             }
         }
         furnish(&root).map_err(|error| failed(&error))?;
-        unpacked.insert(digest.to_owned(), root);
-        Ok(())
+        done.insert(digest.clone(), root.clone());
+        Ok(root)
     }
 }
 
-/// Where the files of an image are.
-pub(super) fn root(folder: &Path, digest: &str) -> PathBuf {
-    folder.join("images").join(digest.trim_start_matches("sha256:"))
-}
-
-fn path(blobs: &Path, descriptor: &Value) -> PathBuf {
+/// Where a blob of this store is.
+pub(super) fn path(blobs: &Path, descriptor: &Value) -> PathBuf {
     blobs.join(text(&descriptor["digest"]).trim_start_matches("sha256:"))
-}
-
-fn read(blobs: &Path, descriptor: &Value) -> Result<Value, String> {
-    let bytes = fs::read(path(blobs, descriptor)).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&bytes).map_err(|error| error.to_string())
 }
 
 /// What a layer deletes of those below it. Source: OCI Image Format, "Image Layer Filesystem Changeset", Whiteouts.

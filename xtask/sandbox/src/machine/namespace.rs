@@ -4,13 +4,17 @@
 //! process is open. Every container is a process namespace below that one: however this process ends, the kernel then ends
 //! all of them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::container::text;
-use super::program::{Program, finish};
-use super::{Container, image};
+use super::image::Unpacked;
+use super::program::{Program, finish, signal};
+use super::way::{End, Room, Running, Way};
+use super::{Container, usage};
 
 /// Makes the network of a task, says which process it is, and stays until its stdin ends.
 const HOLD: &str = r#"ip link set lo up && read pid rest < /proc/self/stat && echo "$pid" && exec cat"#;
@@ -58,62 +62,90 @@ pub(super) fn are_allowed() -> Result<(), String> {
     }
 }
 
-/// The network of a task and the processes in it, which end when this is dropped.
-pub(super) struct Network {
-    /// The first of its processes.
-    pub pid: u32,
-    _holder: Program,
+pub(super) struct Namespaces(Arc<Unpacked>);
+
+impl Namespaces {
+    pub fn new(folder: PathBuf) -> Self {
+        Self(Arc::new(Unpacked::new(folder)))
+    }
 }
 
-impl Network {
-    pub fn make() -> Result<Self, String> {
+impl Way for Namespaces {
+    fn room(&self, _: &str) -> Result<Arc<dyn Room>, String> {
         let mut command = own_network();
         command.args(["sh", "-c", HOLD]);
         let (pid, holder) = begun(command)?;
-        Ok(Self { pid, _holder: holder })
+        Ok(Arc::new(Network { pid, images: Arc::clone(&self.0), _holder: Mutex::new(holder) }))
+    }
+}
+
+/// The network of a task and the processes in it, which end when this is dropped.
+struct Network {
+    /// The first of its processes.
+    pid: u32,
+    images: Arc<Unpacked>,
+    _holder: Mutex<Program>,
+}
+
+impl Room for Network {
+    fn start(&self, container: &Container) -> Result<Box<dyn Running>, String> {
+        let words = container.words();
+        let shared = self.images.root(&container.image)?;
+        let (root, volumes) = own_root(container, shared, &self.images.folder)?;
+        is_there(container, &root, &words).map_err(|why| format!("CannotStartContainerError: {why}"))?;
+        let mode = if container.is_read_only() { "ro" } else { "rw" };
+        let mut command = tool("nsenter", container);
+        command.args(["--target", &self.pid.to_string(), "--user", "--net", "--pid", "--preserve-credentials", "--"]);
+        command.args(["unshare", "--mount", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--"]);
+        command.args(["sh", "-c", &[ENTER, BECOME].concat(), "xtask"]).arg(&root).args([mode, &volumes]);
+        becoming(&mut command, container, &root, &words)?;
+        let (pid, program) = begun(command).map_err(|why| format!("CannotStartContainerError: {why}"))?;
+        Ok(Box::new(Process { program, pid, root, network: self.pid }))
+    }
+
+    fn ports(&self) -> BTreeSet<u16> {
+        usage::ports_of(self.pid)
     }
 }
 
 /// A container that runs.
-pub(super) struct Running {
-    pub program: Program,
+struct Process {
+    program: Program,
     /// Its first process, by the number that it has outside.
-    pub pid: u32,
+    pid: u32,
     root: PathBuf,
-}
-
-/// Starts a container in a task's network.
-pub(super) fn start(container: &Container, network: u32, folder: &Path) -> Result<Running, String> {
-    let words = container.words();
-    let (root, volumes) = own_root(container, folder)?;
-    is_there(container, &root, &words).map_err(|why| format!("CannotStartContainerError: {why}"))?;
-    let mode = if container.is_read_only() { "ro" } else { "rw" };
-    let mut command = tool("nsenter", container);
-    command.args(["--target", &network.to_string(), "--user", "--net", "--pid", "--preserve-credentials", "--"]);
-    command.args(["unshare", "--mount", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--"]);
-    command.args(["sh", "-c", &[ENTER, BECOME].concat(), "xtask"]).arg(&root).args([mode, &volumes]);
-    becoming(&mut command, container, &root, &words)?;
-    let (pid, program) = begun(command).map_err(|why| format!("CannotStartContainerError: {why}"))?;
-    Ok(Running { program, pid, root })
-}
-
-/// A program in a container that runs, beside its own.
-pub(super) fn beside(
-    container: &Container,
-    running: &Running,
     network: u32,
-    words: &[String],
-) -> Result<Command, String> {
-    is_there(container, &running.root, words)?;
-    let mut command = tool("nsenter", container);
-    command.args(["--target", &network.to_string(), "--user", "--net", "--preserve-credentials"]);
-    for namespace in ["--mount", "--ipc", "--uts", "--pid"] {
-        let file = if namespace == "--mount" { "mnt" } else { &namespace[2..] };
-        command.arg(format!("{namespace}=/proc/{}/ns/{file}", running.pid));
+}
+
+impl Running for Process {
+    fn program(&mut self) -> &mut Program {
+        &mut self.program
     }
-    command.args(["--", "sh", "-c", &["root=$1; shift\n", BECOME].concat(), "xtask"]).arg(&running.root);
-    becoming(&mut command, container, &running.root, words)?;
-    Ok(command)
+
+    fn send(&self, name: &str) {
+        signal(&self.pid.to_string(), name);
+    }
+
+    fn beside(&self, container: &Container, words: &[String]) -> Result<Command, String> {
+        is_there(container, &self.root, words)?;
+        let mut command = tool("nsenter", container);
+        command.args(["--target", &self.network.to_string(), "--user", "--net", "--preserve-credentials"]);
+        for namespace in ["--mount", "--ipc", "--uts", "--pid"] {
+            let file = if namespace == "--mount" { "mnt" } else { &namespace[2..] };
+            command.arg(format!("{namespace}=/proc/{}/ns/{file}", self.pid));
+        }
+        command.args(["--", "sh", "-c", &["root=$1; shift\n", BECOME].concat(), "xtask"]).arg(&self.root);
+        becoming(&mut command, container, &self.root, words)?;
+        Ok(command)
+    }
+
+    fn exceeds(&self, limit: u64) -> bool {
+        usage::memory(self.pid) > limit
+    }
+
+    fn end(&self, code: i32) -> End {
+        End { code, out_of_memory: false }
+    }
 }
 
 fn own_network() -> Command {
@@ -166,9 +198,8 @@ fn is_there(container: &Container, root: &Path, words: &[String]) -> Result<(), 
 }
 
 /// A container that may write has files of its own.
-fn own_root(container: &Container, folder: &Path) -> Result<(PathBuf, String), String> {
+fn own_root(container: &Container, shared: PathBuf, folder: &Path) -> Result<(PathBuf, String), String> {
     let launch = &container.launch;
-    let shared = image::root(folder, &launch.digest);
     let mounts = launch.definition["mountPoints"].as_array().cloned().unwrap_or_default();
     if container.is_read_only() && mounts.is_empty() {
         return Ok((shared, String::new()));

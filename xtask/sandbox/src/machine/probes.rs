@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::container::list;
-use super::namespace::{self, Running};
 use super::program::finish;
-use super::{Container, Floor, usage};
+use super::way::{Room, Running};
+use super::{Container, Floor};
 
 /// The shortest time between two checks: a program is no faster for a fast clock.
 const LEAST: Duration = Duration::from_millis(100);
@@ -81,11 +81,11 @@ impl Probes {
     }
 
     /// Looks where it is time to; what is to be told, if it is something else than before.
-    pub fn look(&mut self, container: &Container, running: &Running, network: u32) -> Option<Found> {
+    pub fn look(&mut self, container: &Container, running: &dyn Running, room: &dyn Room) -> Option<Found> {
         if Instant::now() < self.next {
             return None;
         }
-        let found = self.listens(network).or_else(|| self.is_well(container, running, network));
+        let found = self.listens(room).or_else(|| self.is_well(container, running));
         let pause = if self.told == Some(true) { self.interval } else { self.interval.min(LEAST * 3) };
         self.next = Instant::now() + pause;
         let well = match &found {
@@ -101,11 +101,11 @@ impl Probes {
     }
 
     /// Whether somebody listens on every port; the answer is what to say where nobody will.
-    fn listens(&mut self, network: u32) -> Option<String> {
+    fn listens(&mut self, room: &dyn Room) -> Option<String> {
         if self.ports.is_empty() {
             return None;
         }
-        let found = usage::ports(network);
+        let found = room.ports();
         self.ports.retain(|port| !found.contains(port));
         let port = self.ports.first()?;
         if found.is_empty() {
@@ -119,12 +119,12 @@ impl Probes {
     }
 
     /// Runs the health command; the answer is what it said where it has failed often enough.
-    fn is_well(&mut self, container: &Container, running: &Running, network: u32) -> Option<String> {
+    fn is_well(&mut self, container: &Container, running: &dyn Running) -> Option<String> {
         if self.command.is_empty() {
             return None;
         }
         let line = self.command.join(" ");
-        let command = match namespace::beside(container, running, network, &self.command) {
+        let command = match running.beside(container, &self.command) {
             Ok(command) => command,
             // No later one will find it either.
             Err(why) => return Some(format!("[health command] {line}: {why}")),

@@ -14,13 +14,13 @@ pub(super) fn memory(pid: u32) -> u64 {
 }
 
 /// The TCP ports that somebody listens on in the network of a process, but for those of loopback alone.
-pub(super) fn ports(pid: u32) -> BTreeSet<u16> {
+pub(super) fn ports_of(pid: u32) -> BTreeSet<u16> {
     let tables = ["tcp", "tcp6"].map(|table| read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default());
     tables.iter().flat_map(|table| table.lines()).filter_map(listening).collect()
 }
 
 /// The port of a line of /proc/net/tcp, if somebody listens on it. Source: proc_net_tcp.txt of the kernel's documentation.
-fn listening(line: &str) -> Option<u16> {
+pub(super) fn listening(line: &str) -> Option<u16> {
     let mut fields = line.split_whitespace().skip(1);
     let (address, port) = fields.next()?.split_once(':')?;
     let is_loopback = address == "0100007F" || address == "00000000000000000000000001000000";

@@ -9,6 +9,32 @@ use crate::ecr::Wanted;
 use crate::home::Home;
 use crate::protocol::ApiError;
 
+/// An image of a registry here.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    /// Whose registry it is in.
+    pub home: Home,
+    pub repository: String,
+    pub digest: String,
+    /// Its manifest, byte by byte.
+    pub text: String,
+    /// The folder of all blobs, by their digests without `sha256:`.
+    pub blobs: PathBuf,
+    /// A further path of its program.
+    pub link: Option<String>,
+}
+
+impl Stored {
+    pub fn manifest(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// Its name for guests, without tag or digest.
+    pub fn path(&self) -> String {
+        format!("{}/{}/{}", self.home.account, self.home.region, self.repository)
+    }
+}
+
 impl State {
     /// From now on containers of own images run in earnest, and nobody but a machine makes them.
     pub fn in_earnest(&mut self) {
@@ -16,19 +42,45 @@ impl State {
         self.services.values_mut().for_each(|ecs| ecs.earnest = true);
     }
 
-    /// The manifest of an image, of an index that of its first image, the folder of all blobs, and a further path of its program.
-    pub fn image(&self, home: &Home, image: &str, digest: &str) -> Result<(Value, PathBuf, Option<String>), String> {
-        let own = self.registries.get(home).into_iter().chain(self.registries.values());
+    /// An image of one of the registries here; of an index its first one.
+    pub fn image(&self, home: &Home, image: &str, digest: &str) -> Result<Stored, String> {
+        let own = self.registries.get_key_value(home).into_iter().chain(&self.registries);
         let gone = || format!("CannotPullContainerError: {image}: not found");
-        let (ecr, name) = { own }.find_map(|ecr| Some((ecr, ecr.own(image)?.0))).ok_or_else(gone)?;
+        let (home, ecr, name) =
+            { own }.find_map(|(home, ecr)| Some((home, ecr, ecr.own(image)?.0))).ok_or_else(gone)?;
         let repository = ecr.repository(name).map_err(|error| error.message)?;
         let found = |digest: &str| repository.resolve(Wanted::Digest(digest)).map(|digest| &repository.images[digest]);
-        let mut image = found(digest).ok_or_else(gone)?;
+        let (mut digest, mut image) = (digest, found(digest).ok_or_else(gone)?);
         if let Some(child) = image.read.children.first() {
-            image = found(child).ok_or_else(gone)?;
+            (digest, image) = (child, found(child).ok_or_else(gone)?);
         }
-        let manifest = serde_json::from_str(&image.manifest).map_err(|error| error.to_string())?;
-        Ok((manifest, self.folder.clone(), self.links.get(name).cloned()))
+        Ok(Stored {
+            home: home.clone(),
+            repository: name.to_owned(),
+            digest: digest.to_owned(),
+            text: image.manifest.clone(),
+            blobs: self.folder.clone(),
+            link: self.links.get(name).cloned(),
+        })
+    }
+
+    /// From now on whoever puts this word before a repository's name, or brings it in place of a token, reads every
+    /// registry here; what an image's name then begins with.
+    pub fn invite(&mut self, word: &str) -> String {
+        self.guest = Some(word.to_owned());
+        format!("{}/{word}", self.host)
+    }
+
+    /// Whose repository a guest asks for, and the path without the word.
+    pub fn guest(&self, path: &str, token: Option<&str>) -> Option<(Home, String)> {
+        let word = self.guest.as_deref()?;
+        let rest = path.strip_prefix("/v2/")?;
+        if rest.is_empty() {
+            return (token == Some(word)).then(|| (self.home.clone(), path.to_owned()));
+        }
+        let (account, rest) = rest.strip_prefix(word)?.strip_prefix('/')?.split_once('/')?;
+        let (region, rest) = rest.split_once('/')?;
+        Some((Home::new(account, region), format!("/v2/{rest}")))
     }
 
     /// What `valueFrom` of a container's secret stands for: a parameter, or a secret or a key of its JSON.
