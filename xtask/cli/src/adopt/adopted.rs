@@ -72,8 +72,17 @@ impl Adopted {
                 );
             }
         }
-        for (_, text) in &mut self.documents {
-            *text = text.replace(ACCOUNT, &self.account).replace(REGION, &self.region);
+        let (partition, domain) = match &*self.region {
+            region if region.starts_with("cn-") => ("aws-cn", "amazonaws.com.cn"),
+            region if region.starts_with("us-gov-") => ("aws-us-gov", "amazonaws.com"),
+            _ => ("aws", "amazonaws.com"),
+        };
+        for text in self.documents.iter_mut().map(|(_, text)| text).chain(&mut self.differences) {
+            for (stands, what) in
+                [(ACCOUNT, &*self.account), (REGION, &*self.region), (PARTITION, partition), (DOMAIN, domain)]
+            {
+                *text = text.replace(stands, what);
+            }
         }
         Ok(())
     }
@@ -120,3 +129,5 @@ impl Adopted {
 /// Stand in documents for what is known at the end.
 pub const ACCOUNT: &str = "<account>";
 pub const REGION: &str = "<region>";
+pub const PARTITION: &str = "<partition>";
+pub const DOMAIN: &str = "<domain>";

@@ -1,9 +1,7 @@
 //! An image that another tool builds.
 
-use xtask_ecs::Failure;
-
 use super::{key, quoted};
-use crate::init::{Shipped, Survey, candidates, image_lines, tag};
+use crate::init::{Shipped, Survey, candidates, tag};
 
 /// Paths are relative to the root, with `/`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +47,13 @@ impl Built {
         (format!("images.{}", key(&self.name)), lines.join("\n") + "\n")
     }
 
+    /// Of a command that runs in a folder.
+    pub fn below(mut self, folder: &str) -> Self {
+        self.context = joined(folder, &self.context);
+        self.dockerfile = joined(folder, &self.dockerfile);
+        self
+    }
+
     /// The Dockerfile in the context's folder, unless it is named.
     pub fn at(mut self, context: &str, dockerfile: Option<&str>) -> Self {
         self.context = joined("", context);
@@ -72,14 +77,6 @@ pub fn buildable(found: &Survey) -> String {
     let all = candidates(found);
     let known: Vec<&str> = all.iter().map(|(it, _)| it.name()).collect();
     format!("a Dockerfile or a package of that name would; there are {}", known.join(", "))
-}
-
-/// The table of an image that nothing tells how to build.
-pub fn image_table(found: &Survey, container: &str, repository: &str) -> Result<String, Failure> {
-    let shipped = builder(found, container, repository, true).ok_or_else(|| {
-        Failure::usage(format_args!("nothing here builds the image of container {container}")).help(buildable(found))
-    })?;
-    Ok(image_lines(&shipped, repository, &tag(found, &shipped)))
 }
 
 /// `name = { a = "b" }`, where there is something.

@@ -3,6 +3,8 @@
 //! Sources: `docker buildx build --help`; the AWS CLI's reference, `ecs update-service`; fabfuel/ecs-deploy, README,
 //! "Usage"; silinternational/ecs-deploy, `ecs-deploy --help`.
 
+use std::path::Path;
+
 use super::built::{Built, joined, repository};
 use super::key;
 
@@ -11,11 +13,20 @@ use super::key;
 pub enum Line {
     Build(Built),
     Deploy(Deployed),
-    /// The newest revision of a family is written into a file.
+    /// The newest revision of a family is asked for, and perhaps written into a file.
     Live {
         family: String,
-        file: String,
+        file: Option<String>,
     },
+    /// A file is made of another one, or of what went before.
+    Filled {
+        file: String,
+        from: Option<String>,
+    },
+    /// What comes behind runs there.
+    Folder(String),
+    /// It has no counterpart of its own.
+    Todo(&'static str),
     /// It is what a release or a deploy does by itself.
     Done(&'static str),
 }
@@ -30,6 +41,8 @@ pub struct Deployed {
     pub desired_count: Option<String>,
     pub seconds: Option<u64>,
     pub force: bool,
+    /// Of the task definition; a NUL where there is one that is known at run time alone.
+    pub family: Option<String>,
     /// Options that have no counterpart.
     pub left: Vec<String>,
 }
@@ -41,11 +54,25 @@ pub fn commands(script: &str) -> Vec<Vec<String>> {
     for line in joined.lines().filter(|line| !line.trim_start().starts_with('#')) {
         for words in words(line).split(|word| ["&&", "||", ";", "|", "&"].contains(&word.as_str())) {
             if !words.is_empty() {
-                commands.push(words.to_vec());
+                commands.push(inner(words));
             }
         }
     }
     commands
+}
+
+/// The command of `NAME=$(…)` and of `(…)`; in what is filled in, `$` is a NUL there.
+fn inner(words: &[String]) -> Vec<String> {
+    let Some((first, rest)) = words.split_first() else { return Vec::new() };
+    let inside = ["$(", "\0("].iter().find_map(|open| first.split_once(open)).map(|(_, inside)| inside);
+    let Some(inside) = inside.or_else(|| first.strip_prefix('(')) else { return words.to_vec() };
+    let mut words: Vec<String> = inside.split_whitespace().map(str::to_owned).chain(rest.iter().cloned()).collect();
+    if let Some(last) = words.last_mut()
+        && last.ends_with(')')
+    {
+        last.pop();
+    }
+    words
 }
 
 /// Quotes hold words together and are taken away.
@@ -76,21 +103,76 @@ fn words(line: &str) -> Vec<String> {
 /// None where it is none of these commands.
 pub fn read(command: &[String]) -> Option<Line> {
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    match words[..] {
-        ["docker", "build", ref rest @ ..] | ["docker", "buildx", "build", ref rest @ ..] => {
+    match plain(&words)[..] {
+        ["cd", folder] => Some(Line::Folder(folder.to_owned())),
+        ["docker", "build", ref rest @ ..] | ["docker", "buildx" | "image", "build", ref rest @ ..] => {
             Some(Line::Build(build(rest)))
         }
-        ["docker", "push" | "tag" | "login", ..] | ["trivy", ..] => Some(Line::Done("release does it")),
+        ["docker", "push" | "tag" | "login", ..] | ["docker", "image", "push" | "tag", ..] | ["trivy", ..] => {
+            Some(Line::Done("release does it"))
+        }
+        ["docker", "compose", "build" | "push", ..] | ["docker-compose", "build" | "push", ..] => {
+            Some(Line::Todo("what Compose builds: `cargo xtask-ecs adopt compose.yaml`"))
+        }
         ["aws", "ecr", "get-login-password" | "get-login", ..] => Some(Line::Done("release logs in by itself")),
         ["aws", "ecs", "update-service", ref rest @ ..] => Some(Line::Deploy(update_service(rest))),
         ["aws", "ecs", "describe-task-definition", ref rest @ ..] => live(rest),
         ["aws", "ecs", "register-task-definition" | "wait" | "describe-services", ..] => {
             Some(Line::Done("deploy does it"))
         }
+        ["aws", "ecs", "run-task", ..] => {
+            Some(Line::Todo("`aws ecs run-task`: a table under `tasks`, and `before-deploy`, run one"))
+        }
+        ["aws", "deploy", "create-deployment", ..] => Some(Line::Todo(
+            "`aws deploy`: a service that CodeDeploy deploys is refused; ECS's own blue/green takes its place",
+        )),
+        ["jq" | "sed" | "envsubst" | "cat", ref rest @ ..] => filled(rest),
         ["ecs", "deploy", ref rest @ ..] => Some(Line::Deploy(fabfuel(rest))),
-        ["ecs-deploy" | "./ecs-deploy", ref rest @ ..] => Some(Line::Deploy(silinternational(rest))),
+        ["ecs-deploy", ref rest @ ..] => Some(Line::Deploy(silinternational(rest))),
         _ => None,
     }
+}
+
+/// A command without what only says where it comes from: `aws --region x ecs`, `bash ./ecs-deploy`, `docker run … silintl/ecs-deploy`.
+fn plain<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let is_image = |word: &str, name: &str| {
+        word.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
+    };
+    let after = |name: &str| words.iter().position(|word| is_image(word, name)).map(|at| &words[at + 1..]);
+    match words {
+        ["aws", rest @ ..] => {
+            let mut rest = rest;
+            while let [option, behind @ ..] = rest
+                && option.starts_with("--")
+            {
+                let has_value = !option.contains('=') && !option.starts_with("--no-") && *option != "--debug";
+                rest = &behind[usize::from(has_value).min(behind.len())..];
+            }
+            [&["aws"], rest].concat()
+        }
+        ["bash" | "sh", script, rest @ ..] | [script, rest @ ..] if script.rsplit('/').next() == Some("ecs-deploy") => {
+            [&["ecs-deploy"], rest].concat()
+        }
+        ["docker", "run", ..] => match (after("silintl/ecs-deploy"), after("fabfuel/ecs-deploy")) {
+            (Some(rest), _) => [&["ecs-deploy"], rest].concat(),
+            (_, Some(rest)) => rest.to_vec(),
+            _ => Vec::new(),
+        },
+        other => other.to_vec(),
+    }
+}
+
+pub fn is_json(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|it| it == "json")
+}
+
+/// `jq … FILE > NEW`, `… | jq … > NEW`.
+fn filled(words: &[&str]) -> Option<Line> {
+    let at = words.iter().position(|word| *word == ">")?;
+    let file = (*words.get(at + 1)?).to_owned();
+    let is_source = |word: &&&str| is_json(word) && !word.contains('\0') && !word.starts_with('-');
+    let from = words[..at].iter().chain(words.iter().skip(at + 2)).rfind(is_source).map(|word| (*word).to_owned());
+    Some(Line::Filled { file, from })
 }
 
 /// Options with their values, in the order written, and what is no option. `flags` take no value.
@@ -140,8 +222,8 @@ pub fn cache(text: &str) -> Option<&'static str> {
 fn live(words: &[&str]) -> Option<Line> {
     let (options, rest) = options(words, &["--no-cli-pager"]);
     let family = options.iter().find(|(name, _)| *name == "--task-definition")?.1.to_owned();
-    let file = rest.iter().skip_while(|word| **word != ">").nth(1)?;
-    Some(Line::Live { family, file: joined("", file) })
+    let file = rest.iter().skip_while(|word| **word != ">").nth(1).map(|file| joined("", file));
+    Some(Line::Live { family, file })
 }
 
 fn update_service(words: &[&str]) -> Deployed {
@@ -153,11 +235,21 @@ fn update_service(words: &[&str]) -> Deployed {
             "--service" => value.clone_into(&mut deployed.service),
             "--desired-count" => deployed.desired_count = Some(value.to_owned()),
             "--force-new-deployment" => deployed.force = true,
-            "--task-definition" | "--region" | "--no-cli-pager" | "--output" | "--query" => {}
+            "--task-definition" => deployed.family = family(value),
+            "--region" | "--no-cli-pager" | "--output" | "--query" => {}
             _ => deployed.left.push(name.to_owned()),
         }
     }
     deployed
+}
+
+/// Of `FAMILY`, `FAMILY:REVISION` or an ARN of one, where that is a literal.
+fn family(text: &str) -> Option<String> {
+    if text.contains('\0') {
+        return Some("\0".to_owned());
+    }
+    let name = text.rsplit('/').next()?.split(':').next()?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 fn halves(word: &str) -> Vec<&str> {
@@ -250,75 +342,4 @@ fn silinternational(words: &[&str]) -> Deployed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one(script: &str) -> Line {
-        let commands = commands(script);
-        assert_eq!(commands.len(), 1, "{commands:?}");
-        read(&commands[0]).expect("a known command")
-    }
-
-    #[test]
-    fn a_docker_build_is_an_image() {
-        let line = one(
-            "docker buildx build -t \0/shop/api:\0 -t \0/shop/api:latest --build-arg \"A=b c\" \\\n  --platform linux/amd64,linux/arm64 --cache-to type=gha,mode=max --push -f docker/api.Dockerfile ./services",
-        );
-        let built = Built {
-            repository: "shop/api".into(),
-            dockerfile: "docker/api.Dockerfile".into(),
-            context: "services".into(),
-            args: vec![("A".into(), "b c".into())],
-            platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
-            cache: Some("gha"),
-            ..Built::default()
-        };
-        assert_eq!(line, Line::Build(built));
-        let Line::Build(plain) = one("docker build --tag=\0/api:1 services/api") else { panic!("a build") };
-        assert_eq!((plain.dockerfile.as_str(), plain.context.as_str()), ("services/api/Dockerfile", "services/api"));
-    }
-
-    #[test]
-    fn each_tool_names_cluster_and_service_in_its_own_way() {
-        let plain = |line| match line {
-            Line::Deploy(Deployed { cluster, service, containers, desired_count, seconds, force, left }) => {
-                let containers: Vec<String> = containers.iter().map(|(name, of)| format!("{name}={of}")).collect();
-                format!("{cluster} {service} [{}] {desired_count:?} {seconds:?} {force} {left:?}", containers.join(" "))
-            }
-            other => panic!("{other:?}"),
-        };
-        for (script, read) in [
-            (
-                "aws ecs update-service --cluster shop --service=api --force-new-deployment --health-check-grace-period-seconds 9",
-                "shop api [] None None true [\"--health-check-grace-period-seconds\"]",
-            ),
-            (
-                "ecs deploy shop api -i web \0/shop/web:\0 --timeout 900 -e web LOG debug --no-deregister",
-                "shop api [web=shop/web] None Some(900) false [\"-e\"]",
-            ),
-            ("ecs deploy --timeout=600 --region=\0 --tag \0 shop api", "shop api [] None Some(600) false []"),
-            ("ecs deploy --tag \0 shop api", "shop api [] None None false []"),
-            (
-                "ecs-deploy -c shop -n api -i 1.dkr.ecr.r.amazonaws.com/shop/web:\0 -D 3 -t 600 -m 50",
-                "shop api [web=shop/web] Some(\"3\") Some(600) false [\"-m\"]",
-            ),
-        ] {
-            assert_eq!(plain(one(script)), read, "{script}");
-        }
-    }
-
-    #[test]
-    fn a_family_that_is_written_into_a_file_is_known_by_the_file() {
-        let line = one(
-            "aws ecs describe-task-definition --task-definition shop-api \\\n  --query taskDefinition > ./task.json",
-        );
-        assert_eq!(line, Line::Live { family: "shop-api".into(), file: "task.json".into() });
-    }
-
-    #[test]
-    fn a_script_is_its_commands() {
-        let script = "# none\nset -e; docker login x\ncargo test && docker push \"a b\" | tee log\n";
-        let commands: Vec<String> = commands(script).iter().map(|words| words.join(" ")).collect();
-        assert_eq!(commands, ["set -e", "docker login x", "cargo test", "docker push a b", "tee log"]);
-    }
-}
+mod tests;

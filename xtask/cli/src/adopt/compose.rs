@@ -94,8 +94,10 @@ impl Service<'_> {
     fn container(&mut self, service: &str, built: &Built) -> Container {
         let repository = if built.repository.is_empty() { built.name.clone() } else { built.repository.clone() };
         let limits = &self.of["deploy"]["resources"]["limits"];
-        let cpus = limits["cpus"].as_str().map_or_else(|| limits["cpus"].as_f64(), |text| text.parse().ok());
-        let memory = limits["memory"].as_str().and_then(mebibytes);
+        let [cpus, memory] = [(&limits["cpus"], "cpus"), (&limits["memory"], "mem_limit")]
+            .map(|(limit, member)| if limit.is_null() { &self.of[member] } else { limit });
+        let cpus = cpus.as_str().map_or_else(|| cpus.as_f64(), |text| text.parse().ok());
+        let memory = mebibytes(&written(memory));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few CPUs, as units of 1/1024")]
         let units = cpus.map(|cpus: f64| (cpus * 1024.0).round() as u64);
         Container {
@@ -146,15 +148,23 @@ impl Service<'_> {
         pairs
     }
 
-    /// The container's side of `8080:80`, `127.0.0.1:8080:80/tcp`, `80` and of the long form.
-    fn ports(&self) -> Vec<u16> {
-        let port = |value: &Value| match value {
-            Value::Number(number) => number.as_u64().and_then(|port| u16::try_from(port).ok()),
-            Value::String(text) => text.split('/').next()?.rsplit(':').next()?.parse().ok(),
-            of => of["target"].as_u64().and_then(|port| u16::try_from(port).ok()),
-        };
-        let all = ["ports", "expose"].iter().flat_map(|member| self.of[member].as_array().into_iter().flatten());
-        let mut ports: Vec<u16> = all.filter_map(port).collect();
+    /// The container's side of `8080:80`, `127.0.0.1:8080:80/tcp`, `80` and of the long form; a variable's default.
+    fn ports(&mut self) -> Vec<u16> {
+        let mut ports = Vec::new();
+        for member in ["ports", "expose"] {
+            for (at, value) in self.of[member].as_array().into_iter().flatten().enumerate() {
+                let text = written(if value.is_object() { &value["target"] } else { value });
+                let last = text.split('/').next().unwrap_or_default().rsplit(':').next().unwrap_or_default();
+                let default = last.strip_prefix('-').and_then(|it| it.strip_suffix('}'));
+                match default.unwrap_or(last).parse::<u16>() {
+                    Ok(port) => ports.push(port),
+                    Err(_) => self.todo.push(format!(
+                        "{}: `{text}` is not one port of the container: `portMappings` takes each",
+                        (self.at)(&format!("{member}[{at}]"))
+                    )),
+                }
+            }
+        }
         ports.sort_unstable();
         ports.dedup();
         ports
@@ -201,6 +211,8 @@ impl Service<'_> {
             "image",
             "platform",
             "deploy",
+            "cpus",
+            "mem_limit",
             "scale",
             "environment",
             "ports",
@@ -244,7 +256,7 @@ fn words(value: &Value) -> Vec<String> {
     }
 }
 
-/// `${X}`, `$X`, `${X:-y}` as lookups, `$$` as `$`; None where it is another form.
+/// `${X}`, `$X`, `${X:-y}`, `${X-y}`, `${X:?why}` as lookups, `$$` as `$`; None where it is another form.
 fn lookups(text: &str) -> Option<String> {
     let (mut out, mut rest) = (String::new(), text);
     while let Some(at) = rest.find('$') {
@@ -260,12 +272,15 @@ fn lookups(text: &str) -> Option<String> {
             Some(inside) => inside.split_once('}')?,
             None => rest.split_at(rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(rest.len())),
         };
-        let (name, default) = match name.split_once(":-") {
-            Some((name, default)) => (name, format!(":-{default}")),
-            None => (name, String::new()),
+        // `${X:?why}` is an error where there is no X, as every lookup is.
+        let end = name.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(name.len());
+        let (name, form) = name.split_at(end);
+        let default = match form.trim_start_matches(':') {
+            "" => String::new(),
+            form if form.starts_with('?') => String::new(),
+            form => [":-", form.strip_prefix('-')?].concat(),
         };
-        let is_name = !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
-        if !is_name || default.contains('$') {
+        if name.is_empty() || default.contains('$') {
             return None;
         }
         out.push_str(&["${env:", name, &default, "}"].concat());
@@ -321,7 +336,10 @@ mod tests {
             ("${LEVEL:-info}", Some("${env:LEVEL:-info}")),
             ("costs 5$$", Some("costs 5$")),
             ("$${A}", Some("$${A}")),
-            ("${A:?must be set}", None),
+            ("${A:?must be set}${B?}", Some("${env:A}${env:B}")),
+            ("${LEVEL-info}", Some("${env:LEVEL:-info}")),
+            ("${A:+b}", None),
+            ("${A:-${B}}", None),
             ("${A", None),
         ] {
             assert_eq!(lookups(compose).as_deref(), ours, "{compose}");

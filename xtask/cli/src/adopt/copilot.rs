@@ -38,11 +38,18 @@ pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
             }
         }
     }
+    let mut adopted = Adopted::default();
     if environments.is_empty() {
-        return Err(Failure::usage(format_args!("{} has no environment", found.name_of(&folder)))
-            .help("`copilot env ls` names them: a manifest of each is written by `copilot env init`"));
+        environments = stages(found, &folder)?;
     }
-    let mut copilot = Copilot { application, environments, adopted: Adopted::default(), services: Vec::new() };
+    if environments.is_empty() {
+        adopted.todo.push(format!(
+            "{}: no environment is told: it is taken to be `test`, as `copilot init` calls it; `copilot env ls` names them",
+            found.name_of(&folder)
+        ));
+        environments.push("test".to_owned());
+    }
+    let mut copilot = Copilot { application, environments, adopted, services: Vec::new() };
     for (name, manifest) in &manifests {
         copilot.workload(found, name, manifest);
     }
@@ -58,6 +65,23 @@ fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// Environments that its pipelines deploy to.
+fn stages(found: &Survey, folder: &Path) -> Result<Vec<String>, Failure> {
+    let pipelines = folder.join("pipelines");
+    let files = names(&pipelines).into_iter().map(|name| pipelines.join(name).join("manifest.yml"));
+    let mut stages: Vec<String> = Vec::new();
+    for file in files.chain(Some(folder.join("pipeline.yml")).filter(|file| file.is_file())) {
+        let manifest = document(&file, &found.name_of(&file))?;
+        let of = manifest.value["stages"].as_array().into_iter().flatten();
+        for name in of.filter_map(|stage| stage["name"].as_str()) {
+            if stages.iter().all(|known| known != name) {
+                stages.push(name.to_owned());
+            }
+        }
+    }
+    Ok(stages)
 }
 
 fn manifests(found: &Survey, folder: &Path) -> Result<Vec<(String, Document)>, Failure> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use xtask_ecs::deploy::fargate_size;
 
-use super::adopted::{ACCOUNT, Adopted, REGION};
+use super::adopted::{ACCOUNT, Adopted, DOMAIN, PARTITION, REGION};
 use super::built::inline;
 
 /// One container, as far as the other tool says.
@@ -42,13 +42,14 @@ fn document(container: &Container) -> String {
     let (cpu, memory) = fargate_size(container.size.0, container.size.1);
     let mut of = Map::new();
     of.insert("name".into(), json!(name));
-    of.insert("image".into(), json!(format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{repository}")));
+    of.insert("image".into(), json!(format!("{ACCOUNT}.dkr.ecr.{REGION}.{DOMAIN}/{repository}")));
     of.insert("essential".into(), json!(true));
     let pairs = |pairs: &[(String, String)]| -> Vec<Value> {
         pairs.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
     };
     let secrets = |names: &[String]| -> Vec<Value> {
-        let from = |name: &String| format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{}/{name}", container.name);
+        let from =
+            |name: &String| format!("arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{}/{name}", container.name);
         names.iter().map(|name| json!({ "name": name, "valueFrom": from(name) })).collect()
     };
     let ports: Vec<Value> = container.ports.iter().map(|port| json!({ "containerPort": port })).collect();
@@ -74,7 +75,7 @@ fn document(container: &Container) -> String {
         "memory": memory.to_string(),
         "networkMode": "awsvpc",
         "requiresCompatibilities": ["FARGATE"],
-        "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/ecsTaskExecutionRole"),
+        "executionRoleArn": format!("arn:{PARTITION}:iam::{ACCOUNT}:role/ecsTaskExecutionRole"),
         "containerDefinitions": [of],
     });
     format!("{document:#}\n")

@@ -11,7 +11,7 @@ use xtask_ecs::reference::Home;
 use super::adopted::Adopted;
 use super::built::{buildable, builder, inline};
 use super::plain::{Hidden, hide};
-use super::running::{Image, without_tags};
+use super::running::{Image, leave_out_empty, without_tags};
 use super::{key, quoted};
 use crate::init::{Shipped, Survey, image_lines, tag, version_of};
 
@@ -259,18 +259,6 @@ fn definition(service: &Value) -> Value {
     let mut definition = Value::Object(members);
     escape(&mut definition);
     definition
-}
-
-/// ECS fills in lists that nobody wrote, and no CPU for containers.
-fn leave_out_empty(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.values_mut().for_each(leave_out_empty);
-            members.retain(|name, value| *value != json!([]) && !(name == "cpu" && *value == 0));
-        }
-        Value::Array(items) => items.iter_mut().for_each(leave_out_empty),
-        _ => {}
-    }
 }
 
 /// What begins like a lookup is none.

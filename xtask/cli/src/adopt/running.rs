@@ -13,29 +13,68 @@ pub struct Image {
     pub repository: String,
     /// `None` where there is none, or a digest alone.
     pub tag: Option<String>,
+    /// A lookup stands for a part of it, or for all.
+    pub is_looked_up: bool,
 }
 
 impl Image {
     pub fn of(container: &Value) -> Option<Self> {
         let text = container["image"].as_str()?;
-        let (host, rest) = match text.split_once('/') {
+        let (host, rest) = match outside(text, &['/']).map(|at| (&text[..at], &text[at + 1..])) {
             Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest),
             _ => ("", text),
         };
-        let (name, behind) = rest.split_at(rest.find(['@', ':', '$']).unwrap_or(rest.len()));
+        let (name, behind) = rest.split_at(outside(rest, &['@', ':']).unwrap_or(rest.len()));
         let tag = behind.strip_prefix(':').map(|tag| tag.split('@').next().unwrap_or_default().to_owned());
+        // A lookup alone is registry and repository, and perhaps the tag.
+        let is_known = !name.starts_with("${") || outside(name, &['/']).is_some();
         Some(Self {
             container: container["name"].as_str()?.to_owned(),
-            host: host.to_owned(),
+            host: if is_known { host } else { name }.to_owned(),
             home: Home::of(host),
-            repository: name.trim_end_matches('/').to_owned(),
+            repository: if is_known { name } else { "" }.to_owned(),
             tag: tag.filter(|tag| !tag.is_empty()),
+            is_looked_up: text.contains("${"),
         })
     }
 
     /// Without what a deploy puts there.
     pub fn reference(&self) -> String {
-        if self.host.is_empty() { self.repository.clone() } else { format!("{}/{}", self.host, self.repository) }
+        let parts = [&*self.host, &*self.repository];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+    }
+}
+
+/// Where the first of these letters is that is in no lookup.
+fn outside(text: &str, letters: &[char]) -> Option<usize> {
+    let mut depth = 0_usize;
+    text.char_indices().find_map(|(at, letter)| {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (depth == 0 && letters.contains(&letter)).then_some(at)
+    })
+}
+
+/// What says nothing: lists that nobody filled, texts that are empty where ECS wants one of its words, no CPU for containers.
+/// Values of variables may be empty.
+pub fn leave_out_empty(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.values_mut().for_each(leave_out_empty);
+            members.retain(|name, value| {
+                let says_nothing = match value {
+                    Value::Array(items) => items.is_empty(),
+                    Value::String(text) => text.is_empty() && name != "value",
+                    other => name == "cpu" && *other == 0,
+                };
+                !says_nothing
+            });
+        }
+        Value::Array(items) => items.iter_mut().for_each(leave_out_empty),
+        _ => {}
     }
 }
 
@@ -49,10 +88,9 @@ pub fn without_tags(document: &mut Value, ours: impl Fn(&Image) -> bool) {
 }
 
 /// Where two documents differ, by paths.
-pub fn differences(old: &Value, new: &str) -> Vec<String> {
+pub fn differences(old: &Value, new: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    let new: Value = serde_json::from_str(new).unwrap_or_default();
-    compare(old, &new, "", &mut found);
+    compare(old, new, "", &mut found);
     found
 }
 
@@ -98,6 +136,17 @@ mod tests {
         assert_eq!(of("123456789012.dkr-ecr.eu-west-1.on.aws/api").1.as_deref(), Some("eu-west-1"));
         assert_eq!(of("nginx:1.25"), (owned(""), None, owned("nginx"), Some(owned("1.25"))));
         assert_eq!(of("org/api"), (owned(""), None, owned("org/api"), None));
+        assert_eq!(of("${env:IMAGE}"), (owned("${env:IMAGE}"), None, owned(""), None));
+        assert_eq!(
+            of("${tfstate:aws_ecr_repository.a.repository_url}:${env:TAG}"),
+            (owned("${tfstate:aws_ecr_repository.a.repository_url}"), None, owned(""), Some(owned("${env:TAG}")))
+        );
+        assert_eq!(of("${ssm:/a/b}:latest"), (owned("${ssm:/a/b}"), None, owned(""), Some(owned("latest"))));
+        assert_eq!(
+            of("${env:ID}.dkr.ecr.eu-west-1.amazonaws.com/${env:STAGE:-x}/api:1"),
+            (owned("${env:ID}.dkr.ecr.eu-west-1.amazonaws.com"), None, owned("${env:STAGE:-x}/api"), Some(owned("1")))
+        );
+        assert_eq!(of("${env:HOST}/api:1"), (owned("${env:HOST}"), None, owned("api"), Some(owned("1"))));
         assert_eq!(of("localhost:5000/api:2"), (owned("localhost:5000"), None, owned("api"), Some(owned("2"))));
     }
 }

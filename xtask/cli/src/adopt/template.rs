@@ -10,8 +10,8 @@ pub struct Converted {
 }
 
 /// Turns `{{ must_env `NAME` }}` into `${env:NAME}` and so on. What stands outside of quotes in JSON is put into them: a
-/// lookup that is the whole of a text takes the type that is wanted.
-pub fn convert(text: &str) -> Converted {
+/// lookup that is the whole of a text takes the type that is wanted. Functions may have one of the prefixes, too.
+pub fn convert(text: &str, prefixes: &[String]) -> Converted {
     let (mut out, mut left, mut rest) = (String::new(), Vec::new(), text);
     while let Some((before, after)) = rest.split_once("{{") {
         out.push_str(before);
@@ -21,7 +21,7 @@ pub fn convert(text: &str) -> Converted {
             continue;
         };
         let written = format!("{{{{{inside}}}}}");
-        match lookup(inside) {
+        match lookup(inside, prefixes) {
             Some(lookup) if in_quotes(&out) => out.push_str(&lookup),
             Some(lookup) => out.push_str(&["\"", &lookup, "\""].concat()),
             None => {
@@ -50,18 +50,34 @@ fn in_quotes(before: &str) -> bool {
     open.is_some()
 }
 
-fn lookup(inside: &str) -> Option<String> {
+fn lookup(inside: &str, prefixes: &[String]) -> Option<String> {
     let inside = inside.trim().trim_start_matches('-').trim_end_matches('-').trim();
     let words = words(inside)?;
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words[..] {
-        ["env", name, default] => Some(format!("${{env:{name}:-{default}}}")),
-        ["env" | "must_env", name] => Some(format!("${{env:{name}}}")),
-        ["tfstate", address] => Some(format!("${{tfstate:{address}}}")),
-        ["ssm", name] => Some(format!("${{ssm:{name}}}")),
-        ["cfn_output", stack, output] => Some(format!("${{cfn:{stack}.{output}}}")),
+    let (name, arguments) = words.split_first()?;
+    let bare = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix.as_str()));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match (bare.unwrap_or(name), &arguments[..]) {
+        ("env", [name, default]) => Some(format!("${{env:{name}:-{default}}}")),
+        ("env" | "must_env", [name]) => Some(format!("${{env:{name}}}")),
+        ("tfstate", [address]) => Some(format!("${{tfstate:{address}}}")),
+        ("tfstatef", [address, given @ ..]) => Some(format!("${{tfstate:{}}}", formatted(address, given)?)),
+        ("ssm", [name]) => Some(format!("${{ssm:{name}}}")),
+        ("cfn_output", [stack, output]) => Some(format!("${{cfn:{stack}.{output}}}")),
         _ => None,
     }
+}
+
+/// `a['%s']` with what it is given.
+fn formatted(format: &str, given: &[&str]) -> Option<String> {
+    let mut given = given.iter();
+    let mut parts = format.split('%');
+    let mut out = parts.next()?.to_owned();
+    for part in parts {
+        let rest = part.strip_prefix(['s', 'd', 'v'])?;
+        out.push_str(given.next()?);
+        out.push_str(rest);
+    }
+    given.next().is_none().then_some(out)
 }
 
 /// A function and its arguments, each of them a literal.
@@ -70,6 +86,12 @@ fn words(inside: &str) -> Option<Vec<String>> {
     let mut words = vec![name.to_owned()];
     loop {
         rest = rest.trim_start();
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        if digits > 0 {
+            words.push(rest[..digits].to_owned());
+            rest = &rest[digits..];
+            continue;
+        }
         let Some(quote) = ["`", "\\\"", "\"", "'"].into_iter().find(|quote| rest.starts_with(quote)) else { break };
         let (word, behind) = rest[quote.len()..].split_once(quote)?;
         words.push(word.to_owned());
@@ -89,20 +111,25 @@ mod tests {
             ("\"a-{{ env `LEVEL` `info` }}-b\"", "\"a-${env:LEVEL:-info}-b\""),
             ("\"{{ env \\\"LEVEL\\\" \\\"\\\" }}\"", "\"${env:LEVEL:-}\""),
             ("\"{{ tfstate `aws_iam_role.task['app'].arn` }}\"", "\"${tfstate:aws_iam_role.task['app'].arn}\""),
+            ("\"{{ app_tfstate `aws_vpc.main.id` }}\"", "\"${tfstate:aws_vpc.main.id}\""),
+            ("\"{{ tfstatef `a.b['%s'].c[%d].id` `x` 1 }}\"", "\"${tfstate:a.b['x'].c[1].id}\""),
             ("\"{{ ssm `/app/port` }}\"", "\"${ssm:/app/port}\""),
             ("\"{{ cfn_output `network` `Subnet` }}\"", "\"${cfn:network.Subnet}\""),
             ("\"cpu\": {{ env `CPU` `256` }},", "\"cpu\": \"${env:CPU:-256}\","),
         ] {
-            assert_eq!(convert(template), Converted { text: lookup.to_owned(), left: Vec::new() });
+            assert_eq!(
+                convert(template, &["app_".to_owned()]),
+                Converted { text: lookup.to_owned(), left: Vec::new() }
+            );
         }
     }
 
     #[test]
     fn what_no_lookup_can_say_stays_and_is_told_with_its_line() {
-        let text = "{\n{{ if eq (env `A` ``) `b` }}\n\"x\": \"{{ tfstatef `a[%d]` 1 }}\"\n{{ end }}\n";
-        let converted = convert(text);
+        let text = "{\n{{ if eq (env `A` ``) `b` }}\n\"x\": \"{{ tfstatef `a[%d]` (must_env `N`) }}\"\n{{ end }}\n{{ ssm `/list` 1 }}{{ tfstatef `a[%d]` }}";
+        let converted = convert(text, &[]);
         assert_eq!(converted.text, text);
         let lines: Vec<usize> = converted.left.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [2, 3, 4]);
+        assert_eq!(lines, [2, 3, 4, 5, 5]);
     }
 }

@@ -54,8 +54,15 @@ impl Tool {
 /// The only configuration here. What deploys goes before what only builds or is for developers, too.
 pub fn only_one(found: &Survey) -> Result<(Tool, PathBuf), Failure> {
     let places = |names: &[&str]| names.iter().map(|name| found.root.join(name)).filter(|path| path.exists()).collect();
-    let mut deploying: Vec<PathBuf> =
-        places(&["ecspresso.yml", "ecspresso.yaml", "ecspresso.json", "copilot", "config/deploy.yml"]);
+    let mut deploying: Vec<PathBuf> = places(&[
+        "ecspresso.yml",
+        "ecspresso.yaml",
+        "ecspresso.json",
+        "ecspresso.jsonnet",
+        "ecspresso/ecspresso.yml",
+        "copilot",
+        "config/deploy.yml",
+    ]);
     let git = found.git.as_ref().unwrap_or(&found.root);
     let workflows = std::fs::read_dir(git.join(".github/workflows")).into_iter().flatten().flatten();
     let deploys = |path: &PathBuf| {
@@ -94,6 +101,7 @@ mod tests {
         for (file, tool) in [
             ("/r/ecspresso.yml", Tool::Ecspresso),
             ("/r/ops/production.json", Tool::Ecspresso),
+            ("/r/ecspresso.jsonnet", Tool::Ecspresso),
             ("/r/copilot", Tool::Copilot),
             ("/r/copilot/api/manifest.yml", Tool::Copilot),
             ("/r/config/deploy.yml", Tool::Kamal),

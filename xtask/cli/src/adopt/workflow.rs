@@ -1,40 +1,52 @@
 //! A workflow of GitHub's that deploys to ECS: with AWS's and docker's actions, or with command lines.
 //! Sources: each action's own `action.yml`; GitHub's documentation, "Workflow syntax for GitHub Actions".
 
+mod jobs;
+mod services;
 mod step;
 
 use std::path::Path;
 
+use serde_json::Value;
 use xtask_ecs::Failure;
 
-use step::Step;
+use jobs::{Called, Known};
+use services::{Service, Source};
+use step::{Step, filled};
 
 use super::adopted::Adopted;
-use super::built::{Built, image_table, inline, joined, repository};
+use super::built::{Built, joined, repository};
 use super::command_line::{self, Deployed, Line};
-use super::yaml::{Document, pairs};
-use super::{document, key, quoted};
+use super::quoted;
 use crate::init::Survey;
 
 /// Whether a workflow is one to take over.
 pub fn deploys(text: &str) -> bool {
-    ["aws-actions/amazon-ecs-deploy-task-definition@", "aws ecs update-service", "ecs-deploy -", "ecs deploy "]
-        .iter()
-        .any(|sign| text.contains(sign))
+    [
+        "aws-actions/amazon-ecs-deploy-task-definition@",
+        " ecs update-service",
+        "ecs-deploy -",
+        "ecs deploy ",
+        "silintl/ecs-deploy",
+        "fabfuel/ecs-deploy",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
 }
 
 pub fn adopt(found: &Survey, file: &Path) -> Result<Adopted, Failure> {
-    let name = found.name_of(file);
-    let document = document(file, &name)?;
-    let mut workflow = Workflow::new(&name, &document);
-    for (job, of) in document.value["jobs"].as_object().into_iter().flatten() {
-        let here = [pairs(&document.value["env"]), pairs(&of["env"])].concat();
-        for (number, step) in of["steps"].as_array().into_iter().flatten().enumerate() {
-            let path = format!("jobs.{job}.steps[{number}]");
-            let known = [here.clone(), pairs(&step["env"])].concat();
-            workflow.step(&Step { path, of: step, known });
+    let files = jobs::called(found, file)?;
+    let mut workflow = Workflow::new(&files[0]);
+    for called in &files {
+        workflow.file = called;
+        let top = &called.document.value;
+        for (job, of) in top["jobs"].as_object().into_iter().flatten() {
+            for leg in jobs::legs(&of["strategy"]["matrix"]) {
+                workflow.job(top, job, of, leg);
+            }
         }
     }
+    workflow.file = &files[0];
     workflow.end(found)
 }
 
@@ -48,36 +60,55 @@ struct Rendered {
 }
 
 struct Workflow<'a> {
-    name: &'a str,
-    document: &'a Document,
+    /// Whose steps are read.
+    file: &'a Called,
     adopted: Adopted,
     images: Vec<Built>,
     rendered: Vec<Rendered>,
-    services: Vec<(Deployed, String)>,
-    /// Files that a step fills with a family's newest revision.
-    live: Vec<(String, String)>,
+    services: Vec<Service>,
+    /// Files that a step fills, each with what it fills them with.
+    filled: Vec<(String, Source)>,
     scan: Vec<String>,
     workflows: Vec<String>,
 }
 
 impl<'a> Workflow<'a> {
-    fn new(name: &'a str, document: &'a Document) -> Self {
+    fn new(file: &'a Called) -> Self {
         Self {
-            name,
-            document,
+            file,
             adopted: Adopted::default(),
             images: Vec::new(),
             rendered: Vec::new(),
             services: Vec::new(),
-            live: Vec::new(),
+            filled: Vec::new(),
             scan: Vec::new(),
             workflows: Vec::new(),
         }
     }
 
+    fn job(&mut self, top: &Value, job: &str, of: &Value, leg: Known) {
+        let here = jobs::environment([self.file.inputs.clone(), leg].concat(), &[&top["env"], &of["env"]]);
+        // Each job has a folder of its own.
+        self.rendered.clear();
+        self.filled.clear();
+        for (number, step) in of["steps"].as_array().into_iter().flatten().enumerate() {
+            let known = jobs::environment(here.clone(), &[&step["env"]]);
+            let folders = [
+                &step["working-directory"],
+                &of["defaults"]["run"]["working-directory"],
+                &top["defaults"]["run"]["working-directory"],
+            ];
+            let folder = folders
+                .iter()
+                .find_map(|folder| folder.as_str())
+                .map_or(String::new(), |folder| filled(&known, folder));
+            self.step(&Step { path: format!("jobs.{job}.steps[{number}]"), of: step, known, folder });
+        }
+    }
+
     fn at(&self, step: &Step<'_>, member: &str) -> String {
         let path = if member.is_empty() { step.path.clone() } else { format!("{}.{member}", step.path) };
-        format!("{}:{}", self.name, self.document.line(&path))
+        format!("{}:{}", self.file.name, self.file.document.line(&path))
     }
 
     fn step(&mut self, step: &Step<'_>) {
@@ -116,7 +147,8 @@ impl<'a> Workflow<'a> {
 
     fn kept(&mut self, step: &Step<'_>, why: &str) {
         let uses = step.of["uses"].as_str().and_then(|uses| uses.split('@').next()).unwrap_or_default();
-        self.adopted.kept.push(format!("{}: `{uses}`: {why}", self.at(step, "uses")));
+        let line = format!("{}: `{uses}`: {why}", self.at(step, "uses"));
+        self.adopted.kept.push(line);
     }
 
     /// Inputs of an action that nothing here reads.
@@ -150,26 +182,19 @@ impl<'a> Workflow<'a> {
     }
 
     fn build(&mut self, step: &Step<'_>) {
-        let context = step.literal("context").filter(|context| !context.starts_with("http"));
-        let mut built =
-            Built::default().at(&context.unwrap_or_else(|| ".".to_owned()), step.literal("file").as_deref());
+        let (context, file) = (step.with("context"), step.with("file"));
+        let is_folder = !context.is_empty() && !context.contains("://") && !context.starts_with("{{");
+        let context = if is_folder { &context } else { "." };
+        let mut built = Built::default().at(context, Some(&*file).filter(|file| !file.is_empty()));
         built.repository =
             step.with("tags").split([',', '\n']).find_map(|tag| repository(tag.trim())).unwrap_or_default();
         built.target = step.literal("target").unwrap_or_default();
         built.cache = command_line::cache(&step.with("cache-to"));
         built.platforms =
             step.with("platforms").split(',').filter(|it| !it.is_empty()).map(|it| it.trim().to_owned()).collect();
-        for line in step.with("build-args").lines() {
-            let Some((name, value)) = line.trim().split_once('=') else { continue };
-            if value.contains('\0') {
-                let line = self.at(step, "with.build-args");
-                self.adopted
-                    .todo
-                    .push(format!("{line}: the value of the argument {name} is known to the workflow alone"));
-            } else {
-                built.args.push((name.to_owned(), value.to_owned()));
-            }
-        }
+        let arguments = step.with("build-args");
+        let arguments = arguments.lines().filter_map(|line| line.trim().split_once('='));
+        built.args.extend(arguments.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let known = [
             "context",
             "file",
@@ -190,7 +215,33 @@ impl<'a> Workflow<'a> {
             "outputs",
         ];
         self.left(step, &known);
-        self.images.push(built);
+        let arguments = self.at(step, "with.build-args");
+        self.image(step, built, &arguments);
+    }
+
+    /// An image, once, and no more of it than is known before a run.
+    fn image(&mut self, step: &Step<'_>, mut built: Built, arguments: &str) {
+        let line = self.at(step, "");
+        if [&built.dockerfile, &built.context, &built.target].iter().any(|text| text.contains('\0')) {
+            self.adopted.todo.push(format!(
+                "{line}: which Dockerfile it builds is known to the workflow alone: write a table `images.NAME`"
+            ));
+            return;
+        }
+        built.args.retain(|(name, value)| {
+            let is_known = !value.contains('\0') && !name.contains('\0');
+            if !is_known {
+                let name = name.replace('\0', "…");
+                self.adopted
+                    .todo
+                    .push(format!("{arguments}: the value of the argument {name} is known to the workflow alone"));
+            }
+            is_known
+        });
+        built.platforms.retain(|platform| !platform.contains('\0'));
+        if !self.images.contains(&built) {
+            self.images.push(built);
+        }
     }
 
     fn scan(&mut self, step: &Step<'_>) {
@@ -233,13 +284,13 @@ impl<'a> Workflow<'a> {
         let containers = containers.map(|it| (it.container.clone(), it.repository.clone())).collect();
         let minutes = step.literal("wait-for-minutes").and_then(|minutes| minutes.parse::<u64>().ok());
         let deployed = Deployed {
-            cluster: step.literal("cluster").unwrap_or_default(),
+            cluster: step.with("cluster"),
             service: step.with("service"),
             containers,
             desired_count: step.literal("desired-count"),
             seconds: minutes.map(|minutes| minutes * 60),
             force: step.with("force-new-deployment") == "true",
-            left: Vec::new(),
+            ..Deployed::default()
         };
         if step.with("wait-for-service-stability") != "true" {
             self.kept(step, "it does not wait; a deploy here follows the rollout to its end");
@@ -260,163 +311,38 @@ impl<'a> Workflow<'a> {
     }
 
     fn script(&mut self, step: &Step<'_>, script: &str) {
-        let filled = step.of_script(script);
-        for command in command_line::commands(&filled) {
+        let (mut folder, mut family) = (step.folder.clone(), None);
+        let line = self.at(step, "run");
+        for command in command_line::commands(&step.of_script(script)) {
             match command_line::read(&command) {
-                Some(Line::Build(built)) => self.images.push(built),
+                Some(Line::Folder(into)) => folder = joined(&folder, &into),
+                Some(Line::Build(built)) => self.image(step, built.below(&folder), &line),
                 Some(Line::Deploy(mut deployed)) => {
-                    let line = self.at(step, "run");
                     for option in std::mem::take(&mut deployed.left) {
                         self.adopted.todo.push(format!("{line}: `{option}` has no counterpart"));
                     }
+                    // What is registered in between is made of what was asked for before.
+                    if deployed.family.as_deref() == Some("\0") {
+                        deployed.family.clone_from(&family);
+                    }
                     self.service(step, deployed, String::new());
                 }
-                Some(Line::Live { family, file }) => self.live.push((file, family)),
+                Some(Line::Live { family: of, file }) => {
+                    family = Some(of.clone()).filter(|family| !family.contains('\0'));
+                    self.filled.extend(file.map(|file| (joined(&folder, &file), Source::Family(of))));
+                }
+                Some(Line::Filled { file, from }) => {
+                    let from = from.map(|from| Source::File(joined(&folder, &from)));
+                    let from = from.or_else(|| family.clone().map(Source::Family));
+                    self.filled.extend(from.map(|from| (joined(&folder, &file), from)));
+                }
+                Some(Line::Todo(what)) => self.adopted.todo.push(format!("{line}: {what}")),
                 Some(Line::Done(why)) => {
-                    let line = self.at(step, "run");
                     let command = command.iter().take(3).map(|word| word.replace('\0', "…")).collect::<Vec<_>>();
                     self.adopted.kept.push(format!("{line}: `{}`: {why}", command.join(" ")));
                 }
                 None => {}
             }
         }
-    }
-
-    fn service(&mut self, step: &Step<'_>, deployed: Deployed, document: String) {
-        let line = self.at(step, "");
-        if deployed.service.is_empty() || deployed.service.contains('\0') {
-            self.adopted.todo.push(format!(
-                "{line}: the service's name is known to the workflow alone: write a table `services.NAME`"
-            ));
-        } else if deployed.cluster.contains('\0') || deployed.cluster.is_empty() {
-            self.adopted.todo.push(format!(
-                "{line}: the cluster of {} is known to the workflow alone: write `cluster` into its table",
-                deployed.service
-            ));
-            self.services.push((Deployed { cluster: String::new(), ..deployed }, document));
-        } else if self
-            .services
-            .iter()
-            .all(|(known, _)| known.service != deployed.service || known.cluster != deployed.cluster)
-        {
-            self.services.push((deployed, document));
-        }
-    }
-
-    fn end(mut self, found: &Survey) -> Result<Adopted, Failure> {
-        if self.services.is_empty() {
-            return Err(Failure::usage(format_args!("{} deploys no service to ECS whose name it tells", self.name))
-                .help("looked for: AWS's deploy action, `aws ecs update-service`, `ecs deploy`, `ecs-deploy`"));
-        }
-        for built in &mut self.images {
-            let last = built.repository.rsplit('/').next().unwrap_or_default();
-            built.name = key(last);
-        }
-        self.adopted.cluster =
-            self.services.iter().map(|(it, _)| it.cluster.clone()).find(|it| !it.is_empty()).unwrap_or_default();
-        let mut images = Vec::new();
-        for (deployed, document) in std::mem::take(&mut self.services) {
-            let containers = self.containers(found, &deployed, &mut images)?;
-            let lines = self.service_lines(&deployed, &document, &containers);
-            self.adopted.table(format!("services.{}", key(&deployed.service)), &lines);
-        }
-        let mut tables = images;
-        if !self.scan.is_empty() {
-            tables.push(("scan".to_owned(), self.scan.join("\n") + "\n"));
-        }
-        if !self.workflows.is_empty() {
-            self.workflows.sort();
-            self.workflows.dedup_by_key(|line| line.split(' ').next().map(str::to_owned));
-            tables.push(("workflows".to_owned(), self.workflows.join("\n") + "\n"));
-        }
-        self.adopted.tables.splice(0..0, tables);
-        self.adopted
-            .kept
-            .push(format!("{}: the file stays; `cargo xtask workflows` writes the two that take its place", self.name));
-        Ok(self.adopted)
-    }
-
-    /// Containers and the images that they run; an image that is new gets its table.
-    fn containers(
-        &mut self,
-        found: &Survey,
-        deployed: &Deployed,
-        images: &mut Vec<(String, String)>,
-    ) -> Result<Vec<(String, String)>, Failure> {
-        let mut of = deployed.containers.clone();
-        if of.is_empty() {
-            // The tag alone is exchanged, of a container that the command line does not name.
-            let name = self.images.first().map_or_else(|| key(&deployed.service), |image| image.name.clone());
-            of.push((name, String::new()));
-        }
-        let mut containers = Vec::new();
-        for (container, repository) in of {
-            let built = match (&self.images[..], repository.as_str()) {
-                ([only], "") => Some(only),
-                (all, "") => all.iter().find(|image| image.name == key(&container)),
-                (all, repository) => all.iter().find(|image| image.repository == repository),
-            };
-            let mut built = built.cloned();
-            if let Some(built) = &mut built
-                && built.name.is_empty()
-            {
-                built.name = key(&container);
-            }
-            let (name, table) = if let Some(built) = &built {
-                built.table(found)
-            } else {
-                let repository = if repository.is_empty() { container.clone() } else { repository };
-                (format!("images.{}", key(&container)), image_table(found, &container, &repository)?)
-            };
-            let image = name["images.".len()..].to_owned();
-            if images.iter().all(|(known, _)| *known != name) {
-                images.push((name, table));
-            }
-            containers.push((container, image));
-        }
-        Ok(containers)
-    }
-
-    /// The file that is registered, or the family whose newest revision is.
-    fn source(&mut self, service: &str, document: &str) -> String {
-        let is_known = |family: &str| !family.is_empty() && !family.contains('\0');
-        if let Some((_, family)) = self.live.iter().find(|(file, family)| file == document && is_known(family)) {
-            return format!("task-definition = {{ family = {} }}", quoted(family));
-        }
-        if Path::new(document).extension().is_some_and(|it| it == "json") && !document.contains('\0') {
-            return format!("task-definition = {}", quoted(document));
-        }
-        self.adopted.todo.push(format!(
-            "{}: the family of {service} is not told and taken to be its name: `services.{}.task-definition`",
-            self.name,
-            key(service)
-        ));
-        format!("task-definition = {{ family = {} }}", quoted(service))
-    }
-
-    fn service_lines(&mut self, deployed: &Deployed, document: &str, containers: &[(String, String)]) -> Vec<String> {
-        let mut lines = Vec::new();
-        if !deployed.cluster.is_empty() && deployed.cluster != self.adopted.cluster {
-            lines.push(format!("cluster = {}", quoted(&deployed.cluster)));
-        }
-        let name = &deployed.service;
-        if *name != key(name) {
-            lines.push(format!("service = {}", quoted(name)));
-        }
-        lines.push(self.source(name, document));
-        if let Some(containers) = inline("containers", containers) {
-            lines.push(containers);
-        }
-        if let Some(count) = deployed.desired_count.as_ref().filter(|count| count.parse::<u32>().is_ok()) {
-            lines.push(format!("desired-count = {count}"));
-        }
-        if deployed.force {
-            lines.push("force-new-deployment = true".to_owned());
-        }
-        if let Some(seconds) = deployed.seconds {
-            let deadline = if seconds % 60 == 0 { format!("{}m", seconds / 60) } else { format!("{seconds}s") };
-            lines.push(format!("rollout = {{ deadline = \"{deadline}\" }}"));
-        }
-        lines
     }
 }

@@ -20,6 +20,10 @@ impl Document {
         Ok(Self { value, lines })
     }
 
+    pub fn has(&self, path: &str) -> bool {
+        self.lines.iter().any(|(known, _)| known == path)
+    }
+
     pub fn line(&self, path: &str) -> usize {
         self.lines.iter().find(|(known, _)| known == path).map_or(1, |(_, line)| *line)
     }
@@ -45,7 +49,7 @@ pub fn written(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A member is on the line of its name, whatever line its value begins on.
+/// What is merged in by `<<` gives way to what is written. A member is on the line of its name, whatever line its value begins on.
 fn plain(node: &MarkedYaml<'_>, (path, line): (&str, usize), lines: &mut Vec<(String, usize)>) -> Value {
     lines.push((path.to_owned(), line));
     match &node.data {
@@ -58,15 +62,31 @@ fn plain(node: &MarkedYaml<'_>, (path, line): (&str, usize), lines: &mut Vec<(St
             Value::Array(items.iter().enumerate().map(item).collect())
         }
         YamlData::Mapping(members) => {
-            let mut object = Map::new();
+            let (mut object, mut merged) = (Map::new(), Vec::new());
             for (key, member) in members {
                 let line = key.span.start.line();
                 let key = match plain(key, ("", line), &mut Vec::new()) {
                     Value::String(key) => key,
                     other => other.to_string(),
                 };
+                if key == "<<" {
+                    merged.push(member);
+                    continue;
+                }
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 object.insert(key, plain(member, (&path, line), lines));
+            }
+            for more in merged {
+                let maps = match &more.data {
+                    YamlData::Sequence(maps) => maps.iter().collect(),
+                    _ => vec![more],
+                };
+                for map in maps {
+                    let Value::Object(map) = plain(map, (path, line), lines) else { continue };
+                    for (name, value) in map {
+                        object.entry(name).or_insert(value);
+                    }
+                }
             }
             Value::Object(object)
         }
@@ -87,6 +107,8 @@ fn of_scalar(scalar: &Scalar<'_>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::Document;
 
     #[test]
@@ -98,5 +120,15 @@ mod tests {
         assert_eq!((document.line("region"), document.line("plugins[0].config.url")), (2, 6));
         assert_eq!((document.line("plugins"), document.line("plugins[0].config")), (3, 5));
         assert!(Document::read("a: [").is_err());
+    }
+
+    #[test]
+    fn what_an_anchor_names_is_merged_in_where_nothing_else_is_written() {
+        let text = "x: &x\n  build: .\n  environment: &e { A: 1, B: 1 }\ny: &y { user: u }\nservices:\n  web:\n    <<: [*x, *y]\n    environment:\n      <<: *e\n      B: 2\n  job:\n    <<: *x\n    build: job\n";
+        let document = Document::read(text).expect("YAML");
+        let services = &document.value["services"];
+        assert_eq!(services["web"], json!({ "environment": { "B": 2, "A": 1 }, "build": ".", "user": "u" }));
+        assert_eq!(services["job"]["build"], "job");
+        assert_eq!((document.line("services.web.environment.B"), document.line("services.web.build")), (10, 2));
     }
 }

@@ -38,7 +38,7 @@ const TASK: &str = r#"{
       "environment": [
         { "name": "LOG", "value": "{{ env `LOG` `info` }}" },
         { "name": "SUBNET", "value": "{{ cfn_output `network` `Subnet` }}" },
-        { "name": "ZONE", "value": "{{ tfstatef `aws_subnet.private['%s'].id` `a` }}" }
+        { "name": "ZONE", "value": "{{ tfstatef `aws_subnet.private['%s'].id` (must_env `ZONE`) }}" }
       ],
       "secrets": [{ "name": "KEY", "valueFrom": "{{ ssm `/shop/key-arn` }}" }]
     },
@@ -100,7 +100,7 @@ fn what_ecspresso_is_configured_with_is_taken_over_and_its_files_stay() {
     for todo in [
         "To do ops/ecspresso.yml:12: plugin secretsmanager has no counterpart",
         "To do ops/ecspresso.yml:13: `ignore` has no counterpart",
-        "To do ops/task.json:16: `{{ tfstatef `aws_subnet.private['%s'].id` `a` }}` is no lookup",
+        "To do ops/task.json:16: `{{ tfstatef `aws_subnet.private['%s'].id` (must_env `ZONE`) }}` is no lookup",
         "Kept ops/service.json:3: `launchType` stays as the service has it in ECS",
     ] {
         run.says(todo);
@@ -136,7 +136,7 @@ fn what_cannot_be_read_is_told_with_its_file() {
     write("task.json", "{\n{{ if eq `a` `b` }}\n\"family\": \"x\"\n}");
     adopt().ends(2).says("ops/task.json:2: with lookups for its templates it is no JSON");
     write("task.json", r#"{ "family": "x", "containerDefinitions": [{ "name": "x", "image": "nginx" }] }"#);
-    adopt().ends(2).says("no container of ops/task.json runs an image of ECR");
+    adopt().ends(2).says("nothing here builds what ops/task.json runs");
     write("ecspresso.yml", "region: x\n");
     adopt().ends(2).says("ops/ecspresso.yml names no `service`");
     write("ecspresso.yml", "region: [\n");

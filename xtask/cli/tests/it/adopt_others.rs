@@ -6,7 +6,7 @@ use xtask_ecs::config::{self, Config};
 use crate::miniature::Miniature;
 
 /// The workspace of two services with files of another tool.
-fn with(files: &[(&str, &str)]) -> Miniature {
+pub fn with(files: &[(&str, &str)]) -> Miniature {
     let miniature = Miniature::of("many");
     for (name, text) in files {
         let path = miniature.root().join(name);
@@ -21,7 +21,7 @@ fn with(files: &[(&str, &str)]) -> Miniature {
 
 /// Takes over what is found, twice, and reads the configuration that comes of it.
 #[track_caller]
-fn adopted(miniature: &Miniature, args: &[&str], said: &[&str], lines: &[&str]) -> String {
+pub fn adopted(miniature: &Miniature, args: &[&str], said: &[&str], lines: &[&str]) -> String {
     let before = miniature.files();
     let args = [&["adopt"], args].concat();
     let run = miniature.xtask_ecs(&args);
@@ -44,7 +44,7 @@ fn adopted(miniature: &Miniature, args: &[&str], said: &[&str], lines: &[&str]) 
 }
 
 #[track_caller]
-fn configuration(miniature: &Miniature) -> Config {
+pub fn configuration(miniature: &Miniature) -> Config {
     config::load(&miniature.root(), &|_| None).unwrap_or_else(|error| panic!("{error}")).config
 }
 
@@ -173,7 +173,7 @@ fn command_lines_in_a_workflow_are_taken_over_as_far_as_they_tell() {
             "Kept .github/workflows/ship.yml:9: `docker push …/shop/worker:…`: release does it",
             "Kept .github/workflows/ship.yml:20: `aws-actions/amazon-ecs-deploy-task-definition`: it does not wait",
             "To do .github/workflows/ship.yml:25: `-e` has no counterpart",
-            "To do .github/workflows/ship.yml:25: the service's name is known to the workflow alone",
+            "To do .github/workflows/ship.yml:25: the service's name is known to the workflow alone and taken to be worker: `services.worker.service`",
             "To do .github/workflows/ship.yml: the family of mailer is not told and taken to be its name",
         ],
         &[
@@ -183,7 +183,7 @@ fn command_lines_in_a_workflow_are_taken_over_as_far_as_they_tell() {
             "[workspace.metadata.xtask.services.reports]\ntask-definition = { family = \"reports\" }\ncontainers = { worker = \"worker\" }\nrollout = { deadline = \"10m\" }\n",
         ],
     );
-    assert_eq!(configuration(&miniature).services.len(), 3);
+    assert_eq!(configuration(&miniature).services.len(), 4);
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn each_role_of_kamal_becomes_a_service_with_a_document_of_its_own() {
     assert!(job["portMappings"].is_null());
     assert_eq!(configuration(&miniature).services.len(), 2);
 
-    let ruby = KAMAL.replace("app_port: 3000", "app_port: <%= ENV['PORT'] %>");
+    let ruby = KAMAL.replace("app_port: 3000", "app_port: <%= `port` %>");
     let miniature = with(&[("config/deploy.yml", &ruby)]);
     miniature.xtask_ecs(&["adopt"]).ends(2).says("config/deploy.yml:13: Ruby in it is not run").says("kamal config");
 }
@@ -336,7 +336,7 @@ services:
     environment:
       DATABASE_URL: postgres://db/${DATABASE:-shop}
       TOKEN:
-      MUST: ${MUST:?set it}
+      MUST: ${MUST:+set}
     env_file: .env
     healthcheck:
       test: curl --fail http://localhost/
@@ -368,7 +368,7 @@ fn what_compose_builds_becomes_services_and_what_it_only_runs_stays_out() {
         &miniature,
         &[],
         &[
-            "To do compose.yaml:10: `${MUST:?set it}` is no lookup: write what it stands for",
+            "To do compose.yaml:10: `${MUST:+set}` is no lookup: write what it stands for",
             "To do compose.yaml:11: `env_file`: its variables go into `environment` or `secrets`",
             "To do compose.yaml:29: db runs postgres:18, which is not built here: it stays out",
         ],
@@ -439,5 +439,5 @@ fn the_tool_that_is_here_is_found_and_of_several_one_has_to_be_named() {
     run.ends(2).says("several tools are configured here: config/deploy.yml, .github/workflows/ship.yml");
     miniature.xtask_ecs(&["adopt", "compose.yaml", "--dry-run"]).ends(0);
     let run = miniature.xtask_ecs(&["adopt", ".github/workflows/test.yml"]);
-    run.ends(2).says(".github/workflows/test.yml deploys no service to ECS whose name it tells");
+    run.ends(2).says(".github/workflows/test.yml deploys no service to ECS");
 }
