@@ -206,6 +206,61 @@ fn the_aws_cli_follows_a_rollout_on_the_sandboxs_ecs() {
 
 #[test]
 #[ignore = "needs real parts: cargo xtask ci"]
+fn the_aws_cli_makes_a_daemon_follows_its_deployments_and_takes_it_away() {
+    let clock = xtask_sandbox::Clock::PerLook(std::time::Duration::from_secs(20));
+    let options = xtask_sandbox::Options { clock, ..xtask_sandbox::Options::default() };
+    let sandbox = Sandbox::start(options).expect("a sandbox starts");
+    let ecs = |arguments: &[&str]| aws(&sandbox, &[&["ecs"], arguments].concat());
+    ecs(&["create-cluster", "--cluster-name", "sample"]);
+    let register = |image: &str| {
+        let containers = json!([{ "name": "agent", "image": image, "memory": 64 }]).to_string();
+        let family = ["--family", "agent", "--container-definitions", &containers];
+        let registered = ecs(&[&["register-daemon-task-definition"], &family[..]].concat());
+        registered["daemonTaskDefinitionArn"].as_str().expect("an ARN").to_owned()
+    };
+    let first = register("public.ecr.aws/docker/library/httpd:2.4");
+    let provider = "arn:aws:ecs:ap-northeast-1:123456789012:capacity-provider/managed";
+    let runs = ["--capacity-provider-arns", provider, "--daemon-task-definition-arn"];
+    let named = ["--daemon-name", "agent", "--cluster-arn", "sample"];
+    let made = ecs(&[&["create-daemon"], &named[..], &runs, &[&first]].concat());
+    let daemon = made["daemonArn"].as_str().expect("an ARN").to_owned();
+    let of_daemon = ["--daemon-arn", &daemon];
+    assert_eq!(
+        ecs(&["list-daemons", "--cluster-arn", "sample"])["daemonSummariesList"][0]["daemonArn"],
+        daemon.as_str()
+    );
+
+    // Each deployment to its end, as its own description has it, and the revision that it came to.
+    let ended = || {
+        let listed = ecs(&[&["list-daemon-deployments"], &of_daemon[..]].concat());
+        let deployment = listed["daemonDeployments"][0]["daemonDeploymentArn"].as_str().expect("an ARN").to_owned();
+        let looks = (0..50).map(|_| {
+            ecs(&["describe-daemon-deployments", "--daemon-deployment-arns", &deployment])["daemonDeployments"][0]
+                .clone()
+        });
+        let mut over = looks.filter(|it| !["PENDING", "IN_PROGRESS"].map(Some).contains(&it["status"].as_str()));
+        let deployment = over.next().expect("time goes on at each look");
+        assert_eq!(deployment["status"], "SUCCESSFUL", "{deployment}");
+        let revision = deployment["targetDaemonRevision"]["arn"].as_str().expect("an ARN").to_owned();
+        ecs(&["describe-daemon-revisions", "--daemon-revision-arns", &revision])["daemonRevisions"][0].clone()
+    };
+    assert_eq!(ended()["daemonTaskDefinitionArn"], first.as_str());
+    let second = register("public.ecr.aws/docker/library/httpd:2.4.62");
+    ecs(&[&["update-daemon"], &of_daemon[..], &runs, &[&second]].concat());
+    assert_eq!(ended()["daemonTaskDefinitionArn"], second.as_str());
+    let described = ecs(&[&["describe-daemon"], &of_daemon[..]].concat());
+    assert_eq!(described["daemon"]["currentRevisions"].as_array().map(Vec::len), Some(1), "{described}");
+
+    let gone = ecs(&[&["delete-daemon"], &of_daemon[..]].concat());
+    assert_eq!(gone["status"], "DELETE_IN_PROGRESS");
+    let mut describe = Command::new("aws");
+    describe.args(["ecs", "describe-daemon"]).args(of_daemon).envs(sandbox.environment());
+    let mut looks = (0..50).map(|_| run(&mut describe).stderr);
+    assert!(looks.any(|said| said.contains("DaemonNotFoundException")), "it is there still");
+}
+
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
 fn the_aws_cli_assumes_roles_and_reads_what_the_sandbox_was_seeded_with() {
     let (id, access_key) = ("222222222222".to_owned(), "AKIDPRODUCTION".to_owned());
     let accounts = vec![xtask_sandbox::Account { id, access_key, roles: Vec::new() }];
