@@ -1,8 +1,9 @@
 //! What a rollout that shifts traffic shows besides its numbers.
 
+use std::time::Duration;
+
 use crate::event::{Hook, Progress, Usual};
 use crate::gather::Gather;
-use crate::text::quantity::duration;
 use crate::time::timestamp;
 
 /// ` BAKE_TIME`, to follow the status; nothing in a rolling rollout.
@@ -26,16 +27,22 @@ pub(crate) fn detail(progress: &Progress) -> String {
     parts.iter().fold(String::new(), |text, part| text + "; " + part)
 }
 
-/// `; some 1 min 20 s left, usually 2 min 10 s`, to follow all of that.
+/// `; 1:20 left, usually 2:10`, to follow all of that: short enough for a terminal of eighty columns.
 pub(crate) fn usual(progress: &Progress) -> String {
     let Some(Usual { seconds, left_seconds }) = progress.usual else { return String::new() };
-    let usually = duration(seconds);
-    match left_seconds {
+    let whole = Duration::try_from_secs_f64(seconds.ceil()).unwrap_or_default().as_secs();
+    let usually = clock(whole);
+    match left_seconds.map(u64::from) {
         None => format!("; usually {usually}"),
         Some(0) => format!("; longer than usual ({usually})"),
-        Some(left @ ..60) => format!("; some {left} s left, usually {usually}"),
-        Some(left) => format!("; some {} left, usually {usually}", duration(left.into())),
+        // In whole tens it can be more than all of it.
+        Some(left) => format!("; {} left, usually {usually}", clock(left.min(whole))),
     }
+}
+
+/// Minutes and seconds, as on a clock.
+fn clock(seconds: u64) -> String {
+    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 /// What tells one state from another; what only time changes is not among it.
@@ -106,15 +113,19 @@ mod tests {
     fn what_is_usual_is_shown_with_what_is_left_of_it_and_is_no_news() {
         let at = |left_seconds| Progress { usual: Some(Usual { seconds: 130.0, left_seconds }), ..Progress::default() };
         for (left, text) in [
-            (Some(80), "; some 1 min 20 s left, usually 2 min 10 s"),
-            (Some(10), "; some 10 s left, usually 2 min 10 s"),
-            (Some(0), "; longer than usual (2 min 10 s)"),
-            (None, "; usually 2 min 10 s"),
+            (Some(80), "; 1:20 left, usually 2:10"),
+            (Some(10), "; 0:10 left, usually 2:10"),
+            (Some(0), "; longer than usual (2:10)"),
+            (None, "; usually 2:10"),
         ] {
             assert_eq!(usual(&at(left)), text);
             assert_eq!(news(&at(left)), news(&Progress::default()));
         }
         assert_eq!(usual(&Progress::default()), "");
+        let short =
+            |seconds| Progress { usual: Some(Usual { seconds, left_seconds: Some(60) }), ..Progress::default() };
+        assert_eq!(usual(&short(51.4)), "; 0:52 left, usually 0:52");
+        assert_eq!(usual(&short(4510.0)), "; 1:00 left, usually 75:10");
     }
 
     #[test]

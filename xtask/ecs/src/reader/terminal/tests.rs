@@ -151,7 +151,7 @@ fn what_is_left_of_a_rollout_is_on_the_live_line_alone() {
         seen,
         [
             "Rollout app IN_PROGRESS: 1/2 running, 0 pending",
-            "Watching app IN_PROGRESS: 1/2 running, 0 pending; some 1 min 20 s left, us…"
+            "Watching app IN_PROGRESS: 1/2 running, 0 pending; 1:20 left, usually 2:10"
         ]
     );
 }
