@@ -98,7 +98,7 @@ impl Way {
     }
 }
 
-/// Each way that there is here, both stores of docker's engine where `cargo xtask ci` started them. What was not tested is said.
+/// Each way that there is here; docker's engine is that of `cargo xtask ci`, where it started one. What was not tested is said.
 #[expect(clippy::print_stderr, reason = "what was not tested is said")]
 fn each_way(test: impl Fn(&Way)) {
     let lacks = |name: &str, why: String| eprintln!("not tested here with {name}: {why}");
@@ -106,24 +106,20 @@ fn each_way(test: impl Fn(&Way)) {
         Ok(runner) => test(&Way { runner, flag: "--run=namespaces", docker: None }),
         Err(why) => lacks("namespaces", why),
     }
-    let own = ["XTASK_DOCKER_CONTAINERD", "XTASK_DOCKER_PLAIN"].map(|name| std::env::var(name).ok());
-    let own: Vec<String> = own.into_iter().flatten().collect();
-    let hosts = if own.is_empty() { vec![None] } else { own.into_iter().map(Some).collect() };
-    for host in hosts {
-        let runner = match Runner::docker(host.as_deref()) {
-            Ok(runner) => runner,
-            Err(why) => {
-                lacks("docker", why);
-                continue;
-            }
-        };
-        let folders = std::env::var_os("PATH").unwrap_or_default();
-        let docker = std::env::split_paths(&folders).map(|folder| folder.join("docker")).find(|file| file.exists());
-        let docker = docker.expect("it just answered").display().to_string();
-        let host = host.or_else(|| std::env::var("DOCKER_HOST").ok()).map(|host| format!("DOCKER_HOST='{host}'"));
-        let script = format!("#!/bin/sh\n{} exec '{docker}' \"$@\"\n", host.unwrap_or_default());
-        test(&Way { runner, flag: "--run=docker", docker: Some(script) });
+    let host = std::env::var("XTASK_DOCKER_CONTAINERD").or_else(|_| std::env::var("DOCKER_HOST")).ok();
+    match Runner::docker(host.as_deref()) {
+        Ok(runner) => test(&Way { runner, flag: "--run=docker", docker: Some(docker_at(host.as_deref())) }),
+        Err(why) => lacks("docker", why),
     }
+}
+
+/// A script that is docker for this engine.
+fn docker_at(host: Option<&str>) -> String {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let docker = std::env::split_paths(&folders).map(|folder| folder.join("docker")).find(|file| file.exists());
+    let docker = docker.expect("it just answered").display().to_string();
+    let host = host.map(|host| format!("DOCKER_HOST='{host}'")).unwrap_or_default();
+    format!("#!/bin/sh\n{host} exec '{docker}' \"$@\"\n")
 }
 
 #[test]

@@ -81,6 +81,12 @@ impl Life<'_> {
                 break code;
             }
             match told_to_stop {
+                // Nobody waits for it any more.
+                None if self.floor.ends() => {
+                    told_to_stop = Some(Instant::now());
+                    killed = true;
+                    self.running.send("KILL");
+                }
                 None if self.floor.is_over(self.stops) => {
                     told_to_stop = Some(Instant::now());
                     self.running.send(&self.container.stop_signal());
@@ -112,11 +118,11 @@ impl Life<'_> {
         // util-linux cannot end itself by SIGKILL as its child did, says so, and ends with another code.
         last.retain(|line| !(killed && line.starts_with("unshare: sigprocmask unblock failed")));
         self.hand_on(last);
-        let end = self.running.end(code);
-        if end.out_of_memory {
-            reason = Some(OUT_OF_MEMORY.to_owned());
+        if killed {
+            return (KILLED, reason);
         }
-        (if killed { KILLED } else { end.code }, reason)
+        let end = self.running.end(code);
+        (end.code, end.out_of_memory.then(|| OUT_OF_MEMORY.to_owned()))
     }
 
     fn found(&self, found: Found, stand: &dyn Fn(Stand)) {

@@ -12,8 +12,7 @@ use crate::machine::program::finish;
 /// What the word of a sandbox begins with; this machine's name, its process and chance follow.
 const WORD: &str = "xtask-run";
 
-/// `sweep WORD`: again until everything was listed and nothing was there, for an engine that removes something for somebody
-/// else meanwhile may fail. An image may have further names that are somebody else's: none is removed by its id.
+/// `sweep WORD`: again where something failed, for an engine may be removing something for somebody else meanwhile. An image may have further names that are somebody else's: none is removed by its id.
 const SWEEP: &str = r#"trap '' HUP INT TERM
 names() {
   ids=$(docker images --quiet --no-trunc) || return 1
@@ -22,14 +21,15 @@ names() {
 sweep() {
   for pause in 0 0 1 1 2 2; do
     left=
-    containers=$(docker ps --all --quiet --filter "label=xtask-sandbox=$1") || left=unknown
-    [ -z "$containers" ] || docker rm --force --volumes $containers
-    volumes=$(docker volume ls --quiet --filter "label=xtask-sandbox=$1") || left=unknown
-    [ -z "$volumes" ] || docker volume rm --force $volumes
-    images=$(names) || left=unknown
-    images=$(echo "$images" | grep "/$1/" | sort -u)
-    [ -z "$images" ] || docker rmi $images
-    [ -n "$left$containers$volumes$images" ] || return 0
+    containers=$(docker ps --all --quiet --filter "label=xtask-sandbox=$1") || left=1
+    [ -z "$containers" ] || docker rm --force --volumes $containers || left=1
+    volumes=$(docker volume ls --quiet --filter "label=xtask-sandbox=$1") || left=1
+    [ -z "$volumes" ] || docker volume rm --force $volumes || left=1
+    images=$(names) || left=1
+    # What has a tag is gone with that.
+    images=$(echo "$images" | grep "/$1/" | grep -v /hold@ | sort -u)
+    [ -z "$images" ] || docker rmi $images || left=1
+    [ -n "$left" ] || return 0
     sleep $pause
   done
 }
