@@ -113,13 +113,13 @@ fn each_way(test: impl Fn(&Way)) {
     }
 }
 
-/// A script that is docker for this engine.
+/// A script that is docker for this engine, and writes down beside it what it is told.
 fn docker_at(host: Option<&str>) -> String {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let docker = std::env::split_paths(&folders).map(|folder| folder.join("docker")).find(|file| file.exists());
     let docker = docker.expect("it just answered").display().to_string();
     let host = host.map(|host| format!("DOCKER_HOST='{host}'")).unwrap_or_default();
-    format!("#!/bin/sh\n{host} exec '{docker}' \"$@\"\n")
+    format!("#!/bin/sh\necho \"$*\" >> \"${{0%/*}}/words\"\n{host} exec '{docker}' \"$@\"\n")
 }
 
 #[test]
@@ -137,6 +137,9 @@ fn deploys_what_is_well(way: &Way) {
     let run = workspace.xtask_with(&[], &["rehearse", way.flag, "--seed", "seed.json"]);
     let running = format!("Running the released containers in earnest {}, with no network", way.runner);
     run.ends(0).says(&running).says("Deployed app: app:2").does_not_say(URL);
+    let told = std::fs::read_to_string(workspace.root().join("tools/words")).unwrap_or_default();
+    assert_eq!(told.contains("create --name"), way.docker.is_some(), "{told}");
+    assert!(!told.contains(URL), "the secret is on no command line: {told}");
 }
 
 #[test]
@@ -170,7 +173,7 @@ fn is_outlived_by_none(way: &Way) {
     let runs = || {
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
         let lines = processes.filter_map(|it| std::fs::read_to_string(it.path().join("cmdline")).ok());
-        { lines }.any(|line| line.contains(&marker)) || is_known_to(way, &marker)
+        { lines }.any(|line| line.contains(&marker)) || is_known_to_docker(&workspace, &marker)
     };
     let until = |wanted: bool| {
         let began = Instant::now();
@@ -189,12 +192,11 @@ fn is_outlived_by_none(way: &Way) {
     }
 }
 
-/// Whether docker has a container whose command has this word, running or not.
-fn is_known_to(way: &Way, word: &str) -> bool {
-    let Some(script) = &way.docker else { return false };
-    let list = format!("{} ps --all --no-trunc --format '{{{{.Command}}}}'", script.trim().trim_end_matches(" \"$@\""));
-    let listed = Command::new("sh").args(["-c", &list]).output().unwrap();
-    String::from_utf8_lossy(&listed.stdout).contains(word)
+/// Whether the workspace's docker, if it has one, has a container whose command has this word, running or not.
+fn is_known_to_docker(workspace: &Workspace, word: &str) -> bool {
+    let mut docker = Command::new(workspace.root().join("tools/docker"));
+    let listed = docker.args(["ps", "--all", "--no-trunc", "--format", "{{.Command}}"]).output();
+    listed.is_ok_and(|listed| String::from_utf8_lossy(&listed.stdout).contains(word))
 }
 
 #[test]
