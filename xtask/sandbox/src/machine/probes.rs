@@ -15,6 +15,8 @@ use super::{Container, Floor};
 
 /// The shortest time between two checks: a program is no faster for a fast clock.
 const LEAST: Duration = Duration::from_millis(100);
+/// So many times as long as a check took nothing is checked: a clock that is fast would have a slow one go on all the time.
+const REST: u32 = 4;
 /// A check that fails before does not count, as in the document's `startPeriod`, where that is no longer.
 const STARTING: Duration = Duration::from_secs(3);
 /// So long nobody need listen anywhere, beside `startPeriod`; and so long after somebody listens on another port.
@@ -85,9 +87,10 @@ impl Probes {
         if Instant::now() < self.next {
             return None;
         }
+        let began = Instant::now();
         let found = self.listens(room).or_else(|| self.is_well(container, running));
         let pause = if self.told == Some(true) { self.interval } else { self.interval.min(LEAST * 3) };
-        self.next = Instant::now() + pause;
+        self.next = Instant::now() + pause.max(began.elapsed() * REST);
         let well = match &found {
             Some(_) => false,
             None if self.answers && self.ports.is_empty() => true,
