@@ -78,9 +78,10 @@ fn said(command: Command, within: Duration) -> Result<Vec<String>, String> {
     match finish(command, within) {
         Ok((Some(0), said)) => Ok(said),
         Ok((Some(_), said)) => {
-            let of_engine = said.iter().filter(|line| line.starts_with("Error response from daemon:"));
-            let of_engine: Vec<&str> = of_engine.map(String::as_str).collect();
-            Err(if of_engine.is_empty() { said.join(" ") } else { of_engine.join(" ") })
+            let said = said.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+            let of_engine: Vec<&str> =
+                said.clone().filter(|line| line.starts_with("Error response from daemon:")).collect();
+            Err(if of_engine.is_empty() { said.collect::<Vec<_>>().join(" ") } else { of_engine.join(" ") })
         }
         Ok((None, _)) => Err(format!("docker took longer than {} s", within.as_secs())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err("there is no docker in PATH".to_owned()),
