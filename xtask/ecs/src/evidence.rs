@@ -11,14 +11,16 @@ mod provenance;
 mod sbom;
 
 pub(crate) use artifact::{Attached, Made};
-pub(crate) use provenance::provenance;
+pub(crate) use provenance::{MadeBy, provenance};
 pub(crate) use sbom::sbom;
 
 use crate::aws::{AwsError, Session};
 use crate::config::Evidence;
+use crate::digest::Digest;
 use crate::gate::{Record, VERDICT};
 use crate::gather::Gather;
-use crate::reference::Pinned;
+use crate::oci::layout::Index;
+use crate::reference::{Pinned, Repository};
 
 /// Source: SLSA v1.0, provenance.
 pub(crate) const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
@@ -47,4 +49,22 @@ pub(crate) fn verdicts(session: &Session, pinned: &Pinned) -> Result<Vec<Record>
         Record::read(&attached.bytes.filter(|_| fits)?)
     };
     Ok(attached.iter().filter_map(record).gather())
+}
+
+/// Who made an image, or the images of an index, as the provenance says that is attached; `None` where none is, or where ECR
+/// does not tell.
+pub(crate) fn made_by(session: &Session, repository: &Repository, digest: &Digest) -> Option<MadeBy> {
+    let of = |digest: &Digest| {
+        let attached = session.ecr().attached(repository, digest, Some(IN_TOTO)).ok()?;
+        attached.iter().find_map(|(_, manifest)| {
+            let attached = Attached::read(manifest.as_bytes())?;
+            let fits = attached.kind == Some(Evidence::Provenance) && attached.subject.as_ref() == Some(digest);
+            MadeBy::read(&attached.bytes.filter(|_| fits)?)
+        })
+    };
+    of(digest).or_else(|| {
+        let manifests = session.ecr().manifests(repository, std::slice::from_ref(digest)).ok()?;
+        let index = manifests.iter().find_map(|(_, manifest)| Index::parse(manifest.as_bytes()).ok())?;
+        of(&index.entries().find(|entry| entry.is_image())?.descriptor.digest)
+    })
 }

@@ -179,6 +179,53 @@ fn a_verdict_by_a_weaker_policy_is_none_and_one_that_cannot_be_looked_for_lets_n
     assert_eq!(calls(&sandbox, "ecs:UpdateService"), 0);
 }
 
+/// Releases and deploys in a run of a workflow, and says what history has of the image then.
+fn made_by(workspace: &Workspace, sandbox: &Sandbox) -> (String, Value) {
+    let environment = sandbox.environment();
+    let mut environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+    environment.extend([
+        ("GITHUB_SERVER_URL", "https://github.example.com"),
+        ("GITHUB_REPOSITORY", "shop/api"),
+        ("GITHUB_WORKFLOW_REF", "shop/api/.github/workflows/build.yml@refs/tags/v1"),
+        ("GITHUB_RUN_ID", "7"),
+        ("GITHUB_RUN_ATTEMPT", "2"),
+    ]);
+    workspace.xtask_with(&environment, &["release"]).ends(0);
+    workspace.xtask(sandbox, &["deploy"]).ends(0);
+    let text = workspace.xtask(sandbox, &["history"]);
+    let told = workspace.xtask(sandbox, &["history", "--format", "json"]);
+    let told: Value = serde_json::from_str(&told.ends(0).stdout).unwrap();
+    let newest = &told["services"]["app"]["deployments"][0]["images"][0]["made-by"];
+    (text.ends(0).stdout.lines().next().unwrap_or_default().to_owned(), newest.clone())
+}
+
+#[test]
+fn history_says_in_which_run_an_image_was_made_where_its_provenance_is_attached() {
+    let run = "https://github.example.com/shop/api/actions/runs/7/attempts/2";
+    let all = json!({ "builder": "https://github.example.com/shop/api/.github/workflows/build.yml@refs/tags/v1", "run": run });
+    let (workspace, sandbox) = with("evidence = [\"provenance\"]");
+    let (text, told) = made_by(&workspace, &sandbox);
+    assert!(text.contains(run), "{text}");
+    assert_eq!(told, all);
+    // Of an index the images have it.
+    let (workspace, sandbox) = crate::platforms::workspace(crate::platforms::BOTH);
+    set(&workspace, "evidence = [\"provenance\"]");
+    assert_eq!(made_by(&workspace, &sandbox).1, all);
+    let effect =
+        Effect::Error { status: 400, code: "AccessDeniedException".into(), message: "no".into(), retry_after: None };
+    sandbox.inject(Fault { call: "ecr:ListImageReferrers".into(), which: Which::Every, effect });
+    assert!(!workspace.xtask(&sandbox, &["history"]).ends(0).stdout.contains(run));
+
+    // By hand there is no run, and where nothing is attached nobody asks.
+    let (workspace, sandbox) = with("evidence = [\"provenance\"]");
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    workspace.xtask(&sandbox, &["deploy"]).ends(0);
+    assert!(workspace.xtask(&sandbox, &["history"]).ends(0).stdout.contains("by hand"));
+    let (workspace, sandbox) = with("");
+    assert_eq!(made_by(&workspace, &sandbox).1, Value::Null);
+    assert_eq!(calls(&sandbox, "ecr:ListImageReferrers"), 0);
+}
+
 #[test]
 fn an_image_that_is_not_released_has_nothing_to_look_at() {
     let (workspace, sandbox) = with("");

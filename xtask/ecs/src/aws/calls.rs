@@ -85,8 +85,8 @@ pub(crate) const BATCH_GET_IMAGE: Call = call(
 );
 /// Whoever may make the call before may make this one; its name is for errors.
 pub(crate) const LIST_IMAGE_REFERRERS: Call = Call {
-    when: "of `release` with `--assemble`, of `deploy` with `deploy.gate`; there is no action of this name, and AWS asks for ecr:BatchGetImage",
-    ..call("ecr:ListImageReferrers", On::Nothing, &[Release, DeployPlan, Deploy, Sbom, Attached])
+    when: "of `release` with `--assemble`, of `deploy` with `deploy.gate`, of `history` with provenance among the evidence; there is no action of this name, and AWS asks for ecr:BatchGetImage",
+    ..call("ecr:ListImageReferrers", On::Nothing, &[Release, DeployPlan, Deploy, History, Sbom, Attached])
 };
 pub(crate) const DESCRIBE_REPOSITORY_CREATION_TEMPLATES: Call = Call {
     when: CREATED_ON_PUSH,

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::deploy::history::{Entry, Running, history, usual};
 use crate::failure::Result;
 use crate::gather::Gather;
+use crate::sorted::SortedSet;
 use crate::text::{quantity, table};
 
 /// Show what services have been on: when, what, by whom, and how that ended
@@ -53,11 +54,14 @@ fn rows(entries: &[Entry]) -> Vec<Vec<String>> {
             format!("{} {}", image.container, image.tags.first().map_or(short, String::as_str))
         });
         let commits = entry.images.iter().map(Running::short_commit).filter(|commit| !commit.is_empty());
+        let makers: SortedSet<&str> = entry.images.iter().filter_map(|it| Some(it.made_by.as_ref()?.told())).gather();
+        let makers = makers.into_iter();
         vec![
             entry.at.clone(),
             entry.revision.clone(),
             images.gather::<Vec<_>>().join(", "),
             commits.gather::<Vec<_>>().join(", "),
+            makers.gather::<Vec<_>>().join(", "),
             entry.status.clone(),
             entry.seconds.map_or(String::new(), quantity::duration),
             entry.who.clone(),

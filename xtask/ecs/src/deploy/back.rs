@@ -196,6 +196,7 @@ mod tests {
             image: String::new(),
             tags: vec![tag.to_owned()],
             commit: None,
+            made_by: None,
         }];
         Entry {
             at: "2026-11-27T12:00:00Z".to_owned(),

@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::aws::Session;
 use crate::aws::ecr::Kept;
 use crate::aws::ecs::{ContainerImage, ListedDeployment, Status, TaskDefinition, short};
-use crate::beside::both;
-use crate::config::{Config, Service};
+use crate::beside::{all, both};
+use crate::config::{Config, Evidence, Service};
 use crate::digest::Digest;
+use crate::evidence::{MadeBy, made_by};
 use crate::failure::Result;
 use crate::gather::Gather as _;
 use crate::reference::{Pinned, Repository};
@@ -47,6 +48,9 @@ pub(crate) struct Running {
     pub tags: Vec<String>,
     /// What the image says that it was built of; of images of this workspace alone.
     pub commit: Option<String>,
+    /// As its provenance says; of images of this workspace alone, where it attaches one.
+    #[serde(rename = "made-by", skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<MadeBy>,
 }
 
 impl Running {
@@ -78,6 +82,9 @@ pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> 
     }
     let mut images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).gather();
     name(config, session, &mut images);
+    if config.evidence.contains(&Evidence::Provenance) {
+        name_makers(config, session, &mut images);
+    }
     Ok(entries)
 }
 
@@ -105,6 +112,9 @@ pub(super) fn remembered(session: &Session, service: &Service) -> Result<Vec<Ent
     });
     Ok(entries.gather())
 }
+
+/// So many images are asked for at once.
+const AT_ONCE: usize = 8;
 
 /// So many rollouts must have gone well before there is something usual about them.
 const SEVERAL: usize = 3;
@@ -140,7 +150,14 @@ fn seconds(one: &ListedDeployment) -> Option<f64> {
 pub(super) fn running(image: &ContainerImage) -> Running {
     let written = image.image.split_once('@').map(|(_, digest)| digest.to_owned());
     let digest = written.or_else(|| Some(image.digest.as_ref()?.to_string())).unwrap_or_default();
-    Running { container: image.container.clone(), digest, image: image.image.clone(), tags: Vec::new(), commit: None }
+    Running {
+        container: image.container.clone(),
+        digest,
+        image: image.image.clone(),
+        tags: Vec::new(),
+        commit: None,
+        made_by: None,
+    }
 }
 
 /// Fills in the tags, asking for each image once. Where ECR does not tell, there are none to show.
@@ -162,6 +179,20 @@ pub(super) fn name(config: &Config, session: &Session, images: &mut [&mut Runnin
         for image in of(digest, images) {
             image.tags.clone_from(&tags);
             image.commit.clone_from(&commit);
+        }
+    }
+}
+
+/// Fills in who made them, a few at once.
+fn name_makers(config: &Config, session: &Session, images: &mut [&mut Running]) {
+    let asked = ours(config, images.iter().map(|image| &**image));
+    for some in asked.chunks(AT_ONCE) {
+        let ask = |(repository, digest): &'_ (Repository, Digest)| {
+            let (repository, digest) = (repository.clone(), digest.clone());
+            move || made_by(session, &repository, &digest)
+        };
+        for ((_, digest), made_by) in some.iter().zip(all(some.iter().map(ask).gather())) {
+            of(digest, images).for_each(|image| image.made_by.clone_from(&made_by));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How an image was made. Source: SLSA v1.0, provenance.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::PROVENANCE;
@@ -70,11 +71,37 @@ fn of_builder(builder: &Builder, materials: &mut Vec<Value>) -> (&'static str, V
     }
 }
 
+/// Who made an image, as its provenance says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct MadeBy {
+    /// Such as the workflow, by its address.
+    pub builder: String,
+    /// The run, where there was one.
+    pub run: Option<String>,
+}
+
+impl MadeBy {
+    /// `None` of what is no provenance.
+    pub(super) fn read(statement: &[u8]) -> Option<Self> {
+        let statement: Value = serde_json::from_slice(statement).ok()?;
+        let details = &statement["predicate"]["runDetails"];
+        let run = details["metadata"]["invocationId"].as_str().map(str::to_owned);
+        Some(Self { builder: details["builder"]["id"].as_str()?.to_owned(), run })
+    }
+
+    /// The run, or else what made it.
+    pub(crate) fn told(&self) -> &str {
+        self.run.as_deref().unwrap_or(if self.builder == BY_HAND { "by hand" } else { &self.builder })
+    }
+}
+
+const BY_HAND: &str = "urn:xtask-ecs:by-hand";
+
 /// Where it ran, and which run it was. Source: GitHub Docs, "Variables reference".
 fn who(variable: &dyn Fn(&str) -> Option<String>) -> (String, Option<String>) {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let workflow = || Some((set("GITHUB_SERVER_URL")?, set("GITHUB_WORKFLOW_REF")?));
-    let Some((server, workflow)) = workflow() else { return ("urn:xtask-ecs:by-hand".to_owned(), None) };
+    let Some((server, workflow)) = workflow() else { return (BY_HAND.to_owned(), None) };
     let run = || {
         let (repository, run) = (set("GITHUB_REPOSITORY")?, set("GITHUB_RUN_ID")?);
         Some(format!("{server}/{repository}/actions/runs/{run}/attempts/{}", set("GITHUB_RUN_ATTEMPT")?))
