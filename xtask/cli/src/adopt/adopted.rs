@@ -1,6 +1,7 @@
 //! What comes of another tool's configuration.
 
 use xtask_ecs::Failure;
+use xtask_ecs::config::Partition;
 use xtask_ecs::event::Events;
 
 use super::quoted;
@@ -72,14 +73,10 @@ impl Adopted {
                 );
             }
         }
-        let (partition, domain) = match &*self.region {
-            region if region.starts_with("cn-") => ("aws-cn", "amazonaws.com.cn"),
-            region if region.starts_with("us-gov-") => ("aws-us-gov", "amazonaws.com"),
-            _ => ("aws", "amazonaws.com"),
-        };
+        let of = Partition::of(&self.region);
         for text in self.documents.iter_mut().map(|(_, text)| text).chain(&mut self.differences) {
             for (stands, what) in
-                [(ACCOUNT, &*self.account), (REGION, &*self.region), (PARTITION, partition), (DOMAIN, domain)]
+                [(ACCOUNT, &*self.account), (REGION, &*self.region), (PARTITION, of.name), (DOMAIN, of.dns_suffix)]
             {
                 *text = text.replace(stands, what);
             }

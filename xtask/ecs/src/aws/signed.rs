@@ -160,7 +160,13 @@ impl Signed {
         given.or_else(|| self.sdk.endpoint_url().map(str::to_owned)).unwrap_or_else(|| {
             let region = self.region.as_ref();
             let fips = if self.sdk.use_fips() == Some(true) { "-fips" } else { "" };
-            format!("https://{service}{fips}.{region}.{}", Partition::of(region).dns_suffix)
+            let Partition { dns_suffix, dual_stack, .. } = Partition::of(region);
+            match (service, self.sdk.use_dual_stack() == Some(true)) {
+                // S3 had such endpoints before there were names for all of them.
+                ("s3", true) => format!("https://s3{fips}.dualstack.{region}.{dns_suffix}"),
+                (_, true) => format!("https://{service}{fips}.{region}.{dual_stack}"),
+                (_, false) => format!("https://{service}{fips}.{region}.{dns_suffix}"),
+            }
         })
     }
 

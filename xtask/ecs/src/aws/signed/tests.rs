@@ -46,6 +46,26 @@ fn a_call_is_signed_and_says_which_operation_is_meant() {
 }
 
 #[test]
+fn over_ipv6_or_with_certified_cryptography_another_host_is_asked() {
+    let host = |region: &'static str, (service, id): (&str, &'static str), dual: bool, fips: bool| {
+        let sdk = SdkConfig::builder().region(Region::new(region)).use_dual_stack(dual).use_fips(fips).build();
+        Signed::new(&sdk).endpoint(&Api { id, target: "" }, service)
+    };
+    let (ssm, s3) = (("ssm", "SSM"), ("s3", "S3"));
+    for (host, expected) in [
+        (host("eu-west-1", ssm, false, false), "https://ssm.eu-west-1.amazonaws.com"),
+        (host("us-gov-west-1", ssm, false, true), "https://ssm-fips.us-gov-west-1.amazonaws.com"),
+        (host("eu-west-1", ssm, true, false), "https://ssm.eu-west-1.api.aws"),
+        (host("us-east-1", ("ecr", "ECR"), true, true), "https://ecr-fips.us-east-1.api.aws"),
+        (host("cn-north-1", ssm, true, false), "https://ssm.cn-north-1.api.amazonwebservices.com.cn"),
+        (host("eu-west-1", s3, true, false), "https://s3.dualstack.eu-west-1.amazonaws.com"),
+        (host("us-east-1", s3, true, true), "https://s3-fips.dualstack.us-east-1.amazonaws.com"),
+    ] {
+        assert_eq!(host, expected);
+    }
+}
+
+#[test]
 fn what_passes_is_asked_again_and_what_does_not_is_told_with_its_fix() {
     let no = |status, body: &str| Answer::Full(status, String::new(), body.into());
     let throttled = || no(400, r#"{"__type":"com.amazonaws.logs#ThrottlingException","message":"Rate exceeded"}"#);
