@@ -70,9 +70,20 @@ pub fn lock(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Fa
     if ended.status.success() {
         return Ok(());
     }
+    let disagree =
+        choice.place != Place::Apart && ended.tail.iter().any(|line| line.contains("failed to select a version"));
+    let help = if disagree {
+        format!(
+            "the library's dependencies and this workspace's have no versions in common: take it back (`git checkout . && git clean -fd {} .cargo`), and \
+             `--place apart` begins a package with a Cargo.lock of its own",
+            choice.name
+        )
+    } else {
+        "`cargo update --workspace` does it again; --xtask-ecs says where the library comes from".to_owned()
+    };
     Err(Failure::world("cargo could not add the new packages to Cargo.lock; everything else is written")
         .said(ended.tail)
-        .help("`cargo update --workspace` does it again; --xtask-ecs says where the library comes from"))
+        .help(help))
 }
 
 /// The workspace's own xtask, compiled with its sandbox, rehearses; with credentials of the account it then says what a deploy
