@@ -50,7 +50,12 @@ impl Iam {
         if self.trust {
             let config = &context.drafted()?.config;
             let remote = Commit::of(&config.root)?.remote;
-            return self.print(context, "trust", &trust(config, remote.as_deref(), &branch(config))?);
+            let server = std::env::var("GITHUB_SERVER_URL").ok();
+            return self.print(
+                context,
+                "trust",
+                &trust(config, remote.as_deref(), server.as_deref(), &branch(config))?,
+            );
         }
         let loaded = context.loaded()?;
         let mut facts = Facts::of(loaded, context)?;
