@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use duct::cmd;
 
 use crate::console::{Command, say, warn};
 use crate::parts::Parts;
@@ -71,7 +72,7 @@ impl Checks<'_> {
     }
 
     /// Returns what could not be known.
-    fn with_parts(&self, started: &Started) -> Result<Option<String>> {
+    fn with_parts(&self, started: &Started) -> Result<Vec<String>> {
         let command = |program: &str| Command::new(program, self.root, self.interrupt).envs(&started.environment());
         say("Checking", "workflows");
         if started.has_go_tools() {
@@ -88,6 +89,7 @@ impl Checks<'_> {
         };
         say("Checking", "spelling");
         command("typos").run()?;
+        let unknown = unknown.into_iter().chain(self.public_api()?).collect();
         say("Testing", "real parts, end to end");
         let mut tests =
             self.cargo("test --workspace --features xtask/rehearse,xtask-ecs/zstd --no-fail-fast --tests -- --ignored");
@@ -98,9 +100,63 @@ impl Checks<'_> {
         Ok(unknown)
     }
 
+    /// What users depend on, against the release before. Returns why that is not known, where there has been one: the program
+    /// takes minutes to compile, and comes with no pinned part.
+    fn public_api(&self) -> Result<Option<String>> {
+        let Some(tag) = released(self.root) else { return Ok(None) };
+        let program = "cargo-semver-checks";
+        if cmd!(program, "--version").stdout_null().stderr_null().unchecked().run().is_err() {
+            return Ok(Some(format!(
+                "the public API against {tag}: `cargo install --locked {program}` brings what compares it"
+            )));
+        }
+        say("Checking", &format!("the public API against {tag}"));
+        let checked = self.cargo("semver-checks --package xtask-ecs --baseline-rev").args([tag]).run();
+        checked.map(|()| None).context("what users depend on has changed in a way that the version does not say")
+    }
+
     fn cargo(&self, arguments: &str) -> Command<'_> {
         // The cargo that runs this keeps its choices (toolchain, offline) in CARGO.
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         Command::new(&cargo, self.root, self.interrupt).args(arguments.split(' '))
+    }
+}
+
+/// The newest release that this commit comes from.
+fn released(root: &Path) -> Option<String> {
+    let describe = cmd!("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^").dir(root);
+    let tag = describe.stderr_null().read().ok()?;
+    Some(tag.trim().to_owned()).filter(|tag| !tag.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_release_before_is_the_newest_tag_that_this_commit_comes_from() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let git = |line: &str| {
+            let who = [
+                "-c",
+                "user.name=a",
+                "-c",
+                "user.email=a@example.org",
+                "-c",
+                "commit.gpgsign=false",
+                "-c",
+                "tag.gpgsign=false",
+            ];
+            let args = who.into_iter().chain(line.split(' '));
+            cmd("git", args).dir(folder.path()).stdout_null().run().expect("git");
+        };
+        git("init --quiet");
+        git("commit --quiet --allow-empty -m one");
+        assert_eq!(released(folder.path()), None);
+        git("tag v0.1.0");
+        git("tag night-1");
+        assert_eq!(released(folder.path()), None, "it is this one");
+        git("commit --quiet --allow-empty -m two");
+        assert_eq!(released(folder.path()).as_deref(), Some("v0.1.0"));
     }
 }
