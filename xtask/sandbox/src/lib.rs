@@ -139,6 +139,7 @@ impl Sandbox {
         let listener = TcpListener::bind(options.listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
+        let passes = matches!(options.clock, Clock::Real | Clock::Scaled(_));
         let mut sandbox = Self::made(options, address)?;
 
         // A layer is written by the thread that reads it: more threads than uploads at a time keep the rest answering.
@@ -149,6 +150,9 @@ impl Sandbox {
         let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                if passes {
+                    tokio::spawn(world::go_on(Arc::clone(&served)));
+                }
                 tokio::spawn(server::serve(listener, served));
                 // An error means that the sender is gone, which is the same.
                 drop(stopped.await);

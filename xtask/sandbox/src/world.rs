@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
@@ -31,6 +31,17 @@ use stores::Stores;
 
 /// How long a registry token lasts. Source: Amazon ECR User Guide, private registry authentication.
 const TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// How often a world whose time passes by itself is brought to the present while nobody asks.
+const BEAT: Duration = Duration::from_millis(5);
+
+/// Has the world go on while nobody asks, so that whoever asks next does not wait for all that has happened meanwhile.
+pub(crate) async fn go_on(world: Arc<World>) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        world.lock().settle();
+    }
+}
 
 /// One call that came over the network.
 #[derive(Clone, Debug, PartialEq)]

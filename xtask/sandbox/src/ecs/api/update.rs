@@ -60,18 +60,17 @@ impl Ecs {
     }
 
     pub(crate) fn update_service(&mut self, input: &Value, now: Instant) -> ApiResult {
-        let key = self.service_of(input)?.key.clone();
-        let old = self.services[&key].clone();
+        let old = self.service_of(input)?;
         if !old.is_active() {
             return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
         }
-        if let Some(member) = of_express(&old, input) {
+        if let Some(member) = of_express(old, input) {
             let message =
                 format!("{member} can not be updated for an Express service. Use UpdateExpressGatewayService.");
             return Err(invalid(message));
         }
-        let mut given = old.given.clone();
-        self.fill(&mut given, input, Some(&old))?;
+        let (key, mut given) = (old.key.clone(), old.given.clone());
+        self.fill(&mut given, input, Some(old))?;
         let desired = count(input, old.is_daemon())?;
         let Some(mut service) = self.services.remove(&key) else {
             return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
