@@ -16,6 +16,7 @@ mod name;
 mod verify;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ pub(in crate::oci) use verify::{other_digest, unreadable};
 pub use writer::{BlobWriter, LayoutWriter};
 
 use crate::digest::Digest;
+use crate::gather::Gather as _;
 pub use crate::platform::Platform;
 
 /// The media types that occur here. Docker's are the older names of the same things.
@@ -115,23 +117,15 @@ impl Layout {
         let path = self.root.join("index.json");
         let bytes = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
         let index = Index::parse(&bytes).with_context(|| format!("{} is not an image index", path.display()))?;
-        let mut images = Vec::new();
-        self.images(&index, 0, &mut images)?;
-
-        let mut fitting: Vec<Manifest> = Vec::new();
-        let mut others = Vec::new();
-        for (found, manifest) in images {
-            if found != wanted {
-                others.push(found.to_string());
-            } else if fitting.iter().all(|seen| seen.digest != manifest.digest) {
-                fitting.push(manifest);
-            }
-        }
+        let mut found = Found { wanted, seen: BTreeSet::new(), fitting: Vec::new(), others: BTreeSet::new() };
+        self.images(&index, 0, &mut found)?;
+        let Found { wanted, mut fitting, others, .. } = found;
+        let names: Vec<&str> = others.iter().map(String::as_str).gather();
         let root = self.root.display();
         match (fitting.len(), fitting.pop()) {
             (1, Some(manifest)) => Ok(manifest),
             (0, _) if others.is_empty() => bail!("the layout {root} holds no image; build it again"),
-            (0, _) => bail!("the layout {root} holds no image for {wanted}, only for {}", others.join(", ")),
+            (0, _) => bail!("the layout {root} holds no image for {wanted}, only for {}", names.join(", ")),
             (count, _) => bail!(
                 "the layout {root} holds {count} different images for {wanted}, so which one is meant is not known; \
                  a build into an existing layout adds to it: remove the folder and build again"
@@ -173,28 +167,50 @@ impl Layout {
         manifest.blobs().try_for_each(|blob| self.verify_blob(blob))
     }
 
-    /// Collects the images below an index. Real ones are two deep.
-    fn images(&self, index: &Index, depth: usize, into: &mut Vec<(Platform, Manifest)>) -> Result<()> {
+    /// Collects the images below an index. Real ones are two deep. Each blob is read once, however often it is named.
+    fn images(&self, index: &Index, depth: usize, found: &mut Found) -> Result<()> {
         ensure!(depth < 4, "the layout {} nests its indexes more than 4 deep", self.root.display());
         for entry in index.entries() {
+            if let Some(platform) = entry.platform.as_ref().filter(|it| entry.is_image() && **it != found.wanted) {
+                found.others.insert(platform.to_string());
+                continue;
+            }
+            let known = entry.is_index() || entry.is_image();
+            if !known || !found.seen.insert(entry.descriptor.digest.clone()) {
+                continue;
+            }
+            let bytes = self.document(&entry.descriptor)?;
             if entry.is_index() {
-                let bytes = self.document(&entry.descriptor)?;
                 let inner = Index::parse(&bytes)
                     .with_context(|| format!("blob {} is not an image index", entry.descriptor.digest))?;
-                self.images(&inner, depth + 1, into)?;
-            } else if entry.is_image() {
-                let manifest = Manifest::parse(self.document(&entry.descriptor)?, &entry.descriptor.media_type)
-                    .with_context(|| format!("blob {} is not an image manifest", entry.descriptor.digest))?;
-                let platform = match &entry.platform {
-                    Some(platform) => platform.clone(),
-                    None if manifest.is_image() => Platform::of_config(&self.config(&manifest)?)?,
-                    None => continue,
-                };
-                into.push((platform, manifest));
+                self.images(&inner, depth + 1, found)?;
+                continue;
+            }
+            let manifest = Manifest::parse(bytes, &entry.descriptor.media_type)
+                .with_context(|| format!("blob {} is not an image manifest", entry.descriptor.digest))?;
+            let platform = match &entry.platform {
+                Some(platform) => platform.clone(),
+                None if manifest.is_image() => Platform::of_config(&self.config(&manifest)?)?,
+                None => continue,
+            };
+            if platform == found.wanted {
+                found.fitting.push(manifest);
+            } else {
+                found.others.insert(platform.to_string());
             }
         }
         Ok(())
     }
+}
+
+/// What was found in a layout so far.
+struct Found {
+    wanted: Platform,
+    /// What was read of it.
+    seen: BTreeSet<Digest>,
+    fitting: Vec<Manifest>,
+    /// Platforms of the images that do not fit.
+    others: BTreeSet<String>,
 }
 
 #[cfg(test)]

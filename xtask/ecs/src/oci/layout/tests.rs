@@ -255,6 +255,22 @@ fn indexes_are_not_followed_for_ever() {
 }
 
 #[test]
+fn what_an_index_names_a_hundred_times_is_read_once() {
+    let (_folder, layout, manifest) = written(b"layer");
+    // Each names the next a hundred times: followed each time, that would be a million reads.
+    let image = with_platform(serde_json::to_value(manifest.descriptor()).unwrap(), "linux", "amd64");
+    let other = with_platform(image.clone(), "linux", "riscv64");
+    let hundred =
+        |inner: Value, _| put(&layout, media_type::INDEX, &json!({"schemaVersion": 2, "manifests": vec![inner; 100]}));
+    let began = std::time::Instant::now();
+    write_index(&layout, &[(0..3).fold(image, hundred), other]);
+    assert_eq!(layout.manifest("linux/amd64").unwrap(), manifest);
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    let error = layout.manifest("linux/arm64").unwrap_err();
+    assert!(error.to_string().ends_with("only for linux/amd64, linux/riscv64"), "{error}");
+}
+
+#[test]
 fn a_full_disk_is_said_to_be_full() {
     let Ok(mut full) = fs::OpenOptions::new().write(true).open("/dev/full") else { return };
     let error = full.write_all(b"x").unwrap_err();

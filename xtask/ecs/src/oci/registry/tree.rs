@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -11,6 +11,11 @@ use super::{Remote, fetch, side_by_side};
 use crate::digest::Digest;
 use crate::gather::Gather as _;
 use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, Index, Manifest, media_type};
+
+/// How deep indexes may lie in each other; real ones are two deep.
+const DEEPEST: usize = 8;
+/// So many pages of a list are read: more than anybody attaches to one digest.
+const PAGES: usize = 1_000;
 
 /// A manifest or an index, byte for byte as its registry has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +93,10 @@ impl Remote<'_> {
         let order: Vec<Digest> = roots.iter().map(|root| root.digest.clone()).gather();
         let mut known: BTreeMap<Digest, (Document, Named)> = BTreeMap::new();
         let mut found = roots;
+        let mut depth = 0;
         while !found.is_empty() {
+            ensure!(depth < DEEPEST, "indexes of {} lie more than {DEEPEST} deep in each other", self.repository);
+            depth += 1;
             let mut wanted = BTreeSet::new();
             for document in found {
                 let named = document.named()?;
@@ -165,7 +173,10 @@ impl Remote<'_> {
             let listed = self.list(subject, &url(&format!("manifests/{tag}")))?;
             return Ok(listed.map_or_else(Vec::new, |(page, _)| page));
         };
+        let mut pages = 1;
         while let Some(url) = next.take() {
+            ensure!(pages < PAGES, "the list of what refers to {subject} has no end: {PAGES} pages of it were read");
+            pages += 1;
             let Some((page, following)) = self.list(subject, &url)? else { break };
             found.extend(page);
             next = following;

@@ -100,3 +100,32 @@ fn evidence_is_listed_by_a_tag_where_the_registry_lists_none() {
     assert_eq!(attach(b"one"), first, "what is there already is not listed twice");
     assert_eq!(remote.referrers(&subject).unwrap(), [first, second]);
 }
+
+#[test]
+fn a_list_that_leads_back_to_itself_and_indexes_without_a_bottom_come_to_an_end() {
+    use crate::oci::registry::Document;
+    let server = Server::start();
+    let (events, interrupt, registry, name) =
+        (Events::discard(), Interrupt::default(), registry(&server), repository());
+    let remote = registry.repository(&name, &events, &interrupt);
+    let kind = crate::oci::layout::media_type::INDEX;
+    let index = |inner: &[serde_json::Value]| {
+        let members = serde_json::json!({ "schemaVersion": 2, "mediaType": kind, "manifests": inner });
+        Document::new(kind, members.to_string().into_bytes())
+    };
+    let subject = Digest::of(b"image");
+    let again = "link: </v2/sample/app/referrers/again>; rel=\"next\"\r\n";
+    let page = String::from_utf8(index(&[]).bytes).unwrap();
+    server.fault(usize::MAX, |head| head.is("GET", "/referrers/"), Fault::Answer(200, again, page));
+    let error = remote.referrers(&subject).unwrap_err();
+    assert!(format!("{error:#}").contains("has no end: 1000 pages of it were read"), "{error:#}");
+
+    let mut deepest = index(&[]);
+    for _ in 0..20 {
+        server.state().manifests.insert(deepest.digest.to_string(), (kind.to_owned(), deepest.bytes.clone()));
+        deepest = index(&[serde_json::json!(deepest.descriptor())]);
+    }
+    let error = remote.tree(vec![deepest]).unwrap_err();
+    assert!(format!("{error:#}").contains("more than 8 deep"), "{error:#}");
+    assert!(server.count("GET", "/manifests/") < 9);
+}
