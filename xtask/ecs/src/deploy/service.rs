@@ -312,6 +312,7 @@ impl<'a> Stage<'a> {
         proof?;
         let failure = conclusion.failure(&name, &target.revision, &now, target.rollout.deadline);
         let says = "as `on-interrupt` says";
+        let over = end.seen.rollout.as_ref().is_none_or(|rollout| rollout.status.is_final());
         match (failure, &self.plan.action) {
             (Some(failure), _) if asked && failure.ending == Ending::RolledBack => Err(Failure::new(
                 Ending::Interrupted,
@@ -323,7 +324,7 @@ impl<'a> Stage<'a> {
                     "interrupted, but the rollout of {revision} on service {name} had ended well by then; {now}"
                 ),
             )),
-            (Some(failure), Action::Follow { .. }) if failure.ending == Ending::RollbackFailed => Err(failure
+            (Some(failure), Action::Follow { .. }) if failure.ending == Ending::RollbackFailed && over => Err(failure
                 .help("ECS does not try it again by itself: change something, or set `force-new-deployment = true`")),
             (Some(failure), _) if failure.ending == Ending::Paused => {
                 let command = |words: &str| self.shared.config.command(&format!("continue {name}{words}"));

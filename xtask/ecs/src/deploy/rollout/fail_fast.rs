@@ -13,6 +13,8 @@ pub(super) struct FailFast<'a> {
     /// Nothing is to be stopped, or it cannot be.
     over: bool,
     conflicts: u32,
+    /// Something did before this rollout.
+    came_up: bool,
     /// How many tasks and messages have been judged, and what came of it.
     judged: (usize, usize),
     verdict: Option<String>,
@@ -23,7 +25,7 @@ pub(super) struct FailFast<'a> {
 impl<'a> FailFast<'a> {
     pub(super) fn new(target: &'a Target, events: &'a Events) -> Self {
         let off = target.rollout.fail_fast == config::FailFast::Off || target.only_scaled;
-        Self { target, events, over: off, conflicts: 0, judged: (0, 0), verdict: None, cause: None }
+        Self { target, events, over: off, conflicts: 0, came_up: false, judged: (0, 0), verdict: None, cause: None }
     }
 
     pub(super) fn has_stopped(&self) -> bool {
@@ -44,7 +46,7 @@ impl<'a> FailFast<'a> {
         }
         let cause = self.judge(watch)?;
         let revision = short(&self.target.revision);
-        if !self.target.way_back {
+        if !self.way_back(observe)? {
             return Some(Conclusion::RollbackFailed { reason: format!("{cause}; {NOTHING_BEFORE}") });
         } else if let Some(arn) = arn {
             self.stop(observe, arn, cause);
@@ -53,6 +55,19 @@ impl<'a> FailFast<'a> {
             self.give_up(&format!("the rollout of {revision} cannot succeed: {cause}; {why}"));
         }
         None
+    }
+
+    /// Whether a revision came up before this one; none where the next look is to ask again. Among the deployments of a service are
+    /// those alone that still have tasks, and what came up before may have none left.
+    fn way_back<O: Observe>(&mut self, observe: &mut O) -> Option<bool> {
+        if !self.target.way_back && !self.came_up {
+            match observe.listed(0) {
+                Ok(listed) => self.came_up = listed.iter().any(|it| it.status == Status::Successful),
+                Err(error) if may_pass(&error) => return None,
+                Err(_) => {}
+            }
+        }
+        Some(self.target.way_back || self.came_up)
     }
 
     /// Why it cannot succeed. A rollout that goes on for a day has many tasks and messages, which do not change any more.

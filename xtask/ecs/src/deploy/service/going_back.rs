@@ -1,5 +1,7 @@
 //! A service that was deployed well, and goes back because another one failed.
 
+use std::time::Duration;
+
 use super::super::outcome::{Conclusion, serving};
 use super::super::plan::Plan;
 use super::super::report::Became;
@@ -54,8 +56,43 @@ impl Stage<'_> {
             self.tell_end(&Conclusion::RolledBack { reason }, &before, end.seen.elapsed.as_secs_f64());
             return Ok(());
         }
-        self.report.outcome = Became::Ended(Outcome::RollbackFailed);
-        let message = format!("service {name} did not get back to {}; {now}", short(&before));
-        Err(Failure::new(Ending::RollbackFailed, message))
+        let (outcome, failure) = not_back(&end.ended, (&name, short(&before)), &now, target.rollout.deadline);
+        self.report.outcome = Became::Ended(outcome);
+        Err(failure)
+    }
+}
+
+/// Of a service that is not back on a revision, or not yet.
+fn not_back(ended: &rollout::Ended, (name, back): (&str, &str), now: &str, deadline: Duration) -> (Outcome, Failure) {
+    if let rollout::Ended::With(Conclusion::TimedOut { waiting_for }) = ended {
+        let message = format_args!(
+            "service {name} was not back on {back} within {} s, still waiting for {waiting_for}; that goes on in ECS, and {now}",
+            deadline.as_secs()
+        );
+        return (Outcome::TimedOut, Failure::new(Ending::TimedOut, message));
+    }
+    let message = format_args!("service {name} did not get back to {back}; {now}");
+    (Outcome::RollbackFailed, Failure::new(Ending::RollbackFailed, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_back_that_takes_longer_than_its_deadline_goes_on_and_has_not_failed() {
+        let ended = |conclusion| {
+            let ended = rollout::Ended::With(conclusion);
+            not_back(&ended, ("app", "app:4"), "app:4 (2 tasks) serves now", Duration::from_secs(60))
+        };
+        let (outcome, failure) = ended(Conclusion::TimedOut { waiting_for: "ECS to call it complete".into() });
+        assert_eq!((outcome, failure.exit_code()), (Outcome::TimedOut, 7));
+        assert_eq!(
+            failure.to_string(),
+            "service app was not back on app:4 within 60 s, still waiting for ECS to call it complete; that goes on in ECS, \
+             and app:4 (2 tasks) serves now"
+        );
+        let (outcome, failure) = ended(Conclusion::RollbackFailed { reason: "no".into() });
+        assert_eq!((outcome, failure.exit_code()), (Outcome::RollbackFailed, 5));
     }
 }

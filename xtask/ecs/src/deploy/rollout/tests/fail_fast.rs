@@ -75,10 +75,21 @@ fn switched_off_it_waits_for_ecs() {
 #[test]
 fn a_first_deployment_is_left_alone_and_the_watch_ends() {
     let mut story = story();
+    for scene in &mut story.scenes {
+        scene.listed.retain(|(.., status)| *status != Status::Successful);
+    }
     let (end, _) = follow_as(&mut story, &Target { way_back: false, ..target(OnInterrupt::Leave) });
     let Ended::With(Conclusion::RollbackFailed { reason }) = &end.ended else { panic!("{:?}", end.ended) };
     assert!(reason.contains("nothing to go back to") && reason.contains("deploy again"), "{reason}");
     assert_eq!(stops(&story), 0);
+}
+
+#[test]
+fn what_came_up_before_and_has_no_task_left_is_still_gone_back_to() {
+    let mut story = story();
+    let (end, _) = follow_as(&mut story, &Target { way_back: false, ..target(OnInterrupt::Leave) });
+    assert!(matches!(end.ended, Ended::With(Conclusion::RolledBack { .. })), "{:?}", end.ended);
+    assert_eq!(stops(&story), 1);
 }
 
 #[test]
