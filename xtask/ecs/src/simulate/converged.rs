@@ -1,5 +1,7 @@
 //! What is true after everything, however it went.
 
+use serde_json::Value;
+
 use super::played::Played;
 use super::stage::Stage;
 use super::world::World;
@@ -17,7 +19,10 @@ pub(super) fn converged(world: &World, stage: &Stage, played: &Played) -> Vec<St
             let short = failure.ending == Ending::TimedOut
                 || failure.ending == Ending::TaskFailed && world.migrate == Some("exit 3");
             let pauses = world.services.iter().any(|service| !service.deployment["lifecycleHooks"].is_null());
-            if !short && !pauses {
+            let roomy =
+                || world.services.iter().zip(&played.after).all(|(it, truth)| has_room(&it.deployment, truth.desired));
+            let stuck = failure.ending == Ending::RolledBack && !roomy();
+            if !short && !pauses && !stuck {
                 say(format!("exit {}: {failure}", failure.exit_code()));
             }
             return findings;
@@ -36,4 +41,33 @@ pub(super) fn converged(world: &World, stage: &Stage, played: &Played) -> Vec<St
         }
     }
     findings
+}
+
+/// Whether a rolling deployment of so many tasks may start one or stop one; none ever ends where it may not.
+fn has_room(deployment: &Value, desired: u64) -> bool {
+    let percent = |member: &str| deployment[member].as_u64().unwrap_or(100) * desired;
+    let (lower, upper) = (percent("minimumHealthyPercent").div_ceil(100), percent("maximumPercent") / 100);
+    deployment["strategy"] != "ROLLING" || desired == 0 || lower < desired || upper > desired
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn percentages_of_few_tasks_may_leave_no_room() {
+        for (least, most, desired, expected) in [
+            (50, 150, 1, false),
+            (50, 150, 2, true),
+            (100, 150, 2, true),
+            (50, 200, 1, true),
+            (0, 100, 1, true),
+            (50, 150, 0, true),
+        ] {
+            let deployment = json!({ "strategy": "ROLLING", "minimumHealthyPercent": least, "maximumPercent": most });
+            assert_eq!(has_room(&deployment, desired), expected, "{least} to {most} of {desired}");
+        }
+    }
 }
