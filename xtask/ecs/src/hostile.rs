@@ -11,9 +11,10 @@ use tempfile::TempDir;
 use crate::cause::{self, Message};
 use crate::config;
 use crate::deploy::load_with_stand_ins;
+use crate::digest::Digest;
 use crate::gate::Report;
 use crate::lookup::{self, tfstate};
-use crate::oci::layout::{Index, Manifest, Platform, media_type};
+use crate::oci::layout::{Index, Layout, Manifest, Platform, media_type};
 use crate::text;
 
 /// A name, and what reads bytes.
@@ -23,7 +24,9 @@ type Target = (&'static str, fn(&[u8]));
 const TARGETS: &[Target] = &[
     ("configuration", configuration),
     ("dockerfile", crate::release::hostile::dockerfile),
+    ("layout", layout),
     ("lines", lines),
+    ("log", crate::aws::hostile::log),
     ("lookups", lookups),
     ("manifest", manifest),
     ("program", crate::binary::hostile::program),
@@ -144,6 +147,38 @@ fn manifest(bytes: &[u8]) {
             Some(platform).filter(|it| !it.to_string().is_empty())
         );
     }
+}
+
+/// An index, and after each line of three dashes a blob. `@1` stands for the digest of the first blob and `#1` for its size, in
+/// the index and in the blobs before it, as no fuzzer finds a digest.
+fn layout(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut parts: Vec<String> = text.split("\n---\n").take(10).map(str::to_owned).collect();
+    let root = folder().join(format!("{:?}-layout", std::thread::current().id()));
+    drop(std::fs::remove_dir_all(&root));
+    let blobs = root.join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).expect("there is room");
+    for place in (1..parts.len()).rev() {
+        let (digest, size) = (Digest::of(parts[place].as_bytes()), parts[place].len().to_string());
+        std::fs::write(blobs.join(digest.hex()), &parts[place]).expect("there is room");
+        for part in &mut parts[..place] {
+            *part = part.replace(&format!("@{place}"), digest.as_str()).replace(&format!("#{place}"), &size);
+        }
+    }
+    std::fs::write(root.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("there is room");
+    std::fs::write(root.join("index.json"), &parts[0]).expect("there is room");
+    let layout = Layout::open(&root).expect("it says that it is one");
+    let Ok(manifest) = layout.manifest("linux/amd64") else { return };
+    drop(layout.config(&manifest));
+    let whole = |digest: &Digest| std::fs::read(layout.blob(digest)).is_ok_and(|found| Digest::of(&found) == *digest);
+    assert!(whole(&manifest.digest), "it was read from there");
+    assert_eq!(
+        layout.verify(&manifest).is_ok(),
+        manifest.blobs().all(|blob| {
+            let size = std::fs::metadata(layout.blob(&blob.digest)).map(|found| found.len());
+            whole(&blob.digest) && size.is_ok_and(|size| size == blob.size)
+        })
+    );
 }
 
 /// What ECS says of a task or a service.

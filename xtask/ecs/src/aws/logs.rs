@@ -4,6 +4,8 @@ mod search;
 
 use serde_json::{Value, json};
 
+#[cfg(any(test, fuzzing))]
+pub(super) use search::found;
 pub(crate) use search::{LogEvent, Page, Search, page};
 
 use super::signed::{Api, Signed};
@@ -56,7 +58,7 @@ pub(crate) fn has_group(sdk: &SdkConfig, group: &str, region: Option<&str>) -> R
     Ok(answer["logGroups"].as_array().into_iter().flatten().any(|found| found["logGroupName"] == group))
 }
 
-fn messages(answer: &Value) -> Vec<String> {
+pub(super) fn messages(answer: &Value) -> Vec<String> {
     let events = answer["events"].as_array().into_iter().flatten();
     events.filter_map(|event| event["message"].as_str()).map(str::to_owned).gather()
 }

@@ -45,16 +45,21 @@ pub(crate) fn page(sdk: &SdkConfig, search: &Search, token: Option<&str>) -> Res
     }
     let subject = format!("log group {} in {}", search.group, search.region);
     let signed = Signed::new(sdk).in_region(search.region.clone());
-    let mut answer = match signed.json(&LOGS, &calls::FILTER_LOG_EVENTS, &subject, &input) {
+    let answer = match signed.json(&LOGS, &calls::FILTER_LOG_EVENTS, &subject, &input) {
         Err(error) if error.code == "ResourceNotFoundException" => return Ok((Vec::new(), None)),
         answer => answer?,
     };
+    Ok(found(answer))
+}
+
+/// The events of an answer, and where to read on.
+pub(crate) fn found(mut answer: Value) -> Page {
     let next = answer["nextToken"].as_str().map(str::to_owned);
     let events = match answer["events"].take() {
         Value::Array(events) => events.into_iter().map(event).gather(),
         _ => Vec::new(),
     };
-    Ok((events, next))
+    (events, next)
 }
 
 fn event(mut event: Value) -> LogEvent {
