@@ -197,7 +197,10 @@ fn a_re_run_of_a_job_takes_the_task_that_ended_well_and_starts_one_that_failed_a
 
 /// Starts this command, and sends it a signal once it has said this.
 fn interrupted(workspace: &Workspace, sandbox: &Sandbox, args: &[&str], once: &str) -> Run {
-    let environment = sandbox.environment();
+    interrupted_in(workspace, &sandbox.environment(), args, once)
+}
+
+fn interrupted_in(workspace: &Workspace, environment: &[(String, String)], args: &[&str], once: &str) -> Run {
     let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
     let mut child = workspace.command(&environment, args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -282,6 +285,24 @@ fn a_log_is_read_on_after_the_end_until_two_reads_find_nothing() {
     let (run, reads) = read_late(3);
     run.ends(0).does_not_say("[migrate]");
     assert_eq!(reads, 3);
+}
+
+#[test]
+fn ctrl_c_ends_the_reading_of_a_log_that_has_more_after_its_task_has_ended() {
+    let (workspace, sandbox) = stage_in(sandbox_with_looks_of(300, vec![]), &migrate("exit 0"), "");
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reads);
+    let url = changing(&sandbox, &["GetLogEvents"], move |answer| {
+        let read = counted.fetch_add(1, Ordering::SeqCst);
+        let line = (read < 5_000).then(|| json!({ "message": format!("line {read}") }));
+        answer["events"] = Vec::from_iter(line).into();
+    });
+    let mut environment = sandbox.environment();
+    environment.push(("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS".to_owned(), url));
+    // A look reads twenty pages.
+    let run = interrupted_in(&workspace, &environment, &["run", "migrate"], "[migrate] line 40");
+    run.ends(0).says("Ended migrate");
+    assert!(reads.load(Ordering::SeqCst) < 5_000);
 }
 
 #[test]

@@ -57,10 +57,10 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Tells the rest of a container that has ended.
+    /// Tells the rest of a container that has ended, or as much as somebody waits for.
     pub(super) fn drain(&mut self, means: &Means<'_>, pause: Duration) {
         let mut empty = 0;
-        while empty < EMPTY && !self.given_up && self.elsewhere().is_none() {
+        while empty < EMPTY && !self.given_up && self.elsewhere().is_none() && !means.interrupt.is_set() {
             empty = if self.page(means) { 0 } else { empty + 1 };
             if empty < EMPTY && empty > 0 && means.interrupt.wait(pause) {
                 return;
