@@ -271,6 +271,34 @@ fn a_run_that_ends_early_leaves_no_tag_and_the_next_one_sends_the_rest() {
     assert_eq!(two.done("registry:PUT blob"), arrived, "no blob is sent again");
 }
 
+/// With a second image, which comes after the first.
+fn two_images() -> (Two, String) {
+    let two = Two::new();
+    let worker = "[workspace.metadata.xtask.images.worker]\nrepository = \"sample/worker\"\ntag = \"2\"\n\
+        dockerfile = \"app/Dockerfile\"\n";
+    two.workspace.write("Cargo.toml", &format!("{}{TWO}\n{worker}", crate::sample::manifest(&[])));
+    for account in [STAGING, PRODUCTION] {
+        two.sandbox.site(account, REGION).furnish(&["sample/worker"], &[]).unwrap();
+    }
+    let digest = two.staging().release("sample/worker", "2", &vec![9; 300_000]);
+    (two, digest)
+}
+
+#[test]
+fn where_one_image_does_not_arrive_nothing_of_the_next_is_sent_and_a_second_run_sends_both() {
+    let (two, worker) = two_images();
+    let denied = Effect::Error { status: 403, code: "DENIED".to_owned(), message: "no".to_owned(), retry_after: None };
+    two.inject("registry:PUT manifest", Which::Nth(3), denied);
+    two.run(&PROMOTE).ends(1).says("Promoting app").says("put manifest").does_not_say("Promoting worker");
+    assert_eq!(two.done("registry:PUT blob"), 5, "the blobs of the first");
+    let run = two.run(&PROMOTE);
+    let at = |words: &str| run.stderr.find(words).unwrap_or_else(|| panic!("{words}: {}", run.stderr));
+    assert!(at("Promoted") < at("Promoting worker"), "one after the other: {}", run.stderr);
+    assert_eq!((run.code, two.done("registry:PUT blob")), (0, 10));
+    let tagged = [("live/app", "1.4.0"), ("sample/worker", "2")].map(|(name, tag)| two.production().tagged(name, tag));
+    assert_eq!(tagged, [Some(two.digest.clone()), Some(worker)]);
+}
+
 #[test]
 fn a_blob_whose_bytes_are_not_its_digests_never_becomes_whole() {
     let two = Two::new();
