@@ -175,15 +175,25 @@ fn filled(words: &[&str]) -> Option<Line> {
     Some(Line::Filled { file, from })
 }
 
-/// Options with their values, in the order written, and what is no option. `flags` take no value.
+/// `-1` is a number.
+fn is_option(word: &str) -> bool {
+    word.strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(|letter: char| letter == '-' || letter.is_ascii_alphabetic()))
+}
+
+/// Options with their values, in the order written, and what is no option. `flags` take no value, and what looks like an option
+/// is none.
 fn options<'a>(words: &[&'a str], flags: &[&str]) -> (Vec<(&'a str, &'a str)>, Vec<&'a str>) {
-    let (mut options, mut rest, mut words) = (Vec::new(), Vec::new(), words.iter());
+    let (mut options, mut rest, mut words) = (Vec::new(), Vec::new(), words.iter().peekable());
     while let Some(&word) = words.next() {
         match word.split_once('=') {
             Some((name, value)) if word.starts_with("--") => options.push((name, value)),
             _ if word.starts_with('-') && word.len() > 1 => {
-                let value = if flags.contains(&word) { "" } else { words.next().copied().unwrap_or_default() };
-                options.push((word, value));
+                let value = words.peek().copied().copied().filter(|next| !flags.contains(&word) && !is_option(next));
+                options.push((word, value.unwrap_or_default()));
+                if value.is_some() {
+                    words.next();
+                }
             }
             _ => rest.push(word),
         }
@@ -305,7 +315,17 @@ fn fabfuel(words: &[&str]) -> Deployed {
 
 /// `ecs-deploy -c CLUSTER -n SERVICE -i IMAGE`.
 fn silinternational(words: &[&str]) -> Deployed {
-    let flags = ["-v", "--verbose", "--force-new-deployment", "--enable-rollback", "--use-latest-task-def"];
+    let flags = [
+        "-v",
+        "--verbose",
+        "--force-new-deployment",
+        "--enable-rollback",
+        "--use-latest-task-def",
+        "--skip-deployments-check",
+        "--run-task",
+        "--wait-for-success",
+        "--copy-task-definition-tags",
+    ];
     let (options, _) = options(words, &flags);
     let mut deployed = Deployed::default();
     for (name, value) in options {

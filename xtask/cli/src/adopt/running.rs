@@ -58,12 +58,16 @@ fn outside(text: &str, letters: &[char]) -> Option<usize> {
     })
 }
 
+/// Members whose own are named by whoever writes them.
+const FREE: [&str; 4] = ["dockerLabels", "driverOpts", "labels", "options"];
+
 /// What says nothing: lists that nobody filled, texts that are empty where ECS wants one of its words, no CPU for containers.
-/// Values of variables may be empty.
+/// Values of variables may be empty, and so may what has names of a team's own.
 pub fn leave_out_empty(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            members.values_mut().for_each(leave_out_empty);
+            let named = members.iter_mut().filter(|(name, _)| !FREE.contains(&name.as_str()));
+            named.for_each(|(_, value)| leave_out_empty(value));
             members.retain(|name, value| {
                 let says_nothing = match value {
                     Value::Array(items) => items.is_empty(),

@@ -16,6 +16,11 @@ pub type Known = Vec<(String, String)>;
 
 /// More legs, or more workflows that call each other, are nobody's.
 const MOST: usize = 64;
+/// Nobody's matrix has so many combinations: GitHub runs 256 jobs of one at most.
+const LARGEST: usize = 4096;
+
+/// A combination: what each axis is.
+type Leg<'a> = Vec<(&'a str, &'a Value)>;
 
 /// A file, and what is known of its inputs.
 pub struct Called {
@@ -85,39 +90,44 @@ pub fn environment(mut known: Known, levels: &[&Value]) -> Known {
 /// The combinations of a matrix; one, which knows nothing, where there is none or a run alone knows it.
 pub fn legs(matrix: &Value) -> Vec<Known> {
     let members = matrix.as_object().into_iter().flatten();
-    let (mut legs, mut axes) = (vec![Vec::<(&str, &Value)>::new()], 0);
-    for (axis, values) in
-        members.filter(|(name, values)| !["include", "exclude"].contains(&name.as_str()) && values.is_array())
-    {
-        axes += 1;
-        let values = values.as_array().into_iter().flatten();
-        legs = values
-            .flat_map(|value| legs.iter().map(move |leg| [&leg[..], &[(axis.as_str(), value)]].concat()))
-            .collect();
+    let axes: Vec<(&str, &Vec<Value>)> = members
+        .filter(|(name, _)| !["include", "exclude"].contains(&name.as_str()))
+        .filter_map(|(name, values)| Some((name.as_str(), values.as_array()?)))
+        .collect();
+    if axes.iter().map(|(_, values)| values.len()).try_fold(1_usize, usize::checked_mul).is_none_or(|it| it > LARGEST) {
+        return vec![Known::new()];
     }
-    let fits = |leg: &[(&str, &Value)], entry: &Value| {
-        leg.iter().all(|(axis, value)| entry.get(axis).is_none_or(|wanted| wanted == *value))
-    };
-    let excluded = matrix["exclude"].as_array().into_iter().flatten().collect::<Vec<_>>();
-    legs.retain(|leg| !excluded.iter().any(|entry| fits(leg, entry)));
-    let combinations = if axes == 0 { 0 } else { legs.len() };
-    legs.truncate(if axes == 0 { 0 } else { MOST });
-    for entry in matrix["include"].as_array().into_iter().flatten() {
-        let more = || entry.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value));
+    let mut legs = vec![Leg::new()];
+    for (axis, values) in &axes {
+        let with = |value| legs.iter().map(move |leg| [&leg[..], &[(*axis, value)]].concat());
+        legs = values.iter().flat_map(with).collect();
+    }
+    let entries = |name: &str| matrix[name].as_array().into_iter().flatten().filter_map(Value::as_object);
+    legs.retain(|leg| {
+        !entries("exclude").any(|entry| entry.iter().all(|(name, value)| leg.contains(&(name.as_str(), value))))
+    });
+    legs.truncate(if axes.is_empty() { 0 } else { legs.len() });
+    let mut added: Vec<Leg<'_>> = legs.iter().map(|_| Leg::new()).collect();
+    let mut further = Vec::new();
+    for entry in entries("include") {
+        let more: Leg<'_> = entry.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        // What a leg has of the matrix itself has to be the same; what another entry added gives way.
+        let fits =
+            |leg: &Leg<'_>| leg.iter().all(|(axis, value)| entry.get(*axis).is_none_or(|wanted| wanted == *value));
         let mut is_new = true;
-        for leg in legs.iter_mut().take(combinations).filter(|leg| fits(leg, entry)) {
+        for (leg, added) in legs.iter().zip(&mut added).filter(|(leg, _)| fits(leg)) {
             is_new = false;
-            let there: Vec<&str> = leg.iter().map(|(name, _)| *name).collect();
-            leg.extend(more().filter(|(name, _)| !there.contains(name)));
+            added.retain(|(name, _)| !entry.contains_key(*name));
+            added.extend(more.iter().filter(|it| !leg.contains(it)));
         }
-        if is_new {
-            legs.push(more().collect());
-        }
+        further.extend(is_new.then_some(more));
     }
+    let mut legs: Vec<Leg<'_>> = legs.into_iter().zip(added).map(|(leg, added)| [leg, added].concat()).collect();
+    legs.extend(further);
     if legs.is_empty() || legs.len() > MOST {
         return vec![Known::new()];
     }
-    let known = |leg: Vec<(&str, &Value)>| {
+    let known = |leg: Leg<'_>| {
         let mut known = Known::new();
         for (name, value) in leg {
             flat(&format!("matrix.{name}"), value, &mut known);
@@ -173,5 +183,12 @@ mod tests {
             ]
         );
         assert_eq!(legs(json!({ "include": [{ "s": "api" }, { "s": "web" }] })), ["matrix.s=api", "matrix.s=web"]);
+        // What one entry adds, a later one changes; an exclusion has to fit with all that it names.
+        let colours = json!({ "a": [1], "b": ["x", "y"], "exclude": [{ "d": 1 }],
+            "include": [{ "c": "green" }, { "b": "y", "c": "pink" }] });
+        assert_eq!(legs(colours), ["matrix.a=1 matrix.b=x matrix.c=green", "matrix.a=1 matrix.b=y matrix.c=pink"]);
+        let ten: Vec<usize> = (0..10).collect();
+        assert_eq!(legs(json!({ "a": ten, "b": ten, "c": ten, "d": ten, "e": ten, "f": ten, "g": ten })), [""]);
+        assert_eq!(legs(json!({ "a": ten, "b": ten })), [""], "of a hundred none is left out");
     }
 }
