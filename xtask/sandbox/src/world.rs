@@ -33,7 +33,7 @@ use stores::Stores;
 const TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How often a world whose time passes by itself is brought to the present while nobody asks.
-const BEAT: Duration = Duration::from_millis(5);
+const BEAT: Duration = Duration::from_millis(20);
 
 /// Has the world go on while nobody asks, so that whoever asks next does not wait for all that has happened meanwhile.
 pub(crate) async fn go_on(world: Arc<World>) {

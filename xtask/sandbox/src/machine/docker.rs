@@ -30,6 +30,9 @@ const LABEL: &str = "xtask-sandbox";
 const ANSWER: Duration = Duration::from_secs(60);
 const PULL: Duration = Duration::from_secs(600);
 
+/// The exit code of a container of which the engine tells none.
+const UNKNOWN: i32 = 255;
+
 /// One that answers.
 #[derive(Clone, Debug)]
 pub(super) struct Engine {
@@ -52,6 +55,16 @@ impl Engine {
         (engine.version, engine.architecture) = (version.to_owned(), architecture.to_owned());
         engine.limits_memory = engine.run(["info", "--format", "{{.MemoryLimit}}"])?.iter().any(|line| line == "true");
         Ok(engine)
+    }
+
+    /// Where it listens.
+    fn address(&self) -> Result<String, String> {
+        let context = self.run(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])?;
+        context.last().cloned().ok_or_else(|| "docker has no context".to_owned())
+    }
+
+    fn is_local(&self) -> bool {
+        self.address().is_ok_and(|address| address.starts_with("unix://"))
     }
 
     /// A program that finds the engine.
@@ -109,8 +122,10 @@ struct Inner {
 impl Docker {
     pub fn open(engine: Engine, world: &World, folder: PathBuf) -> Result<Self, String> {
         let machine = leftovers::machine();
-        // What is left after all the next one will remove.
-        drop(leftovers::sweep(&engine, &machine));
+        // What is left after all the next one will remove. Of another machine's engine nobody here knows who lives.
+        if engine.is_local() {
+            drop(leftovers::sweep(&engine, &machine));
+        }
         let own = leftovers::word(&machine);
         let sweeper = Sweeper::start(&engine, &own).map_err(|error| error.to_string())?;
         let registry = world.lock().invite(&own);
@@ -201,7 +216,8 @@ impl Network {
         for mount in definition["mountPoints"].as_array().into_iter().flatten() {
             let volume = self.volume(&text(&mount["sourceVolume"]))?;
             let access = if mount["readOnly"] == true { ",readonly" } else { "" };
-            option("--mount", &format!("type=volume,source={volume},target={}{access}", text(&mount["containerPath"])));
+            let target = quoted(&format!("target={}", text(&mount["containerPath"])));
+            option("--mount", &format!("type=volume,source={volume},{target}{access}"));
         }
         for (name, member) in [("--user", "user"), ("--workdir", "workingDirectory")] {
             if let Some(value) = definition[member].as_str() {
@@ -272,12 +288,20 @@ impl Drop for Network {
     }
 }
 
+/// A field of what docker reads as CSV.
+fn quoted(field: &str) -> String {
+    format!("\"{}\"", field.replace('"', "\"\""))
+}
+
 /// Has a container get its environment: in a file that nobody else reads, for as long as that is kept, and what has line
 /// breaks, for which that has no words, through docker's own.
 fn environment(create: &mut Command, container: &Container, folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     for (name, value) in &container.environment {
         if value.contains(['\n', '\r']) {
+            if ["PATH", "HOME"].contains(&&**name) || name.starts_with("DOCKER_") {
+                return Err(std::io::Error::other(format!("docker itself would read a {name} of several lines")));
+            }
             create.args(["--env", name]).env(name, value);
         } else {
             writeln!(file, "{name}={value}")?;
@@ -324,9 +348,10 @@ impl Running for Contained {
         false
     }
 
-    fn end(&self, code: i32) -> End {
+    fn end(&self, _: i32) -> End {
         let waited = self.engine.run(["wait", &self.name]).unwrap_or_default();
-        let code = waited.last().and_then(|line| line.parse().ok()).unwrap_or(code);
+        // What ends first may be what docker hands on: that says nothing of the container.
+        let code = waited.last().and_then(|line| line.parse().ok()).unwrap_or(UNKNOWN);
         let killed = || self.engine.run(["inspect", "--format", "{{.State.OOMKilled}}", &self.name]);
         let out_of_memory = code == KILLED && killed().is_ok_and(|said| said.iter().any(|line| line == "true"));
         End { code, out_of_memory }
@@ -336,5 +361,16 @@ impl Running for Contained {
 impl Drop for Contained {
     fn drop(&mut self) {
         drop(self.engine.run(["rm", "--force", "--volumes", &self.name]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_says_nothing_more_of_a_mount_than_where_it_is() {
+        assert_eq!(quoted("target=/data"), "\"target=/data\"");
+        assert_eq!(quoted("target=/a,type=bind,\"b"), "\"target=/a,type=bind,\"\"b\"");
     }
 }

@@ -37,8 +37,7 @@ impl Inner {
 
     /// An engine without the containerd image store goes nowhere with a registry that asks for a login, where it has none.
     fn pull(&self, name: &str, platform: &str) -> Result<(), String> {
-        let context = self.engine.run(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])?;
-        let host = context.last().ok_or("docker has no context")?;
+        let host = self.engine.address()?;
         let folder = tempfile::tempdir_in(&self.folder).map_err(|error| error.to_string())?;
         let logins = json!({ "auths": { self.host(): { "auth": STANDARD.encode(format!("AWS:{}", self.word)) } } });
         fs::write(folder.path().join("config.json"), logins.to_string()).map_err(|error| error.to_string())?;

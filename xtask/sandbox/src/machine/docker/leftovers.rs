@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Engine, LABEL};
 use crate::machine::program::finish;
 
 /// What the word of a sandbox begins with; this machine's name, its process and chance follow.
 const WORD: &str = "xtask-run";
+/// Letters of chance at its end.
+const CHANCE: usize = 8;
 
 /// `sweep WORD`: again where something failed, for an engine may be removing something for somebody else meanwhile. An image may have further names that are somebody else's: none is removed by its id.
 const SWEEP: &str = r#"trap '' HUP INT TERM
@@ -27,7 +29,7 @@ sweep() {
     [ -z "$volumes" ] || docker volume rm --force $volumes || left=1
     images=$(names) || left=1
     # What has a tag is gone with that.
-    images=$(echo "$images" | grep "/$1/" | grep -v /hold@ | sort -u)
+    images=$(echo "$images" | grep -F "/$1/" | grep -v /hold@ | sort -u)
     [ -z "$images" ] || docker rmi $images || left=1
     [ -n "$left" ] || return 0
     sleep $pause
@@ -39,11 +41,11 @@ sweep() {
 const NAMES: &str = "{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}";
 
 /// Until its stdin ends. What was on its way while the sandbox was killed may come a little later.
-const WATCH: &str = "read ended; sweep $1; [ \"$ended\" = ended ] || { sleep 2; sweep $1; }";
+const WATCH: &str = "read ended; sweep \"$1\"; [ \"$ended\" = ended ] || { sleep 2; sweep \"$1\"; }";
 
 /// A word that no other sandbox has.
 pub(super) fn word(machine: &str) -> String {
-    let chance = &crate::ecr::random_id()[..8];
+    let chance = &crate::ecr::random_id()[..CHANCE];
     format!("{WORD}-{machine}-{}-{chance}", std::process::id())
 }
 
@@ -59,7 +61,9 @@ pub(super) fn machine() -> String {
 /// Removes what sandboxes of this machine left that are gone.
 pub(super) fn sweep(engine: &Engine, machine: &str) -> Result<(), String> {
     let label = format!("{{{{.Label \"{LABEL}\"}}}}");
-    let mut found = engine.run(["ps", "--all", "--filter", &format!("label={LABEL}"), "--format", &label])?;
+    let filter = format!("label={LABEL}");
+    let mut found = engine.run(["ps", "--all", "--filter", &filter, "--format", &label])?;
+    found.extend(engine.run(["volume", "ls", "--filter", &filter, "--format", &label])?);
     let ids = engine.run(["images", "--quiet", "--no-trunc"])?;
     if !ids.is_empty() {
         let inspect = ["image", "inspect", "--format", NAMES].into_iter();
@@ -70,16 +74,18 @@ pub(super) fn sweep(engine: &Engine, machine: &str) -> Result<(), String> {
         return Ok(());
     }
     let mut sh = engine.program("sh");
-    sh.env("NAMES", NAMES).args(["-c", &[SWEEP, "for word; do sweep $word; done"].concat(), "sweep"]).args(gone);
+    sh.env("NAMES", NAMES).args(["-c", &[SWEEP, "for word; do sweep \"$word\"; done"].concat(), "sweep"]).args(gone);
     finish(sh, super::ANSWER).map(drop).map_err(|error| error.to_string())
 }
 
 /// Of these the words of sandboxes of this machine whose process is no more.
 fn gone<'a>(found: impl Iterator<Item = &'a str>, machine: &str, lives: &dyn Fn(&str) -> bool) -> BTreeSet<&'a str> {
     let process = |word: &&'a str| {
-        let (pid, _chance) =
+        let (pid, chance) =
             word.strip_prefix(WORD)?.strip_prefix('-')?.strip_prefix(machine)?.strip_prefix('-')?.split_once('-')?;
-        (pid.parse::<u32>().is_ok() && !lives(pid)).then_some(())
+        // Anybody may label an image: only what a sandbox would make of its word is one.
+        let made_here = chance.len() == CHANCE && chance.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        (made_here && pid.parse::<u32>().is_ok() && !lives(pid)).then_some(())
     };
     found.filter(|word| process(word).is_some()).collect()
 }
@@ -110,7 +116,11 @@ impl Drop for Sweeper {
         if let Some(mut stdin) = self.0.stdin.take() {
             drop(stdin.write_all(b"ended\n"));
         }
-        drop(self.0.wait());
+        // It outlives this where the engine does not answer.
+        let began = Instant::now();
+        while self.0.try_wait().is_ok_and(|ended| ended.is_none()) && began.elapsed() < super::ANSWER {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -121,14 +131,17 @@ mod tests {
     #[test]
     fn only_what_a_dead_process_of_this_very_machine_left_is_swept() {
         let found = [
-            "xtask-run-laptop-11-aa",
-            "xtask-run-laptop-12-bb",
-            "xtask-run-other-11-cc",
+            "xtask-run-laptop-11-0a1b2c3d",
+            "xtask-run-laptop-12-0a1b2c3d",
+            "xtask-run-other-11-0a1b2c3d",
             "app",
-            "xtask-run-laptop-x-dd",
+            "xtask-run-laptop-x-0a1b2c3d",
+            "xtask-run-laptop-11-.*.*.*.*",
+            "xtask-run-laptop-11-0a1b2c3d more",
+            "xtask-run-laptop-11-",
             "",
         ];
         let gone = gone(found.into_iter(), "laptop", &|pid| pid == "12");
-        assert_eq!(gone.into_iter().collect::<Vec<_>>(), ["xtask-run-laptop-11-aa"]);
+        assert_eq!(gone.into_iter().collect::<Vec<_>>(), ["xtask-run-laptop-11-0a1b2c3d"]);
     }
 }
