@@ -176,7 +176,7 @@ impl Layout {
                 continue;
             }
             let known = entry.is_index() || entry.is_image();
-            if !known || !found.seen.insert(entry.descriptor.digest.clone()) {
+            if !known || !found.seen.insert((entry.descriptor.digest.clone(), entry.platform.is_some())) {
                 continue;
             }
             let bytes = self.document(&entry.descriptor)?;
@@ -194,7 +194,9 @@ impl Layout {
                 None => continue,
             };
             if platform == found.wanted {
-                found.fitting.push(manifest);
+                if found.fitting.iter().all(|it| it.digest != manifest.digest) {
+                    found.fitting.push(manifest);
+                }
             } else {
                 found.others.insert(platform.to_string());
             }
@@ -206,8 +208,8 @@ impl Layout {
 /// What was found in a layout so far.
 struct Found {
     wanted: Platform,
-    /// What was read of it.
-    seen: BTreeSet<Digest>,
+    /// What was read of it, and whether the index said its platform.
+    seen: BTreeSet<(Digest, bool)>,
     fitting: Vec<Manifest>,
     /// Platforms of the images that do not fit.
     others: BTreeSet<String>,
