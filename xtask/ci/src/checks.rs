@@ -103,7 +103,11 @@ impl Checks<'_> {
     /// What users depend on, against the release before. Returns why that is not known, where there has been one: the program
     /// takes minutes to compile, and comes with no pinned part.
     fn public_api(&self) -> Result<Option<String>> {
-        let Some(tag) = released(self.root) else { return Ok(None) };
+        let Some(tag) = released(self.root) else {
+            let shallow = cmd!("git", "rev-parse", "--is-shallow-repository").dir(self.root).stderr_null().read();
+            let unknown = shallow.is_ok_and(|said| said.trim() == "true");
+            return Ok(unknown.then(|| "the public API against the last tag: this checkout has no history".to_owned()));
+        };
         let program = "cargo-semver-checks";
         if cmd!(program, "--version").stdout_null().stderr_null().unchecked().run().is_err() {
             return Ok(Some(format!(

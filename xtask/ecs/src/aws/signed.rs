@@ -164,6 +164,8 @@ impl Signed {
             match (service, self.sdk.use_dual_stack() == Some(true)) {
                 // S3 had such endpoints before there were names for all of them.
                 ("s3", true) => format!("https://s3{fips}.dualstack.{region}.{dns_suffix}"),
+                // IAM's has no region in its name.
+                ("iam", true) => format!("https://iam{fips}.{region}.{dns_suffix}"),
                 (_, true) => format!("https://{service}{fips}.{region}.{dual_stack}"),
                 (_, false) => format!("https://{service}{fips}.{region}.{dns_suffix}"),
             }
