@@ -49,11 +49,11 @@ pub(crate) use load::load_resolved;
 pub use load::{load, load_every};
 pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub use model::{
-    Abandoned, AcceptedSystem, Asset, Base, Builder, By, Cache, Ci, Clockwork, Compression, Config, Definition, Deploy,
-    DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Kind, Lock, Lookups, Matrix, Network, OnFailure,
-    OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program, Promotion, Rollout, Runner, Scan,
-    Schedule, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task, TaskDefinitionSource,
-    TrivyPin, WhenLocked, Workflows, is_malicious,
+    Abandoned, AcceptedSystem, Asset, Base, Builder, By, Cache, Call, Ci, Clockwork, Compression, Config, Definition,
+    Deploy, DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Kind, Lock, Lookups, Matrix, Network,
+    OnFailure, OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program, Promotion, Rollout, Runner,
+    Scan, Schedule, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task,
+    TaskDefinitionSource, TrivyPin, WhenLocked, Workflows, is_malicious,
 };
 pub(crate) use model::{DAEMON, DAEMON_FAMILY, called, command};
 pub use moving::{is_moving_tag, moving_tags};

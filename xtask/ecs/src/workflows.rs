@@ -4,6 +4,7 @@
 //! The files are output: what a team wants otherwise goes into `[workspace.metadata.xtask.workflows]`, and
 //! [`check`] tells when a file is not what the configuration says.
 
+mod call;
 pub(crate) mod diff;
 mod fill;
 mod holes;
@@ -107,19 +108,26 @@ fn run_by(config: &Config, text: &str) -> String {
 fn build(config: &Config, checkout: &Checkout) -> String {
     let template = include_str!("workflows/build.yml");
     let (head, job) = template.split_once("\njobs:\n").expect("the template has jobs");
-    let head = fill(head, &holes::pushed(config, checkout));
     let part = config.workflows.matrix.map(|by| fill(job, &holes::part(config, checkout, by)) + "\n");
     let release = fill(job, &holes::release(config, checkout));
-    format!("{head}\njobs:\n{}{release}", part.unwrap_or_default())
+    let jobs = format!("{}{}{release}", refusal(config, &[]), part.unwrap_or_default());
+    format!("{}\njobs:\n{jobs}", fill(head, &holes::pushed(config, checkout, &jobs)))
 }
 
 /// One job an environment, each after the one before.
 fn deploy(environments: &[Config], checkout: &Checkout) -> String {
     let template = include_str!("workflows/deploy.yml");
     let (head, job) = template.split_once("\njobs:\n").expect("the template has jobs");
-    let head = fill(head, &holes::started_by_hand(environments, checkout));
     let jobs = (0..environments.len()).map(|place| fill(job, &holes::deploy(environments, place, checkout)));
-    format!("{head}\njobs:\n{}", jobs.gather::<Vec<_>>().join("\n"))
+    let jobs = jobs.gather::<Vec<_>>().join("\n");
+    let jobs = refusal(&environments[0], &holes::names(environments)) + &jobs;
+    format!("{}\njobs:\n{jobs}", fill(head, &holes::started(environments, checkout, &jobs)))
+}
+
+/// The job that refuses a call which does not say what it has to, where there are calls.
+fn refusal(config: &Config, environments: &[String]) -> String {
+    let (_, job) = include_str!("workflows/called.yml").split_once("\njobs:\n").expect("the template has jobs");
+    config.workflows.call.map_or(String::new(), |_| fill(job, &call::refusal(config, environments)) + "\n")
 }
 
 /// Makes the files what [`render`] says: what was done, and to which file. A file that nobody wrote here stays.

@@ -21,7 +21,7 @@ pub use services::{
     TaskDefinitionSource, WhenLocked,
 };
 pub use tasks::{Abandoned, Network, OwnDefinition, Task};
-pub use workflows::{Ci, Matrix, Pin, Runner, SlackSecret, Submodules, Workflows};
+pub use workflows::{Call, Ci, Matrix, Pin, Runner, SlackSecret, Submodules, Workflows};
 
 /// The validated configuration of one workspace. Every path is absolute.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::diagnostic::suggestion;
 use super::file::file;
 use super::grammar::is_variable;
 use super::keys::{Keys, derived, optional, or, required};
-use super::model::{Ci, Matrix, Pin, Runner, SlackSecret, Submodules, Workflows};
+use super::model::{Call, Ci, Matrix, Pin, Runner, SlackSecret, Submodules, Workflows};
 use super::origin::Effective;
 use super::table::Table;
 use super::value::Value;
@@ -22,6 +22,11 @@ pub(super) const WORKFLOWS: Keys = Keys {
             "matrix",
             "`platform` or `image`",
             "builds each platform or each image on a runner of its own, and puts the tags when all are there",
+        ),
+        optional(
+            "call",
+            "`also` or `only`",
+            "lets other workflows call the two stages; with `only` nothing else starts them but a hand",
         ),
         derived(
             "arm-runner",
@@ -112,9 +117,11 @@ pub(super) fn read(table: &mut Table<'_>) -> Workflows {
     let default = Workflows::default();
     let slack = [("none", SlackSecret::None), ("webhook", SlackSecret::Webhook), ("bot", SlackSecret::Bot)];
     let matrix = [("platform", Matrix::Platform), ("image", Matrix::Image)];
+    let call = [("also", Call::Also), ("only", Call::Only)];
     let workflows = Workflows {
         runner: table.or("runner", runner, default.runner),
         matrix: table.optional("matrix", |value| value.one_of(&matrix)),
+        call: table.optional("call", |value| value.one_of(&call)),
         arm_runner: table.optional("arm-runner", runner),
         manifest: table.optional("manifest", |value| file(value, "manifest")),
         environment: table.optional("environment", Value::string),
@@ -286,6 +293,15 @@ impl Effective for Matrix {
         json!(match self {
             Self::Platform => "platform",
             Self::Image => "image",
+        })
+    }
+}
+
+impl Effective for Call {
+    fn effective(&self, _: &std::path::Path) -> Json {
+        json!(match self {
+            Self::Also => "also",
+            Self::Only => "only",
         })
     }
 }

@@ -21,6 +21,7 @@ use anyhow::{Context, anyhow};
 use ring::rand::SecureRandom;
 
 pub(crate) use self::defuse::{Defused, defuse};
+pub(crate) use self::output::names as output_names;
 
 use self::command::Level;
 use super::record::Record;

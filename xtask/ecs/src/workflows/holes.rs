@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::fill::{Holes, list, scalar, script};
-use super::{Checkout, PARTS, STAGE};
+use super::{Checkout, PARTS, STAGE, call};
 use crate::config::{
-    Builder, Cache, Config, ENVIRONMENT_VARIABLE, Image, Matrix, Runner, SlackSecret, Submodules, Workflows,
+    Builder, Cache, Call, Config, ENVIRONMENT_VARIABLE, Image, Matrix, Runner, SlackSecret, Submodules, Workflows,
 };
 use crate::gather::Gather;
 use crate::platform::Platform;
@@ -18,11 +18,15 @@ const AROUND: Duration = Duration::from_secs(900);
 /// Source: configure-aws-credentials, `role-duration-seconds`; IAM, "Update the maximum session duration for a role".
 const SESSION: (u64, u64) = (3600, 43_200);
 
-/// What starts build.yml.
-pub(super) fn pushed(config: &Config, checkout: &Checkout) -> Holes {
+/// What starts build.yml, of which these are the jobs.
+pub(super) fn pushed(config: &Config, checkout: &Checkout, jobs: &str) -> Holes {
     let folder = Some(checkout.folder.as_str()).filter(|folder| !folder.is_empty());
+    let call = config.workflows.call;
     let tags = format!("tags: {}", list(&config.workflows.tags));
-    Holes::from([("tags", tags), ("folder", entry("working-directory", folder))])
+    let mut holes = call::declared(call, jobs);
+    holes.insert("tags", if call == Some(Call::Only) { String::new() } else { tags });
+    holes.insert("folder", entry("working-directory", folder));
+    holes
 }
 
 /// The job of build.yml that puts the tags. Whether there is anything to build is found inside, so that an image that is
@@ -40,6 +44,7 @@ pub(super) fn release(config: &Config, checkout: &Checkout) -> Holes {
         ("upload", uses(workflows, "actions/upload-artifact")),
         ("show", show_cache(config)),
     ]);
+    holes.extend(call::build(config));
     if workflows.matrix.is_some() {
         holes.extend([
             ("needs", "needs: build".to_owned()),
@@ -60,6 +65,7 @@ pub(super) fn part(config: &Config, checkout: &Checkout, by: Matrix) -> Holes {
         Matrix::Platform => ("platform", "PLATFORM", "--platform \"$PLATFORM\"", by_platform(config)),
         Matrix::Image => ("image", "IMAGE", "--no-tag \"$IMAGE\"", by_image(config)),
     };
+    holes.extend(call::build(config));
     let one = format!("${{{{ matrix.{key} }}}}");
     let include = |(part, runner): &(String, String)| format!("- {{ {key}: {}, runner: {runner} }}", scalar(part));
     let variables = stage_variables(workflows, &build_secrets(config));
@@ -76,6 +82,7 @@ pub(super) fn part(config: &Config, checkout: &Checkout, by: Matrix) -> Holes {
         ("upload", uses(workflows, "actions/upload-artifact")),
         ("show", show_cache(config)),
         ("artifact", String::new()),
+        ("outputs", String::new()),
     ]);
     holes
 }
@@ -124,17 +131,31 @@ pub(super) fn rescan(config: &Config, checkout: &Checkout, cron: &str) -> Holes 
     holes
 }
 
-/// What somebody is asked for who starts deploy.yml by hand.
-pub(super) fn started_by_hand(environments: &[Config], checkout: &Checkout) -> Holes {
-    let names: Vec<String> = environments.iter().filter_map(|config| config.environment.clone()).gather();
+/// What starts deploy.yml, of which these are the jobs, and what somebody is asked for who starts it by hand.
+pub(super) fn started(environments: &[Config], checkout: &Checkout, jobs: &str) -> Holes {
+    let names = names(environments);
     let options = if names.is_empty() { String::new() } else { format!("options: {}", list(&names)) };
     let folder = Some(checkout.folder.as_str()).filter(|folder| !folder.is_empty());
-    Holes::from([("environments", options), ("folder", entry("working-directory", folder))])
+    let call = environments[0].workflows.call;
+    let mut holes = call::declared(call, jobs);
+    holes.extend([
+        ("follows", if call == Some(Call::Only) { String::new() } else { "workflows: [Build Stage]".to_owned() }),
+        ("environments", options),
+        ("folder", entry("working-directory", folder)),
+    ]);
+    holes
+}
+
+/// The environments that are declared.
+pub(super) fn names(environments: &[Config]) -> Vec<String> {
+    environments.iter().filter_map(|config| config.environment.clone()).gather()
 }
 
 /// A job of deploy.yml: on the commit that Build Stage ran on, with the xtask that it compiled.
 pub(super) fn deploy(environments: &[Config], place: usize, checkout: &Checkout) -> Holes {
     let config = &environments[place];
+    // Build Stage is one, whatever an environment says of it.
+    let call = environments[0].workflows.call;
     let before = place.checked_sub(1).map(|place| &environments[place]);
     let name_of = |config: &Config| config.environment.clone().unwrap_or_default();
     let job = |config: &Config| format!("deploy-{}", name_of(config)).trim_end_matches('-').to_owned();
@@ -153,12 +174,14 @@ pub(super) fn deploy(environments: &[Config], place: usize, checkout: &Checkout)
             [("FROM", name_of(before)), ("TO", name_of(config))].map(|(name, value)| (name.to_owned(), scalar(&value))),
         )
     };
+    let follows = before.filter(|_| call != Some(Call::Only));
+    holes.extend(call::deploy(call, config));
     let at = config.environment.as_ref().map_or(String::new(), |name| format!(" to {name}"));
     holes.extend([
         ("job", format!("{}:", job(config))),
         ("name", name("Deploy", config.services.keys(), &at)),
-        ("needs", before.map_or(String::new(), |before| format!("needs: {}", job(before)))),
-        ("condition", condition(config.environment.as_deref(), before.map(job).as_deref())),
+        ("needs", follows.map_or(String::new(), |before| format!("needs: {}", job(before)))),
+        ("condition", call::condition(call, config.environment.as_deref(), follows.map(job).as_deref())),
         ("queue", format!("group: {}", job(config).replacen("deploy", "deploy-stage", 1))),
         ("environment", entry("environment", protected.map(String::as_str))),
         ("promote", promotes.map_or(String::new(), promotion)),
@@ -166,22 +189,6 @@ pub(super) fn deploy(environments: &[Config], place: usize, checkout: &Checkout)
         ("download", uses(workflows, "actions/download-artifact")),
     ]);
     holes
-}
-
-/// When a job runs: the first after a Build Stage of this repository that went well, each other one after the one
-/// before, and any by hand.
-fn condition(environment: Option<&str>, before: Option<&str>) -> String {
-    let asked = environment.map_or(String::new(), |name| format!(" && inputs.environment == '{name}'"));
-    let by_hand = format!("github.event_name == 'workflow_dispatch'{asked}");
-    match before {
-        Some(before) => format!(
-            "if: >-\n  !cancelled() && (\n  {by_hand} ||\n  github.event_name == 'workflow_run' && needs.{before}.result == 'success' )"
-        ),
-        None => format!(
-            "if: >-\n  {by_hand} || (\n  github.event.workflow_run.conclusion == 'success' &&\n  github.event.workflow_run.event == \
-             'push' &&\n  github.event.workflow_run.head_repository.full_name == github.repository )"
-        ),
-    }
 }
 
 /// The variable that chooses the environment, where any is declared.
@@ -273,7 +280,7 @@ fn uses(workflows: &Workflows, action: &str) -> String {
     format!("uses: {}", workflows.action(action))
 }
 
-fn runs_on(runner: &Runner) -> String {
+pub(super) fn runs_on(runner: &Runner) -> String {
     format!("runs-on: {}", as_value(runner))
 }
 
@@ -305,7 +312,7 @@ fn session(timeout: Duration) -> String {
     }
 }
 
-type Variable = (String, String);
+pub(super) type Variable = (String, String);
 
 fn plain((name, value): (&String, &String)) -> Variable {
     (name.clone(), scalar(value))
@@ -317,7 +324,7 @@ fn secret(name: impl AsRef<str>) -> Variable {
 }
 
 /// `NAME: VALUE`, each name once.
-fn lines(variables: impl IntoIterator<Item = Variable>) -> String {
+pub(super) fn lines(variables: impl IntoIterator<Item = Variable>) -> String {
     let mut named = SortedSet::new();
     let first = variables.into_iter().filter(|(name, _)| named.insert(name.clone()));
     first.map(|(name, value)| format!("{name}: {value}")).gather::<Vec<_>>().join("\n")

@@ -1,3 +1,4 @@
+mod call;
 mod environments;
 mod matrix;
 #[cfg(target_os = "linux")]

@@ -11,6 +11,8 @@ pub struct Workflows {
     pub runner: Runner,
     /// Whether each platform or each image is built on a runner of its own; one job builds everything by default.
     pub matrix: Option<Matrix>,
+    /// Whether other workflows can call the two stages; none can by default.
+    pub call: Option<Call>,
     /// Where such a job builds what is for arm64; `ubuntu-24.04-arm` by default.
     pub arm_runner: Option<Runner>,
     /// The manifest of the package that runs, where that is no member called `xtask`; none by default.
@@ -91,6 +93,15 @@ pub enum Matrix {
     Image,
 }
 
+/// What starts the two stages beside whoever does so by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// A workflow that calls them, and what starts them otherwise.
+    Also,
+    /// A workflow that calls them, and nothing else.
+    Only,
+}
+
 /// Which submodules are checked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submodules {
@@ -136,6 +147,7 @@ impl Default for Workflows {
         Self {
             runner: Runner::Label("ubuntu-24.04".to_owned()),
             matrix: None,
+            call: None,
             arm_runner: None,
             manifest: None,
             environment: None,

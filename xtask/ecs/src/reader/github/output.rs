@@ -41,6 +41,23 @@ pub(super) fn outputs(record: &Record) -> Vec<(String, String)> {
     outputs
 }
 
+/// The names of what [`outputs`] can give for these images, or for these services, of those that a workflow can give
+/// on: such a name begins with a letter or `_`.
+pub(crate) fn names(images: &[&str], services: &[&str]) -> Vec<String> {
+    let mut names = vec!["outcome".to_owned()];
+    for (all, suffixes) in [(images, ["outcome", "digest", "reference"]), (services, ["outcome", "revision", "digest"])]
+    {
+        names.extend(all.iter().flat_map(|name| suffixes.map(|suffix| output_name(name, suffix))));
+    }
+    match (images, services) {
+        ([_], _) => names.extend(["digest", "reference"].map(str::to_owned)),
+        ([], [_]) => names.push("digest".to_owned()),
+        _ => {}
+    }
+    names.retain(|name| name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_'));
+    names
+}
+
 /// The lines for the file `GITHUB_OUTPUT`. `delimiter` must be new and random: a value that held it could add
 /// outputs of its own.
 pub(super) fn render(outputs: &[(String, String)], delimiter: &str) -> String {
@@ -65,6 +82,22 @@ mod tests {
 
     fn value(outputs: &[(String, String)], name: &str) -> Option<String> {
         outputs.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn what_is_given_has_a_name_that_a_workflow_knows_beforehand() {
+        let released = outputs(&samples::record(&samples::released()));
+        let deployed = outputs(&samples::record(&samples::deployed()));
+        for (given, known) in [(released, names(&["app"], &[])), (deployed, names(&[], &["app"]))] {
+            let unknown: Vec<&(String, String)> = given.iter().filter(|(name, _)| !known.contains(name)).collect();
+            assert!(unknown.is_empty() && given.len() > 3, "{unknown:?}");
+        }
+        let several = names(&["app", "2048", "web.ui"], &[]);
+        assert!(
+            !several.contains(&"digest".to_owned()) && several.contains(&"web-ui-digest".to_owned()),
+            "{several:?}"
+        );
+        assert!(!several.iter().any(|name| name.starts_with('2')), "no expression can name it");
     }
 
     #[test]

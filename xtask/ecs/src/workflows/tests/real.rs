@@ -40,6 +40,67 @@ fn deploy_stage_runs_after_a_successful_push_of_this_repository_or_by_hand_and_a
     assert_eq!(runs, [by_hand[0], by_hand[1], ("re-run", released), ("success", released)]);
 }
 
+/// Whatever event the caller has, GitHub's own library decides as it does for a job of a called workflow.
+#[test]
+#[ignore = "needs real parts: cargo xtask ci"]
+fn a_call_deploys_what_it_names_to_the_environment_that_it_names_and_nothing_of_its_callers_event() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workflows/payloads");
+    let payload = |name: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(folder.join(name)).expect("a payload");
+        serde_json::from_str(&text).expect("a payload is JSON")
+    };
+    let callers = [
+        ("push", serde_json::json!({})),
+        ("workflow_run", payload("success.json")),
+        ("workflow_dispatch", payload("by-hand.json")),
+    ];
+    let expressions = |text: &str, before: &str, between: [&str; 2]| {
+        let (_, job) = text.split_once(before).expect("there is such a job");
+        let of = |key: &str| {
+            let (_, rest) = job.split_once(key).expect("it is there");
+            let rest = rest.strip_prefix(">-\n").map(|rest| {
+                let lines: Vec<&str> = rest.lines().map_while(|line| line.strip_prefix("      ")).collect();
+                lines.join(" ")
+            });
+            rest.unwrap_or_else(|| {
+                job.split_once(key).expect("it is there").1.lines().next().expect("a line").to_owned()
+            })
+        };
+        between.map(of).map(|it| it.trim_start_matches("${{ ").trim_end_matches(" }}").to_owned())
+    };
+    let production = |it: &str| {
+        // What `needs` and `cancelled()` would say where staging was deployed in the same run.
+        it.replace("!cancelled()", "true").replace("needs.deploy-staging.result == 'success'", "true")
+    };
+    for how in ["also", "only"] {
+        let (build, deploy) = call::stages(how, environments::ENVIRONMENTS);
+        let parts = ["    if: ", "          ref: "];
+        let [staging, reference] = expressions(&deploy, "\n  deploy-staging:\n", parts);
+        let [live, _] = expressions(&deploy, "\n  deploy-production:\n", parts);
+        let [refused, _] = expressions(&deploy, "\n  called:\n", ["    if: ", "    name: "]);
+        let [refused_build, _] = expressions(&build, "\n  called:\n", ["    if: ", "    name: "]);
+        let [released, _] = expressions(&build, "\n  release:\n", ["          ref: ", "    name: "]);
+        for (event_name, event) in &callers {
+            let github = serde_json::json!({ "repository": "sample/app", "event_name": event_name, "event": event });
+            let asked = |tag: &str, environment: &str| {
+                let inputs = serde_json::json!({ "tag": tag, "environment": environment, "called": true });
+                let all = [&staging, &production(&live), &refused, &reference, &released, &refused_build];
+                let questions =
+                    all.map(|it| serde_json::json!({ "expression": it, "github": github, "inputs": inputs }));
+                evaluate(&questions)
+            };
+            let tag = "refs/tags/v1.4.0";
+            let case = format!("{how} {event_name}");
+            assert_eq!(asked("v1.4.0", "staging"), ["true", "false", "false", tag, tag, "false"], "{case}");
+            assert_eq!(asked("v1.4.0", "production"), ["false", "true", "false", tag, tag, "false"], "{case}");
+            assert_eq!(asked("v1.4.0", "prodution"), ["false", "false", "true", tag, tag, "false"], "{case}");
+            // There is no such ref, and no job gets further than that.
+            let nothing = "refs/tags/";
+            assert_eq!(asked("", "staging"), ["true", "false", "true", nothing, nothing, "true"], "{case}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "needs real parts: cargo xtask ci"]
 fn build_stage_checks_out_what_was_pushed_or_the_tag_that_somebody_names() {
@@ -147,6 +208,9 @@ fn actionlint_and_zizmor_find_nothing_in_any_of_them() {
         ("", environments::ENVIRONMENTS),
         ("", &*platforms),
         ("backend", &*images),
+        ("", &*call::CALL.replace("HOW", "also")),
+        ("backend", &*(call::CALL.replace("HOW", "only") + environments::ENVIRONMENTS)),
+        ("", &*images.replacen("matrix =", "call = \"also\"\nmatrix =", 1)),
     ] {
         let repository = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(repository.path().join(".git")).expect("a folder");
@@ -159,6 +223,17 @@ fn actionlint_and_zizmor_find_nothing_in_any_of_them() {
         check("actionlint", &files.iter().map(String::as_str).collect::<Vec<_>>(), repository.path());
         check("zizmor", &["--offline", "--quiet", "--persona", "pedantic", "."], repository.path());
     }
+    let repository = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(repository.path().join(".git")).expect("a folder");
+    let called =
+        "[workspace.metadata.xtask.workflows]\nrole = \"arn:aws:iam::123456789012:role/deploy\"\ncall = \"also\"\n";
+    write(&everything(repository.path(), called), false).expect("they can be written");
+    let page = std::fs::read_to_string(here().join("docs/GITHUB.md")).expect("the page is there");
+    let example =
+        page.split("```").find_map(|block| block.strip_prefix("yaml\nname: Ship\n")).expect("it shows a caller");
+    let ship = repository.path().join(".github/workflows/ship.yml");
+    std::fs::write(ship, format!("name: Ship\n{example}")).expect("a file");
+    check("actionlint", &[".github/workflows/ship.yml"], repository.path());
     let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/workflows");
-    check("actionlint", &["build.yml", "deploy.yml", "ci.yml", "rescan.yml"], &templates);
+    check("actionlint", &["build.yml", "deploy.yml", "ci.yml", "rescan.yml", "called.yml"], &templates);
 }
