@@ -20,6 +20,7 @@ mod outcome;
 mod pause;
 mod plan;
 mod post_mortem;
+mod registered;
 pub(crate) mod render;
 mod report;
 mod rollout;
@@ -38,8 +39,9 @@ use std::sync::Arc;
 use lock::{Holder, Locks, Way};
 use plan::{Action, Plan};
 use post_mortem::sources::OfAws;
+use registered::Registered;
 use rollout::Looks;
-use service::{Registered, Shared};
+use service::Shared;
 use tasks::Ready;
 
 pub use by_digest::ByDigest;

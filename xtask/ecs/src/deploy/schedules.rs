@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::plan::{Action, Plan};
+use super::registered::Registered;
 use super::report::{Became, Report};
-use super::service::Registered;
 use super::tasks::{Ready, overrides};
 use super::{DeployPlan, Deploys};
 use crate::aws::ecs::short;

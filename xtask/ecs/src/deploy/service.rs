@@ -1,26 +1,25 @@
 //! One service on its way: revision, update, rollout, end.
 
+mod ending;
 mod going_back;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use super::outcome::{self, Conclusion, serving, serving_revisions};
+use super::outcome::{Conclusion, serving};
 use super::plan::{Action, Pin, Plan};
-use super::post_mortem::sources::{Found, Sources, gather};
-use super::post_mortem::{self, Evidence};
+use super::post_mortem::sources::Sources;
+use super::registered::Registered;
 use super::report::{Became, ServiceReport};
 use super::rollout::{self, End, Live, Looks, Target};
 use super::tasks::{self, Means, Ready};
 use super::{Until, running};
-use crate::aws::ecs::{PinnedDocument, Service, Update, short};
+use crate::aws::ecs::{Service, Update, short};
 use crate::cause::Pinned;
 use crate::config::{Config, OnFailure};
-use crate::event::{Event, Events, ImageSource, Outcome, Step};
-use crate::failure::{Ending, Failure, Result};
+use crate::event::{Event, Events, Outcome, Step};
+use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 use crate::interrupt::Interrupt;
-use crate::sorted::SortedMap;
 
 /// What all services of one deploy have in common.
 pub(super) struct Shared<'a> {
@@ -38,33 +37,6 @@ pub(super) struct Shared<'a> {
     pub back: bool,
     pub events: &'a Events,
     pub interrupt: &'a Interrupt,
-}
-
-/// Documents that this deploy has registered, and the ARNs of their revisions, by family: services may share one, and ECS
-/// takes one new revision of a family at a time.
-#[derive(Default)]
-pub(super) struct Registered(Mutex<SortedMap<String, Arc<Family>>>);
-
-type Family = Mutex<Vec<(PinnedDocument, String)>>;
-
-impl Registered {
-    /// The revision of this document, and whether it was registered now.
-    pub(super) fn revision(
-        &self,
-        document: &PinnedDocument,
-        register: impl FnOnce() -> Result<String>,
-    ) -> Result<(String, bool)> {
-        let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = Arc::clone(families.or_default(document.asked_by()));
-        drop(families);
-        let mut known = family.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, revision)) = known.iter().find(|(known, _)| known == document) {
-            return Ok((revision.clone(), false));
-        }
-        let revision = register()?;
-        known.push((document.clone(), revision.clone()));
-        Ok((revision, true))
-    }
 }
 
 /// One service on its way.
@@ -260,114 +232,6 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Tells the end, and turns it into this stage's result.
-    fn conclude(&mut self, target: &Target, end: &End, proof: Result<()>) -> Result<()> {
-        let name = self.name().to_owned();
-        let revision = short(&target.revision);
-        let now = outcome::traffic(&end.seen).unwrap_or_else(|| serving(&end.seen.service));
-        self.report.seconds = end.seen.elapsed.as_secs_f64();
-        if let Some(rollout) = &end.seen.rollout {
-            self.report.deployment.clone_from(&rollout.arn);
-        }
-        let (conclusion, asked) = match &end.ended {
-            rollout::Ended::With(conclusion) => (conclusion.clone(), false),
-            rollout::Ended::Recalled { why } => {
-                self.tell_end(&Conclusion::RolledBack { reason: why.clone() }, &target.revision, self.report.seconds);
-                return Ok(());
-            }
-            rollout::Ended::Interrupted { asked: Some(conclusion) } => (conclusion.clone(), true),
-            rollout::Ended::Interrupted { asked: None } => {
-                self.report.outcome = Became::Interrupted;
-                // ECS had not told yet what took its place.
-                let over = end.seen.rollout.as_ref().is_some_and(|rollout| rollout.status.is_final());
-                let (became, tells) = if over {
-                    ("was stopped before its end", "tells what took its place")
-                } else {
-                    ("goes on in ECS", "follows it to its end")
-                };
-                return Err(Failure::interrupted(format_args!(
-                    "interrupted: {now}, and the rollout of {revision} on service {name} {became}"
-                ))
-                .help(format!("`{}` {tells}", self.again())));
-            }
-        };
-        let conclusion = match &proof {
-            Ok(()) => conclusion,
-            Err(failure) => Conclusion::RollbackFailed { reason: failure.message().to_owned() },
-        };
-        self.tell_end(&conclusion, &target.revision, end.seen.elapsed.as_secs_f64());
-        if let Conclusion::Reached { stage } = &conclusion {
-            let next = format!("`{}` follows it to its end", self.again());
-            self.shared.events.note("Leaving", format!("{name} at {stage}: the rollout goes on in ECS; {next}"));
-        }
-        if let Some(left) = outcome::still_serving(&conclusion, &end.seen) {
-            self.shared.events.note("Early", format!("{name}: {left}"));
-        }
-        if matches!(
-            conclusion,
-            Conclusion::RolledBack { .. } | Conclusion::RollbackFailed { .. } | Conclusion::TimedOut { .. }
-        ) {
-            self.post_mortem(target, end, proof.as_ref().err().map(Failure::message));
-        }
-        proof?;
-        let failure = conclusion.failure(&name, &target.revision, &now, target.rollout.deadline);
-        let says = "as `on-interrupt` says";
-        let over = end.seen.rollout.as_ref().is_none_or(|rollout| rollout.status.is_final());
-        match (failure, &self.plan.action) {
-            (Some(failure), _) if asked && failure.ending == Ending::RolledBack => Err(Failure::new(
-                Ending::Interrupted,
-                format_args!("interrupted: the rollout of {revision} on service {name} was rolled back, {says}; {now}"),
-            )),
-            (None, _) if asked => Err(Failure::new(
-                Ending::Interrupted,
-                format_args!(
-                    "interrupted, but the rollout of {revision} on service {name} had ended well by then; {now}"
-                ),
-            )),
-            (Some(failure), Action::Follow { .. }) if failure.ending == Ending::RollbackFailed && over => Err(failure
-                .help("ECS does not try it again by itself: change something, or set `force-new-deployment = true`")),
-            (Some(failure), _) if failure.ending == Ending::Paused => {
-                let command = |words: &str| self.shared.config.command(&format!("continue {name}{words}"));
-                let failure = failure.help(format!("`{}` lets it go on", command("")));
-                Err(failure.help(format!("`{}` takes it back", command(" --roll-back"))))
-            }
-            (Some(failure), _) => Err(failure),
-            (None, _) => Ok(()),
-        }
-    }
-
-    /// `mismatch` is what is said of bytes that run and are not the released ones.
-    fn post_mortem(&mut self, target: &Target, end: &End, mismatch: Option<&str>) {
-        let ours = end.seen.service.deployment(&end.seen.deployment);
-        let evidence = Evidence {
-            cluster: &self.plan.service.cluster,
-            service: &self.plan.service.service,
-            region: &self.shared.config.region,
-            environment: self.shared.config.environment.as_deref(),
-            tasks: &end.stopped,
-            rollout: end.seen.rollout.as_ref(),
-            serving: serving_revisions(&end.seen.service),
-            messages: &end.messages,
-            running: ours.map_or((0, end.seen.service.desired), |ours| (ours.running, ours.desired)),
-            document: Some(self.plan.document.value()),
-            pinned: &target.pinned,
-            mismatch,
-        };
-        let mut post_mortem = post_mortem::post_mortem(&evidence);
-        let lines = self.plan.service.rollout.log_lines;
-        let Found { logs, targets } = gather(&self.shared.sources, &evidence, &self.target_groups(end), lines);
-        (post_mortem.logs, post_mortem.targets) = (logs, targets);
-        self.report.post_mortem = Some(post_mortem.clone());
-        self.shared.events.emit(Event::PostMortem { service: self.name().to_owned(), post_mortem });
-    }
-
-    /// Those in use, which after a swap are not those that the service names.
-    fn target_groups(&self, end: &End) -> Vec<String> {
-        let Some(rollout) = &end.seen.rollout else { return Vec::new() };
-        let found = self.shared.looks.revision(&rollout.target, Duration::ZERO);
-        found.ok().flatten().map(|revision| revision.target_groups).unwrap_or_default()
-    }
-
     fn pinned(&self, pin: &Pin) -> Pinned {
         // Of several, ECS takes the one that fits.
         let image = self.shared.config.images.get(&pin.image).filter(|image| image.platforms.len() == 1);
@@ -378,19 +242,6 @@ impl<'a> Stage<'a> {
             platform: platform.unwrap_or_default(),
             reference: pin.pinned.to_string(),
         }
-    }
-
-    fn tell_end(&mut self, conclusion: &Conclusion, revision: &str, seconds: f64) {
-        let outcome = conclusion.outcome();
-        self.report.outcome = Became::Ended(outcome);
-        let digests = self.plan.pins.iter().filter(|_| outcome.is_good()).map(|pin| pin.pinned.digest.clone()).gather();
-        self.shared.events.emit(Event::RolloutEnded {
-            service: self.name().to_owned(),
-            outcome,
-            revision: short(revision).to_owned(),
-            digests,
-            seconds,
-        });
     }
 
     fn not_interrupted(&self, done: &str, live: &Service) -> Result<()> {
@@ -406,17 +257,6 @@ impl<'a> Stage<'a> {
 
     fn step<T>(&self, step: Step, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.shared.events.step(step, self.name(), work)
-    }
-
-    /// The command that deploys the same bytes again, and so follows a rollout of them. Nothing that goes back is deployed
-    /// again, and another rollback would stop it: that is looked at.
-    fn again(&self) -> String {
-        if self.shared.back {
-            return self.shared.config.command(&format!("status {} --watch", self.name()));
-        }
-        let named = |source: &ImageSource| Some(format!(" --digest {}={}", source.image, source.digest.as_ref()?));
-        let named: String = self.plan.sources.iter().filter_map(named).collect();
-        self.shared.config.command(&format!("deploy {}{named}", self.name()))
     }
 
     fn name(&self) -> &str {

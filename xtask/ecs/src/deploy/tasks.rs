@@ -18,7 +18,7 @@ use super::Deploys;
 use super::lock::{self, Way, in_the_way};
 use super::plan::{self, Plan};
 use super::post_mortem::sources::{OfAws, Sources};
-use super::service::Registered;
+use super::registered::Registered;
 use crate::aws::ecs::{Ecs, short};
 use crate::config::{Config, Kind, Rollout, Service, Task, task_named};
 use crate::event::{Event, Events, Step, TaskOutcome};
