@@ -28,6 +28,7 @@ mod lookups;
 mod many;
 mod native;
 mod network;
+mod other_ci;
 mod pages;
 mod people;
 mod plan;
