@@ -1,5 +1,7 @@
 //! The readers of the event stream: four views of one run, none of which can change it.
 
+#[cfg(test)]
+mod fits;
 pub(crate) mod github;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;

@@ -9,7 +9,7 @@ pub(crate) mod version;
 mod width;
 
 pub(crate) use nearest::{misspelt, nearest};
-pub(crate) use printable::{plain, printable};
+pub(crate) use printable::{acts, plain, printable};
 pub(crate) use program::{as_called, program};
 pub(crate) use table::table;
 pub(crate) use width::{cut, pad, width};

@@ -4,13 +4,13 @@ use super::github;
 use super::record::samples;
 use super::slack;
 use super::terminal;
+use crate::text::acts;
 
 /// The text stands in every member of every event that somebody else has a hand in.
 pub(crate) fn shown(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for events in samples::filled(&text) {
         let log = terminal::hostile::shown(&events);
-        let acts = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
         assert!(!log.contains(acts), "the terminal gets {log:?}");
         github::hostile::shown(&log, &events);
         slack::hostile::shown(&events);

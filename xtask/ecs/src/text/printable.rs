@@ -30,7 +30,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
 
 /// Whether a terminal does more with a character than show it: controls, and those that turn the direction of writing, by
 /// which a text shows as another one. Source: Unicode Standard Annex 9, explicit directional formatting characters.
-fn acts(character: char) -> bool {
+pub(crate) fn acts(character: char) -> bool {
     let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     turns || character.is_control() && character != '\n' && character != '\t'
 }

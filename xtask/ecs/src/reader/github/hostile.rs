@@ -6,8 +6,10 @@ use super::command::runner;
 use super::{Commands, defuse, output, summary};
 use crate::event::Event;
 use crate::reader::record::samples;
+use crate::text::acts;
 
-pub(crate) fn shown(printed: &str, events: &[Event]) {
+/// The page.
+pub(crate) fn shown(printed: &str, events: &[Event]) -> String {
     let safe = defuse(printed);
     assert_eq!(runner::commands(&safe), [""; 0], "{safe:?}");
     let mut commands = Commands::default();
@@ -21,8 +23,11 @@ pub(crate) fn shown(printed: &str, events: &[Event]) {
     let outputs = output::outputs(&record);
     assert!(outputs.iter().all(|(name, _)| !name.contains(['\n', '\r', '<', '='])), "{outputs:?}");
     let began = Instant::now();
-    page(&summary::summary(&record, summary::LIMIT));
+    let text = summary::summary(&record, summary::LIMIT);
+    page(&text);
+    assert!(text.len() <= summary::LIMIT && !text.contains(acts), "{text:?}");
     assert!(began.elapsed().as_secs() < 5, "a page takes {:?}", began.elapsed());
+    text
 }
 
 /// Each row has as many cells as its table, no heading is another's, and nobody is called.

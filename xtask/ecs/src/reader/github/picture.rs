@@ -11,6 +11,7 @@ use crate::gather::Gather;
 use crate::reader::record::{Happened, ServiceRecord};
 use crate::reader::shift;
 use crate::sorted::Arrange;
+use crate::text::acts;
 
 /// More rows than that are no picture any more; the table has them all.
 const ROWS: usize = 60;
@@ -225,7 +226,8 @@ fn failures(service: &ServiceRecord) -> Vec<Row> {
 /// A text that the parser takes for one text, whatever stands in it: what is more than letters, digits and a few signs is written
 /// by its code, and so is the beginning of what would be a statement or a date.
 fn name(text: &str) -> String {
-    let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let text: String =
+        text.chars().map(|letter| if letter.is_control() || acts(letter) { ' ' } else { letter }).collect();
     let text = text.trim();
     let lower = text.to_ascii_lowercase();
     let statement = KEYWORDS.iter().any(|keyword| lower.starts_with(keyword))

@@ -11,7 +11,7 @@ use crate::reader::record::{
 };
 use crate::reader::shift;
 use crate::reader::terminal::text_without_help;
-use crate::text::quantity;
+use crate::text::{acts, plain, quantity};
 
 /// GitHub refuses a larger summary of one step as a whole.
 pub(super) const LIMIT: usize = 1024 * 1024;
@@ -257,7 +257,7 @@ fn cell(text: &str) -> String {
     for letter in text.trim().chars().take(CELL) {
         match letter {
             '\n' => cell.push_str("<br>"),
-            letter if letter.is_control() => {}
+            letter if letter.is_control() || acts(letter) => {}
             '&' | '<' | '>' | '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '@' | '#' | '$' | '!' => {
                 write!(cell, "&#{};", u32::from(letter)).expect("writing to a String cannot fail");
             }
@@ -268,7 +268,7 @@ fn cell(text: &str) -> String {
 }
 
 fn entities(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::SlackConfig;
 use super::origin::Origin;
-use crate::event::{Finding, Progress};
+use crate::event::{Finding, Outcome, Progress};
 use crate::gather::Gather;
 use crate::reader::record::{Happened, ImageRecord, Record, ServiceRecord, advisory_url, count_by_severity, exits};
 use crate::reader::shift;
 use crate::reader::terminal::text_without_help;
-use crate::text::quantity;
+use crate::text::{acts, plain, quantity};
 
 /// Characters of a header's plain text.
 const HEADER: usize = 150;
@@ -22,6 +22,8 @@ const SECTION: usize = 3000;
 const FIELD: usize = 2000;
 /// Blocks of a message.
 const BLOCKS: usize = 50;
+/// Of those, what the lists of images and services may take: what follows says why something failed.
+const LISTS: usize = 20;
 /// Characters of the text that stands for the message in a notification.
 const TEXT: usize = 300;
 /// Characters of an error's excerpt; the log has the rest.
@@ -72,25 +74,29 @@ pub(super) fn end(record: &Record, origin: &Origin, config: &SlackConfig) -> Mes
     let title = title(record);
     let mut page = Page::new(&title);
     page.fields(&fields(record, origin));
+    page.room = LISTS;
     for image in &record.images {
         page.line(&image_line(image));
     }
-    for service in &record.services {
+    let is_bad = |service: &&ServiceRecord| service.outcome.is_some_and(Outcome::is_bad);
+    let (bad, good): (Vec<&ServiceRecord>, Vec<_>) = record.services.iter().partition(is_bad);
+    for service in bad.iter().chain(&good) {
         page.line(&service_line(service));
     }
+    page.room = BLOCKS - 1;
     if let Some(failure) = record.end.as_ref().and_then(|end| end.failure.as_ref()) {
         page.flush();
         let mention = config.mention_on_failure.as_deref().map(mention).unwrap_or_default();
         page.line(&format!("{mention}Exit code {}", failure.exit_code()));
         page.line(&preformatted(&text_without_help(failure), ERROR));
+        if !failure.help.is_empty() {
+            page.line(&format!("*Next:* {}", escape(&failure.help.join("\n"))));
+        }
         for image in &record.images {
             page.named_findings(image);
         }
         for service in &record.services {
             page.cause(service);
-        }
-        if !failure.help.is_empty() {
-            page.line(&format!("*Next:* {}", escape(&failure.help.join("\n"))));
         }
     }
     page.finish(&title)
@@ -246,16 +252,23 @@ fn happened(what: &Happened) -> String {
 }
 
 /// Blocks in the making. Lines are packed into sections; what does not fit below the last block is counted.
-#[derive(Default)]
 struct Page {
     blocks: Vec<Value>,
     section: String,
+    /// How many blocks there may be. One is kept for the note of what was left out.
+    room: usize,
     left_out: usize,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { blocks: Vec::new(), section: String::new(), room: BLOCKS - 1, left_out: 0 }
+    }
 }
 
 impl Page {
     fn new(title: &str) -> Self {
-        let text = fit(title, HEADER);
+        let text = fit(&plain(title), HEADER);
         let header = json!({ "type": "header", "text": { "type": "plain_text", "text": text, "emoji": true } });
         Self { blocks: vec![header], ..Self::default() }
     }
@@ -279,8 +292,7 @@ impl Page {
         if longer(str::len) && longer(units) {
             self.flush();
         }
-        // One block is kept for the note of what was left out.
-        if self.section.is_empty() && self.blocks.len() >= BLOCKS - 1 {
+        if self.section.is_empty() && self.blocks.len() >= self.room {
             self.left_out += 1;
             return;
         }
@@ -336,7 +348,7 @@ impl Page {
 fn escape(text: &str) -> String {
     let text = text.trim().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let text = text.replace("```", "'''");
-    text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect()
+    text.chars().filter(|letter| !acts(*letter) && *letter != '\t').collect()
 }
 
 fn code(text: &str) -> String {
