@@ -1,7 +1,7 @@
 //! Something that is about an image, put beside it.
 //! Source: OCI distribution specification 1.1, sections Pushing Manifests with Subject and Referrers Tag Schema.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -42,9 +42,17 @@ impl Remote<'_> {
         self.list_by_tag(subject, entry)
     }
 
-    /// Lists what was put, where the registry has said nothing of its subject and has no list of its own.
+    /// Lists what was put, where the registry has said nothing of its subject and has no list of its own. One that has a list
+    /// and does not list it does not have it.
     pub fn list_by_tag(&self, subject: &Digest, entry: &Value) -> Result<()> {
-        if self.lists_referrers(subject)? {
+        if let Some(listed) = self.listed(subject)? {
+            let is_listed = listed.iter().any(|digest| entry["digest"] == digest.as_str());
+            ensure!(
+                is_listed,
+                "{} answered that it has {}, and does not list it among what refers to {subject}; run again",
+                self.registry.host(),
+                entry["digest"].as_str().unwrap_or_default()
+            );
             return Ok(());
         }
         let tag = subject.as_str().replace(':', "-");

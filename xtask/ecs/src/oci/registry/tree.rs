@@ -7,6 +7,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::exchange::Ask;
+use super::retry::Trouble;
 use super::{Remote, fetch, side_by_side};
 use crate::digest::Digest;
 use crate::gather::Gather as _;
@@ -152,12 +153,6 @@ impl Remote<'_> {
         Ok(())
     }
 
-    /// Whether the registry lists what refers to a digest by itself.
-    pub(super) fn lists_referrers(&self, subject: &Digest) -> Result<bool> {
-        let url = self.registry.url(self.repository, &format!("referrers/{subject}"));
-        Ok(self.list(subject, &url)?.is_some())
-    }
-
     /// A manifest or an index by its digest, which its bytes have.
     pub fn fetch(&self, digest: &Digest) -> Result<Document> {
         let (media_type, bytes) = self.document(digest)?;
@@ -167,12 +162,18 @@ impl Remote<'_> {
     /// The manifests whose subject this digest is: by the API for that, or by the tag that stands in for it.
     /// Source: OCI distribution specification 1.1, sections Listing Referrers and Referrers Tag Schema.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Digest>> {
-        let url = |rest: &str| self.registry.url(self.repository, rest);
-        let Some((mut found, mut next)) = self.list(subject, &url(&format!("referrers/{subject}")))? else {
-            let tag = subject.as_str().replace(':', "-");
-            let listed = self.list(subject, &url(&format!("manifests/{tag}")))?;
-            return Ok(listed.map_or_else(Vec::new, |(page, _)| page));
-        };
+        if let Some(listed) = self.listed(subject)? {
+            return Ok(listed);
+        }
+        let tag = subject.as_str().replace(':', "-");
+        let listed = self.list(subject, &self.registry.url(self.repository, &format!("manifests/{tag}")))?;
+        Ok(listed.map_or_else(Vec::new, |(page, _)| page))
+    }
+
+    /// What the registry lists by itself; `None` where it lists nothing.
+    pub(super) fn listed(&self, subject: &Digest) -> Result<Option<Vec<Digest>>> {
+        let url = self.registry.url(self.repository, &format!("referrers/{subject}"));
+        let Some((mut found, mut next)) = self.list(subject, &url)? else { return Ok(None) };
         let mut pages = 1;
         while let Some(url) = next.take() {
             ensure!(pages < PAGES, "the list of what refers to {subject} has no end: {PAGES} pages of it were read");
@@ -181,7 +182,7 @@ impl Remote<'_> {
             found.extend(page);
             next = following;
         }
-        Ok(found)
+        Ok(Some(found))
     }
 
     /// A page of a list, and where the next one is; `None` where there is no such list.
@@ -198,8 +199,14 @@ impl Remote<'_> {
             if answer.status != StatusCode::OK {
                 return Err(answer.into());
             }
-            // A registry without the API may have another thing there, such as a page for people.
-            let Ok(index) = Index::parse(&answer.body) else { return Ok(None) };
+            let Ok(index) = Index::parse(&answer.body) else {
+                let kind = answer.header("content-type").unwrap_or_default();
+                if kind.starts_with(media_type::INDEX) {
+                    return Err(Trouble::Lost("the list that the registry answered is none".to_owned()));
+                }
+                // A registry without the API may have another thing there, such as a page for people.
+                return Ok(None);
+            };
             let page = index.members().map(|entry| entry.descriptor.digest.clone()).gather();
             let following = answer.header("link").and_then(|link| next_page(link, url));
             Ok(Some((page, following)))

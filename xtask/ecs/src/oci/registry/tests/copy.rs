@@ -102,6 +102,51 @@ fn evidence_is_listed_by_a_tag_where_the_registry_lists_none() {
 }
 
 #[test]
+fn evidence_that_a_registry_took_and_does_not_list_is_not_said_to_be_there() {
+    use crate::oci::registry::{Attachment, Document};
+    let server = Server::start();
+    let (events, interrupt, registry, name) =
+        (Events::discard(), Interrupt::default(), registry(&server), repository());
+    let remote = registry.repository(&name, &events, &interrupt);
+    let document = Document::new(crate::oci::layout::media_type::MANIFEST, b"{}".to_vec());
+    let entry = serde_json::json!(document.descriptor());
+    let attachment = Attachment {
+        document: document.clone(),
+        blobs: Vec::new(),
+        subject: Digest::of(b"image"),
+        entry: entry.clone(),
+    };
+    let list =
+        |members: &serde_json::Value| Fault::Answer(200, "", serde_json::json!({ "manifests": members }).to_string());
+
+    server.fault(1, |head| head.is("GET", "/referrers/"), list(&serde_json::json!([])));
+    let error = format!("{:#}", remote.attach(&attachment).unwrap_err());
+    assert!(error.contains(&format!("answered that it has {}, and does not list it", document.digest)), "{error}");
+    server.fault(1, |head| head.is("GET", "/referrers/"), list(&serde_json::json!([entry])));
+    remote.attach(&attachment).unwrap();
+    assert_eq!(server.count("PUT", "/manifests/sha256-"), 0, "who lists by itself needs no tag for it");
+}
+
+#[test]
+fn a_list_that_arrives_broken_is_asked_for_again_and_not_taken_for_none() {
+    let server = Server::start();
+    let (events, interrupt, registry, name) =
+        (Events::discard(), Interrupt::default(), registry(&server), repository());
+    let remote = registry.repository(&name, &events, &interrupt);
+    let subject = Digest::of(b"image");
+    let kind = "content-type: application/vnd.oci.image.index.v1+json\r\n";
+    let entry = Descriptor { media_type: "m".into(), digest: Digest::of(b"evidence"), size: 8 };
+    let list = serde_json::json!({ "manifests": [entry] }).to_string();
+    let asked = |head: &server::Head| head.is("GET", "/referrers/");
+    server.fault(1, asked, Fault::Answer(200, kind, list[..list.len() / 2].to_owned()));
+    server.fault(1, asked, Fault::Answer(200, kind, list));
+    assert_eq!(remote.referrers(&subject).unwrap(), [entry.digest]);
+    // A page for people stands where there is no list.
+    server.fault(1, asked, Fault::Answer(200, "content-type: text/html\r\n", "<html>".to_owned()));
+    assert_eq!(remote.referrers(&subject).unwrap(), []);
+}
+
+#[test]
 fn a_list_that_leads_back_to_itself_and_indexes_without_a_bottom_come_to_an_end() {
     use crate::oci::registry::Document;
     let server = Server::start();
