@@ -9,7 +9,8 @@ use xtask_ecs::process::become_program;
 #[command(
     name = "simulate",
     after_help = "\
-One seed makes a world: services, how they are rolled out, what goes wrong, who interferes when. The commands run against the \
+One seed makes a world: services, how they are rolled out, what goes wrong, who interferes when; or images and what a registry \
+does to them. The commands run against the \
 sandbox, and how they end is held against what it knows to be true. Exit 0: all of it was; 1: it was not, and stdout names the \
 seeds."
 )]
@@ -20,6 +21,9 @@ pub struct Simulate {
     /// How many worlds, of this seed and those after it
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     seeds: u64,
+    /// Push images to a registry that cuts, repeats, reorders and lies, in place of rollouts
+    #[arg(long)]
+    uploads: bool,
 }
 
 impl xtask_ecs::Command for Simulate {
@@ -29,8 +33,9 @@ impl xtask_ecs::Command for Simulate {
         let run = "run --quiet --profile simulate --package xtask --features rehearse -- simulate";
         let numbers = [("seed", self.seed), ("seeds", self.seeds), ("jobs", jobs as u64)];
         let numbers = numbers.map(|(name, number)| format!("--{name}={number}"));
+        let also = self.uploads.then(|| "--uploads".to_owned());
         let arguments: Vec<OsString> =
-            run.split(' ').map(OsString::from).chain(numbers.into_iter().map(OsString::from)).collect();
+            run.split(' ').map(str::to_owned).chain(numbers).chain(also).map(OsString::from).collect();
         Err(anyhow::Error::new(become_program(cargo, &arguments))
             .context("could not start cargo to compile the simulation"))
     }

@@ -69,6 +69,7 @@ const SOON: Duration = Duration::from_millis(50);
 
 /// Where a stand-in for AWS listens, and the keys it takes.
 #[cfg(any(test, feature = "rehearse"))]
+#[derive(Clone)]
 pub(crate) struct Endpoint {
     pub url: String,
     pub access_key_id: String,

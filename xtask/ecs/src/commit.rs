@@ -28,6 +28,8 @@ impl Commit {
     pub fn of(root: &Path) -> Result<Self> {
         let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
         let is_repository = repository(root).join(".git").exists();
+        // Where there is none, git need not be started to say so.
+        let is_told = is_repository || std::env::var_os("GIT_DIR").is_some();
         if is_repository
             && given.is_none()
             && let Err(said) = question(root, "git", &["rev-parse", "--git-dir"])
@@ -36,7 +38,7 @@ impl Commit {
                 .said(said)
                 .help("do what git says, or give the time of the commit in SOURCE_DATE_EPOCH"));
         }
-        let git = |args: &[&str]| ask(root, "git", args).filter(|answer| !answer.is_empty());
+        let git = |args: &[&str]| is_told.then(|| ask(root, "git", args))?.filter(|answer| !answer.is_empty());
         let dirty = git(&["status", "--porcelain", "--untracked-files=no"]).is_some();
         let committed = || git(&["log", "-1", "--format=%ct"])?.parse().ok();
         Ok(Self {

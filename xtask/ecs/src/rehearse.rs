@@ -20,6 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 use crate::release::{Releases, Share};
 use crate::text::{as_called, nearest};
+pub(crate) use scanner::StandIn;
 use scanner::Vulnerable;
 
 /// Simulated seconds in one real second: a rollout of two minutes takes four seconds.

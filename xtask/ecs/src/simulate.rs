@@ -14,6 +14,7 @@ mod stage;
 mod story;
 mod threads;
 mod truth;
+mod uploads;
 mod world;
 
 use std::path::Path;
@@ -39,6 +40,8 @@ pub(crate) struct Worlds {
     pub jobs: u64,
     /// Nobody looks more often than every 15 s.
     pub sparse: bool,
+    /// Pushes to a registry in place of rollouts.
+    pub uploads: bool,
 }
 
 /// Plays them. `command` runs a command line.
@@ -48,13 +51,9 @@ pub(crate) fn run(worlds: &Worlds, command: Command, context: &Context) -> Resul
     if !threads::are_told_of() {
         return Err(Failure::world("a simulation looks into /proc for what its threads do, and there is none here"));
     }
-    let Worlds { first, count, jobs, sparse } = *worlds;
+    let Worlds { first, count, jobs, .. } = *worlds;
     let began = Instant::now();
-    let bad = if jobs > 1 && count > jobs {
-        side_by_side((first, count), (jobs, sparse), context)?
-    } else {
-        alone((first, count, sparse), command, context)?
-    };
+    let bad = if jobs > 1 && count > jobs { side_by_side(worlds, context)? } else { alone(worlds, command, context)? };
     if jobs == 0 {
         // Whoever began this one says what there is to say.
         return if bad == 0 { Ok(()) } else { Err(Failure::world(format_args!("{bad} worlds"))) };
@@ -111,23 +110,27 @@ fn alone_in_time() -> Result<&'static turned::Turned> {
 }
 
 /// How many of the worlds are bad, each told of on stdout.
-fn alone((first, count, sparse): (u64, u64, bool), command: Command, context: &Context) -> Result<u64> {
+fn alone(worlds: &Worlds, command: Command, context: &Context) -> Result<u64> {
+    let Worlds { first, count, .. } = *worlds;
     let clock = alone_in_time()?;
     let mut bad = 0;
     for seed in first..first.saturating_add(count) {
         if context.interrupt().is_set() {
             return Err(Failure::interrupted(format_args!("interrupted before seed {seed}")));
         }
-        let world = if sparse { World::of(seed).sparse() } else { World::of(seed) };
-        if count == 1 {
-            context.print(format_args!("{world:#?}"));
-        }
         let tell = |text: &str| {
             if count == 1 {
                 context.print(text);
             }
         };
-        let findings = play::play(clock, command, (&world, seed), &tell)?;
+        let findings = if worlds.uploads {
+            tell(&format!("{:#?}", uploads::World::of(seed)));
+            uploads::play(clock, seed, &tell)?
+        } else {
+            let world = if worlds.sparse { World::of(seed).sparse() } else { World::of(seed) };
+            tell(&format!("{world:#?}"));
+            play::play(clock, command, (&world, seed), &tell)?
+        };
         for finding in &findings {
             context.print(format_args!("seed {seed}: {finding}"));
         }
@@ -136,7 +139,8 @@ fn alone((first, count, sparse): (u64, u64, bool), command: Command, context: &C
     Ok(bad)
 }
 
-fn side_by_side((first, count): (u64, u64), (jobs, sparse): (u64, bool), context: &Context) -> Result<u64> {
+fn side_by_side(worlds: &Worlds, context: &Context) -> Result<u64> {
+    let Worlds { first, count, jobs, .. } = *worlds;
     let program = std::env::current_exe().map_err(anyhow::Error::new)?;
     let each = count.div_ceil(jobs);
     let parts = (0..jobs).map(|job| (first + job * each, each.min(count.saturating_sub(job * each))));
@@ -146,14 +150,16 @@ fn side_by_side((first, count): (u64, u64), (jobs, sparse): (u64, bool), context
         let threads: Vec<_> = parts
             .iter()
             .map(|(first, count)| {
-                let words = [
+                let line = [
                     "simulate".to_owned(),
                     "--jobs=0".to_owned(),
                     format!("--seed={first}"),
                     format!("--seeds={count}"),
                 ];
-                let words = words.into_iter().chain(sparse.then(|| "--sparse".to_owned()));
-                let tool = Tool::new(&program, NIGHT).args(words);
+                let also = [("--sparse", worlds.sparse), ("--uploads", worlds.uploads)];
+                let also = also.into_iter().filter(|(_, wanted)| *wanted).map(|(word, _)| word.to_owned());
+                let line = line.into_iter().chain(also);
+                let tool = Tool::new(&program, NIGHT).args(line);
                 scope.spawn(move || tool.run(interrupt, |_| {}))
             })
             .collect();

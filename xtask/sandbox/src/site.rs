@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::Sandbox;
 use crate::home::Home;
-use crate::protocol::ApiResult;
+use crate::protocol::{ApiError, ApiResult};
 use crate::sts::Principal;
 use crate::world::State;
 
@@ -45,6 +45,19 @@ impl<'a> Site<'a> {
     /// An instance of this architecture (`x86_64`, `arm64`) joins a cluster, of a capacity provider or of none.
     pub fn join(&self, cluster: &str, architecture: &str, provider: Option<&str>) {
         self.lock().ecs_of(&self.home).join(cluster, architecture, provider);
+    }
+
+    /// The bytes of a layer that a repository has, whether or not an image names it yet.
+    pub fn layer(&self, repository: &str, digest: &str) -> Option<Vec<u8>> {
+        let mut state = self.lock();
+        let ecr = state.ecr_of(&self.home);
+        ecr.repository(repository).ok()?.layers.get(digest)?;
+        std::fs::read(ecr.layer_path(digest)).ok()
+    }
+
+    /// Has a repository hold a layer of these bytes; its digest.
+    pub fn store(&self, repository: &str, bytes: &[u8]) -> Result<String, ApiError> {
+        self.lock().ecr_of(&self.home).store_layer(repository, bytes)
     }
 
     /// Writes a line to a log stream, now; both are made where they are not there.

@@ -25,6 +25,19 @@ fn a_seed_makes_the_same_world_each_time_and_all_of_it_is_told() {
 }
 
 #[test]
+fn in_worlds_that_seeds_make_a_tag_is_absent_or_every_byte_behind_it_is_right() {
+    let words = ["simulate", "--uploads", "--seed", "1", "--seeds", "100", "--jobs", "2"];
+    Workspace::sample().xtask_with(&[], &words).ends(0).says("Simulated 100 worlds");
+}
+
+#[test]
+fn evidence_that_is_said_to_be_there_and_is_not_keeps_an_image_from_its_tag() {
+    for seed in ["14", "55", "235", "258"] {
+        Workspace::sample().xtask_with(&[], &["simulate", "--uploads", "--seed", seed]).ends(0).says("Simulated");
+    }
+}
+
+#[test]
 fn killed_before_and_after_each_effect_and_run_again_commands_come_to_what_one_run_gives() {
     let run = Workspace::sample().xtask_with(&[("GITHUB_RUN_ID", "1")], &["simulate", "--crashes"]);
     run.ends(0).says("crashes");

@@ -76,6 +76,9 @@ pub(crate) struct Simulate {
     /// Of one story alone
     #[arg(long, value_name = "NAME", requires = "faults")]
     pub story: Option<String>,
+    /// Push images to a registry that cuts, repeats, reorders and lies, in place of rollouts
+    #[arg(long, conflicts_with_all = ["crashes", "faults", "sparse"])]
+    pub uploads: bool,
     /// Look at each rollout every 15 s at most: several times as many worlds in a time, and less of each is seen
     #[arg(long)]
     pub sparse: bool,
@@ -114,7 +117,8 @@ impl Simulate {
         if let Some(page) = &self.faults {
             return crate::simulate::faults(run, page, self.story.as_deref(), context);
         }
-        let worlds = Worlds { first: self.seed, count: self.seeds, jobs: self.jobs, sparse: self.sparse };
+        let Self { seed: first, seeds: count, jobs, sparse, uploads, .. } = self;
+        let worlds = Worlds { first, count, jobs, sparse, uploads };
         crate::simulate::run(&worlds, run, context)
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn find(config: &Config, events: &Events, interrupt: &Interrupt) -> R
 }
 
 /// Reports the image that is in the layout, and nothing about it.
-struct StandIn;
+pub(crate) struct StandIn;
 
 impl Scanner for StandIn {
     fn name(&self) -> String {

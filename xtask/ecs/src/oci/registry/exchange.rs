@@ -1,7 +1,6 @@
 //! One request, one answer.
 
 use std::pin::pin;
-use std::time::Instant;
 
 use anyhow::Context;
 use bytes::{Bytes, BytesMut};
@@ -15,6 +14,7 @@ use super::answer::Answer;
 use super::location;
 use super::retry::{TICK, Task, Trouble};
 use crate::net::{self, Body};
+use crate::time;
 
 /// How much of an answer's body is read where only an error could be in it.
 const SMALL: usize = 64 * 1024;
@@ -78,7 +78,7 @@ impl Registry {
 
     /// Runs to the end of the future, the task or the time that nothing may move for.
     pub(super) fn watch<T>(&self, task: &Task<'_>, future: impl Future<Output = T>) -> Result<T, Trouble> {
-        let deadline = Instant::now() + self.stall;
+        let began = time::instant();
         net::wait(async {
             let mut future = pin!(future);
             loop {
@@ -88,7 +88,7 @@ impl Registry {
                 if task.is_over() {
                     return Err(Trouble::Over);
                 }
-                if Instant::now() > deadline {
+                if time::since(began) > self.stall {
                     return Err(self.stalled());
                 }
             }

@@ -1,7 +1,7 @@
 //! Attempts, and the pauses between them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::net;
 use crate::reference::Repository;
+use crate::time;
 
 /// How often waits look at the interrupt and at each other.
 pub(super) const TICK: Duration = Duration::from_millis(50);
@@ -44,9 +45,9 @@ impl Task<'_> {
     }
 
     fn pause(&self, duration: Duration) {
-        let end = Instant::now() + duration;
+        let end = time::instant() + duration;
         while !self.is_over() {
-            let left = end.saturating_duration_since(Instant::now());
+            let left = end.saturating_duration_since(time::instant());
             if left.is_zero() || self.interrupt.wait(left.min(TICK)) {
                 return;
             }

@@ -16,6 +16,7 @@ use super::body::Signal;
 use super::exchange::{client, collect, lost, request};
 use super::retry::{TICK, Task, Trouble};
 use crate::net::{self, Body};
+use crate::time;
 
 /// A registry may need this much longer to answer for a blob, a byte, than to answer at all: it hashes and moves it.
 const SETTLING: u64 = 10_000_000;
@@ -66,7 +67,7 @@ impl Registry {
             drop(back.send(Signal::Ended(exchange.await)));
         }));
         let (sent, size) = (Arc::clone(&to.sent), to.size);
-        Ok(Sending { running, signals, sent, size, stall: self.stall, began: Instant::now(), give_up })
+        Ok(Sending { running, signals, sent, size, stall: self.stall, began: time::instant(), give_up })
     }
 }
 
@@ -94,7 +95,7 @@ impl Sending {
 
     fn wait(&self, task: &Task<'_>, limit: Duration) -> Result<Signal, Trouble> {
         let mut sent = self.sent.load(Ordering::Relaxed);
-        let mut moved = Instant::now();
+        let mut moved = time::instant();
         loop {
             if let Ok(signal) = self.signals.recv_timeout(TICK) {
                 return Ok(signal);
@@ -104,12 +105,12 @@ impl Sending {
             }
             let now = self.sent.load(Ordering::Relaxed);
             if now != sent {
-                (sent, moved) = (now, Instant::now());
+                (sent, moved) = (now, time::instant());
             }
-            if moved.elapsed() > limit {
+            if time::since(moved) > limit {
                 return Err(Trouble::Lost(format!("nothing moved for {} s", limit.as_secs())));
             }
-            if self.began.elapsed() > WHOLE {
+            if time::since(self.began) > WHOLE {
                 return Err(Trouble::Fatal(anyhow!("it was still under way after {} hours", WHOLE.as_secs() / 3600)));
             }
         }
