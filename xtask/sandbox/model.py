@@ -35,6 +35,7 @@ SERVICES = [
     ("lambda", "2015-03-31", SOURCE / "lambda.rs", SOURCE / "lambda"),
     ("events", "2015-10-07", SOURCE / "events.rs", SOURCE / "events"),
     ("secretsmanager", "2017-10-17", SOURCE / "secretsmanager.rs", SOURCE / "secretsmanager"),
+    ("kms", "2014-11-01", SOURCE / "kms.rs", SOURCE / "kms"),
 ]
 
 # Values that AWS documents and answers with, and no model has yet.

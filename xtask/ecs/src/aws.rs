@@ -16,6 +16,7 @@ pub(crate) mod iam;
 mod identity;
 #[cfg(feature = "rehearse")]
 mod inside;
+pub(crate) mod kms;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 mod pace;
@@ -181,6 +182,11 @@ impl Session {
 
     pub(crate) fn ecr(&self) -> ecr::Ecr {
         ecr::Ecr::new(&self.sdk, &self.registry, &self.own)
+    }
+
+    /// A key by its ARN or alias.
+    pub(crate) fn kms(&self, key: &str) -> kms::Kms {
+        kms::Kms::new(&self.sdk, key)
     }
 
     pub(crate) fn tags(&self) -> tags::Tags {

@@ -10,6 +10,7 @@
 mod diagnostic;
 mod duration;
 mod environments;
+mod evidence_key;
 mod faults;
 mod file;
 mod grammar;
@@ -50,9 +51,9 @@ pub use load::{load, load_every};
 pub(crate) use lookups::{Answers, LookUp, stand_in, told};
 pub use model::{
     Abandoned, AcceptedSystem, Asset, Base, Builder, By, Cache, Call, Ci, Clockwork, Compression, Config, Definition,
-    Deploy, DeployGate, Dockerfile, Evidence, Exits, FailFast, Ignore, Image, Kind, Lock, Lookups, Matrix, Network,
-    OnFailure, OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program, Promotion, Rollout, Runner,
-    Scan, Schedule, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task,
+    Deploy, DeployGate, Dockerfile, Evidence, EvidenceKey, Exits, FailFast, Ignore, Image, Kind, Lock, Lookups, Matrix,
+    Network, OnFailure, OnInterrupt, OwnBuilder, OwnDefinition, PLATFORMS, Package, Pin, Program, Promotion, Rollout,
+    Runner, Scan, Schedule, Service, Severity, SlackConfig, SlackSecret, State, Submodules, TRIVY_URL, Task,
     TaskDefinitionSource, TrivyPin, WhenLocked, Workflows, is_malicious,
 };
 pub(crate) use model::{DAEMON, DAEMON_FAMILY, called, command};

@@ -7,18 +7,23 @@
 //! Statement v1; SLSA v1.0, provenance; CycloneDX 1.6.
 
 mod artifact;
+mod envelope;
+mod key;
 mod provenance;
 mod sbom;
+mod signer;
 
 pub(crate) use artifact::{Attached, Made};
+pub(crate) use envelope::{BUNDLE, Doubt, Envelope};
+pub(crate) use key::PublicKey;
 pub(crate) use provenance::{MadeBy, provenance};
 pub(crate) use sbom::sbom;
+pub(crate) use signer::{Signer, trusted};
 
 use crate::aws::{AwsError, Session};
 use crate::config::Evidence;
 use crate::digest::Digest;
 use crate::gate::{Record, VERDICT};
-use crate::gather::Gather;
 use crate::oci::layout::Index;
 use crate::reference::{Pinned, Repository};
 
@@ -28,38 +33,66 @@ pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 pub(crate) const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
 /// What an artifact says of itself, beside its type. Source: in-toto Attestation Framework, OCI bundles.
 pub(crate) const PREDICATE: &str = "in-toto.io/predicate-type";
+/// The same of a statement in its envelope. Source: cosign, pkg/oci/remote.
+pub(crate) const SIGNED_PREDICATE: &str = "dev.sigstore.bundle.predicateType";
 
 /// What an artifact of this type is; `None` of what others attach.
 pub(crate) fn kind(artifact_type: &str, predicate: &str) -> Option<Evidence> {
     match (artifact_type, predicate) {
-        (IN_TOTO, VERDICT) => Some(Evidence::Verdict),
-        (IN_TOTO, PROVENANCE) => Some(Evidence::Provenance),
+        (IN_TOTO | BUNDLE, VERDICT) => Some(Evidence::Verdict),
+        (IN_TOTO | BUNDLE, PROVENANCE) => Some(Evidence::Provenance),
         (CYCLONEDX, _) => Some(Evidence::Sbom),
         _ => None,
     }
 }
 
-/// The verdicts that are attached to an image and speak of it.
-pub(crate) fn verdicts(session: &Session, pinned: &Pinned) -> Result<Vec<Record>, AwsError> {
-    let attached = session.ecr().attached(&pinned.repository, &pinned.digest, Some(IN_TOTO))?;
-    let record = |(_, manifest): &(_, String)| {
-        let attached = Attached::read(manifest.as_bytes())?;
-        // A statement about this image that is attached to another one says nothing of either.
-        let fits = attached.kind == Some(Evidence::Verdict) && attached.subject.as_ref() == Some(&pinned.digest);
-        Record::read(&attached.bytes.filter(|_| fits)?)
-    };
-    Ok(attached.iter().filter_map(record).gather())
+/// The verdicts that are attached to an image and speak of it: with a key those that it has signed, and why others are not believed.
+pub(crate) fn verdicts(
+    session: &Session,
+    pinned: &Pinned,
+    key: Option<&PublicKey>,
+) -> Result<(Vec<Record>, Vec<Doubt>), AwsError> {
+    let attached = session.ecr().attached(&pinned.repository, &pinned.digest, &[IN_TOTO, BUNDLE])?;
+    let (mut records, mut doubts) = (Vec::new(), Vec::new());
+    for (_, manifest) in &attached {
+        let attached = Attached::read(manifest.as_bytes());
+        let verdict = attached
+            .filter(|it| it.kind == Some(Evidence::Verdict) && it.subject.as_ref() == Some(&pinned.digest))
+            .map(|it| believed(&it, key));
+        match verdict {
+            Some(Ok(statement)) => match Record::read(&statement) {
+                // A statement about another image says nothing of this one.
+                Some(record) if record.digest != pinned.digest => doubts.push(Doubt::OfAnother(record.digest)),
+                record => records.extend(record),
+            },
+            Some(Err(doubt)) => doubts.push(doubt),
+            None => {}
+        }
+    }
+    doubts.sort();
+    doubts.dedup();
+    Ok((records, doubts))
+}
+
+/// What something that is attached says, where it is believed: with a key only what that has signed.
+pub(crate) fn believed(attached: &Attached, key: Option<&PublicKey>) -> Result<Vec<u8>, Doubt> {
+    let unread = Doubt::Unreadable;
+    match key {
+        None => attached.content().ok_or(unread),
+        Some(_) if !attached.sealed => Err(Doubt::Unsigned),
+        Some(key) => attached.bytes.as_ref().and_then(|bytes| Envelope::read(bytes)).ok_or(unread)?.open(key),
+    }
 }
 
 /// Who made an image, or the images of an index, as the provenance says that is attached; `None` where none is, or where ECR
 /// does not tell.
 pub(crate) fn made_by(session: &Session, repository: &Repository, digest: &Digest) -> Option<MadeBy> {
     let of = |digest: &Digest| {
-        let attached = session.ecr().attached(repository, digest, Some(IN_TOTO)).ok()?;
+        let attached = session.ecr().attached(repository, digest, &[IN_TOTO, BUNDLE]).ok()?;
         attached.iter().find_map(|(_, manifest)| {
             let attached = Attached::read(manifest.as_bytes())?;
             let fits = attached.kind == Some(Evidence::Provenance) && attached.subject.as_ref() == Some(digest);
-            MadeBy::read(&attached.bytes.filter(|_| fits)?)
+            MadeBy::read(&attached.content().filter(|_| fits)?)
         })
     };
     of(digest).or_else(|| {

@@ -85,6 +85,7 @@ fn resources_of(call: &Call, by: By, facts: &Facts) -> Vec<String> {
         "ecs:UpdateExpressGatewayService" | "ecs:DescribeExpressGatewayService" => facts.has(Habit::Expresses),
         "ecr:CreateRepository" | "ecr:DescribeRepositoryCreationTemplates" => facts.has(Habit::HasPushesCreate),
         "ecr:DescribeImageSigningStatus" => by == By::Attached || facts.has(Habit::WantsSignatures),
+        "kms:GetPublicKey" => !matches!(by, By::Deploy | By::DeployPlan) || facts.has(Habit::AsksForTheKey),
         "ecs:DescribeCapacityProviders" | "ecs:ListContainerInstances" | "ecs:DescribeContainerInstances" => {
             facts.has(Habit::RunsOnInstances)
         }
@@ -103,11 +104,20 @@ fn condition(call: &Call, facts: &Facts) -> Option<Condition> {
                 On::RuleRoles => "events.amazonaws.com",
                 _ => TASKS,
             };
-            Some(Condition { operator: "StringEquals", key: "iam:PassedToService", values: vec![to.to_owned()] })
+            Some(equals("iam:PassedToService", to))
         }
+        "kms:GetPublicKey" | "kms:Sign" => match &facts.alias {
+            // Source: AWS KMS Developer Guide, "AWS KMS condition keys".
+            Some(alias) => Some(equals("kms:RequestAlias", alias)),
+            None => (call.action == "kms:Sign").then(|| equals("kms:MessageType", "DIGEST")),
+        },
         "ecs:ListTasks" => Some(Condition { operator: "ArnEquals", key: "ecs:cluster", values: facts.cluster_arns() }),
         _ => None,
     }
+}
+
+fn equals(key: &'static str, value: &str) -> Condition {
+    Condition { operator: "StringEquals", key, values: vec![value.to_owned()] }
 }
 
 impl Policy {

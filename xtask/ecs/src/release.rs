@@ -196,6 +196,7 @@ struct Making<'a> {
     config: &'a Config,
     image: &'a Image,
     commit: &'a Commit,
+    session: &'a Session,
     tools: &'a Tools<'a>,
     builders: &'a Builders,
     scanner: &'a dyn Scanner,
@@ -240,9 +241,10 @@ impl Making<'_> {
             whole.images.push((platform.parse()?, passed));
             whole.records.push(record);
         }
-        let Self { config, commit, ecr, events, line, interrupt, .. } = *self;
+        let Self { config, commit, session, tools, ecr, events, line, interrupt, .. } = *self;
+        let signer = tools.signer.as_ref();
         let remote = &line.registry.repository(image.repository(), events, interrupt);
-        Tagging { config, image, commit, ecr, remote, events }.put(whole, Some(self.scanner.name()))
+        Tagging { config, image, commit, session, signer, ecr, remote, events }.put(whole, Some(self.scanner.name()))
     }
 }
 

@@ -40,6 +40,7 @@ mod furnish;
 mod home;
 mod http;
 mod iam;
+mod kms;
 mod lambda;
 mod limits;
 mod logs;
@@ -345,6 +346,7 @@ pub fn oddity(service: &str, operation: &str, answer: &Value) -> Option<String> 
         "iam" => iam::TABLES.oddity(operation, answer),
         "application-autoscaling" => autoscaling::TABLES.oddity(operation, answer),
         "secretsmanager" => secretsmanager::TABLES.oddity(operation, answer),
+        "kms" => kms::TABLES.oddity(operation, answer),
         "scheduler" => scheduler::TABLES.oddity(operation, answer),
         "lambda" => lambda::TABLES.oddity(operation, answer),
         "events" => events::TABLES.oddity(operation, answer),

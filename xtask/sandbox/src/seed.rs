@@ -6,6 +6,7 @@ use crate::Sandbox;
 use crate::cloudformation::Output;
 use crate::elasticloadbalancing::Checks;
 use crate::iam::Role;
+use crate::kms::Wish;
 use crate::site::Site;
 
 impl Sandbox {
@@ -24,6 +25,7 @@ impl Sandbox {
     ///     "iam": {"app": {"services": ["ecs-tasks.amazonaws.com"], "allows": {"ssm:GetParameters": "*"}}},
     ///     "elasticloadbalancing": {"blue": {"path": "/health", "port": "8081", "matcher": "200-299"}},
     ///     "lambda": {"smoke-test": "Active"},
+    ///     "kms": {"alias/evidence": "ECC_NIST_P256", "alias/old": {"spec": "ECC_NIST_P384", "state": "Disabled"}},
     ///     "logs": {"/ecs/app": {"app/app/0123456789abcdef": "first line\nsecond line"}},
     /// }))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -60,6 +62,7 @@ impl Site<'_> {
                     "elasticloadbalancing" => self.seed_target_group(name, value),
                     "lambda" => self.seed_function(name, value),
                     "logs" => self.seed_log(name, value),
+                    "kms" => self.seed_key(name, value),
                     _ => return Err(format!("`{service}` is none of {SERVICES}")),
                 };
                 put.map_err(|error| format!("`{service}`, `{name}`: {error}"))?;
@@ -146,6 +149,28 @@ impl Site<'_> {
         Ok(())
     }
 
+    /// A spec, or an object of spec, state, usage and the other accounts that the key's own policy names.
+    fn seed_key(&self, name: &str, value: &Value) -> Result<(), String> {
+        let mut wish = Wish { state: "Enabled".to_owned(), ..Wish::default() };
+        if let Some(spec) = value.as_str() {
+            spec.clone_into(&mut wish.spec);
+            return self.lock().put_key(&self.home, name, wish);
+        }
+        for (member, value) in
+            value.as_object().ok_or("it is a spec, or an object of spec, state, usage and accounts")?
+        {
+            let text = || value.as_str().map(str::to_owned).ok_or_else(|| format!("`{member}` is no text"));
+            match member.as_str() {
+                "spec" => wish.spec = text()?,
+                "state" => wish.state = text()?,
+                "usage" => wish.usage = Some(text()?),
+                "accounts" => wish.accounts = texts(value)?.into_iter().map(str::to_owned).collect(),
+                other => return Err(format!("`{other}` is none of spec, state, usage and accounts")),
+            }
+        }
+        self.lock().put_key(&self.home, name, wish)
+    }
+
     /// The last line of each stream was written just now, and a thousand a second before it.
     fn seed_log(&self, group: &str, streams: &Value) -> Result<(), String> {
         for (stream, text) in streams.as_object().ok_or("it is an object of streams")? {
@@ -161,7 +186,7 @@ impl Site<'_> {
     }
 }
 
-const SERVICES: &str = "ssm, cloudformation, s3, secretsmanager, iam, elasticloadbalancing, lambda, logs";
+const SERVICES: &str = "ssm, cloudformation, s3, secretsmanager, iam, elasticloadbalancing, lambda, logs, kms";
 
 fn texts(list: &Value) -> Result<Vec<&str>, String> {
     let items = list.as_array().into_iter().flatten();

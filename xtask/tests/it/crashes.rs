@@ -110,6 +110,13 @@ fn a_release_that_is_killed_at_any_effect_comes_to_the_same_and_sends_no_finishe
 }
 
 #[test]
+fn a_release_that_signs_and_is_killed_at_any_effect_comes_to_the_same() {
+    let effects =
+        converges(&crate::signed::p256, &["release"], &|sandbox| json!(tagged(sandbox, "sample/app", "1.4.0")));
+    assert!(effects.contains(&"kms:Sign".to_owned()), "{effects:?}");
+}
+
+#[test]
 fn a_promotion_that_is_killed_at_any_effect_comes_to_the_same_and_sends_no_finished_blob_again() {
     let promoted = |sandbox: &Sandbox| {
         let wanted = json!({ "repositoryName": "live/app", "imageIds": [{ "imageTag": "1.4.0" }] });

@@ -10,14 +10,14 @@ use xtask_sandbox::{Effect, Fault, Sandbox, Which};
 use crate::support::{Workspace, calls, layout, sandbox, tagged};
 
 /// What refers to an image in the sandbox's ECR.
-fn referrers(sandbox: &Sandbox, digest: &str) -> Vec<Value> {
+pub fn referrers(sandbox: &Sandbox, digest: &str) -> Vec<Value> {
     let asked = json!({ "repositoryName": "sample/app", "subjectId": { "imageDigest": digest } });
     let answer = sandbox.ecr("ListImageReferrers", asked).unwrap();
     answer["referrers"].as_array().unwrap().clone()
 }
 
 /// The sample with this in its `[workspace.metadata.xtask]`, and what builds and scans.
-fn with(setting: &str) -> (Workspace, Sandbox) {
+pub fn with(setting: &str) -> (Workspace, Sandbox) {
     let workspace = Workspace::sample();
     set(&workspace, setting);
     workspace.that_releases();
@@ -25,7 +25,7 @@ fn with(setting: &str) -> (Workspace, Sandbox) {
 }
 
 /// Has this in the place of what was set before.
-fn set(workspace: &Workspace, setting: &str) {
+pub fn set(workspace: &Workspace, setting: &str) {
     workspace.change(&[("region = \"ap-northeast-1\"\n", &format!("region = \"ap-northeast-1\"\n{setting}\n"))]);
 }
 
@@ -53,7 +53,7 @@ fn convert(workspace: &Workspace) {
 }
 
 /// A trivy that finds this in every image.
-fn finding(workspace: &Workspace, id: &str) {
+pub fn finding(workspace: &Workspace, id: &str) {
     let found = format!(
         r#""Vulnerabilities": [{{"VulnerabilityID": "{id}", "PkgName": "openssl", "InstalledVersion": "1.0", "FixedVersion": "1.1", "Severity": "HIGH"}}], "Packages""#
     );

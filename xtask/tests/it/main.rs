@@ -47,6 +47,7 @@ mod scan;
 mod schedules;
 mod service_definition;
 mod shift;
+mod signed;
 #[cfg(feature = "rehearse")]
 mod simulate;
 mod sources;

@@ -170,6 +170,8 @@ fn with_a_plugin() -> (Workspace, Sandbox) {
 fn a_release_needs_what_is_printed_for_it_and_nothing_else() {
     is_exact(&["release --plan"], &[scenario(fresh, &["release", "--plan"], 0)]);
     is_exact(&["release"], &[scenario(fresh, &["release"], 0)]);
+    is_exact(&["release --plan"], &[scenario(crate::signed::p256, &["release", "--plan"], 0)]);
+    is_exact(&["release"], &[crate::signed::p256, crate::signed::by_arn].map(|world| scenario(world, &["release"], 0)));
 }
 
 #[test]
@@ -179,6 +181,7 @@ fn a_deploy_needs_what_is_printed_for_it_and_nothing_else() {
         scenario(that_fails, &["deploy"], 4),
         scenario(released, &["deploy"], 0),
         scenario(crate::evidence::signed, &["deploy"], 0),
+        scenario(crate::signed::released, &["deploy"], 0),
         scenario(locking, &["deploy"], 0),
         scenario(crate::tasks::migrating, &["deploy"], 0),
         scenario(crate::express::express, &["deploy"], 0),

@@ -460,3 +460,34 @@ fn a_verdict_is_promoted_with_its_digest_and_lets_it_be_deployed_behind_the_gate
     with.run(&PROMOTE).ends(0);
     with.run(&deploy).ends(0).says("by trivy 0.76.0").says("Deployed");
 }
+
+#[test]
+fn a_signed_verdict_keeps_its_signature_in_another_account_and_a_key_of_that_account_does_not_believe_it() {
+    let key = "arn:aws:kms:ap-northeast-1:123456789012:alias/evidence";
+    let signing = |shared: Value, of_production: &str| {
+        let two = Two::by(Clock::PerLook(std::time::Duration::from_secs(2)));
+        let region = "region = \"ap-northeast-1\"\n";
+        let setting = format!("{region}deploy.gate = \"verdict\"\nevidence-key = \"{key}\"\n");
+        let top = crate::sample::manifest(&[(region, &setting)]);
+        two.workspace.write("Cargo.toml", &(top + TWO + of_production)).trivy_that_passes();
+        let own = json!({ "account": PRODUCTION, "kms": { "alias/own": "ECC_NIST_P256" } });
+        let keys = json!({ "alias/evidence": { "spec": "ECC_NIST_P256", "accounts": shared } });
+        two.sandbox.seed(&json!([{ "kms": keys }, own])).unwrap();
+        two.run(&["-e", "staging", "rescan"]).ends(0).says(&format!("signed by {key}"));
+        two.run(&PROMOTE).ends(0);
+        two
+    };
+    let deploy = ["-e", "production", "deploy"];
+    signing(json!([PRODUCTION]), "").run(&deploy).ends(0).says(&format!("signed by {key}")).says("Deployed");
+
+    let denied = signing(json!([]), "");
+    let run = denied.run(&deploy);
+    run.ends(1).says(&format!("kms:GetPublicKey on key {key} failed: AccessDeniedException"));
+    run.says("the key's own policy has to allow it, too, where the key is another account's");
+    assert_eq!(denied.done("ecs:UpdateService"), 0);
+
+    let other = signing(json!([]), "evidence-key = \"alias/own\"\n");
+    other.run(&deploy).ends(3).says("it has no verdict that alias/own signed: one is signed by another key, ");
+    other.run(&["-e", "production", "rescan"]).ends(0).says("signed by alias/own");
+    other.run(&deploy).ends(0).says("signed by alias/own");
+}

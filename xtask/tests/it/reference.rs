@@ -7,7 +7,9 @@ use xtask_sandbox::Sandbox;
 
 /// What AWS asks for beside the calls that are made, what environments, lookups, locks and schedules lead to, and what only an interrupt, a rollout that cannot succeed, a service that names no
 /// rollout, or a missing repository leads to.
-const BESIDES: [&str; 39] = [
+const BESIDES: [&str; 41] = [
+    "kms:GetPublicKey",
+    "kms:Sign",
     "scheduler:GetSchedule",
     "scheduler:UpdateSchedule",
     "scheduler:CreateSchedule",

@@ -85,8 +85,8 @@ pub(crate) const BATCH_GET_IMAGE: Call = call(
 );
 /// Whoever may make the call before may make this one; its name is for errors.
 pub(crate) const LIST_IMAGE_REFERRERS: Call = Call {
-    when: "of `release` with `--assemble`, of `deploy` with `deploy.gate`, of `history` with provenance among the evidence; there is no action of this name, and AWS asks for ecr:BatchGetImage",
-    ..call("ecr:ListImageReferrers", On::Nothing, &[Release, DeployPlan, Deploy, History, Sbom, Attached])
+    when: "of `release` with `--assemble`, of `release` and `rescan` with `evidence-key`, of `deploy` with `deploy.gate`, of `history` with provenance among the evidence; there is no action of this name, and AWS asks for ecr:BatchGetImage",
+    ..call("ecr:ListImageReferrers", On::Nothing, &[Release, DeployPlan, Deploy, History, Rescan, Sbom, Attached])
 };
 pub(crate) const DESCRIBE_REPOSITORY_CREATION_TEMPLATES: Call = Call {
     when: CREATED_ON_PUSH,
@@ -96,6 +96,11 @@ pub(crate) const DESCRIBE_IMAGE_SIGNING_STATUS: Call = Call {
     when: "of `deploy` with `deploy.signed`; of `evidence`, which does without where it is denied",
     ..call("ecr:DescribeImageSigningStatus", On::Repositories, &[DeployPlan, Deploy, Attached])
 };
+pub(crate) const GET_PUBLIC_KEY: Call = Call {
+    when: "with `evidence-key`; of `deploy` with `deploy.gate` besides, where `public-key` is no file; of `evidence`, which does without where it is denied",
+    ..call("kms:GetPublicKey", On::Key, &[ReleasePlan, Release, DeployPlan, Deploy, Rescan, Attached])
+};
+pub(crate) const SIGN: Call = Call { when: "with `evidence-key`", ..call("kms:Sign", On::Key, &[Release, Rescan]) };
 pub(crate) const DESCRIBE_IMAGES: Call = Call {
     when: "to tell which version runs",
     ..call("ecr:DescribeImages", On::Repositories, &[DeployPlan, Deploy, Rollback, History, Run, Status, Verify])
@@ -272,6 +277,8 @@ pub(crate) const CALLS: &[&Call] = &[
     &DESCRIBE_REPOSITORY_CREATION_TEMPLATES,
     &DESCRIBE_IMAGES,
     &DESCRIBE_IMAGE_SIGNING_STATUS,
+    &GET_PUBLIC_KEY,
+    &SIGN,
     &BATCH_CHECK_LAYER_AVAILABILITY,
     &PUT_IMAGE,
     &DESCRIBE_SERVICES,

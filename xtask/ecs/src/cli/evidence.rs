@@ -6,6 +6,7 @@ use crate::aws::ecr::Signing;
 use crate::config;
 use crate::context::Context;
 use crate::digest::Digest;
+use crate::evidence::trusted;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 use crate::operate::evidence::{Piece, Told, contents, told};
@@ -14,7 +15,7 @@ use crate::platform::Platform;
 /// What is attached to a released image
 #[derive(Args)]
 #[command(after_help = "\
-stdout gets a line a piece: what it is, its digest, of several platforms which one it is about, and of a verdict what it says; and one \
+stdout gets a line a piece: what it is, its digest, of several platforms which one it is about, and of a verdict what it says, and of a statement by which key it is signed; and one \
 for each of ECR's rules that sign it
 
 Exit codes: 0 told · 1 the world failed · 2 usage or configuration · 8 the image is not released")]
@@ -31,7 +32,11 @@ impl Evidence {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let config = context.config()?;
         let image = config::images_named(config, std::slice::from_ref(&self.image))?[0];
-        let all = told(config, context.session()?, image)?;
+        let key = trusted(config, context.session()?).unwrap_or_else(|failure| {
+            context.events().warn(format!("by which key statements are signed is not told: {failure}"));
+            None
+        });
+        let all = told(config, context.session()?, image, key.as_ref())?;
         match self.format {
             Format::Text => {
                 for one in &all {

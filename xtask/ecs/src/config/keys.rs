@@ -5,8 +5,8 @@
 
 #[cfg(test)]
 use super::{
-    environments, images, load, lock, lookups, native, order, promotion, scan, schedules, services, slack, tasks,
-    trivy, workflows,
+    environments, evidence_key, images, load, lock, lookups, native, order, promotion, scan, schedules, services,
+    slack, tasks, trivy, workflows,
 };
 
 /// The keys of one kind of table.
@@ -44,7 +44,7 @@ pub(crate) enum Absent {
 
 /// Every kind of table, in the order of the reference.
 #[cfg(test)]
-pub(crate) static TABLES: [&Keys; 30] = [
+pub(crate) static TABLES: [&Keys; 31] = [
     &load::TOP,
     &images::IMAGE,
     &images::TAG,
@@ -64,6 +64,7 @@ pub(crate) static TABLES: [&Keys; 30] = [
     &tasks::NETWORK,
     &schedules::SCHEDULE,
     &order::DEPLOY,
+    &evidence_key::EVIDENCE_KEY,
     &lock::LOCK,
     &promotion::PROMOTION,
     &slack::SLACK,

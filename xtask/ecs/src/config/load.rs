@@ -18,7 +18,7 @@ use super::reading::Reading;
 use super::table::Table;
 use super::value::Value;
 use super::workspace::{Root, Workspace, parse};
-use super::{images, lock, order, promotion, scan, schedules, services, slack, tasks, workflows};
+use super::{evidence_key, images, lock, order, promotion, scan, schedules, services, slack, tasks, workflows};
 use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather;
 use crate::text::nearest;
@@ -44,6 +44,11 @@ pub(super) const TOP: Keys = Keys {
             "an array of `verdict`, `sbom`, `provenance`",
             "[\"verdict\"]",
             "what is attached to a released image in its registry",
+        ),
+        optional(
+            "evidence-key",
+            "a key of KMS, by ARN or alias, or a table",
+            "the key that signs verdict and provenance, and whose signatures alone `deploy.gate` believes",
         ),
         or("services", "tables by name", "{}", "what is deployed"),
         or("tasks", "tables by name", "{}", "what is run once to its end, such as a migration"),
@@ -167,6 +172,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
     let images = images::read(&mut table, registry.as_deref());
     let scan = scan::read(&mut table);
     let evidence = table.or("evidence", scan::evidence, vec![Evidence::Verdict]);
+    let evidence_key = evidence_key::read(&mut table);
     let services = services::read(&mut table, cluster.as_ref());
     let tasks = tasks::read(&mut table, cluster.as_ref(), &services);
     let schedules = schedules::read(&mut table, &tasks);
@@ -189,6 +195,7 @@ fn read(mut table: Table<'_>, start: &Path, environment: Option<&str>) -> Option
         images,
         scan,
         evidence,
+        evidence_key,
         services,
         tasks,
         schedules,
@@ -220,6 +227,7 @@ fn facts_of(table: &mut Table<'_>, start: &Path, environment: Option<&str>) -> O
         images: BTreeMap::new(),
         scan: Scan::default(),
         evidence: Vec::new(),
+        evidence_key: None,
         services: BTreeMap::new(),
         tasks: BTreeMap::new(),
         schedules: Vec::new(),

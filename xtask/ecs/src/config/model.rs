@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use images::{Asset, Base, Builder, Cache, Compression, Dockerfile, Image, OwnBuilder, Package, Program};
-pub use scan::{AcceptedSystem, Evidence, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious};
+pub use scan::{
+    AcceptedSystem, Evidence, EvidenceKey, Ignore, PLATFORMS, Scan, Severity, TRIVY_URL, TrivyPin, is_malicious,
+};
 pub use schedules::{Clockwork, Schedule};
 pub(crate) use services::{DAEMON, DAEMON_FAMILY, called};
 pub use services::{
@@ -50,6 +52,8 @@ pub struct Config {
     pub scan: Scan,
     /// What is attached to an image that is released.
     pub evidence: Vec<Evidence>,
+    /// What signs that, and whose signatures `deploy.gate` believes; nothing by default.
+    pub evidence_key: Option<EvidenceKey>,
     /// By their names.
     pub services: BTreeMap<String, Service>,
     /// By their names.

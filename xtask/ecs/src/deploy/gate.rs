@@ -6,8 +6,9 @@ use super::plan::{Action, Plan};
 use crate::aws::Session;
 use crate::aws::ecr::Signing;
 use crate::config::{Config, DeployGate};
+use crate::digest::Digest;
 use crate::event::Events;
-use crate::evidence::verdicts;
+use crate::evidence::{Doubt, PublicKey, trusted, verdicts};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Policy, stands};
 use crate::gather::Gather;
@@ -41,18 +42,31 @@ pub(super) fn hold(
         .gather();
     images.arrange_by_key(|(image, pinned)| (*image, pinned.to_string()));
     images.dedup();
+    if images.is_empty() {
+        return Ok(());
+    }
+    let key = if config.deploy.gate.is_some() { trusted(config, session)? } else { None };
     let today = today();
     let policy = Policy { scan: &config.scan, days: config.deploy.verdict_days, today: &today };
     let mut problems = Vec::new();
     for (image, pinned) in images {
-        match config.deploy.gate.map(|DeployGate::Verdict| verdicts(session, pinned)) {
+        match config.deploy.gate.map(|DeployGate::Verdict| verdicts(session, pinned, key.as_ref())) {
             None => {}
             Some(Err(error)) => problems.push(error.into()),
-            Some(Ok(records)) => match stands(&records, &pinned.digest, &policy) {
+            Some(Ok((records, doubts))) => match stands(&records, &pinned.digest, &policy) {
                 Ok(record) => events.note(
                     "Gate",
-                    format!("{image} {} passed on {} by {}", pinned.digest.short(), record.day, record.scanner),
+                    format!(
+                        "{image} {} passed on {} by {}{}",
+                        pinned.digest.short(),
+                        record.day,
+                        record.scanner,
+                        key.as_ref().map(|key| format!(", signed by {}", key.name)).unwrap_or_default()
+                    ),
                 ),
+                Err(_) if records.is_empty() && !doubts.is_empty() => {
+                    problems.push(refused(config, image, pinned, &unbelieved(key.as_ref(), &doubts)));
+                }
                 Err(why) => problems.push(refused(config, image, pinned, &why)),
             },
         }
@@ -77,31 +91,15 @@ fn signature(
 ) -> Result<String> {
     let ecr = session.ecr();
     let (begun, mut pause) = (time::instant(), PAUSES.0);
-    let not_deployed = format!("image `{image}` ({}) is not deployed", pinned.digest.short());
     loop {
-        let signing = ecr.signing(&pinned.repository, &pinned.digest)?;
-        let first = pause == PAUSES.0;
-        match decide(&signing) {
-            Signature::Good(by) => return Ok(by),
-            Signature::None => {
-                return Err(Failure::new(Ending::Refused, format_args!("{not_deployed}: ECR has not signed it")).help(
-                    "`aws ecr get-signing-configuration` shows what is signed when it is pushed; what was pushed before such a \
-                     rule is released again under another tag",
-                ));
-            }
-            Signature::Failed(why) => {
-                return Err(Failure::new(Ending::Refused, format_args!("{not_deployed}: {why}")).help(
-                    "whoever pushes needs signer:SignPayload on the profile; what was not signed is released again under \
-                     another tag",
-                ));
-            }
-            Signature::Waits(by) if time::since(begun) >= SIGNING => {
-                let waited = quantity::duration(SIGNING.as_secs_f64());
-                let message = format!("{not_deployed}: after {waited} it still {by}");
-                return Err(Failure::new(Ending::TimedOut, message).help("run it again"));
-            }
-            Signature::Waits(by) if first => events.note("Waiting", format!("{image} {by}")),
-            Signature::Waits(_) => {}
+        let signature = decide(&ecr.signing(&pinned.repository, &pinned.digest)?);
+        if let Some(ended) = ended(&signature, time::since(begun), (image, &pinned.digest)) {
+            return ended;
+        }
+        if let Signature::Waits(by) = signature
+            && pause == PAUSES.0
+        {
+            events.note("Waiting", format!("{image} {by}"));
         }
         if interrupt.wait(pause.mul_f64(0.5 + time::chance() / 2.0)) {
             return Err(Failure::interrupted(format_args!(
@@ -110,6 +108,28 @@ fn signature(
         }
         pause = (pause * 2).min(PAUSES.1);
     }
+}
+
+/// What comes of a signature when it has been waited for so long; `None` where it is waited for further.
+fn ended(signature: &Signature, waited: Duration, (image, digest): (&str, &Digest)) -> Option<Result<String>> {
+    let not_deployed = format!("image `{image}` ({}) is not deployed", digest.short());
+    Some(Err(match signature {
+        Signature::Good(by) => return Some(Ok(by.clone())),
+        Signature::Waits(_) if waited < SIGNING => return None,
+        Signature::Waits(by) => {
+            let waited = quantity::duration(SIGNING.as_secs_f64());
+            Failure::new(Ending::TimedOut, format!("{not_deployed}: after {waited} it still {by}")).help("run it again")
+        }
+        Signature::None => {
+            Failure::new(Ending::Refused, format_args!("{not_deployed}: ECR has not signed it")).help(
+                "`aws ecr get-signing-configuration` shows what is signed when it is pushed; what was pushed before such a rule \
+                 is released again under another tag",
+            )
+        }
+        Signature::Failed(why) => Failure::new(Ending::Refused, format_args!("{not_deployed}: {why}")).help(
+            "whoever pushes needs signer:SignPayload on the profile; what was not signed is released again under another tag",
+        ),
+    }))
 }
 
 /// What the rules' signatures come to.
@@ -132,17 +152,42 @@ fn decide(signing: &[Signing]) -> Signature {
     }
 }
 
+/// Why none of the verdicts that are attached counts.
+fn unbelieved(key: Option<&PublicKey>, doubts: &[Doubt]) -> String {
+    let each = doubts.iter().map(|doubt| format!("one {doubt}")).gather::<Vec<_>>().join("; ");
+    match key {
+        Some(key) => format!("has no verdict that {} signed: {each}", key.name),
+        None => format!("has no verdict that counts: {each}"),
+    }
+}
+
 fn refused(config: &Config, image: &str, pinned: &Pinned, why: &str) -> Failure {
     let message = format!("image `{image}` ({}) is not deployed: it {why}", pinned.digest.short());
     Failure::new(Ending::Refused, message).help(format!(
-        "`{} {image}` scans what is under its tag with today's database and attaches the verdict",
-        config.command("rescan")
+        "`{} {image}` scans what is under its tag with today's database and attaches the verdict{}",
+        config.command("rescan"),
+        if config.evidence_key.is_some() { ", signed" } else { "" }
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_being_signed_is_waited_for_two_minutes_and_then_it_is_a_timeout_that_says_by_what() {
+        let image = ("app", &Digest::of(b"image"));
+        let waits = Signature::Waits("is being signed by p".into());
+        for waited in [Duration::ZERO, Duration::from_millis(119_999)] {
+            assert!(ended(&waits, waited, image).is_none());
+        }
+        let failure = ended(&waits, SIGNING, image).expect("an end").expect_err("no good one");
+        assert_eq!((failure.ending, failure.ending.exit_code()), (Ending::TimedOut, 7));
+        let told = failure.to_string();
+        assert!(told.contains("is not deployed: after 2 min 0 s it still is being signed by p"), "{told}");
+        let signed = ended(&Signature::Good("signed by p".into()), SIGNING, image).expect("an end");
+        assert_eq!(signed.expect("a good one"), "signed by p", "what is there by then counts");
+    }
 
     #[test]
     fn each_rules_signature_has_to_be_there_and_one_that_failed_is_not_waited_for() {

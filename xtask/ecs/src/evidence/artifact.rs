@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{CYCLONEDX, IN_TOTO, PREDICATE, PROVENANCE, kind};
+use super::envelope::{BUNDLE, Envelope};
+use super::{CYCLONEDX, IN_TOTO, PREDICATE, PROVENANCE, SIGNED_PREDICATE, kind};
 use crate::config::Evidence;
 use crate::digest::Digest;
 use crate::gate::VERDICT;
@@ -21,6 +22,8 @@ const AT_HAND: usize = 256 * 1024;
 pub(crate) struct Made {
     pub kind: Evidence,
     pub bytes: Vec<u8>,
+    /// Whether that is a statement in its envelope.
+    pub sealed: bool,
 }
 
 /// A piece of evidence, as its manifest tells of it.
@@ -29,6 +32,8 @@ pub(crate) struct Attached {
     /// `None` of what others attach, such as a signature.
     pub kind: Option<Evidence>,
     pub artifact_type: String,
+    /// Whether it is a statement in its envelope.
+    pub sealed: bool,
     pub subject: Option<Digest>,
     /// Where its content is.
     pub blob: Descriptor,
@@ -44,13 +49,19 @@ impl Made {
             Evidence::Provenance => (IN_TOTO, PROVENANCE),
             Evidence::Sbom => (CYCLONEDX, ""),
         };
+        let content = if self.sealed { BUNDLE } else { content };
         let config = descriptor(EMPTY.0, EMPTY.1);
         let blob = descriptor(content, &self.bytes);
         let mut layer = json!(blob);
         if self.bytes.len() <= AT_HAND {
             layer["data"] = json!(STANDARD.encode(&self.bytes));
         }
-        let annotations = if predicate.is_empty() { json!({}) } else { json!({ PREDICATE: predicate }) };
+        let annotations = match predicate {
+            "" => json!({}),
+            // As sigstore's clients write them.
+            _ if self.sealed => json!({ "dev.sigstore.bundle.content": "dsse-envelope", SIGNED_PREDICATE: predicate }),
+            _ => json!({ PREDICATE: predicate }),
+        };
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": media_type::MANIFEST,
@@ -76,19 +87,28 @@ impl Attached {
         let manifest: Value = serde_json::from_slice(manifest).ok()?;
         let artifact_type = manifest["artifactType"].as_str().or(manifest["config"]["mediaType"].as_str());
         let artifact_type = artifact_type.unwrap_or_default().to_owned();
-        let predicate = manifest["annotations"][PREDICATE].as_str().unwrap_or_default();
+        let sealed = artifact_type == BUNDLE;
+        let predicate = if sealed { SIGNED_PREDICATE } else { PREDICATE };
+        let predicate = manifest["annotations"][predicate].as_str().unwrap_or_default();
         let [layer] = manifest["layers"].as_array()?.as_slice() else { return None };
         let blob: Descriptor = serde_json::from_value(layer.clone()).ok()?;
         let data = layer["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
         let subject = manifest["subject"]["digest"].as_str().and_then(|digest| digest.parse().ok());
         Some(Self {
             kind: kind(&artifact_type, predicate),
+            sealed,
             subject,
             // Bytes that are others than the descriptor names are none.
             bytes: data.filter(|data| Digest::of(data) == blob.digest),
             blob,
             artifact_type,
         })
+    }
+
+    /// What it says, whoever signed it; a list of contents as it is.
+    pub(crate) fn content(&self) -> Option<Vec<u8>> {
+        let bytes = self.bytes.as_ref()?;
+        if self.sealed { Envelope::read(bytes).map(Envelope::unverified) } else { Some(bytes.clone()) }
     }
 }
 
@@ -104,7 +124,7 @@ mod tests {
     fn what_is_attached_is_read_back_and_is_the_same_wherever_it_is_made() {
         let subject = descriptor(media_type::MANIFEST, b"the image");
         for kind in [Evidence::Verdict, Evidence::Sbom, Evidence::Provenance] {
-            let made = Made { kind, bytes: b"{\"a\":1}".to_vec() };
+            let made = Made { kind, bytes: b"{\"a\":1}".to_vec(), sealed: false };
             let attachment = made.attachment(&subject);
             assert_eq!(attachment, made.attachment(&subject));
             let read = Attached::read(&attachment.document.bytes).expect("it is evidence");
@@ -112,14 +132,14 @@ mod tests {
             assert_eq!(read.bytes.as_deref(), Some(made.bytes.as_slice()));
             assert_eq!(attachment.entry["digest"], attachment.document.digest.as_str());
         }
-        let large = Made { kind: Evidence::Sbom, bytes: vec![b' '; AT_HAND + 1] };
+        let large = Made { kind: Evidence::Sbom, bytes: vec![b' '; AT_HAND + 1], sealed: false };
         let read = Attached::read(&large.attachment(&subject).document.bytes).expect("it is evidence");
         assert_eq!((read.bytes, read.blob.size), (None, AT_HAND as u64 + 1));
     }
 
     #[test]
     fn bytes_in_a_manifest_that_are_not_the_blobs_are_none() {
-        let made = Made { kind: Evidence::Verdict, bytes: b"{}".to_vec() };
+        let made = Made { kind: Evidence::Verdict, bytes: b"{}".to_vec(), sealed: false };
         let document = made.attachment(&descriptor(media_type::MANIFEST, b"the image")).document.bytes;
         let forged =
             String::from_utf8(document).expect("text").replace(&STANDARD.encode(b"{}"), &STANDARD.encode(b"[]"));

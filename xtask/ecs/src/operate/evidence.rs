@@ -9,7 +9,7 @@ use crate::aws::{AwsError, Session};
 use crate::config::{Config, Evidence, Image};
 use crate::context::Context;
 use crate::digest::Digest;
-use crate::evidence::{Attached, CYCLONEDX};
+use crate::evidence::{Attached, CYCLONEDX, Envelope, PublicKey, believed};
 use crate::failure::{Failure, Result};
 use crate::gate::Record;
 use crate::gather::Gather;
@@ -22,6 +22,53 @@ use crate::sorted::Arrange;
 pub(crate) struct Piece {
     pub digest: Digest,
     attached: Attached,
+    signature: Signature,
+}
+
+/// Who signed a statement.
+enum Signature {
+    /// Nobody, where nobody was to.
+    None,
+    /// The key of the configuration.
+    By(String),
+    /// Nobody knows; with what the envelope says of the key.
+    Hint(String),
+    /// Not by the key of the configuration, and why.
+    Doubted(String),
+}
+
+impl Signature {
+    fn of(attached: &Attached, key: Option<&PublicKey>) -> Self {
+        let hint =
+            || attached.bytes.as_ref().and_then(|bytes| Envelope::read(bytes)).map(|it| it.hint).unwrap_or_default();
+        match (attached.kind, key) {
+            (None | Some(Evidence::Sbom), _) => Self::None,
+            (_, None) if attached.sealed => Self::Hint(hint()),
+            (_, None) => Self::None,
+            (_, Some(key)) => match believed(attached, Some(key)) {
+                Ok(_) => Self::By(key.name.clone()),
+                Err(doubt) => Self::Doubted(doubt.to_string()),
+            },
+        }
+    }
+
+    fn says(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::By(key) => format!("signed by {key}"),
+            Self::Hint(hint) => format!("signed by a key that was not looked at, {hint}"),
+            Self::Doubted(why) => why.clone(),
+        }
+    }
+
+    fn data(&self) -> Option<Value> {
+        match self {
+            Self::None => None,
+            Self::By(key) => Some(json!({ "verified": true, "key": key })),
+            Self::Hint(hint) => Some(json!({ "verified": false, "hint": hint })),
+            Self::Doubted(why) => Some(json!({ "verified": false, "why": why })),
+        }
+    }
 }
 
 impl Piece {
@@ -33,25 +80,31 @@ impl Piece {
         }
     }
 
-    /// What a verdict says; nothing of others.
+    /// What a verdict says, and who signed a statement.
     pub(crate) fn says(&self) -> String {
-        let Some(record) = self.record() else { return String::new() };
-        let verdict =
-            if record.passed { "passed".to_owned() } else { format!("refused: {}", record.findings.join(", ")) };
-        format!("{} by {}: {verdict}", record.day, record.scanner)
+        let verdict = self.record().map(|record| {
+            let refused = || format!("refused: {}", record.findings.join(", "));
+            let verdict = if record.passed { "passed".to_owned() } else { refused() };
+            format!("{} by {}: {verdict}", record.day, record.scanner)
+        });
+        let signed = Some(self.signature.says()).filter(|says| !says.is_empty());
+        verdict.into_iter().chain(signed).gather::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn data(&self) -> Value {
         let mut data = json!({ "kind": self.name(), "digest": self.digest });
-        if let Some(statement) = &self.attached.bytes {
-            data["content"] = serde_json::from_slice(statement).unwrap_or_default();
+        if let Some(content) = self.attached.content() {
+            data["content"] = serde_json::from_slice(&content).unwrap_or_default();
+        }
+        if let Some(signature) = self.signature.data() {
+            data["signature"] = signature;
         }
         data
     }
 
     fn record(&self) -> Option<Record> {
         (self.attached.kind == Some(Evidence::Verdict)).then_some(())?;
-        Record::read(self.attached.bytes.as_ref()?)
+        Record::read(&self.attached.content()?)
     }
 }
 
@@ -65,13 +118,14 @@ pub(crate) struct Told {
     pub signing: Result<Vec<Signing>, AwsError>,
 }
 
-/// What the tag of an image is on, and then, where that is an index, the image of each platform.
-pub(crate) fn told(config: &Config, session: &Session, image: &Image) -> Result<Vec<Told>> {
+/// What the tag of an image is on, and then, where that is an index, the image of each platform. `key` is that whose signatures are
+/// believed.
+pub(crate) fn told(config: &Config, session: &Session, image: &Image, key: Option<&PublicKey>) -> Result<Vec<Told>> {
     let digest = released(config, session, image)?;
     let platforms = platforms(session, image, &digest)?;
     let one = |(platform, digest): (Option<Platform>, Digest)| -> Result<Told> {
         let signing = session.ecr().signing(image.repository(), &digest);
-        Ok(Told { platform, pieces: pieces(session, image, &digest)?, digest, signing })
+        Ok(Told { platform, pieces: pieces(session, image, &digest, key)?, digest, signing })
     };
     let each = platforms.into_iter().map(|(platform, digest)| (Some(platform), digest));
     [(None, digest)].into_iter().chain(each).map(one).collect()
@@ -89,10 +143,12 @@ fn platforms(session: &Session, image: &Image, digest: &Digest) -> Result<Vec<(P
     Ok(found)
 }
 
-fn pieces(session: &Session, image: &Image, digest: &Digest) -> Result<Vec<Piece>> {
-    let attached = session.ecr().attached(image.repository(), digest, None)?;
-    let read =
-        |(digest, manifest): (Digest, String)| Some(Piece { digest, attached: Attached::read(manifest.as_bytes())? });
+fn pieces(session: &Session, image: &Image, digest: &Digest, key: Option<&PublicKey>) -> Result<Vec<Piece>> {
+    let attached = session.ecr().attached(image.repository(), digest, &[])?;
+    let read = |(digest, manifest): (Digest, String)| {
+        let attached = Attached::read(manifest.as_bytes())?;
+        Some(Piece { digest, signature: Signature::of(&attached, key), attached })
+    };
     let mut pieces: Vec<Piece> = attached.into_iter().filter_map(read).gather();
     let rank = |piece: &Piece| piece.attached.kind.map_or(3, |kind| kind as u8);
     pieces.arrange_by(|one, other| {
@@ -114,7 +170,7 @@ pub(crate) fn contents(
     let config = context.config()?;
     let digest = released(config, session, image)?;
     let digest = one_of(image, digest.clone(), platforms(session, image, &digest)?, platform)?;
-    let attached = session.ecr().attached(image.repository(), &digest, Some(CYCLONEDX))?;
+    let attached = session.ecr().attached(image.repository(), &digest, &[CYCLONEDX])?;
     let Some(found) = attached.iter().find_map(|(_, manifest)| Attached::read(manifest.as_bytes())) else {
         return Ok(None);
     };

@@ -44,6 +44,10 @@ pub(crate) struct Facts {
     execution_roles: Vec<String>,
     log_groups: Vec<String>,
     secrets: Vec<String>,
+    /// The key that signs evidence.
+    key: Option<String>,
+    /// The alias that it is asked for by.
+    pub(super) alias: Option<String>,
     lookups: Vec<Lookup>,
     /// Each with the role that it is known to have.
     schedules: Vec<Schedule>,
@@ -67,6 +71,8 @@ pub(crate) enum Habit {
     Expresses,
     /// A service may be created of its document.
     Creates,
+    /// A deploy reads the key of signatures from KMS.
+    AsksForTheKey,
     /// A deploy asks whether ECR has signed the images.
     WantsSignatures,
     /// A task definition is for more than Fargate.
@@ -97,6 +103,10 @@ impl Facts {
         };
         facts.learn(Habit::Locks, config.lock.deploys);
         facts.learn(Habit::WantsSignatures, config.deploy.signed);
+        if let Some(key) = &config.evidence_key {
+            facts.learn(Habit::AsksForTheKey, config.deploy.gate.is_some() && key.public.is_none());
+            facts.read_key(&key.kms);
+        }
         if let Some(State::Object { bucket, key }) = &config.lookups.tfstate {
             facts.state = Some(format!("arn:{}:s3:::{bucket}/{key}", facts.partition));
         }
@@ -215,6 +225,21 @@ impl Facts {
         }
     }
 
+    /// A key is granted by its ARN, one that is asked for by an alias by that.
+    fn read_key(&mut self, key: &str) {
+        let (partition, region, account) = (self.partition, &self.region, &self.account);
+        let arn = if key.starts_with("arn:") {
+            key.to_owned()
+        } else {
+            format!("arn:{partition}:kms:{region}:{account}:{key}")
+        };
+        let Some((place, alias)) = arn.split_once(":alias/") else {
+            self.key = Some(arn);
+            return;
+        };
+        (self.key, self.alias) = (Some(format!("{place}:key/*")), Some(format!("alias/{alias}")));
+    }
+
     /// What is not in this workspace could be anything of the account.
     fn family_of_somebody_else(&mut self, source: &TaskDefinitionSource) {
         let TaskDefinitionSource::Family(family) = source else { return };
@@ -250,6 +275,7 @@ impl Facts {
             On::Nothing | On::Role => Vec::new(),
             On::Anything | On::Clusters => vec!["*".to_owned()],
             On::Repositories => self.of_repositories(call, by),
+            On::Key => self.key.clone().into_iter().gather(),
             On::Services | On::Locked => services(),
             On::Rollouts => [services(), of_services("service-deployment", "/*")].concat(),
             On::Revisions => [services(), of_services("service-revision", "/*")].concat(),

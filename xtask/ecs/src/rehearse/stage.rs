@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use xtask_sandbox::{ApiError, Clock, Options, Runner, Sandbox};
 
 use crate::config::{
-    Builder, Clockwork, Config, DAEMON, DAEMON_FAMILY, Kind, Package, Program, Schedule, Service, TaskDefinitionSource,
+    Builder, Clockwork, Config, DAEMON, DAEMON_FAMILY, EvidenceKey, Kind, Package, Program, Schedule, Service,
+    TaskDefinitionSource,
 };
 use crate::deploy::load_with_stand_ins;
 use crate::event::Events;
@@ -50,6 +51,10 @@ pub(super) fn rehearsed(config: &Config, sandbox: &Sandbox, speed: u32) -> Confi
     let mut config = config.clone();
     // Whatever trivy there is will do for a rehearsal; none is fetched.
     config.scan.trivy = None;
+    // The sandbox has a key of its own under that name.
+    if let Some(key) = &mut config.evidence_key {
+        key.public = None;
+    }
     config.registry = sandbox.registry();
     for image in config.images.values_mut() {
         image.reference.registry = sandbox.registry();
@@ -76,6 +81,14 @@ pub(super) fn furnish(sandbox: &Sandbox, config: &Config) -> Result<()> {
         let profile = format!("arn:aws:signer:{}:{}:/signing-profiles/rehearsal", config.region, config.account);
         let rules = json!({ "signingConfiguration": { "rules": [{ "signingProfileArn": profile }] } });
         sandbox.ecr("PutSigningConfiguration", rules).map_err(|error| unfurnished(&error))?;
+    }
+    if let Some(EvidenceKey { kms, .. }) = &config.evidence_key {
+        let parts: Vec<&str> = kms.splitn(6, ':').gather();
+        let [region, account] = [3, 4].map(|place| parts.get(place).copied());
+        let shared = [&config.account];
+        let seed = json!({ "account": account.unwrap_or(&config.account), "region": region.unwrap_or(&config.region),
+            "kms": { parts[parts.len() - 1]: { "spec": "ECC_NIST_P256", "accounts": shared } } });
+        sandbox.seed(&seed).map_err(|why| Failure::world(format_args!("could not furnish the sandbox: {why}")))?;
     }
     for service in config.services.values().filter(|service| service.kind == Kind::Express) {
         express(sandbox, service).map_err(|error| unfurnished(&error))?;

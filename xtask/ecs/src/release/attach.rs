@@ -3,11 +3,13 @@
 use super::Making;
 use super::build::Built;
 use super::tag::Tagging;
+use crate::aws::Session;
 use crate::config::{Evidence, Image};
 use crate::event::Events;
-use crate::evidence::{self, Made};
+use crate::evidence::{self, Made, Signer};
 use crate::failure::{Failure, Result};
 use crate::gate::Record;
+use crate::gather::Gather;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Document, Remote, failure};
 
@@ -16,17 +18,18 @@ pub(super) fn attach(making: &Making<'_>, built: &Built, record: &Record) -> Res
     let mut all = Vec::new();
     for kind in &making.config.evidence {
         if let Some(bytes) = make(making, built, record, *kind)? {
-            all.push(Made { kind: *kind, bytes });
+            all.push(Made { kind: *kind, bytes, sealed: false });
         }
     }
-    let Making { image, line, events, interrupt, .. } = making;
+    let Making { image, line, session, tools, events, interrupt, .. } = making;
     let remote = line.registry.repository(image.repository(), events, interrupt);
-    put(image, &remote, events, (&built.manifest.descriptor(), &all))
+    let at = (&remote, *session, tools.signer.as_ref(), *events);
+    Putting::new(image, at).put(&built.manifest.descriptor(), all)
 }
 
 /// Attaches to an index what is said of all its images; what each of them holds and how it was made is attached to each.
 pub(super) fn to_index(tagging: &Tagging<'_>, index: &Document, records: &[Record]) -> Result<()> {
-    let Tagging { config, image, commit, remote, events, .. } = *tagging;
+    let Tagging { config, image, commit, remote, session, signer, events, .. } = *tagging;
     let mut all = Vec::new();
     for kind in &config.evidence {
         let bytes = match kind {
@@ -36,21 +39,47 @@ pub(super) fn to_index(tagging: &Tagging<'_>, index: &Document, records: &[Recor
             }
             Evidence::Sbom => None,
         };
-        all.extend(bytes.map(|bytes| Made { kind: *kind, bytes }));
+        all.extend(bytes.map(|bytes| Made { kind: *kind, bytes, sealed: false }));
     }
-    put(image, remote, events, (&index.descriptor(), &all))
+    Putting::new(image, (remote, session, signer, events)).put(&index.descriptor(), all)
 }
 
-fn put(image: &Image, remote: &Remote<'_>, events: &Events, (subject, all): (&Descriptor, &[Made])) -> Result<()> {
-    let mut names = Vec::new();
-    for made in all {
-        remote.attach(&made.attachment(subject)).map_err(failure)?;
-        names.push(made.kind.name());
+/// What is attached to an image, and where.
+pub(super) struct Putting<'a> {
+    pub image: &'a Image,
+    pub remote: &'a Remote<'a>,
+    pub session: &'a Session,
+    /// `None` where what is attached is not signed.
+    pub signer: Option<&'a Signer>,
+    pub events: &'a Events,
+}
+
+/// Where, by whom, and who is told.
+pub(super) type At<'a> = (&'a Remote<'a>, &'a Session, Option<&'a Signer>, &'a Events);
+
+impl<'a> Putting<'a> {
+    pub(super) fn new(image: &'a Image, (remote, session, signer, events): At<'a>) -> Self {
+        Self { image, remote, session, signer, events }
     }
-    if !names.is_empty() {
-        events.note("Attached", format!("{} to {} {}", names.join(", "), image.name, subject.digest.short()));
+
+    /// Attaches all that is made, signed where there is a key; what is there already is not attached twice.
+    pub(super) fn put(&self, subject: &Descriptor, all: Vec<Made>) -> Result<()> {
+        let Self { image, remote, session, signer, events } = *self;
+        let names: Vec<&str> = all.iter().map(|made| made.kind.name()).gather();
+        let all = match signer {
+            Some(signer) => signer.signed(session, (image.repository(), &subject.digest), all)?,
+            None => all,
+        };
+        for made in &all {
+            remote.attach(&made.attachment(subject)).map_err(failure)?;
+        }
+        if !names.is_empty() {
+            let by = signer.map(|signer| format!(", signed by {}", signer.key().name)).unwrap_or_default();
+            let digest = subject.digest.short();
+            events.note("Attached", format!("{} to {} {digest}{by}", names.join(", "), image.name));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn make(making: &Making<'_>, built: &Built, record: &Record, kind: Evidence) -> Result<Option<Vec<u8>>> {

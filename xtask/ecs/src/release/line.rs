@@ -95,7 +95,22 @@ pub(super) fn run(
     let stop_from = |place: usize| stops[place..].iter().for_each(Interrupt::set);
     let making = |place: usize, image| {
         let interrupt = &stops[place];
-        Making { config, image, commit, tools, builders, scanner, gates, share, ecr, events, interrupt, line, place }
+        Making {
+            config,
+            image,
+            commit,
+            session,
+            tools,
+            builders,
+            scanner,
+            gates,
+            share,
+            ecr,
+            events,
+            interrupt,
+            line,
+            place,
+        }
     };
     let go = |place: usize| -> Result<Ready> {
         let came = making(place, &parts[place].1).to_the_tag();

@@ -15,7 +15,7 @@ use crate::commit::Commit;
 use crate::config::{Config, Image, images_named};
 use crate::digest::Digest;
 use crate::event::{Event, ImageAction};
-use crate::evidence::verdicts;
+use crate::evidence::{Signer, verdicts};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Passed, Policy, Record};
 use crate::gather::Gather;
@@ -155,12 +155,16 @@ impl Releases<'_> {
         let Self { config, session, events, interrupt, .. } = *self;
         let (planned, mut problems) = plan::look_up(self, &images_named(config, names)?)?;
         let commit = &Commit::of(&config.root)?;
+        let signer = Signer::open(config, session).unwrap_or_else(|failure| {
+            problems.push(failure);
+            None
+        });
         let ecr = &session.ecr();
         let registry = push::registry(config, ecr, &config.registry, interrupt);
         let mut wholes = Vec::new();
         for (image, _) in planned.iter().filter(|(_, action)| *action == ImageAction::Release) {
             let remote = &registry.repository(image.repository(), events, interrupt);
-            match self.collect(image, commit, remote) {
+            match self.collect(image, commit, (remote, signer.as_ref())) {
                 Ok(whole) => wholes.push(whole),
                 Err(failure) => problems.push(failure),
             }
@@ -175,7 +179,8 @@ impl Releases<'_> {
             let one = if let ImageAction::AlreadyReleased { digest, source } = action {
                 already(image, digest.clone(), source)
             } else if let Some(whole) = wholes.next() {
-                Tagging { config, image, commit, ecr, remote, events }.put(whole, None)?
+                Tagging { config, image, commit, session, signer: signer.as_ref(), ecr, remote, events }
+                    .put(whole, None)?
             } else {
                 continue;
             };
@@ -185,10 +190,10 @@ impl Releases<'_> {
     }
 
     /// Every part of an image: there, of this commit, and let pass by the verdicts on it.
-    fn collect(&self, image: &Image, commit: &Commit, remote: &Remote<'_>) -> Result<Whole> {
+    fn collect(&self, image: &Image, commit: &Commit, at: (&Remote<'_>, Option<&Signer>)) -> Result<Whole> {
         let (mut whole, mut problems) = (Whole::default(), Vec::new());
         for part in image.parts() {
-            match self.part(&part, commit, remote) {
+            match self.part(&part, commit, at) {
                 Ok((passed, record)) => {
                     whole.images.push((part.platform().parse()?, passed));
                     whole.records.push(record);
@@ -199,10 +204,10 @@ impl Releases<'_> {
         if problems.is_empty() { Ok(whole) } else { Err(Failure::together(problems)) }
     }
 
-    fn part(&self, image: &Image, commit: &Commit, remote: &Remote<'_>) -> Result<(Passed, Record)> {
+    fn part(&self, image: &Image, commit: &Commit, at: (&Remote<'_>, Option<&Signer>)) -> Result<(Passed, Record)> {
         let config = self.config;
         let left = Left::read(&config.target.join(file(image)), image);
-        left.and_then(|left| self.hold(image, left, commit, remote)).map_err(|failure| {
+        left.and_then(|left| self.hold(image, left, commit, at)).map_err(|failure| {
             let (name, platform) = (image.name.split(' ').next().unwrap_or_default(), image.platform());
             let again = config.command(&format!("release --platform {platform} {name}"));
             failure.help(format!("no tag was put; `{again}` makes what `--assemble` looks for"))
@@ -210,7 +215,13 @@ impl Releases<'_> {
     }
 
     /// Holds what a file says against the repository.
-    fn hold(&self, image: &Image, left: Left, commit: &Commit, remote: &Remote<'_>) -> Result<(Passed, Record)> {
+    fn hold(
+        &self,
+        image: &Image,
+        left: Left,
+        commit: &Commit,
+        (remote, signer): (&Remote<'_>, Option<&Signer>),
+    ) -> Result<(Passed, Record)> {
         let Left { digest, verdict, commit: made_of } = left;
         let name = &image.name;
         let of_another = |other: &Option<String>| {
@@ -239,7 +250,7 @@ impl Releases<'_> {
             return Err(Failure::usage(format_args!("what was left of image `{name}` is for {}", is.join(", "))));
         }
         // A verdict that was attached since then may have found more.
-        let mut records = verdicts(self.session, &image.reference.pin(digest.clone()))?;
+        let (mut records, _) = verdicts(self.session, &image.reference.pin(digest.clone()), signer.map(Signer::key))?;
         records.push(verdict);
         let today = today();
         let policy = Policy { scan: &self.config.scan, days: self.config.deploy.verdict_days, today: &today };

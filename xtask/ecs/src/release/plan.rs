@@ -14,8 +14,9 @@ use crate::aws::ecr::Templates;
 use crate::beside::both;
 use crate::binary;
 use crate::commit;
-use crate::config::{Builder, Config, Image, moving_tags, suggestion};
+use crate::config::{Builder, Config, Evidence, Image, moving_tags, suggestion};
 use crate::event::{Event, ImageAction};
+use crate::evidence::Signer;
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::Scanner;
 use crate::gather::Gather;
@@ -62,6 +63,8 @@ pub(super) struct Tools<'a> {
     /// `None` where no image is built from a Dockerfile.
     pub engine: Option<Engine>,
     pub scanner: Found<'a>,
+    /// `None` where what is attached is not signed.
+    pub signer: Option<Signer>,
 }
 
 /// The scanner of a release.
@@ -117,10 +120,12 @@ pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<Rel
     if !to_build.is_empty() {
         let with_dockerfile = to_build.iter().any(|image| matches!(image.builder, Builder::Dockerfile(_)));
         let engine = || with_dockerfile.then(|| Engine::probe(&to_build, interrupt)).transpose();
-        match both(engine, || find_scanner(stage)) {
-            (Ok(engine), Ok(scanner)) => tools = Some(Tools { engine, scanner }),
-            (engine, scanner) => {
-                for failure in [engine.err(), scanner.err()].into_iter().flatten() {
+        let signs = config.evidence.iter().any(|kind| *kind != Evidence::Sbom);
+        let signer = if signs { Signer::open(config, stage.session) } else { Ok(None) };
+        match (both(engine, || find_scanner(stage)), signer) {
+            ((Ok(engine), Ok(scanner)), Ok(signer)) => tools = Some(Tools { engine, scanner, signer }),
+            ((engine, scanner), signer) => {
+                for failure in [engine.err(), scanner.err(), signer.err()].into_iter().flatten() {
                     if failure.ending == Ending::Interrupted {
                         return Err(failure);
                     }

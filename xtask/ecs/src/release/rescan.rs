@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::attach::Putting;
 use super::build::Built;
 use super::look::{self, Look, Seen};
 use super::scanner::find_trivy;
@@ -11,7 +12,7 @@ use super::{Releases, push};
 use crate::config::{Config, Evidence, Image, images_named};
 use crate::digest::Digest;
 use crate::event::Step;
-use crate::evidence::Made;
+use crate::evidence::{Made, Signer};
 use crate::failure::{Failure, Result};
 use crate::gate::{Record, Scanner, Verdict};
 use crate::gather::Gather;
@@ -68,6 +69,7 @@ impl Releases<'_> {
         if !problems.is_empty() {
             return Err(Failure::together(problems));
         }
+        let signer = Signer::open(config, session)?;
         let trivy;
         let scanner: &dyn Scanner = if let Some(own) = self.scanner {
             own
@@ -77,7 +79,7 @@ impl Releases<'_> {
         };
         let mut refused = Vec::new();
         for (image, digest) in released {
-            let (one, failure) = self.look_again(image, &digest, scanner)?;
+            let (one, failure) = self.look_again(image, &digest, (scanner, signer.as_ref()))?;
             done.push(one);
             refused.extend(failure);
         }
@@ -88,23 +90,24 @@ impl Releases<'_> {
         &self,
         image: &Image,
         digest: &Digest,
-        scanner: &dyn Scanner,
+        (scanner, signer): (&dyn Scanner, Option<&Signer>),
     ) -> Result<(Rescanned, Option<Failure>)> {
         let Self { config, session, events, interrupt, .. } = *self;
         let registry = push::registry(config, &session.ecr(), &config.registry, interrupt);
         let remote = registry.repository(image.repository(), events, interrupt);
+        let at = (&remote, session, signer, events);
         let subject = remote.fetch(digest).map_err(failure)?;
         let mut looks = Vec::new();
         let mut record = if subject.is_index() {
             for part in parts(image, &subject)? {
-                looks.push(self.look_at(&part, digest, (scanner, &remote))?);
+                looks.push(self.look_at(digest, scanner, &Putting::new(&part, at))?);
             }
             let records: Vec<Record> = looks.iter().map(|(record, _)| record.clone()).gather();
             let record = Record::of_index(digest, &records).ok_or_else(|| no_image(image))?;
-            self.attach(&record, &subject.descriptor(), (image, &remote))?;
+            attach(&record, &subject.descriptor(), &Putting::new(image, at))?;
             record
         } else {
-            looks.push(self.look_at(image, digest, (scanner, &remote))?);
+            looks.push(self.look_at(digest, scanner, &Putting::new(image, at))?);
             looks[0].0.clone()
         };
         let one = Rescanned {
@@ -123,11 +126,12 @@ impl Releases<'_> {
     /// Scans one image, and attaches the verdict to it.
     fn look_at(
         &self,
-        image: &Image,
         digest: &Digest,
-        (scanner, remote): (&dyn Scanner, &Remote<'_>),
+        scanner: &dyn Scanner,
+        putting: &Putting<'_>,
     ) -> Result<(Record, Option<Failure>)> {
         let Self { config, events, interrupt, .. } = *self;
+        let Putting { image, remote, .. } = *putting;
         let built = fetch(config, image, digest, remote)?;
         let look = Look { config, image, scanner, events, interrupt };
         let Seen { report, verdict } = events.step(Step::Scan, &image.name, || look.at(&built))?;
@@ -137,17 +141,14 @@ impl Releases<'_> {
         };
         look.tell(&built, summary, passed);
         let record = look.record((&built.manifest.digest, passed), &report, summary);
-        self.attach(&record, &built.manifest.descriptor(), (image, remote))?;
+        attach(&record, &built.manifest.descriptor(), putting)?;
         let refused = || look::refused(image, summary).and("its verdict is attached, and its tag stays");
         Ok((record, (!passed).then(refused)))
     }
+}
 
-    fn attach(&self, record: &Record, to: &Descriptor, (image, remote): (&Image, &Remote<'_>)) -> Result<()> {
-        let made = Made { kind: Evidence::Verdict, bytes: record.statement() };
-        remote.attach(&made.attachment(to)).map_err(failure)?;
-        self.events.note("Attached", format!("{} to {} {}", made.kind.name(), image.name, to.digest.short()));
-        Ok(())
-    }
+fn attach(record: &Record, to: &Descriptor, putting: &Putting<'_>) -> Result<()> {
+    putting.put(to, vec![Made { kind: Evidence::Verdict, bytes: record.statement(), sealed: false }])
 }
 
 /// The images of an index, whatever the configuration builds today: a platform that was not scanned is no pass.

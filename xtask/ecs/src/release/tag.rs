@@ -1,10 +1,12 @@
 //! The tag, when everything that it stands for is in the repository and has passed.
 
 use super::{ForPlatform, Released, attach};
+use crate::aws::Session;
 use crate::aws::ecr::{Ecr, Put};
 use crate::commit::Commit;
 use crate::config::{Config, Image};
 use crate::event::Events;
+use crate::evidence::Signer;
 use crate::failure::{Failure, Result};
 use crate::gate::{Passed, Record};
 use crate::oci::registry::{Remote, failure};
@@ -23,6 +25,8 @@ pub(super) struct Tagging<'a> {
     pub config: &'a Config,
     pub image: &'a Image,
     pub commit: &'a Commit,
+    pub session: &'a Session,
+    pub signer: Option<&'a Signer>,
     pub ecr: &'a Ecr,
     pub remote: &'a Remote<'a>,
     pub events: &'a Events,

@@ -32,6 +32,7 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
         "ecs:UpdateDaemon",
         "a_daemon_whose_creation_or_update_is_killed_at_any_effect_has_one_deployment_of_one_revision",
     ),
+    ("kms:Sign", "a_release_that_signs_and_is_killed_at_any_effect_comes_to_the_same"),
     ("ecs:ExecuteCommand", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),
     ("ssm:StartSession", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),
     ("ecs:StopTask", "what_is_done_to_tasks_needs_what_is_printed_for_it_and_nothing_else"),

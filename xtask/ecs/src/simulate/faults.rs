@@ -30,6 +30,8 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
         "ecr:DescribeRepositoryCreationTemplates",
         "a_repository_that_a_push_makes_is_no_error_and_one_that_no_template_is_for_is",
     ),
+    ("kms:GetPublicKey", "a_key_that_cannot_sign_is_named_with_the_call_before_anything_is_built"),
+    ("kms:Sign", "a_key_that_cannot_sign_is_named_with_the_call_before_anything_is_built"),
     ("ssm:GetParameters", "every_lookup_that_fails_is_told_with_its_place_and_nothing_is_done"),
     ("cloudformation:DescribeStacks", "a_stack_is_asked_for_in_a_form_and_answers_in_xml"),
     ("s3:GetObject", "a_bucket_in_another_region_is_found_by_what_the_refusal_says"),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::protocol::Target;
 use super::resource::resource;
 use crate::home::Home;
+use crate::kms;
 use crate::policy::Need;
 use crate::world::State;
 
@@ -54,6 +55,12 @@ pub(super) fn needs(state: &mut State, home: &Home, target: &Target, input: &Val
                 }
             };
             on(listed("Names").iter().map(arn).collect())
+        }
+        // A key by its alias is allowed by that, and what is to be signed by what it is.
+        "kms" => {
+            let message = || input["MessageType"].as_str().map(|kind| ("kms:MessageType", kind.to_owned()));
+            let alias = kms::asked(home, input).alias.map(|alias| ("kms:RequestAlias", alias));
+            vec![Need { action, resource: resource(home, target, input), context: alias.or_else(message) }]
         }
         "application-autoscaling" if target.operation.starts_with("Register") => {
             on(vec![format!("arn:aws:application-autoscaling:{}:{}:scalable-target/0ec5", home.region, home.account)])

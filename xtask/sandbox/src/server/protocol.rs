@@ -41,6 +41,7 @@ const JSON: &[(&str, &str)] = &[
     ("logs", "Logs_20140328"),
     ("application-autoscaling", "AnyScaleFrontendService"),
     ("events", "AWSEvents"),
+    ("kms", "TrentService"),
 ];
 
 /// Service, as its requests are signed for it, and the namespace of its answers.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::protocol::Target;
 use crate::home::Home;
+use crate::kms;
 
 /// An ARN; `*` where the action has no resource.
 pub(super) fn resource(home: &Home, target: &Target, input: &Value) -> String {
@@ -43,6 +44,7 @@ pub(super) fn resource(home: &Home, target: &Target, input: &Value) -> String {
             (group, _) => named(group.or(member("logGroupIdentifier")), "log-group:"),
         },
         "secretsmanager" => named(member("SecretId"), "secret:"),
+        "kms" => kms::asked(home, input).arn,
         "s3" => match (member("Bucket").unwrap_or_default(), member("Key")) {
             (bucket, Some(key)) => format!("arn:aws:s3:::{bucket}/{key}"),
             (bucket, None) => format!("arn:aws:s3:::{bucket}"),

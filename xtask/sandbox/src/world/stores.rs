@@ -13,6 +13,7 @@ use crate::elasticloadbalancing::{Balancing, Checks};
 use crate::events::Rules;
 use crate::home::Home;
 use crate::iam::{Iam, Role};
+use crate::kms::{self, Kms, Wish};
 use crate::lambda::Functions;
 use crate::logs::Logs;
 use crate::protocol::ApiResult;
@@ -43,6 +44,7 @@ struct Place {
     scheduler: Scheduler,
     functions: Functions,
     rules: Rules,
+    kms: Kms,
 }
 
 impl Stores {
@@ -70,6 +72,10 @@ impl State {
             "application-autoscaling" => self.place(home).scaling.call(home, operation, input, now),
             "scheduler" => self.place(home).scheduler.call(home, operation, input, now),
             "lambda" => self.place(home).functions.call(home, operation, input),
+            "kms" => {
+                let asked = kms::asked(home, &input);
+                self.place(&asked.home).kms.call(&asked, &home.account, operation, input)
+            }
             "events" => self.place(home).rules.call(home, operation, input),
             "logs" => {
                 self.settle();
@@ -107,6 +113,10 @@ impl State {
     pub fn put_secret(&mut self, home: &Home, name: &str, value: &str) {
         let now = self.timeline.now();
         self.place(home).secrets.put(name, value, now);
+    }
+
+    pub fn put_key(&mut self, home: &Home, name: &str, wish: Wish) -> Result<(), String> {
+        self.place(home).kms.put(name, wish)
     }
 
     pub fn put_target_group(&mut self, home: &Home, name: &str, checks: Checks) {

@@ -17,6 +17,7 @@ const ROOMS: &[&str] = &[
     "ssm",
     "cloudformation",
     "secretsmanager",
+    "kms",
     "autoscaling",
     "scheduler",
     "lambda",

@@ -41,6 +41,8 @@ pub(crate) enum On {
     LogStreams,
     LogGroups,
     Secrets,
+    /// The key that signs evidence.
+    Key,
     /// What a rollout's hooks call.
     Functions,
     /// The roles of the tasks, and of the hooks.
@@ -86,6 +88,7 @@ impl On {
             Self::LogStreams => "the log groups' streams",
             Self::LogGroups => "the log groups",
             Self::Secrets => "the secrets",
+            Self::Key => "the key of `evidence-key`",
             Self::Functions => "the functions",
             Self::Roles => "the task role and the execution role",
             Self::Simulated => "the execution role and this identity",

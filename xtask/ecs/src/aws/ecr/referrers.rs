@@ -15,12 +15,12 @@ use crate::reference::Repository;
 const PAGE: u32 = 50;
 
 impl Ecr {
-    /// The manifests of this type whose subject a digest is. None of a subject that is not there.
+    /// The manifests of these types, all of them for none, whose subject a digest is. None of a subject that is not there.
     pub(crate) fn attached(
         &self,
         repository: &Repository,
         subject: &Digest,
-        artifact_type: Option<&str>,
+        types: &[&str],
     ) -> Result<Vec<(Digest, String)>, AwsError> {
         let mut digests = Vec::new();
         let mut next = Value::Null;
@@ -31,8 +31,8 @@ impl Ecr {
                 "subjectId": { "imageDigest": subject },
                 "maxResults": PAGE,
             });
-            if let Some(artifact_type) = artifact_type {
-                input["filter"] = json!({ "artifactTypes": [artifact_type] });
+            if !types.is_empty() {
+                input["filter"] = json!({ "artifactTypes": types });
             }
             if next.is_string() {
                 input["nextToken"] = next;

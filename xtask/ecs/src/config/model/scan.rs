@@ -1,6 +1,7 @@
 //! What refuses an image, and the scanner.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::gather::Gather;
@@ -134,4 +135,13 @@ pub const PLATFORMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-macos
 pub fn is_malicious(version: &str) -> bool {
     let numbers: Vec<u32> = version.trim_start_matches('v').split(['.', '-']).map_while(|n| n.parse().ok()).gather();
     matches!(numbers[..], [0, 69, 4..=6, ..])
+}
+
+/// The key of KMS that signs evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceKey {
+    /// An ARN, or `alias/NAME`.
+    pub kms: String,
+    /// The file that has its public half.
+    pub public: Option<PathBuf>,
 }

@@ -115,12 +115,12 @@ image = {}"#,
             (
                 r#"region = "ap-northeast-1"
 zzz = 1"#,
-                "10:1 [zzz] unknown key `zzz` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `evidence`, `services`, `tasks`, `schedules`, `deploy`, `promotion`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`",
+                "10:1 [zzz] unknown key `zzz` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `evidence`, `evidence-key`, `services`, `tasks`, `schedules`, `deploy`, `promotion`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`",
             ),
             (
                 r#"region = "ap-northeast-1"
 "é\u0007" = 1"#,
-                r#"10:1 ["é\u0007"] unknown key `é\u{7}` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `evidence`, `services`, `tasks`, `schedules`, `deploy`, `promotion`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`"#,
+                r#"10:1 ["é\u0007"] unknown key `é\u{7}` | known keys are `account`, `region`, `registry`, `cluster`, `role`, `images`, `scan`, `evidence`, `evidence-key`, `services`, `tasks`, `schedules`, `deploy`, `promotion`, `lock`, `slack`, `workflows`, `lookups`, `environments`, `default-environment`"#,
             ),
             (
                 r#"region = "ap-northeast-1"
@@ -171,5 +171,45 @@ fn a_lock_is_true_false_or_a_table_of_how_long_and_what_then() {
                 r#"10:24 ["refus"] `refus` is not a valid `when-locked` | did you mean `refuse`?"#,
             ),
         ],
+    );
+}
+
+#[test]
+fn a_key_that_signs_is_an_arn_an_alias_or_a_table_with_its_public_half() {
+    let region = r#"region = "ap-northeast-1""#;
+    let good = |key: &str| {
+        let files = [("Cargo.toml", super::spoilt(&[(region, &format!("{region}\nevidence-key = {key}"))]))];
+        let folder = super::workspace(&[("Cargo.toml", &files[0].1), ("evidence.pem", "")]);
+        super::loaded(folder.path()).config.evidence_key.expect("it is written")
+    };
+    for key in [
+        "alias/evidence",
+        "arn:aws:kms:eu-west-1:222222222222:alias/a/b",
+        "arn:aws-cn:kms:cn-north-1:222222222222:key/mrk-1",
+    ] {
+        assert_eq!(good(&format!("{key:?}")).kms, key);
+    }
+    let pinned = good(r#"{ kms = "alias/evidence", public-key = "evidence.pem" }"#);
+    assert!(pinned.public.is_some_and(|path| path.ends_with("evidence.pem")));
+    let says = "a key is named by its ARN, `arn:aws:kms:REGION:ACCOUNT:key/ID`, by its alias's, or as `alias/NAME`";
+    let wrong = |key: &str| {
+        let line = format!("{region}\nevidence-key = {key:?}");
+        (line, format!("10:16 [{key:?}] `{key}` is not a valid `evidence-key` | {says}"))
+    };
+    let all = [
+        "evidence",
+        "alias/",
+        "alias/a b",
+        "arn:aws:kms:eu-west-1:22:key/x",
+        "arn:aws:s3:eu-west-1:222222222222:key/x",
+    ]
+    .map(wrong);
+    check(region, &all.each_ref().map(|(line, fault)| (line.as_str(), fault.as_str())));
+    check(
+        region,
+        &[(
+            "region = \"ap-northeast-1\"\nevidence-key = { public-key = \"Cargo.toml\" }",
+            "10:16 [{ public-key = \"Cargo.toml\" }] `evidence-key` has no `kms` | add `kms = \"alias/evidence\"`",
+        )],
     );
 }
