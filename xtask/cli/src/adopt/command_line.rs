@@ -207,6 +207,7 @@ fn build(words: &[&str]) -> Built {
     let (mut built, mut dockerfile) = (Built::default(), None);
     for (name, value) in options {
         match name {
+            _ if value.is_empty() => {}
             "-f" | "--file" => dockerfile = Some(value),
             "-t" | "--tag" => built.repository = repository(value).unwrap_or(built.repository),
             "--target" => value.clone_into(&mut built.target),

@@ -1,11 +1,12 @@
 //! The changes, written where git can take them back.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
 use xtask_ecs::config::{self, Config, Loaded};
 use xtask_ecs::deploy::Account;
-use xtask_ecs::process::{Successor, Tool, ask};
+use xtask_ecs::process::{Successor, Tool, ask, cmd, shell};
 use xtask_ecs::{Context, Failure};
 
 use super::choice::{Choice, Place};
@@ -91,6 +92,8 @@ pub fn lock(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Fa
 pub fn rehearse(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Failure> {
     let Loaded { config, .. } = config::load(&found.root, &|name| std::env::var(name).ok())?;
     let manifest = found.root.join(&choice.name).join("Cargo.toml").display().to_string();
+    context.events().note("Rehearsing", "with the new package, which is compiled first: minutes, this once");
+    compile(&manifest, choice, context)?;
     let run = |words: &[&str], then| {
         let cargo = ["run", "--quiet", "--manifest-path", &manifest, "--features", "rehearse", "--"];
         let args = cargo.iter().chain(words).map(|word| (*word).to_owned()).collect();
@@ -104,9 +107,25 @@ pub fn rehearse(found: &Survey, choice: &Choice, context: &Context) -> Result<()
             None
         }
     };
-    context.events().note("Rehearsing", "with the new package, which is compiled first: minutes, this once");
     context.hand_over(run(&["rehearse"], plan));
     Ok(())
+}
+
+/// What cargo shows meanwhile and says is on the terminal already.
+fn compile(manifest: &str, choice: &Choice, context: &Context) -> Result<(), Failure> {
+    let quiet = (!std::io::stderr().is_terminal()).then_some("--quiet");
+    let sh = shell()?;
+    if cmd!(sh, "cargo build {quiet...} --manifest-path {manifest} --features rehearse").quiet().run().is_ok() {
+        return Ok(());
+    }
+    let (name, command) = (&choice.name, plan::command(choice));
+    if context.interrupt().is_set() {
+        return Err(Failure::interrupted("interrupted while the new package was compiled; everything is written")
+            .help(format!("`{command} rehearse` goes on from here")));
+    }
+    Err(Failure::world("the new package does not compile; everything is written, and nothing was rehearsed")
+        .help(format!("mend what cargo names above, then `{command} rehearse` goes on from here"))
+        .help(format!("`git checkout . && git clean -fd {name} .cargo` takes it back")))
 }
 
 /// In one line, why the account is not asked.

@@ -5,6 +5,7 @@ mod adopt_as_found;
 mod adopt_others;
 mod handover;
 mod init;
+mod init_stops;
 mod live;
 mod miniature;
 mod shell;

@@ -90,6 +90,23 @@ fn a_file_that_is_made_of_another_one_is_known_by_that() {
 }
 
 #[test]
+fn an_option_is_no_other_options_value() {
+    let Line::Build(built) = one("docker build --target --push --build-arg --load -t \0/shop/api --platform --pull .")
+    else {
+        panic!("a build")
+    };
+    assert_eq!((built.target.as_str(), built.repository.as_str(), built.context.as_str()), ("", "shop/api", "."));
+    assert!(built.args.is_empty() && built.platforms.is_empty(), "{built:?}");
+    let Line::Deploy(deployed) = one("aws ecs update-service --cluster --service api --desired-count -1") else {
+        panic!("a deploy")
+    };
+    assert_eq!((deployed.cluster.as_str(), deployed.service.as_str()), ("", "api"));
+    assert_eq!(deployed.desired_count.as_deref(), Some("-1"), "a number is a value");
+    let Line::Deploy(deployed) = one("ecs deploy --timeout --rollback shop api") else { panic!("a deploy") };
+    assert_eq!((deployed.cluster.as_str(), deployed.service.as_str(), deployed.seconds), ("shop", "api", None));
+}
+
+#[test]
 fn a_script_is_its_commands() {
     let script = "# none\nset -e; docker login x\ncargo test && docker push \"a b\" | tee log\n";
     let commands: Vec<String> = commands(script).iter().map(|words| words.join(" ")).collect();
