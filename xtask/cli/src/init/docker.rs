@@ -11,17 +11,30 @@ pub struct Facts {
     pub cargo: Option<usize>,
     /// What it copies from its context.
     pub copies: Vec<String>,
+    /// The stage for amd64, where it ends in one for each architecture and the last is for arm64.
+    pub target: Option<String>,
 }
+
+/// What an image is for where nothing else is said, as stages are called.
+const USUAL: [&str; 3] = ["amd64", "x86_64", "x86-64"];
+const OTHER: [&str; 2] = ["arm64", "aarch64"];
 
 /// Reads it instruction by instruction; what it does not know it passes over.
 pub fn read(text: &str) -> Facts {
     let mut facts = Facts::default();
+    let (mut stage, mut usual) = (String::new(), None);
     for (line, instruction) in instructions(text) {
         let (keyword, rest) = instruction.split_once(char::is_whitespace).unwrap_or((&instruction, ""));
         let rest = rest.trim();
         match keyword.to_ascii_uppercase().as_str() {
             // Stages before the last one start nothing.
-            "FROM" => (facts.starts, facts.port) = (None, None),
+            "FROM" => {
+                stage = rest.split_whitespace().last().unwrap_or_default().to_lowercase();
+                (facts.starts, facts.port) = (None, None);
+                if USUAL.contains(&stage.as_str()) {
+                    usual = Some(stage.clone());
+                }
+            }
             "ENTRYPOINT" | "CMD" if facts.starts.is_none() || keyword.eq_ignore_ascii_case("ENTRYPOINT") => {
                 facts.starts = program(rest).or(facts.starts);
             }
@@ -37,6 +50,7 @@ pub fn read(text: &str) -> Facts {
             _ => {}
         }
     }
+    facts.target = usual.filter(|_| OTHER.contains(&stage.as_str()));
     facts
 }
 
@@ -96,6 +110,21 @@ mod tests {
         for command in ["cargo fmt", "cargo install cargo-chef", "echo cargo"] {
             assert_eq!(read(&format!("FROM rust\nRUN {command}\n")).cargo, None, "{command}");
         }
+        assert_eq!(facts.target, None);
         assert_eq!(read("FROM rust\nRUN cd /src && /usr/bin/cargo install --path app\n").cargo, Some(2));
+    }
+
+    #[test]
+    fn of_a_stage_for_each_architecture_the_usual_one_is_built() {
+        let stage =
+            |name: &str| format!("FROM scratch AS {name}\nCOPY --from=build /{name}/shop /shop\nCMD [\"/shop\"]\n");
+        let text = format!("FROM rust AS build\n{}{}", stage("amd64"), stage("arm64"));
+        assert_eq!(read(&text).target.as_deref(), Some("amd64"));
+        assert_eq!(read(&text).starts.as_deref(), Some("shop"));
+        let other = format!("FROM rust AS build\n{}{}", stage("arm64"), stage("amd64"));
+        assert_eq!(read(&other).target, None, "the last is built anyway");
+        // Where the last is made of one of them, the builder says which.
+        assert_eq!(read(&format!("{text}FROM ${{TARGETARCH}}\n")).target, None);
+        assert_eq!(read(&stage("arm64")).target, None);
     }
 }

@@ -69,7 +69,8 @@ pub fn image_lines(image: &Shipped, repository: &str, tag: &str) -> String {
     let built = match image {
         Shipped::Dockerfile(dockerfile) => {
             let context = dockerfile.context.as_ref().map_or(String::new(), |it| format!("context = \"{it}\"\n"));
-            format!("dockerfile = \"{}\"\n{context}", dockerfile.name)
+            let target = dockerfile.facts.target.as_ref().map_or(String::new(), |it| format!("target = \"{it}\"\n"));
+            format!("dockerfile = \"{}\"\n{context}{target}", dockerfile.name)
         }
         Shipped::Package(package, None) => format!("package = \"{package}\"\n"),
         Shipped::Package(package, Some(binary)) => format!("package = \"{package}\"\nbin = \"{binary}\"\n"),
