@@ -177,7 +177,7 @@ fn alias(found: &Survey, choice: &Choice, plan: &mut Plan) -> Result<(), Failure
         return Ok(());
     }
     let run = match choice.place {
-        Place::Apart => format!("run --quiet --manifest-path {name}/Cargo.toml --"),
+        Place::Apart => format!("run --manifest-path {name}/Cargo.toml --"),
         _ => format!("run --package {name} --"),
     };
     let line = format!("{name} = \"{run}\"");
