@@ -43,9 +43,8 @@ pub(super) fn turn<T>(
         }
         let due = dues.last().map(|due| due.at);
         let Some(next) = clock.next().into_iter().chain(due).min() else {
-            // One that was kept from its core in the midst of going to sleep looks as if it slept.
             doubts += 1;
-            if doubts == DOUBTS {
+            if doubts >= DOUBTS && threads.wait() || doubts == 30 * DOUBTS {
                 return Err(Stuck::Forever);
             }
             clock.watch(Duration::from_millis(50));

@@ -70,6 +70,13 @@ impl Threads {
         turns
     }
 
+    /// Whether each waits for something, where Linux says what for (`wchan`): one that was kept from its core in the midst of
+    /// going to sleep looks as if it slept, and waits for nothing.
+    pub(super) fn wait(&self) -> bool {
+        let waits = |number: &u32| fs::read_to_string(format!("{TASKS}/{number}/wchan")).is_ok_and(|what| what != "0");
+        self.known.keys().all(waits)
+    }
+
     fn list(&mut self) {
         let listed = fs::read_dir(TASKS).into_iter().flatten().flatten();
         let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
