@@ -24,3 +24,23 @@ pub(crate) fn short(arn: &str) -> &str {
 pub(crate) fn of_json(value: &serde_json::Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
+
+/// A member of JSON, moved out of it; null where it is absent, or where this is no object, of which indexing would panic.
+pub(crate) fn taken(value: &mut serde_json::Value, member: &str) -> serde_json::Value {
+    value.get_mut(member).map(serde_json::Value::take).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn a_member_is_taken_only_of_an_object() {
+        let mut object = json!({ "member": [1] });
+        assert_eq!(super::taken(&mut object, "member"), json!([1]));
+        assert_eq!(object, json!({ "member": null }));
+        for mut other in [json!(1), json!("text"), json!([{ "member": 1 }]), json!(null), json!({})] {
+            assert!(super::taken(&mut other, "member").is_null(), "{other}");
+        }
+    }
+}

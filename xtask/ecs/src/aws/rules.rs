@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::signed::{Api, Signed};
 use super::{AwsError, SdkConfig, calls};
+use crate::text::taken;
 
 const EVENTS: Api = Api { id: "EventBridge", target: "AWSEvents" };
 
@@ -21,10 +22,10 @@ pub(crate) fn targets(sdk: &SdkConfig, name: &str) -> Result<Vec<Value>, AwsErro
     let (mut found, mut input) = (Vec::new(), json!({ "Rule": name }));
     loop {
         let mut answer = Signed::new(sdk).json(&EVENTS, &calls::LIST_TARGETS_BY_RULE, &subject(name), &input)?;
-        if let Value::Array(targets) = answer["Targets"].take() {
+        if let Value::Array(targets) = taken(&mut answer, "Targets") {
             found.extend(targets);
         }
-        input["NextToken"] = answer["NextToken"].take();
+        input["NextToken"] = taken(&mut answer, "NextToken");
         if input["NextToken"].as_str().is_none_or(str::is_empty) {
             return Ok(found);
         }

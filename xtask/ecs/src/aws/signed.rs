@@ -76,7 +76,9 @@ impl Signed {
         ];
         let request = Request { method: "POST", path: "/".to_owned(), headers, body: input.to_string() };
         let answer = self.send(api, call, request).map_err(|error| AwsError::new(call.action, subject, &error))?;
+        // Nothing that an API of AWS answers is another value than an object.
         serde_json::from_slice(&answer)
+            .map(Value::Object)
             .map_err(|error| AwsError::foreign(call.action, subject.to_owned(), None, &error.to_string()))
     }
 

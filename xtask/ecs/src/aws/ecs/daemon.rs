@@ -15,7 +15,7 @@ use crate::aws::calls::Call;
 use crate::aws::{AwsError, calls};
 use crate::config::{DAEMON, DAEMON_FAMILY, Partition};
 use crate::gather::Gather;
-use crate::text::{of_json as text, short};
+use crate::text::{of_json as text, short, taken};
 use shown::each;
 
 /// What UpdateDaemon is told beside the task definition. What an update leaves out is promised to nobody, so that it says
@@ -66,7 +66,7 @@ impl Ecs {
         let input = json!({ "daemonArn": self.daemon_arn(cluster, name) });
         let daemon = match self.signed(&calls::DESCRIBE_DAEMON, &subject(cluster, name), &input) {
             Err(error) if error.code == "DaemonNotFoundException" => return Ok(None),
-            answer => answer?["daemon"].take(),
+            answer => taken(&mut answer?, "daemon"),
         };
         let newest = text(&daemon["deploymentArn"]);
         let newest = if newest.is_empty() { None } else { self.daemon_deployments(&[newest])?.pop() };
@@ -161,7 +161,7 @@ impl Ecs {
             // As of a task definition that it does not have.
             Err(error) if error.code == "ClientException" => Ok(None),
             answer => {
-                let document = answer?["daemonTaskDefinition"].take();
+                let document = taken(&mut answer?, "daemonTaskDefinition");
                 let (arn, registered_by) =
                     (text(&document["daemonTaskDefinitionArn"]), text(&document["registeredBy"]));
                 Ok(Some(TaskDefinition { arn, document, registered_by }))

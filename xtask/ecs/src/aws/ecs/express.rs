@@ -9,7 +9,7 @@ use super::wire::millis;
 use super::{Deployment, Ecs, Service, Update, subject};
 use crate::aws::{AwsError, calls};
 use crate::sorted::Arrange;
-use crate::text::{of_json as text, short};
+use crate::text::{of_json as text, short, taken};
 
 impl Ecs {
     /// Sets an Express service to a revision, and says how it is then.
@@ -66,7 +66,9 @@ impl Ecs {
         let input = json!({ "serviceArn": service.arn });
         let mut answer =
             self.signed(&calls::DESCRIBE_EXPRESS_GATEWAY_SERVICE, &format!("service {}", service.name), &input)?;
-        let Value::Array(mut found) = answer["service"]["activeConfigurations"].take() else { return Ok(Vec::new()) };
+        let Value::Array(mut found) = taken(&mut taken(&mut answer, "service"), "activeConfigurations") else {
+            return Ok(Vec::new());
+        };
         let at = |one: &Value| one["createdAt"].as_f64();
         found.arrange_by(|one, other| at(other).partial_cmp(&at(one)).unwrap_or(Ordering::Equal));
         Ok(found)

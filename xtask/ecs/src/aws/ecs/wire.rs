@@ -13,6 +13,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
 use super::TaskDefinition;
+use crate::text::taken;
 
 /// Puts another body into a request that is not signed yet.
 pub(super) fn replace_body(request: &mut HttpRequest, body: &str) {
@@ -59,13 +60,13 @@ impl Intercept for Capture {
 pub(super) fn task_definition(body: &[u8]) -> Result<TaskDefinition, String> {
     let mut answer: Value =
         serde_json::from_slice(body).map_err(|error| format!("a response that is not JSON ({error})"))?;
-    let mut document = answer["taskDefinition"].take();
+    let mut document = taken(&mut answer, "taskDefinition");
     let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
     let (arn, registered_by) = (text("taskDefinitionArn"), text("registeredBy"));
     if arn.is_empty() {
         return Err("a response without taskDefinitionArn".to_owned());
     }
-    let tags = answer["tags"].take();
+    let tags = taken(&mut answer, "tags");
     if let (Some(members), Some(true)) = (document.as_object_mut(), tags.as_array().map(|tags| !tags.is_empty())) {
         members.insert("tags".to_owned(), tags);
     }

@@ -7,6 +7,7 @@ use super::LOGS;
 use crate::aws::signed::Signed;
 use crate::aws::{AwsError, SdkConfig, calls};
 use crate::gather::Gather;
+use crate::text::taken;
 
 /// Streams of one group that begin alike, from a time on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub(crate) fn page(sdk: &SdkConfig, search: &Search, token: Option<&str>) -> Res
 /// The events of an answer, and where to read on.
 pub(crate) fn found(mut answer: Value) -> Page {
     let next = answer["nextToken"].as_str().map(str::to_owned);
-    let events = match answer["events"].take() {
+    let events = match taken(&mut answer, "events") {
         Value::Array(events) => events.into_iter().map(event).gather(),
         _ => Vec::new(),
     };
@@ -63,7 +64,7 @@ pub(crate) fn found(mut answer: Value) -> Page {
 }
 
 fn event(mut event: Value) -> LogEvent {
-    let mut text = |member: &str| match event[member].take() {
+    let mut text = |member: &str| match taken(&mut event, member) {
         Value::String(text) => text,
         _ => String::new(),
     };

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Look;
 use crate::aws::ecs::{Service as Live, ServiceDocument, Strategy};
 use crate::aws::{iam, lambda};
-use crate::text::of_json as text;
+use crate::text::{of_json as text, taken};
 
 /// What assumes a hook's role.
 const ECS: &str = "ecs.amazonaws.com";
@@ -42,7 +42,7 @@ impl Look<'_> {
             (Some(written), _) => written,
             (None, Some(live)) if matches!(live.settings.strategy, Strategy::Shifting { .. }) => {
                 match self.described() {
-                    Ok(mut described) => described["deploymentConfiguration"].take(),
+                    Ok(mut described) => taken(&mut described, "deploymentConfiguration"),
                     Err(error) => return self.not_told("hook", &error),
                 }
             }

@@ -95,6 +95,7 @@ impl Remote<'_> {
             let answer = self.registry.ask(&task, &ask)?;
             match answer.status {
                 StatusCode::OK => serde_json::from_slice(&answer.body)
+                    .map(Value::Object)
                     .map_err(|_| Trouble::Fatal(anyhow::anyhow!("what is under the tag {tag} is no index"))),
                 StatusCode::NOT_FOUND => {
                     Ok(json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": [] }))
