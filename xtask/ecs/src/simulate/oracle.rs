@@ -331,9 +331,9 @@ impl Judge<'_> {
             Some(Tasks::Unhealthy) if of.health_check || of.balanced => &["health"],
             _ => return,
         };
-        // Who is interrupted goes back before a task has failed.
-        let told =
-            found.causes.iter().any(|cause| cause.stop_code != "ServiceSchedulerInitiated" || !self.played.interrupted);
+        // Who is interrupted, or goes back with another one, may do so before a task has failed.
+        let early = self.played.interrupted || self.world.on_failure == "roll-back-all";
+        let told = found.causes.iter().any(|cause| !early || !cause.reason.starts_with("Scaling activity"));
         if told && !expected.iter().any(|word| text.contains(word)) {
             self.say(format!("{name}: {:?} is why it failed, and the post-mortem says: {text}", self.run.tasks));
         }
