@@ -28,6 +28,8 @@ pub(super) struct Observation {
     pub previous: String,
     /// The id of our entry in `deployments`, `ecs-svc/…`.
     pub deployment: String,
+    /// When ECS made that entry, milliseconds since the epoch.
+    pub since: i64,
     /// The update changed the desired count only, for which ECS makes no service deployment.
     pub only_scaled: bool,
     pub until: Until,
@@ -206,7 +208,7 @@ fn at_once(seen: &Observation) -> Option<Conclusion> {
 
 fn scaled(seen: &Observation) -> Decision {
     match seen.service.primary() {
-        Some(primary) if primary.id != seen.deployment => Decision::Ended(superseded_by(primary)),
+        Some(primary) if primary.id != seen.deployment => displaced(primary, seen),
         Some(primary) if is_steady(primary) => Decision::Ended(Conclusion::Deployed),
         Some(primary) => Decision::Watch(tasks_of(primary)),
         None => Decision::Watch("the service's deployment".to_owned()),
@@ -239,8 +241,9 @@ fn by_service_deployment(seen: &Observation, rollout: &ServiceDeployment) -> Dec
         Status::Stopped => {
             // A newer update stops the older rollout; its PRIMARY and its listing may both lag.
             match seen.service.primary() {
-                Some(primary) if primary.id != seen.deployment => return Decision::Ended(superseded_by(primary)),
-                _ if seen.stopped_for < TOLD_WITHIN && seen.elapsed < seen.deadline => {
+                Some(primary) if began_later(primary, seen) => return Decision::Ended(superseded_by(primary)),
+                // What another update takes the place of is not FAILED.
+                _ if !seen.seen_failed && seen.stopped_for < TOLD_WITHIN && seen.elapsed < seen.deadline => {
                     "ECS to tell what took its place".to_owned()
                 }
                 _ => {
@@ -289,7 +292,7 @@ fn by_deployments(seen: &Observation) -> Decision {
     let rolling_back = is_rollback(&primary.rollout_reason)
         || primary.task_definition == seen.previous && (seen.seen_failed || says_failed(seen));
     if !rolling_back {
-        return Decision::Ended(superseded_by(primary));
+        return displaced(primary, seen);
     }
     match primary.rollout_state.as_str() {
         "FAILED" => {
@@ -364,6 +367,20 @@ pub(super) fn still_serving(outcome: &Conclusion, seen: &Observation) -> Option<
     (*outcome == Conclusion::Deployed && old > 0).then(|| {
         format!("ECS calls this an early success: {old} old {tasks} still {serve}, and no alarm and no breaker rolls back any more")
     })
+}
+
+/// Of a PRIMARY that is not ours.
+fn displaced(primary: &Deployment, seen: &Observation) -> Decision {
+    if began_later(primary, seen) {
+        Decision::Ended(superseded_by(primary))
+    } else {
+        Decision::Watch("ECS to show the update".to_owned())
+    }
+}
+
+/// A PRIMARY that began before ours is that of an answer from before the update.
+fn began_later(primary: &Deployment, seen: &Observation) -> bool {
+    primary.id != seen.deployment && primary.created_at >= seen.since
 }
 
 fn superseded_by(primary: &Deployment) -> Conclusion {

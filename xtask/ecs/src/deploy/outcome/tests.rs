@@ -52,6 +52,11 @@ fn unlisted(deployments: Vec<Deployment>) -> Observation {
     Observation { unlisted: true, ..seen(deployments) }
 }
 
+/// The service in an answer from before the update.
+fn as_before() -> Observation {
+    unlisted(vec![deployment("ecs-svc/0", "PRIMARY", BEFORE, "COMPLETED", 2)])
+}
+
 fn newer() -> Newer {
     Newer { revision: OTHER.into(), who: "arn:aws:iam::1:user/ana".into() }
 }
@@ -120,21 +125,6 @@ fn the_service_deployment_decides() {
             listed(Status::RollbackFailed),
             rollback_failed("tasks failed to start, and the rollback failed too"),
         ),
-        (
-            "the breaker stopped it and no rollback is configured",
-            listed(Status::Stopped),
-            rollback_failed("tasks failed to start, and no rollback was made"),
-        ),
-        (
-            "stopped a moment ago, and what took its place may not be told of yet",
-            Observation { stopped_for: Duration::from_secs(10), ..listed(Status::Stopped) },
-            watch("ECS to tell what took its place"),
-        ),
-        (
-            "stopped a moment ago, at the deadline",
-            Observation { stopped_for: Duration::ZERO, elapsed: Duration::from_secs(900), ..listed(Status::Stopped) },
-            rollback_failed("tasks failed to start, and no rollback was made"),
-        ),
         ("being stopped", listed(Status::StopRequested), watch("ECS to stop the rollout")),
         (
             "a newer one began while ours was in progress",
@@ -181,6 +171,42 @@ fn the_service_deployment_decides() {
 }
 
 #[test]
+fn what_a_stop_was_is_told_when_ecs_tells_it_or_after_a_moment() {
+    expect(vec![
+        (
+            "the breaker stopped it and no rollback is configured",
+            listed(Status::Stopped),
+            rollback_failed("tasks failed to start, and no rollback was made"),
+        ),
+        (
+            "stopped a moment ago, and what took its place may not be told of yet",
+            Observation { stopped_for: Duration::from_secs(10), ..listed(Status::Stopped) },
+            watch("ECS to tell what took its place"),
+        ),
+        (
+            "stopped, and the service is told of as it was before the update",
+            Observation {
+                stopped_for: Duration::ZERO,
+                since: 1,
+                service: as_before().service,
+                ..listed(Status::Stopped)
+            },
+            watch("ECS to tell what took its place"),
+        ),
+        (
+            "stopped a moment ago, and ECS calls it failed, which it calls nothing that was superseded",
+            Observation { stopped_for: Duration::ZERO, seen_failed: true, ..listed(Status::Stopped) },
+            rollback_failed("tasks failed to start, and no rollback was made"),
+        ),
+        (
+            "stopped a moment ago, at the deadline",
+            Observation { stopped_for: Duration::ZERO, elapsed: Duration::from_secs(900), ..listed(Status::Stopped) },
+            rollback_failed("tasks failed to start, and no rollback was made"),
+        ),
+    ]);
+}
+
+#[test]
 fn without_service_deployments_the_id_of_our_primary_decides() {
     let back = |state, running| deployment("ecs-svc/2", "PRIMARY", BEFORE, state, running);
     let failed = Deployment { rollout_reason: "tasks failed to start".into(), ..ours("ACTIVE", "FAILED", 0) };
@@ -195,6 +221,11 @@ fn without_service_deployments_the_id_of_our_primary_decides() {
             watch("ECS to call it complete, 2 of 2 tasks running"),
         ),
         ("completed", unlisted(vec![ours("PRIMARY", "COMPLETED", 2)]), Decision::Ended(Conclusion::Deployed)),
+        (
+            "told of as it was before the update",
+            Observation { since: 1, ..as_before() },
+            watch("ECS to show the update"),
+        ),
         (
             "stable but rolled back is no success",
             Observation { seen_failed: true, ..unlisted(vec![back("COMPLETED", 2)]) },

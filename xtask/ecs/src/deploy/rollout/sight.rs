@@ -122,6 +122,7 @@ impl<'a> Sight<'a> {
             revision: self.target.revision.clone(),
             previous: self.target.previous.clone(),
             deployment: self.target.deployment.clone(),
+            since: self.target.since,
             only_scaled: self.target.only_scaled,
             until: self.target.until,
             service,

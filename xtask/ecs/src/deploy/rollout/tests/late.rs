@@ -61,3 +61,14 @@ fn a_rollout_that_nothing_superseded_is_called_stopped_after_a_moment() {
     assert_eq!(reason, "tasks failed to start, and no rollback was made");
     assert!((20..60).contains(&end.seen.elapsed.as_secs()), "{:?}", end.seen.elapsed);
 }
+
+#[test]
+fn the_service_as_it_was_before_the_update_is_not_what_superseded_a_rollout_that_was_stopped() {
+    let mut early = stale();
+    let before = deployment("ecs-svc/3", "PRIMARY", BEFORE, "COMPLETED", 2);
+    early.service.deployments = vec![Deployment { created_at: SINCE - 1, ..before }];
+    let mut story = Story { scenes: vec![ours(Status::Pending, 0), early, stale()], ..Story::default() };
+    let end = follow(&mut story, &target(OnInterrupt::Leave), &Events::discard()).expect("it is told to its end");
+    let Ended::With(Conclusion::RollbackFailed { reason }) = end.ended else { panic!("{:?}", end.ended) };
+    assert_eq!(reason, "tasks failed to start, and no rollback was made");
+}

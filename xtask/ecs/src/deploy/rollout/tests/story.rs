@@ -179,6 +179,9 @@ impl Observe for Story {
     }
 }
 
+/// When the rollout began, milliseconds since the epoch.
+pub(super) const SINCE: i64 = 1_000_000;
+
 pub(super) fn deployment(id: &str, status: &str, revision: &str, state: &str, running: u32) -> Deployment {
     Deployment {
         id: id.into(),
@@ -187,6 +190,7 @@ pub(super) fn deployment(id: &str, status: &str, revision: &str, state: &str, ru
         desired: 2,
         running,
         rollout_state: state.into(),
+        created_at: SINCE,
         ..Deployment::default()
     }
 }
@@ -241,7 +245,7 @@ pub(super) fn target(on_interrupt: OnInterrupt) -> Target {
         previous: BEFORE.into(),
         start: ours(Status::Pending, 0).service,
         deployment: "ecs-svc/4".into(),
-        since: 1_000_000,
+        since: SINCE,
         only_scaled: false,
         joined: false,
         way_back: true,

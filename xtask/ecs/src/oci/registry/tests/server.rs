@@ -73,6 +73,8 @@ impl Server {
         let serving = server.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
+                // Head and body are written apart, and the second is not to wait until the first has arrived.
+                stream.set_nodelay(true).unwrap();
                 let server = serving.clone();
                 std::thread::spawn(move || while server.serve(&stream).is_some() {});
             }
