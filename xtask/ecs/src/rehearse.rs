@@ -19,6 +19,7 @@ use crate::event::{Event, Events};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 use crate::release::{Releases, Share};
+use crate::stage::With;
 use crate::text::{as_called, nearest};
 pub(crate) use scanner::StandIn;
 use scanner::Vulnerable;
@@ -31,7 +32,7 @@ pub(crate) struct Rehearsing<'a> {
     /// A name of [`FAULTS`], or `list`.
     pub fault: Option<&'a str>,
     /// What runs the released containers in earnest, as [`stage::in_earnest`] has it.
-    pub run: Option<&'a str>,
+    pub run: Option<With>,
     /// A document for [`Sandbox::seed`].
     pub seed: Option<&'a Path>,
 }
@@ -130,7 +131,7 @@ pub(crate) struct Serving<'a> {
     /// A document for [`Sandbox::seed`].
     pub seed: Option<&'a Path>,
     /// As [`Rehearsing::run`].
-    pub run: Option<&'a str>,
+    pub run: Option<With>,
     /// Whether what goes beyond ECS's documented limits is throttled.
     pub limits: bool,
     /// All that whoever calls may do.

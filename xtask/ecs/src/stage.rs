@@ -1,5 +1,7 @@
 //! What the stages have in common: how they end, and what a repository does around them.
 
+use clap::ValueEnum;
+
 use crate::failure::Result;
 
 /// How a stage ended: a failure does not hide the part that succeeded.
@@ -25,4 +27,13 @@ pub(crate) trait Around<P: ?Sized, D: ?Sized> {
     fn before(&self, plan: &P) -> Result<()>;
     /// After all of it went well; an error fails the stage, and what was done stays done.
     fn after(&self, done: &D) -> Result<()>;
+}
+
+/// What a sandbox runs containers with in earnest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum With {
+    // Docker where an engine answers, or else namespaces.
+    Either,
+    Docker,
+    Namespaces,
 }

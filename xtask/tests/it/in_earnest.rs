@@ -159,6 +159,7 @@ fn docker_alone_is_not_replaced_by_namespaces_where_no_engine_answers() {
     let workspace = workspace();
     let run = workspace.xtask_with(&[], &["rehearse", "--run=docker"]);
     run.ends(1).says("cannot run in earnest on this machine: there is no docker in PATH").says("start docker");
+    run.does_not_say("AppArmor").says("without `--run` they are simulated");
 }
 
 #[test]
@@ -169,34 +170,57 @@ fn no_program_outlives_a_rehearsal_however_that_ends() {
 fn is_outlived_by_none(way: &Way) {
     let workspace = way.workspace();
     let marker = format!("serve-{}", std::process::id());
-    with_container(&workspace, |container| container["command"] = json!([marker]));
+    with_container(&workspace, |container| {
+        container["command"] = json!([marker]);
+        container["mountPoints"] = json!([{ "sourceVolume": "data", "containerPath": "/data" }]);
+    });
+    let path = "app/ecs/task-definition.json";
+    let text = std::fs::read_to_string(workspace.root().join(path)).unwrap();
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    document["volumes"] = json!([{ "name": "data" }]);
+    workspace.write(path, &document.to_string());
     let runs = || {
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
         let lines = processes.filter_map(|it| std::fs::read_to_string(it.path().join("cmdline")).ok());
-        { lines }.any(|line| line.contains(&marker)) || is_known_to_docker(&workspace, &marker)
+        { lines }.any(|line| line.contains(&marker))
     };
-    let until = |wanted: bool| {
+    let until = |what: &str, holds: &dyn Fn() -> bool| {
         let began = Instant::now();
-        while runs() != wanted {
-            assert!(began.elapsed() < Duration::from_secs(60), "waiting for: a program runs: {wanted}");
+        while !holds() {
+            assert!(began.elapsed() < Duration::from_secs(60), "waiting until {what}");
             std::thread::sleep(Duration::from_millis(10));
         }
     };
     for signal in ["-INT", "-KILL"] {
         let mut command = workspace.command(&[], &["rehearse", way.flag]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        until(true);
+        // What a sandbox calls everything of its own.
+        let word = format!("-{}-", child.id());
+        let left = || in_engine(&workspace, &word);
+        let (all, none) = (["ps", "volume", "images"], [""; 0]);
+        until("the program runs", &|| runs() && (way.docker.is_none() || left() == all));
         send(signal, &child);
         child.wait().unwrap();
-        until(false);
+        until("nothing of it is left", &|| !runs() && left() == none);
     }
 }
 
-/// Whether the workspace's docker, if it has one, has a container whose command has this word, running or not.
-fn is_known_to_docker(workspace: &Workspace, word: &str) -> bool {
-    let mut docker = Command::new(workspace.root().join("tools/docker"));
-    let listed = docker.args(["ps", "--all", "--no-trunc", "--format", "{{.Command}}"]).output();
-    listed.is_ok_and(|listed| String::from_utf8_lossy(&listed.stdout).contains(word))
+/// Which of containers, volumes and images the workspace's docker, if it has one, has of what names this word.
+fn in_engine(workspace: &Workspace, word: &str) -> Vec<&'static str> {
+    let docker = workspace.root().join("tools/docker");
+    let names = |words: &[&str]| {
+        let listed = Command::new(&docker).args(words).output();
+        listed.is_ok_and(|listed| {
+            let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+            listed.split_whitespace().any(|name| name.contains("xtask-run-") && name.contains(word))
+        })
+    };
+    let asked: [&[&str]; 3] = [
+        &["ps", "--all", "--no-trunc", "--format", "{{.Names}}"],
+        &["volume", "ls", "--format", "{{.Name}}"],
+        &["images", "--no-trunc", "--format", "{{.Repository}}"],
+    ];
+    asked.into_iter().filter(|words| names(words)).map(|words| words[0]).collect()
 }
 
 #[test]

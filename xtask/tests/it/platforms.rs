@@ -154,6 +154,27 @@ fn provider(sandbox: &Sandbox, name: &str, makers: Option<Value>) {
 }
 
 #[test]
+fn five_hundred_instances_are_looked_at_in_pages_and_what_more_there_are_keeps_nobody_from_deploying() {
+    let (workspace, sandbox) = workspace("");
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let path = workspace.root().join("app/ecs/task-definition.json");
+    let document = std::fs::read_to_string(&path).unwrap();
+    workspace.write("app/ecs/task-definition.json", &document.replace("\"FARGATE\"", "\"EC2\""));
+    provider(&sandbox, "graviton", None);
+    runs_on(&sandbox, &["graviton"]);
+    let site = sandbox.site("123456789012", "ap-northeast-1");
+    (0..500).for_each(|_| site.join("sample", "arm64", Some("graviton")));
+    let why = "is built for linux/amd64, and the capacity of the service is ARM64";
+    workspace.xtask(&sandbox, &["deploy", "--plan"]).ends(2).says(why);
+    let looked = |operation: &str| crate::support::calls(&sandbox, operation);
+    let looks = || (looked("ecs:ListContainerInstances"), looked("ecs:DescribeContainerInstances"));
+    assert_eq!(looks(), (5, 5));
+    site.join("sample", "arm64", Some("graviton"));
+    workspace.xtask(&sandbox, &["deploy", "--plan"]).ends(0).does_not_say("built for");
+    assert_eq!(looks(), (10, 10), "no sixth page is asked for");
+}
+
+#[test]
 fn an_image_is_held_against_the_instances_that_a_service_runs_on_where_they_can_be_seen() {
     let (workspace, sandbox) = workspace("");
     workspace.xtask(&sandbox, &["release"]).ends(0);

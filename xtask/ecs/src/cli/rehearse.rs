@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::failure::Result;
 #[cfg(feature = "rehearse")]
 use crate::simulate::Worlds;
+use crate::stage::With;
 
 /// Release and deploy into an embedded ECR and ECS; no AWS account is touched
 #[derive(Args)]
@@ -18,8 +19,8 @@ pub(crate) struct Rehearse {
     pub fault: Option<String>,
     /// Run the released containers in earnest, with docker where an engine answers, or else in namespaces of their own
     #[arg(long, value_name = "WITH", num_args = 0..=1, require_equals = true, default_missing_value = "either")]
-    #[arg(value_parser = ["either", "docker", "namespaces"], conflicts_with = "fault")]
-    pub run: Option<String>,
+    #[arg(value_enum, conflicts_with = "fault")]
+    pub run: Option<With>,
     /// A JSON document of what is there from the start, such as the secrets that containers are given
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
@@ -44,8 +45,8 @@ pub(crate) struct ServeSandbox {
     /// Run containers of its own registry's images in earnest, with docker where an engine answers, or else in namespaces
     /// of their own
     #[arg(long, value_name = "WITH", num_args = 0..=1, require_equals = true, default_missing_value = "either")]
-    #[arg(value_parser = ["either", "docker", "namespaces"])]
-    pub run: Option<String>,
+    #[arg(value_enum)]
+    pub run: Option<With>,
     /// Throttle what goes beyond ECS's documented limits
     #[arg(long)]
     pub limits: bool,
@@ -136,10 +137,7 @@ mod with_sandbox {
 
     pub(super) fn rehearse(command: &Rehearse, context: &Context) -> Result<()> {
         let Rehearse { fault, run, seed } = command;
-        crate::rehearse::run(
-            &Rehearsing { fault: fault.as_deref(), run: run.as_deref(), seed: seed.as_deref() },
-            context,
-        )
+        crate::rehearse::run(&Rehearsing { fault: fault.as_deref(), run: *run, seed: seed.as_deref() }, context)
     }
 
     pub(super) fn serve(command: &ServeSandbox, context: &Context) -> Result<()> {
@@ -148,7 +146,7 @@ mod with_sandbox {
             speed: command.speed,
             accounts: &command.accounts,
             seed: command.seed.as_deref(),
-            run: command.run.as_deref(),
+            run: command.run,
             limits: command.limits,
             policy: command.policy.as_deref(),
             calls: command.calls.as_deref(),

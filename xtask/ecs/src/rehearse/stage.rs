@@ -17,6 +17,7 @@ use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::process;
 use crate::release::engine::Engine;
+use crate::stage::With;
 use crate::text::short;
 
 /// A sandbox of the configuration's account and region.
@@ -24,26 +25,34 @@ pub(super) fn options(config: &Config, clock: Clock) -> Options {
     Options { account: config.account.clone(), region: config.region.clone(), clock, ..Options::default() }
 }
 
-/// What runs containers in earnest on this machine, where they are to: `docker`, `namespaces`, or `either`.
-pub(super) fn in_earnest(run: Option<&str>) -> Result<Option<Runner>> {
-    let found = match run {
-        None => return Ok(None),
-        Some("docker") => Runner::docker(None),
-        Some("namespaces") => Runner::namespaces(),
-        Some(_) => Runner::find(),
+/// What runs containers in earnest on this machine, where they are to.
+pub(super) fn in_earnest(run: Option<With>) -> Result<Option<Runner>> {
+    let Some(with) = run else { return Ok(None) };
+    let found = match with {
+        With::Docker => Runner::docker(None),
+        With::Namespaces => Runner::namespaces(),
+        With::Either => Runner::find(),
     };
-    let failed = |why| {
+    found.map(Some).map_err(|why| {
         let failure = Failure::world(format_args!("containers cannot run in earnest on this machine: {why}"));
-        let failure = if run == Some("docker") {
-            failure.help("start docker; `docker version` says whether its engine answers")
-        } else {
-            failure
-                .help("it takes docker, or Linux, `unshare`, `nsenter` and `ip`, and a kernel that lets this user make namespaces")
-                .help("where AppArmor forbids them: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`")
-        };
-        failure.help("without `--run` they are simulated")
-    };
-    found.map(Some).map_err(failed)
+        ways_out(with)
+            .iter()
+            .fold(failure, |failure, way| failure.help(*way))
+            .help("without `--run` they are simulated")
+    })
+}
+
+/// What would let it run them.
+fn ways_out(with: With) -> &'static [&'static str] {
+    const DOCKER: &str = "start docker; `docker version` says whether its engine answers";
+    const NAMESPACES: &str =
+        "namespaces take Linux, `unshare`, `nsenter` and `ip`, and a kernel that lets this user make them";
+    const APPARMOR: &str = "where AppArmor forbids them: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`";
+    match with {
+        With::Docker => &[DOCKER],
+        With::Namespaces => &[NAMESPACES, APPARMOR],
+        With::Either => &[DOCKER, NAMESPACES, APPARMOR],
+    }
 }
 
 /// The configuration with the sandbox's registry; deadlines shrink as its clock is faster.

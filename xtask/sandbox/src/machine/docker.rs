@@ -63,10 +63,6 @@ impl Engine {
         context.last().cloned().ok_or_else(|| "docker has no context".to_owned())
     }
 
-    fn is_local(&self) -> bool {
-        self.address().is_ok_and(|address| address.starts_with("unix://"))
-    }
-
     /// A program that finds the engine.
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(name);
@@ -107,6 +103,8 @@ pub(super) struct Docker(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
+    /// Where it listens, or why nobody knows.
+    address: Result<String, String>,
     /// What every name begins with, and the label's value.
     word: String,
     /// What an image's name begins with.
@@ -114,8 +112,8 @@ struct Inner {
     folder: PathBuf,
     /// What holds networks, once it is there.
     hold: Mutex<Option<String>>,
-    /// Images by digest, under the names that the engine has for them.
-    images: Mutex<BTreeMap<String, String>>,
+    /// Images by digest, each under the name that the engine has for it, once it has it.
+    images: Mutex<BTreeMap<String, Arc<Mutex<Option<String>>>>>,
     _sweeper: Sweeper,
 }
 
@@ -123,7 +121,8 @@ impl Docker {
     pub fn open(engine: Engine, world: &World, folder: PathBuf) -> Result<Self, String> {
         let machine = leftovers::machine();
         // What is left after all the next one will remove. Of another machine's engine nobody here knows who lives.
-        if engine.is_local() {
+        let address = engine.address();
+        if address.as_ref().is_ok_and(|address| address.starts_with("unix://")) {
             drop(leftovers::sweep(&engine, &machine));
         }
         let own = leftovers::word(&machine);
@@ -131,7 +130,7 @@ impl Docker {
         let registry = world.lock().invite(&own);
         let (hold, images) = Default::default();
         fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        Ok(Self(Arc::new(Inner { engine, word: own, registry, folder, hold, images, _sweeper: sweeper })))
+        Ok(Self(Arc::new(Inner { engine, address, word: own, registry, folder, hold, images, _sweeper: sweeper })))
     }
 }
 

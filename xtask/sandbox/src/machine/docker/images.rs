@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,9 +17,11 @@ use crate::machine::locked;
 impl Inner {
     /// The name that the engine has for an image, once it has it.
     pub(super) fn image(&self, image: &Image) -> Result<String, String> {
-        let mut images = locked(&self.images);
         let digest = &image.stored.digest;
-        if let Some(name) = images.get(digest) {
+        // Each is pulled once, and no other one waits for that.
+        let own = Arc::clone(locked(&self.images).entry(digest.clone()).or_default());
+        let mut known = locked(&own);
+        if let Some(name) = &*known {
             return Ok(name.clone());
         }
         let repository = format!("{}/{}", self.registry, image.stored.path());
@@ -31,13 +34,12 @@ impl Inner {
                 Err(error) => return Err(format!("CannotPullContainerError: {why}; docker load: {error}")),
             },
         };
-        images.insert(digest.clone(), name.clone());
-        Ok(name)
+        Ok(known.insert(name).clone())
     }
 
     /// An engine without the containerd image store goes nowhere with a registry that asks for a login, where it has none.
     fn pull(&self, name: &str, platform: &str) -> Result<(), String> {
-        let host = self.engine.address()?;
+        let host = self.address.clone()?;
         let folder = tempfile::tempdir_in(&self.folder).map_err(|error| error.to_string())?;
         let logins = json!({ "auths": { self.host(): { "auth": STANDARD.encode(format!("AWS:{}", self.word)) } } });
         fs::write(folder.path().join("config.json"), logins.to_string()).map_err(|error| error.to_string())?;
