@@ -12,7 +12,8 @@ use crate::cause::{self, Message};
 use crate::config;
 use crate::deploy::load_with_stand_ins;
 use crate::digest::Digest;
-use crate::gate::Report;
+use crate::evidence::{Attached, Envelope, PublicKey, believed};
+use crate::gate::{Record, Report};
 use crate::lookup::{self, tfstate};
 use crate::oci::layout::{Index, Layout, Manifest, Platform, media_type};
 use crate::text;
@@ -24,6 +25,7 @@ type Target = (&'static str, fn(&[u8]));
 const TARGETS: &[Target] = &[
     ("configuration", configuration),
     ("dockerfile", crate::release::hostile::dockerfile),
+    ("evidence", evidence),
     ("layout", layout),
     ("lines", lines),
     ("log", crate::aws::hostile::log),
@@ -123,6 +125,27 @@ fn report(bytes: &[u8]) {
         report.unsee(&program);
     }
     assert!(report.packages() <= bytes.len());
+}
+
+/// A manifest that is attached, a bundle, a statement or a key: whoever may push has made each of them.
+fn evidence(bytes: &[u8]) {
+    let key = PublicKey::of_pem("alias/evidence", include_str!("../../../fuzz/evidence.pem")).expect("it is one");
+    if let Some(attached) = Attached::read(bytes) {
+        let unsigned = believed(&attached, Some(&key)).is_err();
+        assert!(unsigned || attached.sealed, "what is in no envelope is signed by nobody");
+    }
+    if let Some(envelope) = Envelope::read(bytes) {
+        let said = envelope.clone().unverified();
+        match envelope.open(&key) {
+            Ok(payload) => assert_eq!(payload, said),
+            Err(doubt) => assert!(!doubt.to_string().is_empty()),
+        }
+    }
+    if let Some(record) = Record::read(bytes) {
+        assert_eq!(Record::read(&record.statement()), Some(record));
+    }
+    drop(PublicKey::of_der("", bytes));
+    drop(PublicKey::of_pem("", &String::from_utf8_lossy(bytes)));
 }
 
 fn manifest(bytes: &[u8]) {
