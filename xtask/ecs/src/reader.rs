@@ -1,7 +1,5 @@
 //! The readers of the event stream: four views of one run, none of which can change it.
 
-#[cfg(test)]
-mod fits;
 pub(crate) mod github;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
@@ -10,3 +8,5 @@ pub(crate) mod record;
 pub(crate) mod shift;
 pub(crate) mod slack;
 pub(crate) mod terminal;
+#[cfg(test)]
+mod tests;

@@ -225,7 +225,7 @@ fn a_seed_that_is_none_says_which_member() {
         (json!("text"), "a seed is an object, or a list of them"),
         (
             json!({"sns": {"topic": "x"}}),
-            "`sns` is none of ssm, cloudformation, s3, secretsmanager, iam, elasticloadbalancing, lambda, logs",
+            "`sns` is none of ssm, cloudformation, s3, secretsmanager, iam, elasticloadbalancing, lambda, logs, kms",
         ),
         (json!({"ssm": {"/a": 7}}), "`ssm`, `/a`: it is a text, a list of texts, or {type, value}"),
         (json!({"account": 7}), "`account` is no text"),
