@@ -65,7 +65,7 @@ impl<'a> Putting<'a> {
     /// Attaches all that is made, signed where there is a key; what is there already is not attached twice.
     pub(super) fn put(&self, subject: &Descriptor, all: Vec<Made>) -> Result<()> {
         let Self { image, remote, session, signer, events } = *self;
-        let names: Vec<&str> = all.iter().map(|made| made.kind.name()).gather();
+        let kinds: Vec<Evidence> = all.iter().map(|made| made.kind).gather();
         let all = match signer {
             Some(signer) => signer.signed(session, (image.repository(), &subject.digest), all)?,
             None => all,
@@ -73,12 +73,26 @@ impl<'a> Putting<'a> {
         for made in &all {
             remote.attach(&made.attachment(subject)).map_err(failure)?;
         }
-        if !names.is_empty() {
-            let by = signer.map(|signer| format!(", signed by {}", signer.key().name)).unwrap_or_default();
-            let digest = subject.digest.short();
-            events.note("Attached", format!("{} to {} {digest}{by}", names.join(", "), image.name));
+        if !kinds.is_empty() {
+            let to = format!("{} {}", image.name, subject.digest.short());
+            events.note("Attached", attached(&kinds, &to, signer.map(|signer| signer.key().name.as_str())));
         }
         Ok(())
+    }
+}
+
+/// What was attached to what, and what of it is signed: a list of contents never is.
+fn attached(kinds: &[Evidence], to: &str, key: Option<&str>) -> String {
+    let names = |sealed: bool| {
+        let of = |kind: &&Evidence| (key.is_some() && **kind != Evidence::Sbom) == sealed;
+        kinds.iter().filter(of).map(|kind| kind.name()).gather::<Vec<_>>().join(", ")
+    };
+    match (names(true), names(false), key) {
+        (sealed, plain, Some(key)) if plain.is_empty() => format!("{sealed} to {to}, signed by {key}"),
+        (sealed, plain, Some(key)) if !sealed.is_empty() => {
+            format!("{sealed} to {to}, signed by {key}; {plain}, not signed")
+        }
+        (_, plain, _) => format!("{plain} to {to}"),
     }
 }
 
@@ -99,5 +113,23 @@ fn make(making: &Making<'_>, built: &Built, record: &Record, kind: Evidence) -> 
             };
             Ok(Some(evidence::sbom(&document, digest, commit.time).map_err(failed)?))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_contents_is_not_said_to_be_signed() {
+        let (verdict, sbom, key) = (Evidence::Verdict, Evidence::Sbom, Some("k"));
+        assert_eq!(attached(&[verdict, sbom], "app 1", None), "verdict, sbom to app 1");
+        assert_eq!(
+            attached(&[verdict, Evidence::Provenance], "app 1", key),
+            "verdict, provenance to app 1, signed by k"
+        );
+        let all = [verdict, sbom, Evidence::Provenance];
+        assert_eq!(attached(&all, "app 1", key), "verdict, provenance to app 1, signed by k; sbom, not signed");
+        assert_eq!(attached(&[sbom], "app 1", key), "sbom to app 1");
     }
 }
