@@ -14,7 +14,7 @@ mod sbom;
 mod signer;
 
 pub(crate) use artifact::{Attached, Made};
-pub(crate) use envelope::{BUNDLE, Doubt, Envelope};
+pub(crate) use envelope::{BUNDLE, Doubt, Envelope, doubted};
 pub(crate) use key::PublicKey;
 pub(crate) use provenance::{MadeBy, provenance};
 pub(crate) use sbom::sbom;
@@ -23,6 +23,7 @@ pub(crate) use signer::{Signer, trusted};
 use crate::aws::{AwsError, Session};
 use crate::config::Evidence;
 use crate::digest::Digest;
+use crate::event::Events;
 use crate::gate::{Record, VERDICT};
 use crate::oci::layout::Index;
 use crate::reference::{Pinned, Repository};
@@ -63,7 +64,8 @@ pub(crate) fn verdicts(
             Some(Ok(statement)) => match Record::read(&statement) {
                 // A statement about another image says nothing of this one.
                 Some(record) if record.digest != pinned.digest => doubts.push(Doubt::OfAnother(record.digest)),
-                record => records.extend(record),
+                Some(record) => records.push(record),
+                None => doubts.push(Doubt::Strange),
             },
             Some(Err(doubt)) => doubts.push(doubt),
             None => {}
@@ -74,13 +76,23 @@ pub(crate) fn verdicts(
     Ok((records, doubts))
 }
 
+/// Tells of the verdicts beside those that count; they may have been refusals.
+pub(crate) fn warn_of(doubts: &[Doubt], (image, digest): (&str, &Digest), events: &Events) {
+    if !doubts.is_empty() {
+        let digest = digest.short();
+        events.warn(format!("image `{image}` ({digest}) has verdicts that count for nothing: {}", doubted(doubts)));
+    }
+}
+
 /// What something that is attached says, where it is believed: with a key only what that has signed.
 pub(crate) fn believed(attached: &Attached, key: Option<&PublicKey>) -> Result<Vec<u8>, Doubt> {
-    let unread = Doubt::Unreadable;
+    if key.is_some() && !attached.sealed {
+        return Err(Doubt::Unsigned);
+    }
+    let bytes = attached.bytes.as_ref().ok_or(Doubt::NotAtHand)?;
     match key {
-        None => attached.content().ok_or(unread),
-        Some(_) if !attached.sealed => Err(Doubt::Unsigned),
-        Some(key) => attached.bytes.as_ref().and_then(|bytes| Envelope::read(bytes)).ok_or(unread)?.open(key),
+        None => attached.content().ok_or(Doubt::Unreadable),
+        Some(key) => Envelope::read(bytes).ok_or(Doubt::Unreadable)?.open(key),
     }
 }
 

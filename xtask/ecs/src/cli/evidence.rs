@@ -84,7 +84,8 @@ fn signing<'a>(context: &Context, of: &'a Told) -> &'a [Signing] {
 
 fn line(of: &Told, (name, digest, says): (&str, &Digest, String)) -> String {
     let about = of.platform.as_ref().map_or(String::new(), |platform| format!("{platform}  "));
-    format!("{name:<10}  {digest}  {about}{says}").trim_end().to_owned()
+    // What others attach says anything, and a line is one piece.
+    format!("{name:<10}  {digest}  {about}{says}").trim_end().replace('\n', " ")
 }
 
 /// Print what a released image holds, as CycloneDX

@@ -8,7 +8,7 @@ use crate::aws::ecr::Signing;
 use crate::config::{Config, DeployGate};
 use crate::digest::Digest;
 use crate::event::Events;
-use crate::evidence::{Doubt, PublicKey, trusted, verdicts};
+use crate::evidence::{Doubt, PublicKey, doubted, trusted, verdicts, warn_of};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Policy, stands};
 use crate::gather::Gather;
@@ -45,30 +45,40 @@ pub(super) fn hold(
     if images.is_empty() {
         return Ok(());
     }
-    let key = if config.deploy.gate.is_some() { trusted(config, session)? } else { None };
     let today = today();
     let policy = Policy { scan: &config.scan, days: config.deploy.verdict_days, today: &today };
     let mut problems = Vec::new();
+    // Without the key that is wanted nothing is believed, and what needs none is looked at all the same.
+    let key = config.deploy.gate.and_then(|DeployGate::Verdict| match trusted(config, session) {
+        Ok(key) => Some(key),
+        Err(failure) => {
+            problems.push(failure);
+            None
+        }
+    });
     for (image, pinned) in images {
-        match config.deploy.gate.map(|DeployGate::Verdict| verdicts(session, pinned, key.as_ref())) {
+        match key.as_ref().map(|key| (key, verdicts(session, pinned, key.as_ref()))) {
             None => {}
-            Some(Err(error)) => problems.push(error.into()),
-            Some(Ok((records, doubts))) => match stands(&records, &pinned.digest, &policy) {
-                Ok(record) => events.note(
-                    "Gate",
-                    format!(
-                        "{image} {} passed on {} by {}{}",
-                        pinned.digest.short(),
-                        record.day,
-                        record.scanner,
-                        key.as_ref().map(|key| format!(", signed by {}", key.name)).unwrap_or_default()
+            Some((_, Err(error))) => problems.push(error.into()),
+            Some((key, Ok((records, doubts)))) if records.is_empty() && !doubts.is_empty() => {
+                problems.push(refused(config, image, pinned, &unbelieved(key.as_ref(), &doubts)));
+            }
+            Some((key, Ok((records, doubts)))) => {
+                warn_of(&doubts, (image, &pinned.digest), events);
+                match stands(&records, &pinned.digest, &policy) {
+                    Ok(record) => events.note(
+                        "Gate",
+                        format!(
+                            "{image} {} passed on {} by {}{}",
+                            pinned.digest.short(),
+                            record.day,
+                            record.scanner,
+                            key.as_ref().map(|key| format!(", signed by {}", key.name)).unwrap_or_default()
+                        ),
                     ),
-                ),
-                Err(_) if records.is_empty() && !doubts.is_empty() => {
-                    problems.push(refused(config, image, pinned, &unbelieved(key.as_ref(), &doubts)));
+                    Err(why) => problems.push(refused(config, image, pinned, &why)),
                 }
-                Err(why) => problems.push(refused(config, image, pinned, &why)),
-            },
+            }
         }
         if !config.deploy.signed {
             continue;
@@ -154,7 +164,7 @@ fn decide(signing: &[Signing]) -> Signature {
 
 /// Why none of the verdicts that are attached counts.
 fn unbelieved(key: Option<&PublicKey>, doubts: &[Doubt]) -> String {
-    let each = doubts.iter().map(|doubt| format!("one {doubt}")).gather::<Vec<_>>().join("; ");
+    let each = doubted(doubts);
     match key {
         Some(key) => format!("has no verdict that {} signed: {each}", key.name),
         None => format!("has no verdict that counts: {each}"),

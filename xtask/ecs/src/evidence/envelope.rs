@@ -10,14 +10,17 @@ use serde_json::{Value, json};
 
 use super::{IN_TOTO, PublicKey};
 use crate::digest::Digest;
+use crate::gather::Gather;
 
 /// The type of a bundle.
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// Whoever may push can attach any number of statements.
+const SHOWN: usize = 3;
 
 /// What an envelope says before anybody has verified it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Envelope {
-    /// Of the key that signed it, as whoever wrote it says.
+    /// Of the key that signed it, as whoever wrote it says; empty where that is nothing to show.
     pub hint: String,
     kind: String,
     payload: Vec<u8>,
@@ -28,7 +31,11 @@ pub(crate) struct Envelope {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Doubt {
     Unsigned,
+    /// Its bytes are not in its manifest, or are others than that names.
+    NotAtHand,
     Unreadable,
+    /// It can be read, and says nothing that is known.
+    Strange,
     /// With what it says of that key.
     AnotherKey(String),
     Changed,
@@ -64,8 +71,9 @@ impl Envelope {
         let envelope = &bundle["dsseEnvelope"];
         let signatures = envelope["signatures"].as_array()?;
         let hint = [&bundle["verificationMaterial"]["publicKey"]["hint"], &envelope["signatures"][0]["keyid"]];
+        let hint = hint.into_iter().find_map(Value::as_str).filter(|hint| fit_to_show(hint));
         Some(Self {
-            hint: hint.into_iter().find_map(Value::as_str).unwrap_or_default().to_owned(),
+            hint: hint.unwrap_or_default().to_owned(),
             kind: envelope["payloadType"].as_str()?.to_owned(),
             payload: decoded(&envelope["payload"])?,
             signatures: signatures.iter().map(|one| decoded(&one["sig"])).collect::<Option<_>>()?,
@@ -88,6 +96,18 @@ impl Envelope {
     }
 }
 
+/// Whether what somebody wrote may stand in a line of ours.
+fn fit_to_show(foreign: &str) -> bool {
+    foreign.len() <= 100 && foreign.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// The first of them, and how many more there are.
+pub(crate) fn doubted(doubts: &[Doubt]) -> String {
+    let shown = doubts.iter().take(SHOWN).map(|doubt| format!("one {doubt}"));
+    let more = doubts.len().checked_sub(SHOWN).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+    shown.chain(more).gather::<Vec<_>>().join("; ")
+}
+
 /// Either spelling of base64, as DSSE has verifiers take it.
 fn decoded(text: &Value) -> Option<Vec<u8>> {
     let text = text.as_str()?;
@@ -98,10 +118,12 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsigned => f.write_str("is not signed"),
+            Self::NotAtHand => f.write_str("has a manifest without the bytes that it names"),
+            Self::Strange => f.write_str("is no statement that can be read"),
             Self::Unreadable => f.write_str("is no envelope that can be read"),
             Self::AnotherKey(hint) if hint.is_empty() => f.write_str("is signed by another key"),
             Self::AnotherKey(hint) => write!(f, "is signed by another key, {hint}"),
-            Self::Changed => f.write_str("was changed after it was signed"),
+            Self::Changed => f.write_str("has a signature that is not this key's of these bytes"),
             Self::Several(0) => f.write_str("has no signature in its envelope"),
             Self::Several(count) => write!(f, "has {count} signatures, where a bundle has one"),
             Self::OfAnother(digest) => write!(f, "is about another image, {digest}"),
@@ -119,6 +141,30 @@ mod tests {
     #[test]
     fn what_is_signed_has_type_and_length_before_it() {
         assert_eq!(pre_authenticated(b"hello world"), b"DSSEv1 28 application/vnd.in-toto+json 11 hello world");
+    }
+
+    #[test]
+    fn what_somebody_says_of_a_key_is_shown_where_it_is_short_and_one_line_and_of_many_doubts_three_are() {
+        let hint = |hint: &str| {
+            let bundle = json!({
+                "verificationMaterial": { "publicKey": { "hint": hint } },
+                "dsseEnvelope": { "payload": "", "payloadType": IN_TOTO, "signatures": [{ "sig": "", "keyid": "id" }] },
+            });
+            Envelope::read(bundle.to_string().as_bytes()).expect("it is a bundle").hint
+        };
+        let longest = "x".repeat(100);
+        for shown in ["SHA256:+/a b~", &longest] {
+            assert_eq!(hint(shown), shown);
+        }
+        for foreign in ["a\nerror: b", "\u{1b}[2J", "\u{202e}a", "\u{7f}", &format!("{longest}x")] {
+            assert_eq!(hint(foreign), "", "{foreign:?}");
+        }
+        let mut doubts = vec![Doubt::Unsigned, Doubt::NotAtHand, Doubt::AnotherKey(String::new())];
+        let three =
+            "one is not signed; one has a manifest without the bytes that it names; one is signed by another key";
+        assert_eq!(doubted(&doubts), three);
+        doubts.extend([Doubt::Several(2), Doubt::Several(3)]);
+        assert_eq!(doubted(&doubts), format!("{three}; and 2 more"));
     }
 
     /// A key of a sandbox's, and what it signs.

@@ -56,6 +56,7 @@ impl Signature {
         match self {
             Self::None => String::new(),
             Self::By(key) => format!("signed by {key}"),
+            Self::Hint(hint) if hint.is_empty() => "signed by a key that was not looked at".to_owned(),
             Self::Hint(hint) => format!("signed by a key that was not looked at, {hint}"),
             Self::Doubted(why) => why.clone(),
         }
