@@ -38,6 +38,11 @@ impl Signer {
         Ok(Some(Self { kms, key }))
     }
 
+    /// The same for a release; `None` also where nothing that it attaches is signed.
+    pub(crate) fn of_release(config: &Config, session: &Session) -> Result<Option<Self>> {
+        if config.evidence.iter().all(|kind| *kind == Evidence::Sbom) { Ok(None) } else { Self::open(config, session) }
+    }
+
     pub(crate) fn key(&self) -> &PublicKey {
         &self.key
     }

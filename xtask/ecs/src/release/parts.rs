@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 
 use super::tag::{Tagging, Whole};
 use super::{Making, Released, Releases, already, plan, push};
+use crate::aws::Session;
 use crate::commit::Commit;
 use crate::config::{Config, Image, images_named};
 use crate::digest::Digest;
 use crate::event::{Event, ImageAction};
-use crate::evidence::{Signer, verdicts};
+use crate::evidence::{PublicKey, Signer, trusted, verdicts, warn_of};
 use crate::failure::{Ending, Failure, Result};
 use crate::gate::{Passed, Policy, Record};
 use crate::gather::Gather;
@@ -108,6 +109,16 @@ pub(super) fn write(making: &Making<'_>, record: &Record) -> Result<PathBuf> {
     written.map_err(failed).map(|()| path)
 }
 
+/// What signs what an assembly attaches, and the key whose verdicts it believes: it believes no others where it signs nothing, too.
+fn keys(config: &Config, session: &Session) -> Result<(Option<Signer>, Option<PublicKey>)> {
+    let signer = Signer::of_release(config, session)?;
+    let key = match &signer {
+        Some(signer) => Some(signer.key().clone()),
+        None => trusted(config, session)?,
+    };
+    Ok((signer, key))
+}
+
 /// What another run has left.
 struct Left {
     commit: Option<String>,
@@ -153,18 +164,21 @@ impl Releases<'_> {
 
     fn assemble_into(&self, done: &mut Vec<Released>, names: &[String]) -> Result<()> {
         let Self { config, session, events, interrupt, .. } = *self;
-        let (planned, mut problems) = plan::look_up(self, &images_named(config, names)?)?;
+        let images = images_named(config, names)?;
+        let (planned, mut problems) = plan::look_up(self, &images)?;
         let commit = &Commit::of(&config.root)?;
-        let signer = Signer::open(config, session).unwrap_or_else(|failure| {
-            problems.push(failure);
-            None
-        });
+        let there = planned.iter().filter(|(_, action)| *action != ImageAction::Release).count();
+        let (signer, key) =
+            if there < images.len() { keys(config, session) } else { Ok((None, None)) }.unwrap_or_else(|failure| {
+                problems.push(failure);
+                (None, None)
+            });
         let ecr = &session.ecr();
         let registry = push::registry(config, ecr, &config.registry, interrupt);
         let mut wholes = Vec::new();
         for (image, _) in planned.iter().filter(|(_, action)| *action == ImageAction::Release) {
             let remote = &registry.repository(image.repository(), events, interrupt);
-            match self.collect(image, commit, (remote, signer.as_ref())) {
+            match self.collect(image, commit, (remote, key.as_ref())) {
                 Ok(whole) => wholes.push(whole),
                 Err(failure) => problems.push(failure),
             }
@@ -190,7 +204,7 @@ impl Releases<'_> {
     }
 
     /// Every part of an image: there, of this commit, and let pass by the verdicts on it.
-    fn collect(&self, image: &Image, commit: &Commit, at: (&Remote<'_>, Option<&Signer>)) -> Result<Whole> {
+    fn collect(&self, image: &Image, commit: &Commit, at: (&Remote<'_>, Option<&PublicKey>)) -> Result<Whole> {
         let (mut whole, mut problems) = (Whole::default(), Vec::new());
         for part in image.parts() {
             match self.part(&part, commit, at) {
@@ -204,7 +218,7 @@ impl Releases<'_> {
         if problems.is_empty() { Ok(whole) } else { Err(Failure::together(problems)) }
     }
 
-    fn part(&self, image: &Image, commit: &Commit, at: (&Remote<'_>, Option<&Signer>)) -> Result<(Passed, Record)> {
+    fn part(&self, image: &Image, commit: &Commit, at: (&Remote<'_>, Option<&PublicKey>)) -> Result<(Passed, Record)> {
         let config = self.config;
         let left = Left::read(&config.target.join(file(image)), image);
         left.and_then(|left| self.hold(image, left, commit, at)).map_err(|failure| {
@@ -220,7 +234,7 @@ impl Releases<'_> {
         image: &Image,
         left: Left,
         commit: &Commit,
-        (remote, signer): (&Remote<'_>, Option<&Signer>),
+        (remote, key): (&Remote<'_>, Option<&PublicKey>),
     ) -> Result<(Passed, Record)> {
         let Left { digest, verdict, commit: made_of } = left;
         let name = &image.name;
@@ -250,7 +264,8 @@ impl Releases<'_> {
             return Err(Failure::usage(format_args!("what was left of image `{name}` is for {}", is.join(", "))));
         }
         // A verdict that was attached since then may have found more.
-        let (mut records, _) = verdicts(self.session, &image.reference.pin(digest.clone()), signer.map(Signer::key))?;
+        let (mut records, doubts) = verdicts(self.session, &image.reference.pin(digest.clone()), key)?;
+        warn_of(&doubts, (name, &digest), self.events);
         records.push(verdict);
         let today = today();
         let policy = Policy { scan: &self.config.scan, days: self.config.deploy.verdict_days, today: &today };

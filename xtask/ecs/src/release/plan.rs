@@ -14,7 +14,7 @@ use crate::aws::ecr::Templates;
 use crate::beside::both;
 use crate::binary;
 use crate::commit;
-use crate::config::{Builder, Config, Evidence, Image, moving_tags, suggestion};
+use crate::config::{Builder, Config, Image, moving_tags, suggestion};
 use crate::event::{Event, ImageAction};
 use crate::evidence::Signer;
 use crate::failure::{Ending, Failure, Result};
@@ -120,9 +120,7 @@ pub(super) fn plan<'a>(stage: &Releases<'a>, images: &[&'a Image]) -> Result<Rel
     if !to_build.is_empty() {
         let with_dockerfile = to_build.iter().any(|image| matches!(image.builder, Builder::Dockerfile(_)));
         let engine = || with_dockerfile.then(|| Engine::probe(&to_build, interrupt)).transpose();
-        let signs = config.evidence.iter().any(|kind| *kind != Evidence::Sbom);
-        let signer = if signs { Signer::open(config, stage.session) } else { Ok(None) };
-        match (both(engine, || find_scanner(stage)), signer) {
+        match (both(engine, || find_scanner(stage)), Signer::of_release(config, stage.session)) {
             ((Ok(engine), Ok(scanner)), Ok(signer)) => tools = Some(Tools { engine, scanner, signer }),
             ((engine, scanner), signer) => {
                 for failure in [engine.err(), scanner.err(), signer.err()].into_iter().flatten() {
