@@ -40,7 +40,7 @@ pub fn all() -> (Workspace, Sandbox) {
 }
 
 /// A trivy that makes a list of contents as well.
-fn convert(workspace: &Workspace) {
+pub fn convert(workspace: &Workspace) {
     let convert = r#"case " $* " in
 *" convert "*)
     [ -e report.json ] || exit 1

@@ -160,7 +160,9 @@ fn a_verdict_of_another_key_a_changed_one_and_one_with_two_signatures_let_nothin
         assert!(payload.contains(from), "{payload}");
         bundle["dsseEnvelope"]["payload"] = json!(layout::base64(payload.replace(from, to).as_bytes()));
     };
-    forged(|_, bundle| edit(bundle, "CRITICAL", "LOW")).ends(3).says("one was changed after it was signed");
+    forged(|_, bundle| edit(bundle, "CRITICAL", "LOW"))
+        .ends(3)
+        .says("one has a signature that is not this key's of these bytes");
     forged(|_, bundle| {
         let one = bundle["dsseEnvelope"]["signatures"][0].clone();
         bundle["dsseEnvelope"]["signatures"] = json!([one, one]);
@@ -169,6 +171,12 @@ fn a_verdict_of_another_key_a_changed_one_and_one_with_two_signatures_let_nothin
     .says("one has 2 signatures, where a bundle has one");
     forged(|_, bundle| bundle["dsseEnvelope"]["signatures"] = json!([])).ends(3).says("one has no signature in its");
     forged(|_, bundle| *bundle = json!({ "no": "bundle" })).ends(3).says("one is no envelope that can be read");
+    // What is said of another key is nobody's word, and may be anything.
+    let hinted = forged(|_, bundle| {
+        edit(bundle, "CRITICAL", "LOW");
+        bundle["verificationMaterial"]["publicKey"]["hint"] = json!("k\nerror: all is well");
+    });
+    hinted.ends(3).says("one is signed by another key\n").does_not_say("all is well");
     // A statement without its envelope, as who has no key would attach it.
     forged(|manifest, bundle| {
         let payload = layout::from_base64(bundle["dsseEnvelope"]["payload"].as_str().unwrap());
@@ -194,6 +202,98 @@ fn a_verdict_of_another_key_a_changed_one_and_one_with_two_signatures_let_nothin
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(told["evidence"][0]["signature"]["verified"], false);
     assert_eq!(told["evidence"][0]["content"]["predicateType"], "urn:xtask-ecs:verdict:v1");
+}
+
+#[test]
+fn what_counts_for_nothing_beside_a_verdict_that_counts_is_a_warning_an_image() {
+    let (workspace, sandbox) = released();
+    let mut manifest = taken(&sandbox).pop().expect("a verdict was attached");
+    let bundle = content(&manifest);
+    attach(&sandbox, &manifest, &bundle);
+    workspace.xtask(&sandbox, &["deploy", "--plan"]).ends(0).does_not_say("count for nothing");
+    let mut unsigned = manifest.clone();
+    unsigned["artifactType"] = json!("application/vnd.in-toto+json");
+    unsigned["annotations"] = json!({ "in-toto.io/predicate-type": "urn:xtask-ecs:verdict:v1" });
+    let payload = layout::from_base64(bundle["dsseEnvelope"]["payload"].as_str().unwrap());
+    attach(&sandbox, &unsigned, &serde_json::from_slice(&payload).unwrap());
+    manifest["layers"][0].as_object_mut().unwrap().remove("data");
+    let put = json!({ "repositoryName": "sample/app", "imageManifest": manifest.to_string() });
+    ecr(&sandbox, "PutImage", put);
+    let run = workspace.xtask(&sandbox, &["deploy"]);
+    run.ends(0).says("signed by alias/evidence").says(
+        "has verdicts that count for nothing: one is not signed; one has a manifest without the bytes that it names",
+    );
+    assert_eq!(run.stderr.matches("count for nothing").count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn a_verdict_whose_bytes_are_not_at_hand_or_say_nothing_known_is_no_silent_pass_without_a_key() {
+    let (workspace, sandbox) = with("deploy.gate = \"verdict\"");
+    workspace.xtask(&sandbox, &["release"]).ends(0);
+    let mut manifest = taken(&sandbox).pop().expect("a verdict was attached");
+    attach(&sandbox, &manifest, &json!({ "no": "verdict" }));
+    workspace.xtask(&sandbox, &["deploy"]).ends(3).says("no verdict that counts: one is no statement that can be read");
+    taken(&sandbox);
+    manifest["layers"][0].as_object_mut().unwrap().remove("data");
+    ecr(&sandbox, "PutImage", json!({ "repositoryName": "sample/app", "imageManifest": manifest.to_string() }));
+    workspace.xtask(&sandbox, &["deploy"]).ends(3).says("one has a manifest without the bytes that it names");
+}
+
+#[test]
+fn a_key_that_may_not_be_read_hides_no_other_problem_of_a_deploy() {
+    let (workspace, sandbox) = released();
+    set(&workspace, &format!("{GATED}\ndeploy.signed = true"));
+    let services = ["ecr:*", "ecs:*", "elasticloadbalancing:*", "application-autoscaling:*", "cloudwatch:*", "sts:*"];
+    let statement = json!({ "Effect": "Allow", "Action": services, "Resource": "*" });
+    sandbox.restrict(&json!({ "Statement": [statement] })).unwrap();
+    let run = workspace.xtask(&sandbox, &["deploy"]);
+    run.ends(1).says("kms:GetPublicKey on key alias/evidence failed").says("ECR has not signed it");
+}
+
+#[test]
+fn an_assembly_asks_for_the_key_only_where_it_signs() {
+    let (workspace, sandbox) = p256();
+    workspace.xtask(&sandbox, &["release", "--no-tag"]).ends(0);
+    workspace.xtask(&sandbox, &["release", "--assemble"]).ends(0);
+    let before = calls(&sandbox, "kms:GetPublicKey");
+    workspace.xtask(&sandbox, &["release", "--assemble"]).ends(0).says("1.4.0 is already");
+    assert_eq!(calls(&sandbox, "kms:GetPublicKey"), before, "all tags are there");
+
+    let public = sandbox.site("123456789012", "ap-northeast-1").call("kms", "GetPublicKey", json!({ "KeyId": KEY }));
+    let public = public.unwrap()["PublicKey"].clone();
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", public.as_str().unwrap());
+    workspace.write("evidence.pem", &pem);
+    let lists_alone =
+        "evidence = [\"sbom\"]\nevidence-key = { kms = \"alias/evidence\", public-key = \"evidence.pem\" }";
+    next(&workspace, lists_alone);
+    crate::evidence::convert(&workspace);
+    let before = calls(&sandbox, "kms:GetPublicKey");
+    workspace.xtask(&sandbox, &["release", "--no-tag"]).ends(0);
+    workspace.xtask(&sandbox, &["release", "--assemble"]).ends(0);
+    assert_eq!(calls(&sandbox, "kms:GetPublicKey"), before, "nothing is signed");
+}
+
+#[test]
+fn a_piece_is_one_line_whatever_it_says_of_itself() {
+    let (workspace, sandbox) = released();
+    let mut manifest = taken(&sandbox).pop().expect("a verdict was attached");
+    let mut bundle = content(&manifest);
+    bundle["verificationMaterial"]["publicKey"]["hint"] = json!("k\nverdict  passed");
+    attach(&sandbox, &manifest, &bundle);
+    manifest["artifactType"] = json!("type\nverdict  passed");
+    attach(&sandbox, &manifest, &json!({}));
+    set(&workspace, "");
+    let told = workspace.xtask(&sandbox, &["evidence", "app"]).ends(0).stdout.clone();
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert!(told.contains("signed by a key that was not looked at\n"), "{told}");
+}
+
+#[test]
+fn what_was_attached_and_not_signed_is_not_said_to_be() {
+    let (workspace, sandbox) = p256();
+    set(&workspace, &format!("{GATED}\nevidence = [\"verdict\", \"sbom\"]"));
+    crate::evidence::convert(&workspace);
+    workspace.xtask(&sandbox, &["release"]).ends(0).says("Attached verdict to app").says("; sbom, not signed");
 }
 
 #[test]
