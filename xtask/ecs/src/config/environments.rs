@@ -36,7 +36,7 @@ pub(super) const ENVIRONMENT: Keys = Keys {
         optional(
             "evidence-key",
             "a key or a table",
-            "another key; what the environment before signed is then signed anew by `rescan`",
+            "another key; what the environment before signed is then not believed, until `rescan`, after the promotion and before the deploy, has signed a verdict",
         ),
         optional("services", "tables by name", "as in `services.NAME`; a service of this environment alone, too"),
         optional("tasks", "tables by name", "as in `tasks.NAME`; a task of this environment alone, too"),
