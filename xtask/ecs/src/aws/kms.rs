@@ -8,6 +8,10 @@ use super::calls::Call;
 use super::signed::{Api, Signed};
 use super::{AwsError, Kind, SdkConfig, calls};
 
+/// What to do where a key is of a kind that does not sign.
+pub(crate) const MADE_BY: &str =
+    "a key that signs evidence is made by `aws kms create-key --key-usage SIGN_VERIFY --key-spec ECC_NIST_P256`";
+
 const KMS: Api = Api { id: "KMS", target: "TrentService" };
 
 /// One key, in the region that its ARN names. Methods block.
@@ -78,10 +82,7 @@ impl Kms {
                 "where it is to be deleted, `aws kms cancel-key-deletion --key-id {key}` keeps it; `evidence-key` can name another one"
             ),
             "NotFoundException" => "check `evidence-key`: its account, its region and its name".to_owned(),
-            "UnsupportedOperationException" | "InvalidKeyUsageException" => {
-                "a key that signs evidence is made by `aws kms create-key --key-usage SIGN_VERIFY --key-spec ECC_NIST_P256`"
-                    .to_owned()
-            }
+            "UnsupportedOperationException" | "InvalidKeyUsageException" => MADE_BY.to_owned(),
             _ if error.kind == Kind::Denied => {
                 let both = "the key's own policy has to allow it, too, where the key is another account's or does not leave that to IAM";
                 let separator = if error.fix.is_empty() { "" } else { "; " };

@@ -3,7 +3,7 @@
 use super::envelope::{BUNDLE, Envelope, pre_authenticated, seal};
 use super::key::SPECS;
 use super::{Attached, Made, PublicKey};
-use crate::aws::kms::Kms;
+use crate::aws::kms::{Kms, MADE_BY};
 use crate::aws::{AwsError, Session};
 use crate::config::{Config, Evidence, EvidenceKey};
 use crate::digest::Digest;
@@ -109,11 +109,7 @@ fn of_file(wanted: &EvidenceKey) -> Result<Option<PublicKey>> {
 
 fn of_kms(kms: &Kms, wanted: &EvidenceKey) -> Result<PublicKey> {
     let answer = kms.public()?;
-    let unfit = |why: &str| {
-        Failure::usage(format_args!("the key {} {why}", wanted.kms)).help(
-            "a key that signs evidence is made by `aws kms create-key --key-usage SIGN_VERIFY --key-spec ECC_NIST_P256`",
-        )
-    };
+    let unfit = |why: &str| Failure::usage(format_args!("the key {} {why}", wanted.kms)).help(MADE_BY);
     if answer.usage != "SIGN_VERIFY" {
         return Err(unfit(&format!("is for {} and cannot sign", answer.usage)));
     }
