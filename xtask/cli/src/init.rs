@@ -55,7 +55,7 @@ impl Command for Init {
             context.events().note("Nothing", "to add: the package, the alias and the configuration are there");
             // One that was killed before its last effect.
             return if found.is_unlocked() && !self.dry_run {
-                Ok(write::lock(&found, &choice, context)?)
+                Ok(write::lock(&found, &choice, write::way_back(&found, true)?, context)?)
             } else {
                 Ok(())
             };
@@ -66,14 +66,14 @@ impl Command for Init {
             context.write(patch.as_bytes());
             return Ok(());
         }
-        write::refuse_what_git_cannot_take_back(&found, self.force)?;
+        let back = write::way_back(&found, self.force)?;
         write::write(&plan.changes, &found, context)?;
-        write::lock(&found, &choice, context)?;
+        write::lock(&found, &choice, back, context)?;
         for (verb, what) in plan.next {
             context.events().note(verb, what);
         }
         if choice.rehearse && choice.place != Place::Module {
-            write::rehearse(&found, &choice, context)?;
+            write::rehearse(&found, &choice, back, context)?;
         }
         Ok(())
     }

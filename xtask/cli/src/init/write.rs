@@ -17,20 +17,41 @@ use super::survey::Survey;
 /// How long cargo may look at a registry's index.
 const INDEX: Duration = Duration::from_secs(300);
 
-pub fn refuse_what_git_cannot_take_back(found: &Survey, force: bool) -> Result<(), Failure> {
-    if force {
-        return Ok(());
+/// How what is written is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WayBack {
+    /// All that was there before is committed.
+    Git,
+    ByHand,
+}
+
+impl WayBack {
+    fn of(self, choice: &Choice) -> String {
+        match self {
+            Self::Git => format!("`git checkout . && git clean -fd {} .cargo` takes it back", choice.name),
+            Self::ByHand => {
+                "the lines above name what was added; git cannot take it back, for not all that was there is committed"
+                    .to_owned()
+            }
+        }
     }
+}
+
+/// Fails where git could not take back what is written, but for `force`.
+pub fn way_back(found: &Survey, force: bool) -> Result<WayBack, Failure> {
     let failure = if found.git.is_none() {
         Failure::usage("this is in no git repository, so nothing could take the changes back")
     } else {
         let changed = ask(&found.root, "git", &["status", "--porcelain", "--", "."]).unwrap_or_default();
         if changed.is_empty() {
-            return Ok(());
+            return Ok(WayBack::Git);
         }
         Failure::usage("the working tree has changes that are not committed, and would be mixed with what is added")
             .said(changed.lines().take(10))
     };
+    if force {
+        return Ok(WayBack::ByHand);
+    }
     Err(failure.help("commit or stash them; --force goes on, and --dry-run only shows what would be added"))
 }
 
@@ -61,12 +82,16 @@ fn put(path: &Path, text: &str) -> std::io::Result<()> {
     std::fs::rename(partial, path)
 }
 
+/// That which started this program, or the one that there is.
+fn cargo() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
 /// Adds what is new to Cargo.lock, and moves nothing that is in it.
-pub fn lock(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Failure> {
+pub fn lock(found: &Survey, choice: &Choice, back: WayBack, context: &Context) -> Result<(), Failure> {
     let folder = if choice.place == Place::Apart { found.root.join(&choice.name) } else { found.root.clone() };
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     context.events().note("Locking", "what is new");
-    let update = Tool::new(cargo, INDEX).args(["update", "--quiet", "--workspace"]).dir(folder);
+    let update = Tool::new(cargo(), INDEX).args(["update", "--quiet", "--workspace"]).dir(folder);
     let ended = update.run(context.interrupt(), |_| {})?;
     if ended.status.success() {
         return Ok(());
@@ -75,9 +100,9 @@ pub fn lock(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Fa
         choice.place != Place::Apart && ended.tail.iter().any(|line| line.contains("failed to select a version"));
     let help = if disagree {
         format!(
-            "the library's dependencies and this workspace's have no versions in common: take it back (`git checkout . && git clean -fd {} .cargo`), and \
-             `--place apart` begins a package with a Cargo.lock of its own",
-            choice.name
+            "the library's dependencies and this workspace's have no versions in common: {}, and then `--place apart` begins a \
+             package with a Cargo.lock of its own",
+            back.of(choice)
         )
     } else {
         "`cargo update --workspace` does it again; --xtask-ecs says where the library comes from".to_owned()
@@ -89,11 +114,11 @@ pub fn lock(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Fa
 
 /// The workspace's own xtask, compiled with its sandbox, rehearses; with credentials of the account it then says what a deploy
 /// would change.
-pub fn rehearse(found: &Survey, choice: &Choice, context: &Context) -> Result<(), Failure> {
+pub fn rehearse(found: &Survey, choice: &Choice, back: WayBack, context: &Context) -> Result<(), Failure> {
     let Loaded { config, .. } = config::load(&found.root, &|name| std::env::var(name).ok())?;
     let manifest = found.root.join(&choice.name).join("Cargo.toml").display().to_string();
     context.events().note("Rehearsing", "with the new package, which is compiled first: minutes, this once");
-    compile(&manifest, choice, context)?;
+    compile(&manifest, choice, back, context)?;
     let run = |words: &[&str], then| {
         let cargo = ["run", "--quiet", "--manifest-path", &manifest, "--features", "rehearse", "--"];
         let args = cargo.iter().chain(words).map(|word| (*word).to_owned()).collect();
@@ -112,20 +137,21 @@ pub fn rehearse(found: &Survey, choice: &Choice, context: &Context) -> Result<()
 }
 
 /// What cargo shows meanwhile and says is on the terminal already.
-fn compile(manifest: &str, choice: &Choice, context: &Context) -> Result<(), Failure> {
+fn compile(manifest: &str, choice: &Choice, back: WayBack, context: &Context) -> Result<(), Failure> {
     let quiet = (!std::io::stderr().is_terminal()).then_some("--quiet");
     let sh = shell()?;
-    if cmd!(sh, "cargo build {quiet...} --manifest-path {manifest} --features rehearse").quiet().run().is_ok() {
-        return Ok(());
-    }
-    let (name, command) = (&choice.name, plan::command(choice));
+    let cargo = cargo();
+    let build = cmd!(sh, "{cargo} build {quiet...} --manifest-path {manifest} --features rehearse").quiet();
+    let Err(error) = build.run() else { return Ok(()) };
+    let command = plan::command(choice);
     if context.interrupt().is_set() {
         return Err(Failure::interrupted("interrupted while the new package was compiled; everything is written")
             .help(format!("`{command} rehearse` goes on from here")));
     }
     Err(Failure::world("the new package does not compile; everything is written, and nothing was rehearsed")
+        .said([error.to_string()])
         .help(format!("mend what cargo names above, then `{command} rehearse` goes on from here"))
-        .help(format!("`git checkout . && git clean -fd {name} .cargo` takes it back")))
+        .help(back.of(choice)))
 }
 
 /// In one line, why the account is not asked.

@@ -49,6 +49,12 @@ fn where_the_new_package_does_not_compile_it_says_what_is_written_and_how_to_go_
 
     take_back(&miniature);
     assert_eq!(miniature.files(), before);
+
+    write(&miniature.root(), "notes.txt", "not committed\n");
+    write(library.path(), "src/lib.rs", "compile_error!(\"something of this machine is missing\");\n");
+    let run = miniature.xtask_ecs(&[&INIT[..], &[&folder, "--force"]].concat());
+    run.ends(1).says("git cannot take it back, for not all that was there is committed");
+    assert!(!run.stderr.contains("git clean"), "{}", run.stderr);
 }
 
 /// Two packages that link the same library of the system: cargo takes one of them in a workspace.
