@@ -378,9 +378,9 @@ fn displaced(primary: &Deployment, seen: &Observation) -> Decision {
     }
 }
 
-/// A PRIMARY that began before ours is that of an answer from before the update.
+/// A PRIMARY that began before ours is that of an answer from before the update; of one that says nothing it is not known (0).
 fn began_later(primary: &Deployment, seen: &Observation) -> bool {
-    primary.id != seen.deployment && primary.created_at >= seen.since
+    primary.id != seen.deployment && (primary.created_at == 0 || primary.created_at >= seen.since)
 }
 
 fn superseded_by(primary: &Deployment) -> Conclusion {
