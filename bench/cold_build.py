@@ -32,6 +32,8 @@ debug = 0
 
 [dependencies]
 {dependencies}
+# The SDK's own HTTP client, which xtask-ecs does without.
+aws-smithy-http-client = {{ version = "1.5", default-features = false, features = ["rustls-ring"] }}
 tokio = {{ version = "1", default-features = false, features = ["rt-multi-thread"] }}
 """
 
@@ -59,7 +61,7 @@ def bare_workspace() -> pathlib.Path:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "src").mkdir(parents=True)
     lines = (ROOT / "xtask/ecs/Cargo.toml").read_text().splitlines()
-    wanted = re.compile(r"^(aws-config|aws-sdk-ecr|aws-sdk-ecs|aws-smithy-http-client) = ")
+    wanted = re.compile(r"^(aws-config|aws-sdk-ecr|aws-sdk-ecs) = ")
     dependencies = "\n".join(line for line in lines if wanted.match(line))
     (folder / "Cargo.toml").write_text(BARE_MANIFEST.format(dependencies=dependencies))
     (folder / "src/main.rs").write_text(BARE_MAIN)

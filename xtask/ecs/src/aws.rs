@@ -29,10 +29,11 @@ pub(crate) mod sessions;
 mod signed;
 pub(crate) mod ssm;
 pub(crate) mod tags;
+mod transport;
 mod xml;
 
 use std::error::Error;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use aws_config::SdkConfig;
@@ -43,11 +44,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::service_config::ServiceConfigKey;
 
 use credentials::{Lack, lack};
@@ -55,6 +52,7 @@ pub(crate) use error::{AwsError, Kind};
 pub(crate) use identity::{Identity, session_name};
 #[cfg(feature = "rehearse")]
 pub(crate) use inside::Exchange;
+use transport::Transport;
 
 use crate::config::Config;
 use crate::failure::{Ending, Failure, Result};
@@ -133,8 +131,7 @@ impl Session {
     pub(crate) fn at(config: &Config, endpoint: &Endpoint) -> Self {
         let keys = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "stand-in");
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(SOON);
-        let client = aws_smithy_http_client::Builder::new();
-        let client = client.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let client = SharedHttpClient::new(Transport);
         let loader =
             loader(&config.region, client).retry_config(retries).credentials_provider(keys).endpoint_url(&endpoint.url);
         let sdk = net::wait(loader.load());
@@ -198,34 +195,12 @@ impl Session {
     }
 }
 
-/// The SDK's client, on the way that the environment names. All sessions have one, which reads this machine's certificates
-/// once.
+/// The SDK's client, on the way that the environment names.
 fn http_client() -> Result<SharedHttpClient> {
-    static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
-    if let Some(client) = CLIENT.get() {
-        return Ok(client.clone());
-    }
-    let client = new_http_client()?;
-    Ok(CLIENT.get_or_init(|| client).clone())
-}
-
-fn new_http_client() -> Result<SharedHttpClient> {
     let unusable = |error: std::io::Error| Failure::new(Ending::Usage, error);
-    let mut trust = TrustStore::default();
-    if let Some(pem) = route::bundle().map_err(unusable)? {
-        trust = trust.with_pem_certificate(pem);
-    }
-    let tls = TlsContext::builder().with_trust_store(trust).build().map_err(anyhow::Error::new)?;
-    let proxy = match route::proxy().map_err(unusable)? {
-        Some(proxy) => ProxyConfig::https(proxy.address).map_err(anyhow::Error::new)?.no_proxy(proxy.not_for),
-        None => ProxyConfig::disabled(),
-    };
-    Ok(aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder().proxy_config(proxy.clone());
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone()).build()
-    }))
+    route::bundle().map_err(unusable)?;
+    route::proxy().map_err(unusable)?;
+    Ok(SharedHttpClient::new(Transport))
 }
 
 /// Credentials that are there, so that their absence is one clear error.
@@ -251,7 +226,7 @@ fn loader(region: &str, client: SharedHttpClient) -> ConfigLoader {
         .retry_config(RetryConfig::standard().with_max_attempts(attempts()))
         .timeout_config(
             TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(5))
+                .connect_timeout(net::CONNECT)
                 .operation_attempt_timeout(Duration::from_secs(30))
                 .build(),
         )

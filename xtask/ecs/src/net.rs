@@ -27,7 +27,7 @@ use crate::gather::Gather;
 use route::{Proxy, Way};
 
 /// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How soon a silent connection is asked whether its other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -108,23 +108,32 @@ fn workers() -> usize {
 
 /// The client for any address. Fails where the machine has no root certificates at all, and where what the environment
 /// says of the way out is of no use.
-pub(crate) fn client() -> std::io::Result<&'static HttpClient> {
-    static CLIENT: OnceLock<HttpClient> = OnceLock::new();
-    if let Some(client) = CLIENT.get() {
-        return Ok(client);
-    }
-    let (proxy, roots) = (route::proxy()?, route::roots()?);
-    Ok(CLIENT.get_or_init(|| connect(trusting(roots), proxy.as_ref())))
+pub(crate) fn client() -> std::io::Result<HttpClient> {
+    client_of(false, CONNECT)
 }
 
-/// The client for one address. Reading the root certificates takes longer than many a whole command, so plain HTTP
-/// does not wait for it.
-pub(crate) fn client_for(address: &Uri) -> std::io::Result<&'static HttpClient> {
-    static PLAIN: OnceLock<HttpClient> = OnceLock::new();
-    if address.scheme_str() == Some("http") {
-        return Ok(PLAIN.get_or_init(|| connect(trusting(RootCertStore::empty()), None)));
+/// The client for one address.
+pub(crate) fn client_for(address: &Uri) -> std::io::Result<HttpClient> {
+    client_within(address, CONNECT)
+}
+
+/// The client for one address, to which a connection has so long to come about.
+pub(crate) fn client_within(address: &Uri, connect: Duration) -> std::io::Result<HttpClient> {
+    client_of(address.scheme_str() == Some("http"), connect)
+}
+
+/// One for each of these, for it keeps connections. Reading the root certificates takes longer than many a whole command, so
+/// plain HTTP does not wait for it.
+fn client_of(plain: bool, connect: Duration) -> std::io::Result<HttpClient> {
+    static CLIENTS: Mutex<Vec<(bool, Duration, HttpClient)>> = Mutex::new(Vec::new());
+    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, _, client)) = clients.iter().find(|(known, within, _)| (*known, *within) == (plain, connect)) {
+        return Ok(client.clone());
     }
-    client()
+    let (proxy, roots) = if plain { (None, RootCertStore::empty()) } else { (route::proxy()?, route::roots()?) };
+    let client = made(trusting(roots), proxy.as_ref(), connect);
+    clients.push((plain, connect, client.clone()));
+    Ok(client)
 }
 
 /// Whether a host, with or without a port, is this machine: the only one that is spoken to without TLS.
@@ -145,12 +154,12 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(until.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-fn connect(tls: ClientConfig, proxy: Option<&Proxy>) -> HttpClient {
+fn made(tls: ClientConfig, proxy: Option<&Proxy>, connect: Duration) -> HttpClient {
     let tls = HttpsConnectorBuilder::new().with_tls_config(tls);
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT));
+    tcp.set_connect_timeout(Some(connect));
     tcp.set_keepalive(Some(KEEPALIVE));
     Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().wrap_connector(Way::new(tcp, proxy)))
 }

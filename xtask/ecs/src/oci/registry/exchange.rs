@@ -119,7 +119,7 @@ pub(super) fn request(
 }
 
 /// The client, or what keeps this machine from having one.
-pub(super) fn client(address: &Uri) -> Result<&'static net::HttpClient, Trouble> {
+pub(super) fn client(address: &Uri) -> Result<net::HttpClient, Trouble> {
     net::client_for(address).context("there is no way out of this machine").map_err(Trouble::Fatal)
 }
 
