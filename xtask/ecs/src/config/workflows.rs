@@ -117,11 +117,11 @@ pub(super) fn read(table: &mut Table<'_>) -> Workflows {
     let default = Workflows::default();
     let slack = [("none", SlackSecret::None), ("webhook", SlackSecret::Webhook), ("bot", SlackSecret::Bot)];
     let matrix = [("platform", Matrix::Platform), ("image", Matrix::Image)];
-    let call = [("also", Call::Also), ("only", Call::Only)];
+    let matrix = table.optional("matrix", |value| value.one_of(&matrix));
     let workflows = Workflows {
         runner: table.or("runner", runner, default.runner),
-        matrix: table.optional("matrix", |value| value.one_of(&matrix)),
-        call: table.optional("call", |value| value.one_of(&call)),
+        matrix,
+        call: table.optional("call", |value| call(value, matrix)),
         arm_runner: table.optional("arm-runner", runner),
         manifest: table.optional("manifest", |value| file(value, "manifest")),
         environment: table.optional("environment", Value::string),
@@ -143,6 +143,19 @@ pub(super) fn read(table: &mut Table<'_>) -> Workflows {
     };
     table.finish();
     workflows
+}
+
+/// The jobs of a matrix hand digests and verdicts on in the run that they are part of, which in a call is the caller's.
+fn call(value: &Value<'_>, matrix: Option<Matrix>) -> Option<Call> {
+    let how = value.one_of(&[("also", Call::Also), ("only", Call::Only)])?;
+    if matrix.is_some() {
+        value.error(
+            "`call` and `matrix` do not go together: what a matrix's jobs leave for the last one, any job of the caller could leave",
+            "take one of them out; a call builds every platform in one job",
+        );
+        return None;
+    }
+    Some(how)
 }
 
 fn ci(table: &mut Table<'_>) -> Ci {

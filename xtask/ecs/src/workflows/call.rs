@@ -15,17 +15,21 @@ use crate::reader::github::output_names;
 /// What is checked out for a tag that somebody names. Of an empty one there is no such ref, and nothing else is taken.
 const TAG: &str = "format('refs/tags/{0}', inputs.tag)";
 
+/// Whether this was called: what the caller gives does not matter, and where nobody could give it there is none.
+const CALLED: &str = "toJSON(inputs.called) != 'null'";
+const NOT_CALLED: &str = "toJSON(inputs.called) == 'null'";
+
 /// What the job of one stage does otherwise.
 pub(super) fn build(config: &Config) -> Holes {
     let call = config.workflows.call;
     let (asked, handed) = match call {
-        None => ("inputs.tag", "if: github.event_name == 'push'"),
-        Some(_) => ("(inputs.called || inputs.tag)", "if: github.event_name == 'push' && !inputs.called"),
+        None => ("inputs.tag".to_owned(), "if: github.event_name == 'push'".to_owned()),
+        Some(_) => (format!("({CALLED} || inputs.tag)"), format!("if: github.event_name == 'push' && {NOT_CALLED}")),
     };
     let images: Vec<&str> = config.images.keys().map(String::as_str).gather();
     let mut holes = Holes::from([
         ("ref", format!("ref: ${{{{ {asked} && {TAG} || '' }}}}")),
-        ("handed", handed.to_owned()),
+        ("handed", handed),
         ("outputs", outputs(call, "release", &output_names(&images, &[]))),
     ]);
     if call == Some(Call::Only) {
@@ -39,11 +43,11 @@ pub(super) fn deploy(call: Option<Call>, config: &Config) -> Holes {
     let head = "github.event.workflow_run.head_sha";
     let checked_out = match call {
         None => format!("{head} || {TAG}"),
-        Some(Call::Also) => format!("(inputs.called || inputs.tag) && {TAG} || {head}"),
+        Some(Call::Also) => format!("({CALLED} || inputs.tag) && {TAG} || {head}"),
         Some(Call::Only) => TAG.to_owned(),
     };
     let follows = |text: &str| if call == Some(Call::Only) { String::new() } else { text.to_owned() };
-    let not_called = call.map_or("", |_| " && !inputs.called");
+    let not_called = call.map_or(String::new(), |_| format!(" && {NOT_CALLED}"));
     let services: Vec<&str> = config.services.keys().map(String::as_str).gather();
     Holes::from([
         ("ref", format!("ref: ${{{{ {checked_out} }}}}")),
@@ -93,10 +97,10 @@ pub(super) fn refusal(config: &Config, environments: &[String]) -> Holes {
     let names = environments.join(", ");
     let json = serde_json::Value::from(environments).to_string();
     let (refused, says) = if environments.is_empty() {
-        ("inputs.called && inputs.tag == ''".to_owned(), "gives no tag".to_owned())
+        (format!("{CALLED} && inputs.tag == ''"), "gives no tag".to_owned())
     } else {
         (
-            format!("inputs.called && (inputs.tag == '' || !contains(fromJSON('{json}'), inputs.environment))"),
+            format!("{CALLED} && (inputs.tag == '' || !contains(fromJSON('{json}'), inputs.environment))"),
             format!("gives no tag, or an environment that is none of {names}"),
         )
     };
@@ -113,12 +117,13 @@ pub(super) fn refusal(config: &Config, environments: &[String]) -> Holes {
 pub(super) fn condition(call: Option<Call>, environment: Option<&str>, before: Option<&str>) -> String {
     let asked = environment.map_or(String::new(), |name| format!(" && inputs.environment == '{name}'"));
     let (by_name, not_called) = match call {
-        None => ("github.event_name == 'workflow_dispatch'", ""),
-        // The event is the caller's, and may be such a run as well.
-        Some(Call::Also) => ("(inputs.called || github.event_name == 'workflow_dispatch')", "!inputs.called && "),
-        Some(Call::Only) => {
-            return environment.map_or(String::new(), |name| format!("if: inputs.environment == '{name}'"));
-        }
+        None => ("github.event_name == 'workflow_dispatch'".to_owned(), String::new()),
+        // The event is the caller's, and may be such a run as well. A call without a tag is refused, and begins nothing.
+        Some(Call::Also) => (
+            format!("inputs.tag != '' && ({CALLED} || github.event_name == 'workflow_dispatch')"),
+            format!("{NOT_CALLED} && "),
+        ),
+        Some(Call::Only) => return format!("if: inputs.tag != ''{asked}"),
     };
     match before {
         Some(before) => format!(

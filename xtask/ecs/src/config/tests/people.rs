@@ -125,3 +125,12 @@ fn a_pinned_trivy_has_a_version_that_may_run_and_hashes_that_can_match() {
         ],
     );
 }
+
+#[test]
+fn a_stage_that_can_be_called_has_no_matrix_whose_parts_any_job_of_a_caller_could_leave() {
+    let both =
+        format!("{}\n[workspace.metadata.xtask.workflows]\nmatrix = \"platform\"\ncall = \"also\"\n", super::GOOD);
+    let fault = super::brief(&super::errors_of(&both));
+    assert!(fault.contains("`call` and `matrix` do not go together"), "{fault}");
+    assert!(fault.ends_with("| take one of them out; a call builds every platform in one job"), "{fault}");
+}
