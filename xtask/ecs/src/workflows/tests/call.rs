@@ -57,7 +57,10 @@ fn what_only_a_call_or_a_hand_starts_follows_nothing_and_is_handed_nothing() {
         assert!(text.contains("  workflow_dispatch:\n") && text.contains("  workflow_call:\n"), "{text}");
     }
     for environment in ["staging", "production"] {
-        assert!(deploy.contains(&format!("    if: inputs.tag != '' && inputs.environment == '{environment}'\n")), "{deploy}");
+        assert!(
+            deploy.contains(&format!("    if: inputs.tag != '' && inputs.environment == '{environment}'\n")),
+            "{deploy}"
+        );
     }
     let latest = "value: \"${{ jobs.deploy-production.outputs.outcome || jobs.deploy-staging.outputs.outcome }}\"";
     assert!(deploy.contains(latest), "{deploy}");
