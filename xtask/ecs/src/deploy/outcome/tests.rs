@@ -54,7 +54,8 @@ fn unlisted(deployments: Vec<Deployment>) -> Observation {
 
 /// The service in an answer from before the update.
 fn as_before() -> Observation {
-    unlisted(vec![deployment("ecs-svc/0", "PRIMARY", BEFORE, "COMPLETED", 2)])
+    let before = deployment("ecs-svc/0", "PRIMARY", BEFORE, "COMPLETED", 2);
+    unlisted(vec![Deployment { created_at: 1, ..before }])
 }
 
 fn newer() -> Newer {
@@ -187,7 +188,7 @@ fn what_a_stop_was_is_told_when_ecs_tells_it_or_after_a_moment() {
             "stopped, and the service is told of as it was before the update",
             Observation {
                 stopped_for: Duration::ZERO,
-                since: 1,
+                since: 2,
                 service: as_before().service,
                 ..listed(Status::Stopped)
             },
@@ -222,8 +223,13 @@ fn without_service_deployments_the_id_of_our_primary_decides() {
         ),
         ("completed", unlisted(vec![ours("PRIMARY", "COMPLETED", 2)]), Decision::Ended(Conclusion::Deployed)),
         (
+            "another PRIMARY, of which ECS does not tell when it began",
+            Observation { since: 2, ..unlisted(vec![deployment("ecs-svc/2", "PRIMARY", OTHER, "IN_PROGRESS", 1)]) },
+            superseded(&Newer { revision: OTHER.into(), who: String::new() }),
+        ),
+        (
             "told of as it was before the update",
-            Observation { since: 1, ..as_before() },
+            Observation { since: 2, ..as_before() },
             watch("ECS to show the update"),
         ),
         (
