@@ -383,7 +383,7 @@ fn a_deploy_verifies_by_the_file_that_has_the_public_half_and_asks_kms_nothing()
 }
 
 #[test]
-fn of_several_platforms_each_verdict_and_the_indexs_are_signed() {
+fn of_several_platforms_each_verdict_and_that_of_the_index_are_signed() {
     let (workspace, sandbox) = crate::platforms::workspace(crate::platforms::BOTH);
     let region = "region = \"ap-northeast-1\"\n";
     workspace.change(&[
