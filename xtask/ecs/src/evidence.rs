@@ -18,7 +18,7 @@ pub(crate) use envelope::{BUNDLE, Doubt, Envelope, doubted};
 pub(crate) use key::PublicKey;
 pub(crate) use provenance::{MadeBy, provenance};
 pub(crate) use sbom::sbom;
-pub(crate) use signer::{Signer, trusted};
+pub(crate) use signer::{Signer, fits_file, of_file, signing, trusted};
 
 use crate::aws::{AwsError, Session};
 use crate::config::Evidence;

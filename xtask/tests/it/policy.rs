@@ -203,7 +203,8 @@ fn what_comes_after_a_deploy_needs_what_is_printed_for_it_and_nothing_else() {
     is_exact(&["history"], &[scenario(crate::back::three, &["history"], 0)]);
     let looks = [released, paused, crate::daemon::deployed].map(|world| scenario(world, &["status"], 0));
     is_exact(&["status"], &looks);
-    is_exact(&["verify"], &[scenario(crate::verify::hooked, &["verify"], 0)]);
+    let looked_at = [crate::verify::hooked, crate::verify::keyed].map(|world| scenario(world, &["verify"], 0));
+    is_exact(&["verify"], &looked_at);
 }
 
 #[test]

@@ -38,6 +38,13 @@ pub fn released() -> (Workspace, Sandbox) {
     (workspace, sandbox)
 }
 
+/// The public half of a key as a file has it.
+pub fn pem(sandbox: &Sandbox, key: &str) -> String {
+    let site = sandbox.site("123456789012", "ap-northeast-1");
+    let public = site.call("kms", "GetPublicKey", json!({ "KeyId": key })).unwrap()["PublicKey"].clone();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", public.as_str().unwrap())
+}
+
 /// Has another tag, beside this setting.
 fn next(workspace: &Workspace, setting: &str) {
     let region = "region = \"ap-northeast-1\"\n";
@@ -259,10 +266,7 @@ fn an_assembly_asks_for_the_key_only_where_it_signs() {
     workspace.xtask(&sandbox, &["release", "--assemble"]).ends(0).says("1.4.0 is already");
     assert_eq!(calls(&sandbox, "kms:GetPublicKey"), before, "all tags are there");
 
-    let public = sandbox.site("123456789012", "ap-northeast-1").call("kms", "GetPublicKey", json!({ "KeyId": KEY }));
-    let public = public.unwrap()["PublicKey"].clone();
-    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", public.as_str().unwrap());
-    workspace.write("evidence.pem", &pem);
+    workspace.write("evidence.pem", &pem(&sandbox, KEY));
     let lists_alone =
         "evidence = [\"sbom\"]\nevidence-key = { kms = \"alias/evidence\", public-key = \"evidence.pem\" }";
     next(&workspace, lists_alone);
@@ -358,12 +362,7 @@ fn a_key_that_cannot_sign_is_named_with_the_call_before_anything_is_built() {
 #[test]
 fn a_deploy_verifies_by_the_file_that_has_the_public_half_and_asks_kms_nothing() {
     let (workspace, sandbox) = released();
-    let site = sandbox.site("123456789012", "ap-northeast-1");
-    let pem = |key: &str| {
-        let public = site.call("kms", "GetPublicKey", json!({ "KeyId": key })).unwrap()["PublicKey"].clone();
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", public.as_str().unwrap())
-    };
-    workspace.write("evidence.pem", &pem(KEY));
+    workspace.write("evidence.pem", &pem(&sandbox, KEY));
     let pinned =
         "evidence-key = { kms = \"alias/evidence\", public-key = \"evidence.pem\" }\ndeploy.gate = \"verdict\"";
     set(&workspace, pinned);
@@ -373,7 +372,7 @@ fn a_deploy_verifies_by_the_file_that_has_the_public_half_and_asks_kms_nothing()
     workspace.xtask(&sandbox, &["deploy"]).ends(0).says("signed by alias/evidence");
     assert_eq!(calls(&sandbox, "kms:GetPublicKey"), before);
 
-    workspace.write("evidence.pem", &pem("alias/other"));
+    workspace.write("evidence.pem", &pem(&sandbox, "alias/other"));
     workspace.xtask(&sandbox, &["deploy", "--plan"]).ends(0);
     next(&workspace, pinned);
     let refused = workspace.xtask(&sandbox, &["release"]);

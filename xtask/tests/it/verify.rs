@@ -143,6 +143,84 @@ fn what_may_not_be_looked_at_is_told_apart_and_is_no_problem() {
     assert_eq!(untold, ["role", "role", "role", "secret", "log"], "{findings}");
 }
 
+const KEY: &str = "alias/evidence";
+
+/// The same, with a key that signs evidence.
+pub fn keyed() -> (Workspace, Sandbox) {
+    let (workspace, sandbox) = sound();
+    crate::evidence::set(&workspace, "evidence-key = \"alias/evidence\"");
+    sandbox.seed(&json!({ "kms": { KEY: "ECC_NIST_P256", "alias/other": "ECC_NIST_P256" } })).unwrap();
+    (workspace, sandbox)
+}
+
+/// Holds the one line about the key against this; of the whole run the exit code.
+#[track_caller]
+fn key(workspace: &Workspace, sandbox: &Sandbox, code: i32, verdict: &str, says: &[&str]) {
+    let run = workspace.xtask(sandbox, &["verify"]);
+    let lines: Vec<&str> = run.ends(code).stdout.lines().filter(|line| line.contains("  -  key  ")).collect();
+    assert_eq!(lines.len(), 1, "{}", run.stdout);
+    assert!(lines[0].starts_with(verdict) && says.iter().all(|part| lines[0].contains(part)), "{}", run.stdout);
+}
+
+#[test]
+fn the_key_that_signs_evidence_is_looked_at_by_state_and_by_kind() {
+    let (workspace, sandbox) = keyed();
+    key(&workspace, &sandbox, 0, "ok ", &["alias/evidence signs, ECC_NIST_P256"]);
+    let told = workspace.xtask(&sandbox, &["verify", "--format", "json"]).ends(0).stdout.clone();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let of_the_key = told["findings"].as_array().unwrap().iter().find(|finding| finding["about"] == "key").unwrap();
+    assert!(of_the_key.get("service").is_none(), "it is no service's: {of_the_key}");
+    let p256 = |state: &str| json!({ "spec": "ECC_NIST_P256", "state": state });
+    for (seed, says) in [
+        (json!({ KEY: p256("Disabled") }), ["DisabledException", "`aws kms enable-key --key-id alias/evidence`"]),
+        (json!({ KEY: p256("PendingDeletion") }), ["KMSInvalidStateException", "cancel-key-deletion"]),
+        (json!({ KEY: "SYMMETRIC_DEFAULT" }), ["UnsupportedOperationException", "--key-usage SIGN_VERIFY"]),
+        (
+            json!({ KEY: { "spec": "ECC_NIST_P256", "usage": "KEY_AGREEMENT" } }),
+            ["the key alias/evidence is for KEY_AGREEMENT and cannot sign", "--key-spec ECC_NIST_P256"],
+        ),
+    ] {
+        sandbox.seed(&json!({ "kms": seed })).unwrap();
+        key(&workspace, &sandbox, 1, "problem ", &says);
+    }
+    crate::evidence::set(&workspace, "evidence-key = \"alias/gone\"");
+    let missing = ["NotFoundException", "check `evidence-key`: its account, its region and its name"];
+    key(&workspace, &sandbox, 1, "problem ", &missing);
+    let denied = Effect::Error {
+        status: 400,
+        code: "AccessDeniedException".to_owned(),
+        message: "not authorized".to_owned(),
+        retry_after: None,
+    };
+    sandbox.inject(Fault { call: "kms:GetPublicKey".to_owned(), which: Which::Every, effect: denied });
+    key(&workspace, &sandbox, 0, "cannot tell", &["kms:GetPublicKey is denied on key alias/gone"]);
+}
+
+#[test]
+fn the_file_that_has_the_public_half_is_held_against_the_key() {
+    let (workspace, sandbox) = keyed();
+    crate::evidence::set(&workspace, "evidence-key = { kms = \"alias/evidence\", public-key = \"evidence.pem\" }");
+    workspace.write("evidence.pem", &crate::signed::pem(&sandbox, KEY));
+    key(&workspace, &sandbox, 0, "ok ", &["signs, ECC_NIST_P256, and ", "evidence.pem is its public half"]);
+    workspace.write("evidence.pem", &crate::signed::pem(&sandbox, "alias/other"));
+    key(
+        &workspace,
+        &sandbox,
+        1,
+        "problem ",
+        &["evidence.pem has another public key than alias/evidence", "aws kms get"],
+    );
+    workspace.write("evidence.pem", "no key");
+    key(&workspace, &sandbox, 1, "problem ", &["evidence.pem is no public key of ECC_NIST_P256"]);
+    // Whoever may not read the key still has a file that can be read.
+    let services = ["ecr:*", "ecs:*", "iam:*", "logs:*", "secretsmanager:*", "sts:*"];
+    let statement = json!({ "Effect": "Allow", "Action": services, "Resource": "*" });
+    sandbox.restrict(&json!({ "Statement": [statement] })).unwrap();
+    let run = workspace.xtask(&sandbox, &["verify"]);
+    assert!(line(run.ends(1), "kms:GetPublicKey is denied").starts_with("cannot tell"), "{run}");
+    assert!(line(&run, "evidence.pem is no public key").starts_with("problem "), "{run}");
+}
+
 #[test]
 fn an_image_of_the_revision_that_serves_that_is_gone_leaves_no_way_back() {
     let (workspace, sandbox) = sound();

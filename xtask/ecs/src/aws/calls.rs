@@ -97,8 +97,8 @@ pub(crate) const DESCRIBE_IMAGE_SIGNING_STATUS: Call = Call {
     ..call("ecr:DescribeImageSigningStatus", On::Repositories, &[DeployPlan, Deploy, Attached])
 };
 pub(crate) const GET_PUBLIC_KEY: Call = Call {
-    when: "with `evidence-key`; of `deploy` with `deploy.gate` besides, where `public-key` is no file; of `evidence`, which does without where it is denied",
-    ..call("kms:GetPublicKey", On::Key, &[ReleasePlan, Release, DeployPlan, Deploy, Rescan, Attached])
+    when: "with `evidence-key`; of `deploy` with `deploy.gate` besides, where `public-key` is no file; of `verify` and `evidence`, which do without where it is denied",
+    ..call("kms:GetPublicKey", On::Key, &[ReleasePlan, Release, DeployPlan, Deploy, Verify, Rescan, Attached])
 };
 pub(crate) const SIGN: Call = Call { when: "with `evidence-key`", ..call("kms:Sign", On::Key, &[Release, Rescan]) };
 pub(crate) const DESCRIBE_IMAGES: Call = Call {

@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 /// Look whether everything that a deploy leans on is there
 #[derive(Args)]
 #[command(after_help = "\
-Images, sizes, roles, secrets, log groups, target groups, the rollout's settings and the way back are looked at, and \
+Images, sizes, roles, secrets, log groups, target groups, the rollout's settings, the way back and the key that signs evidence are looked at, and \
 nothing is changed. stdout gets a line a thing that was looked at: ok, problem, cannot tell where whoever asks may not look, or no \
 answer.
 
@@ -57,6 +57,7 @@ fn line(finding: &Finding) -> String {
         Verdict::CannotTell => "cannot tell",
         Verdict::NoAnswer => "no answer",
     };
+    let service = service.as_deref().unwrap_or("-");
     let help = if help.is_empty() { String::new() } else { format!(" → {help}") };
     format!("{verdict:<11}  {service}  {about:<9}  {text}{help}")
 }

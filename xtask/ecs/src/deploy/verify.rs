@@ -1,17 +1,21 @@
 //! Whether what a deploy leans on is there: everything in one run, and each thing well, a problem, or not to be told.
 
+mod finding;
 mod given;
 mod hooks;
+mod key;
 mod lifecycle;
 mod references;
 mod size;
 
 use std::cell::OnceCell;
 
-use serde::Serialize;
 use serde_json::Value;
 
+pub(crate) use finding::{Finding, Verdict};
 pub(crate) use hooks::hooks;
+
+use finding::Findings;
 
 use super::foresight;
 use super::history::{Running, ours, running};
@@ -20,42 +24,16 @@ use super::service_definition;
 use super::task_definition::{self, doubts};
 use crate::aws::ecr::{Found, NO_REPOSITORY, Templates};
 use crate::aws::ecs::{Ecs, Service as Live, ServiceDocument, TaskDefinition, short};
-use crate::aws::{AwsError, Identity, Kind, Session};
+use crate::aws::{AwsError, Identity, Session};
 use crate::beside;
 use crate::config::{Answers, Config, Image, Service, TaskDefinitionSource, called, services_named};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::gather::Gather as _;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::sources::LookUps;
 
 /// What assumes a task's roles.
 const TASKS: &str = "ecs-tasks.amazonaws.com";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Verdict {
-    Ok,
-    Problem,
-    /// Whoever asks may not look.
-    CannotTell,
-    /// Whoever was asked did not answer, or not so that it says anything.
-    NoAnswer,
-}
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Finding {
-    /// The service's name in the configuration.
-    pub service: String,
-    /// What kind of thing: `service`, `definition`, `document`, `image`, `size`, `role`, `secret`, `log`, `target`, `hook`, `rollout`,
-    /// `way-back` or `lifecycle`.
-    pub about: &'static str,
-    pub verdict: Verdict,
-    pub text: String,
-    /// What would likely help; may be empty.
-    pub help: String,
-}
 
 /// Looks at everything that these services lean on, all of them for no name.
 pub(crate) fn verify(
@@ -85,11 +63,12 @@ pub(crate) fn verify(
         };
         for (service, found) in members.into_iter().zip(each) {
             let around = &around;
-            let look = || Look { around, service, found: Vec::new(), described: OnceCell::new() };
+            let look =
+                || Look { around, service, found: Findings::of(Some(&service.name)), described: OnceCell::new() };
             looks.push(move || look().all(cluster, found));
         }
     }
-    Ok(beside::all(looks).into_iter().flatten().gather())
+    Ok(beside::all(looks).into_iter().chain([key::look(config, session).all]).flatten().gather())
 }
 
 /// What the looks at all services share.
@@ -108,7 +87,7 @@ struct Around<'a> {
 struct Look<'a> {
     around: &'a Around<'a>,
     service: &'a Service,
-    found: Vec<Finding>,
+    found: Findings,
     /// The service in ECS's own members, once it was asked for.
     described: OnceCell<Result<Value, AwsError>>,
 }
@@ -124,15 +103,15 @@ impl Look<'_> {
             Ok(Ok(live)) => {
                 let called = called(&self.service.service);
                 let called = called.trim_start_matches("service ");
-                self.ok("service", format!("{called} in cluster {cluster} takes deployments"));
+                self.found.ok("service", format!("{called} in cluster {cluster} takes deployments"));
                 Some(live)
             }
             Ok(Err(failure)) => {
-                self.failed("service", &failure);
+                self.found.failed("service", &failure);
                 None
             }
             Err(error) => {
-                self.not_told("service", &error);
+                self.found.not_told("service", &error);
                 None
             }
         };
@@ -152,7 +131,7 @@ impl Look<'_> {
             self.rollout(live);
             self.way_back(live);
         }
-        self.found
+        self.found.all
     }
 
     fn document(&mut self) -> Option<Value> {
@@ -164,12 +143,12 @@ impl Look<'_> {
                         let document = loaded.document.value().clone();
                         for (path, placeholder) in doubts::placeholders(&document) {
                             let text = format!("`{path}` holds `{placeholder}`, which nothing fills in");
-                            self.problem("document", text, "write what is meant, or a lookup");
+                            self.found.problem("document", text, "write what is meant, or a lookup");
                         }
                         Some(document)
                     }
                     Err(failure) => {
-                        self.failed("document", &failure);
+                        self.found.failed("document", &failure);
                         None
                     }
                 }
@@ -179,11 +158,11 @@ impl Look<'_> {
                     Ok(Some(found)) => Some(found.document),
                     Ok(None) => {
                         let text = format!("the task definition family {family} has no active revision");
-                        self.problem("document", text, "register one, or correct `task-definition`");
+                        self.found.problem("document", text, "register one, or correct `task-definition`");
                         None
                     }
                     Err(error) => {
-                        self.not_told("document", &error);
+                        self.found.not_told("document", &error);
                         None
                     }
                 }
@@ -198,12 +177,12 @@ impl Look<'_> {
         let document = match read {
             Ok(written) => {
                 for doubt in written.warnings {
-                    self.add("definition", Verdict::CannotTell, doubt.message, "");
+                    self.found.add("definition", Verdict::CannotTell, doubt.message, "");
                 }
                 written.document
             }
             Err(failure) => {
-                self.failed("definition", &failure);
+                self.found.failed("definition", &failure);
                 return None;
             }
         };
@@ -214,21 +193,21 @@ impl Look<'_> {
         let described = match self.described() {
             Ok(described) => described,
             Err(error) => {
-                self.not_told("definition", &error);
+                self.found.not_told("definition", &error);
                 return Some(document);
             }
         };
         match service_definition::settings(self.service, &document, &described) {
             Ok(settings) if settings.changes.is_empty() => {
-                self.ok("definition", "the service is as its document says".to_owned());
+                self.found.ok("definition", "the service is as its document says".to_owned());
             }
             Ok(settings) => {
                 let count = settings.changes.len();
                 let rolls_out = if settings.rolls_out { ", which starts a rollout" } else { "" };
                 let them = if count == 1 { "1 member".to_owned() } else { format!("{count} members") };
-                self.ok("definition", format!("a deploy changes {them} of the service{rolls_out}"));
+                self.found.ok("definition", format!("a deploy changes {them} of the service{rolls_out}"));
             }
-            Err(failure) => self.failed("definition", &failure),
+            Err(failure) => self.found.failed("definition", &failure),
         }
         Some(document)
     }
@@ -239,15 +218,15 @@ impl Look<'_> {
         for (image, found) in self.around.released.iter().filter(|(image, _)| names.contains(&image.name)) {
             match found {
                 Ok(Some(found)) => {
-                    self.ok("image", format!("{} is in ECR, {}", image.reference, found.digest));
+                    self.found.ok("image", format!("{} is in ECR, {}", image.reference, found.digest));
                     let platforms = images::platforms(image, found);
                     let instances = || doubts::wrong_capacity(&platforms, capacity?);
                     if let Some(why) = doubts::wrong_platform(document, &platforms).or_else(instances) {
                         let help = "make `platforms`, `runtimePlatform` and the service's capacity the same";
-                        self.problem("image", format!("image `{}` {why}", image.name), help);
+                        self.found.problem("image", format!("image `{}` {why}", image.name), help);
                     }
                 }
-                Ok(None) => self.failed("image", &images::missing(self.around.config, image, None)),
+                Ok(None) => self.found.failed("image", &images::missing(self.around.config, image, None)),
                 Err(error) => {
                     self.not_found(image, error);
                     if error.code == NO_REPOSITORY {
@@ -258,15 +237,15 @@ impl Look<'_> {
             let rules = match self.around.session.ecr().lifecycle_policy(image.repository()) {
                 Ok(rules) => rules,
                 Err(error) => {
-                    self.not_told("lifecycle", &error);
+                    self.found.not_told("lifecycle", &error);
                     continue;
                 }
             };
             match rules.and_then(|rules| lifecycle::takes_away(&rules, &[image.tag().to_string()])) {
-                None => self.ok("lifecycle", format!("{} keeps the image while it runs", image.repository())),
+                None => self.found.ok("lifecycle", format!("{} keeps the image while it runs", image.repository())),
                 Some(why) => {
                     let help = "let the rule keep a number of images, or select other tags";
-                    self.problem("lifecycle", format!("image {}: {why}", image.reference), help);
+                    self.found.problem("lifecycle", format!("image {}: {why}", image.reference), help);
                 }
             }
         }
@@ -276,31 +255,31 @@ impl Look<'_> {
     fn not_found(&mut self, image: &Image, error: &AwsError) {
         let ecr = self.around.session.ecr();
         match Templates::new(&ecr).made_by_push(image.repository(), error.clone()) {
-            Ok(why) => self.failed("image", &images::missing(self.around.config, image, None).and(why)),
-            Err(wrong) => wrong.iter().for_each(|error| self.not_told("image", error)),
+            Ok(why) => self.found.failed("image", &images::missing(self.around.config, image, None).and(why)),
+            Err(wrong) => wrong.iter().for_each(|error| self.found.not_told("image", error)),
         }
     }
 
     fn size(&mut self, document: &Value) {
         let problems = size::problems(document);
         if problems.is_empty() {
-            self.ok("size", "CPU and memory fit each other".to_owned());
+            self.found.ok("size", "CPU and memory fit each other".to_owned());
         }
         for problem in problems {
-            self.problem("size", problem, "correct `cpu` and `memory` of the task definition");
+            self.found.problem("size", problem, "correct `cpu` and `memory` of the task definition");
         }
     }
 
     fn rollout(&mut self, live: &Live) {
         let warnings = foresight::warnings(self.service, live);
         if warnings.is_empty() {
-            self.ok(
+            self.found.ok(
                 "rollout",
                 "its deployment configuration lets a rollout end well or badly, within the deadline".to_owned(),
             );
         }
         for warning in warnings {
-            self.problem("rollout", warning, "");
+            self.found.problem("rollout", warning, "");
         }
     }
 
@@ -308,11 +287,15 @@ impl Look<'_> {
     fn way_back(&mut self, live: &Live) {
         let (ecs, now) = (self.around.session.ecs(), short(&live.task_definition));
         match serving(&ecs, live) {
-            Err(error) => return self.not_told("way-back", &error),
+            Err(error) => return self.found.not_told("way-back", &error),
             Ok(None) => {
                 let text =
                     format!("{now}, which serves, is not active any more: a failed rollout could not go back to it");
-                return self.problem("way-back", text, "deploy once more while it runs: a new revision is registered");
+                return self.found.problem(
+                    "way-back",
+                    text,
+                    "deploy once more while it runs: a new revision is registered",
+                );
             }
             Ok(Some(revision)) => {
                 let images: Vec<Running> = super::status::images_of(&revision).iter().map(running).gather();
@@ -320,12 +303,12 @@ impl Look<'_> {
                 for ((repository, digest), kept) in asked.iter().zip(self.around.session.ecr().kept(&asked)) {
                     let kept = match kept {
                         Ok(kept) => kept,
-                        Err(error) => return self.not_told("way-back", &error),
+                        Err(error) => return self.found.not_told("way-back", &error),
                     };
                     if let Some(why) = kept.lacks() {
                         let text = format!("the image of {now}, which serves, {why}: {repository}@{digest}");
                         let help = kept.restore(repository, digest);
-                        return self.problem(
+                        return self.found.problem(
                             "way-back",
                             text,
                             help.as_deref().unwrap_or("deploy an image that is there"),
@@ -334,36 +317,7 @@ impl Look<'_> {
                 }
             }
         }
-        self.ok("way-back", format!("a failed rollout can go back to {now}"));
-    }
-
-    fn ok(&mut self, about: &'static str, text: String) {
-        self.add(about, Verdict::Ok, text, "");
-    }
-
-    fn problem(&mut self, about: &'static str, text: String, help: &str) {
-        self.add(about, Verdict::Problem, text, help);
-    }
-
-    fn failed(&mut self, about: &'static str, failure: &Failure) {
-        for fault in failure.as_faults() {
-            let place = fault.place.as_ref().map_or(String::new(), |it| format!("{}:{}: ", it.file, it.line));
-            self.add(about, Verdict::Problem, format!("{place}{}", fault.message), &fault.help.join("; "));
-        }
-    }
-
-    /// An answer that did not come; one that was refused says which right is missing.
-    fn not_told(&mut self, about: &'static str, error: &AwsError) {
-        let (verdict, text) = match error.kind {
-            Kind::Denied => (Verdict::CannotTell, format!("{} is denied on {}", error.call, error.subject)),
-            _ => (Verdict::NoAnswer, error.to_string().replace('\n', "; ")),
-        };
-        self.add(about, verdict, text, &error.fix);
-    }
-
-    fn add(&mut self, about: &'static str, verdict: Verdict, text: String, help: &str) {
-        let (service, help) = (self.service.name.clone(), help.to_owned());
-        self.found.push(Finding { service, about, verdict, text, help });
+        self.found.ok("way-back", format!("a failed rollout can go back to {now}"));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::envelope::{BUNDLE, Envelope, pre_authenticated, seal};
 use super::key::SPECS;
 use super::{Attached, Made, PublicKey};
-use crate::aws::kms::{Kms, MADE_BY};
+use crate::aws::kms::{Kms, MADE_BY, Public};
 use crate::aws::{AwsError, Session};
 use crate::config::{Config, Evidence, EvidenceKey};
 use crate::digest::Digest;
@@ -24,17 +24,8 @@ impl Signer {
     pub(crate) fn open(config: &Config, session: &Session) -> Result<Option<Self>> {
         let Some(wanted) = &config.evidence_key else { return Ok(None) };
         let kms = session.kms(&wanted.kms);
-        let key = of_kms(&kms, wanted)?;
-        if let Some(pinned) = of_file(wanted)?
-            && pinned != key
-        {
-            return Err(Failure::usage(format_args!(
-                "{} has another public key than {}, so nobody who reads it would believe what is signed",
-                file(wanted),
-                wanted.kms
-            ))
-            .help(FETCH.replace("KEY", &wanted.kms)));
-        }
+        let key = signing(wanted, &kms.public()?)?;
+        fits_file(wanted, &key)?;
         Ok(Some(Self { kms, key }))
     }
 
@@ -85,7 +76,30 @@ pub(crate) fn trusted(config: &Config, session: &Session) -> Result<Option<Publi
     let Some(wanted) = &config.evidence_key else { return Ok(None) };
     match of_file(wanted)? {
         Some(key) => Ok(Some(key)),
-        None => of_kms(&session.kms(&wanted.kms), wanted).map(Some),
+        None => signing(wanted, &session.kms(&wanted.kms).public()?).map(Some),
+    }
+}
+
+/// What KMS answered of the key, where that signs. Fails where it is for something else.
+pub(crate) fn signing(wanted: &EvidenceKey, answer: &Public) -> Result<PublicKey> {
+    let unfit = |why: &str| Failure::usage(format_args!("the key {} {why}", wanted.kms)).help(MADE_BY);
+    if answer.usage != "SIGN_VERIFY" {
+        return Err(unfit(&format!("is for {} and cannot sign", answer.usage)));
+    }
+    PublicKey::of_der(&wanted.kms, &answer.der)
+        .ok_or_else(|| unfit(&format!("is of {}, and what signs here is of {SPECS}", answer.spec)))
+}
+
+/// Fails where the workspace has a file with another public half than the key's.
+pub(crate) fn fits_file(wanted: &EvidenceKey, key: &PublicKey) -> Result<()> {
+    match of_file(wanted)? {
+        Some(pinned) if pinned != *key => Err(Failure::usage(format_args!(
+            "{} has another public key than {}, so nobody who reads it would believe what is signed",
+            file(wanted),
+            wanted.kms
+        ))
+        .help(FETCH.replace("KEY", &wanted.kms))),
+        _ => Ok(()),
     }
 }
 
@@ -97,7 +111,8 @@ fn file(wanted: &EvidenceKey) -> String {
     wanted.public.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
 }
 
-fn of_file(wanted: &EvidenceKey) -> Result<Option<PublicKey>> {
+/// The public half that the workspace has; `None` where no file is named.
+pub(crate) fn of_file(wanted: &EvidenceKey) -> Result<Option<PublicKey>> {
     let Some(path) = &wanted.public else { return Ok(None) };
     let unreadable = |error| Failure::usage(format_args!("{} could not be read: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
@@ -107,12 +122,28 @@ fn of_file(wanted: &EvidenceKey) -> Result<Option<PublicKey>> {
     })
 }
 
-fn of_kms(kms: &Kms, wanted: &EvidenceKey) -> Result<PublicKey> {
-    let answer = kms.public()?;
-    let unfit = |why: &str| Failure::usage(format_args!("the key {} {why}", wanted.kms)).help(MADE_BY);
-    if answer.usage != "SIGN_VERIFY" {
-        return Err(unfit(&format!("is for {} and cannot sign", answer.usage)));
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_for_something_else_or_of_a_kind_that_nobody_here_verifies_is_named_with_what_signs() {
+        let wanted = EvidenceKey { kms: "alias/x".to_owned(), public: None };
+        let ed25519 = "MCowBQYDK2VwAyEABeOn3jTWpKFnTJVf2L4m+lXEt1vgKLWpjCw2SWXI8LM=";
+        let says = |usage: &str, spec: &str, says: &str| {
+            let der = STANDARD.decode(ed25519).expect("base64");
+            let answer = Public { der, spec: spec.to_owned(), usage: usage.to_owned() };
+            let failure = signing(&wanted, &answer).expect_err("it is none").to_string();
+            assert!(failure.contains(says) && failure.contains("--key-spec ECC_NIST_P256"), "{failure}");
+        };
+        says("KEY_AGREEMENT", "ECC_NIST_P256", "the key alias/x is for KEY_AGREEMENT and cannot sign");
+        says(
+            "SIGN_VERIFY",
+            "ECC_NIST_EDWARDS25519",
+            "the key alias/x is of ECC_NIST_EDWARDS25519, and what signs here is of",
+        );
     }
-    PublicKey::of_der(&wanted.kms, &answer.der)
-        .ok_or_else(|| unfit(&format!("is of {}, and what signs here is of {SPECS}", answer.spec)))
 }

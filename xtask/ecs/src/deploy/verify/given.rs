@@ -17,7 +17,7 @@ impl Look<'_> {
             let Some(arn) = document[member].as_str().filter(|arn| !arn.is_empty()) else { continue };
             passed.push(arn);
             if self.may_be_assumed("role", arn, (TASKS, "tasks"), &format!("`{member}`: ")) {
-                self.ok("role", format!("{arn} exists, and tasks may assume it"));
+                self.found.ok("role", format!("{arn} exists, and tasks may assume it"));
             }
         }
         if passed.is_empty() {
@@ -28,12 +28,18 @@ impl Look<'_> {
             iam::denied(sdk, &principal, "iam:PassRole", &passed, Some(("iam:PassedToService", TASKS)))
         });
         match refused {
-            Ok(refused) if refused.is_empty() => self.ok("role", "this identity may pass them to tasks".to_owned()),
+            Ok(refused) if refused.is_empty() => {
+                self.found.ok("role", "this identity may pass them to tasks".to_owned());
+            }
             Ok(refused) => {
                 let help = format!("allow `iam:PassRole` on it, with `iam:PassedToService` {TASKS}");
-                self.problem("role", format!("this identity may not pass {} to tasks", refused.join(", ")), &help);
+                self.found.problem(
+                    "role",
+                    format!("this identity may not pass {} to tasks", refused.join(", ")),
+                    &help,
+                );
             }
-            Err(error) => self.not_told("role", &error),
+            Err(error) => self.found.not_told("role", &error),
         }
     }
 
@@ -44,12 +50,12 @@ impl Look<'_> {
             Ok(Some(role)) if role.services.iter().any(|one| one == service) => return true,
             Ok(Some(_)) => {
                 let help = format!("allow {service} `sts:AssumeRole` in its trust policy");
-                self.problem(what, format!("{arn} exists, and {called} may not assume it"), &help);
+                self.found.problem(what, format!("{arn} exists, and {called} may not assume it"), &help);
             }
             Ok(None) => {
-                self.problem(what, format!("{place}there is no role {arn}"), "create it, or correct the ARN");
+                self.found.problem(what, format!("{place}there is no role {arn}"), "create it, or correct the ARN");
             }
-            Err(error) => self.not_told(what, &error),
+            Err(error) => self.found.not_told(what, &error),
         }
         false
     }
@@ -61,7 +67,11 @@ impl Look<'_> {
         let Some(role) = document["executionRoleArn"].as_str().filter(|arn| !arn.is_empty()) else {
             if let Some(Reference { place, .. }) = references.first() {
                 let help = "write an `executionRoleArn` whose role may read it";
-                self.problem("secret", format!("`{place}` is read with the execution role, and there is none"), help);
+                self.found.problem(
+                    "secret",
+                    format!("`{place}` is read with the execution role, and there is none"),
+                    help,
+                );
             }
             return;
         };
@@ -74,14 +84,14 @@ impl Look<'_> {
             match there {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.problem(
+                    self.found.problem(
                         "secret",
                         format!("`{place}`: there is no {name}"),
                         "create it, or correct the reference",
                     );
                     continue;
                 }
-                Err(error) => self.not_told("secret", &error),
+                Err(error) => self.found.not_told("secret", &error),
             }
             let action = match kind {
                 Stored::Secret => "secretsmanager:GetSecretValue",
@@ -94,14 +104,14 @@ impl Look<'_> {
             };
             match iam::denied(sdk, role, action, &[&resource], None) {
                 Ok(refused) if refused.is_empty() => {
-                    self.ok("secret", format!("`{place}` is there, and the execution role may read it"));
+                    self.found.ok("secret", format!("`{place}` is there, and the execution role may read it"));
                 }
                 Ok(_) => {
                     let text = format!("`{place}`: the execution role may not `{action}` on {resource}");
-                    self.problem("secret", text, "allow it in the role's policy");
+                    self.found.problem("secret", text, "allow it in the role's policy");
                 }
                 Err(error) if error.code == "NoSuchEntity" => {}
-                Err(error) => self.not_told("secret", &error),
+                Err(error) => self.found.not_told("secret", &error),
             }
         }
     }
@@ -133,18 +143,18 @@ impl Look<'_> {
                 continue;
             }
             if option("awslogs-create-group") == "true" {
-                self.ok("log", format!("log group {group} is made by the first task"));
+                self.found.ok("log", format!("log group {group} is made by the first task"));
                 continue;
             }
             let region = Some(option("awslogs-region")).filter(|it| !it.is_empty());
             match logs::has_group(self.around.session.sdk(), group, region) {
-                Ok(true) => self.ok("log", format!("log group {group} exists")),
-                Ok(false) => self.problem(
+                Ok(true) => self.found.ok("log", format!("log group {group} exists")),
+                Ok(false) => self.found.problem(
                     "log",
                     format!("there is no log group {group}, so no task can start"),
                     &format!("`aws logs create-log-group --log-group-name {group}`"),
                 ),
-                Err(error) => self.not_told("log", &error),
+                Err(error) => self.found.not_told("log", &error),
             }
         }
     }
@@ -162,17 +172,17 @@ impl Look<'_> {
                 let text = format!(
                     "the load balancer sends to port {port} of container {name}, which the document does not open"
                 );
-                self.problem("target", text, "add it to the container's `portMappings`");
+                self.found.problem("target", text, "add it to the container's `portMappings`");
             }
             match elb::target_type(self.around.session.sdk(), &behind.group) {
                 Ok(None) => {
-                    self.problem(
+                    self.found.problem(
                         "target",
                         format!("there is no target group {}", behind.group),
                         "correct the service's load balancers",
                     );
                 }
-                Ok(Some(kind)) if document["networkMode"] == "awsvpc" && kind != "ip" => self.problem(
+                Ok(Some(kind)) if document["networkMode"] == "awsvpc" && kind != "ip" => self.found.problem(
                     "target",
                     format!(
                         "target group {} has targets of type {kind}; tasks in `awsvpc` mode are registered by ip",
@@ -181,10 +191,10 @@ impl Look<'_> {
                     "make a target group of type ip",
                 ),
                 Ok(Some(_)) if opens => {
-                    self.ok("target", format!("{} sends to port {port} of container {name}", behind.group));
+                    self.found.ok("target", format!("{} sends to port {port} of container {name}", behind.group));
                 }
                 Ok(Some(_)) => {}
-                Err(error) => self.not_told("target", &error),
+                Err(error) => self.found.not_told("target", &error),
             }
         }
     }

@@ -43,7 +43,7 @@ impl Look<'_> {
             (None, Some(live)) if matches!(live.settings.strategy, Strategy::Shifting { .. }) => {
                 match self.described() {
                     Ok(mut described) => taken(&mut described, "deploymentConfiguration"),
-                    Err(error) => return self.not_told("hook", &error),
+                    Err(error) => return self.found.not_told("hook", &error),
                 }
             }
             _ => return,
@@ -58,14 +58,16 @@ impl Look<'_> {
         match lambda::state(self.around.session.sdk(), arn) {
             // One that was idle for long is `Inactive` until it is called.
             Ok(Some(state)) if ["", "Active", "Inactive"].contains(&state.as_str()) => {
-                self.ok("hook", format!("{arn} exists"));
+                self.found.ok("hook", format!("{arn} exists"));
             }
             Ok(Some(state)) => {
                 let text = format!("{arn} is {state}, so a rollout that calls it fails");
-                self.problem("hook", text, "`aws lambda get-function` says why");
+                self.found.problem("hook", text, "`aws lambda get-function` says why");
             }
-            Ok(None) => self.problem("hook", format!("there is no function {arn}"), "create it, or correct the ARN"),
-            Err(error) => self.not_told("hook", &error),
+            Ok(None) => {
+                self.found.problem("hook", format!("there is no function {arn}"), "create it, or correct the ARN");
+            }
+            Err(error) => self.found.not_told("hook", &error),
         }
     }
 
@@ -76,13 +78,13 @@ impl Look<'_> {
         }
         match iam::denied(sdk, role, INVOKE, &[function], None) {
             Ok(refused) if refused.is_empty() => {
-                self.ok("hook", format!("{role} exists, ECS may assume it, and it may call the function"));
+                self.found.ok("hook", format!("{role} exists, ECS may assume it, and it may call the function"));
             }
             Ok(_) => {
                 let text = format!("{role} may not `{INVOKE}` on {function}");
-                self.problem("hook", text, "allow it in the role's policy");
+                self.found.problem("hook", text, "allow it in the role's policy");
             }
-            Err(error) => self.not_told("hook", &error),
+            Err(error) => self.found.not_told("hook", &error),
         }
     }
 }
