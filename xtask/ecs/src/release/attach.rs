@@ -23,8 +23,8 @@ pub(super) fn attach(making: &Making<'_>, built: &Built, record: &Record) -> Res
     }
     let Making { image, line, session, tools, events, interrupt, .. } = making;
     let remote = line.registry.repository(image.repository(), events, interrupt);
-    let at = (&remote, *session, tools.signer.as_ref(), *events);
-    Putting::new(image, at).put(&built.manifest.descriptor(), all)
+    let putting = Putting { remote: &remote, session, signer: tools.signer.as_ref(), events };
+    putting.put(image, &built.manifest.descriptor(), all)
 }
 
 /// Attaches to an index what is said of all its images; what each of them holds and how it was made is attached to each.
@@ -41,12 +41,11 @@ pub(super) fn to_index(tagging: &Tagging<'_>, index: &Document, records: &[Recor
         };
         all.extend(bytes.map(|bytes| Made { kind: *kind, bytes, sealed: false }));
     }
-    Putting::new(image, (remote, session, signer, events)).put(&index.descriptor(), all)
+    Putting { remote, session, signer, events }.put(image, &index.descriptor(), all)
 }
 
-/// What is attached to an image, and where.
+/// Where it is put, what signs it, and who is told.
 pub(super) struct Putting<'a> {
-    pub image: &'a Image,
     pub remote: &'a Remote<'a>,
     pub session: &'a Session,
     /// `None` where what is attached is not signed.
@@ -54,17 +53,10 @@ pub(super) struct Putting<'a> {
     pub events: &'a Events,
 }
 
-/// Where, by whom, and who is told.
-pub(super) type At<'a> = (&'a Remote<'a>, &'a Session, Option<&'a Signer>, &'a Events);
-
-impl<'a> Putting<'a> {
-    pub(super) fn new(image: &'a Image, (remote, session, signer, events): At<'a>) -> Self {
-        Self { image, remote, session, signer, events }
-    }
-
-    /// Attaches all that is made, signed where there is a key; what is there already is not attached twice.
-    pub(super) fn put(&self, subject: &Descriptor, all: Vec<Made>) -> Result<()> {
-        let Self { image, remote, session, signer, events } = *self;
+impl Putting<'_> {
+    /// Attaches all that is made of an image, signed where there is a key; what is there already is not attached twice.
+    pub(super) fn put(&self, image: &Image, subject: &Descriptor, all: Vec<Made>) -> Result<()> {
+        let Self { remote, session, signer, events } = *self;
         let kinds: Vec<Evidence> = all.iter().map(|made| made.kind).gather();
         let all = match signer {
             Some(signer) => signer.signed(session, (image.repository(), &subject.digest), all)?,

@@ -95,19 +95,19 @@ impl Releases<'_> {
         let Self { config, session, events, interrupt, .. } = *self;
         let registry = push::registry(config, &session.ecr(), &config.registry, interrupt);
         let remote = registry.repository(image.repository(), events, interrupt);
-        let at = (&remote, session, signer, events);
+        let putting = Putting { remote: &remote, session, signer, events };
         let subject = remote.fetch(digest).map_err(failure)?;
         let mut looks = Vec::new();
         let mut record = if subject.is_index() {
             for part in parts(image, &subject)? {
-                looks.push(self.look_at(digest, scanner, &Putting::new(&part, at))?);
+                looks.push(self.look_at(&part, digest, scanner, &putting)?);
             }
             let records: Vec<Record> = looks.iter().map(|(record, _)| record.clone()).gather();
             let record = Record::of_index(digest, &records).ok_or_else(|| no_image(image))?;
-            attach(&record, &subject.descriptor(), &Putting::new(image, at))?;
+            attach(&record, image, &subject.descriptor(), &putting)?;
             record
         } else {
-            looks.push(self.look_at(digest, scanner, &Putting::new(image, at))?);
+            looks.push(self.look_at(image, digest, scanner, &putting)?);
             looks[0].0.clone()
         };
         let one = Rescanned {
@@ -126,13 +126,13 @@ impl Releases<'_> {
     /// Scans one image, and attaches the verdict to it.
     fn look_at(
         &self,
+        image: &Image,
         digest: &Digest,
         scanner: &dyn Scanner,
         putting: &Putting<'_>,
     ) -> Result<(Record, Option<Failure>)> {
         let Self { config, events, interrupt, .. } = *self;
-        let Putting { image, remote, .. } = *putting;
-        let built = fetch(config, image, digest, remote)?;
+        let built = fetch(config, image, digest, putting.remote)?;
         let look = Look { config, image, scanner, events, interrupt };
         let Seen { report, verdict } = events.step(Step::Scan, &image.name, || look.at(&built))?;
         let (passed, summary) = match &verdict {
@@ -141,14 +141,14 @@ impl Releases<'_> {
         };
         look.tell(&built, summary, passed);
         let record = look.record((&built.manifest.digest, passed), &report, summary);
-        attach(&record, &built.manifest.descriptor(), putting)?;
+        attach(&record, image, &built.manifest.descriptor(), putting)?;
         let refused = || look::refused(image, summary).and("its verdict is attached, and its tag stays");
         Ok((record, (!passed).then(refused)))
     }
 }
 
-fn attach(record: &Record, to: &Descriptor, putting: &Putting<'_>) -> Result<()> {
-    putting.put(to, vec![Made { kind: Evidence::Verdict, bytes: record.statement(), sealed: false }])
+fn attach(record: &Record, image: &Image, to: &Descriptor, putting: &Putting<'_>) -> Result<()> {
+    putting.put(image, to, vec![Made { kind: Evidence::Verdict, bytes: record.statement(), sealed: false }])
 }
 
 /// The images of an index, whatever the configuration builds today: a platform that was not scanned is no pass.
