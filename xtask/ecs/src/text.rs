@@ -20,6 +20,15 @@ pub(crate) fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
+/// The first of these, and how many more there are.
+pub(crate) fn some(all: &[String]) -> String {
+    const SHOWN: usize = 5;
+    match all.len().checked_sub(SHOWN).filter(|more| *more > 1) {
+        None => all.join(", "),
+        Some(more) => format!("{} and {more} more", all[..SHOWN].join(", ")),
+    }
+}
+
 /// A text of JSON; empty where it is another value, or absent.
 pub(crate) fn of_json(value: &serde_json::Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
@@ -33,6 +42,14 @@ pub(crate) fn taken(value: &mut serde_json::Value, member: &str) -> serde_json::
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    #[test]
+    fn of_many_the_first_are_named_and_the_others_counted() {
+        let all: Vec<String> = (1..8).map(|number| format!("CVE-{number}")).collect();
+        assert_eq!(super::some(&all[..2]), "CVE-1, CVE-2");
+        assert_eq!(super::some(&all[..6]), "CVE-1, CVE-2, CVE-3, CVE-4, CVE-5, CVE-6", "one more is as short");
+        assert_eq!(super::some(&all), "CVE-1, CVE-2, CVE-3, CVE-4, CVE-5 and 2 more");
+    }
 
     #[test]
     fn a_member_is_taken_only_of_an_object() {

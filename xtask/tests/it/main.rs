@@ -22,6 +22,7 @@ mod fail_fast;
 mod help;
 mod images;
 mod in_earnest;
+mod large;
 mod lock;
 mod logs;
 mod lookups;

@@ -14,8 +14,11 @@ use crate::oci::registry::{Attachment, Document};
 
 /// Source: OCI image specification 1.1, manifest.md, "Guidance for an Empty Descriptor".
 const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
-/// What is no larger stands in the manifest, too, where it is read without the permission to fetch blobs.
-const AT_HAND: usize = 256 * 1024;
+/// A statement that is no larger stands in the manifest, too, where it is read without the permission to fetch blobs: in base64, and with
+/// 4 KiB for the other members, that is all that registries take of a manifest.
+const AT_HAND: usize = (4 * 1024 * 1024 - 4096) / 4 * 3;
+/// The same of a list of contents, which only who may fetch blobs asks for.
+const LIST_AT_HAND: usize = 256 * 1024;
 
 /// A piece of evidence, made and not yet attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,11 @@ pub(crate) struct Attached {
 }
 
 impl Made {
+    /// Whether whoever reads its manifest has read it.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        self.bytes.len() <= if self.kind == Evidence::Sbom { LIST_AT_HAND } else { AT_HAND }
+    }
+
     /// As it is attached to the image with this descriptor.
     pub(crate) fn attachment(&self, subject: &Descriptor) -> Attachment {
         let (content, predicate) = match self.kind {
@@ -53,7 +61,7 @@ impl Made {
         let config = descriptor(EMPTY.0, EMPTY.1);
         let blob = descriptor(content, &self.bytes);
         let mut layer = json!(blob);
-        if self.bytes.len() <= AT_HAND {
+        if self.is_at_hand() {
             layer["data"] = json!(STANDARD.encode(&self.bytes));
         }
         let annotations = match predicate {
@@ -119,6 +127,7 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::layout::DOCUMENT_LIMIT;
 
     #[test]
     fn what_is_attached_is_read_back_and_is_the_same_wherever_it_is_made() {
@@ -132,9 +141,20 @@ mod tests {
             assert_eq!(read.bytes.as_deref(), Some(made.bytes.as_slice()));
             assert_eq!(attachment.entry["digest"], attachment.document.digest.as_str());
         }
-        let large = Made { kind: Evidence::Sbom, bytes: vec![b' '; AT_HAND + 1], sealed: false };
+        let large = Made { kind: Evidence::Sbom, bytes: vec![b' '; LIST_AT_HAND + 1], sealed: false };
         let read = Attached::read(&large.attachment(&subject).document.bytes).expect("it is evidence");
-        assert_eq!((read.bytes, read.blob.size), (None, AT_HAND as u64 + 1));
+        assert_eq!((read.bytes, read.blob.size), (None, LIST_AT_HAND as u64 + 1));
+    }
+
+    #[test]
+    fn the_largest_statement_that_is_at_hand_has_a_manifest_that_registries_take() {
+        let subject = descriptor(media_type::MANIFEST, b"the image");
+        let made = |length: usize| Made { kind: Evidence::Verdict, bytes: vec![b' '; length], sealed: true };
+        let largest = made(AT_HAND);
+        assert!(largest.is_at_hand() && !made(AT_HAND + 1).is_at_hand());
+        let manifest = largest.attachment(&subject).document.bytes;
+        assert!(manifest.len() as u64 <= DOCUMENT_LIMIT, "{}", manifest.len());
+        assert_eq!(Attached::read(&manifest).and_then(|read| read.bytes), Some(largest.bytes));
     }
 
     #[test]

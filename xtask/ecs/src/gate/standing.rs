@@ -4,6 +4,7 @@ use super::Record;
 use crate::config::Scan;
 use crate::digest::Digest;
 use crate::gather::Gather;
+use crate::text::some;
 use crate::time::days_between;
 
 /// What a verdict is held against.
@@ -35,7 +36,7 @@ fn objection(record: &Record, policy: &Policy<'_>) -> Option<String> {
     let Policy { scan, days, today } = policy;
     let Record { day, .. } = record;
     if !record.passed {
-        return Some(format!("was refused on {day} for {}", record.findings.join(", ")));
+        return Some(format!("was refused on {day} for {}", some(&record.findings)));
     }
     match days_between(day, today) {
         None => return Some(format!("has a verdict of no day that there is: {day}")),

@@ -17,6 +17,7 @@ use crate::oci::layout::Index;
 use crate::oci::registry::{Registry, failure};
 use crate::platform::Platform;
 use crate::sorted::Arrange;
+use crate::text::some;
 
 /// One thing that is attached.
 pub(crate) struct Piece {
@@ -84,7 +85,7 @@ impl Piece {
     /// What a verdict says, and who signed a statement.
     pub(crate) fn says(&self) -> String {
         let verdict = self.record().map(|record| {
-            let refused = || format!("refused: {}", record.findings.join(", "));
+            let refused = || format!("refused: {}", some(&record.findings));
             let verdict = if record.passed { "passed".to_owned() } else { refused() };
             format!("{} by {}: {verdict}", record.day, record.scanner)
         });

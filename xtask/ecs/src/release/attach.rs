@@ -12,6 +12,7 @@ use crate::gate::Record;
 use crate::gather::Gather;
 use crate::oci::layout::Descriptor;
 use crate::oci::registry::{Document, Remote, failure};
+use crate::text::quantity;
 
 /// Makes and attaches what the configuration wants.
 pub(super) fn attach(making: &Making<'_>, built: &Built, record: &Record) -> Result<()> {
@@ -62,6 +63,10 @@ impl Putting<'_> {
             Some(signer) => signer.signed(session, (image.repository(), &subject.digest), all)?,
             None => all,
         };
+        // What a gate could not read is no verdict.
+        if let Some(made) = all.iter().find(|made| made.kind == Evidence::Verdict && !made.is_at_hand()) {
+            return Err(too_large(image, made.bytes.len()));
+        }
         for made in &all {
             remote.attach(&made.attachment(subject)).map_err(failure)?;
         }
@@ -71,6 +76,15 @@ impl Putting<'_> {
         }
         Ok(())
     }
+}
+
+fn too_large(image: &Image, bytes: usize) -> Failure {
+    let size = quantity::size(bytes as u64);
+    Failure::world(format_args!(
+        "the verdict on image `{}` has {size}, more than a registry takes in a manifest: nothing was attached",
+        image.name
+    ))
+    .help("it lists what refuses and what is accepted: `severity` and `ignore-unfixed` under [workspace.metadata.xtask.scan] say which findings count")
 }
 
 /// What was attached to what, and what of it is signed: a list of contents never is.

@@ -24,6 +24,7 @@ use crate::oci::layout::Marks;
 use crate::oci::registry::{Remote, failure};
 use crate::platform::Platform;
 use crate::stage::Ended;
+use crate::text::some;
 use crate::time::today;
 
 /// How much of its images a run makes.
@@ -251,7 +252,7 @@ impl Releases<'_> {
         }
         // What was refused may not have been sent.
         if !verdict.passed {
-            return Err(refused(format!("was refused on {} for {}", verdict.day, verdict.findings.join(", "))));
+            return Err(refused(format!("was refused on {} for {}", verdict.day, some(&verdict.findings))));
         }
         let during = |failure: Failure| failure.during(format_args!("image `{name}`"));
         let document = remote.fetch(&digest).map_err(failure).map_err(during)?;
