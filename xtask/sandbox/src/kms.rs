@@ -15,8 +15,10 @@ use crate::protocol::{ApiError, ApiResult};
 use crate::tables::{Tables, unknown};
 
 mod curve;
+mod rsa;
 
-use curve::{Curve, Pair};
+use curve::Curve;
+use rsa::Rsa;
 
 pub(crate) static TABLES: LazyLock<Tables> = Tables::lazy(|| {
     let (inputs, answers) = (include_str!("kms/members.txt"), include_str!("kms/answers.txt"));
@@ -26,14 +28,18 @@ pub(crate) static TABLES: LazyLock<Tables> = Tables::lazy(|| {
 /// What a key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spec {
-    Signs(Curve),
+    Curve(Curve),
+    Rsa(usize),
     Encrypts,
 }
 
 /// Specs by their names; of others there are no keys here.
-const SPECS: [(&str, Spec); 3] = [
-    ("ECC_NIST_P256", Spec::Signs(Curve::P256)),
-    ("ECC_NIST_P384", Spec::Signs(Curve::P384)),
+const SPECS: [(&str, Spec); 6] = [
+    ("ECC_NIST_P256", Spec::Curve(Curve::P256)),
+    ("ECC_NIST_P384", Spec::Curve(Curve::P384)),
+    ("RSA_2048", Spec::Rsa(2048)),
+    ("RSA_3072", Spec::Rsa(3072)),
+    ("RSA_4096", Spec::Rsa(4096)),
     ("SYMMETRIC_DEFAULT", Spec::Encrypts),
 ];
 
@@ -48,6 +54,13 @@ pub(crate) struct Wish {
     pub accounts: Vec<String>,
     /// `KEY_AGREEMENT`, of a key that could sign and is not for it.
     pub usage: Option<String>,
+}
+
+/// What signs, and whose other half verifies.
+#[derive(Debug)]
+enum Pair {
+    Curve(curve::Pair),
+    Rsa(Rsa),
 }
 
 #[derive(Debug)]
@@ -106,7 +119,8 @@ impl Kms {
         let id = id_of(name.strip_prefix("key/").unwrap_or(name));
         let before = self.keys.remove(&id).filter(|before| before.wish.spec == wish.spec).and_then(|key| key.pair);
         let pair = match spec {
-            Spec::Signs(curve) => before.or_else(|| Some(Pair::new(curve))),
+            Spec::Curve(curve) => before.or_else(|| Some(Pair::Curve(curve::Pair::new(curve)))),
+            Spec::Rsa(bits) => Some(Pair::Rsa(Rsa::of(bits))),
             Spec::Encrypts => None,
         };
         self.keys.insert(id, Key { wish, pair });
@@ -156,13 +170,13 @@ impl Kms {
         };
         let mut answer = json!({
             "KeyId": asked.arn,
-            "PublicKey": STANDARD.encode(public(key.curve(), &pair.point())),
+            "PublicKey": STANDARD.encode(pair.public()),
             "CustomerMasterKeySpec": key.wish.spec,
             "KeySpec": key.wish.spec,
             "KeyUsage": key.usage(),
         });
         if key.usage() == "SIGN_VERIFY" {
-            answer["SigningAlgorithms"] = json!([key.algorithm()]);
+            answer["SigningAlgorithms"] = json!([pair.algorithm()]);
         } else {
             answer["KeyAgreementAlgorithms"] = json!(["ECDH"]);
         }
@@ -176,14 +190,14 @@ impl Kms {
             return Err(ApiError::new("InvalidKeyUsageException", message));
         };
         let algorithm = input["SigningAlgorithm"].as_str().unwrap_or_default();
-        if algorithm != key.algorithm() {
+        if algorithm != pair.algorithm() {
             let message = format!("Algorithm {algorithm} and key spec {} are incompatible.", key.wish.spec);
             return Err(ApiError::new("InvalidKeyUsageException", message));
         }
         let invalid = |message: String| ApiError::new("ValidationException", message);
         let message = STANDARD.decode(input["Message"].as_str().unwrap_or_default());
         let message = message.map_err(|error| invalid(error.to_string()))?;
-        let hash = if key.curve() == Curve::P256 { &SHA256 } else { &SHA384 };
+        let hash = if algorithm == "ECDSA_SHA_384" { &SHA384 } else { &SHA256 };
         let signature = match input["MessageType"].as_str().unwrap_or("RAW") {
             "DIGEST" if message.len() == hash.output_len() => pair.sign(&message),
             "RAW" => pair.sign(digest(hash, &message).as_ref()),
@@ -195,31 +209,35 @@ impl Kms {
     }
 }
 
-impl Key {
-    fn curve(&self) -> Curve {
-        if self.wish.spec == "ECC_NIST_P384" { Curve::P384 } else { Curve::P256 }
-    }
-
+impl Pair {
+    /// Of those that KMS has for such a key the one that is made here.
     fn algorithm(&self) -> &'static str {
-        if self.curve() == Curve::P384 { "ECDSA_SHA_384" } else { "ECDSA_SHA_256" }
+        match self {
+            Self::Curve(curve::Pair::P256(_)) => "ECDSA_SHA_256",
+            Self::Curve(curve::Pair::P384(_)) => "ECDSA_SHA_384",
+            Self::Rsa(_) => "RSASSA_PKCS1_V1_5_SHA_256",
+        }
     }
 
+    /// A SubjectPublicKeyInfo.
+    fn public(&self) -> Vec<u8> {
+        match self {
+            Self::Curve(pair) => pair.public(),
+            Self::Rsa(key) => key.public(),
+        }
+    }
+
+    fn sign(&self, digest: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Curve(pair) => pair.sign(digest),
+            Self::Rsa(key) => key.sign(digest),
+        }
+    }
+}
+
+impl Key {
     fn usage(&self) -> &str {
         let of_spec = if self.pair.is_some() { "SIGN_VERIFY" } else { "ENCRYPT_DECRYPT" };
         self.wish.usage.as_deref().unwrap_or(of_spec)
     }
-}
-
-/// A SubjectPublicKeyInfo. Source: RFC 5480, 2.
-fn public(curve: Curve, point: &[u8]) -> Vec<u8> {
-    let head: &[u8] = match curve {
-        Curve::P256 => &[
-            0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1,
-            7, 3, 0x42, 0,
-        ],
-        Curve::P384 => &[
-            0x30, 0x76, 0x30, 0x10, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0, 0x22, 3, 0x62, 0,
-        ],
-    };
-    [head, point].concat()
 }

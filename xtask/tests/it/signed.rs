@@ -118,7 +118,7 @@ fn forged(change: impl Fn(&mut Value, &mut Value)) -> Run {
 
 #[test]
 fn a_verdict_that_the_key_signed_lets_the_image_be_deployed_and_is_signed_once() {
-    for spec in ["ECC_NIST_P256", "ECC_NIST_P384"] {
+    for spec in ["ECC_NIST_P256", "ECC_NIST_P384", "RSA_2048", "RSA_4096"] {
         let (workspace, sandbox) = keyed(spec);
         workspace
             .xtask(&sandbox, &["release"])

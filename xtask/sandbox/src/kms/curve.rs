@@ -26,11 +26,26 @@ impl Pair {
     }
 
     /// The public point, uncompressed. Source: SEC 1, 2.3.3.
-    pub fn point(&self) -> Vec<u8> {
+    fn point(&self) -> Vec<u8> {
         match self {
             Self::P256(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
             Self::P384(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
         }
+    }
+
+    /// A SubjectPublicKeyInfo. Source: RFC 5480, 2.
+    pub fn public(&self) -> Vec<u8> {
+        let head: &[u8] = match self {
+            Self::P256(_) => &[
+                0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+                3, 1, 7, 3, 0x42, 0,
+            ],
+            Self::P384(_) => &[
+                0x30, 0x76, 0x30, 0x10, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0, 0x22, 3,
+                0x62, 0,
+            ],
+        };
+        [head, &self.point()].concat()
     }
 
     /// The signature on a digest, as DER has it.
