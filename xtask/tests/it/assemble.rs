@@ -113,3 +113,18 @@ fn what_is_missing_refused_or_of_another_commit_gets_no_tag_and_is_named() {
     arm64.xtask(&sandbox, &OTHER).ends(1);
     assert!(!part(&arm64, "arm64").exists());
 }
+
+#[test]
+fn an_assembly_warns_of_verdicts_that_count_for_nothing_beside_the_one_that_does() {
+    let (workspace, sandbox) = crate::signed::released();
+    let region = "region = \"ap-northeast-1\"\n";
+    // The same bytes under another tag.
+    workspace
+        .change(&[("{ package = \"app\" }", "\"1.5.0\""), (region, &format!("{region}{}\n", crate::signed::GATED))]);
+    workspace.xtask(&sandbox, &["release", "--no-tag"]).ends(0);
+    crate::signed::attach_unsigned(&sandbox);
+    let run = workspace.xtask(&sandbox, &ASSEMBLE);
+    run.ends(0).says("has verdicts that count for nothing: one is not signed");
+    assert_eq!(run.stderr.matches("count for nothing").count(), 1, "{}", run.stderr);
+    assert_eq!(tagged(&sandbox, "sample/app", "1.5.0"), tag(&sandbox));
+}

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 use xtask_sandbox::Sandbox;
 
 use crate::evidence::{referrers, set, with};
+use crate::signed::GATED;
 use crate::support::{Workspace, calls, tagged};
-
-const GATED: &str = "evidence-key = \"alias/evidence\"\ndeploy.gate = \"verdict\"";
 
 /// What a manifest had of a statement once.
 const ONCE: u64 = 256 * 1024;

@@ -8,7 +8,7 @@ use crate::support::{Run, Workspace, calls, layout, tagged};
 
 const KEY: &str = "alias/evidence";
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-const GATED: &str = "evidence-key = \"alias/evidence\"\ndeploy.gate = \"verdict\"";
+pub const GATED: &str = "evidence-key = \"alias/evidence\"\ndeploy.gate = \"verdict\"";
 
 /// The sample that signs and believes by a key, which is there.
 pub fn keyed(spec: &str) -> (Workspace, Sandbox) {
@@ -91,6 +91,19 @@ fn attach(sandbox: &Sandbox, manifest: &Value, content: &Value) {
     (layer["digest"], layer["size"]) = (json!(blob), json!(bytes.len()));
     layer["data"] = json!(layout::base64(&bytes));
     ecr(sandbox, "PutImage", json!({ "repositoryName": "sample/app", "imageManifest": manifest.to_string() }));
+}
+
+/// Attaches what a signed verdict says a second time, without its signature; returns the manifest of the signed one.
+pub fn attach_unsigned(sandbox: &Sandbox) -> Value {
+    let signed = taken(sandbox).pop().expect("a verdict was attached");
+    let bundle = content(&signed);
+    attach(sandbox, &signed, &bundle);
+    let mut unsigned = signed.clone();
+    unsigned["artifactType"] = json!("application/vnd.in-toto+json");
+    unsigned["annotations"] = json!({ "in-toto.io/predicate-type": "urn:xtask-ecs:verdict:v1" });
+    let payload = layout::from_base64(bundle["dsseEnvelope"]["payload"].as_str().unwrap());
+    attach(sandbox, &unsigned, &serde_json::from_slice(&payload).unwrap());
+    signed
 }
 
 fn upload_blob(sandbox: &Sandbox, repository: Value, blob: &str, bytes: &[u8]) {
@@ -214,15 +227,8 @@ fn a_verdict_of_another_key_a_changed_one_and_one_with_two_signatures_let_nothin
 #[test]
 fn what_counts_for_nothing_beside_a_verdict_that_counts_is_a_warning_an_image() {
     let (workspace, sandbox) = released();
-    let mut manifest = taken(&sandbox).pop().expect("a verdict was attached");
-    let bundle = content(&manifest);
-    attach(&sandbox, &manifest, &bundle);
     workspace.xtask(&sandbox, &["deploy", "--plan"]).ends(0).does_not_say("count for nothing");
-    let mut unsigned = manifest.clone();
-    unsigned["artifactType"] = json!("application/vnd.in-toto+json");
-    unsigned["annotations"] = json!({ "in-toto.io/predicate-type": "urn:xtask-ecs:verdict:v1" });
-    let payload = layout::from_base64(bundle["dsseEnvelope"]["payload"].as_str().unwrap());
-    attach(&sandbox, &unsigned, &serde_json::from_slice(&payload).unwrap());
+    let mut manifest = attach_unsigned(&sandbox);
     manifest["layers"][0].as_object_mut().unwrap().remove("data");
     let put = json!({ "repositoryName": "sample/app", "imageManifest": manifest.to_string() });
     ecr(&sandbox, "PutImage", put);
