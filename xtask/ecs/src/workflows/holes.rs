@@ -67,7 +67,13 @@ pub(super) fn part(config: &Config, checkout: &Checkout, by: Matrix) -> Holes {
     };
     holes.extend(call::build(config));
     let one = format!("${{{{ matrix.{key} }}}}");
-    let include = |(part, runner): &(String, String)| format!("- {{ {key}: {}, runner: {runner} }}", scalar(part));
+    // No artifact's name has a slash.
+    let named = if by == Matrix::Platform { "part" } else { key };
+    let include = |(part, runner): &(String, String)| {
+        let named =
+            if named == key { String::new() } else { format!("{named}: {}, ", scalar(&part.replace('/', "-"))) };
+        format!("- {{ {key}: {}, {named}runner: {runner} }}", scalar(part))
+    };
     let variables = stage_variables(workflows, &build_secrets(config));
     let variables = chosen(config).into_iter().chain([(variable.to_owned(), one.clone())]).chain(variables);
     holes.extend([
@@ -79,6 +85,7 @@ pub(super) fn part(config: &Config, checkout: &Checkout, by: Matrix) -> Holes {
         ("command", format!("run: exec cargo xtask release {command}")),
         ("variables", lines(variables)),
         ("left", entry("path", Some(&below(checkout, PARTS)))),
+        ("named", format!("name: part-${{{{ matrix.{named} }}}}")),
         ("upload", uses(workflows, "actions/upload-artifact")),
         ("show", show_cache(config)),
         ("artifact", String::new()),

@@ -36,8 +36,8 @@ fn jobs(by: &str, more: &str) -> (String, String) {
 fn each_platform_is_built_on_a_runner_that_has_it_and_one_job_puts_the_tags() {
     let (build, release) = jobs("platform", "");
     let include = "        include:
-          - { platform: linux/amd64, runner: ubuntu-24.04 }
-          - { platform: linux/arm64, runner: ubuntu-24.04-arm }
+          - { platform: linux/amd64, part: linux-amd64, runner: ubuntu-24.04 }
+          - { platform: linux/arm64, part: linux-arm64, runner: ubuntu-24.04-arm }
     runs-on: ${{ matrix.runner }}
 ";
     assert!(build.contains(include), "{build}");
@@ -46,7 +46,7 @@ fn each_platform_is_built_on_a_runner_that_has_it_and_one_job_puts_the_tags() {
         "        run: exec cargo xtask release --platform \"$PLATFORM\"\n",
         "          PLATFORM: ${{ matrix.platform }}\n",
         "          NPM_TOKEN: ${{ secrets.NPM_TOKEN }}\n",
-        "          name: part-${{ strategy.job-index }}\n          path: target/xtask/parts\n",
+        "          name: part-${{ matrix.part }}\n          path: target/xtask/parts\n",
         "core.exportVariable",
     ] {
         assert!(build.contains(part), "{part} is not in\n{build}");
@@ -74,6 +74,7 @@ fn each_image_is_built_by_itself_where_that_is_asked_for() {
         "    name: Build ${{ matrix.image }}\n",
         "        run: exec cargo xtask release --no-tag \"$IMAGE\"\n",
         "          IMAGE: ${{ matrix.image }}\n",
+        "          name: part-${{ matrix.image }}\n",
     ] {
         assert!(build.contains(part), "{part} is not in\n{build}");
     }
