@@ -37,20 +37,27 @@ struct Size {
     rows: usize,
 }
 
+impl Size {
+    /// As a terminal says of itself; one that says nothing is as large as they once were, and a small one has room for something.
+    fn told(columns: u16, rows: u16) -> Self {
+        let or = |told: u16, usual: usize, least: usize| if told == 0 { usual } else { usize::from(told).max(least) };
+        Self { columns: or(columns, 80, 20), rows: or(rows, 24, 4) }
+    }
+}
+
 impl Terminal<Defused<Stderr>> {
     /// Looks at stderr, NO_COLOR, CLICOLOR_FORCE and TERM.
     /// Source: no-color.org; bixense.com/clicolors.
     pub(crate) fn stderr(out: Defused<Stderr>) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let terminal = out.log.is_terminal() && !dumb;
+        // The runner of a job reads lines, whatever it has them written to: act's is a terminal.
+        let terminal = out.log.is_terminal() && !dumb && !set("GITHUB_ACTIONS");
         let forced = set("CLICOLOR_FORCE") || (set("CI") && set("GITHUB_ACTIONS"));
         let style = Style { colour: (terminal || forced) && !set("NO_COLOR") };
         let size = terminal.then(|| {
-            rustix::termios::tcgetwinsize(&out.log).map_or(Size { columns: 80, rows: 24 }, |size| Size {
-                columns: usize::from(size.ws_col).max(20),
-                rows: usize::from(size.ws_row).max(4),
-            })
+            let told = rustix::termios::tcgetwinsize(&out.log);
+            told.map_or_else(|_| Size::told(0, 0), |size| Size::told(size.ws_col, size.ws_row))
         });
         Self::new(out, style, size)
     }

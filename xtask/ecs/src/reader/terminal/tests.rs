@@ -13,6 +13,15 @@ fn shown(columns: Option<usize>, colour: bool, events: &[Event]) -> String {
 }
 
 #[test]
+fn a_terminal_that_does_not_say_how_large_it_is_has_the_usual_lines_and_not_the_shortest() {
+    let told = |columns: u16, rows: u16| {
+        let Size { columns, rows } = Size::told(columns, rows);
+        (columns, rows)
+    };
+    assert_eq!([told(0, 0), told(120, 50), told(5, 1)], [(80, 24), (120, 50), (20, 4)]);
+}
+
+#[test]
 fn verbs_are_right_aligned_as_cargo_does() {
     let text = shown(None, false, &[Event::StepStarted { step: Step::Build, subject: "app".to_owned() }]);
     assert_eq!(text, "    Building app\n");
