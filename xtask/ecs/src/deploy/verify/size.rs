@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::fargate::{SIZES, takes};
+use super::super::fargate::SIZES;
 use crate::gather::Gather;
 
 /// What of a document's sizes ECS or the kernel will not take, each as a sentence.
@@ -35,13 +35,12 @@ fn of_fargate(cpu: Option<u64>, memory: Option<u64>) -> Option<String> {
     let (Some(cpu), Some(memory)) = (cpu, memory) else {
         return Some("on Fargate a task has `cpu` and `memory` of its own".to_owned());
     };
-    let Some(size) = SIZES.iter().find(|(units, ..)| *units == cpu) else {
-        let known: Vec<String> = SIZES.iter().map(|(units, ..)| units.to_string()).gather();
+    let Some((_, memories)) = SIZES.iter().find(|(units, _)| *units == cpu) else {
+        let known: Vec<String> = SIZES.iter().map(|(units, _)| units.to_string()).gather();
         return Some(format!("Fargate has no task with {cpu} CPU units, but with {}", known.join(", ")));
     };
-    let (_, least, most, step) = size;
-    (!takes(*size, memory)).then(|| {
-        format!("Fargate has no task with {cpu} CPU units and {memory} MiB: from {least} to {most}, in steps of {step}")
+    (!memories.takes(memory)).then(|| {
+        format!("Fargate has no task with {cpu} CPU units and {memory} MiB of memory, but with {memories} MiB")
     })
 }
 
@@ -81,12 +80,20 @@ mod tests {
             ("4096", "30720"),
             ("8192", "20480"),
             ("16384", "122880"),
+            ("32 vCPU", "244 GB"),
+            ("32768", "61440"),
         ] {
             assert_eq!(fargate(cpu, memory), [""; 0], "{cpu} {memory}");
         }
-        for (cpu, memory) in
-            [("256", "4096"), ("256", "1536"), ("300", "512"), ("1024", "1024"), ("8192", "17408"), ("", "512")]
-        {
+        for (cpu, memory) in [
+            ("256", "4096"),
+            ("256", "1536"),
+            ("300", "512"),
+            ("1024", "1024"),
+            ("8192", "17408"),
+            ("32768", "65536"),
+            ("", "512"),
+        ] {
             assert_eq!(fargate(cpu, memory).len(), 1, "{cpu} {memory}");
         }
         assert_eq!(problems(&json!({ "cpu": "300" })), [""; 0], "on instances any number is good");

@@ -213,6 +213,8 @@ pub(crate) fn fits_fargate(cpu: u64, memory: u64) -> bool {
         4096 => (8192, 30_720, 1024),
         8192 => (16_384, 61_440, 4096),
         16_384 => (32_768, 122_880, 8192),
+        // Since June 2026, with three sizes of memory and nothing between them.
+        32_768 => return [61_440, 122_880, 249_856].contains(&memory),
         _ => return false,
     };
     (low..=high).contains(&memory) && memory.is_multiple_of(step)
