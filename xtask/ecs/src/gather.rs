@@ -7,9 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Each place that collects has its own copy compiled of what asks for the length, allocates, folds, and sorts before a
 /// map is built: together that was a fifth of what the compiler made of this crate. These loops are small.
 pub(crate) trait Gather: Iterator + Sized {
-    fn gather<C: Put<Self::Item>>(self) -> C {
+    #[expect(
+        clippy::while_let_on_iterator,
+        reason = "`for` asks each iterator for itself first: a function more for each"
+    )]
+    fn gather<C: Put<Self::Item>>(mut self) -> C {
         let mut all = C::default();
-        for piece in self {
+        while let Some(piece) = self.next() {
             all.put(piece);
         }
         all
