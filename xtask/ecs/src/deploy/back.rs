@@ -51,7 +51,7 @@ impl Deploys<'_> {
     }
 
     fn entries(&self, service: &Service, to: Option<&str>) -> Result<Vec<Entry>> {
-        let mut entries = remembered(self.session, service)?;
+        let mut entries = remembered(&self.session.ecs(), service)?;
         if to.is_some_and(|to| !entries.iter().any(|entry| is(entry, to))) {
             let mut images: Vec<&mut Running> = entries.iter_mut().flat_map(|entry| &mut entry.images).gather();
             name_tags(self.config, self.session, &mut images);
@@ -131,7 +131,7 @@ fn under_way_from(live: &Live) -> Option<&str> {
 }
 
 /// The entry to go back to, and the next older one that could take its place.
-fn chosen<'a>(entries: &'a [Entry], now: &str, to: Option<&str>) -> Option<(&'a Entry, Option<&'a Entry>)> {
+pub(super) fn chosen<'a>(entries: &'a [Entry], now: &str, to: Option<&str>) -> Option<(&'a Entry, Option<&'a Entry>)> {
     let fits = |entry: &&Entry| {
         entry.is_good()
             && !entry.task_definition.is_empty()

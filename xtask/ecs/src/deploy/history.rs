@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::aws::Session;
 use crate::aws::ecr::Kept;
-use crate::aws::ecs::{ContainerImage, ListedDeployment, Status, TaskDefinition, short};
+use crate::aws::ecs::{ContainerImage, Ecs, ListedDeployment, Status, TaskDefinition, short};
 use crate::beside::{all, both};
 use crate::config::{Config, Evidence, Service};
 use crate::digest::Digest;
@@ -70,7 +70,7 @@ impl Entry {
 
 /// The service's deployments, the newest first. What ECS or ECR does not tell any more is left empty.
 pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> Result<Vec<Entry>> {
-    let mut entries = remembered(session, service)?;
+    let mut entries = remembered(&session.ecs(), service)?;
     let names: SortedSet<String> = entries.iter().map(|entry| entry.task_definition.clone()).gather();
     let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).gather();
     let known = names.iter().zip(session.ecs().task_definitions(&names));
@@ -89,8 +89,7 @@ pub(crate) fn history(config: &Config, session: &Session, service: &Service) -> 
 }
 
 /// The same without tags, commits and who: those take a call for each image and each revision.
-pub(super) fn remembered(session: &Session, service: &Service) -> Result<Vec<Entry>> {
-    let ecs = session.ecs();
+pub(super) fn remembered(ecs: &Ecs, service: &Service) -> Result<Vec<Entry>> {
     let listed = ecs.service_deployments(&service.cluster, &service.service, 0)?;
     let targets: SortedSet<String> = listed.iter().map(|one| one.target.clone()).gather();
     let revisions = ecs.service_revisions(&targets.into_iter().gather::<Vec<_>>())?;

@@ -101,10 +101,12 @@ impl Service {
         self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
     }
 
-    /// The revision of the deployment that came to a good end last. Behind a classic load balancer none has a state.
+    /// The revision of the deployment that came to a good end last, of those that are shown. Behind a classic load balancer none
+    /// has a state.
     pub(crate) fn last_good(&self) -> Option<&str> {
         let good = |deployment: &&Deployment| matches!(deployment.rollout_state.as_str(), "COMPLETED" | "");
-        let primary = self.primary().filter(good).or_else(|| self.deployments.iter().find(good));
+        let newest = || self.deployments.iter().filter(good).rev().max_by_key(|deployment| deployment.created_at);
+        let primary = self.primary().filter(good).or_else(newest);
         primary.map(|deployment| deployment.task_definition.as_str())
     }
 

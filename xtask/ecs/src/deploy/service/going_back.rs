@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::super::back::chosen;
+use super::super::history::remembered;
 use super::super::outcome::{Conclusion, serving};
 use super::super::plan::Plan;
 use super::super::report::Became;
@@ -27,7 +29,7 @@ impl Stage<'_> {
         let only_scaled = matches!(self.plan.service_action(), ServiceAction::Scale | ServiceAction::Settings);
         // What it was on may never have come up: a rollout that still went on, or that was stopped.
         let before = if only_scaled { Some(live.task_definition.as_str()) } else { live.last_good() };
-        let Some(before) = before.map(str::to_owned) else {
+        let Some(before) = before.map(str::to_owned).or_else(|| self.was_good()) else {
             let before = short(&live.task_definition);
             return stays(format!(
                 "for {before}, which it was on before, had not come up: there is nothing good to go back to"
@@ -59,6 +61,20 @@ impl Stage<'_> {
         let (outcome, failure) = not_back(&end.ended, (&name, short(&before)), &now, target.rollout.deadline);
         self.report.outcome = Became::Ended(outcome);
         Err(failure)
+    }
+
+    /// What had come up before, as ECS remembers it: a deployment without tasks is not shown any more.
+    fn was_good(&self) -> Option<String> {
+        let entries = match remembered(self.shared.looks.ecs, &self.plan.service) {
+            Ok(entries) => entries,
+            Err(failure) => {
+                let name = self.name();
+                self.shared.events.warn(format!("what service {name} was well on before is not known: {failure}"));
+                return None;
+            }
+        };
+        let now = self.report.revision.as_deref().unwrap_or_default();
+        chosen(&entries, now, None).map(|(entry, _)| entry.task_definition.clone())
     }
 }
 

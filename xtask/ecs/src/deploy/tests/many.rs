@@ -139,9 +139,9 @@ fn to_roll_back_all_goes_to_what_had_come_up_and_not_to_what_was_on_its_way() {
     assert_eq!(after["services"][0]["taskDefinition"], good);
 }
 
-#[test]
-fn to_roll_back_all_leaves_a_service_that_had_nothing_good_before_where_it_is() {
-    let mut stage = stage(&[("api", ""), ("worker", "api")], OnFailure::RollBackAll);
+/// Somebody's rollout of api failed and stays, and what it was on before has no task left, so that only history tells of it.
+fn failed_in_place() -> Stage {
+    let stage = stage(&[("api", ""), ("worker", "api")], OnFailure::RollBackAll);
     let ask = |operation: &str, input| stage.sandbox.ecs(operation, input).unwrap();
     stage.sandbox.behave_newer(Tasks::Exits { code: 1, after_seconds: 1, container: None });
     let theirs = ask("RegisterTaskDefinition", other_api());
@@ -155,14 +155,43 @@ fn to_roll_back_all_leaves_a_service_that_had_nothing_good_before_where_it_is() 
     stage.sandbox.advance(Duration::from_secs(3600));
     stage.sandbox.behave_newer(Tasks::Healthy);
     crash_from_the_second_on(&stage);
+    stage
+}
+
+#[test]
+fn to_roll_back_all_goes_to_what_had_come_up_where_the_service_does_not_show_it_any_more() {
+    let mut stage = failed_in_place();
+    let ask = |operation: &str, input| stage.sandbox.ecs(operation, input).unwrap();
+    let api = || ask("DescribeServices", json!({ "cluster": "sample", "services": ["api"] }))["services"][0].clone();
+    let shown: Vec<Value> =
+        api()["deployments"].as_array().unwrap().iter().map(|it| it["rolloutState"].clone()).collect();
+    assert_eq!(shown, ["FAILED"], "of what had come up nothing is shown");
+    let listed =
+        ask("ListServiceDeployments", json!({ "cluster": "sample", "service": "api", "status": ["SUCCESSFUL"] }));
+    let good = listed["serviceDeployments"][0]["targetServiceRevisionArn"].clone();
+    let good = ask("DescribeServiceRevisions", json!({ "serviceRevisionArns": [good] }));
+    let good = good["serviceRevisions"][0]["taskDefinition"].clone();
     let failure = stage.deploy().unwrap_err();
-    assert_eq!(failure.exit_code(), 4, "{failure}");
-    assert_eq!(outcomes(&stage)[0], ("api", DEPLOYED));
+    assert_eq!((failure.exit_code(), outcomes(&stage)[0]), (4, ("api", ROLLED_BACK)), "{failure}");
+    let after = stage.sandbox.ecs("DescribeServices", json!({ "cluster": "sample", "services": ["api"] })).unwrap();
+    assert_eq!(after["services"][0]["taskDefinition"], good);
+}
+
+#[test]
+fn to_roll_back_all_leaves_a_service_where_it_is_when_nothing_tells_of_anything_good_before() {
+    let mut stage = failed_in_place();
+    let no =
+        Effect::Error { status: 400, code: "AccessDeniedException".into(), message: "no".into(), retry_after: None };
+    stage.sandbox.inject(Fault { call: "ecs:ListServiceDeployments".into(), which: Which::Every, effect: no });
+    let failure = stage.deploy().unwrap_err();
+    assert_eq!((failure.exit_code(), outcomes(&stage)[0]), (4, ("api", DEPLOYED)), "{failure}");
     let stays = stage.notes().into_iter().find(|note| note.starts_with("api, for "));
     assert_eq!(
         stays,
         Some("api, for api:1, which it was on before, had not come up: there is nothing good to go back to")
     );
+    let warnings = stage.warnings();
+    assert!(warnings.iter().any(|it| it.contains("what service api was well on before is not known")), "{warnings:?}");
 }
 
 #[test]
