@@ -234,6 +234,23 @@ fn a_rollout_that_never_ends_times_out_and_says_what_it_waited_for() {
         .looks_like_without_pace("deploy/timed-out");
 }
 
+#[test]
+fn a_rollout_that_was_left_is_joined_by_the_next_deploy_which_says_so_and_changes_nothing() {
+    let (workspace, sandbox) = released(vec![]);
+    workspace.change(&[("20s", "1ms")]);
+    workspace.xtask(&sandbox, &["deploy"]).ends(7).says("it goes on in ECS");
+    let changed = || ["ecs:UpdateService", "ecs:RegisterTaskDefinition"].map(|call| calls(&sandbox, call));
+    let before = changed();
+    workspace.change(&[]);
+    workspace
+        .xtask(&sandbox, &["deploy"])
+        .ends(0)
+        .says("Joining the rollout of app:2 that is under way")
+        .says("Deployed app: app:2")
+        .looks_like("deploy/joined");
+    assert_eq!((changed(), serving(&sandbox).as_str()), (before, "app:2"));
+}
+
 /// Starts a deploy whose rollout goes on for ever, and signals it once it is followed.
 fn interrupted(changes: &[Change], signal: &str) -> (Run, Sandbox) {
     let (workspace, sandbox) = released(vec![]);
