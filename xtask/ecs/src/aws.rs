@@ -51,7 +51,7 @@ use credentials::{Lack, lack};
 pub(crate) use error::{AwsError, Kind};
 pub(crate) use identity::{Identity, session_name};
 #[cfg(feature = "rehearse")]
-pub(crate) use inside::Exchange;
+pub(crate) use inside::{Answers, Exchange};
 use transport::Transport;
 
 use crate::config::Config;

@@ -2,6 +2,9 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::pin::pin;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 #[cfg(feature = "rehearse")]
@@ -42,6 +45,72 @@ pub(crate) async fn sleep(duration: Duration) {
         return clock.nap(duration).await;
     }
     tokio::time::sleep(duration).await;
+}
+
+/// What this comes to; `None` where it does not within so long.
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut end) = (pin!(future), pin!(sleep(limit)));
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => end.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+/// How often somebody who waits looks whether it is to stop. Where time stands until all have come to rest a look costs more,
+/// and whoever interrupts is in no hurry.
+pub(crate) fn look() -> Duration {
+    #[cfg(feature = "rehearse")]
+    if turned::clock().is_some() {
+        return Duration::from_secs(2);
+    }
+    Duration::from_millis(50)
+}
+
+/// Has those who begin at once do so each in its turn, where the clock is turned by hand: in the same order each time.
+pub(crate) fn in_turn(place: usize) {
+    #[cfg(feature = "rehearse")]
+    if let Some(clock) = turned::clock() {
+        let until = clock.passed() + Duration::from_micros(place as u64);
+        while let left = until.saturating_sub(clock.passed())
+            && !left.is_zero()
+        {
+            clock.doze(left);
+        }
+    }
+    #[cfg(not(feature = "rehearse"))]
+    let _ = place;
+}
+
+/// Locks what others lock for as long as a call takes.
+pub(crate) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    #[cfg(feature = "rehearse")]
+    if let Some(clock) = turned::clock() {
+        while let Err(std::sync::TryLockError::WouldBlock) = of.try_lock() {
+            clock.doze(Duration::from_millis(25));
+        }
+    }
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until somebody says that this has changed, and at most until the next look.
+pub(crate) fn changed<'a, T>(said: &Condvar, of: &'a Mutex<T>, now: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    #[cfg(feature = "rehearse")]
+    if let Some(clock) = turned::clock() {
+        clock.doze_without(look(), now);
+        return of.lock().unwrap_or_else(PoisonError::into_inner);
+    }
+    let _ = of;
+    said.wait_timeout(now, look()).unwrap_or_else(PoisonError::into_inner).0
+}
+
+/// Says that this has changed.
+pub(crate) fn say(what: &Condvar) {
+    #[cfg(feature = "rehearse")]
+    if let Some(clock) = turned::clock() {
+        clock.wake_all();
+    }
+    what.notify_all();
 }
 
 /// The day, `YYYY-MM-DD`, UTC.
@@ -150,6 +219,13 @@ mod tests {
         assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
         assert_eq!(timestamp(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(timestamp(1_795_420_799), "2026-11-23T07:59:59Z");
+    }
+
+    #[test]
+    fn what_is_there_comes_before_the_end_of_the_time_and_what_never_comes_does_not_outlast_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        assert_eq!(runtime.block_on(within(Duration::ZERO, std::future::ready(1))), Some(1));
+        assert_eq!(runtime.block_on(within(Duration::ZERO, std::future::pending::<u8>())), None);
     }
 
     #[test]

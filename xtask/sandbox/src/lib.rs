@@ -143,9 +143,11 @@ impl Sandbox {
         let passes = matches!(options.clock, Clock::Real | Clock::Scaled(_));
         let mut sandbox = Self::made(options, address)?;
 
-        // A layer is written by the thread that reads it: more threads than uploads at a time keep the rest answering.
+        // A layer is written by the thread that reads it: more threads than uploads at a time keep the rest answering. Where time
+        // is turned by hand nobody is in a hurry.
+        let workers = if passes { 8 } else { 2 };
         let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(8).enable_io().enable_time().build()?;
+            tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&sandbox.world);
         let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {

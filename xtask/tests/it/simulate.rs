@@ -30,6 +30,23 @@ fn in_worlds_that_seeds_make_a_tag_is_absent_or_every_byte_behind_it_is_right() 
     Workspace::sample().xtask_with(&[], &words).ends(0).says("Simulated 100 worlds");
 }
 
+/// Between them answers that are late, a promotion and a push that is interrupted.
+#[test]
+fn pushes_of_one_seed_go_the_same_way_each_time_however_busy_the_machine_is() {
+    for seed in ["1", "3", "14", "22"] {
+        // Threads that do something at one moment may say so in any order.
+        let told = || {
+            let run = Workspace::sample().xtask_with(&[], &["simulate", "--uploads", "--seed", seed]);
+            let mut lines: Vec<String> = run.stdout.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        let once = told();
+        assert!(once.iter().any(|line| line.starts_with("run again: Ok")), "{once:#?}");
+        assert_eq!(once, told(), "seed {seed}");
+    }
+}
+
 #[test]
 fn evidence_that_is_said_to_be_there_and_is_not_keeps_an_image_from_its_tag() {
     for seed in ["14", "55", "235", "258"] {

@@ -25,8 +25,18 @@ use crate::config::Config;
 use crate::net;
 use crate::time;
 
-/// Answers a request: how long that takes, and with what; None where the connection is cut.
-pub(crate) type Exchange = Arc<dyn Fn(Request<Bytes>) -> (Duration, Option<Response<Bytes>>) + Send + Sync>;
+/// What stands in AWS's place.
+pub(crate) trait Answers: Send + Sync {
+    /// How long a request is on its way.
+    fn way(&self, _: &Request<Bytes>) -> Duration {
+        Duration::ZERO
+    }
+
+    /// How long the answer takes, and what it is; None where the connection is cut.
+    fn answer(&self, request: Request<Bytes>) -> (Duration, Option<Response<Bytes>>);
+}
+
+pub(crate) type Exchange = Arc<dyn Answers>;
 
 /// What a session's clients are made from, where all that is asked is answered by this.
 pub(super) fn sdk(config: &Config, endpoint: &Endpoint, exchange: Exchange) -> SdkConfig {
@@ -77,10 +87,17 @@ impl HttpConnector for Inside {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let exchange = Arc::clone(&self.0);
         HttpConnectorFuture::new(async move {
-            let (takes, answer) = exchange(asked(&request)?);
+            let request = asked(&request)?;
+            let way = exchange.way(&request);
+            if !way.is_zero() {
+                time::sleep(way).await;
+            }
+            let (takes, answer) = exchange.answer(request);
             if !takes.is_zero() {
                 time::sleep(takes).await;
             }
+            // The pause before the next attempt is the SDK's to draw, on this thread.
+            fastrand::seed(u64::try_from(time::since_epoch().as_nanos()).unwrap_or_default());
             let answer = answer.ok_or_else(|| ConnectorError::io("the connection was reset".into()))?;
             answered(answer)
         })

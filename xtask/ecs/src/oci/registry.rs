@@ -45,7 +45,7 @@ use crate::event::Events;
 use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::reference::Repository;
-use crate::time::Backoff;
+use crate::time::{self, Backoff};
 
 /// How many requests go on at once. More have failed with socket errors on ECR.
 const AT_ONCE: usize = 6;
@@ -212,6 +212,9 @@ where
         while let index = next.fetch_add(1, Ordering::Relaxed)
             && let Some(thing) = things.get(index)
         {
+            if index < AT_ONCE {
+                time::in_turn(index);
+            }
             let result = work(thing);
             if result.is_err() {
                 next.store(things.len(), Ordering::Relaxed);

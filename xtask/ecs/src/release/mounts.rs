@@ -2,15 +2,12 @@
 //! and mounted from there into the others' repositories.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::reference::Repository;
-
-/// How often somebody who waits looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(50);
+use crate::time;
 
 #[derive(Default)]
 pub(super) struct Mounts {
@@ -74,7 +71,7 @@ impl Mounts {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while !state.in_vain && !stop.is_set() && state.before(place, repository).any(|one| one.fate == Fate::OnItsWay)
         {
-            state = self.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            state = time::changed(&self.changed, &self.state, state);
         }
         if state.in_vain {
             return Vec::new();
@@ -91,7 +88,7 @@ impl Mounts {
 
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        self.changed.notify_all();
+        time::say(&self.changed);
     }
 }
 

@@ -1,12 +1,9 @@
 //! Who may go on when several images want the same thing.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::interrupt::Interrupt;
-
-/// How often somebody who waits looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(50);
+use crate::time;
 
 /// A thing that so many may do at once; of those who wait, the first in the release's order goes on first.
 pub(super) struct Turns {
@@ -46,10 +43,10 @@ impl Turns {
                 let own = state.waiting.iter().position(|waiting| *waiting == place);
                 state.waiting.swap_remove(own.unwrap_or_default());
                 state.free -= usize::from(!stopped);
-                self.changed.notify_all();
+                time::say(&self.changed);
                 return (!stopped).then(|| Turn(self));
             }
-            state = self.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            state = time::changed(&self.changed, &self.state, state);
         }
     }
 }
@@ -57,7 +54,7 @@ impl Turns {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner).free += 1;
-        self.0.changed.notify_all();
+        time::say(&self.0.changed);
     }
 }
 
@@ -71,7 +68,7 @@ mod tests {
         fn wait_for_waiting(&self, count: usize) {
             let mut state = self.state.lock().expect("nobody panics with it");
             while state.waiting.len() < count {
-                state = self.changed.wait_timeout(state, LOOK).expect("nobody panics with it").0;
+                state = time::changed(&self.changed, &self.state, state);
             }
         }
     }

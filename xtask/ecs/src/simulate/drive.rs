@@ -1,6 +1,5 @@
 //! Virtual time: the clock is turned to the next thing that is due as soon as nobody does anything any more.
 
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::threads::Threads;
@@ -24,11 +23,11 @@ pub(super) enum Stuck {
 /// How often it is looked again, over two seconds, before nothing is said to come.
 const DOUBTS: u32 = 40;
 
-/// Turns the clock until the thread has ended, at most as far as `until`. `passes` is told how far it is turned each time,
+/// Turns the clock until it is over, at most as far as `until`. `passes` is told how far it is turned each time,
 /// before whoever waits for that moment wakes.
-pub(super) fn turn<T>(
+pub(super) fn turn(
     clock: &Turned,
-    thread: &JoinHandle<T>,
+    over: &dyn Fn() -> bool,
     mut dues: Vec<Due<'_>>,
     until: Duration,
     passes: &dyn Fn(Duration),
@@ -37,8 +36,8 @@ pub(super) fn turn<T>(
     let mut doubts = 0;
     dues.sort_by_key(|due| std::cmp::Reverse(due.at));
     loop {
-        threads.settle(&|| thread.is_finished(), &|at_most| clock.watch(at_most));
-        if thread.is_finished() {
+        threads.settle(over, &|at_most| clock.watch(at_most));
+        if over() {
             return Ok(());
         }
         let due = dues.last().map(|due| due.at);

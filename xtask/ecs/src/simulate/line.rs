@@ -13,6 +13,7 @@ use xtask_sandbox::{Sandbox, operation_of};
 use super::stage::{CLUSTER, OTHER};
 use super::truth::{Running, serving};
 use super::world::Happening;
+use crate::aws::Answers;
 use crate::interrupt::Interrupt;
 
 /// The process that was killed does nothing any more.
@@ -55,6 +56,11 @@ impl Line {
         Self { sandbox: Arc::clone(sandbox), killed, seen, only, hurt, met }
     }
 
+    /// Nothing of the process reaches anybody any more.
+    pub(super) fn cut(&self) {
+        self.killed.store(true, Ordering::SeqCst);
+    }
+
     pub(super) fn is_cut(&self) -> bool {
         self.killed.load(Ordering::SeqCst)
     }
@@ -62,8 +68,10 @@ impl Line {
     pub(super) fn seen(&self) -> Vec<Running> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
-    pub(super) fn exchange(&self, request: Request<Bytes>) -> (Duration, Option<Response<Bytes>>) {
+impl Answers for Line {
+    fn answer(&self, request: Request<Bytes>) -> (Duration, Option<Response<Bytes>>) {
         if self.is_cut() {
             panic_any(Killed);
         }
@@ -88,9 +96,11 @@ impl Line {
             _ => (takes, answer),
         }
     }
+}
 
+impl Line {
     fn kill(&self) -> ! {
-        self.killed.store(true, Ordering::SeqCst);
+        self.cut();
         panic_any(Killed)
     }
 
@@ -118,7 +128,7 @@ impl Line {
         };
         match what {
             Happening::Interrupt => interrupt.set(),
-            Happening::Kill => self.killed.store(true, Ordering::SeqCst),
+            Happening::Kill => self.cut(),
             Happening::Deploys { service, own: false } => {
                 update(&names[*service], json!({ "forceNewDeployment": true }));
             }

@@ -87,10 +87,7 @@ pub(super) fn once(
     let other_before = Truth::of(&stage.sandbox, OTHER);
     let names: Vec<String> = world.services.iter().map(|service| service.name.clone()).collect();
     let line = Arc::new(Line::new(&stage.sandbox, &names, hurt));
-    let exchange: Exchange = {
-        let line = Arc::clone(&line);
-        Arc::new(move |request| line.exchange(request))
-    };
+    let exchange: Exchange = Arc::<Line>::clone(&line);
     let environment: std::collections::BTreeMap<_, _> = stage.sandbox.environment().into_iter().collect();
     let endpoint = Endpoint {
         url: environment["AWS_ENDPOINT_URL"].clone(),
@@ -119,13 +116,15 @@ pub(super) fn once(
         }
     });
     let passes = |by| stage.sandbox.advance(by);
-    let stuck = drive::turn(clock, &process, dues.collect(), began + LONGEST, &passes).err();
+    let stuck = drive::turn(clock, &|| process.is_finished(), dues.collect(), began + LONGEST, &passes).err();
     let mut end = None;
     if stuck.is_none() {
         end = process.join().ok();
     }
     let heard: Vec<Event> = heard.try_iter().collect();
     let killed = line.is_cut();
+    // Nor do threads outlive a process that has ended.
+    line.cut();
     let (result, panicked) = match end {
         Some(Ok(result)) => (Some(result), None),
         Some(Err(panic)) if panic.is::<Killed>() || killed => (None, None),

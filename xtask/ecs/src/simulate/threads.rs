@@ -62,12 +62,17 @@ impl Threads {
             self.list();
             self.count = count;
         }
-        let turns: Option<Turns> =
-            self.known.iter().map(|(number, thread)| Some((*number, thread.asleep()?))).collect();
-        if turns.is_none() && self.known.values().any(Thread::has_ended) {
-            self.count = 0;
+        let mut turns = Turns::new();
+        for (number, thread) in &self.known {
+            let Some(count) = thread.asleep() else {
+                if thread.has_ended() {
+                    self.count = 0;
+                }
+                return None;
+            };
+            turns.push((*number, count));
         }
-        turns
+        Some(turns)
     }
 
     /// Whether each waits for something, where Linux says what for (`wchan`): one that was kept from its core in the midst of
@@ -80,8 +85,11 @@ impl Threads {
     fn list(&mut self) {
         let listed = fs::read_dir(TASKS).into_iter().flatten().flatten();
         let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let mut known = std::mem::take(&mut self.known);
         let numbers = numbers.filter(|number| *number != self.own);
-        self.known = numbers.filter_map(|number| Some((number, Thread::open(number)?))).collect();
+        let threads =
+            numbers.filter_map(|number| Some((number, known.remove(&number).or_else(|| Thread::open(number))?)));
+        self.known = threads.collect();
     }
 }
 

@@ -10,14 +10,14 @@ mod world;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(super) use world::World;
 
 use self::stage::{Desk, Place, Stage};
 use self::wire::Wire;
-use self::world::{End, Image, Kind, Rival};
-use crate::aws::{Exchange, Session};
+use self::world::{End, Fault, Image, Kind, Rival};
+use crate::aws::Session;
 use crate::config;
 use crate::digest::Digest;
 use crate::event::Events;
@@ -26,10 +26,11 @@ use crate::interrupt::Interrupt;
 use crate::promote::{Promotions, Side};
 use crate::rehearse::StandIn;
 use crate::release::{Builders, Order, Releases, Share};
+use crate::simulate::drive;
 use crate::time::turned::Turned;
 
-/// In real time, which no push takes, even on a machine that is busy: nobody waits for anything in earnest.
-const LONGEST: Duration = Duration::from_secs(600);
+/// No push takes longer, whatever befalls it.
+const LONGEST: Duration = Duration::from_secs(30 * 3600);
 
 /// One machine that pushes, as often as it is asked to.
 struct Machine {
@@ -63,15 +64,19 @@ pub(super) fn play(clock: &'static Turned, seed: u64, tell: &dyn Fn(&str)) -> Re
     clock.begin(Duration::from_secs(1_790_000_000), seed);
     let stage = Stage::furnished(&world)?;
     let interrupt = Interrupt::default();
-    let wire = Wire::before(stage.sandbox.address(), clock, (&world.faults, world.end), &interrupt);
-    let wire = Arc::new(wire.map_err(anyhow::Error::new)?);
-    let desk = Desk::new(&stage.sandbox, &world.slips, Some(&wire));
+    let wire = |lot, ills: (&[Fault], _), interrupt: &Interrupt| {
+        let wire = Wire::before(stage.sandbox.address(), (clock, lot), ills, interrupt);
+        Ok::<_, Failure>(Arc::new(wire.map_err(anyhow::Error::new)?))
+    };
+    let others = wire(!seed, (&[], None), &Interrupt::default())?;
+    let wire = wire(seed, (&world.faults, world.end), &interrupt)?;
+    let desk = Desk::new(&stage.sandbox, &world.slips, &wire);
     let machine = Machine::new(&stage, &world, (&wire.address.to_string(), desk), false)?;
     let mut findings = Vec::new();
 
     let rival = world.rival.map(|rival| {
-        let desk = Desk::new(&stage.sandbox, &[], None);
-        Machine::new(&stage, &world, (&stage.sandbox.registry(), desk), rival == Rival::OtherBytes)
+        let desk = Desk::new(&stage.sandbox, &[], &others);
+        Machine::new(&stage, &world, (&others.address.to_string(), desk), rival == Rival::OtherBytes)
     });
     let rival = rival.transpose()?;
     let pushing = rival.as_ref().map(|rival| (rival, Interrupt::default()));
@@ -182,22 +187,18 @@ fn judge(stage: &Stage, world: &World, pushed: &Pushed, end: Option<(u32, End)>)
     findings
 }
 
-/// Runs them beside each other to their ends, with no pause in earnest; None where one does not come to it.
+/// Runs them beside each other to their ends; None where one does not come to it. Time passes only when all have come to rest,
+/// and then wakes one of those who wait: what happens next is up to the seed, and not to how busy the machine is.
 fn together(clock: &'static Turned, machines: Vec<(&Machine, Interrupt)>) -> Option<Vec<Pushed>> {
-    let began = Instant::now();
     let threads: Vec<_> =
         machines.into_iter().map(|(machine, interrupt)| (machine.push(interrupt.clone()), interrupt)).collect();
-    while threads.iter().any(|(thread, _)| !thread.is_finished()) {
-        match clock.next() {
-            Some(next) => clock.turn(next),
-            None => drop(clock.watch(Duration::from_millis(1))),
+    let over = || threads.iter().all(|(thread, _)| thread.is_finished());
+    if drive::turn(clock, &over, Vec::new(), clock.passed() + LONGEST, &|_| {}).is_err() {
+        for (_, interrupt) in &threads {
+            interrupt.set();
         }
-        if began.elapsed() > LONGEST {
-            for (_, interrupt) in &threads {
-                interrupt.set();
-            }
-            return None;
-        }
+        clock.wake_all();
+        return None;
     }
     let ended = threads.into_iter().map(|(thread, _)| {
         thread.join().unwrap_or_else(|_| Pushed {
@@ -219,7 +220,7 @@ impl Machine {
 
     fn push(&self, interrupt: Interrupt) -> std::thread::JoinHandle<Pushed> {
         let (world, exchange, other, registry) =
-            (Arc::clone(&self.world), self.desk.exchange(), self.other, self.registry.clone());
+            (Arc::clone(&self.world), Arc::clone(&self.desk), self.other, self.registry.clone());
         let places: Vec<_> =
             self.places.iter().map(|place| (place.folder.path().to_owned(), place.endpoint.clone())).collect();
         std::thread::spawn(move || {
@@ -230,7 +231,7 @@ impl Machine {
                 for (folder, endpoint) in &places {
                     let variable = |name: &str| (name == "XTASK_REGISTRY").then(|| registry.clone());
                     let config = config::load(folder, &variable)?.config;
-                    let session = Session::inside(&config, endpoint, Exchange::clone(&exchange));
+                    let session = Session::inside(&config, endpoint, Arc::<Desk>::clone(&exchange));
                     sessions.push((config, session));
                 }
                 if let [(to, to_session), (from, from_session)] = &sessions[..] {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -71,10 +72,20 @@ impl Turned {
 
     /// Waits so long, or until somebody wakes all.
     pub(crate) fn doze(&self, duration: Duration) {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        self.doze_without(duration, ());
+    }
+
+    /// The same, and lets go of what is held only when whoever wakes all wakes this one, too.
+    pub(crate) fn doze_without<T>(&self, duration: Duration, held: T) {
+        let own = Arc::new(Unpark { thread: std::thread::current(), woken: AtomicBool::new(false) });
+        let waker = Waker::from(Arc::clone(&own));
         let mut nap = pin!(self.nap(duration));
         if nap.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-            std::thread::park();
+            drop(held);
+            // A thread may have been let go on before it stops.
+            while !own.woken.load(Ordering::SeqCst) {
+                std::thread::park();
+            }
         }
     }
 
@@ -160,10 +171,14 @@ impl Drop for Nap<'_> {
     }
 }
 
-struct Unpark(Thread);
+struct Unpark {
+    thread: Thread,
+    woken: AtomicBool,
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.woken.store(true, Ordering::SeqCst);
+        self.thread.unpark();
     }
 }

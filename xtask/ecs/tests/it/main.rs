@@ -7,3 +7,4 @@ mod platforms;
 mod rooms;
 #[path = "../sample/mod.rs"]
 mod sample;
+mod waits;

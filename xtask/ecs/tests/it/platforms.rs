@@ -50,7 +50,7 @@ fn of_unix(source: &Path) -> BTreeSet<String> {
 }
 
 /// Every file that is not a test's.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
     let is_test = |path: &PathBuf| path.file_stem().is_some_and(|name| name == "tests" || name == "fixture");

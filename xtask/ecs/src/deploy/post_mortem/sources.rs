@@ -1,8 +1,9 @@
 //! What else would say why a rollout failed: asked all at once, none of it for long, and none of it needed.
 
 use std::sync::Arc;
-use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::Evidence;
 use super::log::{self, From, Masks, Wanted};
@@ -11,6 +12,8 @@ use crate::aws::{AwsError, Kind, SdkConfig, elb, logs};
 use crate::beside::apart;
 use crate::event::{LogTail, TargetGroup};
 use crate::gather::Gather;
+use crate::net;
+use crate::time;
 
 /// How long all of them may take together.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -90,7 +93,7 @@ fn gather_within(patience: Duration, sources: &Arc<dyn Sources>, asked: &Asked<'
     });
     let targets = target_groups.iter().cloned().enumerate().map(|(place, arn)| Ask::Targets(place, arn));
     let asks: Vec<Ask> = logs.chain(targets).gather();
-    let (answer, answers) = channel();
+    let (answer, mut answers) = unbounded_channel();
     let mut open = asks.len();
     for ask in asks {
         let (answer, sources, lines) = (answer.clone(), Arc::clone(sources), *lines);
@@ -106,9 +109,10 @@ fn gather_within(patience: Duration, sources: &Arc<dyn Sources>, asked: &Asked<'
         })
         .gather();
     let mut targets: Vec<Option<TargetGroup>> = vec![None; target_groups.len()];
-    let deadline = Instant::now() + patience;
+    let began = time::instant();
     while open > 0 {
-        let Ok(answer) = answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) else { break };
+        let left = patience.saturating_sub(time::since(began));
+        let Some(answer) = net::wait(time::within(left, answers.recv())).flatten() else { break };
         open -= 1;
         match answer {
             Answer::Log(place, answer) => read[place] = answer.map_err(|error| why(&error)),

@@ -1,7 +1,7 @@
 //! Credentials for requests: the caller's as they are, or traded for a bearer token where a registry wants one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use super::{Credentials, Registry};
 use crate::failure::Failure;
 use crate::gather::Gather;
 use crate::net;
+use crate::time;
 
 /// The headers in use, one a repository, since bearer tokens are.
 pub(super) struct Access {
@@ -47,7 +48,7 @@ impl Access {
     /// What the caller's credentials make, asked for once and again where it is `stale`.
     fn own(&self, stale: bool) -> Result<Option<String>> {
         let Some(credentials) = &self.credentials else { return Ok(None) };
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = time::lock(&self.own);
         if own.is_none() || stale {
             *own = credentials.authorization(stale).context("no credentials for the registry")?;
         }
@@ -55,7 +56,7 @@ impl Access {
     }
 
     fn headers(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.headers.lock().unwrap_or_else(PoisonError::into_inner)
+        time::lock(&self.headers)
     }
 }
 

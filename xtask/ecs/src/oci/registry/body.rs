@@ -4,12 +4,11 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::answer::Answer;
 use super::retry::Trouble;
@@ -30,7 +29,7 @@ pub(super) struct Piece {
     pub buffer: Box<[u8]>,
     /// How much of the buffer is the piece.
     pub length: usize,
-    pub back: Sender<Signal>,
+    pub back: UnboundedSender<Signal>,
 }
 
 impl AsRef<[u8]> for Piece {

@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response, Uri};
 use super::Registry;
 use super::answer::Answer;
 use super::location;
-use super::retry::{TICK, Task, Trouble};
+use super::retry::{Task, Trouble};
 use crate::net::{self, Body};
 use crate::time;
 
@@ -82,7 +82,7 @@ impl Registry {
         net::wait(async {
             let mut future = pin!(future);
             loop {
-                if let Ok(value) = tokio::time::timeout(TICK, &mut future).await {
+                if let Some(value) = time::within(time::look(), future.as_mut()).await {
                     return Ok(value);
                 }
                 if task.is_over() {

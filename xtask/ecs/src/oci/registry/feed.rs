@@ -39,7 +39,7 @@ impl Registry {
             back = Some(signals);
             Pieces::new(taken, to.size, Arc::clone(&to.sent)).boxed_unsync()
         };
-        let sending = self.send(task, to, body, Box::new(give_up))?;
+        let mut sending = self.send(task, to, body, Box::new(give_up))?;
         let back = back.expect("a request has a body");
         let check = |hasher: Hasher| {
             let found = hasher.finish();

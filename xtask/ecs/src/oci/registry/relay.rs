@@ -45,7 +45,7 @@ impl Registry {
         }
         let own = Arc::clone(&fate);
         let give_up = move || own.over.store(true, Ordering::Relaxed);
-        let sending = self.send(task, to, |_| relay.boxed_unsync(), Box::new(give_up))?;
+        let mut sending = self.send(task, to, |_| relay.boxed_unsync(), Box::new(give_up))?;
         let ended = match sending.end(task) {
             Ok(answer) if answer.status.is_success() && to.sent.load(Ordering::Relaxed) < blob.size => {
                 Err(sending::early(&answer))

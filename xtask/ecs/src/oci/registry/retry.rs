@@ -14,9 +14,6 @@ use crate::net;
 use crate::reference::Repository;
 use crate::time;
 
-/// How often waits look at the interrupt and at each other.
-pub(super) const TICK: Duration = Duration::from_millis(50);
-
 /// One for a registry that wants a bearer token in place of the credentials, one for a token that expires on the way.
 const RENEWALS: u32 = 2;
 
@@ -48,7 +45,7 @@ impl Task<'_> {
         let end = time::instant() + duration;
         while !self.is_over() {
             let left = end.saturating_duration_since(time::instant());
-            if left.is_zero() || self.interrupt.wait(left.min(TICK)) {
+            if left.is_zero() || self.interrupt.wait(left.min(time::look())) {
                 return;
             }
         }

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use hyper::Method;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::Registry;
 use super::answer::Answer;
 use super::body::Signal;
 use super::exchange::{client, collect, lost, request};
-use super::retry::{TICK, Task, Trouble};
+use super::retry::{Task, Trouble};
 use crate::net::{self, Body};
 use crate::time;
 
@@ -34,7 +34,7 @@ pub(super) struct Target<'a> {
 /// A blob's request on its way.
 pub(super) struct Sending {
     running: JoinHandle<()>,
-    signals: Receiver<Signal>,
+    signals: UnboundedReceiver<Signal>,
     sent: Arc<AtomicU64>,
     size: u64,
     stall: Duration,
@@ -49,10 +49,10 @@ impl Registry {
         &self,
         task: &Task<'_>,
         to: &Target<'_>,
-        body: impl FnOnce(Sender<Signal>) -> Body,
+        body: impl FnOnce(UnboundedSender<Signal>) -> Body,
         give_up: Box<dyn Fn()>,
     ) -> Result<Sending, Trouble> {
-        let (back, signals) = channel();
+        let (back, signals) = unbounded_channel();
         let authorization = self.authorization(task, to.url)?;
         let mut request = request(&Method::PUT, to.url, authorization.as_deref(), body(back.clone()))?;
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(to.size));
@@ -73,7 +73,7 @@ impl Registry {
 
 impl Sending {
     /// A buffer to fill, or the request's end where it comes before the last piece.
-    pub(super) fn buffer(&self, task: &Task<'_>) -> Result<Result<Box<[u8]>, Answer>, Trouble> {
+    pub(super) fn buffer(&mut self, task: &Task<'_>) -> Result<Result<Box<[u8]>, Answer>, Trouble> {
         match self.wait(task, self.stall)? {
             Signal::Free(buffer) => Ok(Ok(buffer)),
             Signal::Ended(Err(trouble)) => Err(trouble),
@@ -83,7 +83,7 @@ impl Sending {
     }
 
     /// The end of a request that has all of its pieces, or fetches them itself.
-    pub(super) fn end(&self, task: &Task<'_>) -> Result<Answer, Trouble> {
+    pub(super) fn end(&mut self, task: &Task<'_>) -> Result<Answer, Trouble> {
         let settling = Duration::from_secs(self.size / SETTLING);
         loop {
             match self.wait(task, self.stall + settling)? {
@@ -93,12 +93,12 @@ impl Sending {
         }
     }
 
-    fn wait(&self, task: &Task<'_>, limit: Duration) -> Result<Signal, Trouble> {
+    fn wait(&mut self, task: &Task<'_>, limit: Duration) -> Result<Signal, Trouble> {
         let mut sent = self.sent.load(Ordering::Relaxed);
         let mut moved = time::instant();
         loop {
-            if let Ok(signal) = self.signals.recv_timeout(TICK) {
-                return Ok(signal);
+            if let Some(signal) = net::wait(time::within(time::look(), self.signals.recv())) {
+                return signal.ok_or_else(|| Trouble::Lost("the request ended without a word".to_owned()));
             }
             if task.is_over() {
                 return Err(Trouble::Over);

@@ -1,24 +1,26 @@
 //! Blobs to a registry, from a layout or from another registry.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use hyper::{Method, StatusCode};
+use tokio::sync::oneshot;
 
 use super::exchange::Ask;
 use super::location;
 use super::origin::Origin;
-use super::retry::{TICK, Task, Trouble};
+use super::retry::{Task, Trouble};
 use super::sending::Target;
 use super::{Registry, Remote, side_by_side};
 use crate::beside::both;
 use crate::digest::Digest;
 use crate::gather::Gather;
+use crate::net;
 use crate::oci::layout::{Descriptor, Layout};
 use crate::reference::Repository;
 use crate::text::quantity;
+use crate::time;
 
 /// What an upload needs.
 pub(super) const WRITING: &[&str] = &["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"];
@@ -102,14 +104,14 @@ impl Remote<'_> {
             halted: AtomicBool::new(false),
             failure: Mutex::default(),
         };
-        let (done, finished) = channel::<()>();
+        let (done, mut finished) = oneshot::channel::<()>();
         let transfer = || {
             side_by_side(&upload.sent, |(blob, slot)| upload.one(blob, slot).map_err(|error| upload.halt(error))).ok();
             drop(done);
         };
         let tell = || {
             let mut told = u64::MAX;
-            while finished.recv_timeout(2 * TICK) == Err(RecvTimeoutError::Timeout) {
+            while net::wait(time::within(2 * time::look(), &mut finished)).is_none() {
                 let sent = upload.sent();
                 if sent != told {
                     progress(sent, uploaded.bytes);

@@ -95,6 +95,13 @@ impl Head {
         format!("{} {noun}", self.method())
     }
 
+    /// `/v2/sample/app`.
+    pub(super) fn repository(&self) -> &str {
+        let parts = ["/blobs/", "/manifests/", "/referrers/"];
+        let ends = parts.iter().filter_map(|part| self.target().find(part));
+        &self.target()[..ends.min().unwrap_or_default()]
+    }
+
     /// What it is about: a digest where it names one, and else its path.
     pub(super) fn about(&self) -> String {
         let target = self.target().replace("%3A", ":");

@@ -14,7 +14,7 @@ use xtask_sandbox::{Account, Clock, Options, Sandbox, Site, operation_of};
 
 use super::wire::Wire;
 use super::world::{Image, Kind, Slip, Slipped, World};
-use crate::aws::{Endpoint, Exchange};
+use crate::aws::{Answers, Endpoint};
 use crate::failure::{Failure, Result};
 use crate::oci::layout::{Descriptor, LayoutWriter, media_type};
 use crate::release::Order;
@@ -206,34 +206,38 @@ pub(super) fn build(images: &[Image], order: &Order<'_>, other: bool) -> anyhow:
     writer.finish(manifest.to_string().into_bytes(), image.platform()).map(drop)
 }
 
+impl Answers for Desk {
+    fn way(&self, request: &Request<Bytes>) -> Duration {
+        self.wire.way(&operation_of(request), &String::from_utf8_lossy(request.body()))
+    }
+
+    fn answer(&self, request: Request<Bytes>) -> (Duration, Option<Response<Bytes>>) {
+        (Duration::ZERO, self.said(&request))
+    }
+}
+
 /// What ECR's API is asked, and what comes of that.
 pub(super) struct Desk {
     sandbox: Arc<Sandbox>,
     slips: Vec<Slip>,
     met: Mutex<Vec<u32>>,
     calm: AtomicBool,
-    wire: Option<Arc<Wire>>,
+    wire: Arc<Wire>,
 }
 
 impl Desk {
-    pub(super) fn new(sandbox: &Arc<Sandbox>, slips: &[Slip], wire: Option<&Arc<Wire>>) -> Arc<Self> {
+    pub(super) fn new(sandbox: &Arc<Sandbox>, slips: &[Slip], wire: &Arc<Wire>) -> Arc<Self> {
         let met = Mutex::new(vec![0; slips.len()]);
         let calm = AtomicBool::new(false);
-        Arc::new(Self { sandbox: Arc::clone(sandbox), slips: slips.to_vec(), met, calm, wire: wire.cloned() })
+        Arc::new(Self { sandbox: Arc::clone(sandbox), slips: slips.to_vec(), met, calm, wire: Arc::clone(wire) })
     }
 
     pub(super) fn calm(&self) {
         self.calm.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn exchange(self: &Arc<Self>) -> Exchange {
-        let desk = Arc::clone(self);
-        Arc::new(move |request| (Duration::ZERO, desk.answer(&request)))
-    }
-
-    fn answer(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
-        let is_cut = || self.wire.as_ref().is_some_and(|wire| wire.is_cut());
-        if is_cut() {
+    fn said(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+        if self.wire.is_cut() {
             return None;
         }
         let ask = || self.sandbox.exchange(request.clone()).1;

@@ -1,4 +1,7 @@
 //! What comes between a push and its registry: connections that are cut, answers that are others'.
+//!
+//! Each message is on its way for a time that the seed says, of the clock that is turned by hand: so one arrives after the
+//! other, and in the same order whenever the seed is played.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
@@ -16,8 +19,11 @@ use crate::digest::Digest;
 use crate::interrupt::Interrupt;
 use crate::time::turned::Turned;
 
-/// Longer than anybody waits for something to move.
-const STANDSTILL: Duration = Duration::from_secs(70);
+/// How much later an answer is than those to what was asked after it.
+const LATE: Duration = Duration::from_millis(500);
+
+/// Below those that are handed out.
+const PORT: u16 = 4683;
 
 /// A loopback port before the registry's.
 pub(super) struct Wire {
@@ -29,6 +35,7 @@ pub(super) struct Wire {
 struct Shared {
     registry: SocketAddr,
     clock: &'static Turned,
+    lot: u64,
     faults: Vec<Fault>,
     end: Option<(u32, End)>,
     interrupt: Interrupt,
@@ -45,6 +52,8 @@ struct Shared {
 struct State {
     /// How often each fault has met what it may strike.
     met: BTreeMap<(usize, String), u32>,
+    /// How often each message was on its way.
+    ways: BTreeMap<String, u32>,
     /// What each kind of request was answered last.
     old: BTreeMap<String, Vec<u8>>,
     open: Vec<TcpStream>,
@@ -52,17 +61,19 @@ struct State {
 }
 
 impl Wire {
+    /// Of the same lot is an address that nobody else has, and chance.
     pub(super) fn before(
         registry: SocketAddr,
-        clock: &'static Turned,
+        (clock, lot): (&'static Turned, u64),
         (faults, end): (&[Fault], Option<(u32, End)>),
         interrupt: &Interrupt,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let listener = listener(lot)?;
         let address = listener.local_addr()?;
         let (requests, cut, over, calm, state) = Default::default();
         let (faults, interrupt) = (faults.to_vec(), interrupt.clone());
-        let shared = Arc::new(Shared { registry, clock, faults, end, interrupt, requests, cut, over, calm, state });
+        let shared =
+            Arc::new(Shared { registry, clock, lot, faults, end, interrupt, requests, cut, over, calm, state });
         let own = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -70,7 +81,7 @@ impl Wire {
                     return;
                 }
                 let shared = Arc::clone(&own);
-                own.state().open.extend(client.try_clone());
+                own.open(&client);
                 // Whoever is cut off says no more.
                 let serve = move || drop(serve(&shared, client));
                 own.state().threads.push(std::thread::spawn(serve));
@@ -84,10 +95,19 @@ impl Wire {
         self.shared.cut.load(Ordering::SeqCst)
     }
 
+    /// How long a message is on its way.
+    pub(super) fn way(&self, kind: &str, about: &str) -> Duration {
+        self.shared.way(kind, about)
+    }
+
     /// From now on nothing is wrong, and whoever was killed is started anew.
     pub(super) fn calm(&self) {
         self.shared.calm.store(true, Ordering::SeqCst);
-        self.shared.cut.store(false, Ordering::SeqCst);
+        if self.is_cut() {
+            // What was on its way from whoever was killed does not arrive.
+            self.shared.join();
+            self.shared.cut.store(false, Ordering::SeqCst);
+        }
     }
 }
 
@@ -96,10 +116,10 @@ impl Drop for Wire {
         self.shared.over.store(true, Ordering::SeqCst);
         self.shared.cut();
         drop(TcpStream::connect(self.address));
-        let threads = std::mem::take(&mut self.shared.state().threads);
-        for thread in self.thread.take().into_iter().chain(threads) {
+        if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
+        self.shared.join();
     }
 }
 
@@ -116,6 +136,39 @@ impl Shared {
         self.cut.store(true, Ordering::SeqCst);
         for stream in std::mem::take(&mut self.state().open) {
             drop(stream.shutdown(Shutdown::Both));
+        }
+        self.clock.wake_all();
+    }
+
+    /// Has it end with the process, which may be gone already.
+    fn open(&self, stream: &TcpStream) {
+        self.state().open.extend(stream.try_clone());
+        if self.is_cut() {
+            drop(stream.shutdown(Shutdown::Both));
+        }
+    }
+
+    fn join(&self) {
+        let threads = std::mem::take(&mut self.state().threads);
+        for thread in threads {
+            drop(thread.join());
+        }
+    }
+
+    fn way(&self, kind: &str, about: &str) -> Duration {
+        let message = format!("{kind} {about}");
+        let mut state = self.state();
+        let count = state.ways.entry(message.clone()).or_default();
+        *count += 1;
+        let number = Digest::of(format!("{} {message} {count}", self.lot).as_bytes()).hex()[..8].to_owned();
+        Duration::from_micros(1_000 + u64::from_str_radix(&number, 16).unwrap_or_default() % 30_000)
+    }
+
+    /// Lets so much time pass, or until the process is gone.
+    fn pass(&self, time: Duration) {
+        let until = self.clock.passed() + time;
+        while !self.is_cut() && self.clock.passed() < until {
+            self.clock.doze(until.saturating_sub(self.clock.passed()));
         }
     }
 
@@ -161,6 +214,7 @@ fn serve(shared: &Shared, client: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let mut connection = Connection { shared, client, upstream: None };
     while let Some(head) = Head::read(&mut reader)? {
+        shared.pass(shared.way(&head.call(), &format!("{} {}", head.repository(), head.about())));
         shared.count();
         if shared.is_cut() {
             return Ok(());
@@ -256,7 +310,7 @@ impl Connection<'_> {
                 answer.body.extend_from_slice(b"more");
                 bytes = Message::new(answer.head, answer.body).bytes();
             }
-            Some(How::Late) => std::thread::sleep(Duration::from_millis(5)),
+            Some(How::Late) => self.shared.pass(LATE),
             _ => {}
         }
         self.client.write_all(&bytes)?;
@@ -267,7 +321,7 @@ impl Connection<'_> {
         if self.upstream.is_none() {
             let stream = TcpStream::connect(self.shared.registry)?;
             stream.set_nodelay(true)?;
-            self.shared.state().open.extend(stream.try_clone());
+            self.shared.open(&stream);
             self.upstream = Some(BufReader::new(stream));
         }
         Ok(self.upstream.as_mut().expect("it was made just now"))
@@ -288,16 +342,16 @@ impl Connection<'_> {
 
     /// Says nothing until whoever asked has had enough.
     fn stand_still(&mut self) {
-        let patience = self.client.set_read_timeout(Some(Duration::from_millis(20)));
-        while patience.is_ok() && !self.shared.is_cut() {
-            let clock = self.shared.clock;
-            clock.turn_to(clock.passed() + STANDSTILL);
-            match self.client.read(&mut [0; 64]) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
-                _ => return,
-            }
-        }
+        while self.client.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
     }
+}
+
+/// The same address whenever the lot is drawn, because a registry's name is in what is written of an image; where somebody
+/// plays it beside this one, another.
+fn listener(lot: u64) -> io::Result<TcpListener> {
+    let [.., first, second, third] = lot.to_be_bytes();
+    let own = (Ipv4Addr::new(127, first, second, third), PORT);
+    TcpListener::bind(own).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
 }
 
 fn said(status: u16, code: &str, wait: Option<u32>) -> Message {
@@ -318,7 +372,7 @@ fn without_body(answer: Message, method: &str) -> Message {
 
 /// As if it had been done.
 fn lie(request: &Message, call: &str, about: &str) -> Message {
-    let repository = request.head.target().split("/blobs/").next().unwrap_or_default().to_owned();
+    let repository = request.head.repository().to_owned();
     let done = |status: u16| Message::new(Head::answer(status).with("docker-content-digest", about), Vec::new());
     let with = |message: Message, name: &str, value: &str| Message { head: message.head.with(name, value), ..message };
     match call {
