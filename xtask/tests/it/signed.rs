@@ -403,7 +403,7 @@ fn of_several_platforms_each_verdict_and_that_of_the_index_are_signed() {
     workspace.xtask(&sandbox, &["deploy"]).ends(0).says("signed by alias/evidence");
 }
 
-/// As cosign 3.1 reads it, which was tried: `cosign verify-attestation --key evidence.pem --insecure-ignore-tlog`.
+/// As cosign 3.1 reads it, which was tried with a key of each kind: `cosign verify-attestation --key evidence.pem --insecure-ignore-tlog`.
 #[test]
 fn what_is_attached_is_a_bundle_that_sigstores_clients_read() {
     let (_workspace, sandbox) = released();
