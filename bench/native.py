@@ -93,8 +93,8 @@ def build(xtask: pathlib.Path, folder: pathlib.Path, environment: dict) -> tuple
     return steps[0]["seconds"], after, size
 
 
-def import_rust(environment: dict) -> None:
-    """An image with this machine's Rust toolchain and its linker: what `FROM rust` is where images can be pulled."""
+def import_rust(environment: dict, programs: dict[str, pathlib.Path] = {}) -> None:
+    """An image with this machine's Rust toolchain, its linker and these programs: what `FROM rust` is where images can be pulled."""
     sysroot = subprocess.run(["rustc", "--print", "sysroot"], check=True, capture_output=True, text=True).stdout.strip()
     place = "ENV PATH=/usr/local/bin:/usr/bin:/bin"
     command = ["docker", "import", "--change", place, "-", RUST]
@@ -103,6 +103,8 @@ def import_rust(environment: dict) -> None:
         add_packages(layer, ["gcc", "libc6-dev"])
         layer.add(f"{sysroot}/bin", "usr/local/bin")
         layer.add(f"{sysroot}/lib", "usr/local/lib")
+        for path, program in programs.items():
+            layer.add(program, path)
     docker.stdin.close()
     if docker.wait() != 0:
         sys.exit("the Rust image could not be imported")
