@@ -30,10 +30,10 @@ fn in_worlds_that_seeds_make_a_tag_is_absent_or_every_byte_behind_it_is_right() 
     Workspace::sample().xtask_with(&[], &words).ends(0).says("Simulated 100 worlds");
 }
 
-/// Between them answers that are late, a promotion and a push that is interrupted.
+/// Of one platform: two that go to one repository from two threads at one moment are told apart by nobody.
 #[test]
 fn pushes_of_one_seed_go_the_same_way_each_time_however_busy_the_machine_is() {
-    for seed in ["1", "3", "14", "22"] {
+    for seed in ["1", "14", "22"] {
         // Threads that do something at one moment may say so in any order.
         let told = || {
             let run = Workspace::sample().xtask_with(&[], &["simulate", "--uploads", "--seed", seed]);
