@@ -1,11 +1,14 @@
 //! Where an image is: registry, repository, and a tag or a digest.
 
+mod named;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 
 use crate::digest::Digest;
+pub use named::Named;
 
 /// `REGISTRY/REPOSITORY:TAG`.
 #[derive(Clone, Debug, PartialEq, Eq)]

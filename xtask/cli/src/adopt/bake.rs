@@ -8,7 +8,7 @@ use xtask_ecs::Failure;
 use xtask_ecs::process::{is_in_path, question};
 
 use super::adopted::Adopted;
-use super::built::{Built, joined, repository};
+use super::built::{Built, joined, repository_of};
 use super::yaml::{pairs, written};
 use super::{command_line, key, read};
 use crate::init::Survey;
@@ -49,7 +49,7 @@ fn built(target: &str, of: &Value, below: &str, file: &str, todo: &mut Vec<Strin
     let dockerfile = joined(&context, of["dockerfile"].as_str().unwrap_or("Dockerfile"));
     let mut built = Built { name: key(target), ..Built::default() }.at(&context, Some(&dockerfile));
     of["target"].as_str().unwrap_or_default().clone_into(&mut built.target);
-    built.repository = texts("tags").iter().find_map(|tag| repository(tag)).unwrap_or_default();
+    built.repository = repository_of(texts("tags").iter().map(String::as_str)).unwrap_or_default();
     built.platforms = texts("platforms");
     built.args = pairs(&of["args"]);
     // Newer versions of buildx print objects here, older ones `type=gha,…`.

@@ -1,5 +1,7 @@
 //! An image that another tool builds.
 
+use xtask_ecs::reference::Named;
+
 use super::{key, quoted};
 use crate::init::{Shipped, Survey, candidates, tag};
 
@@ -18,9 +20,25 @@ pub struct Built {
     /// Build secrets: an id, and the variable that has it.
     pub secrets: Vec<(String, String)>,
     pub cache: Option<&'static str>,
+    /// What a command line calls it, where one does.
+    pub tags: Vec<String>,
 }
 
 impl Built {
+    /// One more name, as `docker tag` gives; the repository is that of the registry's.
+    pub fn called(&mut self, name: &str) {
+        self.tags.push(name.to_owned());
+        if let Some(repository) = repository_of(self.tags.iter().map(String::as_str)) {
+            self.repository = repository;
+        }
+    }
+
+    /// Whether a command line called it so; without a tag it is `latest`.
+    pub fn is_called(&self, name: &str) -> bool {
+        let full = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+        self.tags.iter().any(|tag| full(tag) == full(name))
+    }
+
     /// The table `images.NAME`.
     pub fn table(&self, found: &Survey) -> (String, String) {
         let repository = if self.repository.is_empty() { &self.name } else { &self.repository };
@@ -103,11 +121,21 @@ pub fn joined(folder: &str, path: &str) -> String {
 }
 
 /// The repository of a reference, where its registry and its tag may be anything: `HOST/shop/api:TAG`. What is no literal
-/// in it is a NUL here.
+/// in it is a NUL here. A name alone, without a registry and without a folder, is what an image is called on a laptop.
 pub fn repository(reference: &str) -> Option<String> {
-    let (_, rest) = reference.split_once('/')?;
-    let name = rest.split([':', '@']).next()?;
-    (!name.is_empty() && !name.contains('\0')).then(|| name.to_owned())
+    repository_of([reference])
+}
+
+/// The repository of an image with several references: of the first that names a registry, else of the first that has a folder.
+pub fn repository_of<'a>(references: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let of = |reference| {
+        let Named { host, path, .. } = Named::of(reference);
+        let is_told = !path.is_empty() && !path.contains('\0') && (host.is_some() || path.contains('/'));
+        is_told.then(|| (host.is_some(), path.to_owned()))
+    };
+    let all: Vec<(bool, String)> = references.into_iter().filter_map(of).collect();
+    let in_registry = all.iter().find(|(has_host, _)| *has_host);
+    in_registry.or(all.first()).map(|(_, path)| path.clone())
 }
 
 #[cfg(test)]
@@ -133,5 +161,17 @@ mod tests {
         assert_eq!(repository("1.dkr.ecr.x.amazonaws.com/api@sha256:0").as_deref(), Some("api"));
         assert_eq!(repository("\0/\0:latest"), None);
         assert_eq!(repository("api:latest"), None);
+    }
+
+    #[test]
+    fn a_folder_is_part_of_the_repository_and_no_registry() {
+        assert_eq!(repository("shop/api").as_deref(), Some("shop/api"));
+        assert_eq!(repository("shop/api:1.4").as_deref(), Some("shop/api"));
+        assert_eq!(repository("localhost/api").as_deref(), Some("api"));
+        assert_eq!(repository("registry:5000/shop/api").as_deref(), Some("shop/api"));
+        let of_all = |all: &[&str]| repository_of(all.iter().copied());
+        assert_eq!(of_all(&["api", "shop/api:1", "\0/team/api:\0"]).as_deref(), Some("team/api"));
+        assert_eq!(of_all(&["api", "shop/api:1"]).as_deref(), Some("shop/api"));
+        assert_eq!(of_all(&["\0", "api"]), None);
     }
 }

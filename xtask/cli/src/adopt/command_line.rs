@@ -23,6 +23,11 @@ pub enum Line {
         file: String,
         from: Option<String>,
     },
+    /// An image that is there is called by another name as well.
+    Tagged {
+        from: String,
+        to: String,
+    },
     /// What comes behind runs there.
     Folder(String),
     /// It has no counterpart of its own.
@@ -107,6 +112,9 @@ pub fn read(command: &[String]) -> Option<Line> {
         ["cd", folder] => Some(Line::Folder(folder.to_owned())),
         ["docker", "build", ref rest @ ..] | ["docker", "buildx" | "image", "build", ref rest @ ..] => {
             Some(Line::Build(build(rest)))
+        }
+        ["docker", "tag", from, to] | ["docker", "image", "tag", from, to] => {
+            Some(Line::Tagged { from: from.to_owned(), to: to.to_owned() })
         }
         ["docker", "push" | "tag" | "login", ..] | ["docker", "image", "push" | "tag", ..] | ["trivy", ..] => {
             Some(Line::Done("release does it"))
@@ -209,7 +217,7 @@ fn build(words: &[&str]) -> Built {
         match name {
             _ if value.is_empty() => {}
             "-f" | "--file" => dockerfile = Some(value),
-            "-t" | "--tag" => built.repository = repository(value).unwrap_or(built.repository),
+            "-t" | "--tag" => built.called(value),
             "--target" => value.clone_into(&mut built.target),
             "--build-arg" => {
                 let (name, value) = value.split_once('=').unwrap_or((value, ""));

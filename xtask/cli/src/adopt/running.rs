@@ -1,7 +1,7 @@
 //! A task definition that runs somewhere: its images, and how a new document differs from it.
 
 use serde_json::Value;
-use xtask_ecs::reference::Home;
+use xtask_ecs::reference::{Home, Named};
 
 /// What a container runs.
 pub struct Image {
@@ -20,20 +20,16 @@ pub struct Image {
 impl Image {
     pub fn of(container: &Value) -> Option<Self> {
         let text = container["image"].as_str()?;
-        let (host, rest) = match outside(text, &['/']).map(|at| (&text[..at], &text[at + 1..])) {
-            Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest),
-            _ => ("", text),
-        };
-        let (name, behind) = rest.split_at(outside(rest, &['@', ':']).unwrap_or(rest.len()));
-        let tag = behind.strip_prefix(':').map(|tag| tag.split('@').next().unwrap_or_default().to_owned());
+        let Named { host, path, tag, .. } = Named::of(text);
         // A lookup alone is registry and repository, and perhaps the tag.
-        let is_known = !name.starts_with("${") || outside(name, &['/']).is_some();
+        let is_known = host.is_some() || !path.starts_with("${") || !path.ends_with('}');
+        let host = host.unwrap_or_default();
         Some(Self {
             container: container["name"].as_str()?.to_owned(),
-            host: if is_known { host } else { name }.to_owned(),
+            host: if is_known { host } else { path }.to_owned(),
             home: Home::of(host),
-            repository: if is_known { name } else { "" }.to_owned(),
-            tag: tag.filter(|tag| !tag.is_empty()),
+            repository: if is_known { path } else { "" }.to_owned(),
+            tag: tag.filter(|tag| !tag.is_empty()).map(str::to_owned),
             is_looked_up: text.contains("${"),
         })
     }
@@ -43,19 +39,6 @@ impl Image {
         let parts = [&*self.host, &*self.repository];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
     }
-}
-
-/// Where the first of these letters is that is in no lookup.
-fn outside(text: &str, letters: &[char]) -> Option<usize> {
-    let mut depth = 0_usize;
-    text.char_indices().find_map(|(at, letter)| {
-        match letter {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        (depth == 0 && letters.contains(&letter)).then_some(at)
-    })
 }
 
 /// Members whose own are named by whoever writes them.
@@ -151,6 +134,7 @@ mod tests {
             (owned("${env:ID}.dkr.ecr.eu-west-1.amazonaws.com"), None, owned("${env:STAGE:-x}/api"), Some(owned("1")))
         );
         assert_eq!(of("${env:HOST}/api:1"), (owned("${env:HOST}"), None, owned("api"), Some(owned("1"))));
+        assert_eq!(of("${env:HOST}/${env:NAME}").2, "${env:NAME}");
         assert_eq!(of("localhost:5000/api:2"), (owned("localhost:5000"), None, owned("api"), Some(owned("2"))));
     }
 }

@@ -15,7 +15,7 @@ use services::{Service, Source};
 use step::{Step, filled};
 
 use super::adopted::Adopted;
-use super::built::{Built, joined, repository};
+use super::built::{Built, joined, repository, repository_of};
 use super::command_line::{self, Deployed, Line};
 use super::quoted;
 use crate::init::Survey;
@@ -186,8 +186,7 @@ impl<'a> Workflow<'a> {
         let is_folder = !context.is_empty() && !context.contains("://") && !context.starts_with("{{");
         let context = if is_folder { &context } else { "." };
         let mut built = Built::default().at(context, Some(&*file).filter(|file| !file.is_empty()));
-        built.repository =
-            step.with("tags").split([',', '\n']).find_map(|tag| repository(tag.trim())).unwrap_or_default();
+        built.repository = repository_of(step.with("tags").split([',', '\n']).map(str::trim)).unwrap_or_default();
         built.target = step.literal("target").unwrap_or_default();
         built.cache = command_line::cache(&step.with("cache-to"));
         built.platforms =
@@ -317,6 +316,9 @@ impl<'a> Workflow<'a> {
             match command_line::read(&command) {
                 Some(Line::Folder(into)) => folder = joined(&folder, &into),
                 Some(Line::Build(built)) => self.image(step, built.below(&folder), &line),
+                Some(Line::Tagged { from, to }) => {
+                    self.images.iter_mut().filter(|built| built.is_called(&from)).for_each(|built| built.called(&to));
+                }
                 Some(Line::Deploy(mut deployed)) => {
                     for option in std::mem::take(&mut deployed.left) {
                         self.adopted.todo.push(format!("{line}: `{option}` has no counterpart"));

@@ -164,6 +164,39 @@ jobs:
     );
 }
 
+/// As ECR's console has it under "view push commands".
+#[test]
+fn an_image_that_is_built_under_a_name_without_a_registry_is_in_that_repository_or_where_it_is_tagged_to() {
+    let workflow = "\
+on: push
+jobs:
+  ship:
+    steps:
+      - run: |
+          docker build -t shop/api services/api
+          docker tag shop/api:latest 123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:latest
+          docker push 123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:latest
+      - run: |
+          docker build -t worker:${{ github.sha }} -f services/worker/Dockerfile .
+          docker tag worker:${{ github.sha }} $REGISTRY/team/jobs:${{ github.sha }}
+      - run: |
+          aws ecs update-service --cluster live --service api --force-new-deployment
+          ecs deploy live worker -i worker $REGISTRY/team/jobs:${{ github.sha }}
+";
+    let miniature = with(&[(".github/workflows/ship.yml", workflow)]);
+    adopted(
+        &miniature,
+        &ACCOUNT,
+        &[],
+        &[
+            "[workspace.metadata.xtask.images.api]\nrepository = \"shop/api\"\n",
+            "[workspace.metadata.xtask.images.jobs]\nrepository = \"team/jobs\"\ntag = { package = \"worker\" }\ndockerfile = \"services/worker/Dockerfile\"\n",
+            "containers = { api = \"api\" }\n",
+            "containers = { worker = \"jobs\" }\n",
+        ],
+    );
+}
+
 #[test]
 fn what_a_workflow_keeps_in_secrets_is_taken_to_be_what_its_containers_are_called() {
     let workflow = "\

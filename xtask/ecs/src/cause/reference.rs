@@ -3,6 +3,7 @@
 use super::Message;
 use super::names::bare;
 use crate::gather::Gather;
+use crate::reference::Named;
 
 /// The image's reference as the text has it: after the words that lead up to one, or in the address that was asked.
 pub(super) fn named(message: &Message) -> Option<String> {
@@ -46,19 +47,11 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// As docker reads a reference: without a host it is Docker Hub's, without a folder there it is `library/…`.
     fn of(reference: &'a str) -> Self {
-        let (name, digest) = reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)));
-        let (host, path) = match name.split_once('/') {
-            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
-            _ => ("docker.io", name),
-        };
-        let (repository, tag) = path.rsplit_once(':').map_or((path, None), |(path, tag)| (path, Some(tag)));
-        let tag = tag.or(digest.is_none().then_some("latest"));
-        let host = if matches!(host, "registry-1.docker.io" | "index.docker.io") { "docker.io" } else { host };
-        let official = host == "docker.io" && !repository.contains('/');
-        let repository = if official { format!("library/{repository}") } else { repository.to_owned() };
-        Self { host, repository, tag, digest }
+        let named = Named::of(reference);
+        let (host, repository) = named.full();
+        let tag = named.tag.or(named.digest.is_none().then_some("latest"));
+        Self { host, repository, tag, digest: named.digest }
     }
 }
 

@@ -9,6 +9,7 @@ use super::model::{Asset, Base, Compression, Package, Program};
 use super::table::Table;
 use super::value::Value;
 use crate::digest::Digest;
+use crate::reference::Named;
 
 pub(super) const PACKAGE: Keys = Keys {
     table: "images.NAME, with package",
@@ -116,15 +117,16 @@ fn is_profile(text: &str) -> Result<String, &'static str> {
 /// `REPOSITORY@sha256:…`, or a layout in the workspace. A reference by tag would give other bytes on another day.
 fn base(value: &Value<'_>) -> Option<Base> {
     let text = value.string()?;
-    if let Some((name, digest)) = text.split_once('@') {
-        if digest.parse::<Digest>().is_err() || name.is_empty() {
+    let named = Named::of(&text);
+    if let Some(digest) = named.digest {
+        if digest.parse::<Digest>().is_err() || named.path.is_empty() {
             let hint = "a pinned reference ends in `@sha256:` and 64 lowercase hexadecimal digits";
             value.error(format!("`{}` is not a pinned reference", text.escape_debug()), hint);
             return None;
         }
         return Some(Base::Reference(text));
     }
-    let looks_like_reference = text.contains(':') || text.split_once('/').is_some_and(|(host, _)| host.contains('.'));
+    let looks_like_reference = named.tag.is_some() || named.host.is_some();
     if looks_like_reference && !text.starts_with('.') && !value.reading.workspace.root.join(&text).exists() {
         let message = format!("the base `{}` is not pinned: its tag can move", text.escape_debug());
         value.error(message, "name it by digest, `REPOSITORY@sha256:…`; `docker buildx imagetools inspect` prints it");

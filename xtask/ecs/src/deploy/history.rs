@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::evidence::{MadeBy, made_by};
 use crate::failure::Result;
 use crate::gather::Gather as _;
-use crate::reference::{Pinned, Repository};
+use crate::reference::{Named, Pinned, Repository};
 use crate::sorted::{Arrange, SortedMap, SortedSet};
 use crate::time;
 
@@ -135,10 +135,9 @@ fn median(mut took: Vec<f64>) -> Option<f64> {
 
 /// The image that a reference pins.
 pub(super) fn pinned(reference: &str) -> Option<Pinned> {
-    let (name, digest) = reference.split_once('@')?;
-    let (registry, repository) = name.split_once('/')?;
-    let repository = repository.split(':').next()?.parse().ok()?;
-    Some(Pinned { registry: registry.to_owned(), repository, digest: digest.parse().ok()? })
+    let named = Named::of(reference);
+    let (registry, repository) = (named.host?.to_owned(), named.path.parse().ok()?);
+    Some(Pinned { registry, repository, digest: named.digest?.parse().ok()? })
 }
 
 fn seconds(one: &ListedDeployment) -> Option<f64> {

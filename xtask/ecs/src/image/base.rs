@@ -22,7 +22,7 @@ use crate::gather::Gather;
 use crate::interrupt::Interrupt;
 use crate::oci::layout::{Descriptor, Index, Layout, Manifest, Platform, media_type};
 use crate::oci::registry;
-use crate::reference::{Pinned, Repository};
+use crate::reference::{Named, Pinned, Repository};
 
 /// A base, ready to be put under other layers.
 pub(super) struct BaseImage {
@@ -132,18 +132,13 @@ fn parse(reference: &str) -> Result<Pinned> {
         Failure::usage(format_args!("the base `{reference}` is not pinned, and a tag can mean another image tomorrow"))
             .help("write `REGISTRY/REPOSITORY@sha256:…`")
     };
-    let (name, digest) = reference.split_once('@').ok_or_else(unpinned)?;
-    let digest: Digest =
-        digest.parse().map_err(|error| Failure::usage(format_args!("in the base `{reference}`: {error}")))?;
-    let is_host = |host: &str| host.contains(['.', ':']) || host == "localhost" || host.contains(char::is_uppercase);
-    let (registry, rest) = match name.split_once('/') {
-        Some(("docker.io" | "index.docker.io", rest)) => ("docker.io", rest),
-        Some((host, rest)) if is_host(host) => (host, rest),
-        _ => ("docker.io", name),
-    };
-    let of_docker = registry == "docker.io" && !rest.contains('/');
-    let rest = if of_docker { format!("library/{rest}") } else { rest.to_owned() };
-    let repository = rest.split_once(':').map_or(rest.as_str(), |(repository, _)| repository);
+    let named = Named::of(reference);
+    let digest: Digest = named
+        .digest
+        .ok_or_else(unpinned)?
+        .parse()
+        .map_err(|error| Failure::usage(format_args!("in the base `{reference}`: {error}")))?;
+    let (registry, repository) = named.full();
     let repository: Repository =
         repository.parse().map_err(|error| Failure::usage(format_args!("in the base `{reference}`: {error}")))?;
     Ok(Pinned { registry: registry.to_owned(), repository, digest })

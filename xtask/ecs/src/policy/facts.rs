@@ -14,7 +14,7 @@ use crate::deploy::{render, service_definition, task_definition};
 use crate::failure::Result;
 use crate::gather::Gather;
 use crate::lookup::{self, Lookup};
-use crate::reference::Home;
+use crate::reference::{Home, Named};
 use crate::sources::LookUps;
 use crate::text::short;
 
@@ -115,11 +115,10 @@ impl Facts {
             facts.caches.extend(image.cache_repository().map(|it| facts.repository(&image.reference.registry, &it)));
             if let Builder::Package(package) = &image.builder
                 && let Some(Base::Reference(reference)) = &package.base
-                && let Some((host, rest)) = reference.split_once('/')
+                && let Named { host: Some(host), path, .. } = Named::of(reference)
                 && Home::of(host).is_some()
             {
-                let name = rest.split(['@', ':']).next().unwrap_or(rest);
-                facts.bases.push(facts.repository(host, name));
+                facts.bases.push(facts.repository(host, path));
             }
         }
         let mut sources: Vec<&TaskDefinitionSource> = Vec::new();

@@ -7,6 +7,7 @@ use crate::event::{ContainerExit, Event, Finding, ImageAction, Outcome, PostMort
 use crate::failure::{Ending, Failure};
 use crate::gather::Gather;
 use crate::reader::shift;
+use crate::reference::Named;
 
 mod tasks;
 
@@ -105,12 +106,9 @@ pub(crate) struct End {
 }
 
 impl ImageRecord {
-    /// The part of the reference after its last colon, where that is a tag.
+    /// The tag of the reference, where it has one.
     pub(crate) fn tag(&self) -> &str {
-        match self.reference.rsplit_once(':') {
-            Some((_, tag)) if !tag.contains('/') => tag,
-            _ => "",
-        }
+        Named::of(&self.reference).tag.unwrap_or_default()
     }
 
     /// `REGISTRY/REPOSITORY@sha256:…`, once the tag is in ECR.

@@ -18,6 +18,7 @@ fn a_docker_build_is_an_image() {
         args: vec![("A".into(), "b c".into())],
         platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
         cache: Some("gha"),
+        tags: vec!["\0/shop/api:\0".into(), "\0/shop/api:latest".into()],
         ..Built::default()
     };
     assert_eq!(line, Line::Build(built));

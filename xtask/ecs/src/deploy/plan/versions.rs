@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::event::{Direction, Events, ImageSource, VersionChange};
 use crate::failure::{Ending, Failure};
 use crate::gather::Gather;
-use crate::reference::Repository;
+use crate::reference::{Named, Repository};
 use crate::sorted::SortedMap;
 
 /// What a container runs, of the repository that it is to run another image of.
@@ -116,13 +116,14 @@ fn by_push(ecr: &Ecr, changes: &mut [Changed]) {
 fn running_of(pin: &Pin, running: &TaskDefinition) -> Option<Running> {
     let containers = running.document["containerDefinitions"].as_array()?;
     let container = containers.iter().find(|container| container["name"] == pin.container.as_str())?;
-    let of_repository = format!("{}/{}", pin.pinned.registry, pin.pinned.repository);
-    let rest = container["image"].as_str()?.strip_prefix(&of_repository)?;
-    match rest.split_once('@') {
-        Some((_, digest)) if digest == pin.pinned.digest.as_str() => None,
-        Some(("", digest)) => Some(Running::Digest(pin.pinned.repository.clone(), digest.parse().ok()?)),
-        Some((tag, _)) => Some(Running::Tag(tag.strip_prefix(':')?.to_owned())),
-        None => Some(Running::Tag(rest.strip_prefix(':')?.to_owned())),
+    let image = Named::of(container["image"].as_str()?);
+    if image.host != Some(&pin.pinned.registry) || image.path != pin.pinned.repository.as_str() {
+        return None;
+    }
+    match (image.tag, image.digest) {
+        (_, Some(digest)) if digest == pin.pinned.digest.as_str() => None,
+        (None, Some(digest)) => Some(Running::Digest(pin.pinned.repository.clone(), digest.parse().ok()?)),
+        (tag, _) => Some(Running::Tag(tag?.to_owned())),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::config::Image;
 use crate::deploy::normal::label;
 use crate::gather::Gather;
 use crate::platform::Platform;
-use crate::reference::Home;
+use crate::reference::{Home, Named};
 use crate::sorted::{SortedMap, SortedSet};
 
 /// Names that stand twice where one of them would win, or where ECS refuses both.
@@ -62,11 +62,10 @@ pub(crate) fn unpinned(
 }
 
 fn is_of(reference: &str, image: &Image) -> bool {
-    let Some((host, rest)) = reference.split_once('/') else { return false };
-    let Some(rest) = rest.strip_prefix(image.repository().as_str()) else { return false };
+    let Named { host: Some(host), path, .. } = Named::of(reference) else { return false };
     let registry = &image.reference.registry;
     let same = host == registry || Home::of(host).is_some_and(|home| Some(home) == Home::of(registry));
-    same && (rest.is_empty() || rest.starts_with([':', '@']))
+    same && path == image.repository().as_str()
 }
 
 /// Why none of an image's platforms can run on what the document asks for. Source: Amazon ECS API Reference,
