@@ -40,6 +40,7 @@ use crate::interrupt::Interrupt;
 use crate::reference::Pinned;
 use crate::stage::{Around, Ended};
 pub use build::{Builders, Order};
+pub(crate) use git_tag::VARIABLE as GIT_TAG;
 use line::{Line, Way};
 pub(crate) use parts::Share;
 use plan::{Found, Tools};

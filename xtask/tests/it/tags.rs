@@ -20,6 +20,9 @@ fn a_git_tag_whose_version_no_image_has_ends_with_2_before_anything_is_built() {
         (&github("v1.5.0")[..], &["release"][..]),
         (&github("v1.5.0"), &["release", "--plan"]),
         (&[("CI_COMMIT_TAG", "app/v1.5.0")], &["release"]),
+        // What a hand or a caller names, whatever their own run is for.
+        (&[("GITHUB_REF", "refs/heads/main"), ("XTASK_GIT_TAG", "v1.5.0")], &["release"]),
+        (&[("GITHUB_REF", "refs/tags/v1.4.0"), ("XTASK_GIT_TAG", "v1.5.0")], &["release"]),
     ] {
         release(variables, args)
             .ends(2)
@@ -40,6 +43,8 @@ fn a_git_tag_whose_version_no_image_has_ends_with_2_before_anything_is_built() {
         &github("app-v1.4"),
         &github("deploy-production"),
         &[("GITHUB_REF", "refs/heads/v1.5.0")],
+        &[("GITHUB_REF", "refs/tags/v9.0.0"), ("XTASK_GIT_TAG", "v1.4.0")],
+        &[("GITHUB_REF", "refs/tags/v1.4.0"), ("XTASK_GIT_TAG", "")],
     ] {
         release(fits, &["release"]).ends(0).does_not_say("no image has that version");
     }

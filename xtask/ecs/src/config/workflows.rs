@@ -58,7 +58,7 @@ pub(super) const WORKFLOWS: Keys = Keys {
             "tag-must-match",
             "true or false",
             "true",
-            "whether `release` refuses a run for a git tag whose version no image has, in any CI",
+            "whether `release` refuses a run for a git tag whose version no image has, in any CI; the tag is the one that a hand or a caller names, else that of the run",
         ),
         or("setup", "an array of commands", "[]", "what is run before anything is compiled"),
         or("env", "text by name", "{}", "variables of the two stages; those that cargo reads are CI's as well"),

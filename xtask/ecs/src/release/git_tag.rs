@@ -6,6 +6,10 @@ use crate::failure::{Ending, Failure, Result};
 use crate::gather::Gather;
 use crate::text::version;
 
+/// The tag that was checked out, where a run is not for that tag: the generated workflows say it where a hand or a caller names
+/// one, for then the run is for whatever that hand or that caller's run was on.
+pub(crate) const VARIABLE: &str = "XTASK_GIT_TAG";
+
 /// Where each CI service says which tag it runs for; what stands behind the variable is taken off the value's front.
 /// Sources: the services' own lists of variables.
 const VARIABLES: [(&str, &str); 11] = [
@@ -43,14 +47,14 @@ pub(super) fn check(config: &Config, environment: &dyn Fn(&str) -> Option<String
         ))
 }
 
-/// The tag that a CI service runs for.
+/// The tag that is released for: the one that somebody named, else the one that a CI service runs for.
 fn of_run(environment: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     // Some set GITHUB_REF_TYPE and GITHUB_REF_NAME alone.
     let named =
         environment("GITHUB_REF_TYPE").filter(|kind| kind == "tag").and_then(|_| environment("GITHUB_REF_NAME"));
     let tags =
         VARIABLES.iter().filter_map(|(variable, front)| environment(variable)?.strip_prefix(front).map(str::to_owned));
-    named.into_iter().chain(tags).find(|tag| !tag.is_empty())
+    environment(VARIABLE).into_iter().chain(named).chain(tags).find(|tag| !tag.is_empty())
 }
 
 #[cfg(test)]
@@ -73,5 +77,9 @@ mod tests {
             None
         );
         assert_eq!(of(&[("CI_COMMIT_TAG", "")]), None);
+        // Of a call the service knows the caller's run alone.
+        assert_eq!(of(&[(VARIABLE, "v1.5.0"), ("GITHUB_REF", "refs/tags/v9")]), tag);
+        assert_eq!(of(&[(VARIABLE, "v1.5.0"), ("GITHUB_REF", "refs/heads/main")]), tag);
+        assert_eq!(of(&[(VARIABLE, ""), ("GITHUB_REF", "refs/tags/v1.5.0")]), tag);
     }
 }

@@ -9,6 +9,7 @@ use crate::config::{
 };
 use crate::gather::Gather;
 use crate::platform::Platform;
+use crate::release::GIT_TAG;
 use crate::sorted::SortedSet;
 
 /// What the deploy job takes beside the rollouts.
@@ -40,7 +41,10 @@ pub(super) fn release(config: &Config, checkout: &Checkout) -> Holes {
         ("name", name("Release", config.images.keys(), "")),
         ("step", "- name: Release".to_owned()),
         ("command", "run: exec cargo xtask release".to_owned()),
-        ("variables", lines(chosen(config).into_iter().chain(stage_variables(workflows, &secrets)))),
+        (
+            "variables",
+            lines(chosen(config).into_iter().chain([named_tag()]).chain(stage_variables(workflows, &secrets))),
+        ),
         ("upload", uses(workflows, "actions/upload-artifact")),
         ("show", show_cache(config)),
     ]);
@@ -75,7 +79,8 @@ pub(super) fn part(config: &Config, checkout: &Checkout, by: Matrix) -> Holes {
         format!("- {{ {key}: {}, {named}runner: {runner} }}", scalar(part))
     };
     let variables = stage_variables(workflows, &build_secrets(config));
-    let variables = chosen(config).into_iter().chain([(variable.to_owned(), one.clone())]).chain(variables);
+    let own = [named_tag(), (variable.to_owned(), one.clone())];
+    let variables = chosen(config).into_iter().chain(own).chain(variables);
     holes.extend([
         ("job", "build:".to_owned()),
         ("name", format!("name: Build {one}")),
@@ -335,6 +340,11 @@ pub(super) fn lines(variables: impl IntoIterator<Item = Variable>) -> String {
     let mut named = SortedSet::new();
     let first = variables.into_iter().filter(|(name, _)| named.insert(name.clone()));
     first.map(|(name, value)| format!("{name}: {value}")).gather::<Vec<_>>().join("\n")
+}
+
+/// The tag that a hand or a caller names; empty where the run itself is for one. What is checked out is what is released for.
+fn named_tag() -> Variable {
+    (GIT_TAG.to_owned(), "${{ inputs.tag }}".to_owned())
 }
 
 /// The variables of the step that does a stage's work, secrets among them; no other step has those.

@@ -47,6 +47,17 @@ fn a_stage_that_can_be_called_declares_its_tag_its_secrets_and_its_outputs() {
 }
 
 #[test]
+fn the_tag_that_a_caller_or_a_hand_names_is_told_to_each_step_that_releases() {
+    let named = "          XTASK_GIT_TAG: ${{ inputs.tag }}\n";
+    let matrix = rendered(&(matrix::IMAGES.to_owned() + &matrix::KEYS.replace("BY", "image")), "build.yml");
+    for text in [stages("also", "").0, stages("only", "").0, rendered("", "build.yml"), matrix] {
+        let steps = || text.split("- name: ").filter(|step| step.contains("run: exec cargo xtask release"));
+        assert!(steps().count() > 0 && steps().all(|step| step.contains(named)), "{text}");
+        assert_eq!(text.matches(named).count(), steps().count(), "{text}");
+    }
+}
+
+#[test]
 fn what_only_a_call_or_a_hand_starts_follows_nothing_and_is_handed_nothing() {
     let (build, deploy) = stages("only", environments::ENVIRONMENTS);
     assert!(!build.contains("push:") && !build.contains("Hand xtask"), "{build}");
