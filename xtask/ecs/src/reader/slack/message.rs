@@ -18,12 +18,17 @@ use crate::text::{acts, plain, quantity};
 const HEADER: usize = 150;
 /// Characters of a section's text.
 const SECTION: usize = 3000;
-/// Characters of one of a section's fields, which may be ten.
-const FIELD: usize = 2000;
+/// Characters of one of a section's fields, which may be ten. Slack takes 2,000.
+const FIELD: usize = 500;
 /// Blocks of a message.
 const BLOCKS: usize = 50;
-/// Of those, what the lists of images and services may take: what follows says why something failed.
-const LISTS: usize = 20;
+/// Characters of all blocks together. Slack refuses some 12,000 with `msg_blocks_too_long`, which its reference does not say.
+/// Source: slackapi/bolt-js, issues 2509 and 2867, where 11,341 were too many.
+const CHARACTERS: usize = 10_000;
+/// What a block takes of them beside its text.
+const BLOCK: usize = 50;
+/// What why something failed may take of blocks and characters; lists of images and services have the rest.
+const REASONS: (usize, usize) = (25, 6000);
 /// Characters of the text that stands for the message in a notification.
 const TEXT: usize = 300;
 /// Characters of an error's excerpt; the log has the rest.
@@ -74,7 +79,8 @@ pub(super) fn end(record: &Record, origin: &Origin, config: &SlackConfig) -> Mes
     let title = title(record);
     let mut page = Page::new(&title);
     page.fields(&fields(record, origin));
-    page.room = LISTS;
+    let reasons = reasons(record, config);
+    page.leave_room_for(&reasons);
     for image in &record.images {
         page.line(&image_line(image));
     }
@@ -83,23 +89,28 @@ pub(super) fn end(record: &Record, origin: &Origin, config: &SlackConfig) -> Mes
     for service in bad.iter().chain(&good) {
         page.line(&service_line(service));
     }
-    page.room = BLOCKS - 1;
-    if let Some(failure) = record.end.as_ref().and_then(|end| end.failure.as_ref()) {
-        page.flush();
-        let mention = config.mention_on_failure.as_deref().map(mention).unwrap_or_default();
-        page.line(&format!("{mention}Exit code {}", failure.exit_code()));
-        page.line(&preformatted(&text_without_help(failure), ERROR));
-        if !failure.help.is_empty() {
-            page.line(&format!("*Next:* {}", escape(&failure.help.join("\n"))));
-        }
-        for image in &record.images {
-            page.named_findings(image);
-        }
-        for service in &record.services {
-            page.cause(service);
-        }
-    }
+    page.append(reasons);
     page.finish(&title)
+}
+
+/// Why the command failed; nothing where it did not.
+fn reasons(record: &Record, config: &SlackConfig) -> Page {
+    let mut page = Page { room: REASONS.0, left: REASONS.1, ..Page::default() };
+    let Some(failure) = record.end.as_ref().and_then(|end| end.failure.as_ref()) else { return page };
+    let mention = config.mention_on_failure.as_deref().map(mention).unwrap_or_default();
+    page.line(&format!("{mention}Exit code {}", failure.exit_code()));
+    page.line(&preformatted(&text_without_help(failure), ERROR));
+    if !failure.help.is_empty() {
+        page.line(&format!("*Next:* {}", escape(&failure.help.join("\n"))));
+    }
+    for image in &record.images {
+        page.named_findings(image);
+    }
+    for service in &record.services {
+        page.cause(service);
+    }
+    page.flush();
+    page
 }
 
 /// What the thread below the last message holds: findings, causes, the rollout's timeline. `None` where there is
@@ -257,20 +268,44 @@ struct Page {
     section: String,
     /// How many blocks there may be. One is kept for the note of what was left out.
     room: usize,
+    /// How many characters there may still be.
+    left: usize,
     left_out: usize,
 }
 
 impl Default for Page {
     fn default() -> Self {
-        Self { blocks: Vec::new(), section: String::new(), room: BLOCKS - 1, left_out: 0 }
+        Self { blocks: Vec::new(), section: String::new(), room: BLOCKS - 1, left: CHARACTERS, left_out: 0 }
     }
 }
 
 impl Page {
     fn new(title: &str) -> Self {
         let text = fit(&plain(title), HEADER);
+        let characters = units(&text);
         let header = json!({ "type": "header", "text": { "type": "plain_text", "text": text, "emoji": true } });
-        Self { blocks: vec![header], ..Self::default() }
+        let mut page = Self::default();
+        page.put(header, characters);
+        page
+    }
+
+    /// A block with so many characters of text.
+    fn put(&mut self, block: Value, characters: usize) {
+        self.blocks.push(block);
+        self.left = self.left.saturating_sub(characters + BLOCK);
+    }
+
+    /// Keeps what another page takes.
+    fn leave_room_for(&mut self, other: &Self) {
+        self.room -= other.blocks.len();
+        self.left = self.left.saturating_sub(REASONS.1 - other.left);
+    }
+
+    /// The blocks of a page that room was left for.
+    fn append(&mut self, other: Self) {
+        self.flush();
+        self.blocks.extend(other.blocks);
+        self.left_out += other.left_out;
     }
 
     fn is_empty(&self) -> bool {
@@ -280,7 +315,8 @@ impl Page {
     fn fields(&mut self, fields: &[String]) {
         for ten in fields.chunks(10) {
             let field = |text: &String| json!({ "type": "mrkdwn", "text": fit(text, FIELD) });
-            self.blocks.push(json!({ "type": "section", "fields": ten.iter().map(field).gather::<Vec<_>>() }));
+            let characters = ten.iter().map(|text| units(text).min(FIELD)).sum();
+            self.put(json!({ "type": "section", "fields": ten.iter().map(field).gather::<Vec<_>>() }), characters);
         }
     }
 
@@ -292,11 +328,15 @@ impl Page {
         if longer(str::len) && longer(units) {
             self.flush();
         }
-        if self.section.is_empty() && self.blocks.len() >= self.room {
+        let begins = self.section.is_empty();
+        let taken = units(&line) + if begins { BLOCK } else { 1 };
+        // Behind what was left out nothing comes: the rest is the end of the list.
+        if self.left_out > 0 || begins && self.blocks.len() >= self.room || taken > self.left {
             self.left_out += 1;
             return;
         }
-        if !self.section.is_empty() {
+        self.left -= taken;
+        if !begins {
             self.section.push('\n');
         }
         self.section.push_str(&line);

@@ -83,6 +83,16 @@ fn text_of<'a>(blocks: impl IntoIterator<Item = &'a Value, IntoIter: DoubleEnded
     all
 }
 
+/// Characters of all its blocks.
+fn characters(message: &Message) -> usize {
+    let of = |block: &Value| {
+        let fields = block["fields"].as_array().into_iter().chain(block["elements"].as_array()).flatten();
+        let texts = fields.map(|field| &field["text"]).chain([&block["text"]["text"]]);
+        texts.filter_map(Value::as_str).map(units).sum::<usize>()
+    };
+    message.blocks.iter().map(of).sum()
+}
+
 #[test]
 fn every_message_is_within_the_limits_of_block_kit() {
     let mut longest = 0;
@@ -98,9 +108,41 @@ fn every_message_is_within_the_limits_of_block_kit() {
             }
             assert!(block["fields"].as_array().is_none_or(|fields| fields.len() <= 10));
         }
-        longest = longest.max(message.blocks.len());
+        longest = longest.max(characters(message));
     }
-    assert_eq!(longest, BLOCKS, "one of them was longer than a message can be");
+    let limits = CHARACTERS - SECTION..=CHARACTERS;
+    assert!(limits.contains(&longest), "one of them was longer than a message can be: {longest}");
+}
+
+#[test]
+fn what_a_list_may_take_is_all_that_why_it_failed_leaves() {
+    let of = |services: usize, failure: Option<Failure>| {
+        let [start, one, ..] = &samples::deployed()[..] else { panic!("a deploy has a beginning") };
+        let mut events = vec![start.clone()];
+        for number in 0..services {
+            let mut planned = one.clone();
+            let Event::ServicePlanned { service, .. } = &mut planned else { panic!("{one:?}") };
+            *service = format!("svc{number}");
+            events.push(planned);
+        }
+        events.push(samples::finished("deploy", failure));
+        end(&samples::record(&events), &origin(), &SlackConfig::default())
+    };
+    let all = text_of(&of(200, None).blocks);
+    assert!(all.contains("*svc199*") && !all.contains("further lines"), "{all}");
+    let reason = "it is as it is. ".repeat(200);
+    let failed = of(200, Some(Failure::new(Ending::World, reason).help("cargo xtask status")));
+    let text = text_of(&failed.blocks);
+    for part in ["*svc0*", "*svc99*", "Exit code 1", "it is as it is", "*Next:* cargo xtask status"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // What was left out is the end of the list, and it is said how much that is.
+    let more = of(2000, None);
+    let shown = text_of(&more.blocks);
+    let last = (0..2000).rev().find(|number| shown.contains(&format!("*svc{number}*"))).expect("some are shown");
+    assert!((0..last).all(|number| shown.contains(&format!("*svc{number}*"))), "{shown}");
+    assert!(shown.contains(&format!("{} further lines are in the log", 1999 - last)), "{shown}");
+    assert!(characters(&more) > CHARACTERS * 3 / 4, "{}", characters(&more));
 }
 
 #[test]
