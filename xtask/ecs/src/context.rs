@@ -17,12 +17,12 @@ use crate::interrupt::Interrupt;
 use crate::lookup::Lookup;
 use crate::net;
 use crate::process::Successor;
-use crate::reader::github;
+use crate::reader::{github, terminal};
 use crate::release::{Builders, Planned, Released, Releases, Share};
 use crate::sorted::SortedSet;
 use crate::sources::{LookUps, Sources};
 use crate::stage::Around;
-use crate::text::plain;
+use crate::text::{plain, table};
 
 /// A command of the repository's own: a clap type that runs.
 pub trait Command: Parser {
@@ -271,6 +271,13 @@ impl Context {
         let line = plain(&line);
         let runner = github::is_read_by_runner(&|name| std::env::var(name).ok());
         self.write(if runner { github::defuse(&line) } else { line }.as_bytes());
+    }
+
+    /// Prints rows in columns: on a terminal in those that it has, and else each on a line of its own.
+    pub(crate) fn print_table(&self, rows: &[Vec<String>]) {
+        for line in table(rows, terminal::columns()) {
+            self.print(line);
+        }
     }
 
     /// Writes these bytes to stdout, as they are: what another program reads, such as a patch. A reader that went away is no

@@ -77,7 +77,7 @@ fn a_verdict_is_attached_before_the_tag_and_by_a_re_run_not_twice() {
 
     let told = workspace.xtask(&sandbox, &["evidence", "app"]);
     told.ends(0);
-    assert!(told.stdout.starts_with("verdict     sha256:"), "{}", told.stdout);
+    assert!(told.stdout.starts_with("verdict  sha256:"), "{}", told.stdout);
     assert!(told.stdout.contains("by trivy 0.76.0: passed"), "{}", told.stdout);
     workspace.xtask(&sandbox, &["sbom", "app"]).ends(1).says("has no list of contents attached");
 }
@@ -329,7 +329,7 @@ fn what_ecr_has_not_signed_is_not_deployed_and_what_it_is_signing_is_waited_for(
 
     let told = workspace.xtask(&sandbox, &["evidence", "app"]).ends(0).stdout.clone();
     let digest = tagged(&sandbox, "sample/app", "1.4.0").unwrap();
-    let line = format!("signature   {digest}  signed by arn:aws:signer:ap-northeast-1:");
+    let line = format!("signature  {digest}  signed by arn:aws:signer:ap-northeast-1:");
     assert!(told.lines().any(|told| told.starts_with(&line)), "{told}");
     let told = workspace.xtask(&sandbox, &["evidence", "app", "--format", "json"]);
     let told: Value = serde_json::from_str(&told.ends(0).stdout).unwrap();

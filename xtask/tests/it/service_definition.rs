@@ -115,7 +115,7 @@ fn verify_looks_at_the_service_definition_too_and_diff_shows_it_beside_another_e
     assert!(told.contains("definition  the service is as its document says"), "{told}");
     workspace.write("app/ecs/service.json", r#"{ "launchType": "EXTERNAL" }"#);
     let told = verify();
-    assert!(told.contains("problem      app  definition  service app keeps for good"), "{told}");
+    assert!(told.contains("problem  app  definition  service app keeps for good"), "{told}");
     workspace.write("app/ecs/service.json", "{\n  \"enableExecutCommand\": true\n}");
     let told = verify();
     assert!(told.contains("app/ecs/service.json:2: unknown member `enableExecutCommand`"), "{told}");

@@ -157,7 +157,8 @@ pub fn keyed() -> (Workspace, Sandbox) {
 #[track_caller]
 fn key(workspace: &Workspace, sandbox: &Sandbox, code: i32, verdict: &str, says: &[&str]) {
     let run = workspace.xtask(sandbox, &["verify"]);
-    let lines: Vec<&str> = run.ends(code).stdout.lines().filter(|line| line.contains("  -  key  ")).collect();
+    let lines: Vec<&str> =
+        run.ends(code).stdout.lines().filter(|line| line.contains("  -  ") && line.contains("  key  ")).collect();
     assert_eq!(lines.len(), 1, "{}", run.stdout);
     assert!(lines[0].starts_with(verdict) && says.iter().all(|part| lines[0].contains(part)), "{}", run.stdout);
 }

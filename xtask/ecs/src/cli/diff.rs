@@ -4,12 +4,7 @@ use serde_json::json;
 use super::{Format, to_json};
 use crate::context::Context;
 use crate::failure::Result;
-use crate::gather::Gather;
 use crate::operate::compare::{Difference, compare};
-use crate::text::{cut, pad, width};
-
-/// The widest that one side is shown.
-const WIDE: usize = 60;
 
 /// Show what this environment has otherwise than another one
 #[derive(Args)]
@@ -40,31 +35,23 @@ impl Diff {
             context.events().note("Same", format!("{here} and {} differ in nothing", self.against));
             return Ok(());
         }
-        for line in side_by_side(&found, (&self.against, here)) {
-            context.print(line);
-        }
+        context.print_table(&side_by_side(&found, (&self.against, here)));
         Ok(())
     }
 }
 
 /// Three columns, with a heading for each table and document.
-fn side_by_side(found: &[Difference], names: (&str, &str)) -> Vec<String> {
-    let shown = |value: &Option<String>| cut(value.as_deref().unwrap_or("-"), WIDE);
-    let rows: Vec<_> = found.iter().map(|it| (it.path.as_str(), shown(&it.theirs), shown(&it.ours))).gather();
-    let paths = rows.iter().map(|(path, ..)| width(path)).max().unwrap_or(0);
-    let theirs = rows.iter().map(|(_, theirs, _)| width(theirs)).chain([width(names.0)]).max().unwrap_or(0);
-    let row = |path: &str, theirs_is: &str, ours: &str| {
-        format!("{}  {}  {ours}", pad(path, paths + 2), pad(theirs_is, theirs)).trim_end().to_owned()
-    };
-    let mut lines = vec![row("", names.0, names.1)];
+fn side_by_side(found: &[Difference], names: (&str, &str)) -> Vec<Vec<String>> {
+    let shown = |value: &Option<String>| value.as_deref().unwrap_or("-").to_owned();
+    let mut rows = vec![vec![String::new(), names.0.to_owned(), names.1.to_owned()]];
     let mut heading = None;
-    for (difference, (path, theirs, ours)) in found.iter().zip(&rows) {
+    for difference in found {
         if heading != Some(&difference.of) {
             heading = Some(&difference.of);
             let of = if difference.of.is_empty() { "workspace.metadata.xtask" } else { &difference.of };
-            lines.push(of.to_owned());
+            rows.push(vec![of.to_owned()]);
         }
-        lines.push(row(&format!("  {path}"), theirs, ours));
+        rows.push(vec![format!("  {}", difference.path), shown(&difference.theirs), shown(&difference.ours)]);
     }
-    lines
+    rows
 }

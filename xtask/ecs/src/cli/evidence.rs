@@ -39,11 +39,14 @@ impl Evidence {
         let all = told(config, context.session()?, image, key.as_ref())?;
         match self.format {
             Format::Text => {
+                let mut rows = Vec::new();
                 for one in &all {
-                    let pieces = one.pieces.iter().map(|piece| (piece.name(), &piece.digest, piece.says()));
-                    let signed = signing(context, one).iter().map(|signing| ("signature", &one.digest, signing.says()));
-                    pieces.chain(signed).for_each(|piece| context.print(line(one, piece)));
+                    let pieces = one.pieces.iter().map(|piece| (piece.shown(), &piece.digest, piece.says()));
+                    let signed = signing(context, one).iter();
+                    let signed = signed.map(|signing| ("signature".to_owned(), &one.digest, signing.says()));
+                    rows.extend(pieces.chain(signed).map(|piece| row(one, piece)));
                 }
+                context.print_table(&rows);
             }
             Format::Json => {
                 let mut data = json!({});
@@ -82,10 +85,8 @@ fn signing<'a>(context: &Context, of: &'a Told) -> &'a [Signing] {
     }
 }
 
-fn line(of: &Told, (name, digest, says): (&str, &Digest, String)) -> String {
-    let about = of.platform.as_ref().map_or(String::new(), |platform| format!("{platform}  "));
-    // What others attach says anything, and a line is one piece.
-    format!("{name:<10}  {digest}  {about}{says}").trim_end().replace('\n', " ")
+fn row(of: &Told, (name, digest, says): (String, &Digest, String)) -> Vec<String> {
+    vec![name, digest.to_string(), of.platform.as_ref().map(ToString::to_string).unwrap_or_default(), says]
 }
 
 /// Print what a released image holds, as CycloneDX

@@ -3,11 +3,10 @@ use clap::Args;
 use super::to_json;
 use crate::config::services_named;
 use crate::context::Context;
-use crate::deploy::render::{render, render_service};
+use crate::deploy::render::{Member, render, render_service};
 use crate::event::Event;
 use crate::failure::{Failure, Fault, Result};
 use crate::gather::Gather;
-use crate::text::pad;
 
 /// Print a service's documents as they would be sent
 #[derive(Args)]
@@ -43,15 +42,8 @@ impl Render {
             }
             return Ok(());
         }
-        let lines: Vec<_> = rendered
-            .members
-            .iter()
-            .map(|member| (format!("{} = {}", member.path, member.value), &member.origin))
-            .gather();
-        let wide = lines.iter().map(|(line, _)| line.chars().count()).filter(|wide| *wide <= 100).max().unwrap_or(0);
-        for (line, origin) in lines {
-            context.print(format_args!("{}  # {origin}", pad(&line, wide)));
-        }
+        let row = |member: &Member| vec![format!("{} = {}", member.path, member.value), format!("# {}", member.origin)];
+        context.print_table(&rendered.members.iter().map(row).gather::<Vec<_>>());
         Ok(())
     }
 }

@@ -12,7 +12,6 @@ use crate::event::Event;
 use crate::failure::Result;
 use crate::gather::Gather;
 use crate::stage::Ended;
-use crate::text::table;
 
 /// Between two looks of `--watch`.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -67,7 +66,7 @@ impl Status {
             if self.watch && stdout().is_terminal() {
                 context.write(CLEAR.as_bytes());
             }
-            context.print(table(&rows(services)).join("\n"));
+            context.print_table(&rows(services));
         }
         let under_way = services.iter().filter(|service| service.is_under_way()).count();
         context.events().emit(Event::StatusShown { services: services.len(), under_way });

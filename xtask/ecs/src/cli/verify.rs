@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::deploy::verify::{Finding, Verdict, verify};
 use crate::event::Event;
 use crate::failure::{Failure, Result};
+use crate::gather::Gather;
 
 /// Look whether everything that a deploy leans on is there
 #[derive(Args)]
@@ -32,7 +33,7 @@ impl Verify {
         let findings = verify(context.config()?, context.session()?, context, &self.services)?;
         match self.format {
             Format::Json => context.print(to_json(&json!({ "findings": findings }))?),
-            Format::Text => findings.iter().for_each(|finding| context.print(line(finding))),
+            Format::Text => context.print_table(&findings.iter().map(row).gather::<Vec<_>>()),
         }
         let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
         let (problems, untold) = (count(Verdict::Problem), count(Verdict::CannotTell));
@@ -49,7 +50,7 @@ impl Verify {
     }
 }
 
-fn line(finding: &Finding) -> String {
+fn row(finding: &Finding) -> Vec<String> {
     let Finding { service, about, verdict, text, help } = finding;
     let verdict = match verdict {
         Verdict::Ok => "ok",
@@ -59,5 +60,5 @@ fn line(finding: &Finding) -> String {
     };
     let service = service.as_deref().unwrap_or("-");
     let help = if help.is_empty() { String::new() } else { format!(" → {help}") };
-    format!("{verdict:<11}  {service}  {about:<9}  {text}{help}")
+    vec![verdict.to_owned(), service.to_owned(), (*about).to_owned(), format!("{text}{help}")]
 }

@@ -16,9 +16,9 @@ use super::model::{
 use super::path::relative;
 use crate::failure::Place;
 use crate::gather::Gather;
-use crate::text::{pad, width};
+use crate::text::{pad, table, width};
 
-/// The widest value that comments are aligned behind.
+/// The widest value that stands on one line.
 const WIDE: usize = 60;
 
 /// Where a value is from.
@@ -111,25 +111,32 @@ impl Origins {
 
 /// The effective configuration as TOML that could be put into Cargo.toml, each value's origin in a comment.
 pub fn render(loaded: &Loaded) -> String {
+    let lines: Vec<String> = laid_out(loaded).iter().flat_map(|rows| table(rows, None)).gather();
+    lines.join("\n") + "\n"
+}
+
+/// The same as rows, those of each table by themselves: a setting, and behind it where it is from.
+pub(crate) fn laid_out(loaded: &Loaded) -> Vec<Vec<Vec<String>>> {
     let target = loaded.origins.target.as_ref().unwrap_or(&Origin::Default);
-    let mut lines = vec![
-        format!("# workspace: {}", loaded.config.root.display()),
-        format!("# target:    {}  ({target})", loaded.config.target.display()),
+    let head = vec![
+        vec![format!("# workspace: {}", loaded.config.root.display())],
+        vec![format!("# target:    {}  ({target})", loaded.config.target.display())],
     ];
+    let mut all = vec![head];
     for (table, settings) in tables(&loaded.origins.settings) {
         let dot = if table.is_empty() { "" } else { "." };
-        lines.push(format!("\n[workspace.metadata.xtask{dot}{table}]"));
+        let mut rows = vec![vec![String::new()], vec![format!("[workspace.metadata.xtask{dot}{table}]")]];
         let entries: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).gather();
         let keys = entries.iter().map(|(key, ..)| width(key)).max().unwrap_or(0);
-        // One long value must not push every comment of its table off the screen.
-        let widths = entries.iter().map(|(_, value, _)| width(value));
-        let values = widths.filter(|wide| *wide <= WIDE).max().unwrap_or(0);
-        lines.extend(entries.into_iter().map(|(key, value, origin)| match value.split_once('\n') {
-            Some((first, rest)) => format!("{} = {first}  # {origin}\n{rest}", pad(&key, keys)),
-            None => format!("{} = {}  # {origin}", pad(&key, keys), pad(&value, values)),
-        }));
+        for (key, value, origin) in entries {
+            let mut lines = value.lines();
+            let first = lines.next().unwrap_or_default();
+            rows.push(vec![format!("{} = {first}", pad(&key, keys)), format!("# {origin}")]);
+            rows.extend(lines.map(|line| vec![line.to_owned()]));
+        }
+        all.push(rows);
     }
-    lines.join("\n") + "\n"
+    all
 }
 
 /// The effective configuration for programs: `{"root", "target", "settings": [{"table", "key", "value", "origin"}]}`.

@@ -17,7 +17,10 @@ use crate::oci::layout::Index;
 use crate::oci::registry::{Registry, failure};
 use crate::platform::Platform;
 use crate::sorted::Arrange;
-use crate::text::some;
+use crate::text::{cut, some};
+
+/// The most that is shown of the type of an artifact. Those that are registered are shorter.
+const TYPE: usize = 80;
 
 /// One thing that is attached.
 pub(crate) struct Piece {
@@ -79,6 +82,14 @@ impl Piece {
         match self.attached.kind {
             Some(kind) => kind.name(),
             None => &self.attached.artifact_type,
+        }
+    }
+
+    /// The same for people: a type that somebody else states says anything.
+    pub(crate) fn shown(&self) -> String {
+        match self.name() {
+            "" => "no type".to_owned(),
+            name => cut(&name.escape_debug().to_string(), TYPE),
         }
     }
 

@@ -8,6 +8,7 @@ mod render;
 mod style;
 
 use std::io::{IsTerminal, Stderr, Write};
+use std::os::fd::AsFd;
 
 use super::github::Defused;
 use crate::event::{Event, Reader};
@@ -43,22 +44,35 @@ impl Size {
         let or = |told: u16, usual: usize, least: usize| if told == 0 { usual } else { usize::from(told).max(least) };
         Self { columns: or(columns, 80, 20), rows: or(rows, 24, 4) }
     }
+
+    /// Of the terminal that a stream is; `None` where it is none, or where nobody looks at more than lines.
+    fn of<S: IsTerminal + AsFd>(stream: &S) -> Option<Self> {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        // The runner of a job reads lines, whatever it has them written to: act's is a terminal.
+        if dumb || set("GITHUB_ACTIONS") || !stream.is_terminal() {
+            return None;
+        }
+        let told = rustix::termios::tcgetwinsize(stream);
+        Some(told.map_or_else(|_| Self::told(0, 0), |size| Self::told(size.ws_col, size.ws_row)))
+    }
+}
+
+/// How many columns stdout has, where that is a terminal.
+pub(crate) fn columns() -> Option<usize> {
+    Size::of(&std::io::stdout()).map(|size| size.columns)
+}
+
+fn set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 impl Terminal<Defused<Stderr>> {
     /// Looks at stderr, NO_COLOR, CLICOLOR_FORCE and TERM.
     /// Source: no-color.org; bixense.com/clicolors.
     pub(crate) fn stderr(out: Defused<Stderr>) -> Self {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        // The runner of a job reads lines, whatever it has them written to: act's is a terminal.
-        let terminal = out.log.is_terminal() && !dumb && !set("GITHUB_ACTIONS");
+        let size = Size::of(&out.log);
         let forced = set("CLICOLOR_FORCE") || (set("CI") && set("GITHUB_ACTIONS"));
-        let style = Style { colour: (terminal || forced) && !set("NO_COLOR") };
-        let size = terminal.then(|| {
-            let told = rustix::termios::tcgetwinsize(&out.log);
-            told.map_or_else(|_| Size::told(0, 0), |size| Size::told(size.ws_col, size.ws_row))
-        });
+        let style = Style { colour: (size.is_some() || forced) && !set("NO_COLOR") };
         Self::new(out, style, size)
     }
 }

@@ -27,7 +27,19 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
 /// write in names and a Cargo.toml; a crate with all of them is not worth its compile time.
 fn columns(character: char) -> usize {
     match character {
-        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 0,
+        // Accents, points and vowels of Hebrew and Arabic, what joins and what chooses a form.
+        '\u{300}'..='\u{36f}'
+        | '\u{591}'..='\u{5bd}'
+        | '\u{5bf}'
+        | '\u{5c1}'..='\u{5c2}'
+        | '\u{5c4}'..='\u{5c5}'
+        | '\u{5c7}'
+        | '\u{610}'..='\u{61a}'
+        | '\u{64b}'..='\u{65f}'
+        | '\u{670}'
+        | '\u{6d6}'..='\u{6dc}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{fe00}'..='\u{fe0f}' => 0,
         '\u{1100}'..='\u{115f}'
         | '\u{2e80}'..='\u{a4cf}'
         | '\u{ac00}'..='\u{d7a3}'
@@ -50,6 +62,7 @@ mod tests {
     fn a_wide_character_takes_two_columns_and_an_accent_none() {
         assert_eq!(width("日本"), 4);
         assert_eq!(width("e\u{301}"), 1);
+        assert_eq!(width("ש\u{5b8}לו\u{5b9}ם"), 4);
         assert_eq!(pad("日本", 5), "日本 ");
         assert_eq!(pad("long", 2), "long");
     }

@@ -42,7 +42,7 @@ fn of_unix(source: &Path) -> BTreeSet<String> {
     for file in files(source) {
         let text = fs::read_to_string(&file).expect("a source");
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        if ["std::os::unix", "rustix::", "signal_hook::"].iter().any(|unix| code.contains(unix)) {
+        if ["std::os::unix", "std::os::fd", "rustix::", "signal_hook::"].iter().any(|unix| code.contains(unix)) {
             found.insert(file.strip_prefix(source).expect("it is below").display().to_string());
         }
     }

@@ -69,7 +69,7 @@ binaries   = []                # default
 [workspace.metadata.xtask.scan]
 severity       = ["HIGH", "CRITICAL"]  # default
 ignore-unfixed = true                  # default
-ignore         = [  # Cargo.toml:17
+ignore         = [                     # Cargo.toml:17
     { id = "CVE-2026-1", reason = "never called", until = "2027-01-31" },
     { id = "CVE-2026-2", reason = "no fix", until = "2027-02-28" },
 ]
