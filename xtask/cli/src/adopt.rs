@@ -88,7 +88,7 @@ impl Command for Adopt {
         } else if changes.is_empty() {
             context.events().note("Nothing", "to add: the configuration and the documents are there");
         } else {
-            write::way_back(&found, self.force)?;
+            write::way_back(&found, &[], self.force)?;
             write::write(&changes, &found, context)?;
         }
         adopted.tell(context.events());

@@ -20,6 +20,7 @@ pub use insert::Change;
 pub use plan::MODULE;
 pub use survey::Survey;
 pub use tables::{Head, Table, block, image_lines, tag, version_of};
+use write::WayBack;
 
 /// Begin an xtask of this workspace's own: a package, an alias, and the configuration of what it ships
 #[derive(clap::Parser)]
@@ -27,7 +28,7 @@ pub use tables::{Head, Table, block, image_lines, tag, version_of};
     name = "init",
     after_help = "\
 Files that exist are extended by insertions, and none is written over. On a terminal it asks what it cannot tell, five \
-questions at the most. `git checkout . && git clean -fd xtask` takes it back."
+questions at the most. At its end it says which commands of git take it back."
 )]
 pub struct Init {
     #[command(flatten)]
@@ -55,7 +56,7 @@ impl Command for Init {
             context.events().note("Nothing", "to add: the package, the alias and the configuration are there");
             // One that was killed before its last effect.
             return if found.is_unlocked() && !self.dry_run {
-                Ok(write::lock(&found, &choice, write::way_back(&found, true)?, context)?)
+                Ok(write::lock(&found, &choice, &write::way_back(&found, &[], true)?, context)?)
             } else {
                 Ok(())
             };
@@ -66,14 +67,17 @@ impl Command for Init {
             context.write(patch.as_bytes());
             return Ok(());
         }
-        let back = write::way_back(&found, self.force)?;
+        let back = write::way_back(&found, &plan.changes, self.force)?;
         write::write(&plan.changes, &found, context)?;
-        write::lock(&found, &choice, back, context)?;
+        write::lock(&found, &choice, &back, context)?;
         for (verb, what) in plan.next {
             context.events().note(verb, what);
         }
+        if let WayBack::Git(_) = back {
+            context.events().note("Or back", back.says());
+        }
         if choice.rehearse && choice.place != Place::Module {
-            write::rehearse(&found, &choice, back, context)?;
+            write::rehearse(&found, &choice, &back, context)?;
         }
         Ok(())
     }

@@ -97,6 +97,12 @@ impl DeployPlan {
     }
 }
 
+#[derive(PartialEq, Eq)]
+enum Meant {
+    InEarnest,
+    AsRehearsal,
+}
+
 /// The deploy stage of one configuration.
 pub struct Deploys<'a> {
     pub(crate) config: &'a Config,
@@ -112,6 +118,7 @@ pub struct Deploys<'a> {
     until: Until,
     look_up: &'a dyn LookUps,
     run_tasks: bool,
+    meant: Meant,
     run_id: String,
 }
 
@@ -131,6 +138,7 @@ impl<'a> Deploys<'a> {
             until: Until::Done,
             look_up: &StandIns,
             run_tasks: false,
+            meant: Meant::InEarnest,
             run_id: run_id(),
         }
     }
@@ -195,6 +203,13 @@ impl<'a> Deploys<'a> {
         Self { until, ..self }
     }
 
+    /// As a rehearsal: of images that were made of what is here, changes that are not committed included, nothing is said, for
+    /// they are what is tried.
+    #[must_use]
+    pub fn rehearsal(self) -> Self {
+        Self { meant: Meant::AsRehearsal, ..self }
+    }
+
     /// Finds out what a deploy of these services would do, all of them for no name, and does nothing.
     ///
     /// Fails with every problem at once, and with [`Ending::Superseded`](crate::failure::Ending::Superseded) where a newer version serves than the one that
@@ -205,10 +220,13 @@ impl<'a> Deploys<'a> {
         let called: Vec<&str> = chosen.iter().map(|service| service.name.as_str()).gather();
         let (tasks, own) = Ready::to_plan(config, &chosen, &schedules::tasks(config, &called, names.is_empty()));
         let all: Vec<&Service> = chosen.into_iter().chain(&own).gather();
-        let (tasks, services) = events.step(Step::Plan, "", || {
+        let (tasks, mut services) = events.step(Step::Plan, "", || {
             tasks.planned(plan::plan(config, session, look_up, (&all, &self.digests, self.creates), events)?)
         })?;
         reachable(&services, self.until)?;
+        for plan in services.iter_mut().filter(|_| self.meant == Meant::AsRehearsal) {
+            plan.sources.retain(|source| !source.released || source.commit != source.here);
+        }
         for plan in &services {
             announce(plan, self.run_tasks, events);
             let early = foresight::ends_early(&plan.service, session.end_of_keys(), time::now());

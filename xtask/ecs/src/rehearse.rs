@@ -116,7 +116,7 @@ fn both_stages(
     releases.run(&releases.plan(&[])?).whole()?;
     // Nobody is there to decide.
     let until = if fault == Some("paused") { Until::Paused } else { Until::Done };
-    let deploys = Deploys::new(config, session, events, interrupt).until(until);
+    let deploys = Deploys::new(config, session, events, interrupt).until(until).rehearsal();
     deploys.run(&deploys.plan(&[])?).whole()?;
     Ok(())
 }

@@ -35,6 +35,16 @@ fn without_a_fault_it_ends_with_the_outcome_the_digest_and_the_time_of_each_step
     assert!(run.stdout.starts_with("app deployed sha256:"), "{}", run.stdout);
 }
 
+/// Who rehearses mostly has changed something; a release of that in earnest says so.
+#[test]
+fn what_is_rehearsed_is_what_is_here_and_that_it_is_not_committed_is_no_news() {
+    let workspace = workspace();
+    workspace.commit("All", &["."]);
+    workspace.write("app/ecs/task-definition.json", &task_definition().to_string());
+    let run = workspace.xtask_with(&[], &["rehearse"]);
+    run.ends(0).says("Deployed app: app:2").does_not_say("not committed");
+}
+
 #[test]
 fn the_list_names_every_fault() {
     let run = Workspace::sample().xtask_with(&[], &["rehearse", "--fault", "list"]);

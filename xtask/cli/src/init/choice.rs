@@ -7,7 +7,7 @@ use xtask_ecs::Failure;
 use xtask_ecs::deploy::Account;
 
 use super::questions::Questions;
-use super::survey::{Dockerfile, Survey};
+use super::survey::{Dockerfile, Package, Survey};
 use super::toml_text::TomlText;
 use crate::adopt::{Adopted, Live, Wanted};
 
@@ -160,7 +160,7 @@ pub fn compiled_in(found: &Survey) -> Option<(&str, usize)> {
 }
 
 fn ask_place(found: &Survey, questions: &mut Questions<'_>) -> Place {
-    let place = if compiled_in(found).is_some() { Place::Apart } else { Place::Member };
+    let place = if against_a_member(found).is_empty() { Place::Member } else { Place::Apart };
     let has_theirs = their_xtask(found).is_some();
     if place == Place::Member && !has_theirs {
         return place;
@@ -216,10 +216,13 @@ fn drafted(found: &Survey, given: &Given, questions: &mut Questions<'_>) -> Resu
         .map(|it| it.0)
         .collect();
     let (Some(account), Some(region), Some(cluster)) = (account, region, cluster) else {
-        return Err(Failure::usage(
-            "nothing here tells the AWS account and the region, and there is no terminal to ask on",
-        )
-        .help(format!("say them: {}", missing.join(" and "))));
+        let what = [("the AWS account", "--account"), ("the region", "--region")];
+        let what: Vec<&str> = what.iter().filter(|(_, flag)| missing.contains(flag)).map(|(what, _)| *what).collect();
+        return Err(Failure::usage(format_args!(
+            "nothing here tells {}, and there is no terminal to ask on",
+            what.join(" and ")
+        ))
+        .help(format!("say {}: {}", if missing.len() > 1 { "them" } else { "it" }, missing.join(" and "))));
     };
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Failure::usage(format_args!("`{account}` is no AWS account: twelve digits, as AWS writes them")));
@@ -279,19 +282,55 @@ pub fn candidates(found: &Survey) -> Vec<(Shipped, bool)> {
 /// What the library is compiled with at least.
 const RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
-fn refuse_old_toolchain(found: &Survey) -> Result<(), Failure> {
+/// Whether a version of Rust is older than what the library needs; `stable` and dates are not.
+fn is_too_old(rust: &str) -> bool {
     let numbers = |text: &str| {
         let mut parts = text.split('.').map(|part| part.parse::<u32>().ok());
         Some((parts.next()??, parts.next().flatten().unwrap_or(0)))
     };
-    let Some((channel, file)) = &found.toolchain else { return Ok(()) };
-    match (numbers(channel), numbers(RUST)) {
-        (Some(pinned), Some(needed)) if pinned < needed => {
+    numbers(rust).zip(numbers(RUST)).is_some_and(|(rust, needed)| rust < needed)
+}
+
+fn refuse_old_toolchain(found: &Survey) -> Result<(), Failure> {
+    match &found.toolchain {
+        Some((channel, file)) if is_too_old(channel) => {
             Err(Failure::usage(format_args!("{file} pins Rust {channel}, and xtask-ecs needs {RUST}"))
                 .help("raise it; or keep to `cargo xtask-ecs`, which was compiled already and adds nothing here"))
         }
         _ => Ok(()),
     }
+}
+
+/// What looks at each member and at all that it depends on, by the file that says how.
+/// Sources: each one's own documentation.
+const CHECKS: [(&str, &str); 6] = [
+    ("deny.toml", "cargo-deny"),
+    (".deny.toml", "cargo-deny"),
+    (".cargo/deny.toml", "cargo-deny"),
+    ("supply-chain/config.toml", "cargo-vet"),
+    (".config/hakari.toml", "cargo-hakari"),
+    (".guppy/hakari.toml", "cargo-hakari"),
+];
+
+/// What a new member would be in the way of, as sentences: the package is a workspace of its own then.
+pub fn against_a_member(found: &Survey) -> Vec<String> {
+    let mut why = Vec::new();
+    if let Some((file, line)) = compiled_in(found) {
+        why.push(format!(
+            "{file}:{line} compiles this workspace inside the image: a member would be compiled there with all the others, or missed where only some folders are copied"
+        ));
+    }
+    let older = |package: &&Package| package.rust_version.as_deref().is_some_and(is_too_old);
+    if let Some(Package { name, rust_version: Some(rust), .. }) = found.packages.iter().find(older) {
+        why.push(format!(
+            "{name} is compiled by Rust {rust} as well, and xtask-ecs needs {RUST}: a check of all members with that Rust would fail at a new one"
+        ));
+    }
+    let checked = CHECKS.iter().filter(|(file, _)| found.root.join(file).is_file());
+    why.extend(checked.map(|(file, tool)| {
+        format!("{file} has {tool} look at each member: it would look at all that xtask-ecs depends on as well")
+    }));
+    why
 }
 
 fn library(text: &str) -> Result<Library, String> {

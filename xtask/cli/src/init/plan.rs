@@ -4,7 +4,7 @@ use std::path::Path;
 
 use xtask_ecs::Failure;
 
-use super::choice::{Choice, Configuration, Drafted, Library, Place, compiled_in, their_xtask};
+use super::choice::{Choice, Configuration, Drafted, Library, Place, against_a_member, their_xtask};
 use super::insert::{Change, Edit, Insertion};
 use super::survey::Survey;
 use super::tables::{self, Head, parsed};
@@ -22,10 +22,12 @@ pub fn plan(found: &Survey, choice: &Choice) -> Result<Plan, Failure> {
     let mut plan = Plan::default();
     let mut manifest = Vec::new();
     if found.own.is_none() {
+        plan.notes.extend(against_a_member(found).into_iter().map(|why| ("Note", why)));
         match choice.place {
             Place::Member | Place::Apart => {
                 package(found, choice, &mut plan);
                 manifest.extend(membership(found, choice)?);
+                plan.changes.extend(ignored(found, choice));
                 alias(found, choice, &mut plan)?;
             }
             Place::Module => module(found, choice, &mut plan)?,
@@ -50,7 +52,10 @@ pub fn plan(found: &Survey, choice: &Choice) -> Result<Plan, Failure> {
     }
     plan.next.push((
         "Next",
-        format!("`{} workflows` writes the GitHub workflows; `{0} release --plan` asks AWS", command(choice)),
+        format!(
+            "commit what was added; `{} workflows` writes the GitHub workflows, and `{0} release --plan` asks AWS",
+            command(choice)
+        ),
     ));
     Ok(plan)
 }
@@ -171,6 +176,29 @@ fn membership(found: &Survey, choice: &Choice) -> Result<Vec<Insertion>, Failure
     Ok(insertions)
 }
 
+/// What keeps a package apart, and all that cargo makes in its folder, out of images that copy the whole folder.
+fn ignored(found: &Survey, choice: &Choice) -> Vec<Change> {
+    let name = choice.name.as_str();
+    let is_whole = |copied: &String| copied == "." || copied == "./";
+    let whole = found.dockerfiles.iter().filter(|it| it.context.is_none() && it.facts.copies.iter().any(is_whole));
+    let files = whole.map(|it| found.root.join(format!("{}.dockerignore", it.name)));
+    let mut files: Vec<_> =
+        files.map(|own| if own.is_file() { own } else { found.root.join(".dockerignore") }).collect();
+    files.sort();
+    files.dedup();
+    let covers = |line: &str| {
+        let pattern = line.trim().trim_start_matches('/').trim_end_matches('/');
+        [name, "*", "**", "**/target"].contains(&pattern) || pattern == format!("{name}/target")
+    };
+    let ignored = files.into_iter().filter(|_| choice.place == Place::Apart).filter_map(|path| {
+        let text = std::fs::read_to_string(&path).ok().filter(|text| !text.lines().any(covers))?;
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        let line = Insertion { at: text.len(), text: format!("{end}{name}\n") };
+        Some(Change::added(path, &text, line))
+    });
+    ignored.collect()
+}
+
 fn alias(found: &Survey, choice: &Choice, plan: &mut Plan) -> Result<(), Failure> {
     let name = &choice.name;
     if found.has_alias(name) {
@@ -247,11 +275,5 @@ fn notes(found: &Survey, said: &Drafted, plan: &mut Plan) {
     let shipped = |name: &str| said.images.iter().any(|image| image.name() == name);
     for one in found.dockerfiles.iter().filter(|one| !shipped(&one.image)) {
         plan.notes.push(("Left out", format!("{}: {}", one.name, one.aside.unwrap_or("it was not chosen"))));
-    }
-    if let Some((file, line)) = compiled_in(found) {
-        plan.notes.push((
-            "Note",
-            format!("{file}:{line} compiles this workspace inside the image: a member would be compiled there with all the others, or missed where only some folders are copied"),
-        ));
     }
 }

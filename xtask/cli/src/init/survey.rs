@@ -37,6 +37,8 @@ pub struct Package {
     pub binaries: Vec<String>,
     /// Where its manifest says one.
     pub version: Option<String>,
+    /// The oldest Rust that compiles it, where its manifest says one.
+    pub rust_version: Option<String>,
 }
 
 /// A Dockerfile of the repository.
@@ -158,7 +160,8 @@ fn is_of_init(folder: &Path, name: &str) -> bool {
     let ours = |path: PathBuf| match path {
         path if named(&path, &["src"]) => files(&path).all(|file| named(&file, &["main.rs", "main.partial"])),
         path if named(&path, &["Cargo.toml"]) => std::fs::read_to_string(path).is_ok_and(|text| text.contains(&begun)),
-        path => named(&path, &[".gitignore", ".partial", "Cargo.partial"]),
+        // What cargo makes may be all that is left of one that was taken back.
+        path => named(&path, &[".gitignore", ".partial", "Cargo.partial", "target"]),
     };
     folder.is_dir() && files(folder).all(ours)
 }
@@ -175,6 +178,7 @@ fn packages(metadata: &Value) -> Vec<Package> {
             folder: manifest.parent().unwrap_or(manifest).to_owned(),
             binaries: binaries.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect(),
             version: package["version"].as_str().filter(|version| *version != "0.0.0").map(str::to_owned),
+            rust_version: package["rust_version"].as_str().map(str::to_owned),
         }
     })
     .collect()

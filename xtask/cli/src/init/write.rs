@@ -18,17 +18,17 @@ use super::survey::Survey;
 const INDEX: Duration = Duration::from_secs(300);
 
 /// How what is written is taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WayBack {
-    /// All that was there before is committed.
-    Git,
+    /// All that was there before is committed: these commands.
+    Git(Vec<String>),
     ByHand,
 }
 
 impl WayBack {
-    fn of(self, choice: &Choice) -> String {
+    pub fn says(&self) -> String {
         match self {
-            Self::Git => format!("`git checkout . && git clean -fd {} .cargo` takes it back", choice.name),
+            Self::Git(commands) => format!("`{}` takes it back", commands.join(" && ")),
             Self::ByHand => {
                 "the lines above name what was added; git cannot take it back, for not all that was there is committed"
                     .to_owned()
@@ -38,21 +38,39 @@ impl WayBack {
 }
 
 /// Fails where git could not take back what is written, but for `force`.
-pub fn way_back(found: &Survey, force: bool) -> Result<WayBack, Failure> {
+pub fn way_back(found: &Survey, changes: &[Change], force: bool) -> Result<WayBack, Failure> {
     let failure = if found.git.is_none() {
         Failure::usage("this is in no git repository, so nothing could take the changes back")
     } else {
-        let changed = ask(&found.root, "git", &["status", "--porcelain", "--", "."]).unwrap_or_default();
-        if changed.is_empty() {
-            return Ok(WayBack::Git);
+        let dirty = ask(&found.root, "git", &["status", "--porcelain", "--", "."]).unwrap_or_default();
+        if dirty.is_empty() {
+            return Ok(WayBack::Git(commands(found, changes)));
         }
         Failure::usage("the working tree has changes that are not committed, and would be mixed with what is added")
-            .said(changed.lines().take(10))
+            .said(dirty.lines().take(10))
     };
     if force {
         return Ok(WayBack::ByHand);
     }
     Err(failure.help("commit or stash them; --force goes on, and --dry-run only shows what would be added"))
+}
+
+/// What takes these changes back: of the package's own folder all that cargo made there as well, of others what is new.
+fn commands(found: &Survey, changes: &[Change]) -> Vec<String> {
+    let created = changes.iter().filter(|change| matches!(change, Change::Create { .. }));
+    let names: Vec<String> = created.map(|change| found.name_of(change.path())).collect();
+    let package = names.iter().find_map(|name| name.strip_suffix("/Cargo.toml"));
+    let mut new: Vec<&str> = names.iter().filter_map(|name| name.split('/').next()).collect();
+    if !found.root.join("Cargo.lock").exists() {
+        new.push("Cargo.lock");
+    }
+    new.sort_unstable();
+    new.dedup();
+    new.retain(|name| Some(*name) != package);
+    let mut commands = vec!["git checkout .".to_owned()];
+    commands.extend(package.map(|package| format!("git clean -fdx {package}")));
+    commands.extend((!new.is_empty()).then(|| format!("git clean -fd {}", new.join(" "))));
+    commands
 }
 
 pub fn write(changes: &[Change], found: &Survey, context: &Context) -> Result<(), Failure> {
@@ -88,7 +106,7 @@ fn cargo() -> String {
 }
 
 /// Adds what is new to Cargo.lock, and moves nothing that is in it.
-pub fn lock(found: &Survey, choice: &Choice, back: WayBack, context: &Context) -> Result<(), Failure> {
+pub fn lock(found: &Survey, choice: &Choice, back: &WayBack, context: &Context) -> Result<(), Failure> {
     let folder = if choice.place == Place::Apart { found.root.join(&choice.name) } else { found.root.clone() };
     context.events().note("Locking", "what is new");
     let update = Tool::new(cargo(), INDEX).args(["update", "--quiet", "--workspace"]).dir(folder);
@@ -102,7 +120,7 @@ pub fn lock(found: &Survey, choice: &Choice, back: WayBack, context: &Context) -
         format!(
             "the library's dependencies and this workspace's have no versions in common: {}, and then `--place apart` begins a \
              package with a Cargo.lock of its own",
-            back.of(choice)
+            back.says()
         )
     } else {
         "`cargo update --workspace` does it again; --xtask-ecs says where the library comes from".to_owned()
@@ -114,7 +132,7 @@ pub fn lock(found: &Survey, choice: &Choice, back: WayBack, context: &Context) -
 
 /// The workspace's own xtask, compiled with its sandbox, rehearses; with credentials of the account it then says what a deploy
 /// would change.
-pub fn rehearse(found: &Survey, choice: &Choice, back: WayBack, context: &Context) -> Result<(), Failure> {
+pub fn rehearse(found: &Survey, choice: &Choice, back: &WayBack, context: &Context) -> Result<(), Failure> {
     let Loaded { config, .. } = config::load(&found.root, &|name| std::env::var(name).ok())?;
     let manifest = found.root.join(&choice.name).join("Cargo.toml").display().to_string();
     context.events().note("Rehearsing", "with the new package, which is compiled first: minutes, this once");
@@ -137,7 +155,7 @@ pub fn rehearse(found: &Survey, choice: &Choice, back: WayBack, context: &Contex
 }
 
 /// What cargo shows meanwhile and says is on the terminal already.
-fn compile(manifest: &str, choice: &Choice, back: WayBack, context: &Context) -> Result<(), Failure> {
+fn compile(manifest: &str, choice: &Choice, back: &WayBack, context: &Context) -> Result<(), Failure> {
     let quiet = (!std::io::stderr().is_terminal()).then_some("--quiet");
     let sh = shell()?;
     let cargo = cargo();
@@ -151,7 +169,7 @@ fn compile(manifest: &str, choice: &Choice, back: WayBack, context: &Context) ->
     Err(Failure::world("the new package does not compile; everything is written, and nothing was rehearsed")
         .said([error.to_string()])
         .help(format!("mend what cargo names above, then `{command} rehearse` goes on from here"))
-        .help(back.of(choice)))
+        .help(back.says()))
 }
 
 /// In one line, why the account is not asked.

@@ -291,6 +291,74 @@ fn a_workspace_that_an_image_compiles_gets_a_package_apart() {
 }
 
 #[test]
+fn what_cargo_makes_of_a_package_apart_is_not_sent_with_a_folder_that_an_image_copies_whole() {
+    for (ignored, after) in [
+        ("/target\n*.md", "/target\n*.md\nxtask\n"),
+        ("/target\r\n", "/target\r\nxtask\r\n"),
+        ("**/target\n", "**/target\n"),
+        ("*\n!app\n", "*\n!app\n"),
+    ] {
+        let miniature = Miniature::of("image");
+        let dockerfile = miniature.read("Dockerfile").replace("COPY app app\n", "COPY . .\n");
+        std::fs::write(miniature.root().join("Dockerfile"), dockerfile).expect("a file");
+        std::fs::write(miniature.root().join(".dockerignore"), ignored).expect("a file");
+        miniature.commit();
+        miniature.init(&[]).ends(0);
+        assert_eq!(miniature.read(".dockerignore"), after);
+        assert_eq!(miniature.init(&["--force"]).ends(0).stderr.matches("Nothing to add").count(), 1);
+    }
+    let miniature = Miniature::of("image");
+    std::fs::write(miniature.root().join(".dockerignore"), "/target\n").expect("a file");
+    miniature.commit();
+    miniature.init(&[]).ends(0);
+    assert_eq!(miniature.read(".dockerignore"), "/target\n", "some folders alone are copied");
+}
+
+#[test]
+fn what_is_missing_alone_is_asked_for() {
+    let miniature = Miniature::of("lone");
+    let run = miniature.xtask_ecs(&["init", "--region", "eu-west-1"]);
+    run.ends(2).says("nothing here tells the AWS account, and there").says("say it: --account");
+}
+
+#[test]
+fn where_something_looks_at_each_member_and_all_it_depends_on_the_package_is_apart() {
+    let older = |miniature: &Miniature| {
+        let manifest = miniature.read("Cargo.toml").replacen("name =", "rust-version = \"1.88\"\r\nname =", 1);
+        std::fs::write(miniature.root().join("Cargo.toml"), manifest).expect("a file");
+    };
+    let denied = |miniature: &Miniature| {
+        std::fs::write(miniature.root().join("deny.toml"), "[licenses]\nallow = [\"MIT\"]\n").expect("a file");
+    };
+    let ways: [(&dyn Fn(&Miniature), &str); 2] = [
+        (&older, "hello is compiled by Rust 1.88 as well, and xtask-ecs needs"),
+        (&denied, "deny.toml has cargo-deny look at each member"),
+    ];
+    for (change, said) in ways {
+        let miniature = Miniature::of("lone");
+        change(&miniature);
+        miniature.commit();
+        let run = miniature.init(&[]);
+        run.ends(0).says(said).says("`git checkout . && git clean -fdx xtask && git clean -fd .cargo` takes it back");
+        let manifest = miniature.read("Cargo.toml");
+        assert!(manifest.contains("exclude = [\"xtask\"]"), "{manifest}");
+        let lock = miniature.git(&["status", "--porcelain", "--", "Cargo.lock"]);
+        assert_eq!(lock, "", "their dependencies are what they were");
+
+        // As it says.
+        miniature.git(&["checkout", "."]);
+        std::fs::create_dir_all(miniature.root().join("xtask/target/debug")).expect("a folder");
+        std::fs::write(miniature.root().join("xtask/target/debug/xtask"), "compiled").expect("a file");
+        miniature.git(&["clean", "-fdx", "xtask"]);
+        miniature.git(&["clean", "-fd", ".cargo"]);
+        assert_eq!(miniature.git(&["status", "--porcelain"]), "");
+        assert!(!miniature.root().join("xtask").exists(), "nothing of it is left");
+        miniature.init(&["--place", "member"]).ends(0).says(said);
+        assert!(miniature.read("Cargo.toml").contains("members = [\"xtask\"]"));
+    }
+}
+
+#[test]
 fn a_toolchain_that_is_too_old_is_told_before_anything_is_written() {
     let miniature = Miniature::of("below");
     std::fs::write(miniature.root().join("rust-toolchain.toml"), "[toolchain]\nchannel = \"1.80.1\"\n")

@@ -40,7 +40,7 @@ fn where_the_new_package_does_not_compile_it_says_what_is_written_and_how_to_go_
         .says("something of this machine is missing")
         .says("the new package does not compile; everything is written, and nothing was rehearsed")
         .says("mend what cargo names above, then `cargo xtask rehearse` goes on from here")
-        .says("`git checkout . && git clean -fd xtask .cargo` takes it back");
+        .says("`git checkout . && git clean -fdx xtask && git clean -fd .cargo` takes it back");
     assert_eq!(run.stdout, "");
 
     let code = std::fs::read_to_string(Path::new(&stand_in()).join("src/lib.rs")).expect("it is there");
@@ -87,7 +87,7 @@ fn versions_that_have_nothing_in_common_are_told_with_what_takes_it_back_and_wha
         .says("cargo could not add the new packages to Cargo.lock; everything else is written")
         .says("failed to select a version for `demo-sys`")
         .says("the library's dependencies and this workspace's have no versions in common")
-        .says("`git checkout . && git clean -fd xtask .cargo`")
+        .says("`git checkout . && git clean -fdx xtask && git clean -fd .cargo`")
         .says("`--place apart` begins a package with a Cargo.lock of its own");
 
     take_back(&miniature);
