@@ -43,6 +43,7 @@ pub struct Init {
 
 impl Command for Init {
     fn run(self, context: &Context) -> anyhow::Result<()> {
+        choice::refuse_old_toolchain(&std::env::current_dir()?)?;
         let found = Survey::of_this_folder()?;
         let choice = choice::choose(&found, self.given)?;
         let plan = plan::plan(&found, &choice)?;

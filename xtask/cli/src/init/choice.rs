@@ -7,7 +7,7 @@ use xtask_ecs::Failure;
 use xtask_ecs::deploy::Account;
 
 use super::questions::Questions;
-use super::survey::{Dockerfile, Package, Survey};
+use super::survey::{Dockerfile, Package, Survey, toolchain};
 use super::toml_text::TomlText;
 use crate::adopt::{Adopted, Live, Wanted};
 
@@ -119,7 +119,6 @@ pub fn choose(found: &Survey, given: Given) -> Result<Choice, Failure> {
 }
 
 fn choose_with(found: &Survey, given: Given, questions: &mut Questions<'_>) -> Result<Choice, Failure> {
-    refuse_old_toolchain(found)?;
     let is_configured =
         TomlText::parse(&found.manifest).is_ok_and(|it| it.get(&["workspace", "metadata", "xtask"]).is_some());
     let configuration = if !given.services.is_empty() {
@@ -291,9 +290,10 @@ fn is_too_old(rust: &str) -> bool {
     numbers(rust).zip(numbers(RUST)).is_some_and(|(rust, needed)| rust < needed)
 }
 
-fn refuse_old_toolchain(found: &Survey) -> Result<(), Failure> {
-    match &found.toolchain {
-        Some((channel, file)) if is_too_old(channel) => {
+/// Before cargo is asked anything, which would want that toolchain installed.
+pub fn refuse_old_toolchain(folder: &Path) -> Result<(), Failure> {
+    match toolchain(folder) {
+        Some((channel, file)) if is_too_old(&channel) => {
             Err(Failure::usage(format_args!("{file} pins Rust {channel}, and xtask-ecs needs {RUST}"))
                 .help("raise it; or keep to `cargo xtask-ecs`, which was compiled already and adds nothing here"))
         }

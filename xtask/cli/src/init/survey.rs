@@ -25,8 +25,6 @@ pub struct Survey {
     pub cargo: (PathBuf, Option<String>),
     /// The manifest of a program that is made with the library already.
     pub own: Option<PathBuf>,
-    /// What the toolchain's file pins, and that file.
-    pub toolchain: Option<(String, String)>,
     pub hints: Hints,
 }
 
@@ -95,7 +93,6 @@ impl Survey {
             documents: documents(&root, &files),
             cargo: cargo_config(&root),
             own: with_library(&here),
-            toolchain: toolchain(&root),
             hints: git.as_ref().map_or_else(|| hints(&root, &files), |git| hints(git, &self::files(git))),
             root,
             git,
@@ -295,8 +292,9 @@ fn cargo_config(root: &Path) -> (PathBuf, Option<String>) {
     (path, text)
 }
 
-fn toolchain(root: &Path) -> Option<(String, String)> {
-    for folder in root.ancestors() {
+/// What the toolchain's file pins, and that file.
+pub fn toolchain(folder: &Path) -> Option<(String, String)> {
+    for folder in folder.ancestors() {
         for name in ["rust-toolchain.toml", "rust-toolchain"] {
             let Ok(text) = std::fs::read_to_string(folder.join(name)) else { continue };
             let parsed = TomlText::parse(&text).ok();

@@ -323,20 +323,14 @@ fn what_is_missing_alone_is_asked_for() {
 
 #[test]
 fn where_something_looks_at_each_member_and_all_it_depends_on_the_package_is_apart() {
-    let older = |miniature: &Miniature| {
-        let manifest = miniature.read("Cargo.toml").replacen("name =", "rust-version = \"1.88\"\r\nname =", 1);
-        std::fs::write(miniature.root().join("Cargo.toml"), manifest).expect("a file");
-    };
-    let denied = |miniature: &Miniature| {
-        std::fs::write(miniature.root().join("deny.toml"), "[licenses]\nallow = [\"MIT\"]\n").expect("a file");
-    };
-    let ways: [(&dyn Fn(&Miniature), &str); 2] = [
-        (&older, "hello is compiled by Rust 1.88 as well, and xtask-ecs needs"),
-        (&denied, "deny.toml has cargo-deny look at each member"),
-    ];
-    for (change, said) in ways {
+    for (name, said) in [
+        ("Cargo.toml", "hello is compiled by Rust 1.88 as well, and xtask-ecs needs"),
+        ("deny.toml", "deny.toml has cargo-deny look at each member"),
+    ] {
         let miniature = Miniature::of("lone");
-        change(&miniature);
+        let manifest = || miniature.read(name).replacen("name =", "rust-version = \"1.88\"\r\nname =", 1);
+        let text = if name == "Cargo.toml" { manifest() } else { "[licenses]\nallow = [\"MIT\"]\n".to_owned() };
+        std::fs::write(miniature.root().join(name), text).expect("a file");
         miniature.commit();
         let run = miniature.init(&[]);
         run.ends(0).says(said).says("`git checkout . && git clean -fdx xtask && git clean -fd .cargo` takes it back");

@@ -13,7 +13,8 @@ const GAP: usize = 2;
 /// is a heading.
 ///
 /// Where a terminal has only so many columns, what does not fit beside the others goes on below its row. Nothing is cut, for it
-/// may be what one came for, and no cell is broken that may be copied: only the last one, which is prose, between its words.
+/// may be what one came for, and no cell is broken that may be copied: only the last one, which is prose, between its words, where
+/// it is longer than a line.
 pub(crate) fn table(rows: &[Vec<String>], columns: Option<usize>) -> Vec<String> {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| on_a_line(cell)).gather()).gather();
     let cells = |column: usize| rows.iter().filter(|row| row.len() > 1).filter_map(move |row| row.get(column));
@@ -68,7 +69,7 @@ fn beside(cells: &[&str], widths: &[usize]) -> String {
 fn flow(cells: &[&str], indent: usize, columns: usize, lines: &mut Vec<String>) {
     let (mut line, mut indent) = (String::new(), indent);
     for (at, cell) in cells.iter().enumerate() {
-        let is_prose = at + 1 == cells.len();
+        let is_prose = at + 1 == cells.len() && GAP + width(cell) > columns;
         let pieces: Vec<&str> = if is_prose { cell.split(' ').gather() } else { vec![cell] };
         for (number, piece) in pieces.into_iter().enumerate().filter(|(_, piece)| !piece.is_empty()) {
             let gap = if number > 0 { 1 } else { GAP };
