@@ -29,7 +29,7 @@ impl Memory {
     pub(super) fn holding(self, memory: u64) -> Option<u64> {
         match self {
             Self::Steps { least, most, step } => {
-                Some(memory.next_multiple_of(step).max(least)).filter(|held| *held <= most)
+                Some(memory.checked_next_multiple_of(step)?.max(least)).filter(|held| *held <= most)
             }
             Self::These(these) => these.iter().copied().find(|held| *held >= memory),
         }
@@ -86,6 +86,7 @@ mod tests {
             ((20_000, 70_000), (32768, 122_880)),
             ((99_999, 1), (32768, 61440)),
             ((1, 999_999), (32768, 249_856)),
+            ((1, u64::MAX), (32768, 249_856)),
         ] {
             assert_eq!(fargate_size(cpu, memory), size, "{cpu} {memory}");
         }
