@@ -89,7 +89,7 @@ impl Ecr {
 fn batches(listed: &[(Digest, u64)]) -> Vec<Vec<Digest>> {
     let (mut batches, mut bytes) = (Vec::<Vec<Digest>>::new(), 0);
     for (digest, size) in listed {
-        bytes += size;
+        bytes = size.saturating_add(bytes);
         if let Some(batch) = batches.last_mut().filter(|_| bytes <= ANSWER) {
             batch.push(digest.clone());
         } else {

@@ -14,7 +14,9 @@ pub(super) fn problems(document: &Value) -> Vec<String> {
         problems.extend(of_fargate(cpu, memory));
     }
     let containers: Vec<&Value> = document["containerDefinitions"].as_array().into_iter().flatten().gather();
-    let sum = |member: &str| containers.iter().filter_map(|container| container[member].as_u64()).sum::<u64>();
+    let sum = |member: &str| {
+        containers.iter().filter_map(|container| container[member].as_u64()).fold(0, u64::saturating_add)
+    };
     for (member, what, all) in [("cpu", "CPU units", cpu), ("memoryReservation", "MiB of memory", memory)] {
         if let Some(all) = all.filter(|all| sum(member) > *all) {
             problems.push(format!("its containers reserve {} {what}, and the task has {all}", sum(member)));
@@ -92,11 +94,19 @@ mod tests {
             ("1024", "1024"),
             ("8192", "17408"),
             ("32768", "65536"),
+            ("512", "1e30 GB"),
             ("", "512"),
         ] {
             assert_eq!(fargate(cpu, memory).len(), 1, "{cpu} {memory}");
         }
         assert_eq!(problems(&json!({ "cpu": "300" })), [""; 0], "on instances any number is good");
+    }
+
+    #[test]
+    fn containers_that_want_more_than_can_be_counted_are_told_too() {
+        let much = json!({ "cpu": u64::MAX });
+        let told = problems(&json!({ "cpu": "512", "containerDefinitions": [much, much] }));
+        assert_eq!(told, [format!("its containers reserve {} CPU units, and the task has 512", u64::MAX)]);
     }
 
     #[test]

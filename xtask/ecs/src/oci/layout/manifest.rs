@@ -8,6 +8,9 @@ use serde::Deserialize;
 use super::{Descriptor, media_type};
 use crate::digest::Digest;
 
+/// More bytes than any image has, and few enough to be added up over many of them.
+const NO_IMAGE: u64 = 1 << 50;
+
 /// One image manifest; `digest` is that of `bytes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -43,6 +46,9 @@ impl Manifest {
         if let Some(stated) = document.media_type.filter(|stated| stated != media_type) {
             bail!("it states the media type {stated}, and was found as {media_type}");
         }
+        let blobs = std::iter::once(&document.config).chain(&document.layers);
+        let all = blobs.fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
+        ensure!(all < NO_IMAGE, "its blobs have {all} bytes together, as it says, and no image is that large");
         Ok(Self {
             digest: Digest::of(&bytes),
             media_type: media_type.to_owned(),

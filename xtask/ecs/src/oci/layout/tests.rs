@@ -157,6 +157,21 @@ fn a_manifest_that_names_a_blob_nobody_wrote_is_refused() {
 }
 
 #[test]
+fn a_manifest_whose_blobs_are_larger_than_can_be_added_up_is_refused() {
+    let blob = |size: u64| json!({ "mediaType": media_type::LAYER, "digest": Digest::of(b""), "size": size });
+    let parse = |layers: &[u64]| {
+        let layers: Vec<Value> = layers.iter().map(|size| blob(*size)).collect();
+        let manifest = json!({ "schemaVersion": 2, "config": blob(2), "layers": layers });
+        Manifest::parse(manifest.to_string().into_bytes(), media_type::MANIFEST)
+    };
+    assert!(parse(&[1 << 40, 1 << 40]).is_ok());
+    for layers in [&[u64::MAX, u64::MAX][..], &[1 << 50], &[1 << 49, 1 << 49]] {
+        let error = parse(layers).unwrap_err().to_string();
+        assert!(error.ends_with("no image is that large"), "{error}");
+    }
+}
+
+#[test]
 fn a_linked_blob_is_the_same_file_and_of_the_stated_size() {
     let (folder, layout, manifest) = written(b"base layer");
     let layer = &manifest.layers[0];
