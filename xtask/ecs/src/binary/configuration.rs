@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use serde_json::{Map, Value};
+use toml::de::{DeTable, DeValue};
 
 use crate::gather::Gather;
 
 /// Cargo's configuration files, the nearest first.
 #[derive(Debug, Default)]
-pub(super) struct Configuration(Vec<Table>);
+pub(super) struct Configuration(Vec<Value>);
 
 impl Configuration {
     /// Those that cargo reads when it runs in this folder.
@@ -29,7 +30,7 @@ impl Configuration {
             let texts = ["config", "config.toml"].map(|name| std::fs::read_to_string(folder.join(name)));
             read.push(folder);
             // A file that is no TOML is cargo's to complain about.
-            tables.extend(texts.into_iter().find_map(Result::ok).and_then(|text| text.parse().ok()));
+            tables.extend(texts.into_iter().find_map(Result::ok).and_then(|text| parsed(&text)));
         }
         Self(tables)
     }
@@ -45,7 +46,29 @@ impl Configuration {
 
     /// The tables below one, such as each of `registries.*`.
     pub(super) fn children<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.values(key).filter_map(Value::as_table).flat_map(|table| table.iter().map(|(_, value)| value))
+        self.values(key).filter_map(Value::as_object).flat_map(|table| table.iter().map(|(_, value)| value))
+    }
+}
+
+fn parsed(text: &str) -> Option<Value> {
+    DeTable::parse(text).ok().map(|table| of_table(table.get_ref()))
+}
+
+fn of_table(table: &DeTable<'_>) -> Value {
+    let mut members = Map::new();
+    for (key, member) in table {
+        members.insert(key.get_ref().to_string(), of(member.get_ref()));
+    }
+    Value::Object(members)
+}
+
+/// Texts, lists and tables: nobody asks for anything else.
+fn of(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Array(items) => Value::Array(items.iter().map(|item| of(item.get_ref())).gather()),
+        DeValue::Table(table) => of_table(table),
+        _ => Value::Null,
     }
 }
 
