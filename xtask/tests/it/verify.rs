@@ -53,13 +53,25 @@ fn a_repository_that_the_first_release_makes_is_told_as_such() {
     let gone = json!({ "repositoryName": "sample/app", "force": true });
     sandbox.ecr("DeleteRepository", gone).unwrap();
     let run = workspace.xtask(&sandbox, &["verify"]);
-    assert!(line(run.ends(1), "repository sample/app").contains("RepositoryNotFoundException"));
+    let told = line(run.ends(1), "repository sample/app");
+    assert!(told.starts_with("problem ") && told.contains("RepositoryNotFoundException"), "{told}");
     let template = json!({ "prefix": "sample", "appliedFor": ["CREATE_ON_PUSH"] });
     sandbox.ecr("CreateRepositoryCreationTemplate", template).unwrap();
     let run = workspace.xtask(&sandbox, &["verify"]);
     let why = "was not found; sample/app is not there, and made by the push: the template `sample` says so";
     assert!(line(run.ends(1), why).contains("image app is not in ECR"), "{}", run.stdout);
     assert!(run.stdout.contains("release it first: `cargo xtask release app`"), "{}", run.stdout);
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_a_problem_and_no_missing_answer() {
+    let (workspace, sandbox) = sound();
+    let manifest = workspace.root().join("Cargo.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(manifest, text.replace("cluster = \"sample\"", "cluster = \"elsewhere\"")).unwrap();
+    let run = workspace.xtask(&sandbox, &["verify"]);
+    let told = line(run.ends(1), "elsewhere");
+    assert!(told.starts_with("problem ") && told.contains("ClusterNotFoundException"), "{told}");
 }
 
 #[test]

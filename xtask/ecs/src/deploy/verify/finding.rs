@@ -58,10 +58,11 @@ impl Findings {
         }
     }
 
-    /// An answer that did not come; one that was refused says which right is missing.
+    /// An answer that did not come; one that was refused says which right is missing. That something is not there is an answer.
     pub(super) fn not_told(&mut self, about: &'static str, error: &AwsError) {
         let (verdict, text) = match error.kind {
             Kind::Denied => (Verdict::CannotTell, format!("{} is denied on {}", error.call, error.subject)),
+            Kind::Answered if error.code.ends_with("NotFoundException") => (Verdict::Problem, said(error)),
             _ => (Verdict::NoAnswer, said(error)),
         };
         self.add(about, verdict, text, &error.fix);
