@@ -8,7 +8,8 @@ use super::plan::{Action, Pin, Plan};
 use super::service_definition::Settings;
 use super::tasks::Ready;
 use super::{DeployPlan, Deploys, schedules};
-use crate::aws::ecs::{Document, Service as Live, TaskDefinition, short};
+use crate::aws::ecr::Ecr;
+use crate::aws::ecs::{Document, Ecs, Service as Live, TaskDefinition, short};
 use crate::config::{Config, Service, services_named};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
@@ -80,29 +81,21 @@ impl Deploys<'_> {
                 None => failure.help("no older one is known; deploy a version that is there"),
             }
         };
-        let revision = self.session.ecs().task_definitions(from_ref(&entry.task_definition)).pop();
-        let revision =
-            revision.transpose()?.flatten().ok_or_else(|| unusable("ECS does not have it any more".to_owned()))?;
-        if revision.document["status"].as_str().is_some_and(|status| status != "ACTIVE") {
-            return Err(unusable("it was deregistered".to_owned()));
-        }
-        let pins = pins(service, &entry, &revision);
+        let (revision, pins) =
+            match found_whole((&self.session.ecs(), &self.session.ecr()), self.config, service, &entry)? {
+                Ok(found) => found,
+                Err(Lost { why, restore }) => {
+                    let failure = unusable(why);
+                    return Err(match restore {
+                        Some(restore) => failure.help(restore),
+                        None => failure,
+                    });
+                }
+            };
         let images: Vec<String> = pins.iter().map(|pin| format!("{} {}", pin.image, pin.tag)).gather();
         let (name, now) = (&service.name, short(&live.task_definition));
         let way = format!("{name} from {now} to {} of {}: {}", entry.revision, entry.at, images.join(", "));
         let way = way.trim_end_matches(": ").to_owned();
-        let ours: Vec<&Pin> = pins.iter().filter(|pin| pin.pinned.registry == self.config.registry).gather();
-        let asked: Vec<_> = ours.iter().map(|pin| (pin.pinned.repository.clone(), pin.pinned.digest.clone())).gather();
-        for (Pin { container, pinned, .. }, kept) in ours.into_iter().zip(self.session.ecr().kept(&asked)) {
-            let kept = kept?;
-            if let Some(why) = kept.lacks() {
-                let failure = unusable(format!("the image of container {container} {why} ({pinned})"));
-                return Err(match kept.restore(&pinned.repository, &pinned.digest) {
-                    Some(restore) => failure.help(restore),
-                    None => failure,
-                });
-            }
-        }
         let document = Document::registered(&revision).pin(&SortedMap::new());
         let document = document.map_err(Failure::usage)?;
         let revision = entry.task_definition.clone();
@@ -118,6 +111,39 @@ impl Deploys<'_> {
     }
 }
 
+/// Why an entry cannot run any more, and what would bring it back.
+pub(super) struct Lost {
+    pub why: String,
+    restore: Option<String>,
+}
+
+/// The entry's revision and the bytes that it ran, where ECS and ECR have all of it still.
+pub(super) fn found_whole(
+    (ecs, ecr): (&Ecs, &Ecr),
+    config: &Config,
+    service: &Service,
+    entry: &Entry,
+) -> Result<std::result::Result<(TaskDefinition, Vec<Pin>), Lost>> {
+    let lost = |why: &str| Ok(Err(Lost { why: why.to_owned(), restore: None }));
+    let Some(revision) = ecs.task_definitions(from_ref(&entry.task_definition)).pop().transpose()?.flatten() else {
+        return lost("ECS does not have it any more");
+    };
+    if revision.document["status"].as_str().is_some_and(|status| status != "ACTIVE") {
+        return lost("it was deregistered");
+    }
+    let pins = pins(service, entry, &revision);
+    let ours: Vec<&Pin> = pins.iter().filter(|pin| pin.pinned.registry == config.registry).gather();
+    let asked: Vec<_> = ours.iter().map(|pin| (pin.pinned.repository.clone(), pin.pinned.digest.clone())).gather();
+    for (Pin { container, pinned, .. }, kept) in ours.into_iter().zip(ecr.kept(&asked)) {
+        let kept = kept?;
+        if let Some(why) = kept.lacks() {
+            let why = format!("the image of container {container} {why} ({pinned})");
+            return Ok(Err(Lost { why, restore: kept.restore(&pinned.repository, &pinned.digest) }));
+        }
+    }
+    Ok(Ok((revision, pins)))
+}
+
 /// The revision that a rollout under way takes the place of, where that is a later one of the same family: to one that was
 /// there before goes a deploy, too, but not to an earlier one.
 fn under_way_from(live: &Live) -> Option<&str> {
@@ -130,8 +156,19 @@ fn under_way_from(live: &Live) -> Option<&str> {
     (family == other && now < before).then_some(&from.task_definition)
 }
 
+/// What was well and is other than now, each revision once, the newest first.
+pub(super) fn good_before<'a>(entries: &'a [Entry], now: &str) -> Vec<&'a Entry> {
+    let mut good = Vec::<&Entry>::new();
+    for entry in entries.iter().filter(|entry| entry.is_good() && ![now, ""].contains(&&*entry.task_definition)) {
+        if good.iter().all(|other| other.task_definition != entry.task_definition) {
+            good.push(entry);
+        }
+    }
+    good
+}
+
 /// The entry to go back to, and the next older one that could take its place.
-pub(super) fn chosen<'a>(entries: &'a [Entry], now: &str, to: Option<&str>) -> Option<(&'a Entry, Option<&'a Entry>)> {
+fn chosen<'a>(entries: &'a [Entry], now: &str, to: Option<&str>) -> Option<(&'a Entry, Option<&'a Entry>)> {
     let fits = |entry: &&Entry| {
         entry.is_good()
             && !entry.task_definition.is_empty()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::back::chosen;
+use super::super::back::{Lost, found_whole, good_before};
 use super::super::history::remembered;
 use super::super::outcome::{Conclusion, serving};
 use super::super::plan::Plan;
@@ -13,6 +13,9 @@ use crate::aws::ecs::{Update, short};
 use crate::config::{FailFast, Rollout};
 use crate::event::{Outcome, ServiceAction, Step};
 use crate::failure::{Ending, Failure, Result};
+
+/// How many of those that were well are looked at, from the newest.
+const MOST: usize = 5;
 
 impl Stage<'_> {
     /// Takes the service back to what it was before this deploy, because another one failed.
@@ -63,18 +66,29 @@ impl Stage<'_> {
         Err(failure)
     }
 
-    /// What had come up before, as ECS remembers it: a deployment without tasks is not shown any more.
+    /// What had come up before, as ECS remembers it, and can still run: a deployment without tasks is not shown any more.
     fn was_good(&self) -> Option<String> {
-        let entries = match remembered(self.shared.looks.ecs, &self.plan.service) {
-            Ok(entries) => entries,
-            Err(failure) => {
-                let name = self.name();
-                self.shared.events.warn(format!("what service {name} was well on before is not known: {failure}"));
-                return None;
-            }
-        };
+        self.found_good().unwrap_or_else(|failure| {
+            let name = self.name();
+            self.shared.events.warn(format!("what service {name} was well on before is not known: {failure}"));
+            None
+        })
+    }
+
+    fn found_good(&self) -> Result<Option<String>> {
+        let (looks, service) = (&self.shared.looks, &self.plan.service);
+        let entries = remembered(looks.ecs, service)?;
         let now = self.report.revision.as_deref().unwrap_or_default();
-        chosen(&entries, now, None).map(|(entry, _)| entry.task_definition.clone())
+        for entry in good_before(&entries, now).into_iter().take(MOST) {
+            match found_whole((looks.ecs, looks.ecr), self.shared.config, service, entry)? {
+                Ok(_) => return Ok(Some(entry.task_definition.clone())),
+                Err(Lost { why, .. }) => {
+                    let (name, revision) = (self.name(), &entry.revision);
+                    self.shared.events.warn(format!("service {name} cannot go back to {revision}: {why}"));
+                }
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -178,6 +178,22 @@ fn to_roll_back_all_goes_to_what_had_come_up_where_the_service_does_not_show_it_
 }
 
 #[test]
+fn to_roll_back_all_leaves_a_service_where_it_is_when_what_had_come_up_was_deregistered() {
+    let mut stage = failed_in_place();
+    let ask = |operation: &str, input| stage.sandbox.ecs(operation, input).unwrap();
+    let listed =
+        ask("ListServiceDeployments", json!({ "cluster": "sample", "service": "api", "status": ["SUCCESSFUL"] }));
+    let good = listed["serviceDeployments"][0]["targetServiceRevisionArn"].clone();
+    let good = ask("DescribeServiceRevisions", json!({ "serviceRevisionArns": [good] }));
+    ask("DeregisterTaskDefinition", json!({ "taskDefinition": good["serviceRevisions"][0]["taskDefinition"] }));
+    let failure = stage.deploy().unwrap_err();
+    assert_eq!((failure.exit_code(), outcomes(&stage)[0]), (4, ("api", DEPLOYED)), "{failure}");
+    let warnings = stage.warnings();
+    let lost = |it: &&str| it.starts_with("service api cannot go back to ") && it.ends_with(": it was deregistered");
+    assert!(warnings.iter().any(|it| lost(&&**it)), "{warnings:?}");
+}
+
+#[test]
 fn to_roll_back_all_leaves_a_service_where_it_is_when_nothing_tells_of_anything_good_before() {
     let mut stage = failed_in_place();
     let no =
