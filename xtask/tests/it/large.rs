@@ -87,6 +87,7 @@ fn a_verdict_that_no_manifest_could_hold_is_not_attached_in_a_form_that_a_gate_c
     let long: Vec<String> = ids(2_500).iter().map(|id| id.clone() + &"0".repeat(1_000)).collect();
     finding(&workspace, &long);
     let run = workspace.xtask(&sandbox, &["rescan", "app"]);
-    run.ends(1).says("the verdict on image `app` has 3.2 MiB, more than a registry takes in a manifest: nothing was");
+    run.ends(1)
+        .says("the verdict on image `app` has 3.2 MiB, more than a registry takes in a manifest: it was not attached");
     assert_eq!(sizes(&sandbox), before);
 }

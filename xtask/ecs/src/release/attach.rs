@@ -81,7 +81,7 @@ impl Putting<'_> {
 fn too_large(image: &Image, bytes: usize) -> Failure {
     let size = quantity::size(bytes as u64);
     Failure::world(format_args!(
-        "the verdict on image `{}` has {size}, more than a registry takes in a manifest: nothing was attached",
+        "the verdict on image `{}` has {size}, more than a registry takes in a manifest: it was not attached, and one that is there counts on",
         image.name
     ))
     .help("it lists what refuses and what is accepted: `severity` and `ignore-unfixed` under [workspace.metadata.xtask.scan] say which findings count")
