@@ -58,8 +58,8 @@ pub use model::{
 };
 pub(crate) use model::{DAEMON, DAEMON_FAMILY, called, command};
 pub use moving::{is_moving_tag, moving_tags};
+pub(crate) use origin::toml_value;
 pub use origin::{Loaded, Origin, Origins, Setting, render, to_json};
-pub(crate) use origin::{laid_out, toml_value};
 pub use partition::Partition;
 pub use select::{images_named, services_named, task_named};
 pub use workspace::repository;

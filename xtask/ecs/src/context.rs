@@ -22,7 +22,7 @@ use crate::release::{Builders, Planned, Released, Releases, Share};
 use crate::sorted::SortedSet;
 use crate::sources::{LookUps, Sources};
 use crate::stage::Around;
-use crate::text::{plain, table};
+use crate::text::{Last, plain, table};
 
 /// A command of the repository's own: a clap type that runs.
 pub trait Command: Parser {
@@ -274,8 +274,8 @@ impl Context {
     }
 
     /// Prints rows in columns: on a terminal in those that it has, and else each on a line of its own.
-    pub(crate) fn print_table(&self, rows: &[Vec<String>]) {
-        for line in table(rows, terminal::columns()) {
+    pub(crate) fn print_table(&self, rows: &[Vec<String>], last: Last) {
+        for line in table(rows, last, terminal::columns()) {
             self.print(line);
         }
     }

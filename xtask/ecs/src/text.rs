@@ -11,7 +11,7 @@ mod width;
 pub(crate) use nearest::{misspelt, nearest};
 pub(crate) use printable::{acts, plain, printable};
 pub(crate) use program::{as_called, program};
-pub(crate) use table::table;
+pub(crate) use table::{Last, table};
 pub(crate) use width::{cut, pad, width};
 
 /// The last part of an ARN, or of a name that may be written as one: `FAMILY:REVISION` of a task definition, the name of a

@@ -20,7 +20,7 @@ impl ShowConfig {
             context.events().warn(warning);
         }
         match self.format {
-            Format::Text => config::laid_out(loaded).iter().for_each(|rows| context.print_table(rows)),
+            Format::Text => config::render(loaded).lines().for_each(|line| context.print(line)),
             Format::Json => context.print(to_json(&config::to_json(loaded))?),
         }
         Ok(())

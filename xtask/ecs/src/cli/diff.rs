@@ -5,6 +5,7 @@ use super::{Format, to_json};
 use crate::context::Context;
 use crate::failure::Result;
 use crate::operate::compare::{Difference, compare};
+use crate::text::Last;
 
 /// Show what this environment has otherwise than another one
 #[derive(Args)]
@@ -35,7 +36,7 @@ impl Diff {
             context.events().note("Same", format!("{here} and {} differ in nothing", self.against));
             return Ok(());
         }
-        context.print_table(&side_by_side(&found, (&self.against, here)));
+        context.print_table(&side_by_side(&found, (&self.against, here)), Last::Value);
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 use crate::operate::evidence::{Piece, Told, contents, told};
 use crate::platform::Platform;
+use crate::text::Last;
 
 /// What is attached to a released image
 #[derive(Args)]
@@ -46,7 +47,7 @@ impl Evidence {
                     let signed = signed.map(|signing| ("signature".to_owned(), &one.digest, signing.says()));
                     rows.extend(pieces.chain(signed).map(|piece| row(one, piece)));
                 }
-                context.print_table(&rows);
+                context.print_table(&rows, Last::Prose);
             }
             Format::Json => {
                 let mut data = json!({});

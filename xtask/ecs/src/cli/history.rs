@@ -8,7 +8,7 @@ use crate::deploy::history::{Entry, Running, history, usual};
 use crate::failure::Result;
 use crate::gather::Gather;
 use crate::sorted::SortedSet;
-use crate::text::quantity;
+use crate::text::{Last, quantity};
 
 /// Show what services have been on: when, what, by whom, and how that ended
 #[derive(Args)]
@@ -33,7 +33,7 @@ impl History {
                 all.insert(service.name.clone(), json!({ "usual-seconds": usual(&entries), "deployments": entries }));
                 continue;
             }
-            context.print_table(&rows(&entries));
+            context.print_table(&rows(&entries), Last::Prose);
             let usually =
                 usual(&entries).map_or(String::new(), |it| format!(", usually in {}", quantity::duration(it)));
             context.events().note("History", format!("{}: {} deployments{usually}", service.name, entries.len()));

@@ -7,6 +7,7 @@ use crate::deploy::render::{Member, render, render_service};
 use crate::event::Event;
 use crate::failure::{Failure, Fault, Result};
 use crate::gather::Gather;
+use crate::text::Last;
 
 /// Print a service's documents as they would be sent
 #[derive(Args)]
@@ -43,7 +44,7 @@ impl Render {
             return Ok(());
         }
         let row = |member: &Member| vec![format!("{} = {}", member.path, member.value), format!("# {}", member.origin)];
-        context.print_table(&rendered.members.iter().map(row).gather::<Vec<_>>());
+        context.print_table(&rendered.members.iter().map(row).gather::<Vec<_>>(), Last::Value);
         Ok(())
     }
 }

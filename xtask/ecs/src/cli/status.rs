@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::failure::Result;
 use crate::gather::Gather;
 use crate::stage::Ended;
+use crate::text::Last;
 
 /// Between two looks of `--watch`.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -66,7 +67,7 @@ impl Status {
             if self.watch && stdout().is_terminal() {
                 context.write(CLEAR.as_bytes());
             }
-            context.print_table(&rows(services));
+            context.print_table(&rows(services), Last::Prose);
         }
         let under_way = services.iter().filter(|service| service.is_under_way()).count();
         context.events().emit(Event::StatusShown { services: services.len(), under_way });

@@ -8,6 +8,7 @@ use crate::deploy::verify::{Finding, Verdict, verify};
 use crate::event::Event;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
+use crate::text::Last;
 
 /// Look whether everything that a deploy leans on is there
 #[derive(Args)]
@@ -33,7 +34,7 @@ impl Verify {
         let findings = verify(context.config()?, context.session()?, context, &self.services)?;
         match self.format {
             Format::Json => context.print(to_json(&json!({ "findings": findings }))?),
-            Format::Text => context.print_table(&findings.iter().map(row).gather::<Vec<_>>()),
+            Format::Text => context.print_table(&findings.iter().map(row).gather::<Vec<_>>(), Last::Prose),
         }
         let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
         let (problems, untold) = (count(Verdict::Problem), count(Verdict::CannotTell));

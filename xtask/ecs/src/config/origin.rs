@@ -16,7 +16,7 @@ use super::model::{
 use super::path::relative;
 use crate::failure::Place;
 use crate::gather::Gather;
-use crate::text::{pad, table, width};
+use crate::text::{Last, pad, table, width};
 
 /// The widest value that stands on one line.
 const WIDE: usize = 60;
@@ -111,12 +111,12 @@ impl Origins {
 
 /// The effective configuration as TOML that could be put into Cargo.toml, each value's origin in a comment.
 pub fn render(loaded: &Loaded) -> String {
-    let lines: Vec<String> = laid_out(loaded).iter().flat_map(|rows| table(rows, None)).gather();
+    let lines: Vec<String> = laid_out(loaded).iter().flat_map(|rows| table(rows, Last::Value, None)).gather();
     lines.join("\n") + "\n"
 }
 
 /// The same as rows, those of each table by themselves: a setting, and behind it where it is from.
-pub(crate) fn laid_out(loaded: &Loaded) -> Vec<Vec<Vec<String>>> {
+fn laid_out(loaded: &Loaded) -> Vec<Vec<Vec<String>>> {
     let target = loaded.origins.target.as_ref().unwrap_or(&Origin::Default);
     let head = vec![
         vec![format!("# workspace: {}", loaded.config.root.display())],
