@@ -61,7 +61,8 @@ fn go_on_below(cells: &[&str], widths: &[usize], (last, columns): (Last, usize),
     let fit = widths.iter().take_while(fits).count();
     let line = beside(&cells[..fit], widths);
     if fit > 0 && width(&line) <= columns {
-        lines.push(line);
+        // Nothing is in it where the first cells are empty, as in a heading row.
+        lines.extend(Some(line).filter(|line| !line.is_empty()));
         flow(&cells[fit..], GAP, (last, columns), lines);
     } else {
         flow(cells, 0, (last, columns), lines);
@@ -170,6 +171,15 @@ mod tests {
         );
         let prose = table(&rows, Last::Prose, Some(20));
         assert_eq!((prose[0].trim(), prose.len() > 3), (written, true), "{prose:?}");
+    }
+
+    #[test]
+    fn a_row_whose_first_cells_are_empty_leaves_no_line_empty() {
+        let rows = [row(&["", "staging", "production"]), row(&["  scan.fail-on", "HIGH", "CRITICAL"])];
+        assert_eq!(
+            table(&rows, Last::Value, Some(22)),
+            ["  staging  production", "  scan.fail-on", "  HIGH  CRITICAL"]
+        );
     }
 
     #[test]
