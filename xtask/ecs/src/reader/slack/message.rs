@@ -95,7 +95,7 @@ pub(super) fn end(record: &Record, origin: &Origin, config: &SlackConfig) -> Mes
 
 /// Why the command failed; nothing where it did not.
 fn reasons(record: &Record, config: &SlackConfig) -> Page {
-    let mut page = Page { room: REASONS.0, left: REASONS.1, ..Page::default() };
+    let mut page = Page { room: REASONS.0, left: REASONS.1, is_list: false, ..Page::default() };
     let Some(failure) = record.end.as_ref().and_then(|end| end.failure.as_ref()) else { return page };
     let mention = config.mention_on_failure.as_deref().map(mention).unwrap_or_default();
     page.line(&format!("{mention}Exit code {}", failure.exit_code()));
@@ -103,11 +103,11 @@ fn reasons(record: &Record, config: &SlackConfig) -> Page {
     if !failure.help.is_empty() {
         page.line(&format!("*Next:* {}", escape(&failure.help.join("\n"))));
     }
-    for image in &record.images {
-        page.named_findings(image);
-    }
     for service in &record.services {
         page.cause(service);
+    }
+    for image in &record.images {
+        page.named_findings(image);
     }
     page.flush();
     page
@@ -271,11 +271,20 @@ struct Page {
     /// How many characters there may still be.
     left: usize,
     left_out: usize,
+    /// Whether what was left out is the end of a list: nothing comes behind it, so that one can tell what is missing.
+    is_list: bool,
 }
 
 impl Default for Page {
     fn default() -> Self {
-        Self { blocks: Vec::new(), section: String::new(), room: BLOCKS - 1, left: CHARACTERS, left_out: 0 }
+        Self {
+            blocks: Vec::new(),
+            section: String::new(),
+            room: BLOCKS - 1,
+            left: CHARACTERS,
+            left_out: 0,
+            is_list: true,
+        }
     }
 }
 
@@ -330,8 +339,8 @@ impl Page {
         }
         let begins = self.section.is_empty();
         let taken = units(&line) + if begins { BLOCK } else { 1 };
-        // Behind what was left out nothing comes: the rest is the end of the list.
-        if self.left_out > 0 || begins && self.blocks.len() >= self.room || taken > self.left {
+        let ended = self.is_list && self.left_out > 0;
+        if ended || begins && self.blocks.len() >= self.room || taken > self.left {
             self.left_out += 1;
             return;
         }

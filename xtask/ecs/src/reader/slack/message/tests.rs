@@ -146,6 +146,48 @@ fn what_a_list_may_take_is_all_that_why_it_failed_leaves() {
 }
 
 #[test]
+fn many_short_sections_end_at_the_limit_of_blocks() {
+    let [_, planned, _, _, started, ..] = &samples::deployed()[..] else { panic!("a deploy has a beginning") };
+    let mut events = vec![samples::started("deploy")];
+    for number in 0..60 {
+        for event in [planned, started] {
+            let mut event = event.clone();
+            let (Event::ServicePlanned { service, .. } | Event::RolloutStarted { service, .. }) = &mut event else {
+                panic!("{event:?}")
+            };
+            *service = format!("svc{number}");
+            events.push(event);
+        }
+    }
+    let message = details(&samples::record(&events)).expect("a rollout has details");
+    assert_eq!(message.blocks.len(), BLOCKS);
+    let text = text_of(&message.blocks);
+    assert!(text.contains("*Rollout of svc48*") && !text.contains("*Rollout of svc49*"), "{text}");
+    assert!(text.contains("22 further lines are in the log"), "{text}");
+}
+
+#[test]
+fn a_long_line_takes_nothing_with_it_that_says_why_a_service_failed() {
+    let mut events = samples::rolled_back();
+    events.extend(samples::refused(5));
+    for event in &mut events {
+        match event {
+            Event::ImageScanned { findings, .. } => findings.iter_mut().for_each(|it| it.package = "p".repeat(400)),
+            Event::PostMortem { post_mortem, .. } => post_mortem.likely_cause = "it is as it is. ".repeat(200),
+            Event::CommandFinished { failure: Some(failure), .. } => {
+                *failure = Failure::new(failure.ending, "long ".repeat(1000)).help("longer ".repeat(1000));
+            }
+            _ => {}
+        }
+    }
+    let text = text_of(&end(&samples::record(&events), &origin(), &SlackConfig::default()).blocks);
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+    let parts = ["*Next:* longer", "*Fix* (app)", "*Serving now* (app): app:6", "*Next* (app)", "*Findings in app:*"];
+    assert!(parts.map(place).is_sorted(), "{text}");
+    assert!(!text.contains("*Likely cause*") && text.contains("further lines are in the log"), "{text}");
+}
+
+#[test]
 fn nobody_is_mentioned_but_whom_the_configuration_names() {
     let mut mentioned = 0;
     for message in ALL.iter() {
