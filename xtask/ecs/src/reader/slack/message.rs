@@ -20,6 +20,8 @@ const HEADER: usize = 150;
 const SECTION: usize = 3000;
 /// Characters of one of a section's fields, which may be ten. Slack takes 2,000.
 const FIELD: usize = 500;
+/// Characters of the longest address that is linked in a field: a link that is cut is none.
+const ADDRESS: usize = 400;
 /// Blocks of a message.
 const BLOCKS: usize = 50;
 /// Characters of all blocks together. Slack refuses some 12,000 with `msg_blocks_too_long`, which its reference does not say.
@@ -202,9 +204,10 @@ fn fields(record: &Record, origin: &Origin) -> Vec<String> {
     };
     push("By", escape(&origin.who));
     push("Repository", escape(&origin.repository));
-    push("Commit", link(&origin.commit_url, origin.commit.get(..12).unwrap_or(&origin.commit)));
+    push("Commit", link(linkable(&origin.commit_url), origin.commit.get(..12).unwrap_or(&origin.commit)));
     push("Took", record.end.as_ref().map_or(String::new(), |end| quantity::duration(end.seconds)));
-    push("Run", if origin.run_url.is_empty() { String::new() } else { link(&origin.run_url, "log") });
+    let run = linkable(&origin.run_url);
+    push("Run", if run.is_empty() { String::new() } else { link(run, "log") });
     fields
 }
 
@@ -415,6 +418,11 @@ fn preformatted(text: &str, limit: usize) -> String {
 fn link(url: &str, text: &str) -> String {
     let text = escape(text).replace('|', "/");
     if url.is_empty() { text } else { format!("<{}|{text}>", url.replace(['<', '>', '|'], "")) }
+}
+
+/// An address that a field has room to link; empty for a longer one.
+fn linkable(url: &str) -> &str {
+    if units(url) > ADDRESS { "" } else { url }
 }
 
 /// `U…` and `W…` are members, `S…` a group; a word is one of Slack's own.

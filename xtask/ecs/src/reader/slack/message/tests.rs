@@ -235,6 +235,22 @@ fn a_release_says_who_what_which_commit_where_and_how_long() {
 }
 
 #[test]
+fn a_field_has_a_link_whole_or_not_at_all() {
+    let url = |length: usize| format!("https://ci/{}", "r".repeat(length - "https://ci/".len()));
+    let of = |length: usize| {
+        let origin = Origin { commit_url: url(length), run_url: url(length), ..origin() };
+        text_of(&end(&samples::record(&samples::released()), &origin, &SlackConfig::default()).blocks)
+    };
+    let whole = of(ADDRESS);
+    for part in [format!("*Commit*\n<{}|0123456789ab>\n", url(ADDRESS)), format!("*Run*\n<{}|log>\n", url(ADDRESS))] {
+        assert!(whole.contains(&part), "{part}: {whole}");
+    }
+    let longer = of(ADDRESS + 200);
+    assert!(longer.contains("*Commit*\n0123456789ab\n"), "{longer}");
+    assert!(!["*Run*", "https://ci", "…"].iter().any(|part| longer.contains(part)), "{longer}");
+}
+
+#[test]
 fn a_refusal_names_findings_and_the_person_to_tell() {
     let config = SlackConfig { mention_on_failure: Some("U0123ABC".to_owned()), ..SlackConfig::default() };
     let record = samples::record(&samples::refused(8));
