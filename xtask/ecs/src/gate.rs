@@ -21,7 +21,7 @@ use crate::oci::layout::{Index, Manifest, media_type};
 use crate::oci::registry::Document;
 use crate::platform::Platform;
 use crate::sorted::Arrange;
-use crate::text::{pad, width};
+use crate::text::{self, Last};
 
 pub(crate) use doubts::{doubts, unmatched};
 pub(crate) use record::{Record, VERDICT};
@@ -316,23 +316,14 @@ pub(crate) fn only_lists(findings: &[Finding]) -> Option<String> {
 /// Findings as a table with a header, columns aligned; one line each.
 pub(crate) fn table(findings: &[Finding]) -> Vec<String> {
     let header = ["PACKAGE", "INSTALLED", "FIXED IN", "ID", "SEVERITY", "TARGET"];
-    let rows: Vec<[&str; 6]> = findings
-        .iter()
-        .map(|finding| {
-            let fixed = if finding.fixed.is_empty() { "-" } else { &finding.fixed };
-            [&finding.package, &finding.installed, fixed, &finding.id, &finding.severity, &finding.target]
-        })
-        .gather();
-    let widest = |column: usize| rows.iter().chain([&header]).map(|row| width(row[column])).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..header.len()).map(widest).gather();
-    [&header]
-        .into_iter()
-        .chain(&rows)
-        .map(|row| {
-            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width)).gather();
-            cells.join("  ").trim_end().to_owned()
-        })
-        .gather()
+    let row = |finding: &Finding| {
+        let fixed = if finding.fixed.is_empty() { "-" } else { &finding.fixed };
+        [&finding.package, &finding.installed, fixed, &finding.id, &finding.severity, &finding.target]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    let rows = [header.map(str::to_owned).to_vec()].into_iter().chain(findings.iter().map(row));
+    text::table(&rows.gather::<Vec<_>>(), Last::Value, None)
 }
 
 #[cfg(test)]

@@ -204,6 +204,15 @@ fn the_table_is_aligned() {
 }
 
 #[test]
+fn what_a_finding_says_stays_in_its_row_and_a_long_name_moves_no_other() {
+    let long = Finding { package: "p".repeat(200), target: "a\nb".to_owned(), ..finding("CVE-2026-2", "HIGH", "") };
+    let lines = table(&[finding("CVE-2026-1", "HIGH", "1.1"), long]);
+    assert_eq!(lines[1], "openssl  1.0        1.1       CVE-2026-1  HIGH      app");
+    assert_eq!(lines[2], format!("{}  1.0        -         CVE-2026-2  HIGH      a b", "p".repeat(200)));
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
 fn reads_what_trivy_writes() {
     let json = br#"{"SchemaVersion":2,"ArtifactName":"layout","Metadata":{"ImageID":"sha256:abc","OS":{"Family":"debian"}},
         "Results":[{"Target":"layout (debian 12.1)","Class":"os-pkgs","Type":"debian","Packages":[{"ID":"a"},{"ID":"b"}],
