@@ -1,6 +1,6 @@
 //! An image that another tool builds.
 
-use xtask_ecs::reference::Named;
+use xtask_ecs::reference::{Home, Named};
 
 use super::{key, quoted};
 use crate::init::{Shipped, Survey, candidates, tag};
@@ -33,8 +33,20 @@ impl Built {
         }
     }
 
-    /// Whether a command line called it so; without a tag it is `latest`.
+    /// Whether it is the same but for what command lines call it.
+    pub fn is_built_as(&self, other: &Self) -> bool {
+        let told = |built: &Self| {
+            let repository = if built.tags.is_empty() { built.repository.clone() } else { String::new() };
+            Self { repository, tags: Vec::new(), ..built.clone() }
+        };
+        told(self) == told(other)
+    }
+
+    /// Whether a command line called it so; without a tag it is `latest`. What is known to nobody here is no name.
     pub fn is_called(&self, name: &str) -> bool {
+        if Named::of(name).path.contains('\0') {
+            return false;
+        }
         let full = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
         self.tags.iter().any(|tag| full(tag) == full(name))
     }
@@ -126,16 +138,21 @@ pub fn repository(reference: &str) -> Option<String> {
     repository_of([reference])
 }
 
-/// The repository of an image with several references: of the first that names a registry, else of the first that has a folder.
+/// The repository of an image with several references: of the first in ECR, else in a registry that is known to the run alone,
+/// else in any other, else of the first that has a folder.
 pub fn repository_of<'a>(references: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let of = |reference| {
         let Named { host, path, .. } = Named::of(reference);
         let is_told = !path.is_empty() && !path.contains('\0') && (host.is_some() || path.contains('/'));
-        is_told.then(|| (host.is_some(), path.to_owned()))
+        let rank = match host {
+            Some(host) if Home::of(host).is_some() => 0,
+            Some(host) if host.contains('\0') => 1,
+            Some(_) => 2,
+            None => 3,
+        };
+        is_told.then(|| (rank, path.to_owned()))
     };
-    let all: Vec<(bool, String)> = references.into_iter().filter_map(of).collect();
-    let in_registry = all.iter().find(|(has_host, _)| *has_host);
-    in_registry.or(all.first()).map(|(_, path)| path.clone())
+    references.into_iter().filter_map(of).min_by_key(|(rank, _)| *rank).map(|(_, path)| path)
 }
 
 #[cfg(test)]
@@ -172,6 +189,9 @@ mod tests {
         let of_all = |all: &[&str]| repository_of(all.iter().copied());
         assert_eq!(of_all(&["api", "shop/api:1", "\0/team/api:\0"]).as_deref(), Some("team/api"));
         assert_eq!(of_all(&["api", "shop/api:1"]).as_deref(), Some("shop/api"));
+        let ecr = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api";
+        assert_eq!(of_all(&["ghcr.io/me/api", ecr]).as_deref(), Some("shop/api"));
+        assert_eq!(of_all(&["localhost/me", "\0/team/api:1"]).as_deref(), Some("team/api"));
         assert_eq!(of_all(&["\0", "api"]), None);
     }
 }

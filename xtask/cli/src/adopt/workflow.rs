@@ -238,8 +238,9 @@ impl<'a> Workflow<'a> {
             is_known
         });
         built.platforms.retain(|platform| !platform.contains('\0'));
-        if !self.images.contains(&built) {
-            self.images.push(built);
+        match self.images.iter_mut().find(|known| known.is_built_as(&built)) {
+            Some(known) => built.tags.iter().for_each(|name| known.called(name)),
+            None => self.images.push(built),
         }
     }
 
@@ -309,6 +310,19 @@ impl<'a> Workflow<'a> {
         self.service(step, deployed, document);
     }
 
+    /// What is built here gets one more name.
+    fn tagged(&mut self, line: &str, from: &str, to: &str) {
+        let mut built = self.images.iter_mut().filter(|built| built.is_called(from)).peekable();
+        if built.peek().is_none() {
+            let from = from.replace('\0', "…");
+            self.adopted.todo.push(format!(
+                "{line}: `docker tag` names `{from}`, which is built by no command that is known here: look at the `repository` of its image"
+            ));
+        }
+        built.for_each(|built| built.called(to));
+        self.adopted.kept.push(format!("{line}: `docker tag`: release does it"));
+    }
+
     fn script(&mut self, step: &Step<'_>, script: &str) {
         let (mut folder, mut family) = (step.folder.clone(), None);
         let line = self.at(step, "run");
@@ -317,7 +331,7 @@ impl<'a> Workflow<'a> {
                 Some(Line::Folder(into)) => folder = joined(&folder, &into),
                 Some(Line::Build(built)) => self.image(step, built.below(&folder), &line),
                 Some(Line::Tagged { from, to }) => {
-                    self.images.iter_mut().filter(|built| built.is_called(&from)).for_each(|built| built.called(&to));
+                    self.tagged(&line, &from, &to);
                 }
                 Some(Line::Deploy(mut deployed)) => {
                     for option in std::mem::take(&mut deployed.left) {

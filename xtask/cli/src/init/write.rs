@@ -67,10 +67,26 @@ fn commands(found: &Survey, changes: &[Change]) -> Vec<String> {
     new.sort_unstable();
     new.dedup();
     new.retain(|name| Some(*name) != package);
-    let mut commands = vec!["git checkout .".to_owned()];
-    commands.extend(package.map(|package| format!("git clean -fdx {package}")));
-    commands.extend((!new.is_empty()).then(|| format!("git clean -fd {}", new.join(" "))));
+    let git = git_at(&found.root);
+    let mut commands = vec![format!("{git} checkout .")];
+    commands.extend(package.map(|package| format!("{git} clean -fdx {package}")));
+    commands.extend((!new.is_empty()).then(|| format!("{git} clean -fd {}", new.join(" "))));
     commands
+}
+
+/// git in that folder, wherever the one who reads this is.
+fn git_at(root: &Path) -> String {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    let (Ok(here), Ok(root)) = (here, root.canonicalize()) else { return "git".to_owned() };
+    if here == root {
+        return "git".to_owned();
+    }
+    let root = root.display().to_string();
+    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-".contains(sign);
+    if root.chars().all(is_plain) {
+        return format!("git -C {root}");
+    }
+    format!("git -C '{}'", root.replace('\'', r"'\''"))
 }
 
 pub fn write(changes: &[Change], found: &Survey, context: &Context) -> Result<(), Failure> {
