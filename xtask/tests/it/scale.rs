@@ -86,8 +86,11 @@ fn bounds_are_moved_where_there_are_any_and_what_follows_from_them_is_said() {
     let (workspace, sandbox) = (Workspace::sample(), crate::support::sandbox(vec![]));
     scale(&workspace, &sandbox, "3..8").ends(2).says("nothing scales service app by itself").says("scale app N");
     scale(&workspace, &sandbox, "8..3").ends(2).says("the least is above the most");
-    scale(&workspace, &sandbox, "many").ends(2).says("it is a count, such as `4`, or bounds, such as `2..10`");
+    for wrong in ["many", "4294967295", "2..2147483648"] {
+        scale(&workspace, &sandbox, wrong).ends(2).says("it is a count, such as `4`, or bounds, such as `2..10`");
+    }
     assert_eq!(calls(&sandbox, "ecs:DescribeServices"), 1, "what is no number asks nothing");
+    scale(&workspace, &sandbox, "20000").ends(1).says("holds 10000 tasks of a service");
 }
 
 #[test]

@@ -173,6 +173,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_built_once_and_named_twice_is_one_image_and_what_nobody_knows_is_no_name() {
+        let built = |names: &[&str]| {
+            let mut built = Built { name: "api".to_owned(), ..Built::default() }.at(".", None);
+            for name in names {
+                built.called(name);
+            }
+            built
+        };
+        assert!(built(&["\0/api:staging"]).is_built_as(&built(&["\0/api:production"])));
+        assert!(
+            built(&["api:\0", "\0/team/api:1"]).is_built_as(&built(&["api:\0"])),
+            "a repository from names is none of it"
+        );
+        let told = Built { repository: "team/api".to_owned(), ..built(&[]) };
+        assert!(!told.is_built_as(&built(&[])), "one that is told apart is");
+        assert!(!built(&["\0"]).is_called("\0") && !built(&["\0/\0:\0"]).is_called("\0/\0:\0"));
+        assert!(built(&["worker:\0"]).is_called("worker:\0") && built(&["api"]).is_called("api:latest"));
+    }
+
+    #[test]
     fn a_repository_is_read_beside_what_is_known_at_run_time_alone() {
         assert_eq!(repository("\0/shop/api:\0").as_deref(), Some("shop/api"));
         assert_eq!(repository("1.dkr.ecr.x.amazonaws.com/api@sha256:0").as_deref(), Some("api"));

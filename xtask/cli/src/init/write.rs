@@ -198,3 +198,21 @@ fn why_not_planned(config: &Config) -> Option<String> {
         Ok(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_names_the_root_for_whoever_is_somewhere_else() {
+        let here = std::env::current_dir().expect("there is a folder");
+        assert_eq!(git_at(&here), "git");
+        let above = here.parent().expect("it has one").canonicalize().expect("it is there");
+        assert!(git_at(&above).contains(&above.display().to_string()));
+        let folder = std::env::temp_dir().join(format!("way back {}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder is made");
+        let told = git_at(&folder);
+        std::fs::remove_dir(&folder).expect("it is empty");
+        assert!(told.starts_with("git -C '/") && told.ends_with('\''), "{told}");
+    }
+}

@@ -13,6 +13,9 @@ use super::reading::Reading;
 use crate::failure::Place;
 use crate::gather::Gather;
 
+/// What AWS can count to.
+const MOST: u32 = i32::MAX.unsigned_abs();
+
 /// A value and the key it was found under.
 #[derive(Clone)]
 pub(super) struct Value<'a> {
@@ -108,16 +111,16 @@ impl<'a> Value<'a> {
     pub(super) fn count(&self) -> Option<u32> {
         match self.get() {
             DeValue::Integer(number) => {
-                let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
+                let count = u32::from_str_radix(number.as_str(), number.radix()).ok().filter(|count| *count <= MOST);
                 if count.is_none() {
-                    self.error(format!("`{}` should be a whole number from 0 to {}", self.path, u32::MAX), "");
+                    self.error(format!("`{}` should be a whole number from 0 to {MOST}", self.path), "");
                 }
                 count
             }
             DeValue::String(text) if self.looked_up().is_some() => {
-                let count = text.parse().ok();
+                let count = text.parse().ok().filter(|count| *count <= MOST);
                 if count.is_none() {
-                    self.error(format!("`{}` should be a whole number from 0 to {}", self.path, u32::MAX), "");
+                    self.error(format!("`{}` should be a whole number from 0 to {MOST}", self.path), "");
                 }
                 count
             }

@@ -55,8 +55,10 @@ impl Proxy {
                 )));
             }
         };
-        if address.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.is_empty())) != Some(false) {
-            return Err(io::Error::other(format!("{variable} is no address of a proxy: write `http://HOST:PORT`")));
+        if !is_address(&address) {
+            return Err(io::Error::other(format!(
+                "{variable} is no address of a proxy: write `http://HOST:PORT`, and in a password `%40` for `@`, `%2F` for `/`, `%23` for `#`, `%3F` for `?`"
+            )));
         }
         let not_for = first(["no_proxy", "NO_PROXY"]).map_or_else(String::new, |(_, hosts)| hosts);
         if not_for.split(',').any(|host| host.trim() == "*") {
@@ -68,6 +70,20 @@ impl Proxy {
     fn matcher(&self) -> Matcher {
         Matcher::builder().https(self.address.clone()).no(self.not_for.clone()).build()
     }
+}
+
+/// Whether it is a host, with a port and a login where it has them, and nothing else: what a password has of other signs would
+/// be taken for a part of the address, and be told as that.
+fn is_address(address: &str) -> bool {
+    let Ok(uri) = address.parse::<Uri>() else { return false };
+    let Some(authority) = uri.authority() else { return false };
+    let behind = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let has_port = behind.rsplit_once(']').map_or(behind, |(_, rest)| rest).contains(':');
+    !authority.host().is_empty()
+        && !address.contains(['#', '?'])
+        && authority.as_str().matches('@').count() <= 1
+        && uri.path().trim_matches('/').is_empty()
+        && (!has_port || authority.port_u16().is_some_and(|port| port > 0))
 }
 
 /// The proxy that this process goes through.
@@ -197,7 +213,19 @@ mod tests {
         assert_eq!(of(&[("HTTPS_PROXY", "http://p:1"), ("https_proxy", "q:2")]), proxy("http://q:2", ""));
         assert_eq!(of(&[("ALL_PROXY", "http://p:1"), ("NO_PROXY", "a,b")]), proxy("http://p:1", "a,b"));
         assert_eq!(of(&[("HTTPS_PROXY", "http://p:1"), ("ALL_PROXY", "http://q:2")]), proxy("http://p:1", ""));
-        for wrong in ["socks5://u:hunter2@p:1", "https://u:hunter2@p:1", "http://", "http://u:hunter2@"] {
+        for wrong in [
+            "socks5://u:hunter2@p:1",
+            "https://u:hunter2@p:1",
+            "http://",
+            "http://u:hunter2@",
+            "http://u:hunter2#x@p:1",
+            "http://u:hunter2/x@p:1",
+            "http://u:hunter2?x@p:1",
+            "http://u:hunter2@x@p:1",
+            "http://u:hunter2@p:port",
+            "http://u:hunter2@p:99999",
+            "http://u:hunter2@p:0",
+        ] {
             let error = of(&[("HTTPS_PROXY", wrong)]).expect_err(wrong);
             assert!(error.starts_with("HTTPS_PROXY ") && !error.contains("hunter2"), "{error}");
         }

@@ -124,7 +124,7 @@ fn every_failure_is_told_with_its_place_and_no_value_of_it_is_judged() {
         "17:12 [${cfn:base.Cluster}] ${cfn:base.Cluster}: no such thing | write another\n\
          18:14 [${ssm:/x}] ${ssm:/x}: no such thing | write another\n\
          18:24 [${ssm:/y}] ${ssm:/y}: no such thing | write another\n\
-         19:17 [\"${ssm:/n}\"] `services.app.desired-count` should be a whole number from 0 to 4294967295 | that is what ${ssm:/n} stands for"
+         19:17 [\"${ssm:/n}\"] `services.app.desired-count` should be a whole number from 0 to 2147483647 | that is what ${ssm:/n} stands for"
     );
 }
 

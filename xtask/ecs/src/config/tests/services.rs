@@ -112,7 +112,7 @@ fn counts_and_flags_have_their_types() {
             (
                 r#"cluster = "sample"
 desired-count = -1"#,
-                "18:17 [-1] `services.app.desired-count` should be a whole number from 0 to 4294967295",
+                "18:17 [-1] `services.app.desired-count` should be a whole number from 0 to 2147483647",
             ),
             (
                 r#"cluster = "sample"
@@ -122,7 +122,7 @@ desired-count = "2""#,
             (
                 r#"cluster = "sample"
 desired-count = 99999999999"#,
-                "18:17 [99999999999] `services.app.desired-count` should be a whole number from 0 to 4294967295",
+                "18:17 [99999999999] `services.app.desired-count` should be a whole number from 0 to 2147483647",
             ),
             (
                 r#"cluster = "sample"

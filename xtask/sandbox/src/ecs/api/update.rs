@@ -161,6 +161,9 @@ fn of_express<'a>(service: &Service, input: &'a Value) -> Option<&'a String> {
     input.as_object()?.keys().find(|member| !own.contains(&member.as_str()))
 }
 
+/// Each task is held in memory, and AWS lets a service have half as many unless more are asked for.
+const TASKS: u64 = 10_000;
+
 fn count(input: &Value, daemon: bool) -> Result<Option<u64>, ApiError> {
     if daemon && input.get("desiredCount").is_some() {
         return Err(invalid(
@@ -169,6 +172,9 @@ fn count(input: &Value, daemon: bool) -> Result<Option<u64>, ApiError> {
     }
     match input.get("desiredCount").map(Value::as_u64) {
         None => Ok(None),
+        Some(Some(count)) if count > TASKS => {
+            Err(invalid(format!("desiredCount: this stand-in holds {TASKS} tasks of a service, and not {count}.")))
+        }
         Some(Some(count)) => Ok(Some(count)),
         Some(None) => Err(invalid("desiredCount must be greater than or equal to 0.")),
     }
