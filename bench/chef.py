@@ -25,9 +25,8 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 
-from native import RUST, import_rust
+from native import RUST, import_rust, timed_in_docker
 from sandbox import ROOT, XTASK, Sandbox
 
 WORK = ROOT / "target" / "bench" / "chef"
@@ -150,18 +149,6 @@ def change(folder: pathlib.Path, to: str) -> None:
     (folder / "app/src/main.rs").write_text(SOURCE.replace('"ok"', f'"ok {to}"'))
 
 
-def build_in_docker(folder: pathlib.Path, environment: dict) -> float:
-    layout = folder / "layout"
-    shutil.rmtree(layout, ignore_errors=True)
-    command = ["docker", "buildx", "build", "--progress=plain", "--output", f"type=oci,tar=false,dest={layout}", "."]
-    begin = time.monotonic()
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    seconds = time.monotonic() - begin
-    if ended.returncode != 0:
-        sys.exit(f"the build in docker failed:\n{ended.stderr}")
-    return seconds
-
-
 def build_by_release(folder: pathlib.Path, tag: str, environment: dict) -> float:
     manifest = folder / "Cargo.toml"
     manifest.write_text(re.sub('tag = ".*"', f'tag = "{tag}"', manifest.read_text()))
@@ -189,7 +176,7 @@ def main() -> None:
             change(folders[name], f"{os.getpid()} {turn}")
             if name in TABLES:
                 return build_by_release(folders[name], f"{name}-{os.getpid()}-{turn}", environment)
-            return build_in_docker(folders[name], environment)
+            return timed_in_docker(folders[name], environment)[0]
 
         first = {name: one(name, "first") for name in folders}
         results = {name: [] for name in folders}

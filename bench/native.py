@@ -125,7 +125,8 @@ def conventional() -> pathlib.Path:
     return folder
 
 
-def build_in_docker(folder: pathlib.Path, environment: dict) -> tuple[float, float, int]:
+def timed_in_docker(folder: pathlib.Path, environment: dict) -> tuple[float, str]:
+    """How many seconds the build of a folder takes, to a layout in it, and what it says."""
     layout = folder / "layout"
     shutil.rmtree(layout, ignore_errors=True)
     command = ["docker", "buildx", "build", "--progress=plain", "--output", f"type=oci,tar=false,dest={layout}", "."]
@@ -134,9 +135,14 @@ def build_in_docker(folder: pathlib.Path, environment: dict) -> tuple[float, flo
     seconds = time.monotonic() - begin
     if ended.returncode != 0:
         sys.exit(f"the build in docker failed:\n{ended.stderr}")
+    return seconds, ended.stderr
+
+
+def build_in_docker(folder: pathlib.Path, environment: dict) -> tuple[float, float, int]:
+    seconds, said = timed_in_docker(folder, environment)
     # Cargo's part, as it says itself: `Finished … in 0.61s`.
-    cargo = next(line for line in ended.stderr.splitlines() if "Finished" in line)
-    size = sum(file.stat().st_size for file in (layout / "blobs/sha256").iterdir())
+    cargo = next(line for line in said.splitlines() if "Finished" in line)
+    size = sum(file.stat().st_size for file in (folder / "layout/blobs/sha256").iterdir())
     return seconds, seconds - float(cargo.rsplit(" ", 1)[1].rstrip("s")), size
 
 
