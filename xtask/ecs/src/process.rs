@@ -315,6 +315,16 @@ fn stop_group(handle: &duct::Handle) {
     }
 }
 
+/// The text as one word of a POSIX shell. Source: POSIX, Shell Command Language, 2.2.2 Single-Quotes.
+pub fn shell_word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// Whether a program of this name is in one of PATH's folders.
 pub fn is_in_path(program: &str) -> bool {
     std::env::var_os("PATH")

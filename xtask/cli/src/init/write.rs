@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use xtask_ecs::config::{self, Config, Loaded};
 use xtask_ecs::deploy::Account;
-use xtask_ecs::process::{Successor, Tool, ask, cmd, shell};
+use xtask_ecs::process::{Successor, Tool, ask, cmd, shell, shell_word};
 use xtask_ecs::{Context, Failure};
 
 use super::choice::{Choice, Place};
@@ -81,12 +81,7 @@ fn git_at(root: &Path) -> String {
     if here == root {
         return "git".to_owned();
     }
-    let root = root.display().to_string();
-    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-".contains(sign);
-    if root.chars().all(is_plain) {
-        return format!("git -C {root}");
-    }
-    format!("git -C '{}'", root.replace('\'', r"'\''"))
+    format!("git -C {}", shell_word(&root.display().to_string()))
 }
 
 pub fn write(changes: &[Change], found: &Survey, context: &Context) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ use crate::config::DAEMON;
 use crate::config::command;
 use crate::event::{Cause, ContainerExit, PostMortem};
 use crate::gather::Gather;
+use crate::process::shell_word;
 use crate::sorted::Arrange;
 
 /// What is known at the end of a rollout that did not go well.
@@ -316,16 +317,6 @@ fn log_command(evidence: &Evidence<'_>, container: &str) -> Option<String> {
     };
     let region = if region.is_empty() { evidence.region } else { &region };
     Some(format!("aws logs tail {}{streams} --since 30m --region {}", shell_word(&group), shell_word(region)))
-}
-
-/// The text as one word of a POSIX shell.
-fn shell_word(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=,".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::event::Event;
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
-use crate::process::{self, Successor};
+use crate::process::{self, Successor, shell_word};
 use crate::text::version::order;
 
 /// Into which container.
@@ -177,14 +177,9 @@ fn container<'a>(task: &'a Task, service: &Service, name: Option<&str>) -> Resul
     Ok(found)
 }
 
-/// One line that a shell would take for these words. Source: POSIX, Shell Command Language, 2.2.2 Single-Quotes.
+/// One line that a shell would take for these words.
 fn quoted(words: &[String]) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,@%+".contains(letter);
-    let quote = |word: &String| {
-        let is_plain = !word.is_empty() && word.chars().all(plain);
-        if is_plain { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-    };
-    words.iter().map(quote).gather::<Vec<_>>().join(" ")
+    words.iter().map(|word| shell_word(word)).gather::<Vec<_>>().join(" ")
 }
 
 fn explained(error: AwsError, service: &Service) -> Failure {
