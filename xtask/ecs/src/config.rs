@@ -62,4 +62,5 @@ pub(crate) use origin::toml_value;
 pub use origin::{Loaded, Origin, Origins, Setting, render, to_json};
 pub use partition::Partition;
 pub use select::{images_named, services_named, task_named};
+pub(crate) use value::MOST_COUNTED;
 pub use workspace::repository;

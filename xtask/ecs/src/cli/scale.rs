@@ -3,6 +3,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::{Format, to_json};
+use crate::config::MOST_COUNTED;
 use crate::context::Context;
 use crate::failure;
 use crate::operate::scale::{To, scale};
@@ -31,9 +32,7 @@ impl FromStr for Wanted {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const RULE: &str = "it is a count, such as `4`, or bounds, such as `2..10`";
-        // AWS counts no further.
-        let most = i32::MAX.unsigned_abs();
-        let count = |text: &str| text.parse::<u32>().ok().filter(|count| *count <= most).ok_or(RULE);
+        let count = |text: &str| text.parse::<u32>().ok().filter(|count| *count <= MOST_COUNTED).ok_or(RULE);
         let Some((min, max)) = text.split_once("..") else { return Ok(Self(To::Count(count(text)?))) };
         let (min, max) = (count(min)?, count(max)?);
         if min > max { Err("the least is above the most") } else { Ok(Self(To::Bounds(min, max))) }

@@ -14,7 +14,7 @@ use crate::failure::Place;
 use crate::gather::Gather;
 
 /// What AWS can count to.
-const MOST: u32 = i32::MAX.unsigned_abs();
+pub(crate) const MOST_COUNTED: u32 = i32::MAX.unsigned_abs();
 
 /// A value and the key it was found under.
 #[derive(Clone)]
@@ -109,24 +109,17 @@ impl<'a> Value<'a> {
 
     /// A whole number from 0.
     pub(super) fn count(&self) -> Option<u32> {
-        match self.get() {
-            DeValue::Integer(number) => {
-                let count = u32::from_str_radix(number.as_str(), number.radix()).ok().filter(|count| *count <= MOST);
-                if count.is_none() {
-                    self.error(format!("`{}` should be a whole number from 0 to {MOST}", self.path), "");
-                }
-                count
-            }
-            DeValue::String(text) if self.looked_up().is_some() => {
-                let count = text.parse().ok().filter(|count| *count <= MOST);
-                if count.is_none() {
-                    self.error(format!("`{}` should be a whole number from 0 to {MOST}", self.path), "");
-                }
-                count
-            }
-            DeValue::String(_) => self.wrong_type("a whole number", "write it without quotes"),
-            _ => self.wrong_type("a whole number", ""),
+        let number = match self.get() {
+            DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
+            DeValue::String(text) if self.looked_up().is_some() => text.parse().ok(),
+            DeValue::String(_) => return self.wrong_type("a whole number", "write it without quotes"),
+            _ => return self.wrong_type("a whole number", ""),
+        };
+        let count = number.filter(|count| *count <= MOST_COUNTED);
+        if count.is_none() {
+            self.error(format!("`{}` should be a whole number from 0 to {MOST_COUNTED}", self.path), "");
         }
+        count
     }
 
     /// A string that a type's grammar takes; the type's error is the message.
