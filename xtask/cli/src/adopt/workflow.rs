@@ -330,9 +330,7 @@ impl<'a> Workflow<'a> {
             match command_line::read(&command) {
                 Some(Line::Folder(into)) => folder = joined(&folder, &into),
                 Some(Line::Build(built)) => self.image(step, built.below(&folder), &line),
-                Some(Line::Tagged { from, to }) => {
-                    self.tagged(&line, &from, &to);
-                }
+                Some(Line::Tagged { from, to }) => self.tagged(&line, &from, &to),
                 Some(Line::Deploy(mut deployed)) => {
                     for option in std::mem::take(&mut deployed.left) {
                         self.adopted.todo.push(format!("{line}: `{option}` has no counterpart"));

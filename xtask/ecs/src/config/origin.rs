@@ -111,32 +111,25 @@ impl Origins {
 
 /// The effective configuration as TOML that could be put into Cargo.toml, each value's origin in a comment.
 pub fn render(loaded: &Loaded) -> String {
-    let lines: Vec<String> = laid_out(loaded).iter().flat_map(|rows| table(rows, Last::Value, None)).gather();
-    lines.join("\n") + "\n"
-}
-
-/// The same as rows, those of each table by themselves: a setting, and behind it where it is from.
-fn laid_out(loaded: &Loaded) -> Vec<Vec<Vec<String>>> {
     let target = loaded.origins.target.as_ref().unwrap_or(&Origin::Default);
-    let head = vec![
-        vec![format!("# workspace: {}", loaded.config.root.display())],
-        vec![format!("# target:    {}  ({target})", loaded.config.target.display())],
+    let mut lines = vec![
+        format!("# workspace: {}", loaded.config.root.display()),
+        format!("# target:    {}  ({target})", loaded.config.target.display()),
     ];
-    let mut all = vec![head];
-    for (table, settings) in tables(&loaded.origins.settings) {
-        let dot = if table.is_empty() { "" } else { "." };
-        let mut rows = vec![vec![String::new()], vec![format!("[workspace.metadata.xtask{dot}{table}]")]];
+    for (name, settings) in tables(&loaded.origins.settings) {
+        let dot = if name.is_empty() { "" } else { "." };
+        let mut rows = vec![vec![String::new()], vec![format!("[workspace.metadata.xtask{dot}{name}]")]];
         let entries: Vec<_> = settings.iter().map(|s| (toml_key(&s.key), lay_out(&s.value), &s.origin)).gather();
         let keys = entries.iter().map(|(key, ..)| width(key)).max().unwrap_or(0);
         for (key, value, origin) in entries {
-            let mut lines = value.lines();
-            let first = lines.next().unwrap_or_default();
+            let mut more = value.lines();
+            let first = more.next().unwrap_or_default();
             rows.push(vec![format!("{} = {first}", pad(&key, keys)), format!("# {origin}")]);
-            rows.extend(lines.map(|line| vec![line.to_owned()]));
+            rows.extend(more.map(|line| vec![line.to_owned()]));
         }
-        all.push(rows);
+        lines.extend(table(&rows, Last::Value, None));
     }
-    all
+    lines.join("\n") + "\n"
 }
 
 /// The effective configuration for programs: `{"root", "target", "settings": [{"table", "key", "value", "origin"}]}`.

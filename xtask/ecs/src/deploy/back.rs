@@ -82,7 +82,7 @@ impl Deploys<'_> {
             }
         };
         let (revision, pins) =
-            match found_whole((&self.session.ecs(), &self.session.ecr()), self.config, service, &entry)? {
+            match found_whole(&self.session.ecs(), &self.session.ecr(), self.config, service, &entry)? {
                 Ok(found) => found,
                 Err(Lost { why, restore }) => {
                     let failure = unusable(why);
@@ -119,7 +119,8 @@ pub(super) struct Lost {
 
 /// The entry's revision and the bytes that it ran, where ECS and ECR have all of it still.
 pub(super) fn found_whole(
-    (ecs, ecr): (&Ecs, &Ecr),
+    ecs: &Ecs,
+    ecr: &Ecr,
     config: &Config,
     service: &Service,
     entry: &Entry,
@@ -156,10 +157,15 @@ fn under_way_from(live: &Live) -> Option<&str> {
     (family == other && now < before).then_some(&from.task_definition)
 }
 
+/// Whether it came up, and was other than now.
+fn was_good(entry: &Entry, now: &str) -> bool {
+    entry.is_good() && ![now, ""].contains(&&*entry.task_definition)
+}
+
 /// What was well and is other than now, each revision once, the newest first.
 pub(super) fn good_before<'a>(entries: &'a [Entry], now: &str) -> Vec<&'a Entry> {
     let mut good = Vec::<&Entry>::new();
-    for entry in entries.iter().filter(|entry| entry.is_good() && ![now, ""].contains(&&*entry.task_definition)) {
+    for entry in entries.iter().filter(|entry| was_good(entry, now)) {
         if good.iter().all(|other| other.task_definition != entry.task_definition) {
             good.push(entry);
         }
@@ -169,17 +175,11 @@ pub(super) fn good_before<'a>(entries: &'a [Entry], now: &str) -> Vec<&'a Entry>
 
 /// The entry to go back to, and the next older one that could take its place.
 fn chosen<'a>(entries: &'a [Entry], now: &str, to: Option<&str>) -> Option<(&'a Entry, Option<&'a Entry>)> {
-    let fits = |entry: &&Entry| {
-        entry.is_good()
-            && !entry.task_definition.is_empty()
-            && entry.task_definition != now
-            && to.is_none_or(|to| is(entry, to))
-    };
-    let place = entries.iter().position(|entry| fits(&entry))?;
+    let fits = |entry: &Entry| was_good(entry, now) && to.is_none_or(|to| is(entry, to));
+    let place = entries.iter().position(fits)?;
     let entry = &entries[place];
-    let older = entries[place..]
-        .iter()
-        .find(|older| older.is_good() && ![now, &entry.task_definition, ""].contains(&older.task_definition.as_str()));
+    let other = |older: &&Entry| was_good(older, now) && older.task_definition != entry.task_definition;
+    let older = entries[place..].iter().find(other);
     Some((entry, older))
 }
 

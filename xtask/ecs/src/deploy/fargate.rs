@@ -26,7 +26,7 @@ pub(super) enum Memory {
 
 impl Memory {
     /// The least that holds so much.
-    pub(super) fn holding(self, memory: u64) -> Option<u64> {
+    fn holding(self, memory: u64) -> Option<u64> {
         match self {
             Self::Steps { least, most, step } => {
                 Some(memory.checked_next_multiple_of(step)?.max(least)).filter(|held| *held <= most)

@@ -9,16 +9,16 @@ use super::{CYCLONEDX, IN_TOTO, PREDICATE, PROVENANCE, SIGNED_PREDICATE, kind};
 use crate::config::Evidence;
 use crate::digest::Digest;
 use crate::gate::VERDICT;
-use crate::oci::layout::{Descriptor, media_type};
+use crate::oci::layout::{DOCUMENT_LIMIT, Descriptor, media_type};
 use crate::oci::registry::{Attachment, Document};
 
 /// Source: OCI image specification 1.1, manifest.md, "Guidance for an Empty Descriptor".
 const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
 /// A statement that is no larger stands in the manifest, too, where it is read without the permission to fetch blobs: in base64, and with
 /// 4 KiB for the other members, that is all that registries take of a manifest.
-const AT_HAND: usize = (4 * 1024 * 1024 - 4096) / 4 * 3;
+const AT_HAND: u64 = (DOCUMENT_LIMIT - 4096) / 4 * 3;
 /// The same of a list of contents, which only who may fetch blobs asks for.
-const LIST_AT_HAND: usize = 256 * 1024;
+const LIST_AT_HAND: u64 = 256 * 1024;
 
 /// A piece of evidence, made and not yet attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) struct Attached {
 impl Made {
     /// Whether whoever reads its manifest has read it.
     pub(crate) fn is_at_hand(&self) -> bool {
-        self.bytes.len() <= if self.kind == Evidence::Sbom { LIST_AT_HAND } else { AT_HAND }
+        self.bytes.len() as u64 <= if self.kind == Evidence::Sbom { LIST_AT_HAND } else { AT_HAND }
     }
 
     /// As it is attached to the image with this descriptor.
@@ -127,7 +127,6 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::layout::DOCUMENT_LIMIT;
 
     #[test]
     fn what_is_attached_is_read_back_and_is_the_same_wherever_it_is_made() {
@@ -141,15 +140,22 @@ mod tests {
             assert_eq!(read.bytes.as_deref(), Some(made.bytes.as_slice()));
             assert_eq!(attachment.entry["digest"], attachment.document.digest.as_str());
         }
-        let large = Made { kind: Evidence::Sbom, bytes: vec![b' '; LIST_AT_HAND + 1], sealed: false };
+        let large = Made {
+            kind: Evidence::Sbom,
+            bytes: vec![b' '; usize::try_from(LIST_AT_HAND).expect("it fits") + 1],
+            sealed: false,
+        };
         let read = Attached::read(&large.attachment(&subject).document.bytes).expect("it is evidence");
-        assert_eq!((read.bytes, read.blob.size), (None, LIST_AT_HAND as u64 + 1));
+        assert_eq!((read.bytes, read.blob.size), (None, LIST_AT_HAND + 1));
     }
 
     #[test]
     fn the_largest_statement_that_is_at_hand_has_a_manifest_that_registries_take() {
         let subject = descriptor(media_type::MANIFEST, b"the image");
-        let made = |length: usize| Made { kind: Evidence::Verdict, bytes: vec![b' '; length], sealed: true };
+        let made = |length: u64| {
+            let length = usize::try_from(length).expect("it fits");
+            Made { kind: Evidence::Verdict, bytes: vec![b' '; length], sealed: true }
+        };
         let largest = made(AT_HAND);
         assert!(largest.is_at_hand() && !made(AT_HAND + 1).is_at_hand());
         let manifest = largest.attachment(&subject).document.bytes;

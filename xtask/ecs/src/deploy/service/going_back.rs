@@ -80,7 +80,7 @@ impl Stage<'_> {
         let entries = remembered(looks.ecs, service)?;
         let now = self.report.revision.as_deref().unwrap_or_default();
         for entry in good_before(&entries, now).into_iter().take(MOST) {
-            match found_whole((looks.ecs, looks.ecr), self.shared.config, service, entry)? {
+            match found_whole(looks.ecs, looks.ecr, self.shared.config, service, entry)? {
                 Ok(_) => return Ok(Some(entry.task_definition.clone())),
                 Err(Lost { why, .. }) => {
                     let (name, revision) = (self.name(), &entry.revision);
